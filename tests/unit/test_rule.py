@@ -1,0 +1,200 @@
+"""
+What a rule says, however it is spelled.
+"""
+
+from __future__ import annotations
+
+import pytest
+from alicloud_ingress.errors import InvalidRuleError
+from alicloud_ingress.rule import IngressRule, problems_of, split_expiry
+from hypothesis import given
+from hypothesis import strategies as st
+
+HTTPS = {"ip_protocol": "tcp", "port_range": "443/443", "source_cidr_ip": "10.0.0.0/8"}
+
+
+@pytest.mark.parametrize("spelling", [443, 443.0, "443", "443/443", "443-443"])
+def test_a_port_is_the_same_port_in_every_spelling(spelling: object) -> None:
+    """Numbers, floats of the engine, and both range forms mean one thing."""
+    rule = IngressRule.parse({**HTTPS, "port_range": spelling})
+
+    assert rule.port_range == "443/443"
+
+
+@pytest.mark.parametrize(
+    ("argument", "one", "other"),
+    [
+        ("ip_protocol", "TCP", "6"),
+        ("source_cidr_ip", "10.1.2.3", "10.1.2.3/32"),
+        ("policy", "Accept", ""),
+        ("nic_type", "", "intranet"),
+        ("source_port_range", "-1/-1", ""),
+        ("priority", 1.0, "1"),
+    ],
+)
+def test_spelling_does_not_change_identity(
+    argument: str, one: object, other: object
+) -> None:
+    """What ECS takes for the same is equal here."""
+    first = IngressRule.parse({**HTTPS, argument: one})
+    second = IngressRule.parse({**HTTPS, argument: other})
+
+    assert first == second
+    assert first.difference(second) == ()
+
+
+def test_ipv6_is_compressed_and_keeps_its_host_bits() -> None:
+    """ECS reports the compressed text and does not mask it."""
+    rule = IngressRule.parse(
+        {
+            "ip_protocol": "tcp",
+            "port_range": 22,
+            "ipv6_source_cidr_ip": "2001:0DB8:3c4d:0015:0000:0000:1a2f:1a2b/64",
+        }
+    )
+
+    assert rule.ipv6_source_cidr_ip == "2001:db8:3c4d:15::1a2f:1a2b/64"
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("ip_protocol", "udp"),
+        ("port_range", "444"),
+        ("source_cidr_ip", "10.0.0.0/9"),
+        ("dest_cidr_ip", "172.16.0.0/12"),
+        ("source_port_range", "1024/2048"),
+        ("policy", "drop"),
+        ("priority", 2),
+        ("nic_type", "internet"),
+    ],
+)
+def test_each_part_of_the_quintuple_is_identity(argument: str, value: object) -> None:
+    """A neighbour that differs in any one field is another rule."""
+    neighbour = IngressRule.parse({**HTTPS, argument: value})
+
+    assert neighbour != IngressRule.parse(HTTPS)
+
+
+def test_a_description_is_a_remark() -> None:
+    """It differs, and the rule is still the same rule."""
+    plain, described = (
+        IngressRule.parse(HTTPS),
+        IngressRule.parse({**HTTPS, "description": "web"}),
+    )
+
+    assert plain == described
+    assert plain.difference(described) == ("description",)
+
+
+@pytest.mark.parametrize(
+    ("change", "argument"),
+    [
+        ({"port_range": "443/80"}, "port_range"),
+        ({"port_range": "-1/-1"}, "port_range"),
+        ({"port_range": ""}, "port_range"),
+        ({"port_range": "0/65536"}, "port_range"),
+        ({"source_cidr_ip": "10.0.0.1/33"}, "source_cidr_ip"),
+        ({"source_cidr_ip": "::/0"}, "source_cidr_ip"),
+        ({"source_group_id": "sg-1"}, "source_group_id"),
+        ({"source_cidr_ip": ""}, "source_cidr_ip"),
+        ({"ip_protocol": "tpc"}, "ip_protocol"),
+        ({"ip_protocol": "icmp"}, "port_range"),
+        ({"ip_protocol": "icmpv6", "port_range": ""}, "ip_protocol"),
+        ({"priority": 0}, "priority"),
+        ({"priority": 101}, "priority"),
+        ({"description": "x" * 513}, "description"),
+        ({"description": "a [expires 2026-12-31]"}, "description"),
+        ({"expires_on": "31.12.2026"}, "expires_on"),
+        ({"policy": "deny"}, "policy"),
+        ({"dest_cidr_ip": "10.0.0.0/8"}, "dest_cidr_ip"),
+        ({"ipv6_dest_cidr_ip": "2001:db8::/32"}, "ipv6_dest_cidr_ip"),
+        ({"port_range_list_id": "prl-1"}, "port_range_list_id"),
+        ({"source_group_owner_id": "1"}, "source_group_owner_id"),
+    ],
+)
+def test_a_mistake_is_one_problem_that_names_its_argument(
+    change: dict[str, object], argument: str
+) -> None:
+    """One line for each mistake, at the argument where it was made."""
+    problems = problems_of({**HTTPS, **change})
+
+    assert [argument] == [problem.argument for problem in problems]
+
+
+def test_all_problems_are_told_at_once() -> None:
+    """Nobody has to correct a rule three times."""
+    with pytest.raises(InvalidRuleError) as caught:
+        IngressRule.parse({"ip_protocol": "tcp", "port_range": "9/1", "priority": 0})
+
+    assert {"port_range", "source_cidr_ip", "priority"} == {
+        problem.argument for problem in caught.value.problems
+    }
+
+
+def test_what_is_not_known_yet_passes() -> None:
+    """A preview does not complain of values that only `up` will know."""
+    assert problems_of({}, set(HTTPS)) == ()
+
+
+def test_an_old_system_rule_is_readable() -> None:
+    """Priority 110 cannot be made, but it is there."""
+    rule = IngressRule.from_permission(
+        {
+            "IpProtocol": "ALL",
+            "PortRange": "-1/-1",
+            "SourcePortRange": "-1/-1",
+            "SourceCidrIp": "0.0.0.0/0",
+            "Policy": "Accept",
+            "Priority": 110,
+            "NicType": "intranet",
+        }
+    )
+
+    assert rule.in_words == "all -1/-1 from 0.0.0.0/0 priority 110"
+
+
+@given(st.text(max_size=60), st.dates().map(lambda date: date.isoformat()))
+def test_an_expiry_is_taken_out_as_it_was_put_in(text: str, date: str) -> None:
+    """Text and date survive being stored in one description."""
+    rule = IngressRule(
+        ip_protocol="tcp", source_cidr_ip="1.1.1.1", description=text, expires_on=date
+    )
+
+    assert split_expiry(rule.remark) == (text, date)
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> IngressRule:
+    """Rules over all protocols, both address families and the optional fields."""
+    protocol = draw(st.sampled_from(["tcp", "udp", "icmp", "icmpv6", "gre", "all"]))
+    arguments: dict[str, object] = {
+        "ip_protocol": protocol,
+        "policy": draw(st.sampled_from(["accept", "drop"])),
+        "priority": draw(st.integers(1, 100)),
+    }
+    if protocol in ("tcp", "udp"):
+        ports = sorted(draw(st.tuples(st.integers(1, 65535), st.integers(1, 65535))))
+        arguments["port_range"] = f"{ports[0]}/{ports[1]}"
+        if draw(st.booleans()):
+            arguments["source_port_range"] = draw(st.integers(1, 65535))
+    six = protocol == "icmpv6" or (protocol != "icmp" and draw(st.booleans()))
+    address = draw(st.ip_addresses(v=6 if six else 4))
+    prefix = draw(st.integers(0, address.max_prefixlen))
+    name = "ipv6_source_cidr_ip" if six else "source_cidr_ip"
+    arguments[name] = f"{address}/{prefix}"
+    return IngressRule.parse(arguments)
+
+
+@given(rules())
+def test_what_is_sent_is_read_back_as_the_same_rule(rule: IngressRule) -> None:
+    """The two ends of the API agree in normal form."""
+    assert IngressRule.from_permission(rule.to_permission()) == rule
+
+
+@given(rules())
+def test_normal_form_is_reached_in_one_step(rule: IngressRule) -> None:
+    """Parsing a normal form gives the same normal form."""
+    arguments = {name: getattr(rule, name) for name in rule.__dataclass_fields__}
+
+    assert IngressRule.parse(arguments) == rule
