@@ -1,0 +1,23 @@
+"""
+Inbound rules of Alibaba Cloud ECS security groups as Pulumi resources.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alicloud_ingress.resource import SecurityGroupIngressRule
+
+__all__ = ["SecurityGroupIngressRule"]
+
+
+def __getattr__(name: str) -> Any:
+    """
+    Import pulumi only for those who use the resource: the command line does not.
+    """
+    if name in __all__:
+        from alicloud_ingress import resource
+
+        return getattr(resource, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
