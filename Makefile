@@ -14,7 +14,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 fake: $(READY)
-	$(BIN)/alicloud-ingress fake --admin
+	$(BIN)/alicloud-ingress fake
 
 lock: $(READY)
 	$(BIN)/uv pip compile -q --generate-hashes --universal --no-emit-index-url --python-version 3.10 --extra testing --group dev --custom-compile-command "make lock" pyproject.toml -o requirements.lock

@@ -4,8 +4,6 @@ The command line: it parses, calls, and prints.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 
@@ -20,18 +18,7 @@ def main() -> None:
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=0, show_default=True, help="0: any free port")
-@click.option("--latency-ms", default=0, show_default=True, help="added to each call")
-@click.option("--calls", type=click.Path(path_type=Path), help="one JSON line a call")
-@click.option("--state", type=click.Path(path_type=Path), help="kept in this file")
-@click.option("--admin", is_flag=True, help="serve /_fake/faults, calls and state")
-def fake(
-    host: str,
-    port: int,
-    latency_ms: int,
-    calls: Path | None,
-    state: Path | None,
-    admin: bool,
-) -> None:
+def fake(host: str, port: int) -> None:
     """
     Serve a fake of the ECS API; the first line tells its address.
     """
@@ -42,11 +29,4 @@ def fake(
             "the fake needs `pip install pulumi-alicloud-ingress[testing]`"
             f" ({error.name} is missing)"
         ) from error
-    serve_forever(
-        host=host,
-        port=port,
-        latency_ms=latency_ms,
-        calls=calls,
-        state=state,
-        admin=admin,
-    )
+    serve_forever(host, port)
