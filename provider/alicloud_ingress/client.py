@@ -14,7 +14,7 @@ import urllib.parse
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import stamina
 
@@ -39,6 +39,7 @@ Bytes of parameters beyond which they go as a form: a long URL is answered with
 414 and an HTML body. The gateway's own limit is not documented.
 """
 
+_Answer = TypeVar("_Answer")
 _REFUSED_AND_RETRIED = (ThrottledError, ServiceFaultError)
 
 
@@ -194,7 +195,9 @@ class EcsClient:
             },
         )
 
-    def _retried(self, call: Callable[[], Any], *more: type[EcsError]) -> Any:
+    def _retried(
+        self, call: Callable[[], _Answer], *more: type[EcsError]
+    ) -> _Answer:
         for attempt in stamina.retry_context(
             on=(*_REFUSED_AND_RETRIED, *more),
             attempts=None,

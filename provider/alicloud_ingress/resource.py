@@ -32,6 +32,7 @@ from pulumi.dynamic import (
 
 from alicloud_ingress import config
 from alicloud_ingress.client import EcsClient
+from alicloud_ingress.errors import ConfigurationError
 from alicloud_ingress.lifecycle import RuleLifecycle
 from alicloud_ingress.live import LiveRule
 from alicloud_ingress.rule import SOURCES, IngressRule, problems_of
@@ -355,7 +356,7 @@ def _fill_in_region(inputs: dict[str, Any]) -> list[CheckFailure]:
         return []
     try:
         inputs["region"] = _process.connection("", str(profile or "")).region
-    except config.ConfigurationError as error:
+    except ConfigurationError as error:
         return [CheckFailure("region", str(error))]
     return []
 

@@ -4,6 +4,7 @@ The backend: what the API remembers and answers, under one lock.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
@@ -21,6 +22,10 @@ from alicloud_ingress.testing.state import PARAMETERS, FakeGroup, same, spelled
 
 ACCOUNT = "1000000000000001"
 MOST_ENTRIES = 100
+_NUMBERS = itertools.count(1)
+"""
+Shared by all fakes of a process: as in the cloud, no ID ever comes twice.
+"""
 _COMMON = {"RegionId", "SecurityGroupId", "ClientToken"}
 
 
@@ -48,7 +53,6 @@ class FakeEcs:
         self.accounts: dict[str, str] = {}
         self._failures: dict[str, list[FakeError]] = {}
         self._tokens: dict[str, Mapping[str, str]] = {}
-        self._made = 0
         self._lock = threading.RLock()
 
     def new_group(self, region: str = "cn-hangzhou", account: str = ACCOUNT) -> str:
@@ -118,9 +122,9 @@ class FakeEcs:
         text = json.dumps({**answer, "RequestId": request_id})
         return status, {"content-type": "application/json;charset=utf-8"}, text
 
-    def _count(self) -> int:
-        self._made += 1
-        return self._made
+    @staticmethod
+    def _count() -> int:
+        return next(_NUMBERS)
 
     def _account(self, headers: Mapping[str, str]) -> str:
         match = re.search(r"Credential=([^,]*)", headers.get("authorization", ""))
