@@ -3,14 +3,15 @@ PYTHON ?= python3
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/alicloud-ingress
 BIN := .venv/bin
 READY := .venv/ready
+WITH_ENGINE = engine=$$($(BIN)/python tools/engine.py) && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
 .PHONY: test lint lock fake clean
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(WITH_ENGINE) python -m pytest
 
 lint: $(READY)
-	$(BIN)/ruff check provider tests sample-stack
+	$(BIN)/ruff check provider tests tools sample-stack
 	$(BIN)/mypy
 
 fake: $(READY)

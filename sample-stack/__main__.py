@@ -6,6 +6,7 @@ group, `sample:balancerGroupId`.
 """
 
 import pulumi
+
 from alicloud_ingress import SecurityGroupIngressRule
 
 settings = pulumi.Config("sample")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
+
 from alicloud_ingress.client import EcsClient
 from alicloud_ingress.config import Connection, Credentials
 from alicloud_ingress.errors import (

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
+
 from alicloud_ingress.errors import (
     EcsError,
     GroupNotFoundError,

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pulumi.dynamic import ConfigureRequest
+
 from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.testing import FakeEcs, mock_ecs
-from pulumi.dynamic import ConfigureRequest
 
 SETTINGS = {
     "alicloud:region": "cn-hangzhou",

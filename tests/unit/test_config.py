@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from alicloud_ingress.config import resolve
 from alicloud_ingress.errors import ConfigurationError
 

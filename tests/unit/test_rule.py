@@ -5,10 +5,11 @@ What a rule says, however it is spelled.
 from __future__ import annotations
 
 import pytest
-from alicloud_ingress.errors import InvalidRuleError
-from alicloud_ingress.rule import IngressRule, problems_of, split_expiry
 from hypothesis import given
 from hypothesis import strategies as st
+
+from alicloud_ingress.errors import InvalidRuleError
+from alicloud_ingress.rule import IngressRule, problems_of, split_expiry
 
 HTTPS = {"ip_protocol": "tcp", "port_range": "443/443", "source_cidr_ip": "10.0.0.0/8"}
 

@@ -1,0 +1,145 @@
+"""
+A project on the real engine, with an own backend, home and fake.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alicloud_ingress.testing import FakeCall, FakeEcs
+
+ROOT = Path(__file__).parents[2]
+SECRET = "a-secret-that-is-never-shown"
+LOOKING = ("DescribeSecurityGroupAttribute", "GetCallerIdentity")
+HEADER = """\
+import pulumi
+from alicloud_ingress import SecurityGroupIngressRule as Rule
+
+def rule(name, port, source="10.0.0.0/8", opts=None, **more):
+    more.setdefault("security_group_id", "{group}")
+    return Rule(name, ip_protocol="tcp", port_range=port, source_cidr_ip=source,
+                opts=opts, **more)
+
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command of the engine printed, and whether it went well."""
+
+    ok: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """One project with one stack, and the fake that it talks to."""
+
+    folder: Path
+    fake: FakeEcs
+    group: str
+    environment: Mapping[str, str]
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def program(self, text: str) -> None:
+        """Write a program of calls of `rule(name, port, source, opts, ...)`."""
+        main = self.folder / "program" / "__main__.py"
+        main.parent.mkdir(exist_ok=True)
+        main.write_text(HEADER.format(group=self.group) + textwrap.dedent(text))
+        (self.folder / "Pulumi.yaml").write_text(
+            "name: test\nruntime: python\nmain: program\n"
+        )
+
+    def sample(self) -> None:
+        """Take the repository's sample stack for the program."""
+        shutil.copyfile(ROOT / "Pulumi.yaml", self.folder / "Pulumi.yaml")
+        shutil.copytree(ROOT / "sample-stack", self.folder / "sample-stack")
+
+        self.start()
+
+    def start(self) -> None:
+        """Make the stack."""
+        self.pulumi("stack", "init", "test")
+
+    def run(self, *arguments: str, **environment: str) -> Outcome:
+        """Run the engine, whatever comes of it."""
+        self._write_settings()
+        done = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive"],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Outcome(done.returncode == 0, done.stdout)
+
+    def _write_settings(self) -> None:
+        file = self.folder / "Pulumi.test.yaml"
+        lines = file.read_text().splitlines() if file.exists() else []
+        salt = [line for line in lines if line.startswith("encryptionsalt")]
+        config = json.dumps(self.settings)
+        file.write_text("\n".join([*salt, f"config: {config}", ""]))
+
+    def pulumi(self, *arguments: str, **environment: str) -> str:
+        """Run the engine; its output, or a failed test that shows it."""
+        done = self.run(*arguments, **environment)
+        assert done.ok, done.text
+        return done.text
+
+    def up(self, *arguments: str) -> str:
+        """Deploy, without asking."""
+        return self.pulumi("up", "--yes", "--skip-preview", *arguments)
+
+    def refresh(self, *arguments: str) -> str:
+        """Read all, without asking."""
+        return self.pulumi("refresh", "--yes", "--skip-preview", *arguments)
+
+    def destroy(self, *arguments: str) -> str:
+        """Remove all, without asking."""
+        return self.pulumi("destroy", "--yes", "--skip-preview", *arguments)
+
+    def calls(self) -> list[FakeCall]:
+        """The calls since the last time."""
+        calls = list(self.fake.calls)
+        self.fake.calls.clear()
+        return calls
+
+    def writes(self) -> list[FakeCall]:
+        """The calls since the last time, without those that only look."""
+        return [call for call in self.calls() if call.action not in LOOKING]
+
+    def actions(self) -> list[str]:
+        """The names of the writing calls since the last time."""
+        return [call.action for call in self.writes()]
+
+    def rules(self) -> dict[str, dict[str, object]]:
+        """The live rules of the project's group, by ID."""
+        return self.fake.rules(self.group)
+
+    def state(self) -> dict[str, Any]:
+        """What the engine holds."""
+        deployment: dict[str, Any] = json.loads(
+            self.pulumi("stack", "export", "--show-secrets")
+        )
+        return deployment
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The entries of the state that are rules."""
+        found = self.state()["deployment"].get("resources", [])
+        return [entry for entry in found if entry["type"].startswith("pulumi-python:")]
+
+    def put(self, state: Mapping[str, Any]) -> None:
+        """Give the engine another state."""
+        file = self.folder / "state.json"
+        file.write_text(json.dumps(state))
+        self.pulumi("stack", "import", "--file", str(file))

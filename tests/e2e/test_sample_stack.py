@@ -1,0 +1,39 @@
+"""
+The sample stack on the real Pulumi engine, against the served fake.
+"""
+
+from __future__ import annotations
+
+import json
+
+from e2e.project import SECRET, Project
+
+
+def test_rules_come_up_stay_are_repaired_in_place_and_go(project: Project) -> None:
+    """up, up again, drift and repair, destroy; the calls tell what was done."""
+    project.sample()
+    project.settings["sample:securityGroupId"] = project.group
+    project.settings["sample:balancerGroupId"] = project.fake.new_group()
+
+    project.up()
+    assert project.actions() == ["AuthorizeSecurityGroup"] * 6
+    rules = project.rules()
+    assert len(rules) == 6
+
+    project.pulumi("up", "--yes", "--expect-no-changes")
+    assert project.actions() == []
+
+    ssh = next(i for i, rule in rules.items() if rule["Priority"] == 10)
+    project.fake.groups[project.group].rules[ssh]["Description"] = "by another hand"
+    project.up("--refresh")
+    assert project.actions() == ["ModifySecurityGroupRule"]
+    assert project.rules() == rules
+
+    assert SECRET not in json.dumps(project.state())
+
+    project.destroy()
+    calls = project.writes()
+    assert {c.action for c in calls} == {"RevokeSecurityGroup"}
+    assert {c.parameters["SecurityGroupRuleId.1"] for c in calls} == set(rules)
+    assert not [p for c in calls for p in c.parameters if p.startswith("Permissions")]
+    assert project.rules() == {}
