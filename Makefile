@@ -5,10 +5,13 @@ BIN := .venv/bin
 READY := .venv/ready
 WITH_ENGINE = engine=$$($(BIN)/python tools/engine.py) && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: test lint lock fake clean
+.PHONY: test demo lint lock fake clean
 
 test: $(READY)
 	$(WITH_ENGINE) python -m pytest
+
+demo: $(READY)
+	@$(WITH_ENGINE) python tools/demo.py
 
 lint: $(READY)
 	$(BIN)/ruff check provider tests tools sample-stack
