@@ -61,8 +61,16 @@ def build(cache: Path, programs: Path) -> None:
         version = f"-X {SDK}/go/common/version.Version={VERSION}"
         host = f"{SDK}/python/cmd/pulumi-language-python"
         go(cache, "language", "build", "-o", str(unfinished / PROGRAMS[1]), host)
-        go(cache, "cli", "build", "-ldflags", version, "-o",
-           str(unfinished / PROGRAMS[0]), CLI)
+        go(
+            cache,
+            "cli",
+            "build",
+            "-ldflags",
+            version,
+            "-o",
+            str(unfinished / PROGRAMS[0]),
+            CLI,
+        )
         sdk = Path(go(cache, "cli", "list", "-m", "-f", "{{.Dir}}", SDK).strip())
         for script in (
             sdk / "python" / "cmd" / PROGRAMS[2],

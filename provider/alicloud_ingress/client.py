@@ -86,21 +86,17 @@ class EcsClient:
         """
         return self._retried(lambda: self._pages(group_id), NoAnswerError)
 
-    def authorize(
-        self, group_id: str, rules: Sequence[IngressRule], *, token: str | None = None
-    ) -> None:
+    def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
         """
         Add rules; one that exists already is a silent success of ECS.
         """
-        self._write("AuthorizeSecurityGroup", group_id, _permissions(rules), token)
+        self._write("AuthorizeSecurityGroup", group_id, _permissions(rules))
 
-    def revoke_by_attributes(
-        self, group_id: str, rules: Sequence[IngressRule], *, token: str | None = None
-    ) -> None:
+    def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
         """
         Remove rules by all that names them; no match is a silent success of ECS.
         """
-        self._write("RevokeSecurityGroup", group_id, _permissions(rules), token)
+        self._write("RevokeSecurityGroup", group_id, _permissions(rules))
 
     def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
         """
@@ -109,7 +105,7 @@ class EcsClient:
         "Not there" after a call that got no answer means that the call worked.
         """
         named = {f"SecurityGroupRuleId.{n}": id_ for n, id_ in enumerate(rule_ids, 1)}
-        call = self._group_call("RevokeSecurityGroup", group_id, named, None)
+        call = self._group_call("RevokeSecurityGroup", group_id, named)
         silent = False
 
         def send() -> None:
@@ -135,7 +131,6 @@ class EcsClient:
             "ModifySecurityGroupRule",
             group_id,
             {**fields, "SecurityGroupRuleId": rule_id},
-            None,
         )
         self._retried(lambda: self._send(call), NoAnswerError)
 
@@ -173,9 +168,8 @@ class EcsClient:
         action: str,
         group_id: str,
         parameters: Mapping[str, str],
-        token: str | None,
     ) -> None:
-        call = self._group_call(action, group_id, parameters, token)
+        call = self._group_call(action, group_id, parameters)
         self._retried(lambda: self._send(call))
 
     def _group_call(
@@ -183,21 +177,18 @@ class EcsClient:
         action: str,
         group_id: str,
         parameters: Mapping[str, str],
-        token: str | None,
     ) -> _Call:
         return _Call(
             action,
             {
                 "RegionId": self._connection.region,
                 "SecurityGroupId": group_id,
-                "ClientToken": token or str(uuid.uuid4()),
+                "ClientToken": str(uuid.uuid4()),
                 **parameters,
             },
         )
 
-    def _retried(
-        self, call: Callable[[], _Answer], *more: type[EcsError]
-    ) -> _Answer:
+    def _retried(self, call: Callable[[], _Answer], *more: type[EcsError]) -> _Answer:
         for attempt in stamina.retry_context(
             on=(*_REFUSED_AND_RETRIED, *more),
             attempts=None,

@@ -148,6 +148,12 @@ class RuleIdNotValidError(EcsError):
     """
 
 
+class DuplicateRuleError(EcsError):
+    """
+    The change would make the rule the same as another of its group.
+    """
+
+
 class RefusedForEnterpriseError(EcsError):
     """
     An advanced group refuses policy, priority or source group.
@@ -180,6 +186,7 @@ BY_CODE: dict[str, type[EcsError]] = {
     "InvalidSecurityGroupRuleId.NotFound": RuleNotFoundError,
     "SecurityGroupRule.NotFound": RuleNotFoundError,
     "InvalidParam.SecurityGroupRuleId": RuleIdNotValidError,
+    "InvalidOperation.RuleDuplicate": DuplicateRuleError,
     "InvalidGroupParameter.OperationDenied": RefusedForEnterpriseError,
     "InvalidGroupAuthParameter.OperationDenied": RefusedForEnterpriseError,
     "Forbidden": PermissionRefusedError,

@@ -31,8 +31,10 @@ from pulumi.dynamic import (
 )
 
 from alicloud_ingress import config
+from alicloud_ingress.claims import Claims
 from alicloud_ingress.client import EcsClient
 from alicloud_ingress.errors import ConfigurationError
+from alicloud_ingress.group import SecurityGroup
 from alicloud_ingress.lifecycle import RuleLifecycle
 from alicloud_ingress.live import LiveRule
 from alicloud_ingress.rule import SOURCES, IngressRule, problems_of
@@ -72,7 +74,7 @@ class _Process:
         self.lock = threading.Lock()
         self.settings: dict[str, str] = {}
         self.clients: dict[tuple[str, str], EcsClient] = {}
-        self.claimed: set[str] = set()
+        self.claims = Claims()
 
     def configure(self, settings: Mapping[str, str]) -> None:
         with self.lock:
@@ -91,11 +93,6 @@ class _Process:
         return config.resolve(
             self.settings.get, os.environ, region=region, profile=profile
         )
-
-    def claim(self, rule_id: str) -> None:
-        if rule_id:
-            with self.lock:
-                self.claimed.add(rule_id)
 
 
 _process = _Process()
@@ -120,11 +117,13 @@ class _Place:
         )
 
     def lifecycle(self) -> RuleLifecycle:
+        client = _process.client(self.region, self.profile)
         return RuleLifecycle(
-            _process.client(self.region, self.profile),
-            self.group_id,
+            SecurityGroup(client, self.group_id),
+            client,
             self.region,
             warn=lambda text: print(f"warning: {text}", file=sys.stderr),
+            claims=_process.claims,
         )
 
     def account_id(self) -> str:
@@ -160,9 +159,7 @@ class IngressRuleProvider(ResourceProvider):
         Find all problems that can be known before a call, and fill in the region.
         """
         inputs = {
-            name: _plain(news[name])
-            for name in ARGUMENTS
-            if news.get(name) is not None
+            name: _plain(news[name]) for name in ARGUMENTS if news.get(name) is not None
         }
         unknown = {name for name, value in inputs.items() if _is_unknown(value)}
         failures = [
@@ -177,7 +174,9 @@ class IngressRuleProvider(ResourceProvider):
             failures += _fill_in_region(inputs)
         return CheckResult(inputs, failures)
 
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+    def diff(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> DiffResult:
         """
         Compare what old and new arguments mean, not how they are spelled.
         """
@@ -188,11 +187,11 @@ class IngressRuleProvider(ResourceProvider):
             for name in ("security_group_id", "region")
         )
         if same_place and not _rule(_olds).difference(_rule(_news)):
-            _process.claim(_rule_id(_olds))
+            _process.claims.hold(_rule_id(_olds))
             return DiffResult(changes=False)
         replaces = _replaces(_olds, _news)
         if not replaces:
-            _process.claim(_rule_id(_olds))
+            _process.claims.hold(_rule_id(_olds), moving=True)
         return DiffResult(changes=None, replaces=replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -202,7 +201,7 @@ class IngressRuleProvider(ResourceProvider):
         place = _Place.of(props)
         adopt = bool(props.get("adopt"))
         live = place.lifecycle().create(_rule(props), adopt=adopt)
-        _process.claim(live.rule_id)
+        _process.claims.hold(live.rule_id)
         identity = live.rule_id or f"{place.group_id}/pending/{uuid.uuid4().hex[:12]}"
         return CreateResult(identity, _outputs(props, live, place.account_id()))
 
@@ -225,7 +224,9 @@ class IngressRuleProvider(ResourceProvider):
             return ReadResult("", {})
         inputs = _as_read(props, live.rule)
         account_id = str(props.get("account_id") or "") or place.account_id()
-        return ReadResult(live.rule_id or id_, _outputs(inputs, live, account_id), inputs)
+        return ReadResult(
+            live.rule_id or id_, _outputs(inputs, live, account_id), inputs
+        )
 
     def update(
         self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
@@ -233,11 +234,11 @@ class IngressRuleProvider(ResourceProvider):
         """
         Modify the rule in place, by ID.
         """
-        rule_id = (
-            _Place.of(_olds)
-            .lifecycle()
-            .update(_rule(_olds), _rule(_news), _rule_id(_olds))
-        )
+        lifecycle = _Place.of(_olds).lifecycle()
+        try:
+            rule_id = lifecycle.update(_rule(_olds), _rule(_news), _rule_id(_olds))
+        finally:
+            _process.claims.settle(_rule_id(_olds))
         live = LiveRule(_rule(_news), rule_id, str(_olds.get("create_time") or ""))
         return UpdateResult(_outputs(_news, live, str(_olds.get("account_id") or "")))
 
@@ -246,7 +247,7 @@ class IngressRuleProvider(ResourceProvider):
         Revoke the rule, unless another resource of this run has taken it over.
         """
         rule_id = _rule_id(_props)
-        if rule_id in _process.claimed:
+        if _process.claims.holds(rule_id):
             print(
                 f"warning: {rule_id} now belongs to another resource of this stack"
                 " and is not revoked",
@@ -382,7 +383,8 @@ def _replaces(olds: Mapping[str, Any], news: Mapping[str, Any]) -> list[str]:
         name
         for name in ("security_group_id", "region", "nic_type")
         if _is_unknown(news.get(name))
-        or _plain(news.get(name) or _default(name)) != (olds.get(name) or _default(name))
+        or _plain(news.get(name) or _default(name))
+        != (olds.get(name) or _default(name))
     ]
     replaces += [
         name

@@ -124,7 +124,8 @@ class IngressRule:
         ports = _ports(given.pop("port_range"))
         return cls(
             ip_protocol=protocol,
-            port_range="" if given["port_range_list_id"] and ports == ALL_PORTS
+            port_range=""
+            if given["port_range_list_id"] and ports == ALL_PORTS
             else ports,
             priority=int(text.get("Priority") or 1),
             description="" if description == EMPTIED_DESCRIPTION else description,
@@ -281,7 +282,10 @@ def _normal(given: Mapping[str, str]) -> dict[str, str]:
     """
     normal = dict(given)
     for name in (
-        "source_cidr_ip", "ipv6_source_cidr_ip", "dest_cidr_ip", "ipv6_dest_cidr_ip"
+        "source_cidr_ip",
+        "ipv6_source_cidr_ip",
+        "dest_cidr_ip",
+        "ipv6_dest_cidr_ip",
     ):
         normal[name] = _lenient_network(normal[name])
     source_ports = _ports(normal["source_port_range"])
@@ -303,7 +307,10 @@ class _Reader:
             name: "" if name in unknown else _text(arguments.get(name))
             for name in (
                 *_RULE_ARGUMENTS_BY_PARAMETER.values(),
-                "priority", "description", "expires_on", "security_group_id",
+                "priority",
+                "description",
+                "expires_on",
+                "security_group_id",
             )
         }
         self.protocol = _protocol(self.given["ip_protocol"])
@@ -450,8 +457,10 @@ class _Reader:
                 "ip_protocol", "'icmpv6' is IPv6 only; use 'icmp' with IPv4 addresses"
             )
         for group in (four, six):
-            if len(group) == 2 and len({_lenient_network(self.given[n])
-                                        for n in group}) == 1:
+            if (
+                len(group) == 2
+                and len({_lenient_network(self.given[n]) for n in group}) == 1
+            ):
                 self._problem(
                     group[1], f"{self.given[group[1]]!r} is the source as well"
                 )

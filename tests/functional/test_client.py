@@ -18,6 +18,7 @@ from alicloud_ingress.errors import (
     PermissionRefusedError,
     RuleNotFoundError,
 )
+from alicloud_ingress.group import SecurityGroup
 from alicloud_ingress.lifecycle import RuleLifecycle
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, mock_ecs
@@ -48,6 +49,13 @@ def ecs(request: pytest.FixtureRequest) -> Iterator[Ecs]:
     with fake.serve() as url:
         served = replace(connection, endpoint=url[7:], protocol="http")
         yield Ecs(fake, EcsClient(served))
+
+
+def lifecycle(ecs: Ecs, group: str) -> RuleLifecycle:
+    """The life of one rule of a group."""
+    return RuleLifecycle(
+        SecurityGroup(ecs.client, group), ecs.client, "cn-hangzhou", print
+    )
 
 
 def rules(number: int) -> list[IngressRule]:
@@ -91,7 +99,7 @@ def test_delete_by_id_sends_the_id_alone(ecs: Ecs) -> None:
     group = ecs.fake.new_group()
     rule_id = ecs.fake.add_rule(group, **SSH.to_permission())
 
-    RuleLifecycle(ecs.client, group, "cn-hangzhou", print).delete(SSH, rule_id, "")
+    lifecycle(ecs, group).delete(SSH, rule_id, "")
 
     (call,) = ecs.fake.calls
     assert call.action == "RevokeSecurityGroup"
@@ -118,7 +126,7 @@ def test_delete_without_an_id_spares_the_neighbour(
     neighbour = replace(SSH, **change)  # type: ignore[arg-type]
     kept = ecs.fake.add_rule(group, **neighbour.to_permission())
 
-    RuleLifecycle(ecs.client, group, "cn-hangzhou", print).delete(SSH, "", "")
+    lifecycle(ecs, group).delete(SSH, "", "")
 
     assert [kept] == list(ecs.fake.rules(group))
 
@@ -130,8 +138,10 @@ def test_throttling_is_retried_with_the_same_token(ecs: Ecs) -> None:
 
     ecs.client.authorize(group, [SSH])
 
-    assert ["Throttling.User", "Throttling.User", ""] == [
-        call.code for call in ecs.fake.calls
+    assert [call.code for call in ecs.fake.calls] == [
+        "Throttling.User",
+        "Throttling.User",
+        "",
     ]
     assert len({call.parameters["ClientToken"] for call in ecs.fake.calls}) == 1
 

@@ -7,7 +7,7 @@ its own tests, and the client runs against it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -43,6 +43,7 @@ class MemoryGroup:
     """One group of rules that answers as ECS does, with answers set in advance."""
 
     def __init__(self) -> None:
+        self.group_id = GROUP
         self.rules: dict[str, IngressRule] = {}
         self.calls: list[str] = []
         self.answers: dict[str, list[EcsError | None]] = {}
@@ -62,60 +63,56 @@ class MemoryGroup:
         self.calls.append(call)
         if self.gone:
             raise GroupNotFoundError(call, "InvalidSecurityGroupId.NotFound", "no")
-        queue = self.answers.get(call.split()[0], [])
+        queue = self.answers.get(call.split(maxsplit=1)[0], [])
         error = queue.pop(0) if queue else None
-        if error is None or (
-            isinstance(error, NoAnswerError) and self.acts_in_silence
-        ):
+        if error is None or (isinstance(error, NoAnswerError) and self.acts_in_silence):
             act()
         if error is not None:
             raise error
 
-    def describe(self, group_id: str) -> LiveGroup:
+    def look(self) -> LiveGroup:
+        """The same, as nothing is shared here."""
+        return self.prove()
+
+    def prove(self) -> LiveGroup:
         """All rules, or none while they are hidden."""
         self._answer("describe", lambda: None)
         shown = self.rules if self.hidden_looks <= 0 else {}
         self.hidden_looks -= 1
         return LiveGroup(
-            group_id,
+            self.group_id,
             "cn-hangzhou",
             "vpc-1",
             tuple(LiveRule(rule, rule_id, "") for rule_id, rule in shown.items()),
         )
 
-    def authorize(
-        self, group_id: str, rules: Sequence[IngressRule], *, token: str | None = None
-    ) -> None:
+    def authorize(self, rule: IngressRule) -> None:
         """Make the rules; one that exists is a silent success."""
 
         def act() -> None:
-            for rule in rules:
-                if rule not in self.rules.values():
-                    self.add(rule)
+            if rule not in self.rules.values():
+                self.add(rule)
 
         self._answer("authorize", act)
 
-    def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
+    def revoke_by_id(self, rule_id: str) -> None:
         """Remove rules by ID."""
 
         def act() -> None:
-            for rule_id in rule_ids:
-                if self.rules.pop(rule_id, None) is None:
-                    raise RuleNotFoundError("Revoke", "RuleNotExist", "no")
+            if self.rules.pop(rule_id, None) is None:
+                raise RuleNotFoundError("Revoke", "RuleNotExist", "no")
 
-        self._answer(f"revoke_by_id {' '.join(rule_ids)}", act)
+        self._answer(f"revoke_by_id {rule_id}", act)
 
-    def revoke_by_attributes(
-        self, group_id: str, rules: Sequence[IngressRule], *, token: str | None = None
-    ) -> None:
+    def revoke_by_attributes(self, rule: IngressRule) -> None:
         """Remove what matches; nothing that does is a silent success."""
 
         def act() -> None:
-            self.rules = {i: r for i, r in self.rules.items() if r not in rules}
+            self.rules = {i: r for i, r in self.rules.items() if r != rule}
 
         self._answer("revoke_by_attributes", act)
 
-    def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
+    def modify(self, rule_id: str, rule: IngressRule) -> None:
         """Change a rule in place."""
 
         def act() -> None:
@@ -149,7 +146,7 @@ def warnings() -> list[str]:
 @pytest.fixture
 def one(api: MemoryGroup, warnings: list[str]) -> RuleLifecycle:
     """The lifecycle of one rule, which does not wait in earnest."""
-    return RuleLifecycle(api, GROUP, "cn-hangzhou", warnings.append, lambda _: None)
+    return RuleLifecycle(api, api, "cn-hangzhou", warnings.append, lambda _: None)
 
 
 def silence(action: str) -> NoAnswerError:
@@ -180,9 +177,7 @@ class TestCreate:
 
         assert api.calls == ["describe"]
 
-    def test_a_neighbour_is_no_twin(
-        self, api: MemoryGroup, one: RuleLifecycle
-    ) -> None:
+    def test_a_neighbour_is_no_twin(self, api: MemoryGroup, one: RuleLifecycle) -> None:
         """Rules that differ in one field stand side by side."""
         for neighbour in NEIGHBOURS:
             api.add(neighbour)

@@ -60,13 +60,11 @@ def test_check_fills_in_the_region_and_calls_nothing(
     assert fake.calls == []
 
 
-def test_check_names_each_mistake(
-    fake: FakeEcs, provider: IngressRuleProvider
-) -> None:
+def test_check_names_each_mistake(fake: FakeEcs, provider: IngressRuleProvider) -> None:
     """All at once, each at its argument."""
     result = provider.check({}, arguments("sg-1", port_range="443/80", priority=0))
 
-    assert ["port_range", "priority"] == sorted(f.property for f in result.failures)
+    assert sorted(f.property for f in result.failures) == ["port_range", "priority"]
 
 
 def test_what_read_returns_is_what_check_made(

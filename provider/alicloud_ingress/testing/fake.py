@@ -228,7 +228,9 @@ class FakeEcs:
     def _revoke(
         self, parameters: Mapping[str, str], group: FakeGroup
     ) -> dict[str, object]:
-        named = [v for k, v in parameters.items() if k.startswith("SecurityGroupRuleId.")]
+        named = [
+            v for k, v in parameters.items() if k.startswith("SecurityGroupRuleId.")
+        ]
         if not named:
             unwanted = _permissions(parameters, group)
             group.rules = {

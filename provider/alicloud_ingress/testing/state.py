@@ -120,9 +120,7 @@ def _spell_ports(
         if ports and not _is_range(ports):
             raise not_valid(400, "InvalidParam.PortRange", "PortRange")
         if source_ports and not _is_range(source_ports):
-            raise not_valid(
-                400, "InvalidSourcePortRange.Malformed", "SourcePortRange"
-            )
+            raise not_valid(400, "InvalidSourcePortRange.Malformed", "SourcePortRange")
     else:
         if ports != "-1/-1":
             raise not_valid(400, "InvalidIpProtocol.Malformed", "PortRange")
