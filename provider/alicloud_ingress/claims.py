@@ -9,10 +9,16 @@ neighbour is about to leave. Claims let one wait for the other.
 from __future__ import annotations
 
 import threading
+import time
 
-PATIENCE = 60.0
+PATIENCE = 30.0
 """
 Seconds that one resource waits for another: the engine may never get to it.
+"""
+QUIET = 1.0
+"""
+Seconds without a new resource after which none is expected to come forward: the
+engine may ask for a change before it has compared the neighbour.
 """
 
 
@@ -26,6 +32,16 @@ class Claims:
         self._changed = threading.Condition()
         self._held: set[str] = set()
         self._moving: dict[str, str] = {}
+        self._waited_in_vain = False
+        self._stirred = time.monotonic()
+
+    def stir(self) -> None:
+        """
+        A resource has come forward, so that others may follow.
+        """
+        with self._changed:
+            self._stirred = time.monotonic()
+            self._changed.notify_all()
 
     def hold(self, rule_id: str, *, moving: bool = False) -> None:
         """
@@ -37,6 +53,27 @@ class Claims:
             self._held.add(rule_id)
             if moving:
                 self._moving.setdefault(rule_id, "")
+            self._changed.notify_all()
+
+    def take(self, rule_id: str) -> bool:
+        """
+        Hold a rule that no other resource holds.
+
+        Returns:
+            False where another one does.
+        """
+        with self._changed:
+            if rule_id in self._held:
+                return False
+            self._held.add(rule_id)
+            return True
+
+    def release(self, rule_id: str) -> None:
+        """
+        The resource that took the rule has failed to keep it.
+        """
+        with self._changed:
+            self._held.discard(rule_id)
 
     def holds(self, rule_id: str) -> bool:
         """
@@ -44,6 +81,14 @@ class Claims:
         """
         with self._changed:
             return rule_id in self._held
+
+    @property
+    def any_held(self) -> bool:
+        """
+        Whether a live resource has any rule at all.
+        """
+        with self._changed:
+            return bool(self._held)
 
     def settle(self, rule_id: str) -> None:
         """
@@ -59,19 +104,37 @@ class Claims:
 
         Returns:
             False where that is not to be hoped for: it is not about to change,
-            did not in time, or waits for the change of *waiter* itself.
+            did not in time, or waits for the change of *waiter* itself. Once
+            one has waited in vain, all threads may be waiting for what none is
+            left to do, so that nobody waits any more.
         """
         with self._changed:
+            self._wait_until_quiet(holder)
             if holder not in self._moving or self._waits_for(holder, waiter):
                 return False
             if waiter in self._moving:
                 self._moving[waiter] = holder
-            settled = self._changed.wait_for(
-                lambda: holder not in self._moving, self._patience
+            self._changed.wait_for(
+                lambda: holder not in self._moving or self._waited_in_vain,
+                self._patience,
             )
+            settled = holder not in self._moving
+            if not settled:
+                self._waited_in_vain = True
+                self._changed.notify_all()
             if waiter in self._moving:
                 self._moving[waiter] = ""
             return settled
+
+    def _wait_until_quiet(self, holder: str) -> None:
+        quiet = min(QUIET, self._patience)
+        give_up = time.monotonic() + self._patience
+        while holder not in self._held:
+            now = time.monotonic()
+            left = min(self._stirred + quiet, give_up) - now
+            if left <= 0:
+                return
+            self._changed.wait(left)
 
     def _waits_for(self, rule_id: str, other: str) -> bool:
         while rule_id := self._moving.get(rule_id, ""):

@@ -102,6 +102,13 @@ class EcsError(IngressError):
         self.detail = detail
         self.request_id = request_id
 
+    def about(self, subject: str) -> EcsError:
+        """
+        The same error, saying what it is about.
+        """
+        detail = f"{subject}: {self.detail}"
+        return type(self)(self.action, self.code, detail, self.request_id)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self.action, self.code, self.detail, self.request_id))
 

@@ -8,31 +8,36 @@ So whatever is not addressed by ID is followed by a look at the group.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import stamina
+
+from alicloud_ingress.answers import Call, Reaction, reaction
 from alicloud_ingress.claims import Claims
 from alicloud_ingress.errors import (
     DuplicateRuleError,
     EcsError,
     GroupNotFoundError,
     NoAnswerError,
-    RefusedForEnterpriseError,
     RuleExistsError,
-    RuleIdNotValidError,
     RuleNotConfirmedError,
-    RuleNotFoundError,
     WrongAccountError,
 )
 from alicloud_ingress.live import LiveGroup, LiveRule
-from alicloud_ingress.rule import EMPTIED_DESCRIPTION, IngressRule
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.spelling import EMPTIED_DESCRIPTION
 
-LOOK_DELAYS = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+SHOWN_WITHIN_S = 30.0
 """
-Seconds to wait before each look for a new rule: 15.7 s in all. Describe has been
-seen to lag behind Authorize; no page of ECS states how long.
+Seconds in which a new rule is expected to show. Describe has been seen to lag
+behind Authorize; no page of ECS states how long.
+"""
+MOST_TWINS = 10
+"""
+How often a change gives way to twins that move on before it is given up.
 """
 
 
@@ -85,6 +90,12 @@ class Account(Protocol):
         ...
 
 
+class _NotShownError(Exception):
+    """
+    The rule does not show yet.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class RuleLifecycle:
     """
@@ -93,16 +104,16 @@ class RuleLifecycle:
     Args:
         region: where the group is, for messages.
         warn: told, in one sentence, what a person should know of a success.
-        sleep: waits for that many seconds between two looks.
         claims: what the other resources of this process hold.
+        timeout_s: seconds for one operation with all that it repeats.
     """
 
     group: Group
     account: Account
     region: str
     warn: Callable[[str], None]
-    sleep: Callable[[float], None] = time.sleep
     claims: Claims = field(default_factory=Claims)
+    timeout_s: float = 120.0
 
     def create(self, rule: IngressRule, *, adopt: bool = False) -> LiveRule:
         """
@@ -112,14 +123,13 @@ class RuleLifecycle:
             RuleExistsError: the very rule was there before, and not adopted.
             RuleNotConfirmedError: no answer came and the rule never showed.
         """
-        twin = self._twin_that_stays(rule)
-        if twin is not None and (not adopt or self.claims.holds(twin.rule_id)):
-            raise RuleExistsError(self._how_to_take_over(twin))
-        if twin is not None:
+        with self._speaking_of(rule):
+            twin = self._twin_that_stays(rule)
+            if twin is None:
+                return self._made(rule)
+            if not adopt:
+                raise RuleExistsError(self._how_to_take_over(twin))
             return self._adopted(twin, rule)
-        if not self._authorized(rule):
-            return self._after_silence(rule)
-        return self._shown(rule)
 
     def read(
         self, rule: IngressRule, rule_id: str, account_id: str, *, adopt: bool = False
@@ -127,31 +137,27 @@ class RuleLifecycle:
         """
         The rule as it stands, or None if it is gone.
         """
-        try:
-            now = self.group.prove()
-        except GroupNotFoundError as error:
-            self._believe_group_gone(error, account_id, ask_again=True)
-            return None
+        with self._speaking_of(rule):
+            try:
+                group = self.group.look()
+            except GroupNotFoundError as error:
+                self._believe_group_gone(error, account_id, ask_again=True)
+                return None
         if not rule_id:
-            return now.identical_to(rule)
-        return now.by_id(rule_id) or (now.identical_to(rule) if adopt else None)
+            return group.matching(rule)
+        return group.by_id(rule_id) or (group.matching(rule) if adopt else None)
 
-    def update(self, old: IngressRule, new: IngressRule, rule_id: str) -> str:
+    def update(self, old: IngressRule, new: IngressRule, rule_id: str) -> LiveRule:
         """
-        Change the rule in place by ID; return that ID.
+        Change the rule in place by ID.
 
         Without an ID it is found by its old identity.
         """
-        now = self.group.prove()
-        live = now.by_id(rule_id) if rule_id else now.identical_to(old)
-        if live is None or not live.rule_id:
-            raise RuleNotConfirmedError(
-                f"ModifySecurityGroupRule was not sent: {rule_id or 'the rule'}"
-                f" ({old.in_words}) is not in {self.group.group_id} of {self.region}."
-                " Run `pulumi refresh`, then `pulumi up`."
-            )
-        self._modify(live, new)
-        return live.rule_id
+        with self._speaking_of(new):
+            live = self._found(old, rule_id)
+            if live.rule.difference(new):
+                self._modify(live, new)
+            return replace(live, rule=new, as_spelled=None)
 
     def delete(self, rule: IngressRule, rule_id: str, account_id: str) -> None:
         """
@@ -160,125 +166,226 @@ class RuleLifecycle:
         Raises:
             RuleNotConfirmedError: the rule is still there.
         """
-        try:
-            if rule_id:
-                self._revoke_by_id(rule, rule_id)
-            else:
-                self._revoke_by_attributes(rule)
-        except GroupNotFoundError as error:
-            self._believe_group_gone(error, account_id, ask_again=False)
+        if self.claims.holds(rule_id):
+            self._leave_to_its_holder(rule_id)
+            return
+        with self._speaking_of(rule):
+            try:
+                if rule_id:
+                    self._revoke_by_id(rule, rule_id)
+                else:
+                    self._revoke_by_attributes(rule)
+            except GroupNotFoundError as error:
+                self._believe_group_gone(error, account_id, ask_again=False)
 
-    def _twin_that_stays(self, rule: IngressRule) -> LiveRule | None:
+    @property
+    def _where(self) -> str:
+        return f"{self.group.group_id} of {self.region}"
+
+    @contextmanager
+    def _speaking_of(self, rule: IngressRule) -> Generator[None, None, None]:
+        """
+        Let an error of ECS say which rule it is about.
+        """
+        try:
+            yield
+        except EcsError as error:
+            raise error.about(f"{rule.in_words} in {self._where}") from error
+
+    def _twin_that_stays(self, rule: IngressRule, own_id: str = "") -> LiveRule | None:
         """
         The very rule, unless another resource is about to make it another one.
         """
-        while twin := self.group.prove().identical_to(rule):
-            if not self.claims.wait_for(twin.rule_id):
+        twin = self.group.look().matching(rule)
+        while twin and twin.rule_id != own_id:
+            hoped = self.claims.wait_for(twin.rule_id, own_id)
+            if not self.claims.holds(twin.rule_id):
                 return twin
+            still = self.group.prove().matching(rule)
+            if still is None or (still.rule_id == twin.rule_id and not hoped):
+                return still
+            twin = still
         return None
 
     def _how_to_take_over(self, twin: LiveRule) -> str:
-        found = (
-            f"AuthorizeSecurityGroup was not sent: {self.group.group_id} of {self.region}"
-            f" holds this rule already, as {twin.rule_id} ({twin.rule.in_words})."
-        )
         if self.claims.holds(twin.rule_id):
-            return (
-                f"{found} Another resource of this stack has it. One rule is one"
-                " resource: remove one of the two, or let them differ in priority."
-            )
+            return self._held_by_another(twin)
         return (
-            f"{found} If the resource was renamed, give it an alias"
-            " (ResourceOptions(aliases=[...])); if the rule is to be managed from here,"
-            f" import it by {twin.rule_id}, or set adopt=True."
+            f"AuthorizeSecurityGroup was not sent: {self._where} holds this rule"
+            f" already, as {twin.rule_id} ({twin.rule.in_words}). If the resource was"
+            " renamed, give it an alias (ResourceOptions(aliases=[...])); if the rule"
+            f" is to be managed from here, import it by {twin.rule_id}; if it was made"
+            " by a run that was interrupted, or is to be taken over as it is, set"
+            " adopt=True."
+        )
+
+    def _held_by_another(self, twin: LiveRule) -> str:
+        return (
+            f"AuthorizeSecurityGroup made nothing: {self._where} holds this rule"
+            f" already, as {twin.rule_id} ({twin.rule.in_words}), for another resource"
+            " of this stack. One rule is one resource: remove one of the two, or let"
+            " them differ in priority."
         )
 
     def _adopted(self, twin: LiveRule, rule: IngressRule) -> LiveRule:
-        if twin.rule.remark != rule.remark:
-            self._modify_once(twin, rule)
+        if not self.claims.take(twin.rule_id):
+            raise RuleExistsError(self._held_by_another(twin))
+        try:
+            if twin.rule.difference(rule):
+                self._modify_once(twin, rule)
+        except BaseException:
+            self.claims.release(twin.rule_id)
+            raise
         self.warn(f"{twin.rule_id} ({rule.in_words}) was there before and is adopted")
-        return replace(twin, rule=rule)
+        return replace(twin, rule=rule, as_spelled=None)
+
+    def _made(self, rule: IngressRule) -> LiveRule:
+        try:
+            live = self._authorized(rule) or self._shown(rule)
+        except NoAnswerError as error:
+            raise self._taken_back(rule, error) from error
+        if live.rule_id and not self.claims.take(live.rule_id):
+            raise RuleExistsError(self._held_by_another(live))
+        return live
+
+    def _authorized(self, rule: IngressRule) -> LiveRule | None:
+        """
+        Send Authorize; where no answer comes, look, and send what does not show.
+
+        Returns:
+            the rule, if it was seen on the way.
+        """
+        for attempt in stamina.retry_context(
+            on=NoAnswerError, attempts=None, timeout=self.timeout_s, wait_max=10.0
+        ):
+            with attempt:
+                try:
+                    self.group.authorize(rule)
+                except NoAnswerError:
+                    live = self._seen_after_silence(rule)
+                    if live is None:
+                        raise
+                    return live
+        return None
+
+    def _seen_after_silence(self, rule: IngressRule) -> LiveRule | None:
+        try:
+            return self.group.prove().matching(rule)
+        except EcsError:
+            return None
+
+    def _taken_back(self, rule: IngressRule, error: EcsError) -> RuleNotConfirmedError:
+        """
+        Revoke once what may still come, and say what is known of it.
+        """
+        try:
+            self.group.revoke_by_attributes(rule)
+        except EcsError as refusal:
+            outcome = (
+                f"It could not be revoked either ({refusal.code}), so it may exist:"
+                " look with `alicloud-ingress show`; if it is there, `pulumi up` with"
+                " adopt=True takes it over"
+            )
+        else:
+            outcome = (
+                "It was revoked in case it came late. Run `pulumi up` again once ECS"
+                " answers"
+            )
+        return RuleNotConfirmedError(
+            f"AuthorizeSecurityGroup of {rule.in_words} in {self._where} got no answer"
+            f" ({error.code}), and the rule did not show. {outcome}."
+        )
+
+    def _shown(self, rule: IngressRule) -> LiveRule:
+        try:
+            return self._look_for(rule)
+        except _NotShownError:
+            self.warn(
+                f"{rule.in_words} was made in {self._where} and does not show yet;"
+                " `pulumi refresh` fills in its ID"
+            )
+        except EcsError as error:
+            self.warn(
+                f"{rule.in_words} was made in {self._where}, and its ID could not be"
+                f" read ({error.code}); `pulumi refresh` fills it in"
+            )
+        return LiveRule(rule, rule_id="", create_time="")
+
+    def _look_for(self, rule: IngressRule) -> LiveRule:
+        for attempt in stamina.retry_context(
+            on=_NotShownError,
+            attempts=None,
+            timeout=min(SHOWN_WITHIN_S, self.timeout_s),
+            wait_initial=0.1,
+            wait_max=4.0,
+            wait_jitter=0.1,
+        ):
+            with attempt:
+                live = self.group.prove().matching(rule)
+                if live is None:
+                    raise _NotShownError
+                return live
+        raise AssertionError("stamina either returns or raises")
+
+    def _found(self, old: IngressRule, rule_id: str) -> LiveRule:
+        def among(group: LiveGroup) -> LiveRule | None:
+            return group.by_id(rule_id) if rule_id else group.matching(old)
+
+        live = among(self.group.look()) or among(self.group.prove())
+        if live is None or not live.rule_id:
+            raise RuleNotConfirmedError(
+                f"ModifySecurityGroupRule was not sent: {rule_id or 'the rule'}"
+                f" ({old.in_words}) is not in {self._where}."
+                " Run `pulumi refresh`, then `pulumi up`."
+            )
+        return live
 
     def _modify(self, live: LiveRule, new: IngressRule) -> None:
         """
         Modify; where another rule is the same already, wait until it is not.
         """
+        given_way = 0
         while True:
             try:
                 return self._modify_once(live, new)
             except DuplicateRuleError as error:
-                twin = self.group.prove().identical_to(new)
-                if twin is None or not self.claims.wait_for(twin.rule_id, live.rule_id):
-                    raise RuleExistsError(
-                        f"{error}. {live.rule_id} was not changed:"
-                        f" {twin.rule_id if twin else 'a rule'} of {self.group.group_id} in"
-                        f" {self.region} is {new.in_words} already. If resources are"
-                        " named by their place in a list, name them by what they say"
-                        " (port and source), so that none becomes another's twin."
-                    ) from error
+                twin = self._twin_that_stays(new, live.rule_id)
+                given_way += 1
+                if twin is None and given_way < MOST_TWINS:
+                    continue
+                raise RuleExistsError(
+                    f"{live.rule_id} of {self._where} was not changed:"
+                    f" {twin.rule_id if twin else 'a rule'} is {new.in_words} already"
+                    f" ({error.code}, RequestId {error.request_id}). If resources are"
+                    " named by their place in a list, name them by what they say (port"
+                    " and source), so that none becomes another's twin."
+                ) from error
 
     def _modify_once(self, live: LiveRule, new: IngressRule) -> None:
+        sent = _with_owner_of(live.rule, new)
         if live.rule.remark and not new.remark:
-            new = replace(new, description=EMPTIED_DESCRIPTION)
+            sent = replace(sent, description=EMPTIED_DESCRIPTION)
         try:
-            self.group.modify(live.rule_id, new)
-        except (RuleNotFoundError, RuleIdNotValidError) as error:
+            self.group.modify(live.rule_id, sent)
+        except EcsError as error:
+            asked = reaction(Call.MODIFY, error)
+            looked = asked is Reaction.LOOK and not self._is_there(live.rule_id)
+            if not looked and asked is not Reaction.REFRESH:
+                raise
             raise RuleNotConfirmedError(
-                f"{error}. {live.rule_id} is no longer in {self.group.group_id} of"
-                f" {self.region}. Run `pulumi refresh`, then `pulumi up`."
+                f"{live.rule_id} ({live.rule.in_words}) is no longer in {self._where}"
+                f" ({error.code}, RequestId {error.request_id})."
+                " Run `pulumi refresh`, then `pulumi up`."
             ) from error
 
-    def _authorized(self, rule: IngressRule) -> bool:
-        """
-        Send Authorize, again with the same token where no answer came.
+    def _is_there(self, rule_id: str) -> bool:
+        return self.group.prove().by_id(rule_id) is not None
 
-        Returns:
-            whether ECS said yes; False where it stayed silent twice.
-        """
-        for _ in range(2):
-            try:
-                self.group.authorize(rule)
-            except NoAnswerError:
-                if self.group.prove().identical_to(rule):
-                    return True
-            else:
-                return True
-        return False
-
-    def _after_silence(self, rule: IngressRule) -> LiveRule:
-        if live := self._look_for(rule):
-            return live
-        self.group.revoke_by_attributes(rule)
-        raise RuleNotConfirmedError(
-            f"AuthorizeSecurityGroup got no answer, and {rule.in_words} does not show"
-            f" in {self.group.group_id} of {self.region}. It was revoked in case it came"
-            " late; look with `alicloud-ingress show`, then run `pulumi up` again."
+    def _leave_to_its_holder(self, rule_id: str) -> None:
+        self.warn(
+            f"{rule_id} now belongs to another resource of this stack"
+            " and is not revoked"
         )
-
-    def _shown(self, rule: IngressRule) -> LiveRule:
-        unknown = LiveRule(rule, rule_id="", create_time="")
-        try:
-            live = self._look_for(rule)
-        except EcsError as error:
-            self.warn(f"{rule.in_words} was made, its ID could not be read: {error}")
-            return unknown
-        if live is None:
-            self.warn(
-                f"{rule.in_words} was made in {self.group.group_id} and does not show yet;"
-                " `pulumi refresh` fills in its ID"
-            )
-        return live or unknown
-
-    def _look_for(self, rule: IngressRule) -> LiveRule | None:
-        for group in self._looks():
-            if live := group.identical_to(rule):
-                return live
-        return None
-
-    def _looks(self) -> Iterator[LiveGroup]:
-        for delay in LOOK_DELAYS:
-            self.sleep(delay)
-            yield self.group.prove()
 
     def _revoke_by_id(self, rule: IngressRule, rule_id: str) -> None:
         """
@@ -286,46 +393,83 @@ class RuleLifecycle:
         """
         try:
             self.group.revoke_by_id(rule_id)
-        except (RuleNotFoundError, RuleIdNotValidError) as error:
-            now = self.group.prove()
-            if now.by_id(rule_id):
+        except EcsError as error:
+            asked = reaction(Call.REVOKE_BY_ID, error)
+            if asked not in (Reaction.DONE, Reaction.LOOK):
+                raise
+            if asked is Reaction.LOOK and self._is_there(rule_id):
                 raise RuleNotConfirmedError(
-                    f"{error}. {rule_id} ({rule.in_words}) is still in"
-                    f" {self.group.group_id} of {self.region}; run `pulumi destroy` again."
+                    f"RevokeSecurityGroup answered {error.code} (RequestId"
+                    f" {error.request_id}), and {rule_id} ({rule.in_words}) is still"
+                    f" in {self._where}; run `pulumi destroy` again."
                 ) from error
-            if twin := now.identical_to(rule):
-                self.warn(
-                    f"{rule_id} is gone already; {twin.rule_id} is an identical rule,"
-                    " was not made by this resource, and is left alone"
-                )
+            self._name_the_twin_of_what_is_gone(rule, rule_id)
 
-    def _revoke_by_attributes(self, rule: IngressRule) -> None:
-        live: LiveRule | None = None
-        for _ in range(2):
-            silent = self._revoke_is_silent(rule)
-            live = self.group.prove().identical_to(rule)
-            if live is None:
-                return
-            if not silent:
-                break
-        if live and live.rule_id:
-            self._revoke_by_id(rule, live.rule_id)
-            live = self.group.prove().identical_to(rule)
-        if live:
-            raise RuleNotConfirmedError(
-                f"RevokeSecurityGroup said yes, and {rule.in_words} is still in"
-                f" {self.group.group_id} of {self.region} as {live.rule_id or 'no ID'};"
-                " remove it in the console, then run `pulumi refresh`."
+    def _name_the_twin_of_what_is_gone(self, rule: IngressRule, rule_id: str) -> None:
+        try:
+            twin = self.group.look().identical_to(rule)
+        except EcsError:
+            return
+        if twin and not self.claims.holds(twin.rule_id):
+            self.warn(
+                f"{rule_id} is gone already; {twin.rule_id} is an identical rule of"
+                f" {self._where}, was not made by this resource, and is left alone"
             )
 
-    def _revoke_is_silent(self, rule: IngressRule) -> bool:
+    def _revoke_by_attributes(self, rule: IngressRule) -> None:
+        if self.claims.any_held:
+            twin = self.group.look().identical_to(rule)
+            if twin and self.claims.holds(twin.rule_id):
+                self._leave_to_its_holder(twin.rule_id)
+                return
+        live: LiveRule | None = None
+        for attempt in stamina.retry_context(
+            on=NoAnswerError, attempts=None, timeout=self.timeout_s, wait_max=10.0
+        ):
+            with attempt:
+                live = self._left_by_revoke(rule)
+        if live:
+            self._revoke_what_was_found(rule, live)
+
+    def _left_by_revoke(self, rule: IngressRule) -> LiveRule | None:
+        """
+        Send one Revoke by attributes, and return what a look still shows.
+
+        Raises:
+            NoAnswerError: none came, and the rule is still there.
+        """
+        silence: NoAnswerError | None = None
         try:
             self.group.revoke_by_attributes(rule)
-        except NoAnswerError:
-            return True
-        except (RuleNotFoundError, RefusedForEnterpriseError):
-            return False
-        return False
+        except NoAnswerError as error:
+            silence = error
+        except EcsError as error:
+            if reaction(Call.REVOKE_BY_ATTRIBUTES, error) is not Reaction.LOOK:
+                raise
+        left = self.group.prove()
+        live = left.identical_to(rule)
+        if live and silence:
+            raise silence
+        if live is None and (masked := left.masked_form_of(rule)):
+            raise RuleNotConfirmedError(
+                f"RevokeSecurityGroup of {rule.in_words} in {self._where} was answered,"
+                f" and {masked.rule_id} ({masked.rule.in_words}) is there, which is the"
+                " same network without host bits. If that is this rule, remove it in"
+                " the console; then run `pulumi refresh`."
+            )
+        return live
+
+    def _revoke_what_was_found(self, rule: IngressRule, live: LiveRule) -> None:
+        if live.rule_id:
+            self._revoke_by_id(rule, live.rule_id)
+            return
+        self.group.revoke_by_attributes(live.as_spelled or live.rule)
+        if self.group.prove().identical_to(rule):
+            raise RuleNotConfirmedError(
+                f"RevokeSecurityGroup said yes, and {rule.in_words} is still in"
+                f" {self._where}, without an ID; remove it in the console, then run"
+                " `pulumi refresh`."
+            )
 
     def _believe_group_gone(
         self, error: GroupNotFoundError, account_id: str, *, ask_again: bool
@@ -340,9 +484,9 @@ class RuleLifecycle:
         asking = self.account.account_id()
         if account_id and asking and asking != account_id:
             raise WrongAccountError(
-                f"{self.group.group_id} of {self.region} belongs to account {account_id},"
-                f" and the credentials in use are of account {asking}: nothing was"
-                " changed. Use credentials of the former."
+                f"{self._where} belongs to account {account_id}, and the credentials in"
+                f" use are of account {asking}: nothing was changed. Use credentials of"
+                f" account {account_id}."
             ) from error
         if account_id and asking:
             return
@@ -352,3 +496,17 @@ class RuleLifecycle:
             f"{self.group.group_id} is not in {self.region}; the account could not be"
             " compared, so it is taken for gone"
         )
+
+
+def _with_owner_of(live: IngressRule, new: IngressRule) -> IngressRule:
+    """
+    Keep the source group's owner that ECS filled in, where none is asked for.
+    """
+    owned = new.source_group_owner_id or new.source_group_owner_account
+    if owned or new.source_group_id != live.source_group_id:
+        return new
+    return replace(
+        new,
+        source_group_owner_id=live.source_group_owner_id,
+        source_group_owner_account=live.source_group_owner_account,
+    )

@@ -4,7 +4,7 @@ What a look at a security group shows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alicloud_ingress.rule import IngressRule
 
@@ -17,17 +17,23 @@ class LiveRule:
     Args:
         rule_id: `sgr-...`; "" in answers that do not tell it.
         create_time: ISO 8601 in UTC, such as `2018-12-12T07:28:38Z`; or "".
+        as_spelled: the rule letter by letter as ECS tells it, for a revoke that
+            has to match it; the rule itself where nothing else is known.
     """
 
     rule: IngressRule
     rule_id: str
     create_time: str
+    as_spelled: IngressRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LiveGroup:
     """
     All inbound rules of one group, read to the last page.
+
+    Args:
+        vpc_id: "" for a group of the classic network.
     """
 
     group_id: str
@@ -44,5 +50,22 @@ class LiveGroup:
     def identical_to(self, rule: IngressRule) -> LiveRule | None:
         """
         The rule with the same quintuple, policy, priority and NIC type.
+
+        In a VPC the NIC type is always intranet, whatever was asked for.
         """
-        return next((live for live in self.rules if live.rule == rule), None)
+        wanted = replace(rule, nic_type="intranet") if self.vpc_id else rule
+        return next((live for live in self.rules if live.rule == wanted), None)
+
+    def masked_form_of(self, rule: IngressRule) -> LiveRule | None:
+        """
+        The rule that this one becomes where ECS clears host bits.
+
+        No page of ECS says whether 10.1.2.3/8 is kept or becomes 10.0.0.0/8.
+        """
+        return None if rule.masked == rule else self.identical_to(rule.masked)
+
+    def matching(self, rule: IngressRule) -> LiveRule | None:
+        """
+        The identical rule, or else its masked form.
+        """
+        return self.identical_to(rule) or self.masked_form_of(rule)

@@ -3,18 +3,15 @@ The Pulumi resource: dicts of the engine in and out, `lifecycle` in between.
 
 Users' state holds the import path of the provider class and a pickle of an
 object without attributes. Neither may ever change, so all that a process has
-to remember is kept in this module, not in the object.
+to remember is kept in `process`, not in the object.
 """
 
 from __future__ import annotations
 
-import datetime
-import os
-import sys
-import threading
+import datetime as dt
+import itertools
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -31,103 +28,30 @@ from pulumi.dynamic import (
 )
 
 from alicloud_ingress import config
-from alicloud_ingress.claims import Claims
-from alicloud_ingress.client import EcsClient
-from alicloud_ingress.errors import ConfigurationError
-from alicloud_ingress.group import SecurityGroup
-from alicloud_ingress.lifecycle import RuleLifecycle
-from alicloud_ingress.live import LiveRule
-from alicloud_ingress.rule import SOURCES, IngressRule, problems_of
-
-RULE_ARGUMENTS = (
-    "ip_protocol",
-    "port_range",
-    "port_range_list_id",
-    "source_cidr_ip",
-    "ipv6_source_cidr_ip",
-    "source_group_id",
-    "source_group_owner_id",
-    "source_group_owner_account",
-    "source_prefix_list_id",
-    "dest_cidr_ip",
-    "ipv6_dest_cidr_ip",
-    "source_port_range",
-    "policy",
-    "priority",
-    "nic_type",
-    "description",
-    "expires_on",
+from alicloud_ingress.arguments import LAST_PRIORITY, problems_of
+from alicloud_ingress.declarations import Declaration
+from alicloud_ingress.errors import ConfigurationError, Problem
+from alicloud_ingress.process import Place, Process, warn
+from alicloud_ingress.properties import (
+    ARGUMENTS,
+    inputs_as_read,
+    inputs_of,
+    is_same,
+    outputs_of,
+    replaced,
+    rule_id_of,
+    rule_of,
 )
-ARGUMENTS = (*RULE_ARGUMENTS, "security_group_id", "region", "profile", "adopt")
-EMPTIABLE = ("description", "expires_on", "policy", "priority", "nic_type")
+from alicloud_ingress.spelling import has_expired
+
+DECLARATION = "declaration"
 """
-Arguments whose absence has a meaning that ECS can be asked for in place.
+An input that the program adds and check drops again; see `declarations`.
 """
 
-
-class _Process:
-    """
-    What one process of the dynamic host shares between its resources.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.settings: dict[str, str] = {}
-        self.clients: dict[tuple[str, str], EcsClient] = {}
-        self.claims = Claims()
-
-    def configure(self, settings: Mapping[str, str]) -> None:
-        with self.lock:
-            self.settings = dict(settings)
-            self.clients.clear()
-
-    def client(self, region: str, profile: str) -> EcsClient:
-        with self.lock:
-            known = self.clients.get((region, profile))
-            if known is None:
-                known = EcsClient(self.connection(region, profile))
-                self.clients[region, profile] = known
-            return known
-
-    def connection(self, region: str, profile: str) -> config.Connection:
-        return config.resolve(
-            self.settings.get, os.environ, region=region, profile=profile
-        )
-
-
-_process = _Process()
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """
-    Where a resource's rule is, and how it is reached.
-    """
-
-    group_id: str
-    region: str
-    profile: str
-
-    @classmethod
-    def of(cls, properties: Mapping[str, Any]) -> _Place:
-        return cls(
-            group_id=str(properties["security_group_id"]),
-            region=str(properties["region"]),
-            profile=str(properties.get("profile") or ""),
-        )
-
-    def lifecycle(self) -> RuleLifecycle:
-        client = _process.client(self.region, self.profile)
-        return RuleLifecycle(
-            SecurityGroup(client, self.group_id),
-            client,
-            self.region,
-            warn=lambda text: print(f"warning: {text}", file=sys.stderr),
-            claims=_process.claims,
-        )
-
-    def account_id(self) -> str:
-        return _process.client(self.region, self.profile).account_id()
+_process = Process()
+_run = uuid.uuid4().hex
+_numbers = itertools.count(1)
 
 
 class IngressRuleProvider(ResourceProvider):
@@ -158,21 +82,27 @@ class IngressRuleProvider(ResourceProvider):
         """
         Find all problems that can be known before a call, and fill in the region.
         """
-        inputs = {
-            name: _plain(news[name]) for name in ARGUMENTS if news.get(name) is not None
-        }
-        unknown = {name for name, value in inputs.items() if _is_unknown(value)}
-        failures = [
-            CheckFailure(problem.argument, problem.reason)
-            for problem in problems_of(inputs, unknown)
+        _process.claims.stir()
+        inputs = inputs_of(news)
+        unknown = _unknown(inputs)
+        declaration = Declaration.read(news.get(DECLARATION))
+        problems = [
+            *problems_of(
+                inputs,
+                unknown=unknown,
+                secret=declaration.secrets if declaration else frozenset(),
+            ),
+            *_problems_of_place(inputs, unknown),
+            *_problems_of_expiry(_olds, inputs, unknown),
         ]
-        if not inputs.get("security_group_id"):
-            failures.append(
-                CheckFailure("security_group_id", "'' is no group; give its sg- ID")
-            )
-        if not inputs.get("region"):
-            failures += _fill_in_region(inputs)
-        return CheckResult(inputs, failures)
+        if _keeps_an_old_system_priority(_olds, inputs):
+            problems = [p for p in problems if p.argument != "priority"]
+        if declaration and not problems and not unknown:
+            problems += _problems_of_twins(declaration, inputs)
+        return CheckResult(
+            inputs,
+            [CheckFailure(p.argument, f"{p.argument}: {p.reason}") for p in problems],
+        )
 
     def diff(
         self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
@@ -180,53 +110,43 @@ class IngressRuleProvider(ResourceProvider):
         """
         Compare what old and new arguments mean, not how they are spelled.
         """
-        if any(_is_unknown(_news.get(name)) for name in ARGUMENTS):
-            return DiffResult(changes=None, replaces=_replaces(_olds, _news))
-        same_place = all(
-            _olds.get(name) == _news.get(name)
-            for name in ("security_group_id", "region")
-        )
-        if same_place and not _rule(_olds).difference(_rule(_news)):
-            _process.claims.hold(_rule_id(_olds))
+        unknown = _unknown(_news)
+        if not unknown and is_same(_olds, _news):
+            _process.claims.hold(rule_id_of(_olds))
             return DiffResult(changes=False)
-        replaces = _replaces(_olds, _news)
+        replaces = replaced(_olds, _news, unknown)
         if not replaces:
-            _process.claims.hold(_rule_id(_olds), moving=True)
+            _process.claims.hold(rule_id_of(_olds), moving=True)
         return DiffResult(changes=None, replaces=replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """
         Authorize the rule and learn its ID.
         """
-        place = _Place.of(props)
-        adopt = bool(props.get("adopt"))
-        live = place.lifecycle().create(_rule(props), adopt=adopt)
-        _process.claims.hold(live.rule_id)
+        place = _place_of(props)
+        account_id = _process.account_id(place)
+        live = _process.lifecycle(place).create(
+            rule_of(props), adopt=bool(props.get("adopt"))
+        )
         identity = live.rule_id or f"{place.group_id}/pending/{uuid.uuid4().hex[:12]}"
-        return CreateResult(identity, _outputs(props, live, place.account_id()))
+        return CreateResult(identity, outputs_of(props, live, account_id))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """
         Look the rule up by ID, or by its whole identity while no ID is known.
         """
-        if not props.get("region"):
-            region = _process.connection("", str(props.get("profile") or "")).region
-            props = {**props, "region": region}
-        place = _Place.of(props)
-        rule_id = _rule_id(props) or (id_ if id_.startswith("sgr-") else "")
-        live = place.lifecycle().read(
-            _rule(props),
-            rule_id,
-            str(props.get("account_id") or ""),
-            adopt=bool(props.get("adopt")),
+        place = _place_of(props)
+        props = {**props, "region": place.region}
+        rule_id = rule_id_of(props) or (id_ if id_.startswith("sgr-") else "")
+        account_id = str(props.get("account_id") or "")
+        live = _process.lifecycle(place).read(
+            rule_of(props), rule_id, account_id, adopt=bool(props.get("adopt"))
         )
         if live is None:
             return ReadResult("", {})
-        inputs = _as_read(props, live.rule)
-        account_id = str(props.get("account_id") or "") or place.account_id()
-        return ReadResult(
-            live.rule_id or id_, _outputs(inputs, live, account_id), inputs
-        )
+        inputs = inputs_as_read(props, live.rule)
+        outputs = outputs_of(inputs, live, account_id or _process.account_id(place))
+        return ReadResult(live.rule_id or id_, outputs, inputs)
 
     def update(
         self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
@@ -234,28 +154,22 @@ class IngressRuleProvider(ResourceProvider):
         """
         Modify the rule in place, by ID.
         """
-        lifecycle = _Place.of(_olds).lifecycle()
+        place = _place_of(_news)
+        account_id = str(_olds.get("account_id") or "") or _process.account_id(place)
         try:
-            rule_id = lifecycle.update(_rule(_olds), _rule(_news), _rule_id(_olds))
+            live = _process.lifecycle(place).update(
+                rule_of(_olds), rule_of(_news), rule_id_of(_olds)
+            )
         finally:
-            _process.claims.settle(_rule_id(_olds))
-        live = LiveRule(_rule(_news), rule_id, str(_olds.get("create_time") or ""))
-        return UpdateResult(_outputs(_news, live, str(_olds.get("account_id") or "")))
+            _process.claims.settle(rule_id_of(_olds))
+        return UpdateResult(outputs_of(_news, live, account_id))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """
         Revoke the rule, unless another resource of this run has taken it over.
         """
-        rule_id = _rule_id(_props)
-        if _process.claims.holds(rule_id):
-            print(
-                f"warning: {rule_id} now belongs to another resource of this stack"
-                " and is not revoked",
-                file=sys.stderr,
-            )
-            return
-        _Place.of(_props).lifecycle().delete(
-            _rule(_props), rule_id, str(_props.get("account_id") or "")
+        _process.lifecycle(_place_of(_props)).delete(
+            rule_of(_props), rule_id_of(_props), str(_props.get("account_id") or "")
         )
 
 
@@ -275,12 +189,12 @@ class SecurityGroupIngressRule(
     security_group_rule_id: pulumi.Output[str]
     create_time: pulumi.Output[str]
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one argument for each field of the API
         self,
         resource_name: str,
         *,
         security_group_id: pulumi.Input[str],
-        ip_protocol: pulumi.Input[str],
+        ip_protocol: pulumi.Input[str] | None = None,
         port_range: pulumi.Input[str | int] | None = None,
         port_range_list_id: pulumi.Input[str] | None = None,
         source_cidr_ip: pulumi.Input[str] | None = None,
@@ -296,7 +210,7 @@ class SecurityGroupIngressRule(
         priority: pulumi.Input[int] | None = None,
         nic_type: pulumi.Input[str] | None = None,
         description: pulumi.Input[str] | None = None,
-        expires_on: pulumi.Input[str] | datetime.date | None = None,
+        expires_on: pulumi.Input[str] | dt.date | None = None,
         region: pulumi.Input[str] | None = None,
         profile: pulumi.Input[str] | None = None,
         adopt: pulumi.Input[bool] | None = None,
@@ -306,127 +220,179 @@ class SecurityGroupIngressRule(
         Declare the rule; just one source is to be given, and none is assumed.
 
         Args:
-            port_range: 443, "443", "8000-8010" or "8000/8010".
-            priority: 1 (first) to 100; 1 if not given.
+            resource_name: name in the stack; best one that says what the rule is.
+            security_group_id: `sg-...`, the group that the rule is in.
+            ip_protocol: tcp, udp, icmp, icmpv6, gre, all, or an IANA number;
+                left out only with `get`.
+            port_range: 443, "443", "8000-8010" or "8000/8010"; for tcp and udp.
+            port_range_list_id: `prl-...` instead of a port range.
+            source_cidr_ip: IPv4 block or address.
+            ipv6_source_cidr_ip: IPv6 block or address.
+            source_group_id: `sg-...` whose members may reach this group.
+            source_group_owner_id: account ID that owns the source group.
+            source_group_owner_account: login name of that account.
+            source_prefix_list_id: `pl-...`.
+            dest_cidr_ip: IPv4 block or address; all if left out.
+            ipv6_dest_cidr_ip: IPv6 block or address; all if left out.
+            source_port_range: like `port_range`; all if left out.
+            policy: accept or drop; accept if left out.
+            priority: 1 (first) to 100; 1 if left out.
+            nic_type: intranet or internet; only the classic network has both.
+            description: at most 512 characters, expiry included.
+            expires_on: last day of the rule in UTC, as a date or 2026-12-31.
+            region: of the group; else `alicloud:region`.
+            profile: name of a profile of the aliyun command line; never a secret.
             adopt: take over the very rule if it is there already.
-            expires_on: last day of the rule, in UTC.
+            opts: options of the resource.
         """
         given = {name: value for name, value in locals().items() if name in ARGUMENTS}
-        if isinstance(expires_on, datetime.date):
+        if isinstance(expires_on, dt.date):
             given["expires_on"] = expires_on.isoformat()
         known_after = dict.fromkeys(
             ("account_id", "security_group_rule_id", "create_time")
         )
-        known_after["region"] = given["region"]
+        declaration = _declaration(resource_name, given)
         super().__init__(
-            IngressRuleProvider(), resource_name, {**given, **known_after}, opts
+            IngressRuleProvider(),
+            resource_name,
+            {**given, **known_after, DECLARATION: declaration},
+            opts,
         )
 
     @classmethod
     def get(
         cls,
         resource_name: str,
-        id: pulumi.Input[str],
+        id: pulumi.Input[str],  # noqa: A002  the name that Pulumi's users expect
         *,
+        security_group_id: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
         **arguments: Any,
     ) -> SecurityGroupIngressRule:
         """
-        Read an existing rule by its `sgr-` ID, without managing it.
+        Read an existing rule, without managing it.
+
+        Args:
+            resource_name: name in the stack.
+            id: `sgr-...`.
+            security_group_id: `sg-...`, the group that the rule is in.
+            opts: options of the resource.
+            arguments: `region` and `profile`, and what else is known of the rule.
         """
         merged = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
-        return cls(resource_name, opts=merged, **arguments)
+        return cls(
+            resource_name, security_group_id=security_group_id, opts=merged, **arguments
+        )
 
 
-def _is_unknown(value: object) -> bool:
-    return isinstance(value, pulumi.output.Unknown) or value == pulumi.UNKNOWN
-
-
-def _plain(value: Any) -> Any:
+def _declaration(name: str, given: Mapping[str, Any]) -> pulumi.Output[dict[str, Any]]:
     """
-    Undo what the engine does to numbers: 1 arrives as 1.0.
+    What check is to know of this resource beyond its arguments.
     """
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+    number = next(_numbers)
+
+    async def written() -> dict[str, Any]:
+        secrets = [
+            argument
+            for argument, value in given.items()
+            if isinstance(value, pulumi.Output) and await value.is_secret()
+        ]
+        return Declaration(_run, number, name, frozenset(secrets)).written()
+
+    return pulumi.Output.from_input(written())
 
 
-def _fill_in_region(inputs: dict[str, Any]) -> list[CheckFailure]:
-    profile = inputs.get("profile")
-    if _is_unknown(inputs.get("region")) or _is_unknown(profile):
-        return []
-    try:
-        inputs["region"] = _process.connection("", str(profile or "")).region
-    except ConfigurationError as error:
-        return [CheckFailure("region", str(error))]
-    return []
-
-
-def _rule(properties: Mapping[str, Any]) -> IngressRule:
-    return IngressRule.parse(
-        {name: properties[name] for name in RULE_ARGUMENTS if name in properties}
+def _unknown(properties: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(
+        name
+        for name in ARGUMENTS
+        if isinstance(value := properties.get(name), pulumi.output.Unknown)
+        or value == pulumi.UNKNOWN
     )
 
 
-def _rule_id(properties: Mapping[str, Any]) -> str:
-    return str(properties.get("security_group_rule_id") or "")
+def _place_of(properties: Mapping[str, Any]) -> Place:
+    profile = str(properties.get("profile") or "")
+    region = str(properties.get("region") or "")
+    return Place(
+        group_id=str(properties["security_group_id"]),
+        region=region or _process.connection("", profile).region,
+        profile=profile,
+    )
 
 
-def _replaces(olds: Mapping[str, Any], news: Mapping[str, Any]) -> list[str]:
+def _problems_of_place(
+    inputs: dict[str, Any], unknown: frozenset[str]
+) -> list[Problem]:
     """
-    Name the arguments whose change ModifySecurityGroupRule refuses.
-
-    It moves no rule to another group, region, NIC type or kind of source, swaps
-    no port range for a port list, and empties nothing.
+    Check group, region and `adopt`; fill in the region where none is given.
     """
-    replaces = [
-        name
-        for name in ("security_group_id", "region", "nic_type")
-        if _is_unknown(news.get(name))
-        or _plain(news.get(name) or _default(name))
-        != (olds.get(name) or _default(name))
+    problems: list[Problem] = []
+    if not inputs.get("security_group_id"):
+        problems.append(Problem("security_group_id", "'' is no group; give its sg- ID"))
+    if not isinstance(inputs.get("adopt", False), bool) and "adopt" not in unknown:
+        problems.append(Problem("adopt", f"{inputs['adopt']!r} is not True or False"))
+    if inputs.get("region") or "profile" in unknown:
+        return problems
+    try:
+        connection = _process.connection("", str(inputs.get("profile") or ""))
+    except ConfigurationError as error:
+        return [*problems, Problem("region", str(error))]
+    inputs["region"] = connection.region
+    return problems
+
+
+def _problems_of_expiry(
+    olds: Mapping[str, Any], inputs: Mapping[str, Any], unknown: frozenset[str]
+) -> list[Problem]:
+    """
+    Refuse a new rule that has expired; of one that exists, tell it.
+    """
+    expires_on = str(inputs.get("expires_on") or "")
+    if "expires_on" in unknown or not has_expired(expires_on):
+        return []
+    if not olds:
+        reason = f"{expires_on!r} is over; give a day to come, or remove the rule"
+        return [Problem("expires_on", reason)]
+    warn(
+        f"the rule {rule_of(inputs).in_words} of {inputs.get('security_group_id')}"
+        f" expired after {expires_on} (UTC) and is still in force; remove it, or give"
+        " it another expires_on"
+    )
+    return []
+
+
+def _keeps_an_old_system_priority(
+    olds: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> bool:
+    """
+    Rules that the system made before 2020 have priority 110, and stay importable.
+    """
+    priority = olds.get("priority")
+    return (
+        isinstance(priority, int | float)
+        and priority > LAST_PRIORITY
+        and priority == inputs.get("priority")
+    )
+
+
+def _problems_of_twins(
+    declaration: Declaration, inputs: Mapping[str, Any]
+) -> list[Problem]:
+    rule = rule_of(inputs)
+    other = _process.declarations.add(
+        declaration,
+        str(inputs["region"]),
+        str(inputs["security_group_id"]),
+        rule,
+    )
+    if not other:
+        return []
+    return [
+        Problem(
+            "security_group_id",
+            f"resources {other!r} and {declaration.name!r} are the same rule"
+            f" ({rule.in_words}) of {inputs['security_group_id']}; remove one of the"
+            " two, or let them differ in priority",
+        )
     ]
-    replaces += [
-        name
-        for name in RULE_ARGUMENTS
-        if name not in EMPTIABLE
-        and bool(olds.get(name)) != bool(news.get(name))
-        and (olds.get(name) or name in SOURCES or name.startswith("port_range"))
-    ]
-    return replaces
-
-
-def _default(name: str) -> str:
-    return "intranet" if name == "nic_type" else ""
-
-
-def _outputs(
-    inputs: Mapping[str, Any], live: LiveRule, account_id: str
-) -> dict[str, Any]:
-    """
-    All inputs and what ECS told; "" where unknown, as None does not round-trip.
-    """
-    return {
-        **{name: inputs[name] for name in ARGUMENTS if inputs.get(name) is not None},
-        "account_id": account_id,
-        "security_group_rule_id": live.rule_id,
-        "create_time": live.create_time,
-    }
-
-
-def _as_read(properties: Mapping[str, Any], live: IngressRule) -> dict[str, Any]:
-    """
-    The inputs that check would make, with the user's spelling where it holds.
-    """
-    inputs = {
-        name: _plain(properties[name])
-        for name in ARGUMENTS
-        if properties.get(name) is not None
-    }
-    for name in _rule(properties).difference(live):
-        value = getattr(live, name)
-        if value == "" and name != "description":
-            inputs.pop(name, None)
-        else:
-            inputs[name] = value
-    return inputs

@@ -46,7 +46,7 @@ class Project:
     fake: FakeEcs
     group: str
     environment: Mapping[str, str]
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict[str, str])
 
     def program(self, text: str) -> None:
         """Write a program of calls of `rule(name, port, source, opts, ...)`."""

@@ -1,21 +1,18 @@
 """
 What create, read, update and delete promise, whatever ECS answers.
-
-An in-memory group stands in for the client here; the fake of the HTTP API has
-its own tests, and the client runs against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
 from dataclasses import replace
 
 import pytest
 
+from alicloud_ingress.claims import Claims
 from alicloud_ingress.errors import (
+    DuplicateRuleError,
     EcsError,
-    GroupNotFoundError,
-    NoAnswerError,
     RefusedForEnterpriseError,
     RuleExistsError,
     RuleIdNotValidError,
@@ -24,111 +21,8 @@ from alicloud_ingress.errors import (
     WrongAccountError,
 )
 from alicloud_ingress.lifecycle import RuleLifecycle
-from alicloud_ingress.live import LiveGroup, LiveRule
-from alicloud_ingress.rule import IngressRule
-
-GROUP = "sg-1"
-SSH = IngressRule.parse(
-    {"ip_protocol": "tcp", "port_range": 22, "source_cidr_ip": "10.0.0.0/8"}
-)
-NEIGHBOURS = [
-    replace(SSH, priority=2),
-    replace(SSH, policy="drop"),
-    replace(SSH, source_port_range="1/1024"),
-    replace(SSH, dest_cidr_ip="172.16.0.1"),
-]
-
-
-class MemoryGroup:
-    """One group of rules that answers as ECS does, with answers set in advance."""
-
-    def __init__(self) -> None:
-        self.group_id = GROUP
-        self.rules: dict[str, IngressRule] = {}
-        self.calls: list[str] = []
-        self.answers: dict[str, list[EcsError | None]] = {}
-        self.acts_in_silence = False
-        self.hidden_looks = 0
-        self.account = "1"
-        self.gone = False
-        self.made = 0
-
-    def add(self, rule: IngressRule) -> str:
-        """Put a rule in, as somebody else would."""
-        self.made += 1
-        self.rules[f"sgr-{self.made}"] = rule
-        return f"sgr-{self.made}"
-
-    def _answer(self, call: str, act: Callable[[], None]) -> None:
-        self.calls.append(call)
-        if self.gone:
-            raise GroupNotFoundError(call, "InvalidSecurityGroupId.NotFound", "no")
-        queue = self.answers.get(call.split(maxsplit=1)[0], [])
-        error = queue.pop(0) if queue else None
-        if error is None or (isinstance(error, NoAnswerError) and self.acts_in_silence):
-            act()
-        if error is not None:
-            raise error
-
-    def look(self) -> LiveGroup:
-        """The same, as nothing is shared here."""
-        return self.prove()
-
-    def prove(self) -> LiveGroup:
-        """All rules, or none while they are hidden."""
-        self._answer("describe", lambda: None)
-        shown = self.rules if self.hidden_looks <= 0 else {}
-        self.hidden_looks -= 1
-        return LiveGroup(
-            self.group_id,
-            "cn-hangzhou",
-            "vpc-1",
-            tuple(LiveRule(rule, rule_id, "") for rule_id, rule in shown.items()),
-        )
-
-    def authorize(self, rule: IngressRule) -> None:
-        """Make the rules; one that exists is a silent success."""
-
-        def act() -> None:
-            if rule not in self.rules.values():
-                self.add(rule)
-
-        self._answer("authorize", act)
-
-    def revoke_by_id(self, rule_id: str) -> None:
-        """Remove rules by ID."""
-
-        def act() -> None:
-            if self.rules.pop(rule_id, None) is None:
-                raise RuleNotFoundError("Revoke", "RuleNotExist", "no")
-
-        self._answer(f"revoke_by_id {rule_id}", act)
-
-    def revoke_by_attributes(self, rule: IngressRule) -> None:
-        """Remove what matches; nothing that does is a silent success."""
-
-        def act() -> None:
-            self.rules = {i: r for i, r in self.rules.items() if r != rule}
-
-        self._answer("revoke_by_attributes", act)
-
-    def modify(self, rule_id: str, rule: IngressRule) -> None:
-        """Change a rule in place."""
-
-        def act() -> None:
-            if rule_id not in self.rules:
-                raise RuleNotFoundError("Modify", "SecurityGroupRule.NotFound", "no")
-            self.rules[rule_id] = rule
-
-        self._answer(f"modify {rule_id}", act)
-
-    def account_id(self) -> str:
-        """The account of the credentials."""
-        return self.account
-
-    def group_exists(self, group_id: str) -> bool:
-        """Whether DescribeSecurityGroups shows the group."""
-        return not self.gone
+from conftest import ATTEMPTS
+from functional.memory_group import GROUP, NEIGHBOURS, SSH, MemoryGroup, silence
 
 
 @pytest.fixture
@@ -144,14 +38,15 @@ def warnings() -> list[str]:
 
 
 @pytest.fixture
-def one(api: MemoryGroup, warnings: list[str]) -> RuleLifecycle:
-    """The lifecycle of one rule, which does not wait in earnest."""
-    return RuleLifecycle(api, api, "cn-hangzhou", warnings.append, lambda _: None)
+def claims() -> Claims:
+    """What other resources of the process hold; nobody waits in earnest."""
+    return Claims(patience=0.05)
 
 
-def silence(action: str) -> NoAnswerError:
-    """An answer that never came."""
-    return NoAnswerError(action, "NoAnswer", "connection lost")
+@pytest.fixture
+def one(api: MemoryGroup, warnings: list[str], claims: Claims) -> RuleLifecycle:
+    """The lifecycle of one rule."""
+    return RuleLifecycle(api, api, "cn-hangzhou", warnings.append, claims)
 
 
 class TestCreate:
@@ -211,7 +106,7 @@ class TestCreate:
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
         """Describe may lag behind Authorize."""
-        api.hidden_looks = 4
+        api.hidden_looks = 4  # the first look, and three after Authorize
 
         assert one.create(SSH).rule_id == "sgr-1"
 
@@ -234,16 +129,91 @@ class TestCreate:
         assert one.create(SSH).rule_id == "sgr-1"
         assert api.calls.count("authorize") == 1
 
-    def test_silence_twice_revokes_once_and_fails(
+    def test_silence_before_the_effect_is_sent_again(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """What may have come late is taken back."""
+        """What a look does not show is not there."""
         api.answers["authorize"] = [silence("authorize"), silence("authorize")]
 
-        with pytest.raises(RuleNotConfirmedError, match="no answer"):
+        assert one.create(SSH).rule_id == "sgr-1"
+        assert api.calls.count("authorize") == 3
+
+    def test_silence_to_the_end_revokes_once_and_fails(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """What may come late is taken back, and the error says so."""
+        api.answers["authorize"] = [silence("authorize")] * ATTEMPTS
+
+        with pytest.raises(RuleNotConfirmedError, match=r"no answer.*It was revoked"):
             one.create(SSH)
 
+        assert api.calls.count("authorize") == ATTEMPTS
         assert api.calls.count("revoke_by_attributes") == 1
+        assert api.rules == {}
+
+    def test_what_can_neither_be_seen_nor_revoked_is_said(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """The person learns what may exist, and how to take it over."""
+        api.answers["authorize"] = [silence("authorize")] * ATTEMPTS
+        api.answers["revoke_by_attributes"] = [silence("revoke")]
+
+        with pytest.raises(RuleNotConfirmedError, match=r"may exist.*adopt=True"):
+            one.create(SSH)
+
+    def test_a_look_refused_after_authorize_is_a_warning(
+        self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]
+    ) -> None:
+        """The rule is made; only its ID is not known."""
+        api.answers["describe"] = [None, EcsError("Describe", "Forbidden.RAM", "no")]
+
+        assert one.create(SSH).rule_id == ""
+        assert "Forbidden.RAM" in warnings[0]
+        assert list(api.rules.values()) == [SSH]
+
+    def test_a_rule_that_ecs_masks_is_known_by_its_masked_form(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """Asked for with host bits, it may show without."""
+        api.masks = True
+
+        live = one.create(replace(SSH, source_cidr_ip="10.1.2.3/8"))
+
+        assert live.rule_id == "sgr-1"
+
+    def test_a_rule_of_another_resource_is_not_adopted(
+        self, api: MemoryGroup, one: RuleLifecycle, claims: Claims
+    ) -> None:
+        """One rule is one resource."""
+        claims.hold(api.add(SSH))
+
+        with pytest.raises(RuleExistsError, match="another resource of this stack"):
+            one.create(SSH, adopt=True)
+
+    def test_an_adoption_that_fails_holds_nothing(
+        self, api: MemoryGroup, one: RuleLifecycle, claims: Claims
+    ) -> None:
+        """What was not taken over may be removed by its owner."""
+        there = api.add(SSH)
+        api.answers["modify"] = [EcsError("Modify", "Forbidden.RAM", "no")]
+
+        with pytest.raises(EcsError, match=r"Forbidden\.RAM"):
+            one.create(replace(SSH, description="office"), adopt=True)
+
+        assert not claims.holds(there)
+
+    def test_an_error_says_which_rule_of_which_group(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """The last line stands alone."""
+        api.answers["authorize"] = [EcsError("Authorize", "Quota", "full", "R-1")]
+
+        with pytest.raises(EcsError) as caught:
+            one.create(SSH)
+
+        last = str(caught.value).splitlines()[-1]
+        for part in ("Authorize", "Quota", "R-1", "tcp 22/22 from 10.0.0.0/8", GROUP):
+            assert part in last
 
 
 class TestDelete:
@@ -290,7 +260,7 @@ class TestDelete:
         one.delete(SSH, "", "1")
 
         assert api.rules == {}
-        assert api.calls[-2:] == ["revoke_by_id sgr-1", "describe"]
+        assert api.calls[-1] == "revoke_by_id sgr-1"
 
     def test_an_id_that_is_gone_leaves_the_identical_rule_alone(
         self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]
@@ -334,6 +304,66 @@ class TestDelete:
         with pytest.raises(WrongAccountError, match=r"account 1.*account 2"):
             one.delete(SSH, "sgr-1", "1")
 
+    def test_what_another_resource_holds_is_not_revoked(
+        self, api: MemoryGroup, one: RuleLifecycle, claims: Claims
+    ) -> None:
+        """A rename is a create of the new and a delete of the old."""
+        there = api.add(SSH)
+        claims.hold(there)
+
+        one.delete(SSH, there, "1")
+        one.delete(SSH, "", "1")
+
+        assert list(api.rules) == [there]
+        assert [call for call in api.calls if call.startswith("revoke")] == []
+
+    def test_silence_before_the_effect_is_sent_again(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """What a look still shows is not gone."""
+        api.add(SSH)
+        api.answers["revoke_by_attributes"] = [silence("revoke")]
+
+        one.delete(SSH, "", "1")
+
+        assert api.rules == {}
+        assert api.calls.count("revoke_by_attributes") == 2
+
+    def test_a_yes_without_effect_goes_on_by_the_id_that_was_seen(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """A 200 by attributes proves nothing."""
+        api.add(SSH)
+        api.deaf = True
+
+        one.delete(SSH, "", "1")
+
+        assert api.calls == ["revoke_by_attributes", "describe", "revoke_by_id sgr-1"]
+        assert api.rules == {}
+
+    def test_a_rule_without_any_id_is_revoked_as_ecs_spells_it(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """Old answers hold no ID; the spelling of the look is what matches."""
+        api.add(SSH)
+        api.tells_ids, api.deaf = False, True
+
+        with pytest.raises(RuleNotConfirmedError, match="without an ID"):
+            one.delete(SSH, "", "1")
+
+        assert api.calls.count("revoke_by_attributes") == 2
+
+    def test_the_same_network_without_host_bits_is_not_taken_for_the_rule(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """It may be somebody else's: nobody but a person can tell."""
+        there = api.add(SSH)
+
+        with pytest.raises(RuleNotConfirmedError, match=there):
+            one.delete(replace(SSH, source_cidr_ip="10.1.2.3/8"), "", "1")
+
+        assert list(api.rules) == [there]
+
 
 class TestReadAndUpdate:
     """Looking at a rule and changing it."""
@@ -367,7 +397,7 @@ class TestReadAndUpdate:
         there = api.add(SSH)
         wider = replace(SSH, port_range="22/23")
 
-        assert one.update(SSH, wider, there) == there
+        assert one.update(SSH, wider, there).rule_id == there
         assert api.rules[there] == wider
         assert api.calls == ["describe", f"modify {there}"]
 
@@ -388,4 +418,65 @@ class TestReadAndUpdate:
         with pytest.raises(RuleNotConfirmedError, match="pulumi refresh"):
             one.update(SSH, replace(SSH, priority=5), "sgr-gone")
 
+        assert set(api.calls) == {"describe"}
+
+    def test_an_update_without_an_id_finds_the_rule_by_its_old_identity(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """Neighbours of the old and of the new identity stay as they are."""
+        for neighbour in NEIGHBOURS:
+            api.add(neighbour)
+        there = api.add(SSH)
+        new = replace(SSH, priority=9)
+
+        assert one.update(SSH, new, "").rule_id == there
+        assert list(api.rules.values()) == [*NEIGHBOURS, new]
+
+    def test_an_update_that_changes_nothing_sends_nothing(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """Another profile for the same rule is no call."""
+        there = api.add(SSH)
+
+        one.update(SSH, SSH, there)
+
         assert api.calls == ["describe"]
+
+    def test_a_change_into_a_twin_says_to_name_by_content(
+        self, api: MemoryGroup, one: RuleLifecycle, claims: Claims
+    ) -> None:
+        """Nothing is changed, and the twin's ID is told."""
+        there, twin = api.add(SSH), api.add(NEIGHBOURS[0])
+        api.answers["modify"] = [DuplicateRuleError("Modify", "RuleDuplicate", "no")]
+        claims.hold(twin)
+
+        with pytest.raises(RuleExistsError, match=f"{twin}.*name them by what they"):
+            one.update(SSH, NEIGHBOURS[0], there)
+
+    def test_a_twin_that_is_about_to_move_is_waited_for(
+        self, api: MemoryGroup, one: RuleLifecycle, claims: Claims
+    ) -> None:
+        """Its resource changes it in the same run."""
+        there, twin = api.add(SSH), api.add(NEIGHBOURS[0])
+        claims.hold(there, moving=True)
+        claims.hold(twin, moving=True)
+        api.answers["modify"] = [DuplicateRuleError("Modify", "RuleDuplicate", "no")]
+
+        def move_on() -> None:
+            api.rules[twin] = replace(SSH, priority=99)
+            claims.settle(twin)
+
+        threading.Timer(0.01, move_on).start()
+
+        assert one.update(SSH, NEIGHBOURS[0], there).rule_id == there
+
+    def test_the_owner_that_ecs_filled_in_is_sent_back(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """A non-empty field cannot be emptied."""
+        grouped = replace(SSH, source_cidr_ip="", source_group_id="sg-9")
+        there = api.add(replace(grouped, source_group_owner_id="42"))
+
+        one.update(grouped, replace(grouped, priority=3), there)
+
+        assert api.rules[there].source_group_owner_id == "42"

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alicloud_ingress.arguments import problems_of
 from alicloud_ingress.errors import InvalidRuleError
-from alicloud_ingress.rule import IngressRule, problems_of, split_expiry
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.spelling import split_expiry
 
 HTTPS = {"ip_protocol": "tcp", "port_range": "443/443", "source_cidr_ip": "10.0.0.0/8"}
 
@@ -135,7 +137,7 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_what_is_not_known_yet_passes() -> None:
     """A preview does not complain of values that only `up` will know."""
-    assert problems_of({}, set(HTTPS)) == ()
+    assert problems_of({}, unknown=set(HTTPS)) == ()
 
 
 def test_an_old_system_rule_is_readable() -> None:

@@ -1,0 +1,85 @@
+"""
+Which resources of a program declare which rules.
+
+Two resources for one rule would each believe that it is theirs, and the removal
+of one would take it from the other. Check sees one resource at a time and not
+even its name, so the program sends the name along, and check drops it again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from alicloud_ingress.rule import IngressRule
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """
+    Who declares a rule.
+
+    Args:
+        run: tells one execution of the program from another.
+        number: tells resources of one run apart, even those of the same name.
+        secrets: names of the arguments whose values are secret.
+    """
+
+    run: str
+    number: int
+    name: str
+    secrets: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, value: object) -> Declaration | None:
+        """
+        Read what `written` wrote; None where a program sends nothing of the kind.
+        """
+        if not isinstance(value, Mapping):
+            return None
+        given = cast("Mapping[str, Any]", value)
+        return cls(
+            run=str(given["run"]),
+            number=int(given["number"]),
+            name=str(given["name"]),
+            secrets=frozenset(map(str, given["secrets"])),
+        )
+
+    def written(self) -> dict[str, Any]:
+        """
+        The declaration as an input of a resource.
+        """
+        return {
+            "run": self.run,
+            "number": self.number,
+            "name": self.name,
+            "secrets": sorted(self.secrets),
+        }
+
+
+class Declarations:
+    """
+    The rules that one run of a program has declared so far, by place and identity.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._run = ""
+        self._by_rule: dict[tuple[str, str, IngressRule], Declaration] = {}
+
+    def add(
+        self, declaration: Declaration, region: str, group_id: str, rule: IngressRule
+    ) -> str:
+        """
+        Remember a rule; return the name of another resource that declares it, or "".
+        """
+        with self._lock:
+            if declaration.run != self._run:
+                self._run = declaration.run
+                self._by_rule.clear()
+            # ECS may clear host bits, and would then make one rule of the two.
+            key = (region, group_id, rule.masked)
+            first = self._by_rule.setdefault(key, declaration)
+            return "" if first.number == declaration.number else first.name

@@ -1,0 +1,131 @@
+"""
+What one process of the dynamic host shares between its resources.
+
+Provider objects hold nothing, since they are in users' state; and two provider
+classes are two objects in one process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alicloud_ingress import config
+from alicloud_ingress.claims import Claims
+from alicloud_ingress.client import EcsClient
+from alicloud_ingress.declarations import Declarations
+from alicloud_ingress.group import SecurityGroup
+from alicloud_ingress.lifecycle import RuleLifecycle
+
+
+def warn(text: str) -> None:
+    """
+    Tell the person at the engine; the host passes its stderr on.
+    """
+    sys.stderr.write(f"warning: {text}\n")
+    sys.stderr.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """
+    Where a rule is, and by whose credentials it is reached.
+    """
+
+    group_id: str
+    region: str
+    profile: str
+
+
+class Process:
+    """
+    Configuration, clients, groups and claims; safe to use from several threads.
+    """
+
+    def __init__(self) -> None:
+        self.claims = Claims()
+        self.declarations = Declarations()
+        self._lock = threading.RLock()
+        self._settings: dict[str, str] = {}
+        self._clients: dict[tuple[str, str], EcsClient] = {}
+        self._groups: dict[Place, SecurityGroup] = {}
+        self._asking_account = threading.Lock()
+        self._accounts: dict[str, str] = {}
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """
+        Take over the stack's configuration; what was made from another is dropped.
+        """
+        with self._lock:
+            if settings == self._settings:
+                return
+            self._settings = dict(settings)
+            self._clients.clear()
+            self._groups.clear()
+            self._accounts.clear()
+
+    def connection(self, region: str, profile: str) -> config.Connection:
+        """
+        Work out where to call, and as whom.
+        """
+        with self._lock:
+            settings = self._settings
+        return config.resolve(settings.get, os.environ, region=region, profile=profile)
+
+    def client(self, region: str, profile: str) -> EcsClient:
+        """
+        The one client of a region and a profile.
+        """
+        with self._lock:
+            known = self._clients.get((region, profile))
+            if known is None:
+                known = EcsClient(self.connection(region, profile))
+                self._clients[region, profile] = known
+            return known
+
+    def group(self, place: Place) -> SecurityGroup:
+        """
+        The one object of a group, in which its rules share looks and calls.
+        """
+        with self._lock:
+            client = self.client(place.region, place.profile)
+            return self._groups.setdefault(place, SecurityGroup(client, place.group_id))
+
+    def account_id(self, place: Place) -> str:
+        """
+        The account of the credentials, asked once a profile; "" if refused.
+        """
+        with self._asking_account:
+            if place.profile not in self._accounts:
+                client = self.client(place.region, place.profile)
+                self._accounts[place.profile] = client.account_id()
+            return self._accounts[place.profile]
+
+    def lifecycle(self, place: Place) -> RuleLifecycle:
+        """
+        What can be done with the rules of a group.
+        """
+        return RuleLifecycle(
+            group=self.group(place),
+            account=_Asked(self, place),
+            region=place.region,
+            warn=warn,
+            claims=self.claims,
+            timeout_s=self.connection(place.region, place.profile).timeout_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    process: Process
+    place: Place
+
+    def account_id(self) -> str:
+        return self.process.account_id(self.place)
+
+    def group_exists(self, group_id: str) -> bool:
+        client = self.process.client(self.place.region, self.place.profile)
+        return client.group_exists(group_id)

@@ -1,0 +1,191 @@
+"""
+One rule from creation to removal; every claim is one about the calls made.
+"""
+
+from __future__ import annotations
+
+from e2e.project import Project
+
+AUTHORIZE, MODIFY, REVOKE = (
+    "AuthorizeSecurityGroup",
+    "ModifySecurityGroupRule",
+    "RevokeSecurityGroup",
+)
+
+
+def test_a_preview_makes_no_call(project: Project) -> None:
+    """A preview of a new rule knows all it needs without the API."""
+    project.program('rule("web", 443)')
+    assert "2 to create" in project.pulumi("preview")
+    assert project.calls() == []
+
+
+def test_a_remark_is_changed_in_place(project: Project) -> None:
+    """A new description is one Modify, and the ID stays."""
+    project.program('rule("web", 443, description="old")')
+    project.up()
+    (rule_id,) = project.rules()
+    project.calls()
+
+    project.program('rule("web", 443, description="new")')
+    project.up()
+    assert project.actions() == [MODIFY]
+    assert project.rules()[rule_id]["Description"] == "new"
+
+
+def test_another_kind_of_source_replaces_the_rule_without_a_gap(
+    project: Project,
+) -> None:
+    """The new rule is made first, then the old one revoked by its ID."""
+    project.program('rule("web", 443)')
+    project.up()
+    (old,) = project.rules()
+    project.calls()
+
+    project.program('rule("web", 443, None, ipv6_source_cidr_ip="2001:db8::/32")')
+    project.up()
+    made, removed = project.writes()
+    assert (made.action, removed.action) == (AUTHORIZE, REVOKE)
+    assert removed.parameters["SecurityGroupRuleId.1"] == old
+    (live,) = project.rules().values()
+    assert live["Ipv6SourceCidrIp"] == "2001:db8::/32"
+
+
+def test_drift_shows_field_by_field_and_is_repaired_in_place(
+    project: Project,
+) -> None:
+    """Refresh names what was changed by hand; up puts it back by one Modify."""
+    project.program('rule("ssh", 22, "192.0.2.0/24", priority=5)')
+    project.up()
+    (rule_id,) = project.rules()
+    project.fake.groups[project.group].rules[rule_id]["SourceCidrIp"] = "0.0.0.0/0"
+    project.calls()
+
+    shown = project.refresh("--diff")
+    assert '"192.0.2.0/24" => "0.0.0.0/0"' in shown, shown
+    assert project.actions() == []
+    project.up()
+    assert project.actions() == [MODIFY]
+    assert project.rules()[rule_id]["SourceCidrIp"] == "192.0.2.0/24"
+
+
+def test_a_known_id_is_revoked_by_one_call_and_nothing_else(project: Project) -> None:
+    """Destroy by ID: no Permissions, no look."""
+    project.program('rule("web", 443)')
+    project.up()
+    (rule_id,) = project.rules()
+    project.calls()
+
+    project.destroy()
+    (call,) = project.calls()
+    assert call.action == REVOKE
+    assert call.parameters["SecurityGroupRuleId.1"] == rule_id
+    assert not [name for name in call.parameters if name.startswith("Permissions")]
+    assert project.rules() == {}
+
+
+def test_without_an_id_the_whole_quintuple_is_revoked_and_proven(
+    project: Project,
+) -> None:
+    """A state without an ID: neighbours that differ in one field survive."""
+    whole = {
+        "IpProtocol": "tcp",
+        "PortRange": "443/443",
+        "SourceCidrIp": "10.0.0.0/8",
+        "DestCidrIp": "10.1.0.0/16",
+        "SourcePortRange": "1024/65535",
+        "Policy": "accept",
+        "Priority": "7",
+    }
+    for other in (
+        {"Priority": "8"},
+        {"Policy": "drop"},
+        {"SourcePortRange": "1024/65534"},
+        {"DestCidrIp": "10.1.0.0/17"},
+    ):
+        project.fake.add_rule(project.group, **{**whole, **other})
+    neighbours = project.rules()
+    project.program(
+        'rule("web", 443, dest_cidr_ip="10.1.0.0/16",'
+        ' source_port_range="1024/65535", priority=7)'
+    )
+    project.up()
+    state = project.state()
+    for entry in state["deployment"]["resources"]:
+        if "security_group_rule_id" in entry.get("outputs", {}):
+            entry["outputs"]["security_group_rule_id"] = ""
+            entry["id"] = f"{project.group}/pending/000000000000"
+    project.put(state)
+    project.calls()
+
+    project.destroy()
+    (call,) = project.writes()
+    sent = {
+        name.removeprefix("Permissions.1."): value
+        for name, value in call.parameters.items()
+        if name.startswith("Permissions.1.")
+    }
+    assert sent == {**whole, "NicType": "intranet"}
+    assert project.rules() == neighbours
+
+
+def test_a_rule_that_is_gone_already_is_destroyed_without_complaint(
+    project: Project,
+) -> None:
+    """What is to be gone and is gone is no failure."""
+    project.program('rule("web", 443)')
+    project.up()
+    project.fake.groups[project.group].rules.clear()
+    project.destroy()
+    assert project.resources() == []
+
+
+def test_refresh_drops_a_rule_that_is_gone_and_up_makes_it_again(
+    project: Project,
+) -> None:
+    """A rule that somebody removed comes back with the next up."""
+    project.program('rule("web", 443)')
+    project.up()
+    project.fake.groups[project.group].rules.clear()
+    project.refresh()
+    assert project.resources() == []
+    project.up()
+    assert len(project.rules()) == 1
+
+
+def test_credentials_of_another_account_change_and_forget_nothing(
+    project: Project,
+) -> None:
+    """A group hidden by the wrong account is not a group that is gone."""
+    project.fake.accounts["OTHER"] = "2000000000000002"
+    project.program('rule("web", 443)')
+    project.up()
+    rules, before = project.rules(), project.resources()
+
+    for command in ("refresh", "destroy"):
+        done = project.run(
+            command, "--yes", "--skip-preview", ALIBABA_CLOUD_ACCESS_KEY_ID="OTHER"
+        )
+        assert not done.ok
+        assert "1000000000000001" in done.text
+        assert "2000000000000002" in done.text
+    assert project.rules() == rules
+    assert [entry["id"] for entry in project.resources()] == [
+        entry["id"] for entry in before
+    ]
+
+
+def test_another_region_in_the_configuration_does_not_move_what_is_there(
+    project: Project,
+) -> None:
+    """Refresh and destroy look where the state says that the rule is."""
+    project.program('rule("web", 443)')
+    project.up()
+    project.settings["alicloud:region"] = "cn-beijing"
+    project.refresh()
+    assert len(project.resources()) == 1
+    project.calls()
+    project.destroy()
+    (call,) = project.writes()
+    assert call.parameters["RegionId"] == "cn-hangzhou"
+    assert project.rules() == {}

@@ -1,0 +1,135 @@
+"""
+One group of rules in memory, whose answers a test sets in advance.
+
+It stands in for `SecurityGroup` where only the decisions of `lifecycle` are
+asked for; the fake of the HTTP API is for everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from alicloud_ingress.errors import (
+    EcsError,
+    GroupNotFoundError,
+    NoAnswerError,
+    RuleNotFoundError,
+)
+from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.rule import IngressRule
+
+GROUP = "sg-1"
+SSH = IngressRule.parse(
+    {"ip_protocol": "tcp", "port_range": 22, "source_cidr_ip": "10.0.0.0/8"}
+)
+NEIGHBOURS = [
+    replace(SSH, priority=2),
+    replace(SSH, policy="drop"),
+    replace(SSH, source_port_range="1/1024"),
+    replace(SSH, dest_cidr_ip="172.16.0.1"),
+]
+
+
+class MemoryGroup:
+    """One group of rules that answers as ECS does, with answers set in advance."""
+
+    def __init__(self) -> None:
+        self.group_id = GROUP
+        self.rules: dict[str, IngressRule] = {}
+        self.calls: list[str] = []
+        self.answers: dict[str, list[EcsError | None]] = {}
+        self.acts_in_silence = False
+        self.deaf = False
+        self.masks = False
+        self.tells_ids = True
+        self.hidden_looks = 0
+        self.account = "1"
+        self.gone = False
+        self.made = 0
+
+    def add(self, rule: IngressRule) -> str:
+        """Put a rule in, as somebody else would."""
+        self.made += 1
+        self.rules[f"sgr-{self.made}"] = rule
+        return f"sgr-{self.made}"
+
+    def _answer(self, call: str, act: Callable[[], None]) -> None:
+        self.calls.append(call)
+        if self.gone:
+            raise GroupNotFoundError(call, "InvalidSecurityGroupId.NotFound", "no")
+        queue = self.answers.get(call.split(maxsplit=1)[0], [])
+        error = queue.pop(0) if queue else None
+        if error is None or self.acts_in_silence:
+            act()
+        if error is not None:
+            raise error
+
+    def look(self) -> LiveGroup:
+        """The same, as nothing is shared here."""
+        return self.prove()
+
+    def prove(self) -> LiveGroup:
+        """All rules, or none while they are hidden."""
+        self._answer("describe", lambda: None)
+        shown = self.rules if self.hidden_looks <= 0 else {}
+        self.hidden_looks -= 1
+        return LiveGroup(
+            self.group_id,
+            "cn-hangzhou",
+            "vpc-1",
+            tuple(
+                LiveRule(rule, rule_id if self.tells_ids else "", "")
+                for rule_id, rule in shown.items()
+            ),
+        )
+
+    def authorize(self, rule: IngressRule) -> None:
+        """Make the rules; one that exists is a silent success."""
+
+        def act() -> None:
+            if rule not in self.rules.values():
+                self.add(rule.masked if self.masks else rule)
+
+        self._answer("authorize", act)
+
+    def revoke_by_id(self, rule_id: str) -> None:
+        """Remove rules by ID."""
+
+        def act() -> None:
+            if self.rules.pop(rule_id, None) is None:
+                raise RuleNotFoundError("Revoke", "RuleNotExist", "no")
+
+        self._answer(f"revoke_by_id {rule_id}", act)
+
+    def revoke_by_attributes(self, rule: IngressRule) -> None:
+        """Remove what matches; nothing that does is a silent success."""
+
+        def act() -> None:
+            if not self.deaf:
+                self.rules = {i: r for i, r in self.rules.items() if r != rule}
+
+        self._answer("revoke_by_attributes", act)
+
+    def modify(self, rule_id: str, rule: IngressRule) -> None:
+        """Change a rule in place."""
+
+        def act() -> None:
+            if rule_id not in self.rules:
+                raise RuleNotFoundError("Modify", "SecurityGroupRule.NotFound", "no")
+            self.rules[rule_id] = rule
+
+        self._answer(f"modify {rule_id}", act)
+
+    def account_id(self) -> str:
+        """The account of the credentials."""
+        return self.account
+
+    def group_exists(self, group_id: str) -> bool:
+        """Whether DescribeSecurityGroups shows the group."""
+        return group_id == self.group_id and not self.gone
+
+
+def silence(action: str) -> NoAnswerError:
+    """An answer that never came."""
+    return NoAnswerError(action, "NoAnswer", "connection lost")
