@@ -13,6 +13,7 @@ import re
 
 ALL_PORTS = "-1/-1"
 PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "gre", "all")
+PROTOCOL_NUMBERS = {"1": "icmp", "6": "tcp", "17": "udp", "47": "gre", "58": "icmpv6"}
 WITH_PORTS = ("tcp", "udp")
 DESCRIPTION_LIMIT = 512
 EMPTIED_DESCRIPTION = "-"
@@ -20,7 +21,6 @@ EMPTIED_DESCRIPTION = "-"
 What stands for "no description" where ECS does not let one be emptied.
 """
 
-_PROTOCOL_NUMBERS = {"1": "icmp", "6": "tcp", "17": "udp", "47": "gre", "58": "icmpv6"}
 _EXPIRY = re.compile(r"(?:^| )\[expires (\d{4}-\d{2}-\d{2})\]\Z", re.ASCII)
 _PORTS = re.compile(r"(-?\d{1,5})(?:[/-](-?\d{1,5}))?", re.ASCII)
 
@@ -41,7 +41,7 @@ def protocol(text: str) -> str:
     The lower-case name where the protocol has one, else its number.
     """
     folded = text.lower()
-    return "all" if folded == "-1" else _PROTOCOL_NUMBERS.get(folded, folded)
+    return "all" if folded == "-1" else PROTOCOL_NUMBERS.get(folded, folded)
 
 
 def port_pair(text: str) -> tuple[int, int] | None:
