@@ -143,9 +143,10 @@ class RuleLifecycle:
             except GroupNotFoundError as error:
                 self._believe_group_gone(error, account_id, ask_again=True)
                 return None
-        if not rule_id:
-            return group.matching(rule)
-        return group.by_id(rule_id) or (group.matching(rule) if adopt else None)
+        live = group.by_id(rule_id) if rule_id else None
+        if live is None and (adopt or not rule_id):
+            live = group.matching(rule)
+        return live and group.in_terms_of(rule, live)
 
     def update(self, old: IngressRule, new: IngressRule, rule_id: str) -> LiveRule:
         """
@@ -154,7 +155,7 @@ class RuleLifecycle:
         Without an ID it is found by its old identity.
         """
         with self._speaking_of(new):
-            live = self._found(old, rule_id)
+            live = self._found(old, new, rule_id)
             if live.rule.difference(new):
                 self._modify(live, new)
             return replace(live, rule=new, as_spelled=None)
@@ -327,9 +328,10 @@ class RuleLifecycle:
                 return live
         raise AssertionError("stamina either returns or raises")
 
-    def _found(self, old: IngressRule, rule_id: str) -> LiveRule:
+    def _found(self, old: IngressRule, new: IngressRule, rule_id: str) -> LiveRule:
         def among(group: LiveGroup) -> LiveRule | None:
-            return group.by_id(rule_id) if rule_id else group.matching(old)
+            live = group.by_id(rule_id) if rule_id else group.matching(old)
+            return live and group.in_terms_of(new, live)
 
         live = among(self.group.look()) or among(self.group.prove())
         if live is None or not live.rule_id:

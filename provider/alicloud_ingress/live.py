@@ -69,3 +69,14 @@ class LiveGroup:
         The identical rule, or else its masked form.
         """
         return self.identical_to(rule) or self.masked_form_of(rule)
+
+    def in_terms_of(self, asked: IngressRule, live: LiveRule) -> LiveRule:
+        """
+        The live rule, with the spelling of *asked* where it means the same.
+
+        That is any NIC type in a VPC, and host bits that ECS has cleared.
+        """
+        rule = live.rule.with_host_bits_of(asked)
+        if self.vpc_id:
+            rule = replace(rule, nic_type=asked.nic_type)
+        return replace(live, rule=rule)

@@ -229,6 +229,17 @@ class IngressRule:
             nic_type=self.nic_type.lower() or "intranet",
         )
 
+    def with_host_bits_of(self, other: IngressRule) -> IngressRule:
+        """
+        This rule, with each network as *other* has it where only host bits differ.
+        """
+        networks: dict[str, Any] = {
+            name: asked
+            for name in _NETWORKS
+            if masked(asked := getattr(other, name)) == getattr(self, name)
+        }
+        return replace(self, **networks)
+
     def _with_networks(self, spelled: Callable[[str], str]) -> IngressRule:
         networks: dict[str, Any] = {
             name: spelled(getattr(self, name)) for name in _NETWORKS

@@ -5,36 +5,26 @@ The provider as the engine calls it: dicts in, dicts out, over the fake.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import pulumi
 import pytest
-from pulumi.dynamic import ConfigureRequest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pulumi.dynamic import Config, ConfigureRequest
 
 from alicloud_ingress.resource import IngressRuleProvider
-from alicloud_ingress.testing import FakeEcs, mock_ecs
-
-SETTINGS = {
-    "alicloud:region": "cn-hangzhou",
-    "alicloud:accessKey": "AK",
-    "alicloud:secretKey": "a-secret-that-is-never-shown",
-}
+from alicloud_ingress.testing import FakeEcs
+from functional.conftest import SECRET, Front
 
 
 @pytest.fixture
-def provider() -> IngressRuleProvider:
+def provider(front: Front) -> IngressRuleProvider:
     """A provider configured by the stack."""
     provider = IngressRuleProvider()
-    request: Any = ConfigureRequest(SETTINGS)  # type: ignore[arg-type]
-    provider.configure(request)
+    provider.configure(ConfigureRequest(Config(front.settings, "test")))
     return provider
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeEcs]:
-    """ECS in this process."""
-    with mock_ecs() as fake:
-        yield fake
 
 
 def arguments(group: str, **change: object) -> dict[str, Any]:
@@ -200,3 +190,233 @@ def test_delete_goes_by_the_id_of_the_state(
     (call,) = fake.calls
     assert call.parameters["SecurityGroupRuleId.1"] == rule_id
     assert fake.rules(group) == {}
+
+
+YESTERDAY = (datetime.now(timezone.utc) - timedelta(days=1)).date().isoformat()
+TODAY = datetime.now(timezone.utc).date().isoformat()
+FIRST = {"run": "a", "number": 1, "name": "first", "secrets": []}
+
+
+def reasons(provider: IngressRuleProvider, inputs: dict[str, Any]) -> str:
+    """What check has against the inputs of a new resource."""
+    return "\n".join(f.reason for f in provider.check({}, inputs).failures)
+
+
+def test_a_new_rule_that_has_expired_is_refused(provider: IngressRuleProvider) -> None:
+    """It would open what was to be shut by now."""
+    assert YESTERDAY in reasons(provider, arguments("sg-1", expires_on=YESTERDAY))
+    assert reasons(provider, arguments("sg-1", expires_on=TODAY)) == ""
+
+
+def test_a_rule_that_has_expired_is_reported_while_it_stands(
+    provider: IngressRuleProvider, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """At each preview, on the way that the engine shows."""
+    expired = arguments("sg-1", expires_on=YESTERDAY)
+
+    assert provider.check(expired, expired).failures == []
+    told = capfd.readouterr().err
+    assert YESTERDAY in told
+    assert "sg-1" in told
+
+
+def test_the_same_rule_twice_names_both_resources(
+    provider: IngressRuleProvider,
+) -> None:
+    """However it is spelled; in one run of one program."""
+    declared = {"declaration": {**FIRST, "run": "twice"}}
+    again = {"declaration": {**FIRST, "run": "twice", "number": 2, "name": "second"}}
+    other_run = {"declaration": {**FIRST, "run": "again", "number": 2}}
+
+    assert reasons(provider, {**arguments("sg-1"), **declared}) == ""
+    assert reasons(provider, {**arguments("sg-1"), **declared}) == ""
+    twice = reasons(provider, {**arguments("sg-1", port_range="22/22"), **again})
+    assert "'first'" in twice
+    assert "'second'" in twice
+    assert reasons(provider, {**arguments("sg-2"), **again}) == ""
+    assert reasons(provider, {**arguments("sg-1"), **other_run}) == ""
+
+
+def test_what_the_program_says_of_itself_is_no_input(
+    provider: IngressRuleProvider,
+) -> None:
+    """Neither the state nor a preview shows it."""
+    result = provider.check({}, {**arguments("sg-1"), "declaration": FIRST})
+
+    assert "declaration" not in result.inputs
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("port_range", "443/80"),
+        ("source_cidr_ip", "10.0.0.1/33"),
+        ("description", "x" * 513),
+        ("ip_protocol", "tpc-secret"),
+    ],
+)
+def test_a_secret_value_is_not_in_a_reason(
+    provider: IngressRuleProvider, argument: str, value: str
+) -> None:
+    """The person knows it; the log must not."""
+    declaration = {**FIRST, "secrets": [argument]}
+    told = reasons(
+        provider, {**arguments("sg-1"), argument: value, "declaration": declaration}
+    )
+
+    assert f"{argument}: [secret]" in told
+    assert value[:40] not in told
+
+
+@pytest.mark.parametrize(
+    "name", ["port_range", "source_cidr_ip", "security_group_id", "region", "adopt"]
+)
+def test_what_is_not_known_yet_passes(provider: IngressRuleProvider, name: str) -> None:
+    """In a preview, values that only an update will know."""
+    inputs = arguments("sg-1", **{name: pulumi.UNKNOWN})
+
+    assert reasons(provider, inputs) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "replaced"),
+    [
+        ("security_group_id", ["security_group_id"]),
+        ("nic_type", ["nic_type"]),
+        ("source_cidr_ip", []),
+        ("source_group_id", ["source_group_id"]),
+        ("port_range", []),
+    ],
+)
+def test_an_unknown_in_a_replacing_field_counts_as_changed(
+    provider: IngressRuleProvider, name: str, replaced: list[str]
+) -> None:
+    """Better a replacement announced and not needed than the other way round."""
+    old = provider.check({}, arguments("sg-1")).inputs
+
+    result = provider.diff("sgr-1", old, {**old, name: pulumi.UNKNOWN})
+
+    assert result.changes is None
+    assert result.replaces == replaced
+
+
+def test_another_profile_is_written_down_without_a_call(
+    fake: FakeEcs, provider: IngressRuleProvider
+) -> None:
+    """Refresh and destroy go by the profile of the state."""
+    group = fake.new_group()
+    inputs = provider.check({}, arguments(group)).inputs
+    created = provider.create(dict(inputs))
+    assert created.outs is not None
+    named = {**inputs, "profile": "ops"}
+
+    assert provider.diff(created.id, created.outs, named).changes is None
+
+
+@pytest.mark.parametrize("name", ["dest_cidr_ip", "source_port_range"])
+def test_what_ecs_cannot_empty_is_replaced(
+    provider: IngressRuleProvider, name: str
+) -> None:
+    """A part of the identity is taken away by a new rule only."""
+    value = {"dest_cidr_ip": "10.9.0.1", "source_port_range": "1/1024"}[name]
+    old = provider.check({}, arguments("sg-1", **{name: value})).inputs
+    new = provider.check({}, arguments("sg-1")).inputs
+
+    assert provider.diff("sgr-1", old, new).replaces == [name]
+    assert provider.diff("sgr-1", new, old).replaces == []
+
+
+def test_a_system_rule_of_old_stays_importable(provider: IngressRuleProvider) -> None:
+    """Priority 110 cannot be made, and is there."""
+    old = arguments("sg-1", priority=110)
+
+    assert provider.check(old, arguments("sg-1", priority=110)).failures == []
+    assert "110" in reasons(provider, arguments("sg-1", priority=110))
+
+
+def test_no_output_is_none_and_none_is_secret(
+    fake: FakeEcs, provider: IngressRuleProvider
+) -> None:
+    """None does not come back from the state; keys have no business in it."""
+    group = fake.new_group()
+    inputs = provider.check({}, arguments(group)).inputs
+    outputs = provider.create(dict(inputs)).outs
+    assert outputs is not None
+
+    assert None not in outputs.values()
+    assert SECRET not in str(outputs)
+    assert outputs["account_id"] == "1000000000000001"
+    assert outputs["create_time"] != ""
+
+
+def test_a_rule_read_by_its_id_alone_tells_all_of_itself(
+    fake: FakeEcs, provider: IngressRuleProvider
+) -> None:
+    """That is what `get` is for."""
+    group = fake.new_group()
+    rule_id = fake.add_rule(
+        group,
+        IpProtocol="udp",
+        PortRange="53/53",
+        Ipv6SourceCidrIp="2001:DB8::/32",
+        Policy="drop",
+        Priority="7",
+    )
+
+    read = provider.read(rule_id, {"security_group_id": group})
+
+    assert read.outs is not None
+    told = {name: read.outs[name] for name in ("ip_protocol", "policy", "priority")}
+    assert told == {"ip_protocol": "udp", "policy": "drop", "priority": 7}
+    assert read.outs["ipv6_source_cidr_ip"] == "2001:db8::/32"
+
+
+CIDRS = st.sampled_from(["10.0.0.0/8", "10.1.2.3/8", "192.0.2.1", "192.0.2.1/32"])
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> dict[str, Any]:
+    """Arguments in all the spellings that a program may use."""
+    inputs: dict[str, Any] = {
+        "ip_protocol": draw(st.sampled_from(["tcp", "TCP", "6", "udp"])),
+        "port_range": draw(st.sampled_from([443.0, "443", "8000-8010", "1/65535"])),
+        "source_cidr_ip": draw(CIDRS),
+    }
+    optional: dict[str, st.SearchStrategy[Any]] = {
+        "policy": st.sampled_from(["accept", "Drop"]),
+        "priority": st.sampled_from([1.0, 7, "100"]),
+        "nic_type": st.sampled_from(["intranet", "internet", "Intranet"]),
+        "description": st.text("ab [];`", max_size=8),
+        "expires_on": st.just("2999-12-31"),
+        "source_port_range": st.sampled_from(["-1/-1", "1024-2048"]),
+        "dest_cidr_ip": st.sampled_from(["172.16.0.1", "172.16.0.0/12"]),
+        "adopt": st.booleans(),
+    }
+    for name, strategy in optional.items():
+        if draw(st.booleans()):
+            inputs[name] = draw(strategy)
+    return inputs
+
+
+@given(programs())
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_what_is_read_back_checks_as_what_was_declared(
+    front: Front, provider: IngressRuleProvider, program: dict[str, Any]
+) -> None:
+    """Whatever the spelling, a refresh shows no change and none is to be made."""
+    group = front.fake.new_group()
+    checked = provider.check({}, {**program, "security_group_id": group})
+    assert checked.failures == []
+    inputs = dict(checked.inputs)
+    created = provider.create(dict(inputs))
+    assert created.outs is not None
+
+    read = provider.read(created.id, dict(created.outs))
+
+    assert read.inputs is not None
+    assert provider.check(inputs, dict(read.inputs)).inputs == inputs
+    assert provider.diff(created.id, created.outs, inputs).changes is False

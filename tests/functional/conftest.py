@@ -1,0 +1,50 @@
+"""
+The two fronts of the fake: every test that asks for one runs over both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+import pytest
+
+from alicloud_ingress.testing import FakeEcs, mock_ecs
+
+SECRET = "a-secret-that-is-never-shown"
+
+
+@dataclass(frozen=True)
+class Front:
+    """A fake, and the stack's configuration by which it is reached."""
+
+    fake: FakeEcs
+    settings: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@pytest.fixture(params=["in process", "served"])
+def front(request: pytest.FixtureRequest) -> Generator[Front, None, None]:
+    """One front after the other."""
+    settings = {
+        "alicloud:region": "cn-hangzhou",
+        "alicloud:accessKey": "AK",
+        "alicloud:secretKey": SECRET,
+    }
+    if request.param == "in process":
+        with mock_ecs() as fake:
+            yield Front(fake, settings)
+        return
+    fake = FakeEcs()
+    with fake.serve() as url:
+        endpoints = json.dumps([{"ecs": url.removeprefix("http://")}])
+        yield Front(
+            fake,
+            {**settings, "alicloud:endpoints": endpoints, "alicloud:protocol": "HTTP"},
+        )
+
+
+@pytest.fixture
+def fake(front: Front) -> FakeEcs:
+    """ECS, as the front shows it."""
+    return front.fake
