@@ -112,5 +112,6 @@ def run(  # noqa: PLR0913 - the options of the command
         url = stack.enter_context(fake.serve(host, port, admin=admin))
         sys.stdout.write(f"listening on {url}\n")
         sys.stdout.flush()
-        stop.wait()
+        while not stop.wait(0.1):  # a signal may reach a thread that cannot wake this
+            pass
     return INTERRUPTED if told[0] == signal.SIGINT else 0

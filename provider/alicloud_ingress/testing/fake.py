@@ -15,13 +15,13 @@ from typing import Literal
 from alicloud_ingress.testing.actions import action_of, carry_out
 from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.call import Call
-from alicloud_ingress.testing.entries import FIELDS, Entry
+from alicloud_ingress.testing.entries import Entry
 from alicloud_ingress.testing.errors import ConnectionDroppedError, FakeError
 from alicloud_ingress.testing.faults import HTML, Fault, FaultQueue
 from alicloud_ingress.testing.limits import RateLimit, TokenBucket
 from alicloud_ingress.testing.reads import shown
 from alicloud_ingress.testing.signatures import Gatekeeper, KeyPair, access_key_id
-from alicloud_ingress.testing.spelling import Rule, spelled
+from alicloud_ingress.testing.spelling import REMEMBERED, Rule, spelled
 from alicloud_ingress.testing.state import (
     ACCOUNT,
     NUMBERS,
@@ -146,7 +146,11 @@ class FakeEcs:
         with self._lock:
             group = self.groups[group_id]
             if by_hand.get("Direction") == "egress":
-                rule: Rule = {**dict.fromkeys(FIELDS, ""), "Policy": "Accept", **fields}
+                rule: Rule = {
+                    **dict.fromkeys(REMEMBERED, ""),
+                    "Policy": "Accept",
+                    **fields,
+                }
                 rule["NicType"] = "intranet"
                 rule["Priority"] = 1
             else:

@@ -33,6 +33,10 @@ IDENTITY = (
     "Priority",
     "NicType",
 )
+REMEMBERED = tuple(name for name in FIELDS if name != "SourceGroupOwnerId")
+"""
+Whichever way an owner was named, the account ID is what is kept.
+"""
 SOURCES = ("SourceCidrIp", "Ipv6SourceCidrIp", "SourceGroupId", "SourcePrefixListId")
 PORTED = ("TCP", "UDP")
 PROTOCOLS = (*PORTED, "ICMP", "ICMPV6", "GRE", "ALL")
@@ -73,7 +77,7 @@ def spelled(
     Raises:
         FakeError: with the code that ECS documents for the mistake.
     """
-    rule: Rule = dict.fromkeys(FIELDS, "")
+    rule: Rule = dict.fromkeys(REMEMBERED, "")
     rule["IpProtocol"] = _protocol(entry, behaviour, numbers=numbers)
     rule["Policy"] = _policy(entry)
     rule["Priority"] = _priority(entry)
@@ -84,7 +88,6 @@ def spelled(
     rule.update(_source(entry, rule, action))
     _require_one_family(rule, action)
     owner = entry["SourceGroupOwnerId"] or entry["SourceGroupOwnerAccount"]
-    del rule["SourceGroupOwnerId"]
     rule["SourceGroupOwnerAccount"] = owner if rule["SourceGroupId"] else ""
     return rule
 

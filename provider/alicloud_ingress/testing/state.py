@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from alicloud_ingress.testing.entries import FIELDS
-from alicloud_ingress.testing.spelling import Rule
+from alicloud_ingress.testing.spelling import REMEMBERED, Rule
 
 ACCOUNT = "1000000000000001"
 
@@ -49,7 +48,7 @@ Shared by all fakes of a process, as one cloud has one.
 
 
 _BLANK: Rule = {
-    **dict.fromkeys(FIELDS, ""),
+    **dict.fromkeys(REMEMBERED, ""),
     "CreateTime": "",
     "Direction": "ingress",
     "NicType": "intranet",
