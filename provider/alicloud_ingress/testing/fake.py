@@ -105,6 +105,13 @@ class FakeEcs:
         """
         return self.state.groups
 
+    @property
+    def keys(self) -> dict[str, KeyPair]:
+        """
+        The key pairs that are known, by access key ID; none lets everybody in.
+        """
+        return self._gatekeeper.keys
+
     def new_group(  # noqa: PLR0913 - what a group can be
         self,
         region: str = "cn-hangzhou",

@@ -39,5 +39,5 @@ def mock_ecs(*, behaviour: Behaviour | None = None) -> Generator[FakeEcs]:
 
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for method in (responses.GET, responses.POST):
-            mock.add_callback(method, _HOSTS, callback=answer)
+            mock.add_callback(method, _HOSTS, answer, content_type=None)
         yield fake

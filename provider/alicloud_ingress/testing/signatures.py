@@ -84,11 +84,12 @@ class Gatekeeper:
             )
         _require_token(key, claim.security_token)
         _require_fresh(claim.time, now)
-        if not hmac.compare_digest(claim.signature, _signature(request, key.secret)):
+        if not _equal(claim.signature, _signature(request, key.secret)):
             raise FakeError(
                 400,
                 "SignatureDoesNotMatch",
-                "Specified signature is not matched with our calculation.",
+                "Specified signature is not matched with our calculation. server"
+                f" string to sign is:{_to_sign(request)}",
             )
         used = (claim.access_key_id, claim.nonce)
         if used in self._nonces:
@@ -182,32 +183,40 @@ def _require_fresh(text: str, now: datetime) -> None:
         )
 
 
-def _signature(request: Request, secret: str) -> str:
+def _to_sign(request: Request) -> str:
+    """
+    The text that is signed.
+    """
     authorization = request.headers.get("authorization")
     if authorization is None:
-        return _rpc_signature(request, secret)
+        signed = {n: v for n, v in request.given.items() if n != "Signature"}
+        return f"{request.method}&%2F&{_quoted(_canonical(signed))}"
     match = _V3.fullmatch(authorization.strip())
-    signed = match[2].lower().split(";") if match else []
-    values = {name: request.headers.get(name, "").strip() for name in signed}
+    names = match[2].lower().split(";") if match else []
+    values = {name: request.headers.get(name, "").strip() for name in names}
     canonical = "\n".join(
         (
             request.method,
             request.path,
             _canonical(request.from_query),
             "".join(f"{name}:{value}\n" for name, value in values.items()),
-            ";".join(signed),
+            ";".join(names),
             _sha256(request.body),
         )
     )
-    text = f"ACS3-HMAC-SHA256\n{_sha256(canonical)}"
-    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return f"ACS3-HMAC-SHA256\n{_sha256(canonical)}"
 
 
-def _rpc_signature(request: Request, secret: str) -> str:
-    signed = {n: v for n, v in request.given.items() if n != "Signature"}
-    text = f"{request.method}&%2F&{_quoted(_canonical(signed))}"
-    digest = hmac.new(f"{secret}&".encode(), text.encode(), hashlib.sha1).digest()
+def _signature(request: Request, secret: str) -> str:
+    text = _to_sign(request).encode()
+    if "authorization" in request.headers:
+        return hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
+    digest = hmac.new(f"{secret}&".encode(), text, hashlib.sha1).digest()
     return base64.b64encode(digest).decode()
+
+
+def _equal(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(errors="replace"), other.encode())
 
 
 def _canonical(parameters: Mapping[str, str]) -> str:
