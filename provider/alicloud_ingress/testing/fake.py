@@ -1,291 +1,429 @@
 """
-The backend: what the API remembers and answers, under one lock.
+The backend: what the API remembers and answers, behind both fronts.
 """
 
 from __future__ import annotations
 
-import itertools
-import json
-import re
 import threading
-import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Literal
 
-from alicloud_ingress.testing.errors import (
-    FakeError,
-    group_not_found,
-    rule_id_not_found,
+from alicloud_ingress.testing.actions import action_of, carry_out
+from alicloud_ingress.testing.behaviour import Behaviour
+from alicloud_ingress.testing.call import Call
+from alicloud_ingress.testing.entries import Entry
+from alicloud_ingress.testing.errors import ConnectionDroppedError, FakeError
+from alicloud_ingress.testing.faults import HTML, Fault, FaultQueue
+from alicloud_ingress.testing.limits import RateLimit, TokenBucket
+from alicloud_ingress.testing.reads import shown
+from alicloud_ingress.testing.signatures import Gatekeeper, KeyPair, access_key_id
+from alicloud_ingress.testing.spelling import REMEMBERED, Rule, spelled
+from alicloud_ingress.testing.state import (
+    ACCOUNT,
+    NUMBERS,
+    FakeGroup,
+    FakeList,
+    Lag,
+    State,
 )
-from alicloud_ingress.testing.state import PARAMETERS, FakeGroup, same, spelled
+from alicloud_ingress.testing.wire import Reply, Request, answered
+from alicloud_ingress.testing.writes import add
 
-ACCOUNT = "1000000000000001"
-MOST_ENTRIES = 100
-_NUMBERS = itertools.count(1)
-"""
-Shared by all fakes of a process: as in the cloud, no ID ever comes twice.
-"""
-_COMMON = {"RegionId", "SecurityGroupId", "ClientToken"}
+BY_HAND = ("CreateTime", "Direction", "Priority")
 
 
 @dataclass(frozen=True)
 class FakeCall:
     """
-    One call as it came, and how it was answered ("" for no error).
+    One call as it came, and how it was answered.
+
+    Args:
+        action: "" where the request named none.
+        parameters: without those of the gateway (signature, format).
+        status: of the answer; 0 where the connection was dropped.
+        code: of the refusal; "" for none.
+        time: when it was answered, in seconds since 1970.
     """
 
     action: str
     parameters: Mapping[str, str]
     status: int
     code: str
+    time: float = 0.0
 
 
 class FakeEcs:
     """
-    A fake of ECS: any key is good, and belongs to `ACCOUNT` unless it is named
-    in `accounts`.
+    A fake of ECS.
+
+    Any key is good until `add_key` makes one known, and belongs to `ACCOUNT`
+    unless it is named in `accounts`.
+
+    Args:
+        behaviour: how it acts where the documentation is silent; may be replaced.
+        latency_s: how long each call takes; calls in parallel wait in parallel.
+        clock: seconds that rise steadily, for rate limits.
+
+    Attributes:
+        calls: every call since the start, in the order of their answers.
+        accounts: access key ID -> account ID.
+        logins: login name of an account -> account ID.
+        listeners: told of each call when it has been carried out, before it is
+            answered.
+        keepers: told each time that the state may have changed.
     """
 
-    def __init__(self) -> None:
-        self.groups: dict[str, FakeGroup] = {}
+    def __init__(
+        self,
+        *,
+        behaviour: Behaviour | None = None,
+        latency_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.behaviour = behaviour or Behaviour()
+        self.latency_s = latency_s
+        self.state = State()
         self.calls: list[FakeCall] = []
         self.accounts: dict[str, str] = {}
-        self._failures: dict[str, list[FakeError]] = {}
-        self._tokens: dict[str, Mapping[str, str]] = {}
+        self.logins: dict[str, str] = {}
+        self.listeners: list[Callable[[FakeCall], object]] = []
+        self.keepers: list[Callable[[], object]] = []
+        self._clock = clock
+        self._faults = FaultQueue()
+        self._limits: dict[str, TokenBucket] = {}
+        self._gatekeeper = Gatekeeper()
         self._lock = threading.RLock()
 
-    def new_group(self, region: str = "cn-hangzhou", account: str = ACCOUNT) -> str:
+    @property
+    def groups(self) -> dict[str, FakeGroup]:
         """
-        Make an empty group and return its ID.
+        The groups by ID; a test may edit them as another hand would.
+        """
+        return self.state.groups
+
+    @property
+    def keys(self) -> dict[str, KeyPair]:
+        """
+        The key pairs that are known, by access key ID; none lets everybody in.
+        """
+        return self._gatekeeper.keys
+
+    def new_group(  # noqa: PLR0913 - what a group can be
+        self,
+        region: str = "cn-hangzhou",
+        account: str = ACCOUNT,
+        *,
+        vpc_id: str = "vpc-1",
+        kind: Literal["normal", "enterprise"] = "normal",
+        service_managed: bool = False,
+        name: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
+        """
+        Make an empty group and return its ID; without a `vpc_id` it is classic.
         """
         with self._lock:
-            group_id = f"sg-{self._count():08d}"
-            self.groups[group_id] = FakeGroup(group_id, region, account, "vpc-1")
+            group_id = f"sg-{NUMBERS.take():08d}"
+            self.groups[group_id] = FakeGroup(
+                group_id,
+                region,
+                account,
+                vpc_id,
+                kind=kind,
+                service_managed=service_managed,
+                name=name,
+                tags=dict(tags or {}),
+                create_time=_now(),
+            )
             return group_id
 
     def add_rule(self, group_id: str, **permission: str) -> str:
         """
         Add a rule by hand, its fields named as the API names them.
+
+        `CreateTime`, `Direction` (`egress`) and a `Priority` that no call could
+        set are taken as they are.
         """
+        by_hand = {name: permission[name] for name in BY_HAND if name in permission}
+        fields = {n: v for n, v in permission.items() if n not in BY_HAND}
         with self._lock:
-            rule_id = f"sgr-{self._count():08d}"
-            self.groups[group_id].rules[rule_id] = spelled(permission, group_id)
-            return rule_id
+            group = self.groups[group_id]
+            if by_hand.get("Direction") == "egress":
+                rule: Rule = {
+                    **dict.fromkeys(REMEMBERED, ""),
+                    "Policy": "Accept",
+                    **fields,
+                }
+                rule["NicType"] = "intranet"
+                rule["Priority"] = 1
+            else:
+                rule = spelled(Entry(fields=fields), self.behaviour, numbers=True)
+                if not group.is_classic:
+                    rule["NicType"] = "intranet"
+            rule.update(by_hand)
+            rule["Priority"] = int(str(rule["Priority"]))
+            return add(rule, group, _now())
 
     def rules(self, group_id: str) -> dict[str, dict[str, object]]:
         """
-        The rules of a group by ID, spelled as in a Describe.
+        The rules of a group by ID, spelled as in a Describe; a fault that lags
+        does not hide them here.
         """
         with self._lock:
-            return {i: dict(rule) for i, rule in self.groups[group_id].rules.items()}
+            call = self._call("", {}, ACCOUNT)
+            rules = self.groups[group_id].rules
+            return {
+                rule_id: shown(rule_id, rule, call) for rule_id, rule in rules.items()
+            }
+
+    def new_prefix_list(
+        self,
+        *cidrs: str,
+        region: str = "cn-hangzhou",
+        account: str = ACCOUNT,
+        name: str = "",
+        most_entries: int = 10,
+    ) -> str:
+        """
+        Make a prefix list and return its ID; its family is that of its blocks.
+        """
+        family = "IPv6" if any(":" in cidr for cidr in cidrs) else "IPv4"
+        with self._lock:
+            list_id = f"pl-{NUMBERS.take():08d}"
+            self.state.prefix_lists[list_id] = FakeList(
+                list_id,
+                region,
+                account,
+                name,
+                dict.fromkeys(cidrs, ""),
+                most_entries,
+                family=family,
+                create_time=_now(),
+            )
+            return list_id
+
+    def new_port_range_list(
+        self,
+        *ports: str,
+        region: str = "cn-hangzhou",
+        account: str = ACCOUNT,
+        name: str = "",
+        most_entries: int = 10,
+    ) -> str:
+        """
+        Make a list of port ranges (`80/80`) and return its ID.
+        """
+        with self._lock:
+            list_id = f"prl-{NUMBERS.take():08d}"
+            self.state.port_range_lists[list_id] = FakeList(
+                list_id,
+                region,
+                account,
+                name,
+                dict.fromkeys(ports, ""),
+                most_entries,
+                create_time=_now(),
+            )
+            return list_id
+
+    def add_key(
+        self,
+        key_id: str,
+        secret: str,
+        *,
+        account: str = ACCOUNT,
+        security_token: str = "",
+        expired: bool = False,
+    ) -> None:
+        """
+        Make a key pair known; from the first on, every signature is verified.
+        """
+        with self._lock:
+            self._gatekeeper.keys[key_id] = KeyPair(
+                access_key_id=key_id,
+                secret=secret,
+                account=account,
+                security_token=security_token,
+                expired=expired,
+            )
+
+    def inject(self, *faults: Fault) -> None:
+        """
+        Let faults strike, in this order, the calls to come.
+        """
+        for fault in faults:
+            self._faults.add(fault)
+
+    @property
+    def waiting_faults(self) -> tuple[Fault, ...]:
+        """
+        The faults that have not struck yet.
+        """
+        return self._faults.waiting
+
+    def forget_faults(self) -> None:
+        """
+        Take back the faults that have not struck yet, and all rate limits.
+        """
+        self._faults.clear()
+        with self._lock:
+            self._limits.clear()
 
     def fail_next(self, action: str, status: int, code: str, times: int = 1) -> None:
         """
         Answer the next calls of *action* with an error, and do nothing else.
         """
-        error = FakeError(status, code, "set by the test")
+        self.inject(replace(Fault.refused(action, status, code), times=times))
+
+    def limit(self, limit: RateLimit) -> None:
+        """
+        Throttle an action by a bucket of tokens; replaces its former limit.
+        """
         with self._lock:
-            self._failures.setdefault(action, []).extend([error] * times)
+            self._limits[limit.action] = TokenBucket(limit, self._clock)
+
+    def dump(self) -> str:
+        """
+        The whole state as JSON.
+        """
+        with self._lock:
+            return self.state.to_json()
+
+    def load(self, text: str) -> None:
+        """
+        Replace the state by one that `dump` wrote.
+
+        Raises:
+            ValueError: the text is none.
+        """
+        state = State.from_json(text)
+        with self._lock:
+            self.state = state
+            for keep in self.keepers:
+                keep()
 
     @contextmanager
-    def serve(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    def serve(
+        self, host: str = "127.0.0.1", port: int = 0, *, admin: bool = False
+    ) -> Generator[str]:
         """
         Serve this fake over HTTP for as long as the context lasts.
+
+        Args:
+            host: loopback unless others are to reach it.
+            port: 0 is any free one.
+            admin: whether `/_fake/` answers too.
         """
         from alicloud_ingress.testing.server import serving
 
-        with serving(self, host, port) as url:
+        with serving(self, host, port, admin=admin) as url:
             yield url
 
     def handle(
-        self, url: str, headers: Mapping[str, str], body: str
-    ) -> tuple[int, dict[str, str], str]:
+        self, url: str, headers: Mapping[str, str], body: str, method: str = "POST"
+    ) -> Reply:
         """
-        Answer one HTTP request: status, headers, body.
+        Answer one HTTP request.
+
+        Raises:
+            ConnectionDroppedError: a fault wants no answer to be sent.
         """
-        folded = {name.lower(): value for name, value in headers.items()}
-        pairs = urllib.parse.parse_qsl(
-            urllib.parse.urlsplit(url).query, keep_blank_values=True
-        ) + urllib.parse.parse_qsl(body, keep_blank_values=True)
-        parameters = dict(pairs)
-        action = folded.get("x-acs-action") or parameters.pop("Action", "")
+        request = Request.read(method, url, headers, body)
+        if len(url) > self.behaviour.longest_url:
+            return _page(414)
+        fault = self._faults.take(request.action) or Fault()
+        sleep_first = self.latency_s + (0 if fault.takes_effect else fault.delay_s)
+        if sleep_first:
+            time.sleep(sleep_first)
         with self._lock:
-            request_id = f"FAKE-{self._count():08d}"
-            try:
-                answer = self._answer(action, parameters, self._account(folded))
-                status, code = 200, ""
-            except FakeError as error:
-                status, code = error.status, error.code
-                answer = {"Code": code, "Message": error.message, "HostId": "ecs.fake"}
-            self.calls.append(FakeCall(action, parameters, status, code))
-        text = json.dumps({**answer, "RequestId": request_id})
-        return status, {"content-type": "application/json;charset=utf-8"}, text
+            reply = self._handle(request, fault)
+        if fault.takes_effect and fault.delay_s:
+            time.sleep(fault.delay_s)
+        if reply is None:
+            raise ConnectionDroppedError
+        return reply
 
-    @staticmethod
-    def _count() -> int:
-        return next(_NUMBERS)
-
-    def _account(self, headers: Mapping[str, str]) -> str:
-        match = re.search(r"Credential=([^,]*)", headers.get("authorization", ""))
-        return self.accounts.get(match[1] if match else "", ACCOUNT)
-
-    def _answer(
-        self, action: str, parameters: Mapping[str, str], account: str
-    ) -> dict[str, object]:
-        if failures := self._failures.get(action):
-            raise failures.pop(0)
-        if action == "GetCallerIdentity":
-            return {"AccountId": account, "Arn": f"acs:ram::{account}:root"}
-        actions: dict[
-            str, Callable[[Mapping[str, str], FakeGroup], dict[str, object]]
-        ] = {
-            "AuthorizeSecurityGroup": self._authorize,
-            "DescribeSecurityGroupAttribute": self._describe,
-            "ModifySecurityGroupRule": self._modify,
-            "RevokeSecurityGroup": self._revoke,
-        }
-        if action == "DescribeSecurityGroups":
-            return self._list(parameters, account)
-        if action not in actions:
-            raise FakeError(404, "InvalidAction.NotFound", f"No such action: {action}")
-        group = self.groups.get(parameters.get("SecurityGroupId", ""))
-        region = parameters.get("RegionId")
-        if group is None or (group.region, group.account) != (region, account):
-            raise group_not_found()
-        return self._once(parameters, lambda: actions[action](parameters, group))
-
-    def _once(
-        self, parameters: Mapping[str, str], act: Callable[[], dict[str, object]]
-    ) -> dict[str, object]:
+    def _handle(self, request: Request, fault: Fault) -> Reply | None:
         """
-        Act but once for one ClientToken.
+        Act, answer and write the call down; None is no answer.
         """
-        token = parameters.get("ClientToken", "")
-        if token in self._tokens:
-            if self._tokens[token] != parameters:
-                raise FakeError(
-                    400,
-                    "IdempotentParameterMismatch",
-                    "The request uses the same client token as a previous, but"
-                    " non-identical request.",
-                )
-            return {}
-        answer = act()
-        if token:
-            self._tokens[token] = parameters
+        if fault.edit:
+            fault.edit(self)
+        request_id = f"FAKE{NUMBERS.take():08d}-0000-4000-8000-000000000000"
+        answer: Mapping[str, object] | FakeError = {}
+        if fault.takes_effect or not fault.spoils:
+            answer = self._answer(request, fault.lag)
+        if fault.code:
+            answer = FakeError(fault.status or 400, fault.code, fault.message)
+        reply = answered(request, request_id, answer)
+        code = answer.code if isinstance(answer, FakeError) else ""
+        if fault.drop:
+            self._write_down(request, 0, "")
+            return None
+        reply = _spoilt(reply, fault)
+        self._write_down(request, reply.status, code)
+        return reply
+
+    def _write_down(self, request: Request, status: int, code: str) -> None:
+        call = FakeCall(request.action, request.parameters, status, code, time.time())
+        self.calls.append(call)
+        for keep in self.keepers:
+            keep()
+        for tell in self.listeners:
+            tell(call)
+
+    def _answer(self, request: Request, lag: int) -> Mapping[str, object] | FakeError:
+        try:
+            action = action_of(request.action, request.version)
+            default = self.accounts.get(access_key_id(request), ACCOUNT)
+            now = datetime.now(timezone.utc)
+            account = self._gatekeeper.account_of(request, now, default)
+            if request.action in self._limits:
+                self._limits[request.action].take()
+            call = self._call(request.action, request.parameters, account)
+            group = self.groups.get(call["SecurityGroupId"])
+            before = dict(group.rules) if group and lag else {}
+            answer = carry_out(action, call)
+        except FakeError as error:
+            return error
+        if group and lag:
+            _lag_behind(group, before, lag)
         return answer
 
-    def _list(self, parameters: Mapping[str, str], account: str) -> dict[str, object]:
-        wanted = parameters.get("SecurityGroupId")
-        shown = [
-            {
-                "SecurityGroupId": group.group_id,
-                "VpcId": group.vpc_id,
-                "SecurityGroupType": "normal",
-                "RuleCount": len(group.rules),
-                "ServiceManaged": False,
-            }
-            for group in self.groups.values()
-            if (group.region, group.account) == (parameters.get("RegionId"), account)
-            and wanted in (None, group.group_id)
-        ]
-        return {
-            "SecurityGroups": {"SecurityGroup": shown},
-            "TotalCount": len(shown),
-            "RegionId": parameters.get("RegionId", ""),
-        }
-
-    def _describe(
-        self, parameters: Mapping[str, str], group: FakeGroup
-    ) -> dict[str, object]:
-        size = int(parameters.get("MaxResults", "500"))
-        start = int(parameters.get("NextToken") or 0)
-        entries = [
-            {**rule, "SecurityGroupRuleId": rule_id, "Direction": "ingress"}
-            for rule_id, rule in group.rules.items()
-        ]
-        if parameters.get("Direction") == "egress":
-            entries = []
-        more = start + size < len(entries)
-        return {
-            "SecurityGroupId": group.group_id,
-            "RegionId": group.region,
-            "VpcId": group.vpc_id,
-            "InnerAccessPolicy": "Accept",
-            "Permissions": {"Permission": entries[start : start + size]},
-            "NextToken": str(start + size) if more else "",
-        }
-
-    def _authorize(
-        self, parameters: Mapping[str, str], group: FakeGroup
-    ) -> dict[str, object]:
-        for rule in _permissions(parameters, group):
-            if not any(same(rule, there) for there in group.rules.values()):
-                group.rules[f"sgr-{self._count():08d}"] = rule
-        return {}
-
-    def _revoke(
-        self, parameters: Mapping[str, str], group: FakeGroup
-    ) -> dict[str, object]:
-        named = [
-            v for k, v in parameters.items() if k.startswith("SecurityGroupRuleId.")
-        ]
-        if not named:
-            unwanted = _permissions(parameters, group)
-            group.rules = {
-                rule_id: rule
-                for rule_id, rule in group.rules.items()
-                if not any(same(rule, other) for other in unwanted)
-            }
-            return {}
-        if any(name.startswith("Permissions.") for name in parameters):
-            raise FakeError(
-                400,
-                "InvalidParam.Permissions",
-                "The specified parameter Permissions cannot coexist with other"
-                " parameters.",
-            )
-        if not all(rule_id in group.rules for rule_id in named):
-            raise rule_id_not_found()
-        for rule_id in named:
-            del group.rules[rule_id]
-        return {}
-
-    def _modify(
-        self, parameters: Mapping[str, str], group: FakeGroup
-    ) -> dict[str, object]:
-        rule_id = parameters.get("SecurityGroupRuleId", "")
-        if rule_id not in group.rules:
-            raise rule_id_not_found()
-        fields = {n: v for n, v in parameters.items() if n in PARAMETERS}
-        rule = spelled(fields, group.group_id)
-        others = (there for i, there in group.rules.items() if i != rule_id)
-        if any(same(rule, other) for other in others):
-            raise FakeError(
-                400, "InvalidOperation.RuleDuplicate", "The rule already exists."
-            )
-        group.rules[rule_id] = rule
-        return {}
-
-
-def _permissions(
-    parameters: Mapping[str, str], group: FakeGroup
-) -> list[dict[str, object]]:
-    """
-    Gather `Permissions.N.*`, or the flat parameters as one entry.
-    """
-    entries: dict[str, dict[str, str]] = {}
-    for name, value in parameters.items():
-        match = re.fullmatch(r"(?:Permissions\.(\d+)\.)?(\w+)", name)
-        if match is None or (match[2] not in PARAMETERS and name not in _COMMON):
-            raise FakeError(400, "InvalidParameter", f"{name} is not known.")
-        if match[2] in PARAMETERS:
-            entries.setdefault(match[1] or "flat", {})[match[2]] = value
-    if not 0 < len(entries) <= MOST_ENTRIES:
-        raise FakeError(
-            400,
-            "InvalidParam.Permissions",
-            "The specified parameter Permissions is not valid.",
+    def _call(self, action: str, parameters: Mapping[str, str], account: str) -> Call:
+        return Call(
+            action=action,
+            parameters=parameters,
+            account=account,
+            state=self.state,
+            behaviour=self.behaviour,
+            now=_now(),
+            logins=self.logins,
         )
-    return [spelled(entry, group.group_id) for entry in entries.values()]
+
+
+def _lag_behind(group: FakeGroup, before: Mapping[str, Rule], describes: int) -> None:
+    for rule_id in before.keys() | group.rules.keys():
+        if before.get(rule_id) != group.rules.get(rule_id):
+            group.lags[rule_id] = Lag(before.get(rule_id), describes)
+
+
+def _spoilt(reply: Reply, fault: Fault) -> Reply:
+    status, headers, body = reply
+    if fault.body is not None:
+        body, headers = fault.body, {"content-type": fault.content_type}
+    if fault.retry_after:
+        headers = {**headers, "x-acs-retry-after": str(fault.retry_after)}
+    return Reply(fault.status or status, headers, body[: fault.keep])
+
+
+def _page(status: int) -> Reply:
+    return Reply(status, {"content-type": "text/html"}, HTML.format(status))
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,30 +5,39 @@ The front for code of the same process: `responses` in place of the network.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
+import requests
 import responses
-from requests import PreparedRequest
 
+from alicloud_ingress.testing.behaviour import Behaviour
+from alicloud_ingress.testing.errors import ConnectionDroppedError
 from alicloud_ingress.testing.fake import FakeEcs
 
-_HOSTS = re.compile(r"https?://(ecs|sts)[\w.-]*\.aliyuncs\.com/.*")
+_HOSTS = re.compile(r"https?://(ecs|sts)[\w.-]*\.aliyuncs\.com(:\d+)?/.*")
 
 
 @contextmanager
-def mock_ecs() -> Iterator[FakeEcs]:
+def mock_ecs(*, behaviour: Behaviour | None = None) -> Generator[FakeEcs]:
     """
     Answer all calls to ECS and STS of this process from a new fake.
-    """
-    fake = FakeEcs()
 
-    def answer(request: PreparedRequest) -> tuple[int, dict[str, str], str]:
+    Args:
+        behaviour: how the fake acts where the documentation is silent.
+    """
+    fake = FakeEcs(behaviour=behaviour)
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         body = request.body or ""
-        text = body.decode() if isinstance(body, bytes) else str(body)
-        return fake.handle(str(request.url), dict(request.headers), text)
+        text = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
+        headers = dict(request.headers)
+        try:
+            return fake.handle(str(request.url), headers, text, str(request.method))
+        except ConnectionDroppedError:
+            raise requests.ConnectionError("dropped by the fake") from None
 
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for method in (responses.GET, responses.POST):
-            mock.add_callback(method, _HOSTS, callback=answer)
+            mock.add_callback(method, _HOSTS, answer, content_type=None)
         yield fake

@@ -1,65 +1,201 @@
 """
-The front for other processes: the fake served over HTTP.
+The front for other processes: the fake served over HTTP/1.1.
 """
 
 from __future__ import annotations
 
-import signal
+import re
+import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import cast
 
+from alicloud_ingress.testing.admin import PREFIX, administer
+from alicloud_ingress.testing.errors import ConnectionDroppedError, FakeError
 from alicloud_ingress.testing.fake import FakeEcs
+from alicloud_ingress.testing.wire import Reply, Request, answered
+
+LARGEST_BODY = 10 * 1024 * 1024
+
+
+class _Server(ThreadingHTTPServer):
+    """
+    One daemon thread a connection; connections end with the server.
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], fake: FakeEcs, *, admin: bool) -> None:
+        self.fake = fake
+        self.admin = admin
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        super().__init__(address, _Handler)
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        connection, address = super().get_request()
+        with self._open_lock:
+            self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(
+        self, request: socket.socket | tuple[bytes, socket.socket]
+    ) -> None:
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """
+        Say nothing of a client that went away.
+        """
+
+    def end_connections(self) -> None:
+        """
+        Close what clients keep alive.
+        """
+        with self._open_lock:
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """
+    Reads one request after another from a connection.
+    """
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except (ConnectionError, ConnectionDroppedError):
+            self.close_connection = True
+
+    def do_POST(self) -> None:
+        """
+        Answer one request, whatever it is.
+        """
+        try:
+            body = self._body()
+        except FakeError as error:
+            self.close_connection = True
+            self._send(answered(self._request(""), "", error))
+            return
+        server = cast("_Server", self.server)
+        if server.admin and self.path.startswith(PREFIX):
+            self._send(administer(server.fake, self.command, self.path, body))
+            return
+        headers = dict(self.headers.items())
+        try:
+            reply = server.fake.handle(self.path, headers, body, self.command)
+        except ConnectionDroppedError:
+            self._drop()
+            return
+        except Exception as error:  # noqa: BLE001 - a client is to see a code
+            fault = FakeError(500, "InternalError", f"the fake failed: {error!r}")
+            reply = answered(self._request(body), "", fault)
+        self._send(reply)
+
+    do_GET = do_POST  # noqa: N815 - the names that http.server calls
+    do_PUT = do_POST  # noqa: N815
+
+    def send_error(
+        self, code: int, message: str | None = None, explain: str | None = None
+    ) -> None:
+        """
+        Refuse what is no HTTP in the form in which all else is refused.
+        """
+        self.close_connection = True
+        self.request_version = self.protocol_version
+        words = message or explain or "The request is malformed."
+        self._send(
+            answered(self._request(""), "", FakeError(code, "BadRequest", words))
+        )
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
+        """
+        Say nothing: calls are in `fake.calls`.
+        """
+
+    def _request(self, body: str) -> Request:
+        headers = getattr(self, "headers", None)
+        return Request.read(
+            self.command or "GET",
+            getattr(self, "path", "/"),
+            dict(headers.items()) if headers else {},
+            body,
+        )
+
+    def _body(self) -> str:
+        if "chunked" in self.headers.get("transfer-encoding", "").lower():
+            raw = self._chunks()
+        else:
+            length = self.headers.get("content-length") or "0"
+            raw = self.rfile.read(_size(length, 10))
+        return raw.decode(errors="replace")
+
+    def _chunks(self) -> bytes:
+        whole = b""
+        while True:
+            line = self.rfile.readline(1024).split(b";")[0].strip()
+            size = _size(line.decode(errors="replace"), 16)
+            if size == 0:
+                break
+            whole += self.rfile.read(size)
+            self.rfile.readline(1024)
+            _size(str(len(whole)), 10)
+        while self.rfile.readline(65536).strip():
+            pass
+        return whole
+
+    def _send(self, reply: Reply) -> None:
+        payload = reply.body.encode(errors="replace")
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(payload)))
+        if self.close_connection:
+            self.send_header("connection", "close")
+        self.end_headers()
+        self.wfile.write(payload)
+        self.wfile.flush()
+
+    def _drop(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def _size(text: str, base: int) -> int:
+    if not re.fullmatch(r"[0-9a-fA-F]{1,9}", text, re.ASCII):
+        raise FakeError(400, "BadRequest", "The length of the body is malformed.")
+    try:
+        size = int(text, base)
+    except ValueError:
+        raise FakeError(400, "BadRequest", "The length of the body is bad.") from None
+    if size > LARGEST_BODY:
+        raise FakeError(413, "RequestEntityTooLarge", "The body is too large.")
+    return size
 
 
 @contextmanager
-def serving(fake: FakeEcs, host: str, port: int) -> Iterator[str]:
+def serving(fake: FakeEcs, host: str, port: int, *, admin: bool) -> Generator[str]:
     """
     Serve *fake* from a thread, and yield its URL; port 0 is any free one.
     """
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            length = int(self.headers.get("content-length") or 0)
-            body = self.rfile.read(length).decode()
-            status, headers, text = fake.handle(
-                self.path, dict(self.headers.items()), body
-            )
-            payload = text.encode()
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
-
-        do_GET = do_POST
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing: calls are in `fake.calls`."""
-
-    server = ThreadingHTTPServer((host, port), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    server = _Server((host, port), fake, admin=admin)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield f"http://{host}:{server.server_address[1]}"
     finally:
         server.shutdown()
+        server.end_connections()
         server.server_close()
         thread.join()
-
-
-def serve_forever(host: str, port: int) -> None:
-    """
-    Serve a new fake until the process is told to stop.
-    """
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
-    with serving(FakeEcs(), host, port) as url:
-        print(f"listening on {url}", flush=True)
-        stop.wait()

@@ -1,161 +1,209 @@
 """
-Groups and rules of the fake, spelled as ECS spells them in its answers.
+What the fake remembers: groups with their rules, and the lists that rules name.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import itertools
+import json
+import re
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
-from alicloud_ingress.testing.errors import FakeError, not_valid
+from alicloud_ingress.testing.spelling import REMEMBERED, Rule
 
-IDENTITY = (
-    "IpProtocol",
-    "PortRange",
-    "PortRangeListId",
-    "SourceCidrIp",
-    "Ipv6SourceCidrIp",
-    "SourceGroupId",
-    "SourcePrefixListId",
-    "DestCidrIp",
-    "Ipv6DestCidrIp",
-    "SourcePortRange",
-    "Policy",
-    "Priority",
-    "NicType",
-)
-SOURCES = ("SourceCidrIp", "Ipv6SourceCidrIp", "SourceGroupId", "SourcePrefixListId")
-PORTED = ("TCP", "UDP")
-PROTOCOLS = (*PORTED, "ICMP", "ICMPV6", "GRE", "ALL")
-PARAMETERS = (
-    *IDENTITY,
-    "SourceGroupOwnerId",
-    "SourceGroupOwnerAccount",
-    "Description",
-)
+ACCOUNT = "1000000000000001"
+
+
+class Numbers:
+    """
+    Counts up, so that no ID ever comes twice: as in the cloud.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next = itertools.count(1)
+
+    def take(self) -> int:
+        """
+        A number that was never taken before.
+        """
+        with self._lock:
+            return next(self._next)
+
+    def skip(self, taken: int) -> None:
+        """
+        Never hand out a number up to this one.
+        """
+        with self._lock:
+            self._next = itertools.count(max(next(self._next), taken + 1))
+
+
+NUMBERS = Numbers()
+"""
+Shared by all fakes of a process, as one cloud has one.
+"""
+
+
+_BLANK: Rule = {
+    **dict.fromkeys(REMEMBERED, ""),
+    "CreateTime": "",
+    "Direction": "ingress",
+    "NicType": "intranet",
+    "Policy": "Accept",
+    "Priority": 1,
+}
+
+
+@dataclass
+class Lag:
+    """
+    A rule whose last change does not show yet.
+
+    Args:
+        shown: the rule as it was; None where it was not there.
+        describes: how many Describes still show it so.
+    """
+
+    shown: Rule | None
+    describes: int
 
 
 @dataclass
 class FakeGroup:
     """
     A group: whose and where it is, and its rules by ID in the order of making.
+
+    Args:
+        group_id: `sg-...`.
+        region: such as `cn-hangzhou`.
+        account: ID of the owner.
+        vpc_id: "" makes it a group of the classic network.
+        kind: basic (`normal`) or advanced (`enterprise`).
+        service_managed: whether a cloud service manages it, so that it refuses
+            every change.
+        inner_access: `Accept` or `Drop` among members.
+        operable: whether the caller may change it at all.
+        most_rules: the quota of rules; a list counts as the most it may hold.
+        most_group_sources: the quota of rules with a group as source.
+        rules: by ID, spelled as in a Describe; may be edited by a test.
+        lags: by rule ID, what Describe still shows differently.
     """
 
     group_id: str
     region: str
     account: str
     vpc_id: str
-    rules: dict[str, dict[str, object]] = field(default_factory=dict)
+    kind: Literal["normal", "enterprise"] = "normal"
+    service_managed: bool = False
+    name: str = ""
+    description: str = ""
+    create_time: str = ""
+    inner_access: str = "Accept"
+    tags: dict[str, str] = field(default_factory=dict[str, str])
+    operable: bool = True
+    most_rules: int = 1000
+    most_group_sources: int = 20
+    rules: dict[str, Rule] = field(default_factory=dict[str, Rule])
+    lags: dict[str, Lag] = field(default_factory=dict[str, Lag])
+
+    @property
+    def is_classic(self) -> bool:
+        """
+        Whether it is in no VPC.
+        """
+        return not self.vpc_id
+
+    def shown_rules(self, *, counts: bool) -> dict[str, Rule]:
+        """
+        The rules as a Describe shows them; `counts` says that it is one more.
+        """
+        shown = dict(self.rules)
+        for rule_id, lag in list(self.lags.items()):
+            shown.pop(rule_id, None)
+            if lag.shown is not None:
+                shown[rule_id] = lag.shown
+            lag.describes -= counts
+            if lag.describes <= 0:
+                del self.lags[rule_id]
+        return shown
 
 
-def spelled(given: Mapping[str, str], group_id: str) -> dict[str, object]:
+@dataclass
+class FakeList:
     """
-    Check one entry, and write it as Describe will show it.
+    A prefix list or a list of port ranges.
 
-    Raises:
-        FakeError: with the code that ECS documents for the mistake.
+    Args:
+        list_id: `pl-...` or `prl-...`.
+        entries: CIDR block or port range -> description.
+        most_entries: counts against the quota of a group that names the list.
+        family: `IPv4` or `IPv6`; "" for port ranges.
     """
-    rule: dict[str, object] = dict.fromkeys(PARAMETERS, "")
-    rule.update(given)
-    owner = given.get("SourceGroupOwnerId") or given.get("SourceGroupOwnerAccount", "")
-    rule["SourceGroupOwnerAccount"] = owner
-    del rule["SourceGroupOwnerId"]
-    protocol = rule["IpProtocol"] = given.get("IpProtocol", "").upper()
-    if protocol not in PROTOCOLS:
-        raise FakeError(
-            400,
-            "InvalidIpProtocol.ValueNotSupported",
-            "The parameter IpProtocol must be specified with case insensitive"
-            " TCP, UDP, ICMP, GRE or All.",
-        )
-    if not any(given.get(name) for name in SOURCES):
-        raise FakeError(
-            400,
-            "MissingParameter.Source",
-            "One of the parameters SourceCidrIp, Ipv6SourceCidrIp, SourceGroupId or"
-            " SourcePrefixListId in Permissions.1 must be specified.",
-        )
-    if given.get("SourceGroupId") == group_id:
-        raise FakeError(
-            400,
-            "InvalidParamter.Conflict",
-            "The specified SecurityGroupId should be different from the SourceGroupId.",
-        )
-    _spell_ports(rule, given, protocol)
-    _spell_networks(rule, given)
-    policy = given.get("Policy", "accept").lower()
-    if policy not in ("accept", "drop"):
-        raise not_valid(400, "InvalidPolicy.Malformed", "Policy")
-    rule["Policy"] = policy.capitalize()
-    priority = given.get("Priority", "1")
-    if not priority.isdigit() or not 1 <= int(priority) <= 100:
-        raise FakeError(
-            400,
-            "InvalidPriority.ValueNotSupported",
-            "The specified parameter Priority is invalid.",
-        )
-    rule["Priority"] = int(priority)
-    rule["NicType"] = "intranet"
-    if len(given.get("Description", "")) > 512:
-        raise FakeError(
-            400,
-            "InvalidSecurityGroupDiscription.Malformed",
-            "The specified security group rule description is not valid.",
-        )
-    return rule
+
+    list_id: str
+    region: str
+    account: str
+    name: str
+    entries: dict[str, str]
+    most_entries: int
+    family: str = ""
+    description: str = ""
+    create_time: str = ""
 
 
-def _spell_ports(
-    rule: dict[str, object], given: Mapping[str, str], protocol: str
-) -> None:
-    ports, source_ports = given.get("PortRange", ""), given.get("SourcePortRange", "")
-    if not ports and not given.get("PortRangeListId"):
-        raise FakeError(
-            400,
-            "InvalidPortRange.Malformed",
-            "The specified parameter PortRange must set.",
-        )
-    if protocol in PORTED:
-        if ports and not _is_range(ports):
-            raise not_valid(400, "InvalidParam.PortRange", "PortRange")
-        if source_ports and not _is_range(source_ports):
-            raise not_valid(400, "InvalidSourcePortRange.Malformed", "SourcePortRange")
-    else:
-        if ports != "-1/-1":
-            raise not_valid(400, "InvalidIpProtocol.Malformed", "PortRange")
-        rule["SourcePortRange"] = "-1/-1"
+@dataclass
+class State:
+    """
+    All that outlives a call.
 
+    Args:
+        tokens: parameters and outcome of calls by the account, region, action and
+            ClientToken that they came with.
+    """
 
-def _is_range(text: str) -> bool:
-    parts = text.split("/")
-    if len(parts) != 2 or not all(part.isdigit() for part in parts):
-        return False
-    return 1 <= int(parts[0]) <= int(parts[1]) <= 65535
+    groups: dict[str, FakeGroup] = field(default_factory=dict[str, FakeGroup])
+    prefix_lists: dict[str, FakeList] = field(default_factory=dict[str, FakeList])
+    port_range_lists: dict[str, FakeList] = field(default_factory=dict[str, FakeList])
+    tokens: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
 
+    def to_json(self) -> str:
+        """
+        Write it as JSON.
+        """
+        return json.dumps(asdict(self), indent=1)
 
-def _spell_networks(rule: dict[str, object], given: Mapping[str, str]) -> None:
-    for name, version in (
-        ("SourceCidrIp", 4),
-        ("DestCidrIp", 4),
-        ("Ipv6SourceCidrIp", 6),
-        ("Ipv6DestCidrIp", 6),
-    ):
-        text = given.get(name, "")
-        if not text:
-            continue
+    @staticmethod
+    def from_json(text: str) -> State:
+        """
+        Read what `to_json` wrote; later IDs are none of those in it.
+
+        Raises:
+            ValueError: the text is not of this form.
+        """
         try:
-            network = ipaddress.ip_interface(text)
-        except ValueError:
-            raise not_valid(400, f"InvalidParam.{name}", name) from None
-        if network.version != version:
-            raise not_valid(400, f"InvalidParam.{name}", name)
-        whole = network.network.prefixlen == network.max_prefixlen
-        rule[name] = str(network.ip) if whole else network.with_prefixlen
+            given = json.loads(text)
+            state = State(
+                groups={i: _group(each) for i, each in given["groups"].items()},
+                prefix_lists=_lists(given["prefix_lists"]),
+                port_range_lists=_lists(given["port_range_lists"]),
+                tokens={i: dict(each) for i, each in given["tokens"].items()},
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"this is no state of the fake: {error!r}") from None
+        taken = re.findall(r'"(?:sg|sgr|pl|prl)-(\d{8,})"', text)
+        NUMBERS.skip(max(map(int, taken), default=0))
+        return state
 
 
-def same(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
-    """
-    Whether two spelled rules are one rule to ECS.
-    """
-    return all(one[name] == other[name] for name in IDENTITY)
+def _group(given: Mapping[str, Any]) -> FakeGroup:
+    lags = {i: Lag(**lag) for i, lag in given.get("lags", {}).items()}
+    rules = {i: {**_BLANK, **rule} for i, rule in given["rules"].items()}
+    loaded: dict[str, Any] = {**given, "rules": rules, "lags": lags}
+    return FakeGroup(**loaded)
+
+
+def _lists(given: Mapping[str, Mapping[str, Any]]) -> dict[str, FakeList]:
+    return {i: FakeList(**each) for i, each in given.items()}

@@ -1,0 +1,109 @@
+"""
+The actions by name, and what a ClientToken does to one that writes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alicloud_ingress.testing import modify, reads, writes
+from alicloud_ingress.testing.call import Call
+from alicloud_ingress.testing.errors import FakeError
+from alicloud_ingress.testing.writes import Answer
+
+ECS = "2014-05-26"
+STS = "2015-04-01"
+_TOKEN = re.compile(r"[\x21-\x7e]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """
+    What an action does, and in which version of which API.
+    """
+
+    act: Callable[[Call], Answer]
+    version: str = ECS
+    writes: bool = False
+
+
+ACTIONS = {
+    "AuthorizeSecurityGroup": Action(writes.authorize, writes=True),
+    "RevokeSecurityGroup": Action(writes.revoke, writes=True),
+    "ModifySecurityGroupRule": Action(modify.modify, writes=True),
+    "ModifySecurityGroupPolicy": Action(modify.modify_policy, writes=True),
+    "DescribeSecurityGroupAttribute": Action(reads.describe),
+    "DescribeSecurityGroups": Action(reads.groups),
+    "DescribeSecurityGroupReferences": Action(reads.references),
+    "DescribePrefixLists": Action(reads.prefix_lists),
+    "DescribePrefixListAttributes": Action(reads.prefix_list),
+    "DescribePortRangeLists": Action(reads.port_range_lists),
+    "DescribePortRangeListEntries": Action(reads.port_range_list_entries),
+    "GetCallerIdentity": Action(reads.caller_identity, STS),
+}
+
+
+def action_of(name: str, version: str) -> Action:
+    """
+    The action of this name.
+
+    Raises:
+        FakeError: there is none, or not in this version; "" is any version.
+    """
+    if not name:
+        raise FakeError(
+            400, "MissingAction", "Action is mandatory for this action."
+        ) from None
+    action = ACTIONS.get(name)
+    if action is None:
+        raise FakeError(
+            404,
+            "InvalidAction.NotFound",
+            "The specified action is not found, please check your parameter.",
+        )
+    if version not in ("", action.version):
+        raise FakeError(
+            404,
+            "InvalidApi.NotFound",
+            "Specified api is not found, please check your url and method.",
+        )
+    return action
+
+
+def carry_out(action: Action, call: Call) -> Answer:
+    """
+    Do what the call asks; one with a ClientToken that was seen is done but once.
+
+    Raises:
+        FakeError: the call is refused.
+    """
+    token = call["ClientToken"]
+    if not token or not action.writes:
+        return action.act(call)
+    if not _TOKEN.fullmatch(token):
+        raise FakeError(
+            400,
+            "InvalidClientToken.ValueNotSupported",
+            "The ClientToken provided is invalid.",
+        )
+    key = "/".join((call.account, call["RegionId"], call.action, token))
+    before = call.state.tokens.get(key)
+    if before is not None and before != call.parameters:
+        raise FakeError(
+            400,
+            "IdempotentParameterMismatch",
+            "The request uses the same client token as a previous, but"
+            " non-identical request.",
+        )
+    if before is None or _is_judged_anew(call):
+        answer = action.act(call)
+        call.state.tokens[key] = dict(call.parameters)
+        return answer
+    return {}
+
+
+def _is_judged_anew(call: Call) -> bool:
+    by_id = any(name.startswith("SecurityGroupRuleId.") for name in call.parameters)
+    return by_id and call.behaviour.repeated_revoke_is_judged_anew

@@ -1,0 +1,140 @@
+"""
+One call on its way through the fake, and what every action checks first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from alicloud_ingress.testing.behaviour import Behaviour
+from alicloud_ingress.testing.entries import LEGACY
+from alicloud_ingress.testing.errors import (
+    FakeError,
+    group_not_found,
+    group_of_another_account,
+    missing,
+    not_valid,
+    unknown_parameter,
+)
+from alicloud_ingress.testing.state import FakeGroup, State
+
+_REGION = re.compile(r"[a-z]{2,}-[a-z0-9-]+")
+_GROUP_ID = re.compile(r"sg-[\w*-]+", re.ASCII)
+_INDEX = re.compile(r"\.\d{1,9}(?=\.|$)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """
+    An action with its parameters, and the world that it acts on.
+
+    Args:
+        account: of the credentials.
+        now: such as `2018-12-12T07:28:38Z`.
+        logins: login name -> account ID.
+    """
+
+    action: str
+    parameters: Mapping[str, str]
+    account: str
+    state: State
+    behaviour: Behaviour
+    now: str
+    logins: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def __getitem__(self, name: str) -> str:
+        return self.parameters.get(name, "")
+
+    @property
+    def region(self) -> str:
+        """
+        The region that the call names.
+
+        Raises:
+            FakeError: it names none, or none that there is.
+        """
+        region = self["RegionId"]
+        if not region:
+            if self.action == "DescribeSecurityGroupAttribute":
+                raise FakeError(
+                    400, "MissingParameter.RegionId", "RegionId is mandatory."
+                )
+            raise missing("RegionId")
+        if not _REGION.fullmatch(region):
+            raise FakeError(
+                404,
+                "InvalidRegionId.NotFound",
+                "The specified RegionId does not exist.",
+            )
+        return region
+
+    def group(self) -> FakeGroup:
+        """
+        The group that the call names, where the caller sees it.
+
+        Raises:
+            FakeError: it is not there.
+        """
+        region, group_id = self.region, self["SecurityGroupId"]
+        if not group_id:
+            raise missing("SecurityGroupId")
+        if not _GROUP_ID.fullmatch(group_id):
+            raise not_valid("InvalidSecurityGroupId.Malformed", "SecurityGroupId")
+        group = self.state.groups.get(group_id)
+        if group is None or group.region != region:
+            raise group_not_found()
+        if group.account != self.account:
+            raise group_of_another_account()
+        return group
+
+    def group_to_change(self) -> FakeGroup:
+        """
+        The group that the call names, where the caller may change it.
+        """
+        group = self.group()
+        if not group.operable:
+            raise FakeError(
+                401,
+                "InvalidOperation.SecurityGroupNotAuthorized",
+                "The specified security group is not authorized to operate.",
+            )
+        if group.service_managed:
+            raise FakeError(
+                403,
+                "InvalidOperation.ResourceManagedByCloudProduct",
+                f"The security group {group.group_id} is managed by a cloud product.",
+            )
+        return group
+
+    def know_only(self, *names: str) -> None:
+        """
+        Refuse parameters that the action does not have; `Tag.Key` is `Tag.1.Key`.
+        """
+        known = {*names, *LEGACY}
+        for name in self.parameters:
+            if _INDEX.sub("", name) not in known:
+                raise unknown_parameter(name)
+
+    def members(self, name: str) -> list[str]:
+        """
+        The values of a list, such as `PrefixListId.1`, `PrefixListId.2`.
+        """
+        return [
+            value
+            for given, value in self.parameters.items()
+            if _INDEX.sub("", given) == name
+        ]
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        """
+        A number within bounds.
+
+        Raises:
+            FakeError: it is none, or out of them.
+        """
+        text = self.parameters.get(name, str(default))
+        if re.fullmatch(r"\d{1,9}", text, re.ASCII) and least <= int(text) <= most:
+            return int(text)
+        raise not_valid("InvalidParamter", name)

@@ -1,0 +1,144 @@
+"""
+The rules that a request names: as `Permissions.N.*`, by ID, or flat.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alicloud_ingress.testing.errors import (
+    FakeError,
+    rule_id_not_valid,
+    unknown_parameter,
+)
+
+MOST_ENTRIES = 100
+FIELDS = (
+    "IpProtocol",
+    "PortRange",
+    "PortRangeListId",
+    "SourceCidrIp",
+    "Ipv6SourceCidrIp",
+    "SourceGroupId",
+    "SourceGroupOwnerId",
+    "SourceGroupOwnerAccount",
+    "SourcePrefixListId",
+    "DestCidrIp",
+    "Ipv6DestCidrIp",
+    "SourcePortRange",
+    "Policy",
+    "Priority",
+    "NicType",
+    "Description",
+)
+FLAT_FIELDS = tuple(name for name in FIELDS if name != "PortRangeListId")
+LEGACY = frozenset(
+    {"OwnerAccount", "OwnerId", "ResourceOwnerAccount", "ResourceOwnerId"}
+)
+COMMON = LEGACY | {"RegionId", "SecurityGroupId", "ClientToken"}
+RULE_ID = re.compile(r"sgr-[\w*-]+", re.ASCII)
+_MEMBER = re.compile(r"(Permissions|SecurityGroupRuleId)\.(\d{1,9})(?:\.(\w+))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """
+    One rule as a request names it.
+
+    Args:
+        fields: by their names in the API, those that were given.
+        prefix: `Permissions.3`; "" for the flat form.
+    """
+
+    fields: Mapping[str, str]
+    prefix: str = ""
+
+    @property
+    def is_flat(self) -> bool:
+        """
+        Whether the fields are named without a prefix, as in old calls.
+        """
+        return not self.prefix
+
+    def named(self, field: str) -> str:
+        """
+        The name of a field as the request has it.
+        """
+        return f"{self.prefix}.{field}" if self.prefix else field
+
+    def __getitem__(self, field: str) -> str:
+        return self.fields.get(field, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """
+    What a request names: either IDs or entries.
+    """
+
+    rule_ids: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+
+def named_rules(parameters: Mapping[str, str], *, by_id: bool) -> Named:
+    """
+    Gather the rules that a request names.
+
+    Args:
+        parameters: of the request.
+        by_id: whether the action takes rule IDs.
+
+    Raises:
+        FakeError: ways of naming are mixed, a list is too long or empty, or there
+            is a parameter that the action does not have.
+    """
+    flat: dict[str, str] = {}
+    ids: dict[int, str] = {}
+    grouped: dict[int, dict[str, str]] = {}
+    for name, value in parameters.items():
+        member = _MEMBER.fullmatch(name)
+        if name in FLAT_FIELDS:
+            flat[name] = value
+        elif member and member[1] == "Permissions" and member[3] in FIELDS:
+            grouped.setdefault(int(member[2]), {})[member[3]] = value
+        elif by_id and member and member[1] != "Permissions" and not member[3]:
+            ids[int(member[2])] = value
+        elif name not in COMMON:
+            raise unknown_parameter(name)
+    if grouped and (flat or ids):
+        raise FakeError(
+            400,
+            "InvalidParam.Permissions",
+            "The specified parameter Permissions cannot coexist with other parameters.",
+        )
+    _require_fewer(grouped, "InvalidParam.Permissions", "Permissions")
+    _require_fewer(ids, "InvalidParam.SecurityGroupRuleId", "SecurityGroupRuleId")
+    if ids:
+        if flat:
+            raise rule_id_not_valid()
+        return Named(_distinct([ids[number] for number in sorted(ids)]), ())
+    entries = [
+        Entry(fields=grouped[number], prefix=f"Permissions.{number}")
+        for number in sorted(grouped)
+    ]
+    return Named((), tuple(entries or [Entry(fields=flat)]))
+
+
+def _require_fewer(members: Mapping[int, object], code: str, name: str) -> None:
+    if members and not (min(members) >= 1 and max(members) <= MOST_ENTRIES):
+        raise FakeError(400, code, f"The specified parameter {name} is not valid.")
+
+
+def _distinct(rule_ids: list[str]) -> tuple[str, ...]:
+    for rule_id in rule_ids:
+        if not RULE_ID.fullmatch(rule_id):
+            raise rule_id_not_valid()
+    if len(set(rule_ids)) != len(rule_ids):
+        raise FakeError(
+            400,
+            "InvalidParam.SecurityGroupRuleIdRepeated",
+            "The specified parameter SecurityGroupRuleId is repeated.",
+        )
+    return tuple(rule_ids)

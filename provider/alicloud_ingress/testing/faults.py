@@ -1,0 +1,272 @@
+"""
+What goes wrong on order: one value says which call is struck, and how.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alicloud_ingress.testing.fake import FakeEcs
+
+ANY_ACTION = "*"
+HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """
+    A fault that strikes calls of one action; parts can be combined.
+
+    Where none of `code`, `body`, `keep` and `drop` is set, the call is answered
+    truly. Where one is, nothing takes effect unless `takes_effect` says so.
+
+    Args:
+        action: the action that is struck; `*` is any.
+        times: how many calls are struck.
+        skip: how many calls of the action pass before the first is struck.
+        takes_effect: the action is carried out, and only its answer spoilt.
+        status: HTTP status; 0 leaves that of the true answer.
+        code: the code of an error body.
+        message: the message beside the code.
+        retry_after: value of the header `x-acs-retry-after`; 0 sends none.
+        body: a body in place of the true one.
+        content_type: of that body.
+        keep: how many characters of the body are sent: a truncated answer.
+        drop: the connection breaks in place of an answer.
+        delay_s: seconds between the call and its answer; the action is carried
+            out first where `takes_effect` is set.
+        lag: the number of Describes of the group that do not yet show what this
+            call changed: new rules are missing, removed and changed ones linger.
+        edit: another hand, which acts on the fake just before the call does.
+    """
+
+    action: str = ANY_ACTION
+    times: int = 1
+    skip: int = 0
+    takes_effect: bool = False
+    status: int = 0
+    code: str = ""
+    message: str = "set by the test"
+    retry_after: int = 0
+    body: str | None = None
+    content_type: str = "application/json;charset=utf-8"
+    keep: int | None = None
+    drop: bool = False
+    delay_s: float = 0.0
+    lag: int = 0
+    edit: Callable[[FakeEcs], object] | None = None
+
+    @property
+    def spoils(self) -> bool:
+        """
+        Whether the true answer is withheld.
+        """
+        return bool(self.code or self.drop) or (self.body, self.keep) != (None, None)
+
+    @staticmethod
+    def refused(action: str, status: int, code: str, message: str = "") -> Fault:
+        """
+        Any error code with any status.
+        """
+        return Fault(
+            action=action,
+            status=status,
+            code=code,
+            message=message or "set by the test",
+        )
+
+    @staticmethod
+    def throttled(action: str, *, retry_after: int = 0) -> Fault:
+        """
+        Refused as too frequent, with a 400 as the gateway does.
+        """
+        return Fault(
+            action=action,
+            status=400,
+            code="Throttling.User",
+            message="Request was denied due to user flow control.",
+            retry_after=retry_after,
+        )
+
+    @staticmethod
+    def html(action: str, status: int = 502) -> Fault:
+        """
+        A page of some machine on the way: 502, 503 or 414.
+        """
+        return Fault(
+            action=action,
+            status=status,
+            body=HTML.format(status),
+            content_type="text/html",
+        )
+
+    @staticmethod
+    def empty(action: str, status: int = 200, *, takes_effect: bool = True) -> Fault:
+        """
+        An answer without a body.
+        """
+        return Fault(action=action, status=status, body="", takes_effect=takes_effect)
+
+    @staticmethod
+    def truncated(action: str, keep: int = 20) -> Fault:
+        """
+        The true answer, cut off within its JSON; the action takes effect.
+        """
+        return Fault(action=action, keep=keep, takes_effect=True)
+
+    @staticmethod
+    def shaped(action: str, body: str, *, takes_effect: bool = True) -> Fault:
+        """
+        A 200 with JSON of a wrong shape, such as `null`.
+        """
+        return Fault(action=action, status=200, body=body, takes_effect=takes_effect)
+
+    @staticmethod
+    def slow(action: str, seconds: float, *, takes_effect: bool = True) -> Fault:
+        """
+        A true answer that comes late.
+        """
+        return Fault(action=action, delay_s=seconds, takes_effect=takes_effect)
+
+    @staticmethod
+    def dropped(action: str, *, takes_effect: bool) -> Fault:
+        """
+        The connection breaks, before or after the action took effect.
+        """
+        return Fault(action=action, drop=True, takes_effect=takes_effect)
+
+    @staticmethod
+    def late(action: str, describes: int = 1) -> Fault:
+        """
+        What the call changes shows only after some Describes of the group.
+        """
+        return Fault(action=action, lag=describes)
+
+    @staticmethod
+    def other_hand(action: str, edit: Callable[[FakeEcs], object]) -> Fault:
+        """
+        Somebody else changes something just before the call.
+        """
+        return Fault(action=action, edit=edit)
+
+    @staticmethod
+    def from_json(given: Mapping[str, Any]) -> Fault:
+        """
+        Read a fault as the admin path takes it: the fields by name, `edit` as a
+        list of `Edit`s.
+
+        Raises:
+            ValueError: a name or a type is wrong; the text says which.
+        """
+        known = {entry.name: entry.default for entry in fields(Fault)}
+        for name, value in given.items():
+            if name not in known:
+                raise ValueError(f"a fault has no {name!r}, only {sorted(known)}")
+            if name not in ("body", "keep", "edit") and not _alike(value, known[name]):
+                kind = type(known[name]).__name__
+                raise ValueError(f"{name} of a fault is a {kind}, not {value!r}")
+        if not _alike(given.get("body", ""), ""):
+            raise ValueError("body of a fault is a str")
+        if not _alike(given.get("keep", 0), 0):
+            raise ValueError("keep of a fault is an int")
+        if "edit" not in given:
+            return Fault(**given)
+        plain = {name: value for name, value in given.items() if name != "edit"}
+        return Fault(**plain, edit=_edits(given["edit"]))
+
+
+def _alike(value: object, default: object) -> bool:
+    if isinstance(default, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is type(default)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """
+    One change by another hand, in a form that JSON can carry.
+
+    Without `rule_id` it adds a rule with `fields`; with it, it changes these fields
+    of the rule, or removes the rule where there are none.
+    """
+
+    group_id: str
+    rule_id: str = ""
+    fields: Mapping[str, str] | None = None
+
+    def __call__(self, fake: FakeEcs) -> None:
+        """
+        Do it.
+        """
+        rules = fake.groups[self.group_id].rules
+        if not self.rule_id:
+            fake.add_rule(self.group_id, **(self.fields or {}))
+        elif self.fields:
+            rules[self.rule_id].update(self.fields)
+        else:
+            rules.pop(self.rule_id, None)
+
+
+def _edits(given: Any) -> Callable[[FakeEcs], None]:
+    try:
+        edits = [Edit(**entry) for entry in given]
+    except TypeError as error:
+        raise ValueError(f"edit of a fault: {error}") from None
+
+    def edit(fake: FakeEcs) -> None:
+        for each in edits:
+            each(fake)
+
+    return edit
+
+
+class FaultQueue:
+    """
+    The faults that are still to strike, in the order in which they were ordered.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[Fault] = []
+
+    @property
+    def waiting(self) -> tuple[Fault, ...]:
+        """
+        What has not struck yet.
+        """
+        with self._lock:
+            return tuple(self._waiting)
+
+    def add(self, fault: Fault) -> None:
+        """
+        Queue a fault behind those that are there.
+        """
+        with self._lock:
+            self._waiting.append(fault)
+
+    def clear(self) -> None:
+        """
+        Forget what has not struck.
+        """
+        with self._lock:
+            self._waiting.clear()
+
+    def take(self, action: str) -> Fault | None:
+        """
+        What strikes this call of *action*: the first that is due.
+        """
+        with self._lock:
+            for index, fault in enumerate(self._waiting):
+                if fault.action not in (action, ANY_ACTION):
+                    continue
+                if fault.skip:
+                    self._waiting[index] = replace(fault, skip=fault.skip - 1)
+                    continue
+                left = replace(fault, times=fault.times - 1)
+                self._waiting[index : index + 1] = [left] if left.times > 0 else []
+                return fault
+        return None

@@ -1,0 +1,133 @@
+"""
+The actions that change what is there: a rule, and the policy among members.
+"""
+
+from __future__ import annotations
+
+from alicloud_ingress.testing.call import Call
+from alicloud_ingress.testing.entries import COMMON, FIELDS, RULE_ID, Entry
+from alicloud_ingress.testing.errors import (
+    FakeError,
+    rule_id_not_valid,
+)
+from alicloud_ingress.testing.references import settled
+from alicloud_ingress.testing.spelling import (
+    NUMBERED_REGIONS,
+    SOURCES,
+    Rule,
+    identity,
+)
+from alicloud_ingress.testing.state import FakeGroup
+from alicloud_ingress.testing.writes import (
+    Answer,
+    require_quota,
+    require_rule_id,
+    twins_in,
+)
+
+_RESET = ("DestCidrIp", "Ipv6DestCidrIp", "SourcePortRange", "Policy", "Priority")
+"""
+What an omitted field may fall back from; the rest names the rule.
+"""
+
+
+def modify(call: Call) -> Answer:
+    """
+    Change a rule by ID; without an ID, only the description of the rule named.
+    """
+    call.know_only(*COMMON, "SecurityGroupRuleId", *FIELDS)
+    group = call.group_to_change()
+    given = {name: call.parameters[name] for name in FIELDS if name in call.parameters}
+    rule_id = call["SecurityGroupRuleId"]
+    if not rule_id:
+        return _describe_anew(given, group, call)
+    if not RULE_ID.fullmatch(rule_id):
+        raise rule_id_not_valid()
+    require_rule_id(rule_id, group, call)
+    old = group.rules[rule_id]
+    _require_same_kind(given, old)
+    kept = _as_given(old, reset=call.behaviour.omitted_fields_are_reset)
+    entry = Entry(fields={**kept, **given})
+    numbers = group.region in NUMBERED_REGIONS or str(old["IpProtocol"]).isdigit()
+    rule = settled(entry, group, call, numbers=numbers)
+    if identity(rule) in twins_in(group, but=rule_id):
+        raise FakeError(
+            400, "InvalidOperation.RuleDuplicate", "The rule already exists."
+        )
+    others = {i: there for i, there in group.rules.items() if i != rule_id}
+    require_quota(rule, others, group, call, status=400)
+    group.rules[rule_id] = {**old, **rule}
+    return {}
+
+
+def modify_policy(call: Call) -> Answer:
+    """
+    Let members of a basic group talk among themselves, or not.
+    """
+    call.know_only(*COMMON, "InnerAccessPolicy")
+    group = call.group_to_change()
+    policy = call["InnerAccessPolicy"].capitalize()
+    if policy not in ("Accept", "Drop") or group.kind == "enterprise":
+        raise FakeError(
+            400,
+            "InvalidParameter.InnerAccessPolicy",
+            "The specified parameter InnerAccessPolicy is not valid.",
+        )
+    group.inner_access = policy
+    return {}
+
+
+def _describe_anew(given: dict[str, str], group: FakeGroup, call: Call) -> Answer:
+    numbers = group.region in NUMBERED_REGIONS
+    rule = settled(Entry(fields=given), group, call, numbers=numbers)
+    rule_id = twins_in(group).get(identity(rule))
+    if rule_id is None:
+        raise FakeError(
+            404, "SecurityGroupRule.NotFound", "The specified rule does not exist."
+        )
+    description = rule["Description"]
+    group.rules[rule_id] = {**group.rules[rule_id], "Description": description}
+    return {}
+
+
+def _require_same_kind(given: dict[str, str], old: Rule) -> None:
+    for name, value in given.items():
+        before = old.get(name, "")
+        if not value and before:
+            raise FakeError(
+                400,
+                "InvalidParam.InvalidModifyRuleRequest",
+                f"The parameter {name} cannot be changed from a value to none.",
+            )
+    kind = next((name for name in SOURCES if given.get(name)), None)
+    if kind and not old[kind]:
+        raise FakeError(
+            400,
+            "InvalidOperation.ModifySgRuleEntityType",
+            "The type of the source of a rule cannot be modified.",
+        )
+    by_list = bool(old["PortRangeListId"])
+    becomes_list = given.get("PortRangeListId") and not given.get("PortRange")
+    if given.get("PortRange") if by_list else becomes_list:
+        raise FakeError(
+            400,
+            "InvalidOperation.ModifyPortRangeType",
+            "A port range cannot become a port range list, nor the other way.",
+        )
+    if given.get("NicType", old["NicType"]) != old["NicType"]:
+        raise FakeError(
+            400,
+            "InvalidOperation.ModifyNicType",
+            "The NicType of a rule cannot be modified.",
+        )
+
+
+def _as_given(old: Rule, *, reset: bool) -> dict[str, str]:
+    """
+    The fields of a rule as a request would spell them.
+    """
+    return {
+        name: str(value)
+        for name, value in old.items()
+        if name in FIELDS and value and not (reset and name in _RESET)
+    }

@@ -1,0 +1,169 @@
+"""
+What a rule names and where it stands: source groups, lists, the kind of group.
+"""
+
+from __future__ import annotations
+
+from alicloud_ingress.testing.call import Call
+from alicloud_ingress.testing.entries import Entry
+from alicloud_ingress.testing.errors import FakeError, same_group
+from alicloud_ingress.testing.spelling import AUTHORIZE, NUMBERS, Rule, spelled
+from alicloud_ingress.testing.state import FakeGroup
+
+
+def settled(entry: Entry, group: FakeGroup, call: Call, *, numbers: bool) -> Rule:
+    """
+    Check an entry against the group and all that it names; write it as ECS does.
+
+    Raises:
+        FakeError: with the code that ECS documents for the mistake.
+    """
+    rule = spelled(entry, call.behaviour, call.action, numbers=numbers)
+    _settle_nic_type(rule, entry, group, call)
+    _require_kind_of_group(entry, group, call)
+    _settle_source_group(rule, entry, group, call)
+    _require_prefix_list(rule, group, call)
+    _require_port_range_list(rule, group, call)
+    return rule
+
+
+def weight(rule: Rule, call: Call) -> int:
+    """
+    How much of the quota a rule takes: a list counts as the most it may hold.
+    """
+    for name, lists in (
+        ("SourcePrefixListId", call.state.prefix_lists),
+        ("PortRangeListId", call.state.port_range_lists),
+    ):
+        found = lists.get(str(rule[name]))
+        if found:
+            return found.most_entries
+    return 1
+
+
+def _settle_nic_type(rule: Rule, entry: Entry, group: FakeGroup, call: Call) -> None:
+    if not group.is_classic:
+        rule["NicType"] = "intranet"
+    elif (
+        call.action == AUTHORIZE
+        and rule["SourceGroupId"]
+        and entry["NicType"] != "intranet"
+    ):
+        raise FakeError(
+            403,
+            "InvalidSourceGroupId.Mismatch",
+            "NicType is required or NicType expects intranet.",
+        )
+
+
+def _require_kind_of_group(entry: Entry, group: FakeGroup, call: Call) -> None:
+    refused = call.behaviour.enterprise_refuses
+    if group.kind != "enterprise" or not refused & entry.fields.keys():
+        return
+    raise FakeError(
+        400,
+        "InvalidGroupParameter.OperationDenied",
+        "The Priority, Policy, SourceGroupId, DestGroupId attributes of enterprise"
+        " level security group can not be set or modified."
+        if "Priority" in refused
+        else "The attributes Policy, SourceGroupId, DestGroupId of enterprise level"
+        " security groups are not allowed to be set or modified.",
+    )
+
+
+def _settle_source_group(
+    rule: Rule, entry: Entry, group: FakeGroup, call: Call
+) -> None:
+    source_id = str(rule["SourceGroupId"])
+    if not source_id:
+        return
+    if source_id == group.group_id:
+        raise same_group(403 if call.action == AUTHORIZE else 400)
+    owner = str(rule["SourceGroupOwnerAccount"])
+    owner = rule["SourceGroupOwnerAccount"] = call.logins.get(owner, owner)
+    source = call.state.groups.get(source_id)
+    if source is None or source.account != (owner or group.account):
+        raise _no_source_group(rule, entry, group, call)
+    if source.kind == "enterprise":
+        raise FakeError(
+            400,
+            "InvalidGroupAuthParameter.OperationDenied",
+            "The security group can not authorize to enterprise level security group.",
+        )
+    if source.vpc_id != group.vpc_id:
+        raise FakeError(
+            400,
+            "InvalidSourceGroupId.Mismatch",
+            "Specified security group and source group are not in the same VPC.",
+        )
+
+
+def _no_source_group(
+    rule: Rule, entry: Entry, group: FakeGroup, call: Call
+) -> FakeError:
+    if call.action == AUTHORIZE and rule["SourceGroupOwnerAccount"]:
+        return FakeError(
+            400,
+            "InvalidSourceGroup.NotFound",
+            "The specified source security group or rule does not exist.",
+        )
+    dangling = any(
+        there["SourceGroupId"] == entry["SourceGroupId"]
+        for there in group.rules.values()
+    )
+    if dangling:
+        return FakeError(
+            403,
+            "InvalidGroupAuthItem.NotFound",
+            "Specified group authorized item does not exist in our records.",
+        )
+    return FakeError(
+        404,
+        "InvalidSourceGroupId.NotFound",
+        "The SourceGroupId provided does not exist in our records.",
+    )
+
+
+def _require_prefix_list(rule: Rule, group: FakeGroup, call: Call) -> None:
+    list_id = str(rule["SourcePrefixListId"])
+    if not list_id:
+        return
+    if group.is_classic:
+        raise FakeError(
+            400,
+            "NotSupported.ClassicNetworkPrefixList",
+            "The prefix list is not supported when the network type of security group"
+            " is classic.",
+        )
+    found = call.state.prefix_lists.get(list_id)
+    if found is None or found.region != group.region:
+        raise FakeError(
+            404,
+            "InvalidPrefixListId.NotFound",
+            "The specified prefix list was not found.",
+        )
+    protocol = NUMBERS.get(str(rule["IpProtocol"]), rule["IpProtocol"])
+    other = (
+        protocol == "ICMPV6" or rule["Ipv6DestCidrIp"]
+        if found.family == "IPv4"
+        else protocol == "ICMP" or rule["DestCidrIp"]
+    )
+    if other:
+        raise FakeError(
+            400,
+            "InvalidParam.PrefixListAddressFamilyMismatch",
+            "The address family of the prefix list does not match the rule.",
+        )
+
+
+def _require_port_range_list(rule: Rule, group: FakeGroup, call: Call) -> None:
+    list_id = str(rule["PortRangeListId"])
+    if not list_id:
+        return
+    found = call.state.port_range_lists.get(list_id)
+    if found is None or found.region != group.region:
+        raise FakeError(
+            400,
+            "InvalidPortRangeListId.NotFound",
+            "The specified port range list was not found.",
+        )

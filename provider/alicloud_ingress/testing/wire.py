@@ -1,0 +1,172 @@
+"""
+HTTP on one side, an action and its answer on the other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeGuard, cast
+from xml.etree import ElementTree
+
+from alicloud_ingress.testing.errors import FakeError
+
+COMMON_PARAMETERS = frozenset(
+    {
+        "AccessKeyId",
+        "Action",
+        "Format",
+        "SecurityToken",
+        "Signature",
+        "SignatureMethod",
+        "SignatureNonce",
+        "SignatureType",
+        "SignatureVersion",
+        "Timestamp",
+        "Version",
+    }
+)
+JSON_TYPE = "application/json;charset=utf-8"
+XML_TYPE = "text/xml;charset=utf-8"
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Reply(NamedTuple):
+    """
+    What goes back over HTTP.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """
+    One HTTP request, taken apart.
+
+    Args:
+        method: in upper case.
+        path: percent-encoded, as it came.
+        headers: by name in lower case.
+        body: as it came.
+        given: all parameters of query and form, the gateway's own among them.
+        from_query: those of the query alone.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: str
+    given: Mapping[str, str]
+    from_query: Mapping[str, str]
+
+    @staticmethod
+    def read(method: str, url: str, headers: Mapping[str, str], body: str) -> Request:
+        """
+        Take a request apart; an absolute URL is as good as a path.
+        """
+        place, _, query = url.partition("?")
+        path = re.sub(r"^https?://[^/]*", "", place) or "/"
+        from_query = _pairs(query)
+        return Request(
+            method=method.upper(),
+            path=path,
+            headers={name.lower(): value for name, value in headers.items()},
+            body=body,
+            given={**from_query, **_pairs(body)},
+            from_query=from_query,
+        )
+
+    @property
+    def action(self) -> str:
+        """
+        The action, from the header or from the query; "" where it is missing.
+        """
+        return self.headers.get("x-acs-action") or self.given.get("Action", "")
+
+    @property
+    def version(self) -> str:
+        """
+        The version of the API, such as `2014-05-26`; "" where it is missing.
+        """
+        return self.headers.get("x-acs-version") or self.given.get("Version", "")
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """
+        The parameters of the action, without the gateway's own.
+        """
+        return {n: v for n, v in self.given.items() if n not in COMMON_PARAMETERS}
+
+    @property
+    def wants_xml(self) -> bool:
+        """
+        Whether the answer is to be XML: so it is unless JSON is asked for.
+        """
+        asked = self.given.get("Format") or self.headers.get("accept", "")
+        return "json" not in asked.lower()
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """
+    Whether a value that was JSON is a list.
+    """
+    return isinstance(value, list)
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return dict(urllib.parse.parse_qsl(text, keep_blank_values=True))
+
+
+def answered(
+    request: Request, request_id: str, answer: Mapping[str, object] | FakeError
+) -> Reply:
+    """
+    Write an answer or a refusal, in the form that the request asks for.
+    """
+    if isinstance(answer, FakeError):
+        status, root = answer.status, "Error"
+        content: Mapping[str, object] = {
+            "RequestId": request_id,
+            "HostId": request.headers.get("host", "ecs.aliyuncs.com"),
+            "Code": answer.code,
+            "Message": answer.message,
+            "Recommend": "https://api.alibabacloud.com/troubleshoot?"
+            f"q={answer.code}&product=Ecs&requestId={request_id}",
+        }
+    else:
+        status, root = 200, f"{request.action}Response"
+        content = {**answer, "RequestId": request_id}
+    if request.wants_xml:
+        headers, body = {"content-type": XML_TYPE}, _xml(root, content)
+    else:
+        headers, body = {"content-type": JSON_TYPE}, json.dumps(content)
+    return Reply(status, {**headers, "x-acs-request-id": request_id}, body)
+
+
+def _xml(name: str, content: Mapping[str, object]) -> str:
+    root = ElementTree.Element(name)
+    for key, value in content.items():
+        _grow(root, key, value)
+    text = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'
+
+
+def _grow(parent: ElementTree.Element, name: str, value: Any) -> None:
+    """
+    A list is the same element again and again.
+    """
+    members = value if is_list(value) else [value]
+    for member in members:
+        element = ElementTree.SubElement(parent, name)
+        if isinstance(member, dict):
+            for key, inner in cast("dict[str, Any]", member).items():
+                _grow(element, key, inner)
+        else:
+            text = str(member).lower() if isinstance(member, bool) else str(member)
+            element.text = _NOT_XML.sub("\ufffd", text)

@@ -1,0 +1,201 @@
+"""
+The actions that change rules: authorize and revoke.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+
+from alicloud_ingress.testing.call import Call
+from alicloud_ingress.testing.entries import Entry, named_rules
+from alicloud_ingress.testing.errors import (
+    FakeError,
+    rule_id_not_found,
+    rule_id_not_valid,
+    rule_not_there,
+)
+from alicloud_ingress.testing.references import settled, weight
+from alicloud_ingress.testing.spelling import (
+    IDENTITY,
+    NUMBERED_REGIONS,
+    Rule,
+    identity,
+)
+from alicloud_ingress.testing.state import NUMBERS, FakeGroup
+
+Answer = dict[str, object]
+
+
+def authorize(call: Call) -> Answer:
+    """
+    Add rules; one that is there already is left, with no word about it.
+    """
+    group = call.group_to_change()
+    named = named_rules(call.parameters, by_id=False)
+    numbers = group.region in NUMBERED_REGIONS
+    with _all_or_none(group, call):
+        twins = twins_in(group)
+        for entry, rule in _distinct(named.entries, group, call, numbers=numbers):
+            _require_two_ends(rule)
+            twin = twins.get(identity(rule))
+            if twin is None:
+                require_quota(rule, group.rules, group, call)
+                add(rule, group, call.now)
+            elif call.behaviour.authorize_takes_over_description:
+                description = entry["Description"] or group.rules[twin]["Description"]
+                changed = {**group.rules[twin], "Description": description}
+                group.rules[twin] = changed
+    return {}
+
+
+def add(rule: Rule, group: FakeGroup, now: str) -> str:
+    """
+    Give a rule its ID and put it in.
+    """
+    rule_id = f"sgr-{NUMBERS.take():08d}"
+    group.rules[rule_id] = {"Direction": "ingress", "CreateTime": now, **rule}
+    return rule_id
+
+
+def twins_in(group: FakeGroup, but: str = "") -> dict[tuple[object, ...], str]:
+    """
+    The ID of each inbound rule by what makes it that rule to ECS.
+    """
+    return {
+        identity(rule): rule_id
+        for rule_id, rule in group.rules.items()
+        if rule["Direction"] == "ingress" and rule_id != but
+    }
+
+
+def require_quota(
+    rule: Rule,
+    others: Mapping[str, Rule],
+    group: FakeGroup,
+    call: Call,
+    status: int = 403,
+) -> None:
+    """
+    Refuse what would be one rule, or one group as source, too many beside others.
+    """
+    with_lists = call.state.prefix_lists or call.state.port_range_lists
+    taken = (
+        sum(weight(there, call) for there in others.values())
+        if with_lists
+        else len(others)
+    )
+    if taken + weight(rule, call) > group.most_rules:
+        raise FakeError(
+            status,
+            "AuthorizationLimitExceed",
+            "The limit of authorization records in the security group reaches.",
+        )
+    if not rule["SourceGroupId"]:
+        return
+    by_group = sum(bool(there["SourceGroupId"]) for there in others.values())
+    if by_group >= group.most_group_sources:
+        raise FakeError(
+            400,
+            "AuthorizedGroupRule.LimitExceed",
+            "The limit of group authorization records in the security group reaches.",
+        )
+
+
+def revoke(call: Call) -> Answer:
+    """
+    Remove rules, by ID or by what names them.
+    """
+    group = call.group_to_change()
+    named = named_rules(call.parameters, by_id=True)
+    with _all_or_none(group, call):
+        for rule_id in named.rule_ids:
+            require_rule_id(rule_id, group, call)
+            del group.rules[rule_id]
+        numbers = group.region in NUMBERED_REGIONS
+        for entry, rule in _distinct(named.entries, group, call, numbers=numbers):
+            _revoke_one(rule, entry, group, call)
+    return {}
+
+
+def require_rule_id(rule_id: str, group: FakeGroup, call: Call) -> None:
+    """
+    Refuse an ID that no inbound rule of the group has.
+    """
+    rule = group.rules.get(rule_id)
+    if rule is None or rule["Direction"] != "ingress":
+        if call.behaviour.unknown_rule_id == "not found":
+            raise rule_id_not_found()
+        raise rule_id_not_valid()
+
+
+def _revoke_one(rule: Rule, entry: Entry, group: FakeGroup, call: Call) -> None:
+    compared = {*IDENTITY}
+    if call.behaviour.omitted_matches_any:
+        compared -= {"Policy", "Priority"} - entry.fields.keys()
+    if call.behaviour.revoke_compares_description and entry["Description"]:
+        compared.add("Description")
+    matching = _matching(rule, compared, group)
+    if not matching and _matching(rule, compared - {"NicType"}, group):
+        raise FakeError(
+            403,
+            "InvalidNicType.Mismatch",
+            "The specified NicType conflicts with the authorization record.",
+        )
+    if not matching and call.behaviour.revoke_without_match_is_refused:
+        raise rule_not_there()
+    for rule_id in matching:
+        del group.rules[rule_id]
+
+
+def _matching(rule: Rule, compared: set[str], group: FakeGroup) -> list[str]:
+    return [
+        rule_id
+        for rule_id, there in group.rules.items()
+        if there["Direction"] == "ingress"
+        and all(rule[name] == there[name] for name in compared)
+    ]
+
+
+def _distinct(
+    entries: tuple[Entry, ...], group: FakeGroup, call: Call, *, numbers: bool
+) -> Iterator[tuple[Entry, Rule]]:
+    """
+    Each entry beside the rule that it means; the same rule twice is refused.
+    """
+    seen: set[tuple[object, ...]] = set()
+    for entry in entries:
+        rule = settled(entry, group, call, numbers=numbers)
+        if identity(rule) in seen:
+            raise FakeError(
+                400,
+                "InvalidParam.DuplicatePermissions",
+                "There are duplicate permissions in the specified parameter"
+                " Permissions.",
+            )
+        seen.add(identity(rule))
+        yield entry, rule
+
+
+def _require_two_ends(rule: Rule) -> None:
+    if rule["SourceCidrIp"] and rule["SourceCidrIp"] == rule["DestCidrIp"]:
+        raise FakeError(
+            400,
+            "InvalidParamter.Conflict",
+            "The specified SourceCidrIp should be different from the DestCidrIp.",
+        )
+
+
+@contextmanager
+def _all_or_none(group: FakeGroup, call: Call) -> Generator[None]:
+    """
+    Undo what was done when a later entry is refused, where batches are atomic.
+    """
+    before = dict(group.rules)
+    try:
+        yield
+    except FakeError:
+        if call.behaviour.batches_are_atomic:
+            group.rules.clear()
+            group.rules.update(before)
+        raise

@@ -1,0 +1,256 @@
+"""
+What the documentation leaves open: each setting both ways, over both fronts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from alicloud_ingress.testing import Behaviour
+from fake.front import SSH, Front, entry
+
+AUTHORIZE = "AuthorizeSecurityGroup"
+REVOKE = "RevokeSecurityGroup"
+MODIFY = "ModifySecurityGroupRule"
+
+
+def test_each_setting_is_tested_here() -> None:
+    """A setting that no test names is no promise."""
+    text = Path(__file__).read_text(encoding="utf-8")
+
+    assert [f.name for f in fields(Behaviour) if f"{f.name}=" not in text] == []
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_revoke_that_matches_nothing(front: Front, *, refused: bool) -> None:
+    """Silent, or refused."""
+    front.fake.behaviour = Behaviour(revoke_without_match_is_refused=refused)
+
+    code = front.code(REVOKE, front.fake.new_group(), **entry())
+
+    gone = (400, "InvalidSecurityGroupRule.RuleNotExist")
+    assert code == (gone if refused else (200, ""))
+
+
+def test_an_unknown_rule_id_has_one_of_two_codes(front: Front) -> None:
+    """404 as in the table of 2024, or 400 as announced since."""
+    group = front.fake.new_group()
+    named = {"SecurityGroupRuleId.1": "sgr-none"}
+
+    before = front.code(REVOKE, group, **named)
+    front.fake.behaviour = Behaviour(unknown_rule_id="not valid")
+    since = front.code(REVOKE, group, **named)
+
+    assert before == (404, "InvalidSecurityGroupRuleId.NotFound")
+    assert since == (400, "InvalidParam.SecurityGroupRuleId")
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_batch_with_one_bad_entry(front: Front, *, atomic: bool) -> None:
+    """Nothing of it is done, or what stands before the bad one."""
+    front.fake.behaviour = Behaviour(batches_are_atomic=atomic)
+    group = front.fake.new_group()
+    kept = front.fake.add_rule(group, **{**SSH, "Priority": "9"})
+
+    bad = {**entry(1), **entry(2, Policy="no")}
+    assert front.code(AUTHORIZE, group, **bad)[0] == 400
+    authorized = len(front.fake.rules(group)) - 1
+    named = {"SecurityGroupRuleId.1": kept, "SecurityGroupRuleId.2": "sgr-none"}
+    assert front.code(REVOKE, group, **named)[0] == 404
+
+    assert authorized == (0 if atomic else 1)
+    assert (kept in front.fake.rules(group)) is atomic
+
+
+@pytest.mark.parametrize("matches_any", [False, True])
+def test_a_revoke_without_priority_and_policy(
+    front: Front, *, matches_any: bool
+) -> None:
+    """It means the defaults, or whatever is there."""
+    front.fake.behaviour = Behaviour(omitted_matches_any=matches_any)
+    group = front.fake.new_group()
+    for more in ({}, {"Priority": "5"}, {"Policy": "drop"}):
+        front.fake.add_rule(group, **{**SSH, **more})
+
+    front.revoke(group)
+
+    assert len(front.fake.rules(group)) == (0 if matches_any else 2)
+
+
+@pytest.mark.parametrize("compared", [False, True])
+def test_a_revoke_with_another_description(front: Front, *, compared: bool) -> None:
+    """A remark, or part of what is matched."""
+    front.fake.behaviour = Behaviour(revoke_compares_description=compared)
+    group = front.fake.new_group()
+    front.fake.add_rule(group, **SSH, Description="one")
+
+    front.revoke(group, Description="another")
+
+    assert len(front.fake.rules(group)) == compared
+
+
+@pytest.mark.parametrize("taken_over", [False, True])
+def test_authorizing_a_rule_again_with_another_description(
+    front: Front, *, taken_over: bool
+) -> None:
+    """There is one rule all the same."""
+    front.fake.behaviour = Behaviour(authorize_takes_over_description=taken_over)
+    group = front.fake.new_group()
+
+    front.authorize(group, Description="one")
+    front.authorize(group, Description="another")
+
+    (rule,) = front.fake.rules(group).values()
+    assert rule["Description"] == ("another" if taken_over else "one")
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_revoke_by_id_that_comes_twice_with_its_token(
+    front: Front, *, anew: bool
+) -> None:
+    """Answered as the first time, or as a new call."""
+    front.fake.behaviour = Behaviour(repeated_revoke_is_judged_anew=anew)
+    group = front.fake.new_group()
+    rule_id = front.fake.add_rule(group, **SSH)
+    named = {"SecurityGroupRuleId.1": rule_id, "ClientToken": "t"}
+
+    statuses = [front.code(REVOKE, group, **named)[0] for _ in range(2)]
+
+    assert statuses == [200, 404 if anew else 200]
+
+
+@pytest.mark.parametrize("equals", [True, False])
+def test_an_address_and_its_block(front: Front, *, equals: bool) -> None:
+    """One rule or two."""
+    front.fake.behaviour = Behaviour(address_equals_its_block=equals)
+    group = front.fake.new_group()
+
+    for source in ("192.0.2.1", "192.0.2.1/32"):
+        front.authorize(group, SourceCidrIp=source)
+
+    shown = {rule["SourceCidrIp"] for rule in front.shown(group)}
+    assert shown == ({"192.0.2.1"} if equals else {"192.0.2.1", "192.0.2.1/32"})
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_host_bits(front: Front, *, masked: bool) -> None:
+    """Kept or masked; IPv6 is written short either way."""
+    front.fake.behaviour = Behaviour(host_bits_are_masked=masked)
+    group = front.fake.new_group()
+
+    front.authorize(group, SourceCidrIp="10.159.6.18/12")
+    long = "2001:0db8:3c4d:0015:0000:0000:1a2f:1a2b/64"
+    front.authorize(group, SourceCidrIp="", Ipv6SourceCidrIp=long)
+
+    four, six = front.shown(group)
+    assert four["SourceCidrIp"] == ("10.144.0.0/12" if masked else "10.159.6.18/12")
+    assert six["Ipv6SourceCidrIp"] == (
+        "2001:db8:3c4d:15::/64" if masked else "2001:db8:3c4d:15::1a2f:1a2b/64"
+    )
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_priority_is_a_number_or_text(front: Front, *, as_text: bool) -> None:
+    """Raw answers have shown both."""
+    front.fake.behaviour = Behaviour(priority_is_shown_as_text=as_text)
+    group = front.fake.new_group()
+    front.authorize(group, Priority="7")
+
+    assert front.shown(group)[0]["Priority"] == ("7" if as_text else 7)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_what_a_modify_leaves_out(front: Front, *, reset: bool) -> None:
+    """It stays, or falls to its default."""
+    front.fake.behaviour = Behaviour(omitted_fields_are_reset=reset)
+    group = front.fake.new_group()
+    rule_id = front.fake.add_rule(group, **{**SSH, "Priority": "7", "Policy": "drop"})
+
+    front.call(MODIFY, group, SecurityGroupRuleId=rule_id, PortRange="23/23")
+
+    (rule,) = front.shown(group)
+    assert rule["PortRange"] == "23/23"
+    assert rule["SourceCidrIp"] == "10.0.0.0/8"
+    expected = (1, "Accept") if reset else (7, "Drop")
+    assert (rule["Priority"], rule["Policy"]) == expected
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_protocol_by_number(front: Front, *, named: bool) -> None:
+    """Read back as a name or as it was sent; only some regions take it."""
+    front.fake.behaviour = Behaviour(protocol_numbers_are_named=named)
+    group = front.fake.new_group(region="cn-qingdao")
+    region = {"RegionId": "cn-qingdao"}
+
+    for number in ("6", "50"):
+        ports = "22/22" if number == "6" else "-1/-1"
+        sent = entry(IpProtocol=number, PortRange=ports)
+        assert front.code(AUTHORIZE, group, **region, **sent) == (200, "")
+
+    shown = [rule["IpProtocol"] for rule in front.shown(group, **region)]
+    assert shown == ["TCP" if named else "6", "50"]
+    elsewhere = front.code(AUTHORIZE, front.fake.new_group(), **entry(IpProtocol="6"))
+    assert elsewhere == (400, "InvalidIpProtocol.ValueNotSupported")
+
+
+@pytest.mark.parametrize("spelling", ["ICMPv6", "ICMPV6"])
+def test_icmpv6_is_spelled_in_one_of_two_ways(front: Front, spelling: str) -> None:
+    """Which one is not documented."""
+    front.fake.behaviour = Behaviour(icmpv6_is_shown_as=spelling)
+    group = front.fake.new_group()
+    front.authorize(
+        group,
+        IpProtocol="icmpv6",
+        PortRange="-1/-1",
+        SourceCidrIp="",
+        Ipv6SourceCidrIp="::/0",
+    )
+
+    assert front.shown(group)[0]["IpProtocol"] == spelling
+
+
+@pytest.mark.parametrize("ports", ["", "-1/-1"])
+def test_the_ports_of_a_rule_with_a_list(front: Front, ports: str) -> None:
+    """Whatever they are, the list is named."""
+    front.fake.behaviour = Behaviour(port_range_of_a_list=ports)
+    group = front.fake.new_group()
+    list_id = front.fake.new_port_range_list("80/80", "443/443", name="web")
+
+    front.authorize(group, PortRange="", PortRangeListId=list_id)
+
+    (rule,) = front.shown(group)
+    assert (rule["PortRange"], rule["PortRangeListId"]) == (ports, list_id)
+    assert rule["PortRangeListName"] == "web"
+
+
+def test_what_an_enterprise_group_refuses(front: Front) -> None:
+    """Three fields, two, or none: the pages contradict one another."""
+    group = front.fake.new_group(kind="enterprise")
+    statuses: list[int] = []
+    for refused in ({"Policy", "Priority"}, {"Policy"}, set[str]()):
+        front.fake.behaviour = Behaviour(enterprise_refuses=frozenset(refused))
+        statuses.append(front.authorize(group, Priority="2").status_code)
+
+    assert statuses == [400, 200, 200]
+
+
+@pytest.mark.parametrize("longest", [100, 100_000])
+def test_a_url_that_is_too_long(front: Front, longest: int) -> None:
+    """414 and a page; as a form the same call is short."""
+    front.fake.behaviour = Behaviour(longest_url=longest)
+    group = front.fake.new_group()
+
+    answer = front.authorize(group, Description="x" * 200)
+    by_form = front.session.post(
+        f"{front.url}/",
+        {"RegionId": "cn-hangzhou", "SecurityGroupId": group, **entry()},
+        headers={"x-acs-action": AUTHORIZE},
+        timeout=10,
+    )
+
+    assert answer.status_code == (414 if longest == 100 else 200)
+    assert answer.text.startswith("<html>") is (longest == 100)
+    assert by_form.status_code == 200

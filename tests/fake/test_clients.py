@@ -1,0 +1,223 @@
+"""
+Clients that know nothing of the fake take it for ECS, and it verifies them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aliyunsdkcore.acs_exception.exceptions import ServerException
+from aliyunsdkcore.auth.credentials import StsTokenCredential
+from aliyunsdkcore.client import AcsClient
+from aliyunsdkecs.request.v20140526.AuthorizeSecurityGroupRequest import (
+    AuthorizeSecurityGroupRequest,
+)
+from aliyunsdkecs.request.v20140526.DescribeSecurityGroupAttributeRequest import (
+    DescribeSecurityGroupAttributeRequest,
+)
+from aliyunsdkecs.request.v20140526.RevokeSecurityGroupRequest import (
+    RevokeSecurityGroupRequest,
+)
+
+from alicloud_ingress.client import EcsClient
+from alicloud_ingress.config import Connection, Credentials
+from alicloud_ingress.errors import EcsError, RuleNotFoundError
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.testing import FakeEcs
+
+REGION = "cn-hangzhou"
+NPM_PACKAGES = ("@alicloud/ecs20140526", "@alicloud/openapi-client")
+SSH = IngressRule.parse(
+    {"ip_protocol": "tcp", "port_range": 22, "source_cidr_ip": "10.0.0.0/8"}
+)
+
+
+@pytest.fixture
+def fake() -> FakeEcs:
+    """A fake that knows a lasting and a temporary key."""
+    fake = FakeEcs()
+    fake.add_key("AK", "secret", account="42")
+    fake.add_key("STS.AK", "other", account="42", security_token="token")
+    return fake
+
+
+@pytest.fixture
+def host(fake: FakeEcs) -> Generator[str]:
+    """Where it is served: host and port."""
+    with fake.serve() as url:
+        yield url.removeprefix("http://")
+
+
+def our_client(host: str, *keys: str) -> EcsClient:
+    """The provider's own, with the SDK for Python beneath it."""
+    kind = "sts" if keys[2:] else "access_key"
+    credentials = Credentials(kind, *keys)
+    connection = Connection(REGION, credentials, timeout_s=10)
+    return EcsClient(replace(connection, endpoint=host, protocol="http"))
+
+
+@pytest.mark.parametrize("keys", [("AK", "secret"), ("STS.AK", "other", "token")])
+def test_the_sdk_for_python(fake: FakeEcs, host: str, keys: tuple[str, ...]) -> None:
+    """Signature V3 over query and form, with and without a token of STS."""
+    group = fake.new_group(account="42")
+    client = our_client(host, *keys)
+    long = [
+        replace(SSH, port_range=f"{port}/{port}", description="ü +~*/" * 80)
+        for port in range(101, 131)
+    ]
+
+    client.authorize(group, [SSH])
+    client.authorize(group, long)
+    live = client.describe(group).identical_to(SSH)
+    assert live is not None
+    client.revoke_by_id(group, [live.rule_id])
+
+    assert client.account_id() == "42"
+    assert len(fake.rules(group)) == 30
+    with pytest.raises(RuleNotFoundError):
+        client.revoke_by_id(group, [live.rule_id])
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        (("AK", "wrong"), "SignatureDoesNotMatch"),
+        (("unknown", "secret"), "InvalidAccessKeyId.NotFound"),
+        (("STS.AK", "other"), "MissingSecurityToken"),
+        (("STS.AK", "other", "old"), "InvalidSecurityToken.MismatchWithAccessKey"),
+    ],
+)
+def test_a_wrong_key_of_the_sdk_for_python(
+    fake: FakeEcs, host: str, keys: tuple[str, ...], code: str
+) -> None:
+    """Nothing is told to whom it does not know."""
+    with pytest.raises(EcsError) as caught:
+        our_client(host, *keys).describe(fake.new_group(account="42"))
+
+    assert caught.value.code == code
+
+
+def older(host: str, request: Any, group: str, **fields: object) -> Any:
+    """Address a request of the older SDK."""
+    request.set_endpoint(host)
+    request.set_protocol_type("http")
+    request.set_SecurityGroupId(group)
+    for name, value in fields.items():
+        getattr(request, f"set_{name}")(value)
+    return request
+
+
+@pytest.mark.parametrize("token", ["", "token"])
+def test_the_older_sdk_for_python(fake: FakeEcs, host: str, token: str) -> None:
+    """RPC signatures V1, parameters in the query."""
+    group = fake.new_group(account="42")
+    client: Any = (
+        AcsClient(
+            region_id=REGION, credential=StsTokenCredential("STS.AK", "other", token)
+        )
+        if token
+        else AcsClient("AK", "secret", REGION)
+    )
+    permission = {"IpProtocol": "tcp", "PortRange": "22/22", "Description": "a+b ~*/ü"}
+    rules = [{**permission, "SourceCidrIp": "10.0.0.0/8"}]
+
+    def call(request: Any, **fields: object) -> dict[str, Any]:
+        answer = client.do_action_with_exception(older(host, request, group, **fields))
+        return dict(json.loads(answer))
+
+    call(AuthorizeSecurityGroupRequest(), Permissions=rules)
+    shown = call(DescribeSecurityGroupAttributeRequest())
+    (rule,) = shown["Permissions"]["Permission"]
+    named = {"SecurityGroupRuleIds": [rule["SecurityGroupRuleId"]]}
+    call(RevokeSecurityGroupRequest(), **named)
+
+    assert rule["Description"] == "a+b ~*/ü"
+    assert fake.rules(group) == {}
+    with pytest.raises(ServerException) as caught:
+        call(RevokeSecurityGroupRequest(), **named)
+    assert caught.value.get_error_code() == "InvalidSecurityGroupRuleId.NotFound"
+    assert caught.value.get_http_status() == 404
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        (("AK", "wrong"), "InvalidAccessKeySecret"),
+        (("unknown", "secret"), "InvalidAccessKeyId.NotFound"),
+    ],
+)
+def test_a_wrong_key_of_the_older_sdk(
+    fake: FakeEcs, host: str, keys: tuple[str, str], code: str
+) -> None:
+    """It says itself that the secret is wrong once both signed the same text."""
+    client: Any = AcsClient(*keys, REGION)
+    group = fake.new_group(account="42")
+
+    with pytest.raises(ServerException) as caught:
+        client.do_action_with_exception(
+            older(host, DescribeSecurityGroupAttributeRequest(), group)
+        )
+
+    assert caught.value.get_error_code() == code
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The SDK for JavaScript, installed once into the user's cache."""
+    npm = shutil.which("npm")
+    if not npm or not shutil.which("node"):
+        pytest.skip("node is not installed")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "alicloud-ingress" / "npm"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        modules = folder / "node_modules"
+        if not all((modules / name / "package.json").exists() for name in NPM_PACKAGES):
+            quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--silent")
+            command = [npm, "install", *quiet, "--prefix", str(folder), *NPM_PACKAGES]
+            subprocess.run(command, check=True, timeout=300)
+    return modules
+
+
+def in_node(node_modules: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the JavaScript beside this file."""
+    return subprocess.run(
+        ["node", str(Path(__file__).with_name("client.cjs")), *arguments],
+        env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_sdk_for_javascript(fake: FakeEcs, host: str, node_modules: Path) -> None:
+    """Another implementation of V3, from another package."""
+    group = fake.new_group(account="42")
+
+    done = in_node(node_modules, host, group, "AK", "secret")
+
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert (seen["ipProtocol"], seen["portRange"]) == ("TCP", "22/22")
+    assert (seen["left"], seen["code"]) == (0, "InvalidSecurityGroupRuleId.NotFound")
+
+
+def test_a_wrong_key_of_the_sdk_for_javascript(
+    fake: FakeEcs, host: str, node_modules: Path
+) -> None:
+    """It is told so in the words of the gateway."""
+    done = in_node(node_modules, host, fake.new_group(account="42"), "AK", "wrong")
+
+    assert done.returncode == 1
+    assert "SignatureDoesNotMatch" in done.stderr

@@ -1,0 +1,222 @@
+"""
+The gateway before any action: who signed, when, and what form the answer has.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import urllib.parse
+from datetime import datetime, timedelta, timezone
+from xml.etree import ElementTree
+
+import pytest
+import requests
+
+from fake.front import SSH, Front
+
+SECRET = "secret"
+
+
+def signed(secret: str = SECRET, method: str = "GET", **changes: str) -> str:
+    """
+    A query signed as the documentation of RPC signatures V1 tells; a parameter
+    changed to "" is left out, before it is signed.
+    """
+    now = datetime.now(timezone.utc)
+    parameters = {
+        "Action": "GetCallerIdentity",
+        "Version": "2015-04-01",
+        "Format": "JSON",
+        "AccessKeyId": "AK",
+        "SignatureMethod": "HMAC-SHA1",
+        "SignatureVersion": "1.0",
+        "SignatureNonce": now.isoformat(),
+        "Timestamp": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **changes,
+    }
+    pairs = sorted((n, v) for n, v in parameters.items() if v)
+    canonical = urllib.parse.urlencode(pairs, quote_via=urllib.parse.quote)
+    text = f"{method}&%2F&{urllib.parse.quote(canonical, safe='')}"
+    digest = hmac.new(f"{secret}&".encode(), text.encode(), hashlib.sha1).digest()
+    signature = urllib.parse.quote(base64.b64encode(digest).decode(), safe="")
+    return f"{canonical}&Signature={signature}"
+
+
+def answer(front: Front, query: str) -> tuple[int, str]:
+    """Status and code of the answer to a query."""
+    got = front.session.get(f"{front.url}/?{query}", timeout=10)
+    return got.status_code, str(got.json().get("Code", ""))
+
+
+@pytest.fixture(autouse=True)
+def _known_key(front: Front) -> None:
+    """From here on, signatures are verified."""
+    front.fake.add_key("AK", SECRET)
+
+
+def test_a_right_signature_is_let_in(front: Front) -> None:
+    """By GET as by POST."""
+    assert answer(front, signed()) == (200, "")
+    posted = front.session.post(f"{front.url}/?{signed(method='POST')}", timeout=10)
+    assert posted.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "refusal"),
+    [
+        (signed("wrong"), (400, "SignatureDoesNotMatch")),
+        (signed(method="POST"), (400, "SignatureDoesNotMatch")),
+        (signed() + "&RegionId=cn-hangzhou", (400, "SignatureDoesNotMatch")),
+        (signed(AccessKeyId="none"), (404, "InvalidAccessKeyId.NotFound")),
+        (signed(AccessKeyId=""), (400, "MissingAccessKeyId")),
+        (signed(SignatureNonce=""), (400, "MissingSignatureNonce")),
+        (signed(Timestamp=""), (400, "MissingTimestamp")),
+        (signed(Timestamp="yesterday"), (400, "InvalidTimeStamp.Format")),
+        (signed(Timestamp="2020-01-01T00:00:00Z"), (400, "InvalidTimeStamp.Expired")),
+        (signed(SignatureMethod="MD5"), (400, "InvalidParameter.SignatureMethod")),
+        (
+            signed(SecurityToken="token"),
+            (400, "InvalidSecurityToken.MismatchWithAccessKey"),
+        ),
+        (signed(Action=""), (400, "MissingAction")),
+        (signed(Action="DeleteAll"), (404, "InvalidAction.NotFound")),
+        (signed(Version="1999-01-01"), (404, "InvalidApi.NotFound")),
+        ("Action=GetCallerIdentity&Format=JSON", (400, "MissingAccessKeyId")),
+    ],
+)
+def test_what_the_gateway_refuses(
+    front: Front, query: str, refusal: tuple[int, str]
+) -> None:
+    """Each with its code."""
+    assert answer(front, query) == refusal
+
+
+def test_a_nonce_is_good_once(front: Front) -> None:
+    """Whoever replays a request is refused."""
+    query = signed()
+
+    assert answer(front, query) == (200, "")
+    assert answer(front, query) == (400, "SignatureNonceUsed")
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(-14, 200), (14, 200), (16, 400)])
+def test_a_clock_may_be_off_by_a_quarter_of_an_hour(
+    front: Front, minutes: int, status: int
+) -> None:
+    """Either way."""
+    then = datetime.now(timezone.utc) + timedelta(minutes=minutes)
+    query = signed(Timestamp=then.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+    assert answer(front, query)[0] == status
+
+
+def test_a_temporary_key_ends(front: Front) -> None:
+    """Its token is right, and too old."""
+    front.fake.add_key("STS", SECRET, security_token="token", expired=True)
+
+    query = signed(AccessKeyId="STS", SecurityToken="token")
+
+    assert answer(front, query) == (400, "InvalidSecurityToken.Expired")
+    without = signed(AccessKeyId="STS")
+    assert answer(front, without) == (400, "MissingSecurityToken")
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"authorization": "Basic QUs6"}, "IncompleteSignature"),
+        (
+            {
+                "authorization": "ACS3-HMAC-SHA256 Credential=AK,SignedHeaders=host,"
+                "Signature=00",
+                "x-acs-content-sha256": hashlib.sha256(b"other").hexdigest(),
+            },
+            "SignatureDoesNotMatch",
+        ),
+    ],
+)
+def test_a_broken_signature_v3(
+    front: Front, headers: dict[str, str], code: str
+) -> None:
+    """One of another form, and one of another body."""
+    named = {"x-acs-action": "GetCallerIdentity", "accept": "application/json"}
+
+    got = front.session.post(front.url, headers={**named, **headers}, timeout=10)
+
+    assert (got.status_code, got.json()["Code"]) == (400, code)
+
+
+def test_the_secret_is_in_no_answer_and_no_repr(front: Front) -> None:
+    """Not even when a signature is wrong."""
+    got = front.session.get(f"{front.url}/?{signed('wrong')}", timeout=10)
+
+    assert SECRET not in got.text.replace("Secret", "")
+    assert SECRET not in repr(front.fake.keys)
+
+
+class TestForm:
+    """JSON where it is asked for, else XML."""
+
+    @pytest.fixture(autouse=True)
+    def _no_key(self, front: Front, _known_key: None) -> None:
+        """Who is asking does not matter here."""
+        front.fake.keys.clear()
+
+    @pytest.mark.parametrize(
+        ("query", "accept", "kind"),
+        [
+            ("", "*/*", "text/xml"),
+            ("&Format=XML", "application/json", "text/xml"),
+            ("&Format=json", "*/*", "application/json"),
+            ("", "application/json", "application/json"),
+        ],
+    )
+    def test_the_caller_chooses(
+        self, front: Front, query: str, accept: str, kind: str
+    ) -> None:
+        """By parameter first, by header else."""
+        got = front.session.get(
+            f"{front.url}/?Action=GetCallerIdentity{query}",
+            headers={"accept": accept},
+            timeout=10,
+        )
+
+        assert got.headers["content-type"].startswith(kind)
+
+    def test_rules_in_xml(self, front: Front) -> None:
+        """A list is an element that comes again and again."""
+        group = front.fake.new_group()
+        for number in (1, 2):
+            ports = {"PortRange": f"{number}/{number}"}
+            front.fake.add_rule(group, **{**SSH, **ports, "Description": "a\x01<b>&"})
+
+        root = ElementTree.fromstring(self._xml(front, group).text)  # noqa: S314
+
+        assert root.tag == "DescribeSecurityGroupAttributeResponse"
+        rules = root.findall("Permissions/Permission")
+        assert [rule.findtext("PortRange") for rule in rules] == ["1/1", "2/2"]
+        assert rules[0].findtext("Description") == "a\ufffd<b>&"
+
+    def test_a_refusal_in_xml(self, front: Front) -> None:
+        """With all that a refusal has."""
+        got = self._xml(front, "sg-none")
+
+        error = ElementTree.fromstring(got.text)  # noqa: S314
+        assert (got.status_code, error.tag) == (404, "Error")
+        assert [child.tag for child in error] == [
+            "RequestId",
+            "HostId",
+            "Code",
+            "Message",
+            "Recommend",
+        ]
+        assert error.findtext("Code") == "InvalidSecurityGroupId.NotFound"
+
+    def _xml(self, front: Front, group: str) -> requests.Response:
+        return front.session.get(
+            f"{front.url}/?Action=DescribeSecurityGroupAttribute"
+            f"&RegionId=cn-hangzhou&SecurityGroupId={group}",
+            timeout=10,
+        )
