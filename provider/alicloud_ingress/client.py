@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TypeVar
 
 import stamina
 
+from alicloud_ingress.codes import of_code
 from alicloud_ingress.config import Connection
 from alicloud_ingress.errors import (
     EcsError,
@@ -26,7 +27,6 @@ from alicloud_ingress.errors import (
     RuleNotFoundError,
     ServiceFaultError,
     ThrottledError,
-    of_code,
 )
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.rule import IngressRule
