@@ -192,15 +192,23 @@ def test_a_broken_answer_is_never_no_rules(
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize("tokens", [["a", "a", "a"], ["a", "b", "c"]])
+@pytest.mark.parametrize(
+    ("token", "rule_id"), [("the same", ""), ("another", "sgr-1")]
+)
 def test_a_page_that_comes_twice_is_an_error(
-    server: Wire, client: EcsClient, tokens: list[str]
+    server: Wire, client: EcsClient, token: str, rule_id: str
 ) -> None:
     """By its token, or by its rules: it would go on for ever."""
-    server.replies = [described(PERMISSION, NextToken=token) for token in tokens]
+    permission = {**PERMISSION, "SecurityGroupRuleId": rule_id}
+    server.replies = [
+        described(permission, NextToken="the same"),
+        described(permission, NextToken=token),
+    ]
 
     with pytest.raises(NoAnswerError, match="a page came twice"):
         client.describe("sg-1")
+
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("status", [200, 400, 403, 500, 503])
