@@ -329,7 +329,8 @@ def _library_client(credentials: Credentials) -> Any:
     if credentials.kind == "ecs_ram_role":
         return Client(Config(type="ecs_ram_role", role_name=credentials.name))
     if credentials.kind == "credentials_uri":
-        return Client(Config(type="credentials_uri", credentials_uri=credentials.name))
+        address = _ready_address(credentials.name)
+        return Client(Config(type="credentials_uri", credentials_uri=address))
     if credentials.kind == "cli_profile":
         return Client(
             provider=CLIProfileCredentialsProvider(
@@ -337,6 +338,23 @@ def _library_client(credentials: Credentials) -> Any:
             )
         )
     return Client()
+
+
+def _ready_address(address: str) -> str:
+    """
+    The address with the port that the library forgets, past any proxy it must pass.
+    """
+    from Tea.core import TeaCore
+
+    from alicloud_ingress.transport import session
+
+    parts = urllib.parse.urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    core: Any = TeaCore
+    key = f"{parts.scheme}://{parts.hostname}:{port}"
+    core._sessions.setdefault(key, session(POOL_SIZE))  # noqa: SLF001 - no setter
+    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+    return parts._replace(netloc=f"{host}:{port}").geturl()
 
 
 def _sdk_client(connection: Connection) -> Any:

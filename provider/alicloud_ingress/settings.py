@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from alicloud_ingress.errors import ConfigurationError
@@ -26,7 +26,7 @@ class Settings:
     """
 
     get: Callable[[str], str | None]
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
 
     def text(self, key: str) -> str:
         """

@@ -192,9 +192,7 @@ def test_a_broken_answer_is_never_no_rules(
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize(
-    ("token", "rule_id"), [("the same", ""), ("another", "sgr-1")]
-)
+@pytest.mark.parametrize(("token", "rule_id"), [("the same", ""), ("another", "sgr-1")])
 def test_a_page_that_comes_twice_is_an_error(
     server: Wire, client: EcsClient, token: str, rule_id: str
 ) -> None:
@@ -631,8 +629,11 @@ def test_silence_of_sts_is_no_silence_of_ecs(server: Wire) -> None:
     ]
 
 
-def test_credentials_come_from_an_address(server: Wire) -> None:
-    """By the SDK's own library."""
+def test_credentials_come_from_an_address(
+    server: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the SDK's own library, and past the proxy if it is on this machine."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     server.replies = [Reply(body=json.dumps({"Code": "Success", **SESSION})), reply()]
     settings = {
         "alicloud:region": "cn-hangzhou",
@@ -644,6 +645,21 @@ def test_credentials_come_from_an_address(server: Wire) -> None:
 
     assert server.requests[0].target == "/keys"
     assert "Credential=STS.1," in server.requests[1].headers["authorization"]
+
+
+def test_the_port_of_an_address_may_be_left_out() -> None:
+    """The SDK's library alone would call the port `None`."""
+    settings = {
+        "alicloud:region": "cn-hangzhou",
+        "alicloud:credentialsUri": "http://keys.example.org/keys",
+    }
+    with responses.RequestsMock() as mock:
+        mock.get("http://keys.example.org/keys", json={"Code": "Success", **SESSION})
+        mock.post("https://ecs-cn-hangzhou.aliyuncs.com/", json={"RequestId": "R-1"})
+
+        EcsClient(resolve(settings.get, {})).authorize("sg-1", [SSH])
+
+        assert "Credential=STS.1," in mock.calls[1].request.headers["authorization"]
 
 
 def test_no_credentials_says_what_to_run(server: Wire) -> None:
