@@ -104,10 +104,10 @@ class Sdk:
             EcsError: what ECS answered, or that it did not.
         """
         began = time.monotonic()
-        code = request_id = ""
+        code, request_id = "not sent", ""
         try:
             answer = self._sent(call, left_s)
-            request_id = str(answer.get("RequestId"))
+            code, request_id = "ok", str(answer.get("RequestId"))
         except EcsError as error:
             code, request_id = error.code, error.request_id
             raise
@@ -116,7 +116,7 @@ class Sdk:
                 "%s %s: %s, attempt %d, %.0f ms, RequestId %s",
                 call.action,
                 call.place,
-                code or "ok",
+                code,
                 attempt,
                 (time.monotonic() - began) * 1000,
                 request_id,

@@ -8,6 +8,8 @@ import json
 import logging
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -419,6 +421,23 @@ def test_many_threads_share_a_client(server: Wire, client: EcsClient) -> None:
     assert len(nonces) == 160
 
 
+def test_the_sdk_is_imported_by_the_first_call_or_ahead_of_it() -> None:
+    """Half a second that check and diff need not spend."""
+    program = """
+import sys, threading
+from alicloud_ingress import client, resource
+sdk = ("alibabacloud_ecs20140526", "darabonba", "requests")
+assert not [name for name in sdk if name in sys.modules], "imported too early"
+client.warm_up()
+for thread in threading.enumerate():
+    if thread.name == "import-sdk":
+        thread.join()
+assert not [name for name in sdk if name not in sys.modules], "not imported"
+"""
+
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
 def test_what_comes_twice_in_a_batch_is_sent_once(
     server: Wire, client: EcsClient
 ) -> None:
@@ -645,6 +664,34 @@ def test_credentials_come_from_an_address(
 
     assert server.requests[0].target == "/keys"
     assert "Credential=STS.1," in server.requests[1].headers["authorization"]
+
+
+def test_a_profile_may_have_a_program_that_hands_them_out(
+    server: Wire, tmp_path: Path
+) -> None:
+    """Mode External of the aliyun CLI, and so CloudSSO and OAuth: by the library."""
+    given = {
+        "mode": "StsToken",
+        "access_key_id": "EXT",
+        "access_key_secret": SECRET,
+        "sts_token": TOKEN,
+        "expiration": "2999-01-01T00:00:00Z",
+    }
+    (tmp_path / "given.json").write_text(json.dumps(given))
+    command = f"cat {tmp_path}/given.json"
+    profile = {"name": "e", "mode": "External", "process_command": command}
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"current": "e", "profiles": [profile]}))
+    settings = {
+        "alicloud:region": "cn-hangzhou",
+        "alicloud:profile": "e",
+        "alicloud:sharedCredentialsFile": str(file),
+    }
+    environ = {"ALIBABA_CLOUD_ENDPOINT_ECS": server.url}
+
+    EcsClient(resolve(settings.get, environ)).authorize("sg-1", [SSH])
+
+    assert "Credential=EXT," in server.requests[0].headers["authorization"]
 
 
 def test_the_port_of_an_address_may_be_left_out() -> None:

@@ -297,6 +297,8 @@ def test_no_secret_gets_out() -> None:
     credentials = found({**KEYS, "alicloud:assumeRole": role})
     with_token = found({"alicloud:assumeRoleWithOidc": json.dumps(OIDC)})
 
-    assert "hush" not in f"{credentials!r} {with_token!r}"
+    settings = Settings(KEYS.get, {"ALICLOUD_SECRET_KEY": "hush"})
+
+    assert "hush" not in f"{credentials!r} {with_token!r} {settings!r}"
     with pytest.raises(TypeError, match="not to be pickled"):
         pickle.dumps(credentials)
