@@ -124,10 +124,9 @@ class Sdk:
         return answer
 
     def _sent(self, call: Call, left_s: float) -> Answer:
-        as_form = (
-            call.version == STS_VERSION
-            or len(urllib.parse.urlencode(call.parameters)) > URL_LIMIT
-        )
+        as_form = (call.version == STS_VERSION and bool(call.parameters)) or len(
+            urllib.parse.urlencode(call.parameters)
+        ) > URL_LIMIT
         with exchange() as attempt:
             source = self._prepared()
             if call.action not in UNSIGNED:
