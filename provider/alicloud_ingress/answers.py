@@ -1,84 +1,114 @@
 """
-What each answer of ECS means for the one who asked, as a table.
+Answers of ECS, taken apart: what is not whole is no answer, and never "no rules".
 
-The same refusal is the end of one call and good news for another: "no such rule"
-fails a change and completes a removal. Retries are made by `client`, splits by
-`group`, looks by `lifecycle`; all three ask here.
+The SDK's own models take a broken answer for an empty one, so the raw one is read.
+Fields that are not known here are left alone.
 """
 
 from __future__ import annotations
 
-from enum import Enum
+from collections.abc import Mapping
+from typing import cast
 
-from alicloud_ingress.errors import (
-    BatchEntryError,
-    EcsError,
-    GroupNotFoundError,
-    NoAnswerError,
-    RefusedForEnterpriseError,
-    RuleIdNotValidError,
-    RuleNotFoundError,
-    ServiceFaultError,
-    ThrottledError,
-)
+from alicloud_ingress.errors import NoAnswerError
+from alicloud_ingress.group_listing import ListedGroup
+from alicloud_ingress.live import LiveRule
+from alicloud_ingress.rule import IngressRule
+
+Answer = Mapping[str, object]
 
 
-class Call(Enum):
+def as_object(value: object) -> Answer | None:
     """
-    The calls whose answers are told apart.
+    A JSON object, or None if it is not one.
     """
-
-    DESCRIBE = "DescribeSecurityGroupAttribute"
-    AUTHORIZE = "AuthorizeSecurityGroup"
-    REVOKE_BY_ID = "RevokeSecurityGroup by ID"
-    REVOKE_BY_ATTRIBUTES = "RevokeSecurityGroup by attributes"
-    MODIFY = "ModifySecurityGroupRule"
+    return cast("Answer", value) if isinstance(value, dict) else None
 
 
-class Reaction(Enum):
+def objects(action: str, answer: Answer, *path: str) -> list[Answer]:
     """
-    What to do next.
+    The list of objects at a path, such as `Permissions`, `Permission`.
+
+    Raises:
+        NoAnswerError: it is not there, or not such a list.
     """
-
-    DONE = "what was wanted is so"
-    FAIL = "tell the person; nothing else helps"
-    LOOK = "only a look at the group tells"
-    LOOK_THEN_RETRY = "look at the group, and send again what a look does not show"
-    REFRESH = "the rule is gone, and the person refreshes the state"
-    RETRY = "send the same call again, with the same token"
-    SPLIT = "look at the group, and send what is left one by one"
-    WHOSE = "believe it only in the account and region of the state"
-
-
-_R = Reaction
-_MEANINGS: dict[
-    type[EcsError], tuple[Reaction, Reaction, Reaction, Reaction, Reaction]
-] = {
-    ThrottledError: (_R.RETRY, _R.RETRY, _R.RETRY, _R.RETRY, _R.RETRY),
-    ServiceFaultError: (_R.RETRY, _R.RETRY, _R.RETRY, _R.RETRY, _R.RETRY),
-    NoAnswerError: (
-        _R.RETRY,
-        _R.LOOK_THEN_RETRY,
-        _R.RETRY,
-        _R.LOOK_THEN_RETRY,
-        _R.RETRY,
-    ),
-    RuleNotFoundError: (_R.FAIL, _R.FAIL, _R.DONE, _R.LOOK, _R.REFRESH),
-    RuleIdNotValidError: (_R.FAIL, _R.FAIL, _R.LOOK, _R.FAIL, _R.LOOK),
-    GroupNotFoundError: (_R.WHOSE, _R.FAIL, _R.WHOSE, _R.WHOSE, _R.FAIL),
-    RefusedForEnterpriseError: (_R.FAIL, _R.FAIL, _R.FAIL, _R.LOOK, _R.FAIL),
-    BatchEntryError: (_R.FAIL, _R.SPLIT, _R.SPLIT, _R.SPLIT, _R.FAIL),
-}
-"""
-One row an answer, in the order of `Call`. What is not here is a failure.
-"""
+    value: object = answer
+    for name in path:
+        value = (as_object(value) or {}).get(name)
+    found = cast("list[object]", value) if isinstance(value, list) else None
+    entries = [entry for item in found or [] if (entry := as_object(item)) is not None]
+    if found is None or len(entries) != len(found):
+        raise broken(action, answer, f"{'.'.join(path)} is not a list of objects")
+    return entries
 
 
-def reaction(call: Call, error: EcsError) -> Reaction:
+def broken(action: str, answer: Answer, why: str) -> NoAnswerError:
     """
-    Tell what to do when *call* was answered with *error*.
+    The error for an answer that cannot be believed.
     """
-    for kind in type(error).__mro__:
-        if kind in _MEANINGS:
-            return _MEANINGS[kind][list(Call).index(call)]
-    return Reaction.FAIL
+    request_id = str(answer.get("RequestId") or "")
+    return NoAnswerError(
+        action, "BrokenAnswer", f"the answer is not whole: {why}", request_id
+    )
+
+
+def rules(action: str, answer: Answer, group_id: str) -> list[LiveRule]:
+    """
+    The inbound rules of one page of DescribeSecurityGroupAttribute.
+    """
+    if answer.get("SecurityGroupId") != group_id:
+        raise broken(action, answer, f"it is not about {group_id}")
+    try:
+        return [
+            _rule(entry)
+            for entry in objects(action, answer, "Permissions", "Permission")
+            if entry.get("Direction", "ingress") == "ingress"
+        ]
+    except (ValueError, TypeError, KeyError) as error:
+        why = f"a rule cannot be read ({type(error).__name__})"
+        raise broken(action, answer, why) from None
+
+
+def groups(action: str, answer: Answer) -> list[ListedGroup]:
+    """
+    The groups of one page of DescribeSecurityGroups.
+    """
+    entries = objects(action, answer, "SecurityGroups", "SecurityGroup")
+    if not all(entry.get("SecurityGroupId") for entry in entries):
+        raise broken(action, answer, "a group has no ID")
+    return [
+        ListedGroup(
+            group_id=str(entry["SecurityGroupId"]),
+            name=str(entry.get("SecurityGroupName") or ""),
+            group_type=str(entry.get("SecurityGroupType") or ""),
+            vpc_id=str(entry.get("VpcId") or ""),
+            service_managed=entry.get("ServiceManaged") in (True, "true", "True"),
+            rule_count=_number(entry.get("RuleCount")),
+        )
+        for entry in entries
+    ]
+
+
+def prefix_lists(action: str, answer: Answer) -> list[str]:
+    """
+    The IDs of one page of DescribePrefixLists.
+    """
+    entries = objects(action, answer, "PrefixLists", "PrefixList")
+    return [str(entry.get("PrefixListId") or "") for entry in entries]
+
+
+def _rule(entry: Answer) -> LiveRule:
+    for name in ("IpProtocol", "Policy"):
+        if not entry[name]:
+            raise ValueError(name)
+    return LiveRule(
+        IngressRule.from_permission(entry),
+        str(entry.get("SecurityGroupRuleId") or ""),
+        str(entry.get("CreateTime") or ""),
+        IngressRule.as_spelled(entry),
+    )
+
+
+def _number(value: object) -> int | None:
+    text = str(value)
+    return int(text) if text.isdecimal() else None

@@ -1,63 +1,78 @@
 """
-The only module that speaks to ECS, and the only one that knows the SDK.
+The calls of ECS that this package makes, and what is done when one fails.
 
-It goes through the SDK's own client, yet reads the raw answer: the SDK's models
-take a broken one for "no rules". Retries are ours, since the SDK makes none by
-default. The SDK is imported when the first call is made (it takes half a second).
+Paging, retries, ClientToken and the deadline are ours, since the SDK has none of
+them by default; `sdk` sends, `answers` reads.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
+import json
+import logging
+import random
 import threading
-import urllib.parse
+import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NoReturn, TypeVar
 
 import stamina
 
+from alicloud_ingress import answers
+from alicloud_ingress.answers import Answer
 from alicloud_ingress.config import Connection
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
     PermissionRefusedError,
     RuleNotFoundError,
-    ServiceFaultError,
     ThrottledError,
-    of_code,
+    WrongAccountError,
 )
+from alicloud_ingress.group_listing import ListedGroup
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.sdk import STS_VERSION, Call, Sdk, import_sdk
 
-ECS_VERSION = "2014-05-26"
-STS_VERSION = "2015-04-01"
-URL_LIMIT = 6_000
+MOST_ENTRIES = 100
 """
-Bytes of parameters beyond which they go as a form: a long URL is answered with
-414 and an HTML body. The gateway's own limit is not documented.
+Rules or IDs in one call of ECS; groups or prefix lists in one page.
+"""
+RULES_PER_PAGE = 1_000
+MOST_PAGES = 1_000
+LONGEST_WAIT_S = 20.0
+LONGEST_ADVISED_WAIT_S = 60.0
+"""
+A call that is throttled in one minute works in the next; so no advice is longer.
 """
 
-_Answer = TypeVar("_Answer")
-_REFUSED_AND_RETRIED = (ThrottledError, ServiceFaultError)
+_Result = TypeVar("_Result")
+
+# Without a handler, Python prints a warning of stamina's for every retry.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    action: str
-    parameters: Mapping[str, Any]
-    version: str = ECS_VERSION
+def warm_up() -> None:
+    """
+    Import the SDK on another thread, so that the first call need not wait for it.
+    """
+
+    def quietly() -> None:
+        with contextlib.suppress(Exception):  # the first call meets it, and tells
+            import_sdk()
+
+    threading.Thread(target=quietly, name="import-sdk", daemon=True).start()
 
 
 class EcsClient:
     """
-    The calls of one account in one region.
+    The calls of one account in one region; threads may share it.
 
-    Throttling and faults of the service are retried in all calls, with the same
-    ClientToken. A call that got no answer is retried where that is harmless;
-    Authorize and Revoke by attributes raise `NoAnswerError` instead, because only
-    a look at the group tells what happened.
+    Throttling, faults of the service and connections that fail are retried in all
+    calls, with the same ClientToken. A call that got no answer is retried where
+    that is harmless; Authorize and Revoke by attributes raise `NoAnswerError`
+    instead, because only a look at the group tells what happened.
 
     Args:
         connection: where to call, and as whom.
@@ -65,8 +80,7 @@ class EcsClient:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._sdk_lock = threading.Lock()
-        self._sdk: Any = None
+        self._sdk = Sdk(connection)
         self._account_lock = threading.Lock()
         self._account: str | None = None
 
@@ -84,67 +98,103 @@ class EcsClient:
             GroupNotFoundError: there is no such group in account and region.
             NoAnswerError: no whole answer came until the deadline.
         """
-        return self._retried(lambda: self._pages(group_id), NoAnswerError)
+        vpc_id, rules = self._rules(group_id)
+        if not vpc_id:
+            # A classic network answers for one kind of interface at a time.
+            known = {live.rule_id for live in rules if live.rule_id}
+            _, more = self._rules(group_id, NicType="intranet")
+            rules += [live for live in more if live.rule_id not in known]
+        return LiveGroup(group_id, self._connection.region, vpc_id, tuple(rules))
 
     def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
         """
-        Add rules; one that exists already is a silent success of ECS.
+        Add up to 100 rules; one that exists already is a silent success of ECS.
+
+        Raises:
+            NoAnswerError: it is open whether ECS acted; look, then call again.
         """
-        self._write("AuthorizeSecurityGroup", group_id, _permissions(rules))
+        call = self._write("AuthorizeSecurityGroup", group_id, _permissions(rules))
+        self._asked(call, but=NoAnswerError)
 
     def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
         """
-        Remove rules by all that names them; no match is a silent success of ECS.
+        Remove up to 100 rules by all that names them; no match is a silent success.
+
+        Raises:
+            NoAnswerError: it is open whether ECS acted; look, then call again.
         """
-        self._write("RevokeSecurityGroup", group_id, _permissions(rules))
+        call = self._write("RevokeSecurityGroup", group_id, _permissions(rules))
+        self._asked(call, but=NoAnswerError)
 
     def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
         """
-        Remove rules by ID; a 200 is proof.
+        Remove up to 100 rules by ID; a 200 is proof.
 
         "Not there" after a call that got no answer means that the call worked.
         """
-        named = {f"SecurityGroupRuleId.{n}": id_ for n, id_ in enumerate(rule_ids, 1)}
-        call = self._group_call("RevokeSecurityGroup", group_id, named)
+        named = list(dict.fromkeys(rule_ids))
+        _require_few(named)
+        call = self._write(
+            "RevokeSecurityGroup", group_id, _numbered("SecurityGroupRuleId", named)
+        )
         silent = False
 
-        def send() -> None:
+        def send(left_s: float, attempt: int) -> None:
             nonlocal silent
             try:
-                self._send(call)
+                self._sdk.send(call, left_s, attempt)
             except NoAnswerError:
                 silent = True
                 raise
             except RuleNotFoundError:
-                if not silent or len(rule_ids) > 1:
+                if not silent or len(named) > 1:
                     raise
 
-        self._retried(send, NoAnswerError)
+        self._retried(send)
 
     def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
         """
         Change a rule by ID, sending all of its fields; its NIC type is fixed.
         """
-        fields = rule.to_permission()
-        del fields["NicType"]
-        call = self._group_call(
-            "ModifySecurityGroupRule",
-            group_id,
-            {**fields, "SecurityGroupRuleId": rule_id},
-        )
-        self._retried(lambda: self._send(call), NoAnswerError)
+        fields = {k: v for k, v in rule.to_permission().items() if k != "NicType"}
+        fields["SecurityGroupRuleId"] = rule_id
+        self._asked(self._write("ModifySecurityGroupRule", group_id, fields))
+
+    def describe_groups(self, group_ids: Sequence[str] = ()) -> Iterator[ListedGroup]:
+        """
+        List the groups of the region, or those of *group_ids* that are there.
+
+        They come page by page, so that thousands need no memory.
+        """
+        named = list(dict.fromkeys(group_ids))
+        for start in range(0, max(len(named), 1), MOST_ENTRIES):
+            batch = named[start : start + MOST_ENTRIES]
+            parameters = {"MaxResults": str(MOST_ENTRIES)}
+            if batch:
+                parameters["SecurityGroupIds"] = json.dumps(batch)
+            action = "DescribeSecurityGroups"
+            for _, groups in self._pages(action, parameters, answers.groups):
+                yield from groups
 
     def group_exists(self, group_id: str) -> bool:
         """
         Ask DescribeSecurityGroups, which answers an unknown ID with an empty list.
         """
-        call = _Call(
-            "DescribeSecurityGroups",
-            {"RegionId": self._connection.region, "SecurityGroupId": group_id},
-        )
-        answer = self._retried(lambda: self._send(call), NoAnswerError)
-        groups = answer.get("SecurityGroups")
-        return bool(groups["SecurityGroup"] if isinstance(groups, dict) else groups)
+        return any(g.group_id == group_id for g in self.describe_groups([group_id]))
+
+    def existing_prefix_lists(self, prefix_list_ids: Sequence[str]) -> frozenset[str]:
+        """
+        Those of these prefix lists that are there, by ID.
+        """
+        named = list(dict.fromkeys(prefix_list_ids))
+        found: set[str] = set()
+        for start in range(0, len(named), MOST_ENTRIES):
+            batch = _numbered("PrefixListId", named[start : start + MOST_ENTRIES])
+            parameters = {"MaxResults": str(MOST_ENTRIES), **batch}
+            action = "DescribePrefixLists"
+            for _, page in self._pages(action, parameters, answers.prefix_lists):
+                found.update(page)
+        return frozenset(found.intersection(named))
 
     def account_id(self) -> str:
         """
@@ -155,245 +205,178 @@ class EcsClient:
                 self._account = self._ask_account()
             return self._account
 
+    def check_account(self) -> None:
+        """
+        Compare the account with the one that `alicloud:accountId` expects.
+
+        Every write does so by itself, before it is sent; nothing is asked where
+        none is expected.
+
+        Raises:
+            WrongAccountError: it is another one.
+        """
+        expected = self._connection.expected_account_id
+        if not expected:
+            return
+        asking = self.account_id()
+        if asking and asking != expected:
+            raise WrongAccountError(
+                f"the credentials in use ({self._connection.credentials.source}) are of"
+                f" account {asking}, and alicloud:accountId expects {expected}: nothing"
+                " was changed. Correct one of the two"
+            )
+
     def _ask_account(self) -> str:
-        call = _Call("GetCallerIdentity", {}, STS_VERSION)
+        call = Call("GetCallerIdentity", {}, STS_VERSION)
         try:
-            answer = self._retried(lambda: self._send(call), NoAnswerError)
+            return str(self._asked(call).get("AccountId") or "")
         except PermissionRefusedError:
             return ""
-        return str(answer.get("AccountId") or "")
 
-    def _write(
+    def _rules(self, group_id: str, **more: str) -> tuple[str, list[LiveRule]]:
+        """
+        The VPC of a group, and its inbound rules of all pages.
+        """
+        action = "DescribeSecurityGroupAttribute"
+        parameters = {
+            "SecurityGroupId": group_id,
+            "Direction": "ingress",
+            "MaxResults": str(RULES_PER_PAGE),
+            **more,
+        }
+        vpc_id = ""
+        rules: list[LiveRule] = []
+        known: set[str] = set()
+
+        def read(action: str, answer: Answer) -> list[LiveRule]:
+            return answers.rules(action, answer, group_id)
+
+        for answer, page in self._pages(action, parameters, read, group_id):
+            vpc_id = str(answer.get("VpcId") or "")
+            ids = {live.rule_id for live in page if live.rule_id}
+            if ids and ids <= known:
+                raise answers.broken(action, answer, "a page came twice")
+            rules += [live for live in page if live.rule_id not in known]
+            known |= ids
+        return vpc_id, rules
+
+    def _pages(
         self,
         action: str,
-        group_id: str,
         parameters: Mapping[str, str],
-    ) -> None:
-        call = self._group_call(action, group_id, parameters)
-        self._retried(lambda: self._send(call))
+        read: Callable[[str, Answer], list[_Result]],
+        group_id: str = "",
+    ) -> Iterator[tuple[Answer, list[_Result]]]:
+        """
+        All pages, each asked again until it can be read.
+        """
+        token = ""
+        seen: set[str] = set()
+        for _ in range(MOST_PAGES):
+            where = {"RegionId": self._connection.region}
+            if token:
+                where["NextToken"] = token
+            call = Call(action, {**where, **parameters}, place=self._place(group_id))
+            answer, page = self._read(call, read)
+            yield answer, page
+            token = str(answer.get("NextToken") or "")
+            if not token:
+                return
+            if token in seen:
+                raise answers.broken(action, answer, "a page came twice")
+            seen.add(token)
+        raise NoAnswerError(action, "BrokenAnswer", f"more than {MOST_PAGES} pages")
 
-    def _group_call(
-        self,
-        action: str,
-        group_id: str,
-        parameters: Mapping[str, str],
-    ) -> _Call:
-        return _Call(
-            action,
-            {
-                "RegionId": self._connection.region,
-                "SecurityGroupId": group_id,
-                "ClientToken": str(uuid.uuid4()),
-                **parameters,
-            },
+    def _read(
+        self, call: Call, read: Callable[[str, Answer], list[_Result]]
+    ) -> tuple[Answer, list[_Result]]:
+        def send(left_s: float, attempt: int) -> tuple[Answer, list[_Result]]:
+            answer = self._sdk.send(call, left_s, attempt)
+            return answer, read(call.action, answer)
+
+        return self._retried(send)
+
+    def _write(self, action: str, group_id: str, parameters: Mapping[str, str]) -> Call:
+        """
+        A call that changes the group, its ClientToken for all of its attempts.
+        """
+        self.check_account()
+        where = {"RegionId": self._connection.region, "SecurityGroupId": group_id}
+        token = {"ClientToken": str(uuid.uuid4())}
+        return Call(
+            action, {**where, **token, **parameters}, place=self._place(group_id)
         )
 
-    def _retried(self, call: Callable[[], _Answer], *more: type[EcsError]) -> _Answer:
+    def _place(self, group_id: str) -> str:
+        region = self._connection.region
+        return f"{group_id} in {region}" if group_id else region
+
+    def _asked(self, call: Call, but: type[EcsError] | None = None) -> Answer:
+        def send(left_s: float, attempt: int) -> Answer:
+            return self._sdk.send(call, left_s, attempt)
+
+        return self._retried(send, but)
+
+    def _retried(
+        self,
+        send: Callable[[float, int], _Result],
+        but: type[EcsError] | None = None,
+    ) -> _Result:
+        """
+        Send until it works, is refused, or the time is over.
+
+        Args:
+            send: makes one attempt, given the seconds left and its number.
+            but: an error that is not to be retried here.
+        """
+        deadline = time.monotonic() + self._connection.timeout_s
+        next_wait_s = 0.0
+
+        def again(error: Exception) -> bool | float:
+            if not isinstance(error, EcsError) or not error.retryable:
+                return False
+            if but is not None and isinstance(error, but):
+                return False
+            wait_s = max(next_wait_s, _advised_wait_s(error))
+            if time.monotonic() + wait_s >= deadline:
+                return False
+            return True if wait_s == next_wait_s else wait_s + random.uniform(0, 1)  # noqa: S311 - no secret
+
         for attempt in stamina.retry_context(
-            on=(*_REFUSED_AND_RETRIED, *more),
+            on=again,
             attempts=None,
             timeout=self._connection.timeout_s,
             wait_initial=0.2,
-            wait_max=20.0,
+            wait_max=LONGEST_WAIT_S,
         ):
+            next_wait_s = attempt.next_wait
             with attempt:
-                return call()
+                return send(deadline - time.monotonic(), attempt.num)
         raise AssertionError("stamina either returns or raises")
 
-    def _pages(self, group_id: str) -> LiveGroup:
-        rules: list[LiveRule] = []
-        vpc_id = ""
-        for page in self._pages_of(group_id, ""):
-            vpc_id = str(page.get("VpcId") or "")
-            rules += _rules(page)
-        if not vpc_id:
-            # A classic network answers for one kind of interface at a time.
-            for page in self._pages_of(group_id, "intranet"):
-                known = {live.rule_id for live in rules if live.rule_id}
-                rules += [live for live in _rules(page) if live.rule_id not in known]
-        return LiveGroup(group_id, self._connection.region, vpc_id, tuple(rules))
 
-    def _pages_of(self, group_id: str, nic_type: str) -> list[Mapping[str, Any]]:
-        """
-        All pages for one NIC type; one that is not whole is no answer at all.
-        """
-        action = "DescribeSecurityGroupAttribute"
-        parameters: dict[str, Any] = {
-            "RegionId": self._connection.region,
-            "SecurityGroupId": group_id,
-            "Direction": "ingress",
-            "MaxResults": 1000,
-        }
-        if nic_type:
-            parameters["NicType"] = nic_type
-        pages: list[Mapping[str, Any]] = []
-        seen: set[str] = set()
-        while True:
-            page = self._send(_Call(action, parameters))
-            _require_whole(action, page, group_id)
-            pages.append(page)
-            token = str(page.get("NextToken") or "")
-            if not token:
-                return pages
-            if token in seen:
-                raise NoAnswerError(action, "BrokenAnswer", "a page came twice")
-            seen.add(token)
-            parameters = {**parameters, "NextToken": token}
-
-    def _send(self, call: _Call) -> Mapping[str, Any]:
-        """
-        One attempt: the body of the answer, or one of our errors.
-        """
-        from Tea.exceptions import TeaException
-
-        try:
-            answer = self._client().call_api(*self._request(call))
-        except TeaException as error:
-            translated = _translated(call.action, error)
-        except Exception as error:  # the SDK raises builtins for broken bodies
-            translated = NoAnswerError(call.action, "NoAnswer", type(error).__name__)
-        else:
-            return _body(call.action, answer)
-        raise translated from None
-
-    def _request(self, call: _Call) -> tuple[Any, Any, Any]:
-        from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
-        from darabonba.runtime import RuntimeOptions
-
-        as_form = len(urllib.parse.urlencode(call.parameters)) > URL_LIMIT
-        request = (
-            OpenApiRequest(body=dict(call.parameters))
-            if as_form
-            else OpenApiRequest(
-                query={name: str(value) for name, value in call.parameters.items()}
-            )
-        )
-        if call.version == STS_VERSION and not self._connection.on_loopback:
-            request.endpoint_override = f"sts.{self._connection.region}.aliyuncs.com"
-        params = Params(
-            action=call.action,
-            version=call.version,
-            protocol=self._connection.protocol.upper(),
-            pathname="/",
-            method="POST",
-            auth_type="AK",
-            style="RPC",
-            req_body_type="formData",
-            body_type="json",
-        )
-        runtime = RuntimeOptions(
-            connect_timeout=self._connection.connect_timeout_ms,
-            read_timeout=self._connection.read_timeout_ms,
-        )
-        return params, request, runtime
-
-    def _client(self) -> Any:
-        with self._sdk_lock:
-            if self._sdk is None:
-                self._sdk = _sdk_client(self._connection)
-            return self._sdk
-
-
-def _sdk_client(connection: Connection) -> Any:
-    # With DEBUG=sdk the SDK prints each request, its signature and token included.
-    if os.environ.get("DEBUG") == "sdk":
-        del os.environ["DEBUG"]
-    if connection.on_loopback:
-        # The SDK ignores NO_PROXY, even for this very machine.
-        for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-            os.environ.pop(name, None)
-    from alibabacloud_ecs20140526.client import Client
-    from alibabacloud_tea_openapi.utils_models import Config
-
-    settings = Config(
-        region_id=connection.region,
-        protocol=connection.protocol,
-        user_agent="pulumi-alicloud-ingress",
-    )
-    if connection.endpoint:
-        settings.endpoint = connection.endpoint
-    credentials = connection.credentials
-    if credentials.kind in ("access_key", "sts"):
-        settings.access_key_id = credentials.access_key_id
-        settings.access_key_secret = credentials.access_key_secret
-        settings.security_token = credentials.security_token or None
-    else:
-        settings.credential = _credential_client(credentials.kind, credentials.name)
-    return Client(settings)
-
-
-def _credential_client(kind: str, name: str) -> Any:
-    from alibabacloud_credentials.client import Client
-    from alibabacloud_credentials.models import Config
-
-    if kind == "default":
-        return Client()
-    if kind == "ecs_ram_role":
-        return Client(Config(type=kind, role_name=name))
-    return Client(Config(type=kind, credentials_uri=name))
+def _advised_wait_s(error: EcsError) -> float:
+    advised = error.retry_after_s if isinstance(error, ThrottledError) else 0.0
+    return min(advised, LONGEST_ADVISED_WAIT_S)
 
 
 def _permissions(rules: Sequence[IngressRule]) -> dict[str, str]:
+    """
+    The rules as parameters, each one once: ECS refuses one that comes twice.
+    """
+    different = list(dict.fromkeys(rules))
+    _require_few(different)
     return {
         f"Permissions.{number}.{name}": value
-        for number, rule in enumerate(rules, 1)
+        for number, rule in enumerate(different, 1)
         for name, value in rule.to_permission().items()
     }
 
 
-def _rules(page: Mapping[str, Any]) -> list[LiveRule]:
-    return [
-        LiveRule(
-            IngressRule.from_permission(permission),
-            str(permission.get("SecurityGroupRuleId") or ""),
-            str(permission.get("CreateTime") or ""),
-        )
-        for permission in page["Permissions"]["Permission"]
-        if permission.get("Direction", "ingress") == "ingress"
-    ]
+def _numbered(name: str, values: Sequence[str]) -> dict[str, str]:
+    return {f"{name}.{number}": value for number, value in enumerate(values, 1)}
 
 
-def _require_whole(action: str, page: Mapping[str, Any], group_id: str) -> None:
-    permissions = page.get("Permissions")
-    entries = permissions.get("Permission") if isinstance(permissions, dict) else None
-    whole = (
-        page.get("RequestId")
-        and page.get("SecurityGroupId") == group_id
-        and isinstance(entries, list)
-        and all(isinstance(entry, dict) for entry in entries)
-    )
-    if not whole:
-        raise NoAnswerError(
-            action,
-            "BrokenAnswer",
-            f"the answer for {group_id} is not whole, so it says nothing of its rules",
-            str(page.get("RequestId") or ""),
-        )
-
-
-def _body(action: str, answer: Any) -> Mapping[str, Any]:
-    body = answer.get("body") if isinstance(answer, dict) else None
-    if not isinstance(body, dict) or not body.get("RequestId"):
-        raise NoAnswerError(action, "BrokenAnswer", "the answer is not whole")
-    if body.get("Code"):
-        raise of_code(
-            action, str(body["Code"]), str(body.get("Message")), str(body["RequestId"])
-        )
-    return body
-
-
-def _translated(action: str, error: Any) -> EcsError:
-    """
-    Our error for one of the SDK's, without its payload.
-    """
-    code = getattr(error, "code", None)
-    if not code:
-        return NoAnswerError(action, "NoAnswer", "no answer that can be read came")
-    data = getattr(error, "data", None) or {}
-    detail = str(data.get("Message") or "no message")[:256]
-    request_id = str(data.get("RequestId") or "")
-    translated = of_code(action, str(code), detail, request_id)
-    status = getattr(error, "status_code", None) or getattr(error, "statusCode", None)
-    if type(translated) is EcsError and isinstance(status, int) and status >= 500:
-        return ServiceFaultError(action, str(code), detail, request_id)
-    return translated
+def _require_few(entries: Sequence[object]) -> None:
+    if not 0 < len(entries) <= MOST_ENTRIES:
+        raise ValueError(f"{len(entries)} entries; one call takes 1 to {MOST_ENTRIES}")

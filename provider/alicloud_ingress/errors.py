@@ -10,22 +10,33 @@ exceptions, and no payload of theirs (which may hold a secret) travels on::
     ├── RuleExistsError           import, alias or adopt
     ├── RuleNotConfirmedError     a yes of ECS was not followed by the effect
     ├── WrongAccountError         use the credentials that made the resource
-    └── EcsError                  ECS answered with a code
+    └── EcsError                  ECS answered with a code, or could not
         ├── ThrottledError        retry
         ├── ServiceFaultError     retry
-        ├── NoAnswerError         it is open whether ECS acted
-        ├── GroupNotFoundError
-        ├── RuleNotFoundError
+        ├── UnreachableError      retry: nothing was sent
+        ├── NoAnswerError         it is open whether ECS acted: look, then retry
+        ├── GroupNotFoundError    gone, if account and region are the right ones
+        ├── RuleNotFoundError     gone
         ├── RuleIdNotValidError   gone or malformed: only a look can tell
-        ├── RefusedForEnterpriseError
-        ├── PermissionRefusedError
-        └── BatchEntryError       one entry of several is at fault
+        ├── DuplicateRuleError    make the two rules differ
+        ├── RefusedForEnterpriseError   address the rule by ID
+        ├── PermissionRefusedError      have it allowed
+        │   └── CredentialsRefusedError   correct the credentials
+        ├── QuotaExceededError    remove rules, or have the quota raised
+        ├── InvalidCallError      correct the group, or what the call changes
+        └── BatchEntryError       split the batch; correct the one rule
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+LONGEST_DETAIL = 256
+"""
+Characters of a message of ECS that are passed on; more is no help, and may leak.
+"""
 
 
 class IngressError(Exception):
@@ -84,41 +95,76 @@ class WrongAccountError(IngressError):
 
 class EcsError(IngressError):
     """
-    ECS answered a call with an error code.
+    ECS answered a call with an error code, or gave no answer.
 
     The last line of a traceback is all that some users will read, so the
-    message says what was asked, what came back and which request to quote.
+    message says what was asked, what came back, which request to quote and
+    what to do next.
+
+    Args:
+        action: of the API, such as `RevokeSecurityGroup`.
+        code: of the API; or our own for what was no answer.
+        detail: what ECS said; cut, and freed of control characters.
+        request_id: what a support ticket asks for.
+        place: what it was about, such as `sg-1 in cn-hangzhou`.
     """
 
     retryable: ClassVar[bool] = False
+    next_step: ClassVar[str] = "look the code up in the API reference of ECS"
 
     def __init__(
-        self, action: str, code: str, detail: str, request_id: str = ""
+        self,
+        action: str,
+        code: str,
+        detail: str,
+        request_id: str = "",
+        place: str = "",
     ) -> None:
-        request = f" (RequestId {request_id})" if request_id else ""
-        super().__init__(f"{action}: {code}: {detail}{request}")
         self.action = action
         self.code = code
-        self.detail = detail
-        self.request_id = request_id
+        self.detail = one_line(detail)
+        self.request_id = one_line(request_id)
+        self.place = place
+        super().__init__(self._message())
 
-    def about(self, subject: str) -> EcsError:
+    def about(self, place: str) -> EcsError:
         """
-        The same error, saying what it is about.
+        The same error, said of something nearer, such as one rule of a group.
         """
-        detail = f"{subject}: {self.detail}"
-        return type(self)(self.action, self.code, detail, self.request_id)
+        return type(self)(self.action, self.code, self.detail, self.request_id, place)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.action, self.code, self.detail, self.request_id))
+        fields = (self.action, self.code, self.detail, self.request_id, self.place)
+        return (type(self), fields)
+
+    def _message(self) -> str:
+        about = f" on {self.place}" if self.place else ""
+        request = f" (RequestId {self.request_id})" if self.request_id else ""
+        step = _STEP_BY_CODE.get(self.code, self.next_step)
+        return (
+            f"{self.action}{about}: {one_line(self.code)}: {self.detail}{request};"
+            f" {step.format(permission=self._permission)}"
+        )
+
+    @property
+    def _permission(self) -> str:
+        """
+        What a RAM policy calls the action.
+        """
+        return f"{_PRODUCT_BY_ACTION.get(self.action, 'ecs')}:{self.action}"
 
 
 class ThrottledError(EcsError):
     """
     Too many calls of this account; the same call works again later.
+
+    Attributes:
+        retry_after_s: seconds that ECS asked to wait; 0 where it did not say.
     """
 
     retryable = True
+    next_step = "try again in a minute, or lower --parallel"
+    retry_after_s: float = 0.0
 
 
 class ServiceFaultError(EcsError):
@@ -127,6 +173,16 @@ class ServiceFaultError(EcsError):
     """
 
     retryable = True
+    next_step = "try again; if it stays, quote the RequestId to the support"
+
+
+class UnreachableError(EcsError):
+    """
+    The service could not be reached: nothing was sent, so nothing was done.
+    """
+
+    retryable = True
+    next_step = "check the network, the proxy and the region, then run it again"
 
 
 class NoAnswerError(EcsError):
@@ -135,6 +191,7 @@ class NoAnswerError(EcsError):
     """
 
     retryable = True
+    next_step = "run it again: it is not known whether ECS acted"
 
 
 class GroupNotFoundError(EcsError):
@@ -142,11 +199,15 @@ class GroupNotFoundError(EcsError):
     The group does not exist in the account and region that were asked.
     """
 
+    next_step = "check the group's ID, the region and the account"
+
 
 class RuleNotFoundError(EcsError):
     """
     The rule is not there.
     """
+
+    next_step = "run `pulumi refresh`"
 
 
 class RuleIdNotValidError(EcsError):
@@ -154,11 +215,15 @@ class RuleIdNotValidError(EcsError):
     The rule ID is gone or malformed: one code for both.
     """
 
+    next_step = "run `pulumi refresh`"
+
 
 class DuplicateRuleError(EcsError):
     """
     The change would make the rule the same as another of its group.
     """
+
+    next_step = "let the two rules differ, or remove one of them"
 
 
 class RefusedForEnterpriseError(EcsError):
@@ -166,11 +231,39 @@ class RefusedForEnterpriseError(EcsError):
     An advanced group refuses policy, priority or source group.
     """
 
+    next_step = "leave out policy, priority and source group in an advanced group"
+
 
 class PermissionRefusedError(EcsError):
     """
     The credentials may not do this; a retry changes nothing.
     """
+
+    next_step = "have {permission} allowed by a RAM policy of these credentials"
+
+
+class CredentialsRefusedError(PermissionRefusedError):
+    """
+    The credentials themselves are unknown, expired or do not fit together.
+    """
+
+    next_step = "correct or renew these credentials where they are set"
+
+
+class QuotaExceededError(EcsError):
+    """
+    The group, or what refers to it, holds as many as it may.
+    """
+
+    next_step = "remove rules that are not needed, or ask for more in Quota Center"
+
+
+class InvalidCallError(EcsError):
+    """
+    The call was refused for the group or the change that it names.
+    """
+
+    next_step = "check the group, its network type and the region"
 
 
 class BatchEntryError(EcsError):
@@ -178,47 +271,41 @@ class BatchEntryError(EcsError):
     The call was refused because of what one of its entries says.
     """
 
+    next_step = "correct the rule that the message is about"
 
-BY_CODE: dict[str, type[EcsError]] = {
-    "Throttling": ThrottledError,
-    "Throttling.Api": ThrottledError,
-    "Throttling.User": ThrottledError,
-    "Rejected.Throttling": ThrottledError,
-    "InternalError": ServiceFaultError,
-    "InvalidGressFlow.Malformed": ServiceFaultError,
-    "ServiceUnavailable": ServiceFaultError,
-    "SignatureNonceUsed": ServiceFaultError,
-    "InvalidSecurityGroupId.NotFound": GroupNotFoundError,
-    "InvalidSecurityGroupRule.RuleNotExist": RuleNotFoundError,
-    "InvalidSecurityGroupRuleId.NotFound": RuleNotFoundError,
-    "SecurityGroupRule.NotFound": RuleNotFoundError,
-    "InvalidParam.SecurityGroupRuleId": RuleIdNotValidError,
-    "InvalidOperation.RuleDuplicate": DuplicateRuleError,
-    "InvalidGroupParameter.OperationDenied": RefusedForEnterpriseError,
-    "InvalidGroupAuthParameter.OperationDenied": RefusedForEnterpriseError,
-    "Forbidden": PermissionRefusedError,
-    "Forbidden.RAM": PermissionRefusedError,
-    "InvalidAccessKeyId.NotFound": PermissionRefusedError,
-    "InvalidAccessKeyId.Inactive": PermissionRefusedError,
-    "InvalidCredentials": PermissionRefusedError,
-    "InvalidOperation.ResourceManagedByCloudProduct": PermissionRefusedError,
-    "InvalidOperation.SecurityGroupNotAuthorized": PermissionRefusedError,
-    "InvalidSecurityToken.Expired": PermissionRefusedError,
-    "NoPermission": PermissionRefusedError,
-    "SignatureDoesNotMatch": PermissionRefusedError,
+
+def one_line(text: str) -> str:
+    """
+    Make foreign text fit for a message: no control characters, and not long.
+    """
+    printable = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+", " ", text).strip()
+    if len(printable) <= LONGEST_DETAIL:
+        return printable
+    return printable[: LONGEST_DETAIL - 1] + "…"
+
+
+_PRODUCT_BY_ACTION = {
+    "AssumeRole": "sts",
+    "AssumeRoleWithOIDC": "sts",
+    "GetCallerIdentity": "sts",
+}
+_NEW_RULE_NEEDED = "this cannot be changed in place: make a new rule, delete the old"
+_STEP_BY_CODE = {
+    "IdempotentParameterMismatch": "run it again",
+    "InvalidAction.NotFound": "check the endpoint: it does not serve this action",
+    "InvalidApi.NotFound": "check the endpoint: it does not serve this action",
+    "InvalidProduct.NotFound": "check the endpoint: it does not serve ECS",
+    "InvalidGroupAuthParameter.OperationDenied": (
+        "name another source: an advanced group cannot be one"
+    ),
+    "InvalidOperation.ModifyNicType": _NEW_RULE_NEEDED,
+    "InvalidOperation.ModifyPortRangeType": _NEW_RULE_NEEDED,
+    "InvalidOperation.ModifySgRuleEntityType": _NEW_RULE_NEEDED,
+    "InvalidOperation.ResourceManagedByCloudProduct": (
+        "change it through the cloud service that manages this group"
+    ),
+    "InvalidTimeStamp.Expired": "set the clock of this machine, then run it again",
 }
 """
-The code alone decides, never the HTTP status: one code comes with several.
-Source: the error table of RevokeSecurityGroup and the gateway's common codes.
+What to do next, where the class alone says too little.
 """
-
-
-def of_code(action: str, code: str, detail: str, request_id: str = "") -> EcsError:
-    """
-    Build the error that `BY_CODE` names for *code*.
-
-    A code with `Throttling` anywhere in it is throttling; a code that the
-    table does not hold is a plain `EcsError`, which is shown and not retried.
-    """
-    kind = BY_CODE.get(code, ThrottledError if "Throttling" in code else EcsError)
-    return kind(action, code, detail, request_id)

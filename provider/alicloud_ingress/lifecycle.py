@@ -15,7 +15,7 @@ from typing import Protocol
 
 import stamina
 
-from alicloud_ingress.answers import Call, Reaction, reaction
+from alicloud_ingress.reactions import Call, Reaction, reaction
 from alicloud_ingress.claims import Claims
 from alicloud_ingress.errors import (
     DuplicateRuleError,
@@ -24,6 +24,7 @@ from alicloud_ingress.errors import (
     NoAnswerError,
     RuleExistsError,
     RuleNotConfirmedError,
+    ServiceFaultError,
     WrongAccountError,
 )
 from alicloud_ingress.live import LiveGroup, LiveRule
@@ -34,6 +35,10 @@ SHOWN_WITHIN_S = 30.0
 """
 Seconds in which a new rule is expected to show. Describe has been seen to lag
 behind Authorize; no page of ECS states how long.
+"""
+MAY_HAVE_ACTED = (NoAnswerError, ServiceFaultError)
+"""
+Errors after which it is open whether ECS did what it was asked.
 """
 MOST_TWINS = 10
 """
@@ -181,7 +186,7 @@ class RuleLifecycle:
 
     @property
     def _where(self) -> str:
-        return f"{self.group.group_id} of {self.region}"
+        return f"{self.group.group_id} ({self.region})"
 
     @contextmanager
     def _speaking_of(self, rule: IngressRule) -> Generator[None, None, None]:
@@ -191,7 +196,7 @@ class RuleLifecycle:
         try:
             yield
         except EcsError as error:
-            raise error.about(f"{rule.in_words} in {self._where}") from error
+            raise error.about(f"{rule.in_words} of {self._where}") from error
 
     def _twin_that_stays(self, rule: IngressRule, own_id: str = "") -> LiveRule | None:
         """
@@ -243,7 +248,7 @@ class RuleLifecycle:
     def _made(self, rule: IngressRule) -> LiveRule:
         try:
             live = self._authorized(rule) or self._shown(rule)
-        except NoAnswerError as error:
+        except MAY_HAVE_ACTED as error:
             raise self._taken_back(rule, error) from error
         if live.rule_id and not self.claims.take(live.rule_id):
             raise RuleExistsError(self._held_by_another(live))
@@ -262,7 +267,7 @@ class RuleLifecycle:
             with attempt:
                 try:
                     self.group.authorize(rule)
-                except NoAnswerError:
+                except MAY_HAVE_ACTED:
                     live = self._seen_after_silence(rule)
                     if live is None:
                         raise
@@ -440,10 +445,10 @@ class RuleLifecycle:
         Raises:
             NoAnswerError: none came, and the rule is still there.
         """
-        silence: NoAnswerError | None = None
+        silence: EcsError | None = None
         try:
             self.group.revoke_by_attributes(rule)
-        except NoAnswerError as error:
+        except MAY_HAVE_ACTED as error:
             silence = error
         except EcsError as error:
             if reaction(Call.REVOKE_BY_ATTRIBUTES, error) is not Reaction.LOOK:

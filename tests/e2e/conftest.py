@@ -34,7 +34,6 @@ def project(tmp_path: Path) -> Iterator[Project]:
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "1",
             "ALIBABA_CLOUD_ENDPOINT_ECS": url,
-            "ALIBABA_CLOUD_ENDPOINT_STS": url,
             "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET,
         }

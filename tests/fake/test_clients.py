@@ -57,10 +57,9 @@ def host(fake: FakeEcs) -> Generator[str]:
         yield url.removeprefix("http://")
 
 
-def our_client(host: str, *keys: str) -> EcsClient:
+def our_client(host: str, key: str, secret: str, token: str = "") -> EcsClient:
     """The provider's own, with the SDK for Python beneath it."""
-    kind = "sts" if keys[2:] else "access_key"
-    credentials = Credentials(kind, *keys)
+    credentials = Credentials("sts" if token else "access_key", key, secret, token)
     connection = Connection(REGION, credentials, timeout_s=10)
     return EcsClient(replace(connection, endpoint=host, protocol="http"))
 

@@ -155,6 +155,8 @@ def test_a_refusal_is_shown_at_once(ecs: Ecs) -> None:
         ecs.client.revoke_by_id(group, ["sgr-1"])
 
     assert len(ecs.fake.calls) == 1
+    assert f"on {group} in cn-hangzhou" in str(caught.value)
+    assert "have ecs:RevokeSecurityGroup allowed" in str(caught.value)
     assert "a-secret" not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 
@@ -170,6 +172,19 @@ def test_what_is_not_there_has_its_own_errors(ecs: Ecs) -> None:
         ecs.client.revoke_by_id(group, ["sgr-none"])
     assert ecs.client.group_exists(group)
     assert not ecs.client.group_exists("sg-none")
+
+
+def test_groups_of_the_region_are_listed(ecs: Ecs) -> None:
+    """Each with its kind, and not those of another region."""
+    group = ecs.fake.new_group()
+    ecs.fake.new_group(region="cn-beijing")
+    ecs.fake.add_rule(group, **SSH.to_permission())
+
+    (listed,) = ecs.client.describe_groups()
+
+    assert (listed.group_id, listed.vpc_id) == (group, "vpc-1")
+    assert (listed.group_type, listed.service_managed) == ("normal", False)
+    assert listed.rule_count == 1
 
 
 def test_the_account_is_asked_once(ecs: Ecs) -> None:

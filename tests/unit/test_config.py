@@ -97,7 +97,81 @@ def test_a_profile_of_the_resource_is_taken_whole(tmp_path: Path) -> None:
     assert connection.region == "eu-central-1"
 
 
-def test_a_key_that_changes_the_account_is_never_ignored() -> None:
-    """An unsupported role is an error."""
-    with pytest.raises(ConfigurationError, match="assumeRole"):
-        resolve({**REGION, "alicloud:assumeRole": "{}"}.get, {})
+@pytest.mark.parametrize("key", ["alicloud:assumeRole", "alicloud:assumeRoleWithOidc"])
+def test_a_misspelt_part_of_a_role_is_never_ignored(key: str) -> None:
+    """It could change whose account is used."""
+    with pytest.raises(ConfigurationError, match=f"{key} has rolArn"):
+        resolve({**REGION, key: '{"rolArn": "acs:ram::1:role/a"}'}.get, {})
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "sts"),
+    [
+        ("http://127.0.0.1:5000", ("http", "127.0.0.1:5000")),
+        ("ecs.example.org", ("https", "sts.cn-beijing.aliyuncs.com")),
+        ("", ("https", "sts.cn-beijing.aliyuncs.com")),
+    ],
+)
+def test_sts_follows_the_fake_and_nothing_else(
+    endpoint: str, sts: tuple[str, str]
+) -> None:
+    """No key of a test reaches the cloud, and no key of the cloud a mirror."""
+    connection = resolve(REGION.get, {"ALIBABA_CLOUD_ENDPOINT_ECS": endpoint})
+
+    assert connection.sts == sts
+
+
+def test_endpoints_are_set_as_in_pulumi_alicloud() -> None:
+    """Those of other services are theirs."""
+    text = '[{"rds": "r"}, {"ecs": "ecs.example.org", "sts": "sts.example.org:8443"}]'
+
+    connection = resolve({**REGION, "alicloud:endpoints": text}.get, {})
+
+    assert connection.endpoint == "ecs.example.org"
+    assert connection.sts == ("https", "sts.example.org:8443")
+
+
+def test_plain_http_is_never_used_for_sts_by_the_way() -> None:
+    """Its answers hold keys: `protocol: HTTP` is about ECS."""
+    connection = resolve({**REGION, "alicloud:protocol": "HTTP"}.get, {})
+
+    assert connection.protocol == "http"
+    assert connection.sts[0] == "https"
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["ftp://h", "http://user:pw@127.0.0.1", "127.0.0.1:x", "h/path", "//"]
+)
+def test_what_is_no_endpoint_is_refused(endpoint: str) -> None:
+    """Nothing of it is dropped in silence."""
+    with pytest.raises(ConfigurationError, match="give host:port"):
+        resolve(REGION.get, {"ALIBABA_CLOUD_ENDPOINT_ECS": endpoint})
+
+
+@pytest.mark.parametrize("text", ["{", "3", '"ecs"', '["ecs"]'])
+def test_endpoints_of_another_shape_are_refused(text: str) -> None:
+    """With the shape that is right."""
+    with pytest.raises(ConfigurationError, match=r"alicloud:endpoints is not JSON"):
+        resolve({**REGION, "alicloud:endpoints": text}.get, {})
+
+
+def test_the_expected_account_is_that_of_the_stack(tmp_path: Path) -> None:
+    """A profile of a resource may be of another."""
+    file = tmp_path / "config.json"
+    entry = {"name": "b", "mode": "AK", "access_key_id": "B", "access_key_secret": "b"}
+    file.write_text(json.dumps({"profiles": [entry]}))
+    stack = {
+        **REGION,
+        "alicloud:accountId": "42",
+        "alicloud:sharedCredentialsFile": str(file),
+    }
+
+    assert resolve(stack.get, {}).expected_account_id == "42"
+    assert resolve(stack.get, {}, profile="b").expected_account_id == ""
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "soon"])
+def test_a_timeout_is_a_whole_number(text: str) -> None:
+    """Of seconds, and more than none."""
+    with pytest.raises(ConfigurationError, match="give a whole number above 0"):
+        resolve({**REGION, "alicloud-ingress:timeout": text}.get, {})

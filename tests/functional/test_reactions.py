@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from alicloud_ingress.answers import Call, Reaction, reaction
+from alicloud_ingress.reactions import Call, Reaction, reaction
 from alicloud_ingress.errors import (
     BatchEntryError,
     EcsError,
@@ -27,6 +27,7 @@ from alicloud_ingress.errors import (
     RuleNotFoundError,
     ServiceFaultError,
     ThrottledError,
+    UnreachableError,
 )
 from alicloud_ingress.lifecycle import RuleLifecycle
 from functional.memory_group import SSH, MemoryGroup
@@ -36,6 +37,7 @@ R = Reaction
 TABLE: dict[type[EcsError], dict[Call, Reaction]] = {
     ThrottledError: dict.fromkeys(Call, R.RETRY),
     ServiceFaultError: dict.fromkeys(Call, R.RETRY),
+    UnreachableError: dict.fromkeys(Call, R.RETRY),
     NoAnswerError: {
         D: R.RETRY,
         A: R.LOOK_THEN_RETRY,

@@ -1,0 +1,304 @@
+"""
+Whose account it is: which source is taken, and that it is taken whole.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from alicloud_ingress.credentials import Credentials, Role, find
+from alicloud_ingress.errors import ConfigurationError
+from alicloud_ingress.settings import Settings
+
+ARN = "acs:ram::42:role/deploy"
+KEYS = {"alicloud:accessKey": "AK", "alicloud:secretKey": "hush"}
+OIDC = {
+    "oidcProviderArn": "acs:ram::42:oidc-provider/ci",
+    "roleArn": ARN,
+    "oidcToken": "hush-token",
+}
+
+
+def found(
+    stack: Mapping[str, str], environ: Mapping[str, str] | None = None
+) -> Credentials:
+    """The credentials of a stack."""
+    return find(Settings(stack.get, environ or {}), "")
+
+
+def of_profiles(tmp_path: Path, name: str, *entries: dict[str, object]) -> Credentials:
+    """The credentials of a profile in a file of these."""
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"profiles": entries}))
+    stack = {"alicloud:sharedCredentialsFile": str(file), "alicloud:profile": name}
+    return found(stack)
+
+
+def test_two_families_of_variables_are_not_mixed() -> None:
+    """A key of one with the token of the other is nobody's."""
+    credentials = found(
+        {},
+        {
+            "ALICLOUD_ACCESS_KEY": "AK",
+            "ALICLOUD_SECRET_KEY": "hush",
+            "ALIBABA_CLOUD_SECURITY_TOKEN": "of another session",
+        },
+    )
+
+    assert credentials.kind == "access_key"
+    assert credentials.security_token == ""
+    with pytest.raises(ConfigurationError, match="set both"):
+        found(
+            {},
+            {"ALICLOUD_ACCESS_KEY": "AK", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "hush"},
+        )
+
+
+@pytest.mark.parametrize(
+    ("stack", "environ", "kind", "name"),
+    [
+        ({"alicloud:ecsRoleName": "r"}, {}, "ecs_ram_role", "r"),
+        ({"alicloud:credentialsUri": "http://c"}, {}, "credentials_uri", "http://c"),
+        ({}, {"ALICLOUD_ECS_ROLE_NAME": "r"}, "ecs_ram_role", "r"),
+        ({}, {"ALIBABA_CLOUD_ECS_METADATA": "r"}, "ecs_ram_role", "r"),
+        ({}, {"ALICLOUD_CREDENTIALS_URI": "http://c"}, "credentials_uri", "http://c"),
+        ({}, {}, "default", ""),
+    ],
+)
+def test_other_services_may_hand_them_out(
+    stack: dict[str, str], environ: dict[str, str], kind: str, name: str
+) -> None:
+    """An instance role, an address, or what the SDK finds by itself."""
+    credentials = found(stack, environ)
+
+    assert (credentials.kind, credentials.name) == (kind, name)
+
+
+def test_the_stack_wins_whole_over_the_environment() -> None:
+    """Whatever the environment holds, none of it gets in."""
+    environ = {"ALICLOUD_ACCESS_KEY": "other", "ALICLOUD_SECURITY_TOKEN": "other"}
+
+    assert found(KEYS, environ) == Credentials(
+        "access_key", "AK", "hush", source="alicloud:accessKey, alicloud:secretKey"
+    )
+
+
+def test_a_role_is_assumed_by_the_keys_of_the_stack() -> None:
+    """All parts of `assumeRole` arrive."""
+    block = {
+        "roleArn": ARN,
+        "sessionName": "s",
+        "policy": "{}",
+        "sessionExpiration": 900,
+        "externalId": "x",
+    }
+
+    credentials = found({**KEYS, "alicloud:assumeRole": json.dumps(block)})
+
+    assert credentials.kind == "role"
+    assert credentials.base is not None
+    assert credentials.base.access_key_id == "AK"
+    assert credentials.role == Role(
+        arn=ARN, session_name="s", policy="{}", duration_s=900, external_id="x"
+    )
+
+
+@pytest.mark.parametrize("name", ["ALIBABA_CLOUD_ROLE_ARN", "ALICLOUD_ASSUME_ROLE_ARN"])
+def test_a_role_of_the_environment_is_assumed(name: str) -> None:
+    """As pulumi-alicloud does it: the same account for both."""
+    environ = {name: ARN, "ALIBABA_CLOUD_ROLE_SESSION_NAME": "ci"}
+
+    credentials = found(KEYS, environ)
+
+    assert credentials.role == Role(arn=ARN, session_name="ci")
+
+
+def test_beside_a_token_the_role_of_the_environment_is_that_of_the_token() -> None:
+    """The SDK's own chain exchanges it; nobody assumes it a second time."""
+    environ = {
+        "ALIBABA_CLOUD_ROLE_ARN": ARN,
+        "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "p",
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE": "/t",
+    }
+
+    assert found({}, environ) == Credentials("default")
+
+
+def test_an_empty_role_is_none() -> None:
+    """So pulumi-alicloud says."""
+    stack = {**KEYS, "alicloud:assumeRole": '{"roleArn": ""}'}
+
+    assert found(stack).kind == "access_key"
+
+
+def test_a_token_is_exchanged_without_any_key() -> None:
+    """Keys beside it are not used."""
+    credentials = found({**KEYS, "alicloud:assumeRoleWithOidc": json.dumps(OIDC)})
+
+    assert credentials.base is None
+    assert credentials.role is not None
+    assert credentials.role.oidc_token == "hush-token"
+    assert credentials.secrets == {"hush-token"}
+
+
+@pytest.mark.parametrize("missing", OIDC)
+def test_a_token_without_its_parts_is_refused(missing: str) -> None:
+    """The message names the part, and shows no token."""
+    block = {name: value for name, value in OIDC.items() if name != missing}
+
+    with pytest.raises(ConfigurationError, match="; set") as caught:
+        found({"alicloud:assumeRoleWithOidc": json.dumps(block)})
+
+    assert missing in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seconds", [899, 43_201, "soon"])
+def test_a_session_lasts_as_long_as_sts_allows(seconds: object) -> None:
+    """Known before any call."""
+    block = json.dumps({"roleArn": ARN, "sessionExpiration": seconds})
+
+    with pytest.raises(ConfigurationError, match="give 900 to 43200"):
+        found({**KEYS, "alicloud:assumeRole": block})
+
+
+def test_profiles_assume_roles_one_after_another(tmp_path: Path) -> None:
+    """ChainableRamRoleArn names the profile that goes before."""
+    credentials = of_profiles(
+        tmp_path,
+        "c",
+        {
+            "name": "a",
+            "mode": "AK",
+            "access_key_id": "A",
+            "access_key_secret": "hush",
+        },
+        {
+            "name": "b",
+            "mode": "ChainableRamRoleArn",
+            "source_profile": "a",
+            "ram_role_arn": "acs:ram::1:role/b",
+            "ram_session_name": "s",
+        },
+        {
+            "name": "c",
+            "mode": "ChainableRamRoleArn",
+            "source_profile": "b",
+            "ram_role_arn": "acs:ram::1:role/c",
+            "expired_seconds": 1800,
+        },
+    )
+
+    assert credentials.role == Role(arn="acs:ram::1:role/c", duration_s=1800)
+    assert credentials.base is not None
+    assert credentials.base.role == Role(arn="acs:ram::1:role/b", session_name="s")
+    assert credentials.base.base is not None
+    assert credentials.base.base.access_key_id == "A"
+    assert credentials.secrets == {"hush"}
+
+
+def test_profiles_that_go_round_are_refused(tmp_path: Path) -> None:
+    """Rather than followed for ever."""
+    a = {"name": "a", "mode": "ChainableRamRoleArn", "source_profile": "b"}
+    b = {"name": "b", "mode": "ChainableRamRoleArn", "source_profile": "a"}
+
+    with pytest.raises(ConfigurationError, match="a -> b -> a"):
+        of_profiles(tmp_path, "a", {**a}, {**b})
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind"),
+    [
+        (
+            {
+                "mode": "StsToken",
+                "access_key_id": "A",
+                "access_key_secret": "h",
+                "sts_token": "t",
+            },
+            "sts",
+        ),
+        (
+            {
+                "mode": "RamRoleArn",
+                "access_key_id": "A",
+                "access_key_secret": "h",
+                "ram_role_arn": ARN,
+            },
+            "role",
+        ),
+        (
+            {
+                "mode": "OIDC",
+                "oidc_provider_arn": "p",
+                "oidc_token_file": "/t",
+                "ram_role_arn": ARN,
+            },
+            "role",
+        ),
+        ({"mode": "EcsRamRole", "ram_role_name": "r"}, "ecs_ram_role"),
+        ({"mode": "CredentialsURI", "credentials_uri": "http://c"}, "credentials_uri"),
+        ({"mode": "CloudSSO"}, "cli_profile"),
+        ({"mode": "External"}, "cli_profile"),
+        ({"mode": "OAuth"}, "cli_profile"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value["mode"],
+)
+def test_every_mode_of_the_aliyun_cli_has_its_kind(
+    tmp_path: Path, entry: dict[str, object], kind: str
+) -> None:
+    """What `aliyun configure` writes can be used."""
+    credentials = of_profiles(tmp_path, "p", {"name": "p", **entry})
+
+    assert credentials.kind == kind
+    assert credentials.source == "profile 'p'"
+
+
+@pytest.mark.parametrize("mode", ["RsaKeyPair", "RamRoleArn", "OIDC"])
+def test_a_profile_that_does_not_do_says_what_to_run(tmp_path: Path, mode: str) -> None:
+    """A mode that is unknown, or one whose fields are missing."""
+    entry: dict[str, object] = {"name": "p", "mode": mode}
+    if mode == "RamRoleArn":
+        entry |= {"access_key_id": "A", "access_key_secret": "hush"}
+
+    with pytest.raises(ConfigurationError, match="run `aliyun configure") as caught:
+        of_profiles(tmp_path, "p", entry)
+
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"profiles": 1}', '{"profiles": [1]}']
+)
+def test_a_broken_file_says_so(tmp_path: Path, content: str) -> None:
+    """Not a traceback of the JSON parser."""
+    file = tmp_path / "config.json"
+    file.write_text(content)
+    stack = {"alicloud:sharedCredentialsFile": str(file), "alicloud:profile": "p"}
+
+    with pytest.raises(ConfigurationError, match="run `aliyun configure`"):
+        found(stack)
+
+
+def test_a_profile_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """With the file that was looked into."""
+    with pytest.raises(ConfigurationError, match=r"config.json holds no profile 'q'"):
+        of_profiles(tmp_path, "q", {"name": "p"})
+
+
+def test_no_secret_gets_out() -> None:
+    """Neither by repr nor by pickle, however deep it is."""
+    role = json.dumps({"roleArn": ARN})
+    credentials = found({**KEYS, "alicloud:assumeRole": role})
+    with_token = found({"alicloud:assumeRoleWithOidc": json.dumps(OIDC)})
+
+    settings = Settings(KEYS.get, {"ALICLOUD_SECRET_KEY": "hush"})
+
+    assert "hush" not in f"{credentials!r} {with_token!r} {settings!r}"
+    with pytest.raises(TypeError, match="not to be pickled"):
+        pickle.dumps(credentials)
