@@ -8,7 +8,7 @@ WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine "$(CACHE)")" && PATH="$(C
 .PHONY: test demo lint lock fake clean
 
 test: $(READY)
-	@$(WITH_ENGINE) python -m pytest --numprocesses 2 --dist worksteal
+	@$(WITH_ENGINE) python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 demo: $(READY)
 	@$(WITH_ENGINE) python -m tools.demo
