@@ -11,12 +11,15 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
+import warnings
 from collections import Counter
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Protocol
 
 import psutil
@@ -162,18 +165,41 @@ def demonstration() -> Generator[Demonstration]:
                 stack.set_config(key, automation.ConfigValue(value))
             yield Demonstration(stack, fake, group)
         finally:
-            end_children()
+            end_engine(folder / "home")
 
 
-def end_children() -> None:
+def end_engine(home: Path) -> None:
     """
-    End what an interrupted step has left running.
+    End what an interrupted step has left running: all that has this PULUMI_HOME.
     """
-    children = psutil.Process().children(recursive=True)
-    for child in children:
-        child.terminate()
-    for child in psutil.wait_procs(children, timeout=5)[1]:
-        child.kill()
+    while running := [
+        process for process in psutil.process_iter() if of(process, home)
+    ]:
+        for process in running:
+            with suppress(psutil.Error):
+                process.terminate()
+        for process in psutil.wait_procs(running, timeout=5)[1]:
+            with suppress(psutil.Error):
+                process.kill()
+
+
+def of(process: psutil.Process, home: Path) -> bool:
+    """
+    Whether a process works for the engine whose home this is.
+    """
+    try:
+        return process.environ().get("PULUMI_HOME") == str(home)
+    except psutil.Error:
+        return False
+
+
+def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """
+    Give up, without the words of threads that read from the engine till now.
+    """
+    threading.excepthook = lambda _: None
+    warnings.simplefilter("ignore")
+    raise KeyboardInterrupt
 
 
 def show(demo: Demonstration) -> None:
@@ -233,7 +259,8 @@ def main() -> None:
     """
     Show it, and fail in the engine's own words if it fails.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wanted, interrupt)
     try:
         with demonstration() as demo:
             version = demo.stack.workspace.pulumi_version
@@ -246,6 +273,7 @@ def main() -> None:
         console.print(escape(str(error)))
         sys.exit("demo: the engine failed; its words are above")
     except KeyboardInterrupt:
+        console.print("demo: interrupted; nothing of it is left")
         sys.exit(130)
 
 
