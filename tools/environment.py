@@ -35,6 +35,7 @@ def main(cache: Path) -> None:
         PIP_DISABLE_PIP_VERSION_CHECK="1",
         UV_CACHE_DIR=str(cache / "uv"),
         UV_PYTHON_DOWNLOADS="never",
+        UV_SYSTEM_CERTS="1",
     )
     began = time.monotonic()
     say("environment: installing what requirements.lock names into .venv")
