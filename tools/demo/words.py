@@ -20,6 +20,12 @@ SIGNS = {
 }
 QUIET = {OpType.SAME, OpType.REFRESH}
 SOURCES = ("SourceCidrIp", "Ipv6SourceCidrIp", "SourceGroupId", "SourcePrefixListId")
+ARGUMENTS = (
+    "source_cidr_ip",
+    "ipv6_source_cidr_ip",
+    "source_group_id",
+    "source_prefix_list_id",
+)
 DESTINATIONS = ("DestCidrIp", "Ipv6DestCidrIp")
 
 
@@ -30,14 +36,29 @@ def change(step: StepEventMetadata) -> list[str]:
     fields = sorted(step.detailed_diff or {})
     if step.op in QUIET and not fields:
         return []
-    name = escape(step.urn.rpartition("::")[2])
-    lines = [f"{SIGNS.get(step.op, step.op.value)} {name}"]
+    name = step.urn.rpartition("::")[2]
+    line = f"{name:<20} {detail(step)}".rstrip()
+    lines = [f"{SIGNS.get(step.op, step.op.value)} {escape(line)}"]
     before = (step.old and step.old.outputs) or {}
     after = (step.new and (step.new.outputs or step.new.inputs)) or {}
     for field in fields:
         old, new = (escape(str(side.get(field, ""))) for side in (before, after))
         lines.append(f"    {field}: [red]{old}[/red] -> [green]{new}[/green]")
     return lines
+
+
+def detail(step: StepEventMetadata) -> str:
+    """
+    What is created, or the ID of what is deleted.
+    """
+    if step.op is OpType.DELETE and step.old:
+        return step.old.id
+    inputs = (step.op is OpType.CREATE and step.new and step.new.inputs) or {}
+    source = next((inputs[name] for name in ARGUMENTS if inputs.get(name)), "")
+    if not source:
+        return ""
+    what = (inputs.get("policy") or "accept", inputs["ip_protocol"])
+    return " ".join(map(str, (*what, inputs.get("port_range", ""), "from", source)))
 
 
 def write(call: FakeCall) -> list[str]:
