@@ -36,6 +36,7 @@ def main(cache: Path) -> None:
         UV_CACHE_DIR=str(cache / "uv"),
         UV_PYTHON_DOWNLOADS="never",
         UV_SYSTEM_CERTS="1",
+        XDG_CACHE_HOME=str(cache),  # the pip that venv itself runs heeds no PIP_*
     )
     began = time.monotonic()
     say("environment: installing what requirements.lock names into .venv")
