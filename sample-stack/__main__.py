@@ -1,8 +1,8 @@
 """
 A small web server's inbound rules.
 
-Configuration: `alicloud:region`, `sample:securityGroupId` and, for the source
-group, `sample:balancerGroupId`.
+Configuration: `alicloud:region`, `sample:securityGroupId` (gets the rules),
+`sample:balancerGroupId` (a source of traffic) and `sample:office` (who may use SSH).
 """
 
 import pulumi
@@ -26,7 +26,7 @@ SecurityGroupIngressRule(
     ip_protocol="tcp",
     port_range=443,
     ipv6_source_cidr_ip="::/0",
-    description=settings.get("ipv6Description") or "the web site over IPv6",
+    description="the web site over IPv6",
 )
 ssh = SecurityGroupIngressRule(
     "ssh-from-office",

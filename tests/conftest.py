@@ -1,15 +1,17 @@
 """
-What holds for all tests.
+What all suites share: nobody waits, fast tests come first, each suite is counted.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Generator
 
 import pytest
 import stamina
 
 ATTEMPTS = 6
+OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +19,26 @@ def no_waiting() -> Generator[None, None, None]:
     """Whatever is repeated is repeated at once, and not for ever."""
     with stamina.set_testing(True, attempts=ATTEMPTS, cap=True):
         yield
+
+
+def suite_of(nodeid: str) -> str:
+    """The folder below `tests` that a test is in."""
+    return nodeid.split("/")[1]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the engine's tests come last: the others fail sooner."""
+    items.sort(key=lambda item: suite_of(item.nodeid) == "e2e")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how each suite went."""
+    suites: dict[str, Counter[str]] = defaultdict(Counter)
+    for outcome in OUTCOMES:
+        for report in terminalreporter.getreports(outcome):
+            suites[suite_of(report.nodeid)][outcome] += 1
+    terminalreporter.section("suites")
+    for suite, counted in sorted(suites.items()):
+        told = ", ".join(f"{count} {outcome}" for outcome, count in counted.items())
+        terminalreporter.line(f"{suite}: {told}")
