@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from alicloud_ingress.testing import FakeCall, FakeEcs
 
 ROOT = Path(__file__).parents[2]
@@ -24,8 +26,8 @@ from alicloud_ingress import SecurityGroupIngressRule as Rule
 
 def rule(name, port, source="10.0.0.0/8", opts=None, **more):
     more.setdefault("security_group_id", "{group}")
-    return Rule(name, ip_protocol="tcp", port_range=port, source_cidr_ip=source,
-                opts=opts, **more)
+    more.setdefault("ip_protocol", "tcp")
+    return Rule(name, port_range=port, source_cidr_ip=source, opts=opts, **more)
 
 """
 
@@ -85,10 +87,9 @@ class Project:
 
     def _write_settings(self) -> None:
         file = self.folder / "Pulumi.test.yaml"
-        lines = file.read_text().splitlines() if file.exists() else []
-        salt = [line for line in lines if line.startswith("encryptionsalt")]
-        config = json.dumps(self.settings)
-        file.write_text("\n".join([*salt, f"config: {config}", ""]))
+        stack = yaml.safe_load(file.read_text()) if file.exists() else {}
+        config = {**stack.get("config", {}), **self.settings}
+        file.write_text(yaml.safe_dump({**stack, "config": config}))
 
     def pulumi(self, *arguments: str, **environment: str) -> str:
         """Run the engine; its output, or a failed test that shows it."""
@@ -138,8 +139,18 @@ class Project:
         found = self.state()["deployment"].get("resources", [])
         return [entry for entry in found if entry["type"].startswith("pulumi-python:")]
 
+    def keep(self, folder: Path) -> None:
+        """Keep the stack and what it is about, for the code of another day."""
+        folder.mkdir(parents=True)
+        (folder / "stack.json").write_text(self.pulumi("stack", "export"))
+        (folder / "ecs.json").write_text(self.fake.dump())
+
     def put(self, state: Mapping[str, Any]) -> None:
         """Give the engine another state."""
         file = self.folder / "state.json"
         file.write_text(json.dumps(state))
+        self.put_file(file)
+
+    def put_file(self, file: Path) -> None:
+        """Give the engine the state of a file."""
         self.pulumi("stack", "import", "--file", str(file))

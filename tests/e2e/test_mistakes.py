@@ -1,0 +1,72 @@
+"""
+What a person sees who made a mistake: one line for each, before any call.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from e2e.project import Project
+
+MISTAKES = [
+    (
+        'rule("web", "443/80", "10.0.0.1/33", priority=0, description="x" * 513)',
+        {
+            "port_range": "'443/80' ends before it begins; did you mean '80/443'?",
+            "source_cidr_ip": "'10.0.0.1/33' is no IPv4 address or block",
+            "priority": "'0' is not a whole number from 1 to 100",
+            "description": "has 513 characters, expiry included; 512 are allowed",
+        },
+    ),
+    (
+        'rule("web", "-1/-1", None)',
+        {
+            "port_range": "'-1/-1' is outside of 1 to 65535",
+            "source_cidr_ip": "'' is no source, and none is assumed",
+        },
+    ),
+    (
+        'rule("web", None, source_group_id="sg-9", ip_protocol="tpc")',
+        {
+            "ip_protocol": "'tpc' is no protocol",
+            "source_group_id": "give one source, a rule has just one",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("program", "told"), MISTAKES, ids=["four", "two", "words"])
+def test_each_mistake_is_one_line_at_preview(
+    project: Project, program: str, told: dict[str, str]
+) -> None:
+    """The line names the argument, its value, and what would be right."""
+    project.program(program)
+
+    done = project.run("preview")
+
+    assert not done.ok
+    diagnostics = done.text.split("Diagnostics:", 1)[1].splitlines()
+    lines = [line for line in diagnostics if " has a problem: " in line]
+    assert len(lines) == len(told), done.text
+    for argument, reason in told.items():
+        (line,) = [line for line in lines if f"property {argument} " in line]
+        assert f"has a problem: {argument}: " in line
+        assert reason in line
+    assert "Traceback" not in done.text
+    assert project.calls() == []
+
+
+def test_a_secret_value_is_not_shown(project: Project) -> None:
+    """The reason says [secret] where another one would quote the value."""
+    project.program(
+        """
+        rule("web", 443, description=pulumi.Output.secret("hidden " * 100))
+        """
+    )
+
+    done = project.run("preview")
+
+    assert not done.ok
+    assert "description: [secret] has 699 characters" in done.text
+    reason = done.text.split("has a problem: ", 1)[1].splitlines()[0]
+    assert "hidden" not in reason
