@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import click
 
+from alicloud_ingress.commands.preview_report import preview_report
+
 
 @click.group()
 @click.version_option(package_name="pulumi-alicloud-ingress")
@@ -30,3 +32,6 @@ def fake(host: str, port: int) -> None:
             f" ({error.name} is missing)"
         ) from error
     serve_forever(host, port)
+
+
+main.add_command(preview_report)

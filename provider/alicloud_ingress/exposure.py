@@ -86,7 +86,7 @@ class WorldOpen:
         """
         `0.0.0.0/0 may reach tcp 22`.
         """
-        may = "may reach" if self.certain else "could reach, not judged:"
+        may = "may reach" if self.certain else "might reach"
         return f"{self.world} {may} {self.what}"
 
 
@@ -145,7 +145,7 @@ class Policy:
         Args:
             ports: of tcp and udp; None for everything, other protocols too.
         """
-        return _newly_world_open(Policy(()), self, ports)
+        return newly_world_open(Policy(()), self, ports)
 
 
 def difference(
@@ -164,7 +164,7 @@ def difference(
         opened=comparison.opened(),
         closed=comparison.closed(),
         without_effect=comparison.without_effect(),
-        newly_world_open=_newly_world_open(before, after, ports),
+        newly_world_open=newly_world_open(before, after, ports),
     )
 
 
@@ -360,9 +360,17 @@ class _Comparison:
         )
 
 
-def _newly_world_open(
-    before: Policy, after: Policy, ports: Iterable[int] | None
+def newly_world_open(
+    before: Policy, after: Policy, ports: Iterable[int] | None = None
 ) -> tuple[WorldOpen, ...]:
+    """
+    What the world may reach after a change and could not before.
+
+    Args:
+        before: the group as it is.
+        after: the group as it will be.
+        ports: of tcp and udp; None for everything, other protocols too.
+    """
     entries = _entries(before, after)
     if ports is not None:
         entries = [_narrowed(entry, tuple(ports)) for entry in entries]
