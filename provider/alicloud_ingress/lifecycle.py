@@ -15,7 +15,6 @@ from typing import Protocol
 
 import stamina
 
-from alicloud_ingress.reactions import Call, Reaction, reaction
 from alicloud_ingress.claims import Claims
 from alicloud_ingress.errors import (
     DuplicateRuleError,
@@ -28,6 +27,7 @@ from alicloud_ingress.errors import (
     WrongAccountError,
 )
 from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.reactions import Call, Reaction, reaction
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.spelling import EMPTIED_DESCRIPTION
 

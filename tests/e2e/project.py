@@ -87,7 +87,9 @@ class Project:
 
     def _write_settings(self) -> None:
         file = self.folder / "Pulumi.test.yaml"
-        stack = yaml.safe_load(file.read_text()) if file.exists() else {}
+        stack: dict[str, Any] = {}
+        if file.exists():
+            stack = yaml.safe_load(file.read_text())
         config = {**stack.get("config", {}), **self.settings}
         file.write_text(yaml.safe_dump({**stack, "config": config}))
 

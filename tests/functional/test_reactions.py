@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from alicloud_ingress.reactions import Call, Reaction, reaction
 from alicloud_ingress.errors import (
     BatchEntryError,
     EcsError,
@@ -30,6 +29,7 @@ from alicloud_ingress.errors import (
     UnreachableError,
 )
 from alicloud_ingress.lifecycle import RuleLifecycle
+from alicloud_ingress.reactions import Call, Reaction, reaction
 from functional.memory_group import SSH, MemoryGroup
 
 D, A, I, Q, M = Call  # noqa: E741  the columns of the table

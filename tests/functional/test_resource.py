@@ -194,7 +194,7 @@ def test_delete_goes_by_the_id_of_the_state(
 
 YESTERDAY = (datetime.now(timezone.utc) - timedelta(days=1)).date().isoformat()
 TODAY = datetime.now(timezone.utc).date().isoformat()
-FIRST = {"run": "a", "number": 1, "name": "first", "secrets": []}
+FIRST: dict[str, Any] = {"run": "a", "number": 1, "name": "first", "secrets": []}
 
 
 def reasons(provider: IngressRuleProvider, inputs: dict[str, Any]) -> str:

@@ -1,0 +1,505 @@
+"""
+Sets of packets, exactly: what a rule matches, and which rules meet where.
+
+A rule is one or more boxes: products of intervals over six dimensions. What is
+not known (members of a source group, entries of a list that was not resolved) is
+an interval that spans everything, together with an `Unknown` that names it.
+
+Where boxes meet is worked out by a sweep over one dimension after the other, in
+which a set of boxes is one integer with a bit per box. Equal sets are swept once.
+Nothing is ever split into rests, so boxes that lie apart cost nothing: a thousand
+rules that differ in address and port take some thousand steps. The bound is the
+product of the distinct bounds in each dimension, which takes rules that overlap
+partially in several dimensions at once; `STEP_LIMIT` ends such a sweep.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from alicloud_ingress.errors import IngressError
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.spelling import ALL_PORTS, PROTOCOL_NUMBERS, WITH_PORTS
+
+Interval = tuple[int, int]
+"""
+First and last number, both inside.
+"""
+
+PROTOCOLS: Interval = (0, 255)
+PORTS: Interval = (0, 65535)
+IPV4: Interval = (0, 2**32 - 1)
+IPV6: Interval = (2**32, 2**32 + 2**128 - 1)
+"""
+Addresses are one line of numbers: IPv4 first, and IPv6 behind it.
+"""
+
+STEP_LIMIT = 2_000_000
+"""
+Steps after which a sweep gives up: about two seconds.
+"""
+
+_NUMBERS = {name: int(number) for number, name in PROTOCOL_NUMBERS.items()}
+_NIC_TYPES = ("intranet", "internet")
+_RANGE = re.compile(r"(\d{1,5})/(\d{1,5})", re.ASCII)
+
+
+class TooComplexError(IngressError):
+    """
+    The rules overlap in so many ways that they cannot be judged in bounded time.
+    """
+
+
+class Unknown(NamedTuple):
+    """
+    A set whose content the rule does not tell.
+
+    Args:
+        kind: `group`, `prefix list`, `port list`; or the name of the argument
+            whose text cannot be read.
+        name: the ID, or that text.
+    """
+
+    kind: str
+    name: str
+
+
+class Box(NamedTuple):
+    """
+    A product of intervals, in the order in which they are swept.
+    """
+
+    nic: Interval
+    protocols: Interval
+    source_ports: Interval
+    dest: Interval
+    ports: Interval
+    sources: Interval
+
+    def meets(self, other: Box) -> bool:
+        """
+        Whether a packet can be in both.
+        """
+        return all(
+            mine[0] <= theirs[1] and theirs[0] <= mine[1]
+            for mine, theirs in zip(self, other, strict=True)
+        )
+
+    def narrowed(self, protocol: int, port: int) -> Box | None:
+        """
+        What of it is traffic to one port of one protocol.
+        """
+        first, last = self.protocols
+        if not first <= protocol <= last or not self.ports[0] <= port <= self.ports[1]:
+            return None
+        return self._replace(protocols=(protocol, protocol), ports=(port, port))
+
+    @property
+    def size(self) -> int:
+        """
+        The number of packets.
+        """
+        product = 1
+        for first, last in self:
+            product *= last - first + 1
+        return product
+
+
+class Matched(NamedTuple):
+    """
+    The packets that a rule matches: those of its boxes that are in all of its
+    unknown sets.
+    """
+
+    boxes: tuple[Box, ...]
+    unknown: frozenset[Unknown]
+
+
+def matched(
+    rule: IngressRule, resolved: Mapping[str, Sequence[str]] | None = None
+) -> Matched:
+    """
+    Tell which packets a rule matches.
+
+    Args:
+        rule: read as far as that is possible.
+        resolved: entries of lists by the list's ID: address blocks of prefix
+            lists, and ranges as `first/last` of port lists.
+    """
+    reader = _Reader(rule, resolved or {})
+    return Matched(reader.boxes(), frozenset(reader.unknown))
+
+
+def addresses(text: str) -> Interval:
+    """
+    Place an address or a block on the line of all addresses.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    network = ipaddress.ip_network(text, strict=False)
+    offset = IPV6[0] if isinstance(network, ipaddress.IPv6Network) else IPV4[0]
+    return (
+        int(network.network_address) + offset,
+        int(network.broadcast_address) + offset,
+    )
+
+
+def blocks(interval: Interval) -> list[str]:
+    """
+    Write an interval of one address family as blocks; single addresses bare.
+    """
+    first, last = interval
+    if first >= IPV6[0]:
+        span: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network] = (
+            ipaddress.summarize_address_range(
+                ipaddress.IPv6Address(first - IPV6[0]),
+                ipaddress.IPv6Address(last - IPV6[0]),
+            )
+        )
+    else:
+        span = ipaddress.summarize_address_range(
+            ipaddress.IPv4Address(first), ipaddress.IPv4Address(last)
+        )
+    return [
+        str(network.network_address if network.num_addresses == 1 else network)
+        for network in span
+    ]
+
+
+def joined(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """
+    Sort, and join what overlaps or touches; the two address families stay apart.
+    """
+    result: list[Interval] = []
+    for first, last in sorted(intervals):
+        if result and first <= result[-1][1] + 1 and first != IPV6[0]:
+            result[-1] = (result[-1][0], max(result[-1][1], last))
+        else:
+            result.append((first, last))
+    return tuple(result)
+
+
+class _Reader:
+    """
+    Reads each dimension of a rule; what it cannot read is unknown.
+    """
+
+    def __init__(
+        self, rule: IngressRule, resolved: Mapping[str, Sequence[str]]
+    ) -> None:
+        self.rule = rule
+        self.resolved = resolved
+        self.unknown: set[Unknown] = set()
+
+    def boxes(self) -> tuple[Box, ...]:
+        nic = self._nic()
+        protocols = self._protocols()
+        source_ports = self._source_ports()
+        dest = self._dest()
+        if self.rule.policy not in ("accept", "drop"):
+            self.unknown.add(Unknown("policy", self.rule.policy))
+        ports = self._ports()
+        return tuple(
+            Box(nic, protocols, source_ports, within, range_, sources)
+            for sources in self._sources()
+            for family in (IPV6 if sources[0] >= IPV6[0] else IPV4,)
+            for within in (dest or family,)
+            if family[0] <= within[0] <= family[1]
+            for range_ in ports
+        )
+
+    def _nic(self) -> Interval:
+        if self.rule.nic_type in _NIC_TYPES:
+            number = _NIC_TYPES.index(self.rule.nic_type)
+            return number, number
+        self.unknown.add(Unknown("nic_type", self.rule.nic_type))
+        return 0, len(_NIC_TYPES) - 1
+
+    def _protocols(self) -> Interval:
+        text = self.rule.ip_protocol
+        if text == "all":
+            return PROTOCOLS
+        if text in _NUMBERS:
+            return _NUMBERS[text], _NUMBERS[text]
+        if text.isascii() and text.isdigit() and int(text[:4]) <= PROTOCOLS[1]:
+            return int(text), int(text)
+        self.unknown.add(Unknown("ip_protocol", text))
+        return PROTOCOLS
+
+    def _ports(self) -> tuple[Interval, ...]:
+        rule = self.rule
+        if rule.port_range == ALL_PORTS:
+            return (PORTS,)
+        if rule.port_range:
+            return (self._range("port_range", rule.port_range),)
+        name = rule.port_range_list_id
+        if not name:
+            if rule.ip_protocol in WITH_PORTS:
+                self.unknown.add(Unknown("port_range", ""))
+            return (PORTS,)
+        known = self._entries("port list", name, _range)
+        return (PORTS,) if known is None else known
+
+    def _source_ports(self) -> Interval:
+        text = self.rule.source_port_range
+        if text in ("", ALL_PORTS):
+            return PORTS
+        return self._range("source_port_range", text)
+
+    def _range(self, argument: str, text: str) -> Interval:
+        if self.rule.ip_protocol in WITH_PORTS:
+            try:
+                return _range(text)
+            except ValueError:
+                pass
+        self.unknown.add(Unknown(argument, text))
+        return PORTS
+
+    def _dest(self) -> Interval | None:
+        text = self.rule.dest_cidr_ip or self.rule.ipv6_dest_cidr_ip
+        if not text:
+            return None
+        try:
+            return addresses(text)
+        except ValueError:
+            self.unknown.add(Unknown("dest_cidr_ip", text))
+            return None
+
+    def _sources(self) -> tuple[Interval, ...]:
+        rule = self.rule
+        if text := rule.source_cidr_ip or rule.ipv6_source_cidr_ip:
+            try:
+                return (addresses(text),)
+            except ValueError:
+                self.unknown.add(Unknown("source_cidr_ip", text))
+        elif rule.source_group_id:
+            self.unknown.add(Unknown("group", rule.source_group_id))
+        elif rule.source_prefix_list_id:
+            known = self._entries("prefix list", rule.source_prefix_list_id, addresses)
+            if known is not None:
+                return known
+        else:
+            self.unknown.add(Unknown("source_cidr_ip", ""))
+        return IPV4, IPV6
+
+    def _entries(
+        self, kind: str, name: str, read: Callable[[str], Interval]
+    ) -> tuple[Interval, ...] | None:
+        """
+        The entries of a list; None where they are not known.
+        """
+        try:
+            return joined(read(entry) for entry in self.resolved[name])
+        except (KeyError, ValueError):
+            self.unknown.add(Unknown(kind, name))
+            return None
+
+
+def _range(text: str) -> Interval:
+    match = _RANGE.fullmatch(text)
+    if match is None or not int(match[1]) <= int(match[2]) <= PORTS[1]:
+        raise ValueError(text)
+    return int(match[1]), int(match[2])
+
+
+_Node = tuple[tuple[int, int, int], ...]
+"""
+Pieces of one dimension in order: first, last, and the boxes met there as bits.
+"""
+
+
+class Diagram:
+    """
+    Where boxes meet: a decision diagram over the six dimensions.
+
+    Args:
+        boxes: box number n is bit n of each set of boxes.
+        required: only packets in one of these boxes matter; 0 for all packets.
+
+    Raises:
+        TooComplexError: see `STEP_LIMIT`.
+    """
+
+    def __init__(self, boxes: Sequence[Box], required: int = 0) -> None:
+        self._everything = (1 << len(boxes)) - 1
+        self._required = required or self._everything
+        self._spans = tuple(tuple(box[d] for box in boxes) for d in range(len(DIMS)))
+        self._alike = tuple(map(_alike, self._spans))
+        self._nodes: tuple[dict[int, _Node], ...] = tuple({} for _ in DIMS)
+        self.steps = 0
+        self._sweep_all()
+
+    def met(self) -> set[int]:
+        """
+        Each set of boxes that some packet is in, and in no other box.
+        """
+        return {
+            active
+            for node in self._nodes[-1].values()
+            for _, _, active in node
+            if active & self._required
+        }
+
+    def region(self, wanted: Callable[[int], bool]) -> list[Piece]:
+        """
+        The packets whose set of boxes is wanted, in the least pieces that keep
+        the order of the dimensions.
+        """
+        if not self._everything:
+            return []
+        return list(_Region(self._nodes, wanted).pieces(self._everything))
+
+    def _sweep_all(self) -> None:
+        pending = {self._everything} if self._everything else set[int]()
+        for dimension, nodes in enumerate(self._nodes):
+            following: set[int] = set()
+            for active in pending:
+                node = tuple(self._sweep(dimension, active))
+                self.steps += len(node)
+                if self.steps > STEP_LIMIT:
+                    raise TooComplexError(
+                        "these rules overlap in too many ways to be judged;"
+                        " fewer rules with both source ports and destinations help"
+                    )
+                nodes[active] = node
+                following.update(met for _, _, met in node)
+            pending = following
+
+    def _sweep(self, dimension: int, active: int) -> Iterator[tuple[int, int, int]]:
+        changes: dict[int, int] = {}
+        for (first, last), boxes in self._intervals(dimension, active):
+            changes[first] = changes.get(first, 0) ^ boxes
+            changes[last + 1] = changes.get(last + 1, 0) ^ boxes
+        met = 0
+        for here, beyond in pairwise(sorted(changes)):
+            met ^= changes[here]
+            if met & self._required:
+                yield here, beyond - 1, met
+
+    def _intervals(self, dimension: int, active: int) -> Iterator[tuple[Interval, int]]:
+        alike = self._alike[dimension]
+        if len(alike) <= active.bit_count():
+            for interval, boxes in alike.items():
+                if boxes & active:
+                    yield interval, boxes & active
+            return
+        spans = self._spans[dimension]
+        for number in bits(active):
+            yield spans[number], 1 << number
+
+
+class Piece(NamedTuple):
+    """
+    One piece of a region: a box whose sources are a set.
+    """
+
+    nic: Interval
+    protocols: Interval
+    source_ports: Interval
+    dest: Interval
+    ports: Interval
+    sources: tuple[Interval, ...]
+
+
+DIMS = Box._fields
+
+
+class _Region:
+    """
+    A diagram reduced to yes and no: equal neighbours are one piece.
+    """
+
+    def __init__(
+        self, nodes: Sequence[Mapping[int, _Node]], wanted: Callable[[int], bool]
+    ) -> None:
+        self._nodes = nodes
+        self._wanted = wanted
+        self._seen: tuple[dict[int, int], ...] = tuple({} for _ in nodes)
+        self._numbers: dict[object, int] = {(): 0}
+        self._leaves: dict[int, tuple[Interval, ...]] = {}
+        self._branches: dict[int, tuple[tuple[Interval, int], ...]] = {}
+
+    def pieces(self, everything: int) -> Iterator[Piece]:
+        root = self._reduced(0, everything)
+        for (nic, protocols, source_ports, dest, ports), leaf in self._paths(0, root):
+            sources = self._leaves[leaf]
+            yield Piece(nic, protocols, source_ports, dest, ports, sources)
+
+    def _paths(
+        self, dimension: int, number: int
+    ) -> Iterator[tuple[tuple[Interval, ...], int]]:
+        if not number:
+            return
+        if dimension == len(self._nodes) - 1:
+            yield (), number
+            return
+        for interval, child in self._branches[number]:
+            for rest, leaf in self._paths(dimension + 1, child):
+                yield (interval, *rest), leaf
+
+    def _reduced(self, dimension: int, active: int) -> int:
+        """
+        The number of the reduced node: equal nodes have equal ones, the empty has 0.
+        """
+        seen = self._seen[dimension]
+        if active in seen:
+            return seen[active]
+        node = self._nodes[dimension][active]
+        if dimension == len(self._nodes) - 1:
+            leaf = self._leaf(node)
+            number = self._number(leaf)
+            self._leaves[number] = leaf
+        else:
+            branch = self._branch(dimension + 1, node)
+            number = self._number((dimension, branch) if branch else ())
+            self._branches[number] = branch
+        seen[active] = number
+        return number
+
+    def _leaf(self, node: _Node) -> tuple[Interval, ...]:
+        result: list[Interval] = []
+        for first, last, met in node:
+            if not self._wanted(met):
+                continue
+            if result and result[-1][1] + 1 == first != IPV6[0]:
+                result[-1] = (result[-1][0], last)
+            else:
+                result.append((first, last))
+        return tuple(result)
+
+    def _branch(self, below: int, node: _Node) -> tuple[tuple[Interval, int], ...]:
+        result: list[tuple[Interval, int]] = []
+        for first, last, met in node:
+            child = self._reduced(below, met)
+            if not child:
+                continue
+            if result and result[-1][1] == child and result[-1][0][1] + 1 == first:
+                result[-1] = ((result[-1][0][0], last), child)
+            else:
+                result.append(((first, last), child))
+        return tuple(result)
+
+    def _number(self, key: object) -> int:
+        return self._numbers.setdefault(key, len(self._numbers))
+
+
+def bits(active: int) -> Iterator[int]:
+    """
+    The numbers of the bits that are set, lowest first.
+    """
+    while active:
+        lowest = active & -active
+        yield lowest.bit_length() - 1
+        active ^= lowest
+
+
+def _alike(spans: Sequence[Interval]) -> dict[Interval, int]:
+    alike: dict[Interval, int] = {}
+    for number, interval in enumerate(spans):
+        alike[interval] = alike.get(interval, 0) | 1 << number
+    return alike

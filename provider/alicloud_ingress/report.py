@@ -1,0 +1,435 @@
+"""
+Writes a judged preview as Markdown for a pull request.
+
+What matters most comes first and is cut last. The same review gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+
+import jinja2
+
+from alicloud_ingress.exposure import WorldOpen
+from alicloud_ingress.markup import cell, code, label, plain
+from alicloud_ingress.reach import Reach
+from alicloud_ingress.review import RULE_LIMIT, SHOW_SAMES, Finding, GroupReview, Review
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.stated import FieldChange, StatedRule
+
+LIMIT = 65_000
+"""
+Characters of a comment; GitHub takes 65,536.
+"""
+
+DRAWN = 40
+"""
+Arrows in one picture; more cannot be read.
+"""
+
+MOVING = ("update", "replace")
+_VERBS = {
+    "create": "to create",
+    "import": "to import",
+    "update": "to update",
+    "replace": "to replace",
+    "delete": "to delete",
+}
+_TABLE = ("| what | resource | before | after |", "|--|--|--|--|")
+_TELLING = {"group", "prefix list", "port list"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """
+    A titled part of the report.
+
+    Args:
+        title: text of ours only.
+        lines: safe Markdown.
+        head: how many of the lines belong together with the first entry.
+        end: a last line that always stands.
+        left_off: how many lines were cut.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    head: int = 0
+    end: str = ""
+    folded: bool = False
+    left_off: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """
+    What is written.
+
+    Args:
+        marker: an HTML comment by which a later run finds its own comment.
+        headline: counts and verdict.
+    """
+
+    marker: str
+    headline: str
+    sections: tuple[Section, ...] = field(default=())
+
+
+def compose(review: Review) -> Report:
+    """
+    Put the report together; nothing is cut yet.
+    """
+    sections = (
+        _list("This report is not whole", [code(p) for p in review.problems]),
+        _list("Stops the pull request", map(_finding, review.failing)),
+        _list("Newly open to the world", _world(review)),
+        _list("Not judged", _not_judged(review)),
+        _list("What opens", _reaches(review, opens=True)),
+        _list("What closes", _reaches(review, opens=False)),
+        _list("Deleted", _deleted(review)),
+        _list("Replaced with a gap", _gaps(review)),
+        _list("Changed fields", _changed(review)),
+        _list("Without effect", _without_effect(review)),
+        _list("Only the cloud knows", _live(review)),
+        _list("Changed by another hand", _drift(review)),
+        _list("Waived", _waived(review)),
+        *_pictures(review),
+        _table(review),
+    )
+    return Report(
+        marker=f"<!-- alicloud-ingress preview-report {_stack(review)} -->",
+        headline=_headline(review),
+        sections=tuple(section for section in sections if section.lines),
+    )
+
+
+def markdown(report: Report, limit: int = LIMIT) -> str:
+    """
+    Write the report in at most *limit* characters.
+
+    Each section takes up to half of what is left, the last one all of it; what
+    was cut is said under it.
+    """
+    whole = _rendered(report, limit)
+    return whole if len(whole) <= limit else _rendered(_cut(report, limit), limit)
+
+
+def finding_line(finding: Finding) -> str:
+    """
+    A finding as one line for a terminal.
+    """
+    verdict = "" if finding.judged else " not judged:"
+    names = ", ".join(finding.resources)
+    through = f" ({names})" if names else ""
+    return plain(f"{finding.kind}:{verdict} {finding.text}{through}")
+
+
+def _rendered(report: Report, limit: int) -> str:
+    # Everything is made safe before: escaping for HTML would show in code spans.
+    environment = jinja2.Environment(  # noqa: S701
+        loader=jinja2.PackageLoader("alicloud_ingress"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    template = environment.get_template("preview.md.j2")
+    return template.render(
+        marker=report.marker,
+        headline=report.headline,
+        sections=report.sections,
+        limit=limit,
+    )
+
+
+def _cut(report: Report, limit: int) -> Report:
+    frame = 150
+    left = limit - len(report.marker) - len(report.headline) - 10
+    left -= frame * len(report.sections)
+    cut: list[Section] = []
+    for number, section in enumerate(report.sections, 1):
+        last = number == len(report.sections)
+        room = left if last else left // 2
+        sizes = accumulate(len(line) + 1 for line in section.lines)
+        kept = sum(1 for size in sizes if size <= room)
+        lines = section.lines[: kept if kept > section.head else 0]
+        left -= sum(len(line) + 1 for line in lines)
+        more = len(section.lines) - max(len(lines), section.head)
+        end = section.end if lines else ""
+        cut.append(replace(section, lines=lines, end=end, left_off=more))
+    return replace(report, sections=tuple(cut))
+
+
+def _stack(review: Review) -> str:
+    safe = "".join(
+        c if c.isalnum() or c in "/_." else "-" for c in review.preview.stack
+    )
+    while "--" in safe:
+        safe = safe.replace("--", "-")
+    return safe.strip("-") or "stack"
+
+
+def _headline(review: Review) -> str:
+    ops = Counter(step.op for step in review.preview.steps)
+    gaps = sum(step.gap for step in review.preview.steps)
+    counts = [f"{ops[op]} {verb}" for op, verb in _VERBS.items() if ops[op]]
+    if gaps:
+        counts.append(f"{gaps} of them with a gap")
+    where = f" of {code(review.preview.stack)}" if review.preview.stack else ""
+    told = ", ".join(counts) or "no change"
+    return f"**Ingress rules{where}: {told}. {_verdict(review)}**"
+
+
+def _verdict(review: Review) -> str:
+    if review.problems:
+        return "This report is not whole."
+    openings = _openings(review)
+    if openings:
+        what = ", ".join(dict.fromkeys(opening.what for _, opening in openings))
+        return f"Newly open to the world: {what}."
+    if next(_not_judged(review), None):
+        return "Some of it is not judged."
+    return "Nothing is newly open to the world."
+
+
+def _list(title: str, lines: Iterable[str]) -> Section:
+    return Section(title=title, lines=tuple(f"- {line}" for line in lines))
+
+
+def _finding(finding: Finding) -> str:
+    verdict = "" if finding.judged else " not judged:"
+    names = ", ".join(map(code, finding.resources))
+    through = f", {names}" if names else ""
+    return f"{finding.kind}:{verdict} {code(finding.text)}{through}"
+
+
+def _openings(review: Review) -> list[tuple[GroupReview, WorldOpen]]:
+    return [
+        (group, opening)
+        for group in review.groups
+        if group.change
+        for opening in group.change.newly_world_open
+        if opening.certain
+    ]
+
+
+def _world(review: Review) -> Iterator[str]:
+    for group, opening in _openings(review):
+        named = dict.fromkeys(
+            name for rule in opening.rules for name in group.names.get(rule, ())
+        )
+        through = ", ".join(map(code, named)) or "a rule that is not in this stack"
+        yield (
+            f"{code(opening.world)} may now reach {code(opening.what)}"
+            f" of {code(group.group)} through {through}"
+        )
+
+
+def _not_judged(review: Review) -> Iterator[str]:
+    for step in review.preview.steps:
+        standing = {stated.rule for stated in step.before}
+        doubts = [
+            doubt
+            for stated in step.after
+            if stated.rule not in standing
+            for doubt in stated.doubts
+        ]
+        if not step.after:
+            doubts = [doubt for stated in step.before for doubt in stated.doubts]
+        if doubts:
+            yield f"{code(step.name)}: {code(', '.join(dict.fromkeys(doubts)))}"
+    for group in review.groups:
+        unsure = [
+            opening
+            for opening in (group.change.newly_world_open if group.change else ())
+            if not opening.certain and not _is_doubted(review, opening)
+        ]
+        for opening in unsure:
+            lists = ", ".join(code(rule.in_words) for rule in opening.rules)
+            yield (
+                f"whether {code(opening.world)} may reach {code(opening.what)} of"
+                f" {code(group.group)} hangs on a list: {lists}"
+            )
+        for opening in group.perhaps_world_open:
+            yield (
+                f"a drop goes that may have kept {code(opening.world)} from"
+                f" {code(opening.what)} of {code(group.group)}, and"
+                f" {review.preview.hidden} unchanged resources are not shown:"
+                f" {SHOW_SAMES}"
+            )
+
+
+def _is_doubted(review: Review, opening: WorldOpen) -> bool:
+    doubted = {
+        stated.rule
+        for step in review.preview.steps
+        for stated in (*step.before, *step.after)
+        if stated.doubts
+    }
+    return bool(doubted & set(opening.rules))
+
+
+def _reaches(review: Review, *, opens: bool) -> Iterator[str]:
+    words = "may now reach" if opens else "may no longer reach"
+    for group in review.groups:
+        if group.change is None:
+            continue
+        for reach in group.change.opened if opens else group.change.closed:
+            if _is_telling(reach):
+                yield (
+                    f"{code(reach.who)} {words} {code(reach.what)}"
+                    f" of {code(group.group)}"
+                )
+
+
+def _is_telling(reach: Reach) -> bool:
+    return all(unknown.kind in _TELLING for unknown in reach.members)
+
+
+def _deleted(review: Review) -> Iterator[str]:
+    for step in review.preview.steps:
+        if step.op != "delete":
+            continue
+        end = " (it stays in the group: retain_on_delete)" if step.retained else ""
+        yield f"{code(step.name)}: {_rules(step.before)}{end}"
+
+
+def _gaps(review: Review) -> Iterator[str]:
+    for step in review.preview.steps:
+        if step.gap:
+            why = code(", ".join(dict.fromkeys(step.reasons)) or "not told")
+            yield (
+                f"{code(step.name)}: the old rule goes before the new one comes"
+                f" (because of {why})"
+            )
+
+
+def _changed(review: Review) -> Iterator[str]:
+    for step in review.preview.steps:
+        for change in step.changes:
+            yield f"{code(step.name)}: {_change(change)}"
+
+
+def _change(change: FieldChange) -> str:
+    before, after = (code(v) if v else "unset" for v in (change.before, change.after))
+    return f"{code(change.name)} {before} → {after}"
+
+
+def _without_effect(review: Review) -> Iterator[str]:
+    moved = {step.name for step in review.preview.steps if step.op in MOVING}
+    for group in review.groups:
+        for rule in group.change.without_effect if group.change else ():
+            owners = group.names.get(rule, ())
+            if rule not in group.added and moved.issuperset(owners):
+                continue
+            names = ", ".join(map(code, owners))
+            done = "added to" if rule in group.added else "taken from"
+            yield (
+                f"{code(rule.in_words)} is {done} {code(group.group)} ({names}):"
+                " other rules decide, or do the same"
+            )
+
+
+def _live(review: Review) -> Iterator[str]:
+    for group in review.groups:
+        if group.rules_left is None:
+            continue
+        for step, twin in group.twins:
+            what = "would take over" if step.adopts else "would fail:"
+            yield (
+                f"{code(step.name)} {what} {code(twin.rule_id or 'a rule')}, which is"
+                f" the very same rule, in {code(group.group)}"
+            )
+        for live in group.expired:
+            yield (
+                f"{code(live.rule_id)} of {code(group.group)} expired on"
+                f" {code(live.rule.expires_on)}: {code(live.rule.in_words)}"
+            )
+        for live in group.unmanaged or ():
+            remark = f", {code(live.rule.description)}" if live.rule.description else ""
+            yield (
+                f"{code(live.rule_id)} of {code(group.group)} is not in this stack:"
+                f" {code(live.rule.in_words)}{remark}"
+            )
+        if group.unmanaged is None:
+            yield (
+                f"which rules of {code(group.group)} are not in this stack cannot be"
+                " told: make the preview with --show-sames"
+            )
+        yield (
+            f"{code(group.group)} will hold {group.rules_left} inbound rules; one"
+            f" interface takes {RULE_LIMIT:,} over all its groups"
+        )
+
+
+def _drift(review: Review) -> Iterator[str]:
+    for step in review.preview.steps:
+        if step.gone:
+            yield f"{code(step.name)} is gone"
+        for change in step.drift:
+            yield f"{code(step.name)}: {_change(change)}"
+
+
+def _waived(review: Review) -> Iterator[str]:
+    for finding in review.findings:
+        if finding.waived:
+            yield f"{_finding(finding)}: {code(finding.waived)}"
+
+
+def _pictures(review: Review) -> Iterator[Section]:
+    """
+    Sources, ports, group: what opens as arrows drawn through, what closes dotted.
+    """
+    arrows: dict[str, None] = {}
+    nodes: dict[tuple[str, str], str] = {}
+    for group in review.groups:
+        if group.change is None:
+            continue
+        for found, arrow in (
+            (group.change.opened, "==>"),
+            (group.change.closed, "-.->"),
+        ):
+            for reach in filter(_is_telling, found):
+                ends = [("s", reach.who), ("p", reach.what), ("g", group.group)]
+                if len(arrows) + 2 > DRAWN:
+                    break
+                who, what, whose = (
+                    nodes.setdefault(end, f"{end[0]}{len(nodes)}") for end in ends
+                )
+                arrows[f"  {who} {arrow} {what}"] = None
+                arrows[f"  {what} --> {whose}"] = None
+    if arrows:
+        drawn = [f'  {name}["{label(text)}"]' for (_, text), name in nodes.items()]
+        yield Section(
+            title="Picture: what opens (thick) and closes (dotted)",
+            lines=("\n".join(["```mermaid", "flowchart LR", *drawn, *arrows, "```"]),),
+            folded=True,
+        )
+
+
+def _table(review: Review) -> Section:
+    rows = [
+        f"| {step.op}{' with a gap' if step.gap else ''} | {cell(code(step.name))}"
+        f" | {cell(_rules(step.before))} | {cell(_rules(step.after))} |"
+        for step in review.preview.steps
+    ]
+    hidden = review.preview.hidden
+    more = f"; {hidden} unchanged are not shown" if hidden else ""
+    return Section(
+        title=f"All {len(rows)} resources{more}",
+        lines=(*_TABLE, *rows) if rows else (),
+        head=len(_TABLE),
+        folded=True,
+    )
+
+
+def _rules(stated: Iterable[StatedRule]) -> str:
+    return ", ".join(code(_rule(each.rule, each)) for each in stated) or "none"
+
+
+def _rule(rule: IngressRule, stated: StatedRule) -> str:
+    remark = f" ({rule.remark})" if rule.remark else ""
+    return f"{rule.in_words} of {stated.group}{remark}"

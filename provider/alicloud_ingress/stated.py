@@ -1,0 +1,319 @@
+"""
+Reads rules as the engine's state or a program states them.
+
+Values that are not told, unknown ones and secrets, stand as marks. Nothing is
+guessed: such a value becomes text that nothing can read, and so an unknown set of
+its own (see `packets`), with the doubt beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.spelling import ALL_PORTS, WITH_PORTS
+
+RULE = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRule"
+RULE_SET = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRuleSet"
+PEER_RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
+"""
+The rule resource of pulumi-alicloud.
+"""
+
+UNKNOWN_MARKS = frozenset(
+    {
+        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+    }
+)
+"""
+How the engine writes a value that only a deployment will tell: as text, truth value,
+number, list, object (sdk/go/common/resource/plugin/rpc.go).
+"""
+
+SECRET_MARK = "[secret]"  # noqa: S105 - what stands for a secret
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+NOT_KNOWN = "known after deployment"
+SECRET = "secret"  # noqa: S105 - a word of the report
+
+_PARAMETERS = {
+    RULE: {
+        "ip_protocol": "IpProtocol",
+        "port_range": "PortRange",
+        "port_range_list_id": "PortRangeListId",
+        "source_cidr_ip": "SourceCidrIp",
+        "ipv6_source_cidr_ip": "Ipv6SourceCidrIp",
+        "source_group_id": "SourceGroupId",
+        "source_prefix_list_id": "SourcePrefixListId",
+        "dest_cidr_ip": "DestCidrIp",
+        "ipv6_dest_cidr_ip": "Ipv6DestCidrIp",
+        "source_port_range": "SourcePortRange",
+        "policy": "Policy",
+        "priority": "Priority",
+        "nic_type": "NicType",
+        "description": "Description",
+    },
+    PEER_RULE: {
+        "ipProtocol": "IpProtocol",
+        "portRange": "PortRange",
+        "cidrIp": "SourceCidrIp",
+        "ipv6CidrIp": "Ipv6SourceCidrIp",
+        "sourceSecurityGroupId": "SourceGroupId",
+        "prefixListId": "SourcePrefixListId",
+        "policy": "Policy",
+        "priority": "Priority",
+        "nicType": "NicType",
+        "description": "Description",
+    },
+}
+_SOURCE_PARAMETERS = (
+    "SourceCidrIp",
+    "Ipv6SourceCidrIp",
+    "SourceGroupId",
+    "SourcePrefixListId",
+)
+GROUP_ARGUMENT = {
+    RULE: "security_group_id",
+    RULE_SET: "security_group_id",
+    PEER_RULE: "securityGroupId",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedRule:
+    """
+    A rule as the engine's state or a program states it.
+
+    Args:
+        group: the group's ID; or, in words, whose it will be.
+        known_group: whether `group` is an ID.
+        rule_id: `sgr-...`, or "".
+        doubts: why it cannot be judged, such as `port_range is secret`.
+    """
+
+    resource: str
+    group: str
+    known_group: bool
+    region: str
+    rule: IngressRule
+    rule_id: str = ""
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """
+    One field of a resource, in words before and after; "" where it was not set.
+    """
+
+    name: str
+    before: str
+    after: str
+
+
+class Statement:
+    """
+    The rules of one state of a resource.
+
+    Args:
+        name: of the resource.
+        kind: `RULE`, `RULE_SET` or `PEER_RULE`.
+        state: as the engine shows it.
+        side: `old` or `new`.
+        moved: names of the fields that change; None for any of them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        state: Mapping[str, Any],
+        *,
+        side: str,
+        moved: set[str] | None,
+    ) -> None:
+        self._name = name
+        self._kind = kind
+        self._state = state
+        self._side = side
+        self._moved = moved
+        inputs = inputs_of(state)
+        argument = GROUP_ARGUMENT[kind]
+        self._region = _told(inputs.get("region"))
+        self._known_group = not _doubt(inputs.get(argument)) and argument in inputs
+        self._group = (
+            str(inputs[argument])
+            if self._known_group
+            else _group_to_come(state, argument, name)
+        )
+
+    def rules(self) -> tuple[StatedRule, ...]:
+        """
+        All of them; none where they are not inbound.
+        """
+        inputs = inputs_of(self._state)
+        if self._kind == RULE_SET:
+            return tuple(self._rules_of_set(inputs.get("rules")))
+        if self._kind == PEER_RULE and inputs.get("type") == "egress":
+            return ()
+        rule_id = _told(
+            mapping(self._state.get("outputs")).get("security_group_rule_id")
+        )
+        return (replace(self._rule(inputs, self._name), rule_id=rule_id),)
+
+    def _rules_of_set(self, rules: object) -> Iterator[StatedRule]:
+        entries = items(rules) or list(mapping(rules).values())
+        if _doubt(rules) or not (entries or rules in ([], {})):
+            yield self._hidden(f"rules is {_doubt(rules) or 'not there'}")
+            return
+        for number, entry in enumerate(entries):
+            if mapping(entry) and not _doubt(entry):
+                yield self._rule(mapping(entry), f"{self._name} {number}")
+            else:
+                yield self._hidden(f"rule {number} is {_doubt(entry) or 'not there'}")
+
+    def _hidden(self, doubt: str) -> StatedRule:
+        """
+        A rule, or several, of which nothing is told.
+        """
+        mark = self._mark("rules", doubt, self._name)
+        nothing = self._rule({"ip_protocol": mark, "source_cidr_ip": mark}, self._name)
+        return replace(nothing, doubts=(doubt,))
+
+    def _rule(self, inputs: Mapping[str, Any], label: str) -> StatedRule:
+        """
+        Read one rule; a value that is not told is a mark that nothing can read.
+        """
+        kind = PEER_RULE if self._kind == PEER_RULE else RULE
+        permission: dict[str, object] = {}
+        doubts: list[str] = []
+        for argument, parameter in _PARAMETERS[kind].items():
+            value = inputs.get(argument)
+            why = _doubt(value)
+            if why and parameter != "Description":
+                doubts.append(f"{argument} is {why}")
+                permission[parameter] = self._mark(argument, why, label)
+            elif value is not None:
+                permission[parameter] = why or value
+        if kind == PEER_RULE and (why := _doubt(inputs.get("type"))):
+            doubts.append(f"type is {why}")
+        if not any(permission.get(parameter) for parameter in _SOURCE_PARAMETERS):
+            doubts.append("no source is given")
+        return StatedRule(
+            resource=self._name,
+            group=self._group,
+            known_group=self._known_group,
+            region=self._region,
+            rule=_rule(permission, inputs),
+            doubts=tuple(doubts),
+        )
+
+    def _mark(self, argument: str, why: str, label: str) -> str:
+        moved = self._moved is None or bool(self._moved & {argument, "rules"})
+        return f"({why}: {argument} of {label}{f', {self._side}' if moved else ''})"
+
+
+def _rule(permission: dict[str, object], inputs: Mapping[str, Any]) -> IngressRule:
+    priority = str(permission.pop("Priority", "") or 1).removesuffix(".0")
+    if not priority.isdigit():
+        # Without a place in the order it is judged as an unknown policy.
+        permission["Policy"], priority = priority, "1"
+    rule = IngressRule.from_permission({**permission, "Priority": priority})
+    if not rule.port_range and rule.ip_protocol not in WITH_PORTS:
+        rule = replace(rule, port_range=ALL_PORTS)
+    if expires_on := _told(inputs.get("expires_on")):
+        rule = replace(rule, expires_on=expires_on)
+    return rule
+
+
+def _group_to_come(state: Mapping[str, Any], argument: str, name: str) -> str:
+    """
+    Name the resource that the group's ID will come from, if there is just one.
+    """
+    needed = items(mapping(state.get("propertyDependencies")).get(argument))
+    if len(needed) == 1:
+        return f"the group to come from {str(needed[0]).split('::', 3)[-1]}"
+    return f"the group to come of {name}"
+
+
+def inputs_of(state: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """
+    A state's inputs; its outputs where those are missing.
+    """
+    told = state or {}
+    return mapping(told.get("inputs")) or mapping(told.get("outputs"))
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """
+    A JSON object; an empty one for anything else.
+    """
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def items(value: object) -> list[Any]:
+    """
+    A JSON array; an empty one for anything else.
+    """
+    return [*cast("Iterable[Any]", value)] if isinstance(value, list) else []
+
+
+def _doubt(value: object) -> str:
+    """
+    Why a value is not told; "" if it is.
+    """
+    if isinstance(value, str):
+        if value in UNKNOWN_MARKS:
+            return NOT_KNOWN
+        return SECRET if value == SECRET_MARK else ""
+    return SECRET if _SIGNATURE in mapping(value) else ""
+
+
+def _told(value: object) -> str:
+    return "" if value is None or _doubt(value) else str(value)
+
+
+def changes_between(
+    old: Mapping[str, Any], new: Mapping[str, Any], moved: Iterable[str] | None
+) -> tuple[FieldChange, ...]:
+    """
+    The fields that differ, entry by entry in a set's rules.
+    """
+    before, after = _flat(old), _flat(new)
+    certain = set(moved or ())
+    return tuple(
+        FieldChange(name, _words(before.get(name)), _words(after.get(name)))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+        or (name in certain and _doubt(before.get(name)))
+    )
+
+
+def _flat(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in inputs.items():
+        if name == "__provider":
+            continue
+        if name == "rules" and mapping(value) and not _doubt(value):
+            flat |= {f"rules[{key}]": entry for key, entry in mapping(value).items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _words(value: object) -> str:
+    if value is None:
+        return ""
+    if why := _doubt(value):
+        return f"({why})"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, (Mapping, list, bool)):
+        return json.dumps(value, sort_keys=True)
+    return str(value)

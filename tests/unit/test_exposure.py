@@ -1,0 +1,373 @@
+"""
+What a group lets in, against one packet and one rule after the other.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alicloud_ingress.exposure import Policy, difference
+from alicloud_ingress.packets import IPV6, Diagram, TooComplexError, addresses, matched
+from alicloud_ingress.reach import Reach
+from alicloud_ingress.rule import IngressRule
+from packet_model import PACKETS, Packet, decider, gets_in, in_some_of, rules
+
+FEW = st.lists(rules(), max_size=5)
+SOME_PACKETS = st.integers(0, 8).map(lambda start: PACKETS[start::9])
+
+
+def rule(
+    ports: object = "443/443",
+    source: str = "10.0.0.0/8",
+    protocol: str = "tcp",
+    **more: object,
+) -> IngressRule:
+    kinds = {"s": "source_group_id", "p": "source_prefix_list_id"}
+    kind = "ipv6_source_cidr_ip" if ":" in source else kinds.get(source[0])
+    return IngressRule.parse(
+        {
+            "ip_protocol": protocol,
+            "port_range": ports,
+            kind or "source_cidr_ip": source,
+            **more,
+        }
+    )
+
+
+def told(reaches: Iterable[Reach], packet: Packet) -> bool:
+    """Whether the packet is in what was told."""
+    return any(
+        {name for _, name in reach.members} <= packet.sets
+        and reach.nic[0] <= ["intranet", "internet"].index(packet.nic) <= reach.nic[1]
+        and reach.source_ports[0] <= packet.source_port <= reach.source_ports[1]
+        and any(a <= addresses(packet.source)[0] <= b for a, b in reach.sources)
+        and any(a <= addresses(packet.dest)[0] <= b for a, b in reach.dests)
+        and any(
+            part.protocols[0] <= packet.protocol <= part.protocols[1]
+            and any(a <= packet.port <= b for a, b in part.ports)
+            for part in reach.traffic
+        )
+        for reach in reaches
+    )
+
+
+def sets_of(each: IngressRule) -> frozenset[str]:
+    names = (
+        each.source_group_id,
+        each.source_prefix_list_id,
+        each.port_range_list_id,
+    )
+    return frozenset(names) - {""}
+
+
+@settings(deadline=None, max_examples=60)
+@given(FEW, SOME_PACKETS)
+def test_what_is_told_to_be_reachable_is_what_gets_in(
+    group: list[IngressRule], packets: Sequence[Packet]
+) -> None:
+    """Exactly that, for every packet, whatever unknown sets it is in."""
+    reach = Policy(group).reach
+    sets = frozenset[str]().union(*map(sets_of, group))
+
+    for packet in packets:
+        choices = in_some_of(packet, sets)
+        by_sets = {choice.sets: gets_in(group, choice) for choice in choices}
+        for choice in choices:
+            may = any(ok for some, ok in by_sets.items() if some <= choice.sets)
+            assert told(reach, choice) == may, choice
+
+
+@settings(deadline=None, max_examples=60)
+@given(FEW, FEW, FEW, SOME_PACKETS)
+def test_a_difference_tells_just_what_changes(
+    kept: list[IngressRule],
+    old: list[IngressRule],
+    new: list[IngressRule],
+    packets: Sequence[Packet],
+) -> None:
+    """What got in before only, and what gets in after only, by the sets of a rule."""
+    before, after = kept + old, kept + new
+    change = difference(Policy(before), Policy(after))
+    named = {sets_of(each) for each in before + after} | {frozenset[str]()}
+
+    for packet in packets:
+        for choice in in_some_of(packet, frozenset[str]().union(*named)):
+            some = [replace(choice, sets=n) for n in named if n <= choice.sets]
+            was = [gets_in(before, each) for each in some]
+            is_ = [gets_in(after, each) for each in some]
+            both = list(zip(was, is_, strict=True))
+            assert told(change.opened, choice) == ((False, True) in both)
+            assert told(change.closed, choice) == ((True, False) in both)
+
+
+@settings(deadline=None, max_examples=60)
+@given(FEW, FEW, FEW, SOME_PACKETS)
+def test_a_change_without_effect_has_no_part_in_any_outcome(
+    kept: list[IngressRule],
+    old: list[IngressRule],
+    new: list[IngressRule],
+    packets: Sequence[Packet],
+) -> None:
+    """It decides no packet that changes, and undoing it changes none of those."""
+    before, after = kept + old, kept + new
+    idle = Counter(difference(Policy(before), Policy(after)).without_effect)
+    added, taken = Counter(after) - Counter(before), Counter(before) - Counter(after)
+    both = Counter(before) & Counter(after)
+    assert not idle - (added + taken)
+    assert not any(map(sets_of, idle))
+    everything = frozenset[str]().union(*map(sets_of, before + after))
+
+    for packet in packets:
+        for choice in in_some_of(packet, everything):
+            if gets_in(before, choice) == gets_in(after, choice):
+                continue
+            for rules_, changed in ((before, taken), (after, added)):
+                first = decider(rules_, choice)
+                if first is not None and first not in both:
+                    assert not 0 < idle[first] == changed[first]
+            for each in taken if not choice.sets else ():
+                if idle[each] == taken[each]:
+                    assert gets_in([*after, each], choice) == gets_in(after, choice)
+
+
+@given(st.lists(rules(unknown=False), max_size=8), st.data())
+@settings(deadline=None, max_examples=60)
+def test_sampled_packets_of_any_address_agree(
+    group: list[IngressRule], data: st.DataObject
+) -> None:
+    """Not only those that the rules were made for."""
+    reach = Policy(group).reach
+    six = data.draw(st.booleans())
+    ends = st.ip_addresses(v=6 if six else 4).map(str)
+    for _ in range(10):
+        packet = Packet(
+            data.draw(st.sampled_from([6, 17])),
+            data.draw(ends),
+            data.draw(ends),
+            data.draw(st.integers(0, 65535)),
+            data.draw(st.integers(1, 65535)),
+        )
+        assert told(reach, packet) == gets_in(group, packet)
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ([rule()], ["10.0.0.0/8 may reach tcp 443"]),
+        ([rule(policy="drop")], []),
+        (
+            [rule(22, "10.1.0.0/16"), rule("20-25", "10.1.2.0/24", policy="drop")],
+            ["10.1.0.0/16 except 10.1.2.0/24 may reach tcp 22"],
+        ),
+        (
+            [
+                rule(22, "10.1.0.0/16"),
+                rule(22, "10.1.2.0/24", policy="drop", priority=2),
+            ],
+            ["10.1.0.0/16 may reach tcp 22"],
+        ),
+        (
+            [rule(22, "0.0.0.0/1"), rule(22, "128.0.0.0/1")],
+            ["0.0.0.0/0 may reach tcp 22"],
+        ),
+        (
+            [rule(None, "::/0", "all")],
+            ["::/0 may reach all protocols and ports"],
+        ),
+        (
+            [rule(None, "::/0", "all"), rule(22, "::/0", policy="drop")],
+            ["::/0 may reach tcp 1-21, 23-65535, every protocol except tcp"],
+        ),
+        ([rule(80, "sg-1")], ["members of sg-1 may reach tcp 80"]),
+        ([rule(80, "pl-1")], ["prefix list pl-1 may reach tcp 80"]),
+        ([rule(80, "sg-1"), rule(80, "0.0.0.0/0"), rule(80, "::/0")], None),
+        (
+            [rule(None, port_range_list_id="prl-1")],
+            ["10.0.0.0/8 may reach all tcp ports of port list prl-1"],
+        ),
+        (
+            [rule(53, dest_cidr_ip="10.9.0.5", source_port_range=53, protocol="udp")],
+            ["10.0.0.0/8 may reach udp 53 from source ports 53 at 10.9.0.5"],
+        ),
+        ([rule(None, protocol="gre")], ["10.0.0.0/8 may reach gre"]),
+        ([rule("-1/-1", protocol="50")], ["10.0.0.0/8 may reach protocol 50"]),
+    ],
+)
+def test_what_is_reachable_is_said_in_plain_words(
+    group: list[IngressRule], expected: list[str] | None
+) -> None:
+    """One line for sources that may reach the same."""
+    if expected is None:
+        expected = ["0.0.0.0/0 may reach tcp 80", "::/0 may reach tcp 80"]
+
+    assert [reach.in_words for reach in Policy(group).reach] == expected
+
+
+def test_lists_are_what_they_hold_where_that_is_known() -> None:
+    """Resolved, they are addresses and ports like any other."""
+    lists = {"pl-1": ["10.0.0.0/8", "2001:db8::/32"], "prl-1": ["22/22", "80/90"]}
+    policy = Policy([rule(None, "pl-1", port_range_list_id="prl-1")], lists)
+
+    assert [reach.in_words for reach in policy.reach] == [
+        "10.0.0.0/8 may reach tcp 22, 80-90",
+        "2001:db8::/32 may reach tcp 22, 80-90",
+    ]
+
+
+def test_a_rule_that_cannot_be_read_is_told_as_the_widest_that_it_may_be() -> None:
+    """What ECS may report one day is not taken for nothing."""
+    odd = IngressRule(ip_protocol="esp", port_range="?", source_cidr_ip="10.0.0.0/8")
+
+    (reach,) = Policy([odd]).reach
+
+    assert reach.what.startswith("all protocols and ports of ip_protocol esp")
+
+
+WORLD = "0.0.0.0/0"
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ([rule(22, WORLD)], ["0.0.0.0/0 may reach tcp 22"]),
+        ([rule("1/65535", "::/0")], ["::/0 may reach tcp 22, 3389"]),
+        (
+            [rule(None, WORLD, "all")],
+            ["0.0.0.0/0 may reach tcp 22, 3389, udp 22, 3389"],
+        ),
+        ([rule(23, WORLD)], []),
+        ([rule(22, "10.0.0.0/8")], []),
+        ([rule(22, "sg-1")], []),
+        ([rule(22, WORLD, policy="drop")], []),
+        ([rule(22, WORLD), rule("20/30", WORLD, policy="drop")], []),
+        (
+            [rule(22, WORLD), rule(22, WORLD, policy="drop", priority=2)],
+            ["0.0.0.0/0 may reach tcp 22"],
+        ),
+        ([rule(22, WORLD, priority=2), rule(None, WORLD, "all", policy="drop")], []),
+        (
+            [rule(22, "0.0.0.0/1"), rule(22, "128.0.0.0/1")],
+            ["0.0.0.0/0 may reach tcp 22"],
+        ),
+        ([rule(22, "0.0.0.0/2")], []),
+        (
+            [rule(22, WORLD), rule(22, "10.0.0.0/8", policy="drop")],
+            ["0.0.0.0/0 may reach tcp 22"],
+        ),
+        ([rule(22, WORLD, source_port_range=53)], ["0.0.0.0/0 may reach tcp 22"]),
+        ([rule(22, "2000::/3")], ["::/0 may reach tcp 22"]),
+        ([rule(22, "pl-1")], ["0.0.0.0/0 might reach", "::/0 might reach"]),
+        ([rule(22, "pl-1"), rule(22, WORLD, policy="drop")], ["::/0 might reach"]),
+        ([rule(None, WORLD, port_range_list_id="prl-1")], ["0.0.0.0/0 might reach"]),
+        ([rule(443, "pl-1")], []),
+        ([rule(22, WORLD), rule(22, "pl-1", policy="drop")], ["0.0.0.0/0 may reach"]),
+    ],
+)
+def test_the_world_is_found_however_it_gets_in(
+    group: list[IngressRule], expected: list[str]
+) -> None:
+    """All, ranges, halves; a drop that wins counts; a list is not judged."""
+    found = Policy(group).world_open([22, 3389])
+
+    assert len(found) == len(expected)
+    for opening, words in zip(found, expected, strict=True):
+        assert opening.in_words.startswith(words)
+        assert opening.rules
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "ports"),
+    [
+        ([rule(22, WORLD)], [rule(22, WORLD)], []),
+        ([rule(22, WORLD)], [rule(22, WORLD, description="x")], []),
+        ([rule(22, WORLD)], [rule("20/30", WORLD)], []),
+        (
+            [rule(22, "0.0.0.0/2")],
+            [rule(22, "0.0.0.0/2"), rule(22, "64.0.0.0/2")],
+            [22],
+        ),
+        ([rule(22, WORLD, dest_cidr_ip="10.0.0.1")], [rule(22, WORLD)], [22]),
+        ([rule(22, WORLD), rule(22, WORLD, policy="drop")], [rule(22, WORLD)], [22]),
+        ([rule(22, "pl-1")], [rule(22, "pl-1"), rule(22, WORLD)], [22]),
+        ([rule(22, WORLD)], [], []),
+    ],
+)
+def test_only_new_exposure_to_the_world_counts(
+    before: list[IngressRule], after: list[IngressRule], ports: list[int]
+) -> None:
+    """What was open is not news; a drop taken away is."""
+    found = difference(Policy(before), Policy(after), [22, 3389]).newly_world_open
+
+    assert [p for o in found for t in o.traffic for p, _ in t.ports] == ports
+    assert all(opening.certain for opening in found)
+
+
+def test_another_list_is_not_the_same_unknown() -> None:
+    """One that was there says nothing of one that comes."""
+    before, after = [rule(22, "pl-1")], [rule(22, "pl-1"), rule(22, "pl-2")]
+
+    found = difference(Policy(before), Policy(after), [22]).newly_world_open
+
+    assert {(o.world, o.certain, o.rules) for o in found} == {
+        (world, False, (rule(22, "pl-2"),)) for world in ("0.0.0.0/0", "::/0")
+    }
+
+
+def test_a_rule_replaced_by_one_that_does_the_same_has_no_effect() -> None:
+    """Both are named, and nothing is said to open or to close."""
+    one, other = rule(22), rule(22, priority=2)
+
+    change = difference(Policy([one]), Policy([other]))
+
+    assert (change.opened, change.closed) == ((), ())
+    assert change.without_effect == (other, one)
+
+
+def test_rules_in_any_order_give_the_same_values() -> None:
+    """The report's bytes depend on it."""
+    group = [
+        rule(22, WORLD),
+        rule(80, "sg-1"),
+        rule(443, "::/0", policy="drop"),
+        rule(),
+    ]
+
+    assert Policy(group).reach == Policy(group[::-1]).reach
+
+
+def test_a_thousand_rules_take_some_thousand_steps() -> None:
+    """Counted, not timed: rules apart from one another cost nothing."""
+    group = [rule(n, f"10.{n % 250}.0.0/16") for n in range(1, 1001)]
+    boxes = [box for each in group for box in matched(each).boxes]
+
+    assert Diagram(boxes).steps < 10_000
+
+
+def test_hostile_rules_end_in_an_error_and_not_in_a_hang() -> None:
+    """Partial overlaps in every dimension at once."""
+    group = [
+        rule(
+            f"{n}/{n + 30000}",
+            f"{n % 200}.0.0.0/{n % 7 + 1}",
+            source_port_range=f"{n}/{n + 20000}",
+            dest_cidr_ip=f"10.{n % 250}.0.0/{n % 14 + 2}",
+        )
+        for n in range(1, 1001)
+    ]
+
+    with pytest.raises(TooComplexError, match="overlap in too many ways"):
+        _ = Policy(group).reach
+
+
+def test_the_line_of_addresses_keeps_the_families_apart() -> None:
+    """The last IPv4 address and the first of IPv6 are neighbours only there."""
+    ends = Policy([rule(22, "255.255.255.255"), rule(22, "::")]).reach
+
+    assert [reach.who for reach in ends] == ["255.255.255.255", "::"]
+    assert addresses("::")[0] == IPV6[0]
