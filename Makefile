@@ -5,13 +5,17 @@ BIN := .venv/bin
 READY := .venv/ready
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine "$(CACHE)")" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: test demo lint lock fake clean
+.PHONY: test demo state lint lock fake clean
 
 test: $(READY)
 	@$(WITH_ENGINE) python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 demo: $(READY)
 	@$(WITH_ENGINE) python -m tools.demo
+
+state: $(READY)
+	@test -n "$(VERSION)" || { echo "which release? make state VERSION=0.2.0" >&2; exit 2; }
+	@$(WITH_ENGINE) VERSION="$(VERSION)" python -m pytest -q tests/e2e/keep_state.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -31,6 +31,7 @@ class Claims:
         self._patience = patience
         self._changed = threading.Condition()
         self._held: set[str] = set()
+        self._made: set[str] = set()
         self._moving: dict[str, str] = {}
         self._waited_in_vain = False
         self._stirred = time.monotonic()
@@ -57,30 +58,51 @@ class Claims:
 
     def take(self, rule_id: str) -> bool:
         """
-        Hold a rule that no other resource holds.
+        Hold a rule that was there before, unless another resource has it.
 
         Returns:
             False where another one does.
         """
         with self._changed:
-            if rule_id in self._held:
+            if rule_id in self._held or rule_id in self._made:
                 return False
             self._held.add(rule_id)
             return True
 
+    def make(self, rule_id: str) -> bool:
+        """
+        Note a rule as made by a resource, which may remove it again.
+
+        Returns:
+            False where another resource has it: ECS made but one of two.
+        """
+        with self._changed:
+            if rule_id in self._held or rule_id in self._made:
+                return False
+            self._made.add(rule_id)
+            return True
+
     def release(self, rule_id: str) -> None:
         """
-        The resource that took the rule has failed to keep it.
+        The rule is no resource's any more.
         """
         with self._changed:
             self._held.discard(rule_id)
+            self._made.discard(rule_id)
 
     def holds(self, rule_id: str) -> bool:
         """
-        Whether a live resource has this rule.
+        Whether a live resource has this rule, so that no other may remove it.
         """
         with self._changed:
             return rule_id in self._held
+
+    def has(self, rule_id: str) -> bool:
+        """
+        Whether a resource has this rule, or has made it.
+        """
+        with self._changed:
+            return rule_id in self._held or rule_id in self._made
 
     @property
     def any_held(self) -> bool:
@@ -129,7 +151,7 @@ class Claims:
     def _wait_until_quiet(self, holder: str) -> None:
         quiet = min(QUIET, self._patience)
         give_up = time.monotonic() + self._patience
-        while holder not in self._held:
+        while holder not in self._held and holder not in self._made:
             now = time.monotonic()
             left = min(self._stirred + quiet, give_up) - now
             if left <= 0:

@@ -183,6 +183,7 @@ class RuleLifecycle:
                     self._revoke_by_attributes(rule)
             except GroupNotFoundError as error:
                 self._believe_group_gone(error, account_id, ask_again=False)
+        self.claims.release(rule_id)
 
     @property
     def _where(self) -> str:
@@ -205,7 +206,7 @@ class RuleLifecycle:
         twin = self.group.look().matching(rule)
         while twin and twin.rule_id != own_id:
             hoped = self.claims.wait_for(twin.rule_id, own_id)
-            if not self.claims.holds(twin.rule_id):
+            if not self.claims.has(twin.rule_id):
                 return twin
             still = self.group.prove().matching(rule)
             if still is None or (still.rule_id == twin.rule_id and not hoped):
@@ -214,7 +215,7 @@ class RuleLifecycle:
         return None
 
     def _how_to_take_over(self, twin: LiveRule) -> str:
-        if self.claims.holds(twin.rule_id):
+        if self.claims.has(twin.rule_id):
             return self._held_by_another(twin)
         return (
             f"AuthorizeSecurityGroup was not sent: {self._where} holds this rule"
@@ -250,7 +251,7 @@ class RuleLifecycle:
             live = self._authorized(rule) or self._shown(rule)
         except MAY_HAVE_ACTED as error:
             raise self._taken_back(rule, error) from error
-        if live.rule_id and not self.claims.take(live.rule_id):
+        if live.rule_id and not self.claims.make(live.rule_id):
             raise RuleExistsError(self._held_by_another(live))
         return live
 
@@ -417,7 +418,7 @@ class RuleLifecycle:
             twin = self.group.look().identical_to(rule)
         except EcsError:
             return
-        if twin and not self.claims.holds(twin.rule_id):
+        if twin and not self.claims.has(twin.rule_id):
             self.warn(
                 f"{rule_id} is gone already; {twin.rule_id} is an identical rule of"
                 f" {self._where}, was not made by this resource, and is left alone"

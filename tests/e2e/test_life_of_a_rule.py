@@ -189,3 +189,24 @@ def test_another_region_in_the_configuration_does_not_move_what_is_there(
     (call,) = project.writes()
     assert call.parameters["RegionId"] == "cn-hangzhou"
     assert project.rules() == {}
+
+
+def test_what_only_an_update_knows_passes_a_preview(project: Project) -> None:
+    """Arguments that are outputs of others; known later, they change in place."""
+    project.program(
+        """
+        first = rule("first", 443)
+        rule("second", 80, description=first.security_group_rule_id)
+        rule("third", first.port_range.apply(lambda ports: int(ports) + 1))
+        """
+    )
+    project.pulumi("preview")
+    assert project.calls() == []
+
+    project.up()
+    rules = {rule["PortRange"]: rule for rule in project.rules().values()}
+    assert set(rules) == {"443/443", "80/80", "444/444"}
+    first = next(i for i, r in project.rules().items() if r["PortRange"] == "443/443")
+    assert rules["80/80"]["Description"] == first
+
+    project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")

@@ -5,10 +5,6 @@ The sample stack on the real Pulumi engine, against the served fake.
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
-
-import pytest
 
 from e2e.project import SECRET, Project
 
@@ -44,14 +40,3 @@ def test_rules_come_up_stay_are_repaired_in_place_and_go(project: Project) -> No
     assert sorted(revoked) == sorted(rules)
     assert not [p for c in calls for p in c.parameters if p.startswith("Permissions")]
     assert project.rules() == {}
-
-
-@pytest.mark.skipif("KEEP_STATE_OF" not in os.environ, reason="only when releasing")
-def test_keep_the_state_of_a_release(project: Project) -> None:
-    """Run by `make state`."""
-    project.sample()
-    project.settings["sample:securityGroupId"] = project.group
-    project.settings["sample:balancerGroupId"] = project.fake.new_group()
-    project.up()
-    states = Path(__file__).parent / "states"
-    project.keep(states / os.environ["KEEP_STATE_OF"])

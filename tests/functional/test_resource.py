@@ -4,8 +4,10 @@ The provider as the engine calls it: dicts in, dicts out, over the fake.
 
 from __future__ import annotations
 
+import json
 import pickle
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -19,12 +21,17 @@ from alicloud_ingress.testing import FakeEcs
 from functional.conftest import SECRET, Front
 
 
+def configured(settings: dict[str, str]) -> IngressRuleProvider:
+    """A provider as the host makes it, with the stack's configuration."""
+    provider = IngressRuleProvider()
+    provider.configure(ConfigureRequest(Config(settings, "test")))
+    return provider
+
+
 @pytest.fixture
 def provider(front: Front) -> IngressRuleProvider:
     """A provider configured by the stack."""
-    provider = IngressRuleProvider()
-    provider.configure(ConfigureRequest(Config(front.settings, "test")))
-    return provider
+    return configured(front.settings)
 
 
 def arguments(group: str, **change: object) -> dict[str, Any]:
@@ -369,6 +376,37 @@ def test_a_rule_read_by_its_id_alone_tells_all_of_itself(
     told = {name: read.outs[name] for name in ("ip_protocol", "policy", "priority")}
     assert told == {"ip_protocol": "udp", "policy": "drop", "priority": 7}
     assert read.outs["ipv6_source_cidr_ip"] == "2001:db8::/32"
+
+
+def test_two_profiles_reach_two_accounts(front: Front, tmp_path: Path) -> None:
+    """In one process, each rule goes by the credentials of its own profile."""
+    file = tmp_path / "config.json"
+    profiles = [
+        {
+            "name": name,
+            "mode": "AK",
+            "access_key_id": name,
+            "access_key_secret": SECRET,
+        }
+        for name in ("dev", "prod")
+    ]
+    file.write_text(json.dumps({"profiles": profiles}))
+    front.fake.accounts.update(dev="1", prod="2")
+    groups = {
+        name: front.fake.new_group(account=front.fake.accounts[name])
+        for name in ("dev", "prod")
+    }
+    provider = configured(
+        {**front.settings, "alicloud:sharedCredentialsFile": str(file)}
+    )
+
+    for name, group in groups.items():
+        inputs = provider.check({}, arguments(group, profile=name)).inputs
+        outs = provider.create(dict(inputs)).outs
+        assert outs is not None
+        assert outs["account_id"] == front.fake.accounts[name]
+        provider.delete(str(outs["security_group_rule_id"]), dict(outs))
+        assert front.fake.rules(group) == {}
 
 
 CIDRS = st.sampled_from(["10.0.0.0/8", "10.1.2.3/8", "192.0.2.1", "192.0.2.1/32"])

@@ -1,0 +1,28 @@
+"""
+`make demo` in full: what a newcomer sees first.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from e2e.project import ROOT
+
+
+def test_the_demo_shows_each_step_and_the_calls_it_made() -> None:
+    """It exits 0 only if each step did what it says, by the calls it should."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in ("pulumi preview", "pulumi up", "pulumi destroy"):
+        assert words in done.stdout
+    for call in ("Authorize", "Modify", "Revoke"):
+        assert call in done.stdout
