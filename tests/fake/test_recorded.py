@@ -176,10 +176,10 @@ def shape(value: Any, path: str = "") -> dict[str, str]:
     """
     shapes = {path: type(value).__name__}
     if isinstance(value, list):
-        for number, member in enumerate(cast("list[Any]", value)):
+        for number, member in enumerate(cast("list[object]", value)):
             shapes |= shape(member, f"{path}/{number}")
     if isinstance(value, dict):
-        for name, field in cast("dict[str, Any]", value).items():
+        for name, field in cast("dict[str, object]", value).items():
             shapes |= shape(field, f"{path}/{name}")
     return shapes
 
