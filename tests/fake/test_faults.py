@@ -137,6 +137,23 @@ def test_a_new_rule_shows_late(front: Front) -> None:
     assert there in front.fake.rules(group)
 
 
+def test_all_pages_of_one_look_are_late_alike(front: Front) -> None:
+    """The new rule is on neither page; the next look has it."""
+    group = front.fake.new_group()
+    for number in range(1, 12):
+        front.fake.add_rule(group, **{**SSH, "PortRange": f"{number}/{number}"})
+    front.fake.inject(Fault.late(AUTHORIZE))
+    front.authorize(group)
+
+    def look() -> int:
+        first = front.call(DESCRIBE, group, MaxResults="10").json()
+        token = first["NextToken"]
+        second = front.shown(group, MaxResults="10", NextToken=token)
+        return len(first["Permissions"]["Permission"]) + len(second)
+
+    assert [look(), look()] == [11, 12]
+
+
 def test_a_removed_rule_lingers(front: Front) -> None:
     """Describe still shows what Revoke has removed."""
     group = front.fake.new_group()
@@ -186,11 +203,11 @@ def test_an_edit_adds_changes_and_removes(front: Front) -> None:
     removed = front.fake.add_rule(group, **{**SSH, "PortRange": "1/1"})
 
     Edit(group_id=group, fields={**SSH, "PortRange": "2/2"})(front.fake)
-    Edit(group_id=group, rule_id=changed, fields={"Description": "new"})(front.fake)
+    Edit(group_id=group, rule_id=changed, fields={"Policy": "drop"})(front.fake)
     Edit(group_id=group, rule_id=removed)(front.fake)
 
     rules = front.fake.rules(group)
-    assert rules[changed]["Description"] == "new"
+    assert (rules[changed]["Policy"], rules[changed]["Priority"]) == ("Drop", 1)
     assert sorted(str(rule["PortRange"]) for rule in rules.values()) == ["2/2", "22/22"]
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from alicloud_ingress.testing import modify, reads, writes
+from alicloud_ingress.testing import groups, lists, modify, reads, writes
 from alicloud_ingress.testing.call import Call
 from alicloud_ingress.testing.errors import FakeError
 from alicloud_ingress.testing.writes import Answer
@@ -35,12 +35,12 @@ ACTIONS = {
     "ModifySecurityGroupRule": Action(modify.modify, writes=True),
     "ModifySecurityGroupPolicy": Action(modify.modify_policy, writes=True),
     "DescribeSecurityGroupAttribute": Action(reads.describe),
-    "DescribeSecurityGroups": Action(reads.groups),
-    "DescribeSecurityGroupReferences": Action(reads.references),
-    "DescribePrefixLists": Action(reads.prefix_lists),
-    "DescribePrefixListAttributes": Action(reads.prefix_list),
-    "DescribePortRangeLists": Action(reads.port_range_lists),
-    "DescribePortRangeListEntries": Action(reads.port_range_list_entries),
+    "DescribeSecurityGroups": Action(groups.groups),
+    "DescribeSecurityGroupReferences": Action(groups.references),
+    "DescribePrefixLists": Action(lists.prefix_lists),
+    "DescribePrefixListAttributes": Action(lists.prefix_list),
+    "DescribePortRangeLists": Action(lists.port_range_lists),
+    "DescribePortRangeListEntries": Action(lists.port_range_list_entries),
     "GetCallerIdentity": Action(reads.caller_identity, STS),
 }
 

@@ -4,36 +4,23 @@ The backend: what the API remembers and answers, behind both fronts.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Literal
 
 from alicloud_ingress.testing.actions import action_of, carry_out
 from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.call import Call
-from alicloud_ingress.testing.entries import Entry
 from alicloud_ingress.testing.errors import ConnectionDroppedError, FakeError
 from alicloud_ingress.testing.faults import HTML, Fault, FaultQueue
 from alicloud_ingress.testing.limits import RateLimit, TokenBucket
-from alicloud_ingress.testing.reads import shown
 from alicloud_ingress.testing.signatures import Gatekeeper, KeyPair, access_key_id
-from alicloud_ingress.testing.spelling import REMEMBERED, Rule, spelled
-from alicloud_ingress.testing.state import (
-    ACCOUNT,
-    NUMBERS,
-    FakeGroup,
-    FakeList,
-    Lag,
-    State,
-)
+from alicloud_ingress.testing.spelling import Rule
+from alicloud_ingress.testing.state import ACCOUNT, NUMBERS, FakeGroup, Lag
 from alicloud_ingress.testing.wire import Reply, Request, answered
-from alicloud_ingress.testing.writes import add
-
-BY_HAND = ("CreateTime", "Direction", "Priority")
+from alicloud_ingress.testing.world import World, now
 
 
 @dataclass(frozen=True)
@@ -56,7 +43,7 @@ class FakeCall:
     time: float = 0.0
 
 
-class FakeEcs:
+class FakeEcs(World):
     """
     A fake of ECS.
 
@@ -74,7 +61,6 @@ class FakeEcs:
         logins: login name of an account -> account ID.
         listeners: told of each call when it has been carried out, before it is
             answered.
-        keepers: told each time that the state may have changed.
     """
 
     def __init__(
@@ -84,26 +70,16 @@ class FakeEcs:
         latency_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.behaviour = behaviour or Behaviour()
+        super().__init__(behaviour or Behaviour())
         self.latency_s = latency_s
-        self.state = State()
         self.calls: list[FakeCall] = []
         self.accounts: dict[str, str] = {}
         self.logins: dict[str, str] = {}
         self.listeners: list[Callable[[FakeCall], object]] = []
-        self.keepers: list[Callable[[], object]] = []
         self._clock = clock
         self._faults = FaultQueue()
         self._limits: dict[str, TokenBucket] = {}
         self._gatekeeper = Gatekeeper()
-        self._lock = threading.RLock()
-
-    @property
-    def groups(self) -> dict[str, FakeGroup]:
-        """
-        The groups by ID; a test may edit them as another hand would.
-        """
-        return self.state.groups
 
     @property
     def keys(self) -> dict[str, KeyPair]:
@@ -111,124 +87,6 @@ class FakeEcs:
         The key pairs that are known, by access key ID; none lets everybody in.
         """
         return self._gatekeeper.keys
-
-    def new_group(  # noqa: PLR0913 - what a group can be
-        self,
-        region: str = "cn-hangzhou",
-        account: str = ACCOUNT,
-        *,
-        vpc_id: str = "vpc-1",
-        kind: Literal["normal", "enterprise"] = "normal",
-        service_managed: bool = False,
-        name: str = "",
-        tags: Mapping[str, str] | None = None,
-    ) -> str:
-        """
-        Make an empty group and return its ID; without a `vpc_id` it is classic.
-        """
-        with self._lock:
-            group_id = f"sg-{NUMBERS.take():08d}"
-            self.groups[group_id] = FakeGroup(
-                group_id,
-                region,
-                account,
-                vpc_id,
-                kind=kind,
-                service_managed=service_managed,
-                name=name,
-                tags=dict(tags or {}),
-                create_time=_now(),
-            )
-            return group_id
-
-    def add_rule(self, group_id: str, **permission: str) -> str:
-        """
-        Add a rule by hand, its fields named as the API names them.
-
-        `CreateTime`, `Direction` (`egress`) and a `Priority` that no call could
-        set are taken as they are.
-        """
-        by_hand = {name: permission[name] for name in BY_HAND if name in permission}
-        fields = {n: v for n, v in permission.items() if n not in BY_HAND}
-        with self._lock:
-            group = self.groups[group_id]
-            if by_hand.get("Direction") == "egress":
-                rule: Rule = {
-                    **dict.fromkeys(REMEMBERED, ""),
-                    "Policy": "Accept",
-                    **fields,
-                }
-                rule["NicType"] = "intranet"
-                rule["Priority"] = 1
-            else:
-                rule = spelled(Entry(fields=fields), self.behaviour, numbers=True)
-                if not group.is_classic:
-                    rule["NicType"] = "intranet"
-            rule.update(by_hand)
-            rule["Priority"] = int(str(rule["Priority"]))
-            return add(rule, group, _now())
-
-    def rules(self, group_id: str) -> dict[str, dict[str, object]]:
-        """
-        The rules of a group by ID, spelled as in a Describe; a fault that lags
-        does not hide them here.
-        """
-        with self._lock:
-            call = self._call("", {}, ACCOUNT)
-            rules = self.groups[group_id].rules
-            return {
-                rule_id: shown(rule_id, rule, call) for rule_id, rule in rules.items()
-            }
-
-    def new_prefix_list(
-        self,
-        *cidrs: str,
-        region: str = "cn-hangzhou",
-        account: str = ACCOUNT,
-        name: str = "",
-        most_entries: int = 10,
-    ) -> str:
-        """
-        Make a prefix list and return its ID; its family is that of its blocks.
-        """
-        family = "IPv6" if any(":" in cidr for cidr in cidrs) else "IPv4"
-        with self._lock:
-            list_id = f"pl-{NUMBERS.take():08d}"
-            self.state.prefix_lists[list_id] = FakeList(
-                list_id,
-                region,
-                account,
-                name,
-                dict.fromkeys(cidrs, ""),
-                most_entries,
-                family=family,
-                create_time=_now(),
-            )
-            return list_id
-
-    def new_port_range_list(
-        self,
-        *ports: str,
-        region: str = "cn-hangzhou",
-        account: str = ACCOUNT,
-        name: str = "",
-        most_entries: int = 10,
-    ) -> str:
-        """
-        Make a list of port ranges (`80/80`) and return its ID.
-        """
-        with self._lock:
-            list_id = f"prl-{NUMBERS.take():08d}"
-            self.state.port_range_lists[list_id] = FakeList(
-                list_id,
-                region,
-                account,
-                name,
-                dict.fromkeys(ports, ""),
-                most_entries,
-                create_time=_now(),
-            )
-            return list_id
 
     def add_key(
         self,
@@ -285,26 +143,6 @@ class FakeEcs:
         """
         with self._lock:
             self._limits[limit.action] = TokenBucket(limit, self._clock)
-
-    def dump(self) -> str:
-        """
-        The whole state as JSON.
-        """
-        with self._lock:
-            return self.state.to_json()
-
-    def load(self, text: str) -> None:
-        """
-        Replace the state by one that `dump` wrote.
-
-        Raises:
-            ValueError: the text is none.
-        """
-        state = State.from_json(text)
-        with self._lock:
-            self.state = state
-            for keep in self.keepers:
-                keep()
 
     @contextmanager
     def serve(
@@ -380,8 +218,8 @@ class FakeEcs:
         try:
             action = action_of(request.action, request.version)
             default = self.accounts.get(access_key_id(request), ACCOUNT)
-            now = datetime.now(timezone.utc)
-            account = self._gatekeeper.account_of(request, now, default)
+            moment = datetime.now(timezone.utc)
+            account = self._gatekeeper.account_of(request, moment, default)
             if request.action in self._limits:
                 self._limits[request.action].take()
             call = self._call(request.action, request.parameters, account)
@@ -401,7 +239,7 @@ class FakeEcs:
             account=account,
             state=self.state,
             behaviour=self.behaviour,
-            now=_now(),
+            now=now(),
             logins=self.logins,
         )
 
@@ -423,7 +261,3 @@ def _spoilt(reply: Reply, fault: Fault) -> Reply:
 
 def _page(status: int) -> Reply:
     return Reply(status, {"content-type": "text/html"}, HTML.format(status))
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

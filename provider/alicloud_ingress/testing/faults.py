@@ -202,13 +202,12 @@ class Edit:
         """
         Do it.
         """
-        rules = fake.groups[self.group_id].rules
         if not self.rule_id:
             fake.add_rule(self.group_id, **(self.fields or {}))
         elif self.fields:
-            rules[self.rule_id].update(self.fields)
+            fake.change_rule(self.group_id, self.rule_id, **self.fields)
         else:
-            rules.pop(self.rule_id, None)
+            fake.remove_rule(self.group_id, self.rule_id)
 
 
 def _edits(given: Any) -> Callable[[FakeEcs], None]:

@@ -46,7 +46,7 @@ def modify(call: Call) -> Answer:
     require_rule_id(rule_id, group, call)
     old = group.rules[rule_id]
     _require_same_kind(given, old)
-    kept = _as_given(old, reset=call.behaviour.omitted_fields_are_reset)
+    kept = as_given(old, reset=call.behaviour.omitted_fields_are_reset)
     entry = Entry(fields={**kept, **given})
     numbers = group.region in NUMBERED_REGIONS or str(old["IpProtocol"]).isdigit()
     rule = settled(entry, group, call, numbers=numbers)
@@ -122,7 +122,7 @@ def _require_same_kind(given: dict[str, str], old: Rule) -> None:
         )
 
 
-def _as_given(old: Rule, *, reset: bool) -> dict[str, str]:
+def as_given(old: Rule, *, reset: bool = False) -> dict[str, str]:
     """
     The fields of a rule as a request would spell them.
     """

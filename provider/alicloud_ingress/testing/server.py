@@ -82,6 +82,9 @@ class _Handler(BaseHTTPRequestHandler):
         """
         Answer one request, whatever it is.
         """
+        if self.request_version == "HTTP/0.9":
+            self.send_error(505, "HTTP/0.9 has no status that could be read.")
+            return
         try:
             body = self._body()
         except FakeError as error:

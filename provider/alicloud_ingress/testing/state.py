@@ -118,16 +118,18 @@ class FakeGroup:
 
     def shown_rules(self, *, counts: bool) -> dict[str, Rule]:
         """
-        The rules as a Describe shows them; `counts` says that it is one more.
+        The rules as a Describe shows them; `counts` says that it is one more, not
+        a further page of the last.
         """
         shown = dict(self.rules)
         for rule_id, lag in list(self.lags.items()):
+            if counts and lag.describes == 0:
+                del self.lags[rule_id]
+                continue
+            lag.describes -= counts
             shown.pop(rule_id, None)
             if lag.shown is not None:
                 shown[rule_id] = lag.shown
-            lag.describes -= counts
-            if lag.describes <= 0:
-                del self.lags[rule_id]
         return shown
 
 

@@ -1,0 +1,213 @@
+"""
+What a test sets up behind the API's back, and looks at.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Literal
+
+from alicloud_ingress.testing.behaviour import Behaviour
+from alicloud_ingress.testing.entries import Entry
+from alicloud_ingress.testing.modify import as_given
+from alicloud_ingress.testing.reads import shown
+from alicloud_ingress.testing.spelling import REMEMBERED, Rule, spelled
+from alicloud_ingress.testing.state import (
+    ACCOUNT,
+    NUMBERS,
+    FakeGroup,
+    FakeList,
+    State,
+)
+from alicloud_ingress.testing.writes import add
+
+BY_HAND = ("CreateTime", "Direction", "Priority")
+
+
+class World:
+    """
+    Groups, rules and lists, under one lock.
+
+    Args:
+        behaviour: how addresses and protocols are remembered and shown.
+
+    Attributes:
+        keepers: told each time that the state may have changed.
+    """
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        self.behaviour = behaviour
+        self.state = State()
+        self.keepers: list[Callable[[], object]] = []
+        self._lock = threading.RLock()
+
+    @property
+    def groups(self) -> dict[str, FakeGroup]:
+        """
+        The groups by ID; a test may edit them as another hand would.
+        """
+        return self.state.groups
+
+    def new_group(  # noqa: PLR0913 - what a group can be
+        self,
+        region: str = "cn-hangzhou",
+        account: str = ACCOUNT,
+        *,
+        vpc_id: str = "vpc-1",
+        kind: Literal["normal", "enterprise"] = "normal",
+        service_managed: bool = False,
+        name: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
+        """
+        Make an empty group and return its ID; without a `vpc_id` it is classic.
+        """
+        with self._lock:
+            group_id = f"sg-{NUMBERS.take():08d}"
+            self.groups[group_id] = FakeGroup(
+                group_id,
+                region,
+                account,
+                vpc_id,
+                kind=kind,
+                service_managed=service_managed,
+                name=name,
+                tags=dict(tags or {}),
+                create_time=now(),
+            )
+            return group_id
+
+    def add_rule(self, group_id: str, **permission: str) -> str:
+        """
+        Add a rule by hand, its fields named as the API names them.
+
+        `CreateTime`, `Direction` (`egress`) and a `Priority` that no call could
+        set are taken as they are.
+        """
+        with self._lock:
+            group = self.groups[group_id]
+            return add(self._by_hand(permission, group), group, now())
+
+    def change_rule(self, group_id: str, rule_id: str, **permission: str) -> None:
+        """
+        Change some fields of a rule by hand, named as the API names them.
+        """
+        with self._lock:
+            group = self.groups[group_id]
+            old = group.rules[rule_id]
+            given = {**as_given(old), **{n: str(old[n]) for n in BY_HAND}, **permission}
+            group.rules[rule_id] = {**old, **self._by_hand(given, group)}
+
+    def remove_rule(self, group_id: str, rule_id: str) -> None:
+        """
+        Remove a rule by hand; one that is not there is no error.
+        """
+        with self._lock:
+            self.groups[group_id].rules.pop(rule_id, None)
+
+    def rules(self, group_id: str) -> dict[str, dict[str, object]]:
+        """
+        The rules of a group by ID, spelled as in a Describe; a fault that lags
+        does not hide them here.
+        """
+        with self._lock:
+            rules = self.groups[group_id].rules
+            return {
+                rule_id: shown(rule_id, rule, self.state, self.behaviour)
+                for rule_id, rule in rules.items()
+            }
+
+    def new_prefix_list(
+        self,
+        *cidrs: str,
+        region: str = "cn-hangzhou",
+        account: str = ACCOUNT,
+        name: str = "",
+        most_entries: int = 10,
+    ) -> str:
+        """
+        Make a prefix list and return its ID; its family is that of its blocks.
+        """
+        family = "IPv6" if any(":" in cidr for cidr in cidrs) else "IPv4"
+        with self._lock:
+            list_id = f"pl-{NUMBERS.take():08d}"
+            self.state.prefix_lists[list_id] = FakeList(
+                list_id,
+                region,
+                account,
+                name,
+                dict.fromkeys(cidrs, ""),
+                most_entries,
+                family=family,
+                create_time=now(),
+            )
+            return list_id
+
+    def new_port_range_list(
+        self,
+        *ports: str,
+        region: str = "cn-hangzhou",
+        account: str = ACCOUNT,
+        name: str = "",
+        most_entries: int = 10,
+    ) -> str:
+        """
+        Make a list of port ranges (`80/80`) and return its ID.
+        """
+        with self._lock:
+            list_id = f"prl-{NUMBERS.take():08d}"
+            self.state.port_range_lists[list_id] = FakeList(
+                list_id,
+                region,
+                account,
+                name,
+                dict.fromkeys(ports, ""),
+                most_entries,
+                create_time=now(),
+            )
+            return list_id
+
+    def dump(self) -> str:
+        """
+        The whole state as JSON.
+        """
+        with self._lock:
+            return self.state.to_json()
+
+    def load(self, text: str) -> None:
+        """
+        Replace the state by one that `dump` wrote.
+
+        Raises:
+            ValueError: the text is none.
+        """
+        state = State.from_json(text)
+        with self._lock:
+            self.state = state
+            for keep in self.keepers:
+                keep()
+
+    def _by_hand(self, permission: Mapping[str, str], group: FakeGroup) -> Rule:
+        """
+        A rule of text that is checked, and of fields that are taken as they are.
+        """
+        fields = {n: v for n, v in permission.items() if n not in BY_HAND}
+        taken: Rule = {n: permission[n] for n in BY_HAND if n in permission}
+        taken["Priority"] = int(permission.get("Priority", "1"))
+        if permission.get("Direction") == "egress":
+            blank: Rule = dict.fromkeys(REMEMBERED, "")
+            rule: Rule = {**blank, "Policy": "Accept", "NicType": "intranet", **fields}
+        else:
+            rule = spelled(Entry(fields=fields), self.behaviour, numbers=True)
+            if not group.is_classic:
+                rule["NicType"] = "intranet"
+        return {**rule, **taken}
+
+
+def now() -> str:
+    """
+    The time as ECS writes it.
+    """
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
