@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 WITH_ENGINE = engine=$$($(BIN)/python tools/engine.py) && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: test demo lint lock fake clean
+.PHONY: test demo lint lock fake golden clean
 
 test: $(READY)
 	$(WITH_ENGINE) python -m pytest
@@ -19,6 +19,9 @@ lint: $(READY)
 
 fake: $(READY)
 	$(BIN)/alicloud-ingress fake
+
+golden: $(READY)
+	@$(WITH_ENGINE) GOLDEN=write python -m pytest tests/e2e/test_golden.py tests/unit/test_golden_reports.py
 
 lock: $(READY)
 	$(BIN)/uv pip compile -q --generate-hashes --universal --no-emit-index-url --python-version 3.10 --extra testing --group dev --custom-compile-command "make lock" pyproject.toml -o requirements.lock
