@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine "$(CACHE)")" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: test demo state lint lock fake clean
+.PHONY: test demo state lint lock fake golden clean
 
 test: $(READY)
 	@$(WITH_ENGINE) python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
@@ -26,6 +26,9 @@ lint: $(READY)
 
 fake: $(READY)
 	$(BIN)/alicloud-ingress fake
+
+golden: $(READY)
+	@$(WITH_ENGINE) GOLDEN=write python -m pytest tests/e2e/test_golden.py tests/unit/test_golden_reports.py
 
 lock: $(READY)
 	$(BIN)/uv pip compile -q --generate-hashes --universal --no-emit-index-url --python-version 3.10 --extra testing --group dev --custom-compile-command "make lock" pyproject.toml -o requirements.lock

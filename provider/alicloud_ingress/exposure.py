@@ -273,14 +273,26 @@ class _Plane:
         )
 
     @cached_property
-    def opening(self) -> int:
+    def widest(self) -> dict[str, list[tuple[int, int]]]:
         """
-        The boxes by which some packet gets in after the change.
+        For each world the boxes by which some packet gets in after the change, and
+        how many of its addresses they hold, widest first.
         """
         first = {
-            after & -after for met in self.diagram.met() if (after := met & self.after)
+            side & -side for met in self.diagram.met() if (side := met & self.after)
         }
-        return sum(first) & self.accepts
+        opening = [*bits(sum(first) & self.accepts)]
+        return {
+            world: sorted(
+                (
+                    (share, number)
+                    for number in opening
+                    if (share := _share((self.boxes[number].sources,), world))
+                ),
+                key=lambda pair: (-pair[0], pair[1]),
+            )
+            for world in WORLDS
+        }
 
     def effective(self) -> set[_Entry]:
         """
@@ -486,7 +498,7 @@ def _newly_open(plane: _Plane, world: str) -> Iterator[_Opening]:
 
 def _flat(piece: Piece) -> Box:
     whole = (IPV4[0], IPV6[1])
-    return Box((0, 0), piece.protocols, PORTS, whole, piece.ports, whole)
+    return Box((0, 0), piece.protocols, piece.ports, whole, PORTS, whole)
 
 
 def _opening(plane: _Plane, piece: Piece, world: str) -> tuple[IngressRule, ...]:
@@ -494,19 +506,16 @@ def _opening(plane: _Plane, piece: Piece, world: str) -> tuple[IngressRule, ...]
     The widest accepting rules there, until they make up half of the world.
     """
     around = Box(
-        (0, 1), piece.protocols, PORTS, (IPV4[0], IPV6[1]), piece.ports, WORLDS[world]
-    )
-    widest = sorted(
-        (n for n in bits(plane.opening) if plane.boxes[n].meets(around)),
-        key=lambda number: (-_share((plane.boxes[number].sources,), world), number),
+        (0, 1), piece.protocols, piece.ports, WORLDS[world], PORTS, (IPV4[0], IPV6[1])
     )
     found: dict[IngressRule, None] = {}
     share = 0
-    for number in widest:
+    for part, number in plane.widest[world]:
         if 2 * share >= _size(_USED[world]):
             break
-        found[plane.entries[number].rule] = None
-        share += _share((plane.boxes[number].sources,), world)
+        if plane.boxes[number].meets(around):
+            found[plane.entries[number].rule] = None
+            share += part
     return tuple(found)
 
 

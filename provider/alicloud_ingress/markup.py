@@ -21,6 +21,8 @@ def plain(text: str) -> str:
     One line in which each character is seen: others as `\x1b` or `\u202e`.
     """
     cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    if cut.isprintable():
+        return cut
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut
     )
@@ -31,7 +33,9 @@ def code(text: str) -> str:
     A Markdown code span of just this text, in a table too.
     """
     shown = plain(text) or " "
-    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
+    if "`" not in shown:
+        return f"`{shown}`"
+    longest = max(len(run) for run in re.findall("`+", shown))
     fence = "`" * (longest + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""
     return f"{fence}{pad}{shown}{pad}{fence}"

@@ -71,14 +71,17 @@ class Unknown(NamedTuple):
 class Box(NamedTuple):
     """
     A product of intervals, in the order in which they are swept.
+
+    Source ports and destinations come last: few rules limit them, and those that do
+    then divide nothing but their own ports and sources.
     """
 
     nic: Interval
     protocols: Interval
-    source_ports: Interval
-    dest: Interval
     ports: Interval
     sources: Interval
+    source_ports: Interval
+    dest: Interval
 
     def meets(self, other: Box) -> bool:
         """
@@ -205,7 +208,7 @@ class _Reader:
             self.unknown.add(Unknown("policy", self.rule.policy))
         ports = self._ports()
         return tuple(
-            Box(nic, protocols, source_ports, within, range_, sources)
+            Box(nic, protocols, range_, sources, source_ports, within)
             for sources in self._sources()
             for family in (IPV6 if sources[0] >= IPV6[0] else IPV4,)
             for within in (dest or family,)
@@ -277,6 +280,7 @@ class _Reader:
                 return (addresses(text),)
             except ValueError:
                 self.unknown.add(Unknown("source_cidr_ip", text))
+                return (IPV4,) if rule.source_cidr_ip else (IPV6,)
         elif rule.source_group_id:
             self.unknown.add(Unknown("group", rule.source_group_id))
         elif rule.source_prefix_list_id:
@@ -395,15 +399,15 @@ class Diagram:
 
 class Piece(NamedTuple):
     """
-    One piece of a region: a box whose sources are a set.
+    One piece of a region: a box whose sources and destinations are sets.
     """
 
     nic: Interval
     protocols: Interval
-    source_ports: Interval
-    dest: Interval
     ports: Interval
     sources: tuple[Interval, ...]
+    source_ports: Interval
+    dests: tuple[Interval, ...]
 
 
 DIMS = Box._fields
@@ -422,25 +426,27 @@ class _Region:
         self._seen: tuple[dict[int, int], ...] = tuple({} for _ in nodes)
         self._numbers: dict[object, int] = {(): 0}
         self._leaves: dict[int, tuple[Interval, ...]] = {}
-        self._branches: dict[int, tuple[tuple[Interval, int], ...]] = {}
+        self._branches: dict[int, tuple[tuple[Interval, int], ...]] = {0: ()}
 
     def pieces(self, everything: int) -> Iterator[Piece]:
         root = self._reduced(0, everything)
-        for (nic, protocols, source_ports, dest, ports), leaf in self._paths(0, root):
-            sources = self._leaves[leaf]
-            yield Piece(nic, protocols, source_ports, dest, ports, sources)
+        for nic, protocols in self._branches[root]:
+            for protocol, ranges in self._branches[protocols]:
+                for ports, places in self._branches[ranges]:
+                    for sources, source_ports in self._sets(places):
+                        for range_, leaf in self._branches[source_ports]:
+                            dests = self._leaves[leaf]
+                            yield Piece(nic, protocol, ports, sources, range_, dests)
 
-    def _paths(
-        self, dimension: int, number: int
-    ) -> Iterator[tuple[tuple[Interval, ...], int]]:
-        if not number:
-            return
-        if dimension == len(self._nodes) - 1:
-            yield (), number
-            return
+    def _sets(self, number: int) -> Iterator[tuple[tuple[Interval, ...], int]]:
+        """
+        The intervals of a node put together by what is under them.
+        """
+        together: dict[int, list[Interval]] = {}
         for interval, child in self._branches[number]:
-            for rest, leaf in self._paths(dimension + 1, child):
-                yield (interval, *rest), leaf
+            together.setdefault(child, []).append(interval)
+        for child, intervals in together.items():
+            yield tuple(intervals), child
 
     def _reduced(self, dimension: int, active: int) -> int:
         """

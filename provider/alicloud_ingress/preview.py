@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
@@ -202,9 +202,9 @@ class _Reader:
         """
         Put them together to one.
         """
-        read = self._refreshed()
+        found = _first(step.get("oldState") for step in self.refreshes)
         if not self.steps:
-            return read
+            return self._only_read(found)
         ops = [str(step.get("op")) for step in self.steps]
         op = "replace" if _REPLACING & set(ops) else ops[-1]
         old = _first(step.get("oldState") for step in self.steps)
@@ -221,8 +221,10 @@ class _Reader:
         if retained or (op == "delete" and old.get("external")):
             after = (*after, *before)
         changed = op in ("update", "replace")
-        return replace(
-            read,
+        return Step(
+            urn=self.urn,
+            name=self.name,
+            kind=self.kind,
             op=op,
             before=before,
             after=after,
@@ -230,6 +232,8 @@ class _Reader:
             retained=retained,
             adopts=bool(inputs_of(new).get("adopt")),
             changes=_changes(old, new, moved) if changed else (),
+            drift=_changes(found, old, set()) if found and old else (),
+            gone=bool(found) and op == "create",
             reasons=tuple(
                 str(reason)
                 for step in self.steps
@@ -237,17 +241,19 @@ class _Reader:
             ),
         )
 
-    def _refreshed(self) -> Step:
-        step = Step(urn=self.urn, name=self.name, kind=self.kind, op="refresh")
-        if not self.refreshes:
-            return step
-        old = mapping(self.refreshes[0].get("oldState"))
-        new = mapping(self.refreshes[-1].get("newState"))
-        if not new:
-            return replace(step, gone=True)
+    def _only_read(self, found: Mapping[str, Any]) -> Step:
+        new = _first(step.get("newState") for step in reversed(self.refreshes))
         rules = self._rules(new, "new", set())
-        drift = _changes(old, new, set()) if old else ()
-        return replace(step, before=rules, after=rules, drift=drift)
+        return Step(
+            urn=self.urn,
+            name=self.name,
+            kind=self.kind,
+            op="refresh",
+            before=rules,
+            after=rules,
+            drift=_changes(found, new, set()) if found and new else (),
+            gone=not new,
+        )
 
     def _moved(self, op: str) -> set[str] | None:
         """

@@ -102,8 +102,10 @@ class Reach:
         )
         if not among:
             return source_words(self.sources)
-        if all(part in (IPV4, IPV6) for part in self.sources):
+        if self.sources == (IPV4, IPV6):
             return among
+        if self.sources in ((IPV4,), (IPV6,)):
+            return f"{among} over {'IPv4' if self.sources == (IPV4,) else 'IPv6'}"
         return f"{among} within {source_words(self.sources)}"
 
     @property
@@ -142,7 +144,7 @@ _MEMBERS = {
 }
 
 
-_Way = tuple[Interval, Interval, Interval, tuple[Interval, ...]]
+_Way = tuple[Interval, Interval, tuple[Interval, ...], tuple[Interval, ...]]
 
 
 def reaches(pieces: Iterable[Piece], members: Iterable[Unknown]) -> list[Reach]:
@@ -154,21 +156,21 @@ def reaches(pieces: Iterable[Piece], members: Iterable[Unknown]) -> list[Reach]:
     for piece in pieces:
         if piece.ports == (0, 0):
             continue
-        key = (piece.nic, piece.source_ports, piece.dest, piece.sources)
+        key = (piece.nic, piece.source_ports, piece.dests, piece.sources)
         traffic.setdefault(key, {}).setdefault(piece.protocols, []).append(piece.ports)
     return _families_joined(
         Reach(
             members=tuple(sorted(members)),
             nic=nic,
             source_ports=source_ports,
-            dests=(dest,),
+            dests=dests,
             sources=sources,
             traffic=tuple(
                 Traffic(protocols, joined(ports))
                 for protocols, ports in sorted(by_protocol.items())
             ),
         )
-        for (nic, source_ports, dest, sources), by_protocol in traffic.items()
+        for (nic, source_ports, dests, sources), by_protocol in traffic.items()
     )
 
 

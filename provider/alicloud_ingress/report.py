@@ -30,6 +30,11 @@ DRAWN = 40
 Arrows in one picture; more cannot be read.
 """
 
+NAMED = 5
+"""
+Ports named in the headline.
+"""
+
 MOVING = ("update", "replace")
 _VERBS = {
     "create": "to create",
@@ -188,8 +193,10 @@ def _verdict(review: Review) -> str:
         return "This report is not whole."
     openings = _openings(review)
     if openings:
-        what = ", ".join(dict.fromkeys(opening.what for _, opening in openings))
-        return f"Newly open to the world: {what}."
+        ports = list(dict.fromkeys(opening.what for _, opening in openings))
+        more = len(ports) - NAMED
+        end = f" and {more} more" if more > 0 else ""
+        return f"Newly open to the world: {', '.join(ports[:NAMED])}{end}."
     if next(_not_judged(review), None):
         return "Some of it is not judged."
     return "Nothing is newly open to the world."
@@ -329,7 +336,7 @@ def _without_effect(review: Review) -> Iterator[str]:
             done = "added to" if rule in group.added else "taken from"
             yield (
                 f"{code(rule.in_words)} is {done} {code(group.group)} ({names}):"
-                " other rules decide, or do the same"
+                " what gets in is the same without it"
             )
 
 

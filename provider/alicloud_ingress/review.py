@@ -404,7 +404,7 @@ def _losses(step: Step) -> Iterator[Finding]:
         yield Finding(
             kind="gap",
             resources=(step.name,),
-            text="is deleted before its replacement comes",
+            text="the old rule is deleted before its replacement comes",
         )
     if step.retained or step.op not in ("delete", "update"):
         return

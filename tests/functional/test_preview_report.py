@@ -1,0 +1,164 @@
+"""
+The command: what it prints, where, and how it ends.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from alicloud_ingress.cli import main
+from alicloud_ingress.testing import FakeEcs
+from unit.test_preview import SSH, step
+
+WORLD = {**SSH, "source_cidr_ip": "0.0.0.0/0"}
+OPEN = [step("create", "ssh", new=WORLD)]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    for name in ("REGION", "PROFILE", "ENDPOINT_ECS"):
+        monkeypatch.delenv(f"ALIBABA_CLOUD_{name}", raising=False)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "AK")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")
+    return Runner(tmp_path / "preview.json", tmp_path / "waivers.json")
+
+
+class Runner:
+    """Runs the command over a preview of given steps."""
+
+    def __init__(self, file: Path, waivers: Path) -> None:
+        self.file = file
+        self.waivers = waivers
+
+    def __call__(self, document: object, *arguments: str) -> Result:
+        text = document if isinstance(document, str) else json.dumps(document)
+        self.file.write_text(text)
+        return CliRunner().invoke(main, ["preview-report", str(self.file), *arguments])
+
+
+def test_the_report_goes_to_stdout_and_nothing_else_does(run: Runner) -> None:
+    """So that it can be redirected into the comment."""
+    result = run({"steps": OPEN})
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith(
+        "<!-- alicloud-ingress preview-report web/dev -->\n"
+    )
+    assert result.stderr == ""
+
+
+def test_a_finding_ends_with_1_and_one_line(run: Runner) -> None:
+    """The report is still whole on stdout."""
+    result = run({"steps": OPEN}, "--fail-on", "world-open-admin")
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "world-open-admin: 0.0.0.0/0 may reach tcp 22 of sg-1 (ssh)"
+    ]
+    assert "Stops the pull request" in result.stdout
+
+
+def test_the_ports_of_administrators_can_be_others(run: Runner) -> None:
+    """Instead of 22 and 3389."""
+    named = ("--fail-on", "world-open-admin", "--admin-port", "5432")
+
+    assert run({"steps": OPEN}, *named).exit_code == 0
+    database = [step("create", new={**WORLD, "port_range": "5000/6000"})]
+    assert run({"steps": database}, *named).exit_code == 1
+
+
+def test_a_waiver_lets_it_pass(run: Runner) -> None:
+    """With its reason in the report."""
+    waiver = {"resource": "ssh", "reason": "a jump host", "until": "9999-12-31"}
+    run.waivers.write_text(json.dumps([waiver]))
+
+    result = run(
+        {"steps": OPEN}, "--fail-on", "world-open-admin", "--waivers", str(run.waivers)
+    )
+
+    assert result.exit_code == 0
+    assert "a jump host" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--fail-on", "everything"),
+        ("--fail-on", "unmanaged"),
+        ("--admin-port", "0"),
+        ("--waivers", "/nowhere"),
+    ],
+)
+def test_a_mistake_in_the_call_ends_with_2(
+    run: Runner, arguments: tuple[str, ...]
+) -> None:
+    """Before anything is read."""
+    assert run({"steps": OPEN}, *arguments).exit_code == 2
+
+
+def test_waivers_that_cannot_be_followed_end_with_2(run: Runner) -> None:
+    """They waive nothing by halves."""
+    run.waivers.write_text("[{}]")
+
+    result = run({"steps": OPEN}, "--waivers", str(run.waivers))
+
+    assert result.exit_code == 2
+    assert "waiver 1" in result.stderr
+
+
+@pytest.mark.parametrize("document", ["no JSON", {}, []])
+def test_what_is_no_preview_ends_with_3(run: Runner, document: object) -> None:
+    """And with a line that says how to make one."""
+    result = run(document, "--fail-on", "gap")
+
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: this is no")
+
+
+def test_a_failed_preview_ends_with_3_though_something_matched(run: Runner) -> None:
+    """Incomplete wins."""
+    failed = [{"severity": "error", "message": "it broke\x1b[2J"}]
+
+    result = run(
+        {"steps": OPEN, "diagnostics": failed}, "--fail-on", "world-open-admin"
+    )
+
+    assert result.exit_code == 3
+    assert "not whole: the preview failed: it broke\\x1b[2J" in result.stderr
+
+
+def test_a_look_at_the_group_changes_nothing(
+    run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads, and tells of a rule by hand and of a twin."""
+    fake = FakeEcs()
+    group = fake.new_group()
+    given = {**SSH, "security_group_id": group}
+    fake.add_rule(group, IpProtocol="tcp", PortRange="22/22", SourceCidrIp="10.0.0.0/8")
+    with fake.serve() as url:
+        monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_ECS", url)
+        result = run(
+            {"steps": [step("create", new=given)]}, "--live", "--fail-on", "unmanaged"
+        )
+
+    assert result.exit_code == 1
+    assert "would fail" in result.stdout
+    assert [call.action for call in fake.calls] == ["DescribeSecurityGroupAttribute"]
+
+
+def test_a_group_that_cannot_be_looked_at_ends_with_3(
+    run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report says which, and is still written."""
+    with FakeEcs().serve() as url:
+        monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_ECS", url)
+        result = run({"steps": OPEN}, "--live")
+
+    assert result.exit_code == 3
+    assert "sg-1 could not be looked at" in result.stderr
+    assert "This report is not whole" in result.stdout

@@ -1,0 +1,49 @@
+"""
+The reports of the previews that the real engine made.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+
+import pytest
+
+from alicloud_ingress.preview import read_preview
+from alicloud_ingress.report import compose, finding_line, markdown
+from alicloud_ingress.review import FAIL_ON, Gate, judge
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+TODAY = dt.date(2026, 1, 1)
+GATE = Gate(fail_on=frozenset(FAIL_ON))
+
+
+@pytest.mark.parametrize("name", ["create", "change", "drift", "destroy"])
+def test_a_report_is_what_it_was(name: str) -> None:
+    """To the byte; a change of words is to be read in the diff."""
+    preview = read_preview((GOLDEN / f"{name}.preview.json").read_text())
+    text = markdown(compose(judge(preview, Gate(), today=TODAY)))
+    file = GOLDEN / f"{name}.report.md"
+    if os.environ.get("GOLDEN") == "write":
+        file.write_text(text)
+
+    assert text == file.read_text(), "run `make golden`, and read the diff"
+
+
+def test_each_finding_of_the_change_is_one_line() -> None:
+    """What stops it, and what does not: the ssh rule behind the drop."""
+    preview = read_preview((GOLDEN / "change.preview.json").read_text())
+    found = [finding_line(f) for f in judge(preview, GATE, today=TODAY).failing]
+    group, world = "sg-00000002", "0.0.0.0/0"
+    ssh = f"tcp 22 of {group}"
+
+    assert found == [
+        f"world-open-any: ::/0 may reach tcp 3000-4000 of {group} (desktops)",
+        f"world-open-any: not judged: {world} might reach {ssh} (from-another)",
+        f"world-open-any: not judged: {world} might reach {ssh} (from-a-secret)",
+        f"world-open-admin: ::/0 may reach tcp 3389 of {group} (desktops)",
+        f"world-open-admin: not judged: {world} might reach {ssh} (from-another)",
+        f"world-open-admin: not judged: {world} might reach {ssh} (from-a-secret)",
+        "gap: the old rule is deleted before its replacement comes (metrics)",
+    ]

@@ -1,0 +1,251 @@
+"""
+What a preview of the engine says, whatever it leaves out.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from alicloud_ingress.preview import Preview, PreviewError, Step, read_preview
+from alicloud_ingress.stated import PEER_RULE, RULE, RULE_SET
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+SSH = {
+    "security_group_id": "sg-1",
+    "region": "cn-hangzhou",
+    "ip_protocol": "tcp",
+    "port_range": 22,
+    "source_cidr_ip": "10.0.0.0/8",
+}
+HTTPS = {"ip_protocol": "tcp", "port_range": 443, "source_cidr_ip": "0.0.0.0/0"}
+PEER_SSH = {
+    "type": "ingress",
+    "securityGroupId": "sg-1",
+    "ipProtocol": "tcp",
+    "portRange": "22/22",
+    "cidrIp": "10.0.0.0/8",
+}
+
+
+def step(
+    op: str,
+    name: str = "ssh",
+    old: dict[str, Any] | None = None,
+    new: dict[str, Any] | None = None,
+    *,
+    kind: str = RULE,
+    **more: Any,
+) -> dict[str, Any]:
+    made: dict[str, Any] = {"op": op, "urn": f"urn:pulumi:dev::web::{kind}::{name}"}
+    if old is not None:
+        made["oldState"] = {"inputs": old, **more.pop("old_state", {})}
+    if new is not None:
+        made["newState"] = {"inputs": new, **more.pop("new_state", {})}
+    return {**made, **more}
+
+
+def read(*steps: dict[str, Any], **more: Any) -> Preview:
+    return read_preview(json.dumps({"steps": steps, **more}))
+
+
+def only(*steps: dict[str, Any]) -> Step:
+    (result,) = read(*steps).steps
+    return result
+
+
+def words(rules: Any) -> list[str]:
+    return [stated.rule.in_words for stated in rules]
+
+
+@pytest.mark.parametrize(
+    ("steps", "op", "before", "after"),
+    [
+        ([step("create", new=SSH)], "create", 0, 1),
+        ([step("update", old=SSH, new=SSH)], "update", 1, 1),
+        ([step("replace", old=SSH, new=SSH)], "replace", 1, 1),
+        ([step("delete", old=SSH)], "delete", 1, 0),
+        ([step("same", old=SSH, new=SSH)], "same", 1, 1),
+        ([step("import", new=SSH)], "import", 1, 1),
+        ([step("read", new=SSH)], "read", 1, 1),
+        ([step("refresh", old=SSH, new=SSH)], "refresh", 1, 1),
+        ([step("refresh", old=SSH)], "refresh", 0, 0),
+        (
+            [
+                step("create-replacement", old=SSH, new=SSH),
+                step("replace", old=SSH, new=SSH),
+                step("delete-replaced", old=SSH),
+            ],
+            "replace",
+            1,
+            1,
+        ),
+    ],
+)
+def test_each_operation_says_what_stands_before_and_after(
+    steps: list[dict[str, Any]], op: str, before: int, after: int
+) -> None:
+    """An import makes nothing, and what is read stays as it is."""
+    result = only(*steps)
+
+    assert (result.op, len(result.before), len(result.after)) == (op, before, after)
+
+
+def test_a_gap_is_told_from_a_replacement_without_one() -> None:
+    """By the engine's mark, or by the order of its steps."""
+    marked = step("replace", old=SSH, new=SSH, old_state={"pendingReplacement": True})
+    ordered = [
+        step("delete-replaced", old=SSH),
+        step("create-replacement", old=SSH, new=SSH),
+    ]
+
+    assert only(marked).gap
+    assert only(*ordered).gap
+    assert not only(*ordered[::-1]).gap
+
+
+def test_a_rule_that_is_let_go_and_retained_stays() -> None:
+    """Nothing closes."""
+    gone = only(step("delete", old=SSH, old_state={"retainOnDelete": True}))
+
+    assert gone.retained
+    assert gone.after == gone.before
+
+
+def test_a_rule_that_was_only_read_is_not_deleted() -> None:
+    """The engine forgets it, and ECS keeps it."""
+    forgotten = only(step("delete", old=SSH, old_state={"external": True}))
+
+    assert forgotten.after == forgotten.before
+
+
+def test_the_rule_of_the_other_provider_is_read_too() -> None:
+    """Its names differ; its outbound rules are no concern."""
+    result = only(step("create", new=PEER_SSH, kind=PEER_RULE))
+    out = only(step("create", new={**PEER_SSH, "type": "egress"}, kind=PEER_RULE))
+
+    assert words(result.after) == ["tcp 22/22 from 10.0.0.0/8"]
+    assert out.after == ()
+
+
+@pytest.mark.parametrize("rules", [[HTTPS], {"tcp 443/443 from 0.0.0.0/0": HTTPS}])
+def test_the_rules_of_a_set_are_read_one_by_one(rules: object) -> None:
+    """As the program gives them, and as the state keeps them."""
+    new = {"security_group_id": "sg-1", "rules": rules}
+
+    result = only(step("create", new=new, kind=RULE_SET))
+
+    assert words(result.after) == ["tcp 443/443 from 0.0.0.0/0"]
+
+
+@pytest.mark.parametrize("mark", [UNKNOWN, "[secret]"])
+@pytest.mark.parametrize(
+    "argument", ["source_cidr_ip", "port_range", "ip_protocol", "priority", "policy"]
+)
+def test_what_is_not_told_is_a_doubt(mark: str, argument: str) -> None:
+    """And never another rule's value by chance."""
+    (stated,) = only(step("create", new={**SSH, argument: mark})).after
+
+    (doubt,) = stated.doubts
+    assert doubt.startswith(f"{argument} is ")
+    assert mark not in repr(stated.rule)
+
+
+@pytest.mark.parametrize("rules", [UNKNOWN, "[secret]", None])
+def test_a_whole_set_that_is_not_told_is_one_doubt(rules: Any) -> None:
+    """It may hold any rule."""
+    new = {"security_group_id": "sg-1", "rules": rules}
+
+    (stated,) = only(step("create", new=new, kind=RULE_SET)).after
+
+    assert stated.doubts
+
+
+def test_a_secret_that_changes_is_another_secret() -> None:
+    """The two marks look alike, and are not taken for one value."""
+    secret = {**SSH, "source_cidr_ip": "[secret]"}
+    changing = only(
+        step("update", old=secret, new=secret, detailedDiff={"source_cidr_ip": {}})
+    )
+    staying = only(
+        step("update", old=secret, new=secret, detailedDiff={"description": {}})
+    )
+
+    assert changing.before[0].rule != changing.after[0].rule
+    assert staying.before[0].rule == staying.after[0].rule
+
+
+def test_a_description_that_is_not_told_is_no_doubt() -> None:
+    """It decides nothing."""
+    (stated,) = only(step("create", new={**SSH, "description": "[secret]"})).after
+
+    assert stated.doubts == ()
+
+
+def test_a_group_to_come_is_named_by_its_resource() -> None:
+    """So that rules of one new group are judged together."""
+    group = "urn:pulumi:dev::web::alicloud:ecs/securityGroup:SecurityGroup::front"
+    new = {**SSH, "security_group_id": UNKNOWN}
+    state = {"propertyDependencies": {"security_group_id": [group]}}
+
+    (stated,) = only(step("create", new=new, new_state=state)).after
+
+    assert (stated.group, stated.known_group) == ("the group to come from front", False)
+
+
+def test_missing_inputs_are_read_from_the_outputs() -> None:
+    """Some previews lack one of the two."""
+    bare = step("delete")
+    bare["oldState"] = {"outputs": SSH}
+
+    assert words(only(bare).before) == ["tcp 22/22 from 10.0.0.0/8"]
+
+
+def test_what_another_hand_did_shows_in_the_state_after_a_refresh() -> None:
+    """The old state stands at the refresh, what was found at the next step."""
+    found = {**SSH, "source_cidr_ip": "0.0.0.0/0"}
+    changed = only(
+        step("refresh", old=SSH, new=SSH), step("update", old=found, new=SSH)
+    )
+    gone = only(step("refresh", old=SSH, new=SSH), step("create", new=SSH))
+
+    assert [c.name for c in changed.drift] == ["source_cidr_ip"]
+    assert words(changed.before) == ["tcp 22/22 from 0.0.0.0/0"]
+    assert gone.gone
+    assert not gone.before
+
+
+def test_unchanged_resources_that_are_not_shown_are_counted() -> None:
+    """Without --show-sames the engine names only their number."""
+    preview = read(step("same", old=SSH, new=SSH), changeSummary={"same": 4})
+
+    assert preview.hidden == 3
+
+
+def test_other_resources_are_counted_and_nothing_more() -> None:
+    """A bucket is no rule."""
+    preview = read(step("create", kind="alicloud:oss/bucket:Bucket"))
+
+    assert (preview.steps, preview.others, preview.stack) == ((), 1, "web/dev")
+
+
+def test_a_failed_preview_is_not_whole() -> None:
+    """What it shows may be half of it."""
+    failed = {"severity": "error", "message": "no credentials\n"}
+    preview = read(diagnostics=[failed, {"severity": "info", "message": "fine"}])
+
+    assert preview.problems == ("the preview failed: no credentials",)
+
+
+def test_an_operation_of_a_later_engine_is_a_problem() -> None:
+    """It is not taken for nothing."""
+    assert read(step("teleport", new=SSH)).problems
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"steps": 1}', '"x"', "null"])
+def test_what_is_no_preview_is_an_error(text: str) -> None:
+    """Never an empty report."""
+    with pytest.raises(PreviewError):
+        read_preview(text)

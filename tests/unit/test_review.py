@@ -1,0 +1,355 @@
+"""
+What a change does, and what is to stop it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+
+from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.markup import code, plain
+from alicloud_ingress.report import LIMIT, compose, finding_line, markdown
+from alicloud_ingress.review import (
+    FAIL_ON,
+    Gate,
+    Review,
+    WaiverError,
+    judge,
+    read_waivers,
+)
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.stated import PEER_RULE, RULE_SET
+from unit.test_preview import PEER_SSH, SSH, UNKNOWN, read, step
+
+TODAY = dt.date(2026, 5, 1)
+WORLD = {**SSH, "source_cidr_ip": "0.0.0.0/0"}
+DROP = {**WORLD, "policy": "drop"}
+
+
+def judged(
+    *steps: dict[str, Any],
+    fail_on: tuple[str, ...] = ("world-open-admin",),
+    waivers: str = "[]",
+    live: list[LiveRule] | None = None,
+    same: int = 0,
+) -> Review:
+    gate = Gate(fail_on=frozenset(fail_on), waivers=read_waivers(waivers))
+    looked = {"sg-1": LiveGroup("sg-1", "cn-hangzhou", "vpc-1", tuple(live or ()))}
+    found = looked if live is not None else None
+    return judge(
+        read(*steps, changeSummary={"same": same}), gate, today=TODAY, live=found
+    )
+
+
+def lines(review: Review) -> list[str]:
+    return [finding_line(finding) for finding in review.failing]
+
+
+def live(rule_id: str, **arguments: object) -> LiveRule:
+    given = {k: v for k, v in {**SSH, **arguments}.items() if k != "region"}
+    del given["security_group_id"]
+    return LiveRule(IngressRule.parse(given), rule_id, "2026-01-01T00:00:00Z")
+
+
+def create(inputs: dict[str, Any], name: str = "ssh", **more: Any) -> dict[str, Any]:
+    return step("create", name, new=inputs, **more)
+
+
+MARK = "(a mark)"
+SAME_DROP = step("same", "drop", old=DROP, new=DROP)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [create(WORLD)],
+        [create({**WORLD, "port_range": "1/65535"})],
+        [create({**WORLD, "ip_protocol": "all", "port_range": "-1/-1"})],
+        [create({**WORLD, "ip_protocol": "ALL", "port_range": None})],
+        [create({**PEER_SSH, "cidrIp": "0.0.0.0/0"}, kind=PEER_RULE)],
+        [create({**PEER_SSH, "cidrIp": None, "ipv6CidrIp": "::/0"}, kind=PEER_RULE)],
+        [step("update", old=SSH, new=WORLD)],
+        [step("delete", "drop", old=DROP), step("same", old=WORLD, new=WORLD)],
+        [create(WORLD), step("same", "drop", old=DROP, new={**DROP, "priority": 2})],
+    ],
+)
+def test_ssh_from_the_world_is_found(steps: list[dict[str, Any]]) -> None:
+    """However it comes about."""
+    assert lines(judged(*steps))
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [create(SSH)],
+        [create({**WORLD, "port_range": 443})],
+        [create({**WORLD, "priority": 2}), SAME_DROP],
+        [step("same", old=WORLD, new=WORLD)],
+        [step("import", new=WORLD)],
+        [step("delete", old=WORLD)],
+        [create({**SSH, "port_range": UNKNOWN})],
+        [create({**SSH, "description": UNKNOWN})],
+    ],
+)
+def test_what_opens_nothing_new_to_the_world_passes(
+    steps: list[dict[str, Any]],
+) -> None:
+    """A drop that wins holds; what was open is no news."""
+    assert lines(judged(*steps)) == []
+
+
+@pytest.mark.parametrize("mark", [UNKNOWN, "[secret]"])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [create({**SSH, "source_cidr_ip": MARK})],
+        [create({**WORLD, "port_range": MARK})],
+        [create({**WORLD, "ip_protocol": MARK})],
+        [create({**WORLD, "priority": MARK})],
+        [create({**WORLD, "policy": MARK})],
+        [create({"security_group_id": "sg-1", "rules": MARK}, kind=RULE_SET)],
+        [create({**PEER_SSH, "cidrIp": MARK}, kind=PEER_RULE)],
+        [
+            step("delete", "drop", old={**DROP, "source_cidr_ip": MARK}),
+            step("same", old=WORLD, new=WORLD),
+        ],
+    ],
+)
+def test_what_is_not_told_is_not_judged_and_fails(
+    steps: list[dict[str, Any]], mark: str
+) -> None:
+    """A source, a port, a policy, or all of a set."""
+    found = lines(judged(*json.loads(json.dumps(steps).replace(MARK, mark))))
+
+    assert found
+    assert all("not judged" in line for line in found)
+
+
+def test_what_is_not_told_passes_behind_a_drop_that_covers_all_it_may_be() -> None:
+    """That much is known."""
+    hidden = {**SSH, "source_cidr_ip": UNKNOWN, "priority": 5}
+
+    assert lines(judged(create(hidden), SAME_DROP)) == []
+
+
+def test_a_drop_that_goes_is_not_judged_while_rules_are_not_shown() -> None:
+    """What it held back may be among them; a look at the group tells."""
+    gone = step("delete", "drop", old=DROP)
+
+    assert "not judged" in lines(judged(gone, same=3))[0]
+    assert lines(judged(gone)) == []
+    assert lines(judged(gone, live=[], same=3)) == []
+    behind = live("sgr-1", source_cidr_ip="0.0.0.0/0", priority=7)
+    assert "not judged" not in lines(judged(gone, live=[behind], same=3))[0]
+
+
+def test_a_gap_and_a_delete_are_found_where_they_are_asked_for() -> None:
+    """One line each, and none for a rule that stays."""
+    steps = [
+        step("replace", "a", old=SSH, new=SSH, old_state={"pendingReplacement": True}),
+        step("delete", "b", old=WORLD),
+        step("delete", "c", old=WORLD, old_state={"retainOnDelete": True}),
+    ]
+
+    assert lines(judged(*steps, fail_on=("gap", "delete"))) == [
+        "gap: the old rule is deleted before its replacement comes (a)",
+        "delete: tcp 22/22 from 0.0.0.0/0 of sg-1 is deleted (b)",
+    ]
+    assert lines(judged(*steps)) == []
+
+
+def test_a_rule_that_a_set_lets_go_is_a_delete() -> None:
+    """Though the resource is only updated."""
+    rules = {"one": SSH, "other": WORLD}
+    old = {"security_group_id": "sg-1", "rules": rules}
+    new = {**old, "rules": {"one": SSH}}
+    update = step("update", "office", old=old, new=new, kind=RULE_SET)
+
+    assert lines(judged(update, fail_on=("delete",))) == [
+        "delete: tcp 22/22 from 0.0.0.0/0 of sg-1 is deleted (office)"
+    ]
+
+
+def test_a_waiver_holds_to_its_last_day() -> None:
+    """For its resource, and no other."""
+    waiver = '[{"resource": "ssh", "reason": "a test", "until": "2026-05-01"}]'
+    ended = waiver.replace("05-01", "04-30")
+
+    review = judged(create(WORLD), waivers=waiver)
+    assert [finding.waived for finding in review.findings] == ["a test"]
+    assert lines(review) == []
+    assert lines(judged(create(WORLD), waivers=ended))
+    assert lines(judged(create(WORLD, "other"), waivers=waiver))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[1]",
+        '[{"resource": "ssh"}]',
+        '[{"resource": "ssh", "reason": " ", "until": "2026-12-31"}]',
+        '[{"resource": "ssh", "reason": "x", "until": "soon"}]',
+        '[{"resource": "ssh", "reason": "x", "until": "2026-12-31", "port": 22}]',
+    ],
+)
+def test_a_waiver_without_reason_or_end_is_refused(text: str) -> None:
+    """A file that is half understood waives nothing."""
+    with pytest.raises(WaiverError):
+        read_waivers(text)
+
+
+def test_only_the_cloud_knows_of_rules_of_other_hands() -> None:
+    """Unmanaged, expired, a twin that would make create fail, and how many."""
+    mine = step(
+        "same",
+        "https",
+        old={**SSH, "port_range": 443},
+        new={**SSH, "port_range": 443},
+        old_state={"outputs": {"security_group_rule_id": "sgr-1"}},
+        new_state={"outputs": {"security_group_rule_id": "sgr-1"}},
+    )
+    rules = [
+        live("sgr-1", port_range=443),
+        live("sgr-2", description="by hand"),
+        live("sgr-3", port_range=80, expires_on="2026-04-30"),
+    ]
+    review = judged(mine, create(SSH), live=rules, fail_on=("unmanaged",))
+    text = markdown(compose(review))
+
+    assert [line.split(": ")[0] for line in lines(review)] == ["unmanaged"] * 2
+    assert "(sgr-2)" in lines(review)[0]
+    assert "`ssh` would fail: `sgr-2`, which is the very same rule" in text
+    assert "`sgr-3` of `sg-1` expired on `2026-04-30`" in text
+    assert "`sg-1` will hold 4 inbound rules" in text
+
+
+def test_unmanaged_is_not_judged_while_rules_are_not_shown() -> None:
+    """Any of them may be the stack's."""
+    review = judged(
+        create(SSH),
+        live=[live("sgr-9", port_range=80)],
+        fail_on=("unmanaged",),
+        same=1,
+    )
+
+    assert "not judged" in lines(review)[0]
+
+
+def test_a_live_rule_is_in_force_before_and_after() -> None:
+    """The world was in already, by another hand."""
+    there = live("sgr-1", source_cidr_ip="0.0.0.0/0")
+
+    assert lines(judged(create({**WORLD, "priority": 3}), live=[there])) == []
+
+
+HOSTILE = "``x`` @octocat #1 <img src=x> [a](http://b) | \\| \x1b[2J\u202e\n# title"
+
+
+def test_text_of_others_is_nothing_but_text() -> None:
+    """In each place where a name or a description appears."""
+    inputs = {**WORLD, "description": HOSTILE, "security_group_id": HOSTILE}
+    old = {**inputs, "description": "x"}
+    review = judged(
+        create(inputs, HOSTILE),
+        step("update", f"{HOSTILE} 2", old=old, new=inputs),
+        step("delete", f"{HOSTILE} 3", old=inputs),
+        fail_on=FAIL_ON[:4],
+    )
+    text = markdown(compose(review))
+    outside = _outside_of_code(text)
+
+    assert "octocat" in text
+    for danger in ("octocat", "<img", "http", "\x1b", "\u202e", "# title"):
+        assert danger not in outside
+    assert not {"\x1b", "\u202e"} & set(text)
+    assert all("\x1b" not in line and "\n" not in line for line in lines(review))
+
+
+def _outside_of_code(text: str) -> str:
+    """Markdown without its code spans and fenced blocks, read as GitHub reads them."""
+    import re
+
+    text = re.sub(r"```mermaid\n.*?\n```", "", text, flags=re.DOTALL)
+    return re.sub(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", "", text)
+
+
+def test_a_picture_holds_no_letter_that_means_something_to_it() -> None:
+    """Labels are plain."""
+    inputs = {**WORLD, "security_group_id": 'x"]; click a "javascript:1"'}
+    text = markdown(compose(judged(create(inputs))))
+    picture = text.split("```mermaid")[1].split("```")[0]
+
+    assert picture.count('"') == 2 * picture.count('["')
+    assert ";" not in picture
+
+
+def test_a_code_span_is_fenced_by_more_ticks_than_it_holds() -> None:
+    """The only way to end it."""
+    assert code("a`b``c") == "```a`b``c```"
+    assert code("`a") == "`` `a ``"
+    assert plain("a\x1bb\u202e") == "a\\x1bb\\u202e"
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    return [
+        create(
+            {**SSH, "source_cidr_ip": f"10.{n // 250}.{n % 250}.0/24", "port_range": n},
+            f"r{n}",
+        )
+        for n in range(1, count + 1)
+    ]
+
+
+def test_a_long_report_is_cut_by_section_and_says_so() -> None:
+    """The headline and every section's beginning stay."""
+    text = markdown(compose(judged(*many(2000), create(WORLD, "open"))))
+
+    assert len(text) <= LIMIT
+    assert "2001 to create" in text.splitlines()[1]
+    assert "Newly open to the world" in text
+    assert text.count("more left out: a comment ends at 65,000 characters") >= 2
+    assert text.rstrip().endswith("</details>")
+
+
+def test_the_same_preview_gives_the_same_bytes() -> None:
+    """In whatever order the engine wrote its steps."""
+    steps = many(30)
+
+    assert markdown(compose(judged(*steps))) == markdown(compose(judged(*steps[::-1])))
+
+
+def test_rules_too_entangled_make_the_report_not_whole() -> None:
+    """That is said; it is not taken for harmless."""
+    steps = [
+        create(
+            {
+                **SSH,
+                "port_range": f"{n}/{n + 30000}",
+                "source_cidr_ip": f"{n % 200}.0.0.0/{n % 7 + 1}",
+                "source_port_range": f"{n}/{n + 20000}",
+                "dest_cidr_ip": f"10.{n % 250}.0.0/{n % 14 + 2}",
+            },
+            f"r{n}",
+        )
+        for n in range(1, 1000)
+    ]
+    review = judged(*steps)
+
+    assert review.problems
+    assert "This report is not whole" in markdown(compose(review))
+
+
+def test_a_refused_report_never_holds_a_secret_that_the_preview_hid() -> None:
+    """The engine's marker for a ciphertext is not shown, only that it is secret."""
+    signature = {"4dabf18193072939515e22adb298388d": "1b47", "ciphertext": "v1:abc"}
+    text = markdown(compose(judged(create({**SSH, "source_cidr_ip": signature}))))
+
+    assert "v1:abc" not in text
+    assert "source_cidr_ip is secret" in text
+    assert json.dumps(signature) not in text
