@@ -1,15 +1,24 @@
 """
-One security group in one process: what its rules ask and do, put into calls.
+One security group in one process: what its rules ask and do, put into few calls.
+
+All rules of a group share one object, whose methods any number of threads call
+at once. How looks are shared stands in `looks`, how writes are in `batches`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
 
+from alicloud_ingress.batches import Lane, Outcome, chunks, delivered
+from alicloud_ingress.errors import EcsError
 from alicloud_ingress.live import LiveGroup
+from alicloud_ingress.looks import SharedLooks
+from alicloud_ingress.reactions import Call, Reaction, reaction
 from alicloud_ingress.rule import IngressRule
+
+_Entry = TypeVar("_Entry", bound=Hashable)
 
 
 class GroupCalls(Protocol):
@@ -38,47 +47,155 @@ class GroupCalls(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class SecurityGroup:
     """
     The group as each of its rules uses it.
+
+    Args:
+        calls: what speaks to ECS.
+        group_id: `sg-...`.
     """
 
-    calls: GroupCalls
-    group_id: str
+    def __init__(self, calls: GroupCalls, group_id: str) -> None:
+        self.group_id = group_id
+        self._calls = calls
+        self._looks = SharedLooks(lambda: calls.describe(group_id))
+        self._authorizing = Lane(self._authorize)
+        self._revoking_by_id = Lane(self._revoke_by_id)
+        self._revoking_by_attributes = Lane(self._revoke_by_attributes)
 
     def look(self) -> LiveGroup:
         """
-        The rules as they were a moment ago.
+        The rules as they were a moment ago, after all that this process wrote.
         """
-        return self.calls.describe(self.group_id)
+        return self._looks.recent()
 
     def prove(self) -> LiveGroup:
         """
         The rules as they are, read after this call began.
         """
-        return self.calls.describe(self.group_id)
+        return self._looks.proven()
 
     def authorize(self, rule: IngressRule) -> None:
         """
         Add the rule; one that exists already is a silent success of ECS.
         """
-        self.calls.authorize(self.group_id, [rule])
+        self._authorizing.send(rule)
 
     def revoke_by_id(self, rule_id: str) -> None:
         """
         Remove the rule with this ID; a return is proof.
         """
-        self.calls.revoke_by_id(self.group_id, [rule_id])
+        self._revoking_by_id.send(rule_id)
 
     def revoke_by_attributes(self, rule: IngressRule) -> None:
         """
         Remove the rule by all that names it; a return proves nothing.
         """
-        self.calls.revoke_by_attributes(self.group_id, [rule])
+        self._revoking_by_attributes.send(rule)
 
     def modify(self, rule_id: str, rule: IngressRule) -> None:
         """
         Change the rule with this ID, sending all of its fields.
         """
-        self.calls.modify(self.group_id, rule_id, rule)
+        with self._writing():
+            self._calls.modify(self.group_id, rule_id, rule)
+
+    def authorize_all(
+        self, rules: Sequence[IngressRule]
+    ) -> Iterator[Outcome[IngressRule]]:
+        """
+        Add rules, as many as a call takes at a time, as the outcomes are asked for.
+
+        Yields:
+            each rule with its own error, or None. Who stops at an error leaves
+            the calls that were to follow unmade.
+        """
+        for chunk in chunks(rules):
+            yield from self._authorize(chunk)
+
+    def revoke_all_by_id(self, rule_ids: Sequence[str]) -> Iterator[Outcome[str]]:
+        """
+        Remove rules by ID; see `authorize_all`.
+        """
+        for chunk in chunks(rule_ids):
+            yield from self._revoke_by_id(chunk)
+
+    def revoke_all_by_attributes(
+        self, rules: Sequence[IngressRule]
+    ) -> Iterator[Outcome[IngressRule]]:
+        """
+        Remove rules by all that names them; see `authorize_all`.
+        """
+        for chunk in chunks(rules):
+            yield from self._revoke_by_attributes(chunk)
+
+    @contextmanager
+    def _writing(self) -> Generator[None, None, None]:
+        """
+        Whatever comes of a write, what was read before it is out of date.
+        """
+        try:
+            yield
+        finally:
+            self._looks.forget()
+
+    def _authorize(
+        self, rules: Sequence[IngressRule]
+    ) -> Iterator[Outcome[IngressRule]]:
+        def send(part: Sequence[IngressRule]) -> None:
+            with self._writing():
+                self._calls.authorize(self.group_id, part)
+
+        return delivered(
+            rules,
+            send,
+            lambda part, _: self._settled(
+                part, lambda group, rule: group.matching(rule) is not None
+            ),
+        )
+
+    def _revoke_by_id(self, rule_ids: Sequence[str]) -> Iterator[Outcome[str]]:
+        def send(part: Sequence[str]) -> None:
+            with self._writing():
+                self._calls.revoke_by_id(self.group_id, part)
+
+        def sift(part: Sequence[str], error: EcsError) -> dict[str, EcsError | None]:
+            absent = self._settled(
+                part, lambda group, rule_id: group.by_id(rule_id) is None
+            )
+            asked = reaction(Call.REVOKE_BY_ID, error)
+            if asked in (Reaction.DONE, Reaction.LOOK):
+                return dict.fromkeys(absent, error)
+            return absent
+
+        return delivered(rule_ids, send, sift)
+
+    def _revoke_by_attributes(
+        self, rules: Sequence[IngressRule]
+    ) -> Iterator[Outcome[IngressRule]]:
+        def send(part: Sequence[IngressRule]) -> None:
+            with self._writing():
+                self._calls.revoke_by_attributes(self.group_id, part)
+
+        return delivered(
+            rules,
+            send,
+            lambda part, _: self._settled(
+                part, lambda group, rule: group.identical_to(rule) is None
+            ),
+        )
+
+    def _settled(
+        self,
+        entries: Sequence[_Entry],
+        is_so: Callable[[LiveGroup, _Entry], bool],
+    ) -> dict[_Entry, EcsError | None]:
+        """
+        Which entries a look shows to be done; none where it is refused.
+        """
+        try:
+            group = self.prove()
+        except EcsError:
+            return {}
+        return {entry: None for entry in entries if is_so(group, entry)}

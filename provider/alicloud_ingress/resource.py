@@ -43,6 +43,7 @@ from alicloud_ingress.properties import (
     rule_of,
 )
 from alicloud_ingress.spelling import has_expired
+from alicloud_ingress.workers import widen_own_pool
 
 DECLARATION = "declaration"
 """
@@ -70,6 +71,7 @@ class IngressRuleProvider(ResourceProvider):
         """
         Take over the stack's configuration for this process.
         """
+        widen_own_pool()
         _process.configure(
             {
                 key: value

@@ -1,0 +1,171 @@
+"""
+Many entries, few calls: what several threads want sent leaves together.
+
+There is no fixed wait: what comes while a call can leave at once leaves alone,
+and what comes while enough calls are under way gathers for the next. The work is
+done by the threads that ask, so that nothing is left running behind them.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+from alicloud_ingress.errors import (
+    EcsError,
+    GroupNotFoundError,
+    NoAnswerError,
+    PermissionRefusedError,
+    ServiceFaultError,
+    ThrottledError,
+)
+
+MOST_ENTRIES = 100
+"""
+Entries that ECS takes in one call.
+"""
+MOST_UNDER_WAY = 2
+"""
+Calls of one kind for one group at a time. With one the next batch waits for a
+whole round trip; with more, entries leave alone that could have gone together.
+"""
+REFUSED_BY_POLICY = "Forbidden.RAM"
+"""
+A RAM policy can have conditions on protocol and source, so that it refuses a
+call for one of its entries; other refusals of credentials hold for all.
+"""
+
+Entry = TypeVar("Entry", bound=Hashable)
+Outcome = tuple[Entry, EcsError | None]
+
+
+def is_of_one_entry(error: EcsError) -> bool:
+    """
+    Whether a refused call may be accepted without one of its entries.
+    """
+    if isinstance(error, PermissionRefusedError):
+        return error.code == REFUSED_BY_POLICY
+    of_the_call = (
+        ThrottledError,
+        ServiceFaultError,
+        NoAnswerError,
+        GroupNotFoundError,
+    )
+    return not isinstance(error, of_the_call)
+
+
+def chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """
+    Part the entries of any number of calls.
+    """
+    for start in range(0, len(entries), MOST_ENTRIES):
+        yield entries[start : start + MOST_ENTRIES]
+
+
+def delivered(
+    entries: Sequence[Entry],
+    send: Callable[[Sequence[Entry]], None],
+    sift: Callable[[Sequence[Entry], EcsError], dict[Entry, EcsError | None]],
+) -> Iterator[Outcome[Entry]]:
+    """
+    Send all in one call; where it is refused for one entry, find that one.
+
+    Args:
+        entries: of one call, no two of them equal.
+        send: makes the call.
+        sift: looks, after a refusal, which entries have their outcome all the
+            same: no page of ECS says that a refused call did nothing.
+
+    Yields:
+        each entry with its own error, or None, as soon as it is known.
+    """
+    try:
+        send(entries)
+    except EcsError as error:
+        if len(entries) == 1 or not is_of_one_entry(error):
+            yield from ((entry, error) for entry in entries)
+            return
+        settled = sift(entries, error)
+    else:
+        yield from ((entry, None) for entry in entries)
+        return
+    yield from settled.items()
+    left = [entry for entry in entries if entry not in settled]
+    middle = len(left) if settled else len(left) // 2
+    for part in (left[:middle], left[middle:]):
+        if part:
+            yield from delivered(part, send, sift)
+
+
+class Lane(Generic[Entry]):
+    """
+    The calls of one kind for one group.
+
+    Args:
+        deliver: sends entries, at most `MOST_ENTRIES`, and tells each one's outcome.
+    """
+
+    def __init__(
+        self, deliver: Callable[[Sequence[Entry]], Iterator[Outcome[Entry]]]
+    ) -> None:
+        self._deliver = deliver
+        self._changed = threading.Condition()
+        self._gathered: dict[Entry, Future[None]] = {}
+        self._under_way = 0
+
+    def send(self, entry: Entry) -> None:
+        """
+        Send the entry, alone or with others, and wait for its own outcome.
+
+        Equal entries that gather at the same time are one.
+        """
+        with self._changed:
+            outcome = self._gathered.setdefault(entry, Future())
+            self._changed.wait_for(
+                lambda: (
+                    outcome.done()
+                    or (
+                        self._gathered.get(entry) is outcome
+                        and self._under_way < MOST_UNDER_WAY
+                    )
+                )
+            )
+            batch = {} if outcome.done() else self._take()
+        if batch:
+            self._lead(batch)
+        try:
+            outcome.result()
+        except EcsError as error:
+            # Each thread raises an error of its own.
+            raise copy.copy(error) from None
+
+    def _take(self) -> dict[Entry, Future[None]]:
+        """
+        What has gathered; no more threads ask at once than a call has entries.
+        """
+        batch = dict(list(self._gathered.items())[:MOST_ENTRIES])
+        for entry in batch:
+            del self._gathered[entry]
+        self._under_way += 1
+        return batch
+
+    def _lead(self, batch: dict[Entry, Future[None]]) -> None:
+        try:
+            for entry, error in self._deliver(list(batch)):
+                if error is None:
+                    batch[entry].set_result(None)
+                else:
+                    batch[entry].set_exception(error)
+        except BaseException as error:
+            for outcome in batch.values():
+                if not outcome.done():
+                    outcome.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()

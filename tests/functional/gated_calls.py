@@ -1,0 +1,129 @@
+"""
+The calls of a group, each of which waits until the test lets it go.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from alicloud_ingress.errors import EcsError
+from alicloud_ingress.group import SecurityGroup
+from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.rule import IngressRule
+
+GROUP = "sg-1"
+BOUND_S = 5.0
+
+
+@dataclass
+class Call:
+    """One call that has come in: what it is, and how to answer it."""
+
+    name: str
+    entries: Sequence[Any]
+    answer: Future[Any] = field(default_factory=Future[Any])
+
+
+class GatedCalls:
+    """A group whose calls come in one by one, and wait to be let go."""
+
+    def __init__(self) -> None:
+        self.rules: dict[str, IngressRule] = {}
+        self.come = threading.Condition()
+        self.waiting: list[Call] = []
+        self.made: list[Call] = []
+
+    def _gate(self, name: str, entries: Sequence[Any]) -> Any:
+        call = Call(name, list(entries))
+        with self.come:
+            self.made.append(call)
+            self.waiting.append(call)
+            self.come.notify_all()
+        return call.answer.result(BOUND_S)
+
+    def next(self) -> Call:
+        """The oldest call that waits, as soon as there is one."""
+        with self.come:
+            assert self.come.wait_for(lambda: self.waiting, BOUND_S), "no call came"
+            return self.waiting.pop(0)
+
+    def shown(self) -> LiveGroup:
+        """What a Describe tells now."""
+        rules = tuple(LiveRule(rule, id_, "") for id_, rule in self.rules.items())
+        return LiveGroup(GROUP, "cn-hangzhou", "vpc-1", rules)
+
+    def describe(self, group_id: str) -> LiveGroup:
+        """Read all rules; the test gives the answer."""
+        answer: LiveGroup = self._gate("describe", [group_id])
+        return answer
+
+    def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
+        """Add rules."""
+        self._gate(f"authorize {group_id}", rules)
+
+    def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
+        """Remove rules by ID."""
+        self._gate(f"revoke_by_id {group_id}", rule_ids)
+
+    def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
+        """Remove rules by all that names them."""
+        self._gate(f"revoke_by_attributes {group_id}", rules)
+
+    def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
+        """Change a rule."""
+        self._gate(f"modify {group_id}", [rule_id, rule])
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A group, its calls, and threads that use it."""
+
+    calls: GatedCalls
+    group: SecurityGroup
+    pool: ThreadPoolExecutor
+
+    def ask(self, act: Callable[..., Any], *arguments: object) -> Future[Any]:
+        """Let another thread act, and return once it waits for something."""
+        before = self._waiting()
+        asked: Future[Any] = self.pool.submit(act, *arguments)
+        until(lambda: self._waiting() > before or asked.done())
+        return asked
+
+    def _waiting(self) -> int:
+        """How many threads wait: for a call, or for one another."""
+        parts: dict[str, Any] = vars(self.group)
+        conditions: list[Any] = [
+            shared._changed  # noqa: SLF001  nothing else tells that a thread waits
+            for shared in parts.values()
+            if hasattr(shared, "_changed")
+        ]
+        return sum(len(condition._waiters) for condition in conditions) + len(  # noqa: SLF001
+            self.calls.made
+        )
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    give_up = time.monotonic() + BOUND_S
+    while not true():
+        assert time.monotonic() < give_up, "it never came to be"
+        time.sleep(0.001)
+
+
+@contextmanager
+def sharing() -> Generator[Shared, None, None]:
+    """A group for many threads; what still waits at the end is let go."""
+    calls = GatedCalls()
+    with ThreadPoolExecutor(80) as pool:
+        try:
+            yield Shared(calls, SecurityGroup(calls, GROUP), pool)
+        finally:
+            for call in calls.made:
+                if not call.answer.done():
+                    call.answer.set_exception(EcsError("Test", "TestIsOver", "over"))

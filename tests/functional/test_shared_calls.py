@@ -1,0 +1,385 @@
+"""
+Many threads, one group: which calls leave, and what each thread gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from alicloud_ingress.batches import MOST_UNDER_WAY, delivered
+from alicloud_ingress.codes import of_code
+from alicloud_ingress.errors import (
+    EcsError,
+    GroupNotFoundError,
+    NoAnswerError,
+    PermissionRefusedError,
+    RuleIdNotValidError,
+    RuleNotFoundError,
+)
+from alicloud_ingress.group import SecurityGroup
+from alicloud_ingress.live import LiveGroup
+from alicloud_ingress.looks import FRESH_S, SharedLooks
+from alicloud_ingress.rule import IngressRule
+from functional.gated_calls import GROUP, GatedCalls, Shared, sharing, until
+from functional.memory_group import SSH, silence
+
+
+@pytest.fixture
+def shared() -> Iterator[Shared]:
+    """A group with no rules, whose calls wait for the test."""
+    with sharing() as shared:
+        yield shared
+
+
+def rules(number: int, first: int = 1) -> list[IngressRule]:
+    """Rules that differ in their port alone."""
+    return [replace(SSH, port_range=f"{n}/{n}") for n in range(first, first + number)]
+
+
+def names(calls: GatedCalls) -> list[str]:
+    """The calls made so far."""
+    return [call.name for call in calls.made]
+
+
+def occupied(shared: Shared) -> list[Future[Any]]:
+    """As many Authorize calls as may be under way, each with one rule."""
+    return [
+        shared.ask(shared.group.authorize, rule)
+        for rule in rules(MOST_UNDER_WAY, first=1000)
+    ]
+
+
+class TestLooks:
+    def test_those_who_ask_during_a_describe_share_it(self, shared: Shared) -> None:
+        """Twenty rules read, one call."""
+        asked = [shared.ask(shared.group.look) for _ in range(20)]
+
+        shown = shared.calls.shown()
+        shared.calls.next().answer.set_result(shown)
+
+        assert [future.result() for future in asked] == [shown] * 20
+        assert names(shared.calls) == ["describe"]
+
+    def test_an_answer_serves_those_who_come_soon_after(self) -> None:
+        """It is kept for some seconds from the time it was asked for."""
+        calls = 0
+        now = 0.0
+
+        def describe() -> LiveGroup:
+            nonlocal calls
+            calls += 1
+            return LiveGroup(GROUP, "cn-hangzhou", "vpc-1", ())
+
+        looks = SharedLooks(describe, lambda: now)
+        looks.recent()
+        now = FRESH_S
+        looks.recent()
+        assert calls == 1
+        now = FRESH_S + 0.1
+        looks.recent()
+        assert calls == 2
+
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_an_own_write_drops_what_was_read_before(self, *, fails: bool) -> None:
+        """Whatever came of it."""
+        ecs = Refusing()
+        if fails:
+            ecs.bad[SSH] = silence("authorize")
+        group = SecurityGroup(ecs, GROUP)
+        for _ in range(2):
+            group.look()
+        with suppress(NoAnswerError):
+            group.authorize(SSH)
+        for _ in range(2):
+            group.look()
+
+        assert ecs.calls == [("describe", 0), ("authorize", 1), ("describe", 0)]
+
+    def test_a_look_never_joins_a_describe_older_than_an_own_write(
+        self, shared: Shared
+    ) -> None:
+        """The Describe under way may have been read before the write."""
+        early = shared.ask(shared.group.look)
+        old = shared.calls.next()
+        written = shared.ask(shared.group.authorize, SSH)
+        shared.calls.next().answer.set_result(None)
+        written.result()
+        late = shared.ask(shared.group.look)
+
+        old.answer.set_result(shared.calls.shown())
+        shared.calls.rules["sgr-1"] = SSH
+        shared.calls.next().answer.set_result(shared.calls.shown())
+
+        assert early.result().rules == ()
+        assert late.result().by_id("sgr-1")
+
+    def test_a_proof_begins_after_it_was_asked_for(self, shared: Shared) -> None:
+        """Those who come during a Describe share the next one."""
+        first = shared.ask(shared.group.prove)
+        under_way = shared.calls.next()
+        later = [shared.ask(shared.group.prove) for _ in range(10)]
+        assert names(shared.calls) == ["describe"]
+
+        under_way.answer.set_result(shared.calls.shown())
+        shared.calls.rules["sgr-1"] = SSH
+        shared.calls.next().answer.set_result(shared.calls.shown())
+
+        assert first.result().rules == ()
+        assert all(future.result().by_id("sgr-1") for future in later)
+        assert names(shared.calls) == ["describe", "describe"]
+
+    def test_an_error_goes_to_all_who_joined_and_to_nobody_after(
+        self, shared: Shared
+    ) -> None:
+        """The next one asks again."""
+        asked = [shared.ask(shared.group.look) for _ in range(5)]
+        shared.calls.next().answer.set_exception(silence("describe"))
+        for future in asked:
+            with pytest.raises(NoAnswerError):
+                future.result()
+
+        again = shared.ask(shared.group.look)
+        shared.calls.next().answer.set_result(shared.calls.shown())
+        assert again.result().rules == ()
+
+
+class TestWrites:
+    def test_a_lone_rule_leaves_at_once(self, shared: Shared) -> None:
+        """Nothing is waited for."""
+        asked = shared.ask(shared.group.authorize, SSH)
+        call = shared.calls.next()
+        call.answer.set_result(None)
+
+        asked.result()
+        assert call.entries == [SSH]
+
+    def test_what_comes_while_calls_are_under_way_leaves_as_one(
+        self, shared: Shared
+    ) -> None:
+        """Fifty rules, one call more."""
+        first = occupied(shared)
+        gathered = [shared.ask(shared.group.authorize, rule) for rule in rules(50)]
+        assert len(shared.calls.made) == MOST_UNDER_WAY
+
+        shared.calls.next().answer.set_result(None)
+        until(lambda: len(shared.calls.made) > MOST_UNDER_WAY)
+        for _ in range(MOST_UNDER_WAY):
+            shared.calls.next().answer.set_result(None)
+        for future in (*first, *gathered):
+            future.result()
+
+        assert len(shared.calls.made) == MOST_UNDER_WAY + 1
+        assert set(shared.calls.made[-1].entries) == set(rules(50))
+
+    def test_each_kind_of_call_has_its_own_way_out(self, shared: Shared) -> None:
+        """Removals do not wait for additions, nor anybody for a change."""
+        occupied(shared)
+
+        shared.ask(shared.group.revoke_by_id, "sgr-1")
+        shared.ask(shared.group.revoke_by_attributes, SSH)
+        shared.ask(shared.group.modify, "sgr-2", SSH)
+
+        assert names(shared.calls)[MOST_UNDER_WAY:] == [
+            f"revoke_by_id {GROUP}",
+            f"revoke_by_attributes {GROUP}",
+            f"modify {GROUP}",
+        ]
+
+    def test_the_same_rule_twice_is_sent_once(self, shared: Shared) -> None:
+        """ECS refuses duplicates in a call."""
+        occupied(shared)
+        twice = [shared.ask(shared.group.authorize, SSH) for _ in range(2)]
+
+        for _ in range(MOST_UNDER_WAY + 1):
+            shared.calls.next().answer.set_result(None)
+        for future in twice:
+            future.result()
+
+        assert shared.calls.made[-1].entries == [SSH]
+
+    def test_no_answer_goes_to_every_rule_of_the_call(self, shared: Shared) -> None:
+        """Each of them looks for itself whether it was made."""
+        occupied(shared)
+        gathered = [shared.ask(shared.group.authorize, rule) for rule in rules(3)]
+
+        for _ in range(MOST_UNDER_WAY):
+            shared.calls.next().answer.set_result(None)
+        shared.calls.next().answer.set_exception(silence("authorize"))
+
+        for future in gathered:
+            with pytest.raises(NoAnswerError):
+                future.result()
+        assert len(shared.calls.made) == MOST_UNDER_WAY + 1
+
+    def test_a_failure_of_our_own_leaves_nobody_waiting(self, shared: Shared) -> None:
+        """A bug is an error in each thread, and the next call leaves again."""
+        occupied(shared)
+        gathered = [shared.ask(shared.group.authorize, rule) for rule in rules(3)]
+
+        for _ in range(MOST_UNDER_WAY):
+            shared.calls.next().answer.set_result(None)
+        shared.calls.next().answer.set_exception(KeyError("a bug"))
+
+        for future in gathered:
+            with pytest.raises(KeyError):
+                future.result()
+        again = shared.ask(shared.group.authorize, SSH)
+        shared.calls.next().answer.set_result(None)
+        again.result()
+
+
+class Refusing:
+    """ECS as it refuses calls for single entries, atomically or not."""
+
+    def __init__(self, *, atomic: bool = True, looks: bool = True) -> None:
+        self.rules: dict[str, IngressRule] = {}
+        self.bad: dict[object, EcsError] = {}
+        self.atomic = atomic
+        self.looks = looks
+        self.calls: list[tuple[str, int]] = []
+
+    def _come(self, name: str, group_id: str, entries: Sequence[object]) -> None:
+        assert group_id == GROUP
+        self.calls.append((name, len(entries)))
+
+    def describe(self, group_id: str) -> LiveGroup:
+        """Read all rules, where that is allowed."""
+        self._come("describe", group_id, ())
+        if not self.looks:
+            raise PermissionRefusedError("Describe", "Forbidden.RAM", "no")
+        gated = GatedCalls()
+        gated.rules = self.rules
+        return gated.shown()
+
+    def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
+        """Refuse the whole, or what comes from the bad one on."""
+        self._come("authorize", group_id, rules)
+        for rule in rules if not self.atomic else ():
+            if rule in self.bad:
+                raise self.bad[rule]
+            self.rules[f"sgr-{rule.port_range}"] = rule
+        if bad := [rule for rule in rules if rule in self.bad]:
+            raise self.bad[bad[0]]
+        self.rules.update({f"sgr-{rule.port_range}": rule for rule in rules})
+
+    def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
+        """Refuse the whole, or what comes from the absent one on."""
+        self._come("revoke_by_id", group_id, rule_ids)
+        absent = RuleNotFoundError("Revoke", "InvalidSecurityGroupRuleId.NotFound", "-")
+        for rule_id in rule_ids if not self.atomic else ():
+            if self.rules.pop(rule_id, None) is None:
+                raise self.bad.get(rule_id, absent)
+        if self.atomic:
+            if gone := [id_ for id_ in rule_ids if id_ not in self.rules]:
+                raise self.bad.get(gone[0], absent)
+            for rule_id in rule_ids:
+                del self.rules[rule_id]
+
+    def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
+        """Refuse the whole for a bad one."""
+        self._come("revoke_by_attributes", group_id, rules)
+        if bad := [rule for rule in rules if rule in self.bad]:
+            raise self.bad[bad[0]]
+        self.rules = {i: rule for i, rule in self.rules.items() if rule not in rules}
+
+    def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
+        """Not asked for here."""
+        raise AssertionError((group_id, rule_id, rule))
+
+
+@pytest.mark.parametrize("atomic", [True, False], ids=["atomic", "in part"])
+@pytest.mark.parametrize("looks", [True, False], ids=["", "no look"])
+@pytest.mark.parametrize(
+    "code", ["InvalidPortRange.Malformed", "Forbidden.RAM", "AuthorizationLimitExceed"]
+)
+@pytest.mark.parametrize("place", [0, 41, 99])
+def test_one_bad_rule_of_a_hundred_gets_its_own_error(
+    place: int, code: str, *, atomic: bool, looks: bool
+) -> None:
+    """The others are made, in a few calls more."""
+    ecs = Refusing(atomic=atomic, looks=looks)
+    wanted = rules(100)
+    ecs.bad[wanted[place]] = of_code("AuthorizeSecurityGroup", code, "no")
+
+    outcome = dict(SecurityGroup(ecs, GROUP).authorize_all(wanted))
+
+    assert [rule for rule, error in outcome.items() if error] == [wanted[place]]
+    assert set(ecs.rules.values()) == set(wanted) - {wanted[place]}
+    assert set(outcome) == set(wanted)
+    assert len(ecs.calls) <= 23
+
+
+@pytest.mark.parametrize("atomic", [True, False], ids=["atomic", "in part"])
+@pytest.mark.parametrize("looks", [True, False], ids=["", "no look"])
+@pytest.mark.parametrize("kind", [RuleNotFoundError, RuleIdNotValidError])
+def test_one_id_that_is_gone_stops_no_other(
+    kind: type[EcsError], *, atomic: bool, looks: bool
+) -> None:
+    """All others are revoked, and nothing is taken for gone that is there."""
+    ecs = Refusing(atomic=atomic, looks=looks)
+    ecs.rules = {f"sgr-{n}": rule for n, rule in enumerate(rules(100))}
+    asked = list(ecs.rules)
+    del ecs.rules["sgr-50"]
+    ecs.bad["sgr-50"] = kind("RevokeSecurityGroup", "-", "-")
+
+    outcome = dict(SecurityGroup(ecs, GROUP).revoke_all_by_id(asked))
+
+    assert ecs.rules == {}
+    assert isinstance(outcome["sgr-50"], kind)
+    assert set(outcome) == set(asked)
+
+
+def test_removal_by_attributes_goes_on_without_the_bad_one() -> None:
+    """The others are gone afterwards."""
+    ecs = Refusing()
+    ecs.rules = {f"sgr-{n}": rule for n, rule in enumerate(rules(10))}
+    bad = rules(10)[3]
+    ecs.bad[bad] = of_code("RevokeSecurityGroup", "InvalidPriority.Malformed", "no")
+
+    outcome = dict(SecurityGroup(ecs, GROUP).revoke_all_by_attributes(rules(10)))
+
+    assert list(ecs.rules.values()) == [bad]
+    assert [rule for rule, error in outcome.items() if error] == [bad]
+
+
+@pytest.mark.parametrize(
+    "code", ["InvalidSecurityGroupId.NotFound", "InvalidAccessKeyId.NotFound"]
+)
+def test_what_holds_for_the_whole_call_is_not_asked_for_each_entry(code: str) -> None:
+    """One refusal, one call."""
+    ecs = Refusing()
+    error = of_code("AuthorizeSecurityGroup", code, "no")
+    ecs.bad[rules(10)[0]] = error
+
+    outcome = dict(SecurityGroup(ecs, GROUP).authorize_all(rules(10)))
+
+    assert set(outcome.values()) == {error}
+    assert ecs.calls == [("authorize", 10)]
+
+
+def test_a_thousand_rules_are_ten_calls() -> None:
+    """A hundred in each."""
+    ecs = Refusing()
+
+    outcome = list(SecurityGroup(ecs, GROUP).authorize_all(rules(1000)))
+
+    assert ecs.calls == [("authorize", 100)] * 10
+    assert len(outcome) == 1000
+
+
+def test_who_stops_at_the_first_error_leaves_the_rest_unsent() -> None:
+    """A set that fails has less to take back."""
+    sent: list[list[int]] = []
+
+    def send(part: Sequence[int]) -> None:
+        sent.append(list(part))
+        raise GroupNotFoundError("Authorize", "-", "-")
+
+    assert next(delivered([1, 2], send, lambda _part, _error: {}))[0] == 1
+    assert sent == [[1, 2]]

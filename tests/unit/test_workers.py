@@ -1,0 +1,59 @@
+"""
+The pool of the host is widened where it is found, and left alone elsewhere.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from alicloud_ingress.workers import widen_own_pool
+
+BOUND_S = 10.0
+
+
+def test_a_worker_widens_the_pool_it_works_for() -> None:
+    """Eight tasks that wait for one another run in a pool made for two."""
+    barrier = threading.Barrier(8)
+    with ThreadPoolExecutor(2) as pool:
+        assert pool.submit(widen_own_pool, 8).result()
+        tasks = [pool.submit(barrier.wait, BOUND_S) for _ in range(8)]
+
+        assert sorted(task.result() for task in tasks) == list(range(8))
+
+
+def test_a_wide_pool_is_not_made_narrower() -> None:
+    """Somebody else may have wanted more."""
+    barrier = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as pool:
+        assert pool.submit(widen_own_pool, 2).result()
+        for task in [pool.submit(barrier.wait, BOUND_S) for _ in range(8)]:
+            task.result()
+
+
+class Thing:
+    """Something that is no pool."""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("text",), (weakref.ref(Thing),), (weakref.ref(Thing()),), None],
+    ids=["none", "text", "no pool", "gone", "no tuple"],
+)
+def test_a_thread_of_another_shape_is_left_alone(arguments: object) -> None:
+    """A later Python may keep the pool elsewhere."""
+    seen: list[bool] = []
+
+    class Worker(threading.Thread):
+        def run(self) -> None:
+            self._args = arguments
+            seen.append(widen_own_pool())
+
+    worker = Worker()
+    worker.start()
+    worker.join(BOUND_S)
+
+    assert seen == [False]
