@@ -80,7 +80,7 @@ def test_calls_are_written_as_they_come(tmp_path: Path) -> None:
 
         (line,) = path.read_text().splitlines()
     call = json.loads(line)
-    assert list(call) == ["action", "parameters", "status", "code", "time"]
+    assert list(call) == ["time", "action", "parameters", "status", "code"]
     assert call["parameters"] == REGION
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 

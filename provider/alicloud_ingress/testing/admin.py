@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from alicloud_ingress.testing.faults import Fault
@@ -32,7 +31,7 @@ def administer(fake: FakeEcs, method: str, path: str, body: str) -> Reply:
         if (method, name) == ("POST", "faults"):
             return _order(fake, json.loads(body))
         if (method, name) == ("GET", "calls"):
-            return _reply(200, [asdict(call) for call in list(fake.calls)])
+            return _reply(200, [call.to_json() for call in list(fake.calls)])
         if (method, name) == ("GET", "state"):
             return Reply(200, {"content-type": JSON_TYPE}, fake.dump())
         if (method, name) == ("PUT", "state"):

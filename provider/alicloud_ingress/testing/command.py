@@ -12,7 +12,6 @@ import tempfile
 import threading
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from alicloud_ingress.testing.fake import FakeCall, FakeEcs
@@ -64,7 +63,7 @@ def written_calls(path: Path, fake: FakeEcs) -> Generator[None]:
     with path.open("a", encoding="utf-8") as file:
 
         def write(call: FakeCall) -> None:
-            file.write(json.dumps(asdict(call)) + "\n")
+            file.write(json.dumps(call.to_json()) + "\n")
             file.flush()
 
         fake.listeners.append(write)

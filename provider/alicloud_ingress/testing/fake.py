@@ -42,6 +42,18 @@ class FakeCall:
     code: str
     time: float = 0.0
 
+    def to_json(self) -> dict[str, object]:
+        """
+        Its fields by name, as files and the admin path show them.
+        """
+        return {
+            "time": self.time,
+            "action": self.action,
+            "parameters": dict(self.parameters),
+            "status": self.status,
+            "code": self.code,
+        }
+
 
 class FakeEcs(World):
     """

@@ -193,7 +193,7 @@ def serving(fake: FakeEcs, host: str, port: int, *, admin: bool) -> Generator[st
     Serve *fake* from a thread, and yield its URL; port 0 is any free one.
     """
     server = _Server((host, port), fake, admin=admin)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://{host}:{server.server_address[1]}"
