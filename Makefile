@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine "$(CACHE)")" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: test demo state lint lock fake golden clean
+.PHONY: test demo state lint bench lock fake golden clean
 
 test: $(READY)
 	@$(WITH_ENGINE) python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
@@ -23,6 +23,9 @@ lint: $(READY)
 	$(BIN)/mypy
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports
+
+bench: $(READY)
+	@$(WITH_ENGINE) python -m benchmarks $(ARGS)
 
 fake: $(READY)
 	$(BIN)/alicloud-ingress fake

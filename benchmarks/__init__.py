@@ -1,0 +1,3 @@
+"""
+What the provider costs, beside what the engine costs alone.
+"""

@@ -1,0 +1,112 @@
+"""
+`make bench`: measure, print a table, write the figures down.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import platform
+from collections import defaultdict
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.results import Measured, measured
+from benchmarks.rows import ALL, COMMANDS, MAIN, Row
+from benchmarks.stack import Sample, deployed
+from benchmarks.startup import import_times
+
+console = Console(stderr=True)
+
+
+@click.command()
+@click.option("--runs", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option("--scaling", is_flag=True, help="Up to 1,000 rules and 50 groups too.")
+@click.option("--only", default="", help="Rows whose name holds this.")
+@click.option(
+    "--out",
+    default="benchmarks/figures.json",
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+)
+def main(runs: int, scaling: bool, only: str, out: Path) -> None:  # noqa: FBT001
+    """
+    Measure the provider on the real engine, beside the engine alone.
+
+    Exits with 1 if a target is missed.
+    """
+    rows = [row for row in (ALL if scaling else MAIN) if only in row.name]
+    wanted = {row.name for row in rows} | {row.floor for row in rows}
+    rows = [row for row in ALL if row.name in wanted]
+    figures = _measured(rows, runs)
+    Console().print(_table(figures))
+    out.write_text(
+        json.dumps(
+            {
+                "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+                "python": platform.python_version(),
+                "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
+                "runs": runs,
+                "imports_s": import_times(),
+                "figures": [asdict(figure) for figure in figures],
+            },
+            indent=1,
+        )
+        + "\n"
+    )
+    if any(figure.met is False for figure in figures):
+        raise SystemExit(1)
+
+
+def _measured(rows: list[Row], runs: int) -> list[Measured]:
+    """
+    All rows in turn, run by run, so that a slow minute does not hit one row alone.
+    """
+    samples: dict[tuple[str, str], list[Sample]] = defaultdict(list)
+    for run in range(1, runs + 1):
+        for row in rows:
+            console.print(f"run {run} of {runs}: {row.name}", style="dim")
+            with deployed(row.workload) as stack:
+                for command in COMMANDS:
+                    samples[row.name, command].append(stack.run(command))
+    figures: list[Measured] = []
+    medians: dict[tuple[str, str], float] = {}
+    for row in sorted(rows, key=lambda row: bool(row.floor)):
+        for command in COMMANDS:
+            floor = medians.get((row.floor, command), 0.0)
+            figure = measured(row, command, samples[row.name, command], floor)
+            medians[row.name, command] = figure.seconds
+            figures.append(figure)
+    return figures
+
+
+def _table(figures: list[Measured]) -> Table:
+    table = Table("", *COMMANDS, "memory", box=None, header_style="bold")
+    by_row: dict[str, dict[str, Measured]] = defaultdict(dict)
+    for figure in figures:
+        by_row[figure.row][figure.command] = figure
+    for name, of in by_row.items():
+        memory = max(figure.memory_mib for figure in of.values())
+        table.add_row(name, *map(_cell, of.values()), f"{memory:.0f} MiB")
+    return table
+
+
+def _cell(figure: Measured) -> str:
+    words = [f"{figure.seconds:.2f} s"]
+    if figure.floors:
+        words.append(f"{figure.floors:.2f} x")
+    if figure.calls:
+        words.append(f"{figure.calls} calls")
+    text = ", ".join(words)
+    if figure.met is None:
+        return text
+    return f"[green]{text}[/]" if figure.met else f"[red]{text} (missed)[/]"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""
+Medians of what was measured, and whether the targets are met.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.rows import Row, Target
+from benchmarks.stack import Sample
+
+NOT_OF_ECS = ("GetCallerIdentity",)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """
+    One command of one row.
+
+    Args:
+        seconds: the median.
+        fastest: the least of all runs; the machines are shared.
+        calls: of ECS, the most of all runs.
+        floors: how many times the floor's median; 0 where there is none.
+        met: whether the target is met; None where there is none.
+    """
+
+    row: str
+    command: str
+    seconds: float
+    fastest: float
+    memory_mib: float
+    calls: int
+    actions: Mapping[str, int]
+    floors: float
+    met: bool | None
+
+
+def measured(
+    row: Row, command: str, samples: Sequence[Sample], floor: float
+) -> Measured:
+    """
+    Sum up the runs of one command.
+
+    Args:
+        floor: seconds that the floor took for it; 0 where there is none.
+    """
+    seconds = statistics.median(sample.seconds for sample in samples)
+    most = max((sample.calls for sample in samples), key=_of_ecs)
+    floors = seconds / floor if floor else 0.0
+    return Measured(
+        row=row.name,
+        command=command,
+        seconds=round(seconds, 2),
+        fastest=round(min(sample.seconds for sample in samples), 2),
+        memory_mib=round(max(sample.memory_mib for sample in samples)),
+        calls=_of_ecs(most),
+        actions=dict(sorted(most.items())),
+        floors=round(floors, 2),
+        met=_met(row.targets.get(command), seconds, floors, _of_ecs(most)),
+    )
+
+
+def _of_ecs(calls: Counter[str]) -> int:
+    return sum(n for action, n in calls.items() if action not in NOT_OF_ECS)
+
+
+def _met(
+    target: Target | None, seconds: float, floors: float, calls: int
+) -> bool | None:
+    if target is None:
+        return None
+    return (
+        seconds <= target.seconds and floors <= target.floors and calls <= target.calls
+    )

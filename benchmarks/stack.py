@@ -1,0 +1,203 @@
+"""
+A stack of many rules on the real engine, against a served fake; each command timed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """
+    One command, measured from outside.
+
+    Args:
+        seconds: of wall time, from start to exit.
+        memory_mib: of the largest single process, the engine's own included.
+        calls: of ECS and STS by action.
+    """
+
+    seconds: float
+    memory_mib: float
+    calls: Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """
+    What is deployed.
+
+    Args:
+        kind: `single` rules, a rule `set` for each group, or the `floor`.
+        latency_ms: milliseconds that each call of ECS takes.
+        parallel: what is given to `-p`; 0 for the engine's own choice.
+    """
+
+    kind: str
+    count: int
+    groups: int = 1
+    latency_ms: int = 0
+    parallel: int = 0
+
+
+class Stack:
+    """
+    A project with an own backend and home, and a fake in a process of its own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        workload: Workload,
+        environment: Mapping[str, str],
+        calls: Path,
+    ) -> None:
+        self._folder = folder
+        self._workload = workload
+        self._environment = environment
+        self._calls = calls
+
+    def run(self, command: str) -> Sample:
+        """
+        Run `up`, `refresh`, `preview` or `destroy`, and measure it.
+
+        Raises:
+            RuntimeError: with the engine's words, if it fails.
+        """
+        arguments = ["pulumi", command, "--non-interactive", "--stack", "bench"]
+        if command != "preview":
+            arguments += ["--yes", "--skip-preview"]
+        if self._workload.parallel:
+            arguments += ["--parallel", str(self._workload.parallel)]
+        self._calls.write_text("")
+        with tempfile.TemporaryFile("w+") as told:
+            begin = time.perf_counter()
+            process = subprocess.Popen(
+                arguments,
+                cwd=self._folder,
+                env=self._environment,
+                stdout=told,
+                stderr=subprocess.STDOUT,
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - begin
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode:
+                told.seek(0)
+                raise RuntimeError(f"pulumi {command} failed:\n{told.read()}")
+        return Sample(seconds, usage.ru_maxrss / 1024, self._counted())
+
+    def _counted(self) -> Counter[str]:
+        lines = self._calls.read_text().splitlines()
+        return Counter(json.loads(line)["action"] for line in lines)
+
+
+@contextmanager
+def deployed(workload: Workload) -> Generator[Stack, None, None]:
+    """
+    A stack that is ready for its first `up`.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        calls = folder / "calls.jsonl"
+        with served(calls, workload.latency_ms) as url:
+            groups = new_groups(url, workload.groups)
+            calls.write_text("")
+            environment = engine_environment(folder, url)
+            _write_project(folder, workload, groups)
+            subprocess.run(
+                ["pulumi", "stack", "init", "bench", "--non-interactive"],
+                cwd=folder,
+                env=environment,
+                check=True,
+                capture_output=True,
+            )
+            yield Stack(folder, workload, environment, calls)
+
+
+@contextmanager
+def served(calls: Path, latency_ms: int) -> Generator[str, None, None]:
+    """
+    The fake in a process of its own, so that it costs the provider nothing.
+    """
+    command = [
+        str(Path(sys.executable).parent / "alicloud-ingress"),
+        "fake",
+        "--admin",
+        "--calls",
+        str(calls),
+        "--latency-ms",
+        str(latency_ms),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        if process.stdout is None:
+            raise RuntimeError("the fake has no stdout")
+        first = process.stdout.readline()
+        yield first.removeprefix("listening on ").strip()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def new_groups(url: str, count: int) -> list[str]:
+    """
+    Make groups without rules, over the fake's admin path.
+    """
+    from alicloud_ingress.testing import FakeEcs
+
+    fake = FakeEcs()
+    groups = [fake.new_group() for _ in range(count)]
+    request = urllib.request.Request(
+        f"{url}/_fake/state", data=fake.dump().encode(), method="PUT"
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        answer.read()
+    return groups
+
+
+def engine_environment(folder: Path, url: str) -> dict[str, str]:
+    """
+    The environment in which the engine finds this checkout, the fake and no more.
+    """
+    (folder / "backend").mkdir(exist_ok=True)
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_BACKEND_URL": (folder / "backend").as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": "bench",
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
+        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "1",
+        "ALIBABA_CLOUD_ENDPOINT_ECS": url,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": "bench",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "bench",
+    }
+
+
+def _write_project(folder: Path, workload: Workload, groups: list[str]) -> None:
+    (folder / "Pulumi.yaml").write_text(
+        f"name: bench\nruntime: python\nmain: {ROOT / 'benchmarks' / 'programs'}\n"
+    )
+    config = {
+        "alicloud:region": "cn-hangzhou",
+        "bench:kind": workload.kind,
+        "bench:count": workload.count,
+        "bench:groups": json.dumps(groups),
+    }
+    (folder / "Pulumi.bench.yaml").write_text(json.dumps({"config": config}))

@@ -1,0 +1,33 @@
+"""
+What it takes to import what each start needs.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+
+STARTS = {
+    "python alone": "pass",
+    "the program and check, diff": "import alicloud_ingress.resource",
+    "alicloud-ingress --help": "import alicloud_ingress.cli",
+    "the SDK, at the first call": "import alicloud_ingress.sdk as s; s.import_sdk()",
+}
+
+
+def import_times(runs: int = 3) -> dict[str, float]:
+    """
+    Seconds of wall time for each start, the median of some runs.
+    """
+    return {
+        name: round(statistics.median(_seconds(code) for _ in range(runs)), 3)
+        for name, code in STARTS.items()
+    }
+
+
+def _seconds(code: str) -> float:
+    begin = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return time.perf_counter() - begin
