@@ -196,19 +196,19 @@ class _Plane:
     """
 
     def __init__(
-        self, entries: Iterable[_Entry], members: frozenset[Unknown], *, whole: bool
+        self, inside: Iterable[_Entry], members: frozenset[Unknown], *, whole: bool
     ) -> None:
         self.members = members
-        inside = [entry for entry in entries if entry.matched.unknown <= members]
+        all_inside = [*inside]
         own = [
             box
-            for entry in inside
+            for entry in all_inside
             if entry.matched.unknown == members
             for box in entry.matched.boxes
         ]
         placed = [
             (entry, box)
-            for entry in inside
+            for entry in all_inside
             for box in entry.matched.boxes
             if entry.matched.unknown == members or any(map(box.meets, own))
         ]
@@ -217,11 +217,7 @@ class _Plane:
         self.before = self._bits(lambda entry: entry.before)
         self.after = self._bits(lambda entry: entry.after)
         self.accepts = self._bits(lambda entry: entry.rule.policy != "drop")
-        self.fewer = [
-            self._within(frozenset(some))
-            for count in range(len(members))
-            for some in combinations(sorted(members), count)
-        ]
+        self.fewer = [self._within(some) for some in _subsets(members)[:-1]]
         all_own = self._bits(lambda entry: entry.matched.unknown == members)
         required = all_own if whole else self.before ^ self.after
         self.diagram = Diagram(self.boxes, required)
@@ -323,12 +319,28 @@ def _planes(entries: Sequence[_Entry], *, whole: bool) -> list[_Plane]:
         entries: of both sides, in the order of evaluation.
         whole: whether packets count that no changed rule matches.
     """
-    named = {entry.matched.unknown for entry in entries} | {frozenset[Unknown]()}
-    changed = [e.matched.unknown for e in entries if e.before != e.after]
+    by_members: dict[frozenset[Unknown], list[tuple[int, _Entry]]] = {frozenset(): []}
+    for place, entry in enumerate(entries):
+        by_members.setdefault(entry.matched.unknown, []).append((place, entry))
+    changed = {e.matched.unknown for e in entries if e.before != e.after}
+    planes: list[_Plane] = []
+    for members in sorted(by_members, key=sorted):
+        subsets = [some for some in _subsets(members) if some in by_members]
+        if changed.isdisjoint(subsets):
+            continue
+        inside = sorted(pair for some in subsets for pair in by_members[some])
+        planes.append(_Plane((entry for _, entry in inside), members, whole=whole))
+    return planes
+
+
+def _subsets(members: frozenset[Unknown]) -> list[frozenset[Unknown]]:
+    """
+    All of them, the smallest first and the whole last.
+    """
     return [
-        _Plane(entries, members, whole=whole)
-        for members in sorted(named, key=sorted)
-        if any(unknown <= members for unknown in changed)
+        frozenset(some)
+        for count in range(len(members) + 1)
+        for some in combinations(sorted(members), count)
     ]
 
 

@@ -67,6 +67,10 @@ class Unknown(NamedTuple):
     name: str
 
 
+def _overlap(one: Interval, other: Interval) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
+
+
 class Box(NamedTuple):
     """
     A product of intervals, in the order in which they are swept.
@@ -86,10 +90,8 @@ class Box(NamedTuple):
         """
         Whether a packet can be in both.
         """
-        return all(
-            mine[0] <= theirs[1] and theirs[0] <= mine[1]
-            for mine, theirs in zip(self, other, strict=True)
-        )
+        # Ports differ most often, so they are asked first.
+        return _overlap(self.ports, other.ports) and all(map(_overlap, self, other))
 
     def narrowed(self, protocol: int, port: int) -> Box | None:
         """

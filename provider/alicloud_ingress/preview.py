@@ -209,6 +209,9 @@ class _Reader:
         op = "replace" if _REPLACING & set(ops) else ops[-1]
         old = _first(step.get("oldState") for step in self.steps)
         new = _first(step.get("newState") for step in reversed(self.steps))
+        if op in ("create", "update", "replace"):
+            # A rule that comes without a word of what it is may be any rule.
+            new = new or {"inputs": {}}
         moved = self._moved(op)
         before = self._rules(old, "old", moved)
         after = () if op == "delete" else self._rules(new, "new", moved)

@@ -47,3 +47,13 @@ def test_each_finding_of_the_change_is_one_line() -> None:
         f"world-open-admin: not judged: {world} might reach {ssh} (from-a-secret)",
         "gap: the old rule is deleted before its replacement comes (metrics)",
     ]
+
+
+def test_the_readme_shows_a_report_that_is_so() -> None:
+    """Its beginning, line by line."""
+    readme = (GOLDEN.parents[1] / "README.md").read_text()
+    shown = readme.split("<!-- tests/golden/change.report.md -->\n")[1]
+    quoted = shown.split("<!-- end -->")[0].splitlines()
+
+    report = (GOLDEN / "change.report.md").read_text().splitlines()[1:]
+    assert [line.removeprefix(">").strip() for line in quoted] == report[: len(quoted)]

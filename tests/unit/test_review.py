@@ -129,6 +129,17 @@ def test_what_is_not_told_is_not_judged_and_fails(
     assert all("not judged" in line for line in found)
 
 
+@pytest.mark.parametrize("op", ["create", "update", "replace"])
+@pytest.mark.parametrize("new", [None, {}])
+def test_a_rule_without_a_new_state_is_not_judged(
+    op: str, new: dict[str, Any] | None
+) -> None:
+    """It may be any rule."""
+    (found,) = lines(judged(step(op, new=new)))[:1]
+
+    assert "not judged" in found
+
+
 def test_what_is_not_told_passes_behind_a_drop_that_covers_all_it_may_be() -> None:
     """That much is known."""
     hidden = {**SSH, "source_cidr_ip": UNKNOWN, "priority": 5}
