@@ -328,6 +328,14 @@ def test_a_long_report_is_cut_by_section_and_says_so() -> None:
     assert text.rstrip().endswith("</details>")
 
 
+def test_what_is_not_shown_is_said() -> None:
+    """Unchanged rules that the preview leaves out, and resources of other kinds."""
+    bucket = create({}, "logs", kind="alicloud:oss/bucket:Bucket")
+    text = markdown(compose(judged(create(SSH), bucket, same=2)))
+
+    assert "All 1 resources; 2 unchanged are not shown; 1 of other kinds change" in text
+
+
 def test_the_same_preview_gives_the_same_bytes() -> None:
     """In whatever order the engine wrote its steps."""
     steps = many(30)
