@@ -319,11 +319,13 @@ def many(count: int) -> list[dict[str, Any]]:
 
 def test_a_long_report_is_cut_by_section_and_says_so() -> None:
     """The headline and every section's beginning stay."""
-    text = markdown(compose(judged(*many(2000), create(WORLD, "open"))))
+    gone = step("delete", "gone", old={**SSH, "source_cidr_ip": "192.0.2.1"})
+    text = markdown(compose(judged(*many(2000), create(WORLD, "open"), gone)))
 
     assert len(text) <= LIMIT
     assert "2001 to create" in text.splitlines()[1]
     assert "Newly open to the world" in text
+    assert "- `gone`: `tcp 22/22 from 192.0.2.1 of sg-1`" in text
     assert text.count("more left out: a comment ends at 65,000 characters") >= 2
     assert text.rstrip().endswith("</details>")
 
