@@ -33,6 +33,9 @@ class Difference:
     """
     What a change of rules does.
 
+    It is judged for everybody, and apart for the members of the unknown sets that a
+    rule names, wherever that rule matches.
+
     Args:
         opened: what can be reached after it only.
         closed: what could be reached before it only.

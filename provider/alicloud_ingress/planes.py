@@ -74,8 +74,8 @@ class Plane:
         self.after = self._bits(lambda entry: entry.after)
         self.accepts = self._bits(lambda entry: entry.rule.policy != "drop")
         self.fewer = [self._within(some) for some in _subsets(members)[:-1]]
-        all_own = self._bits(lambda entry: entry.matched.unknown == members)
-        required = all_own if whole else self.before ^ self.after
+        self.own = self._bits(lambda entry: entry.matched.unknown == members)
+        required = self.own if whole else self.before ^ self.after
         self.diagram = Diagram(self.boxes, required)
 
     def _within(self, members: frozenset[Unknown]) -> int:
@@ -116,13 +116,18 @@ class Plane:
 
     def only_here(self, changes: Callable[[int], bool]) -> list[Piece]:
         """
-        What changes for the members, and not for everybody else as well.
+        What changes for the members where a rule names just them, and not for
+        everybody else as well.
         """
-        return self.diagram.region(
-            lambda met: (
-                changes(met) and not any(changes(met & fewer) for fewer in self.fewer)
+
+        def changes_here(met: int) -> bool:
+            return (
+                changes(met)
+                and (not self.members or bool(met & self.own))
+                and not any(changes(met & fewer) for fewer in self.fewer)
             )
-        )
+
+        return self.diagram.region(changes_here)
 
     def effective(self) -> set[Entry]:
         """
