@@ -7,9 +7,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alicloud_ingress.resource import SecurityGroupIngressRule
+    from alicloud_ingress.resource import (
+        IngressRuleArgs,
+        SecurityGroupIngressRule,
+        SecurityGroupIngressRuleSet,
+    )
 
-__all__ = ["SecurityGroupIngressRule"]
+__all__ = [
+    "IngressRuleArgs",
+    "SecurityGroupIngressRule",
+    "SecurityGroupIngressRuleSet",
+]
 
 
 def __getattr__(name: str) -> Any:
