@@ -12,7 +12,7 @@ import datetime as dt
 import itertools
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict, TypeGuard, cast
 
 import pulumi
 from pulumi.dynamic import (
@@ -553,9 +553,8 @@ async def _secret_paths(path: str, value: object) -> AsyncIterator[str]:
     """
     Where in the arguments secrets are: `description`, `rules[2].description`.
     """
-    if isinstance(value, pulumi.Output):
-        output: pulumi.Output[Any] = value
-        if await output.is_secret():
+    if _is_output(value):
+        if await value.is_secret():
             yield path
     elif isinstance(value, Mapping):
         for name, entry in cast("Mapping[str, object]", value).items():
@@ -571,15 +570,18 @@ def _with_dates_as_text(value: Any) -> Any:
     """
     The same rules, with each `datetime.date` as the engine can carry it.
     """
-    if isinstance(value, pulumi.Output):
-        output: pulumi.Output[Any] = value
-        return output.apply(_with_dates_as_text)
+    if _is_output(value):
+        return value.apply(_with_dates_as_text)
     if isinstance(value, Mapping):
         given = cast("Mapping[str, Any]", value)
         return {name: _with_dates_as_text(entry) for name, entry in given.items()}
     if isinstance(value, list | tuple):
         return [_with_dates_as_text(entry) for entry in cast("Sequence[Any]", value)]
     return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _is_output(value: object) -> TypeGuard[pulumi.Output[Any]]:
+    return isinstance(value, pulumi.Output)
 
 
 def _failures(problems: Sequence[Problem]) -> list[CheckFailure]:
