@@ -45,11 +45,14 @@ def ports(project: Project) -> list[str]:
     return sorted(str(rule["PortRange"]) for rule in project.rules().values())
 
 
-def difference(project: Project) -> dict[str, Any]:
+def difference(project: Project) -> dict[str, str]:
     """What the engine's own preview says of the set, key by key."""
-    shown = json.loads(project.pulumi("preview", "--json"))
+    shown: dict[str, list[dict[str, Any]]] = json.loads(
+        project.pulumi("preview", "--json")
+    )
     (step,) = [s for s in shown["steps"] if s["urn"].endswith("::web")]
-    return {path: entry["kind"] for path, entry in (step["detailedDiff"] or {}).items()}
+    detailed: dict[str, dict[str, str]] = step["detailedDiff"]
+    return {path: entry["kind"] for path, entry in detailed.items()}
 
 
 def test_the_life_of_a_set(project: Project) -> None:
@@ -185,3 +188,30 @@ def test_an_exclusive_set_has_its_group_to_itself(project: Project) -> None:
     assert "'web'" in done.text
     assert "'lone'" in done.text
     assert project.calls() == []
+
+
+def test_single_rules_named_by_what_they_say_move_no_neighbour(
+    project: Project,
+) -> None:
+    """One source more at the front is one rule more; IPv6 included."""
+    program = """
+        from alicloud_ingress import SecurityGroupIngressRule, expand_rules
+
+        for name, args in expand_rules(sources=SOURCES, ports=[443]).items():
+            SecurityGroupIngressRule(name, security_group_id="GROUP", **args)
+    """.replace("GROUP", project.group)
+    sources = ["10.0.0.0/8", "2001:db8::/32"]
+    project.program(program.replace("SOURCES", str(sources)))
+    project.up()
+    project.calls()
+
+    project.program(program.replace("SOURCES", str(["192.0.2.1", *sources])))
+    project.up()
+    assert project.actions() == [AUTHORIZE]
+    assert {entry["urn"].split("::", 3)[3] for entry in project.resources()} == {
+        "tcp 443/443 from 192.0.2.1",
+        "tcp 443/443 from 10.0.0.0/8",
+        "tcp 443/443 from 2001:db8::/32",
+    }
+    project.destroy()
+    assert project.rules() == {}

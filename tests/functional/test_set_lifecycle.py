@@ -99,7 +99,7 @@ class Stack:
     told: list[str] = field(default_factory=list[str])
     claims: Claims = field(default_factory=lambda: Claims(patience=0))
 
-    def set(self, calls: GroupCalls | None = None) -> SetLifecycle:
+    def life(self, calls: GroupCalls | None = None) -> SetLifecycle:
         """The set, as a process that has just begun sees it."""
         group = SecurityGroup(calls or self.client, self.group)
         one = RuleLifecycle(
@@ -158,19 +158,19 @@ def test_many_rules_take_few_calls(
 ) -> None:
     """A look, a call for each hundred, and a look that proves them."""
     wanted = rules(number)
-    ids = stack.set().create(wanted)
+    ids = stack.life().create(wanted)
     assert sum(stack.counted().values()) == up
     assert all(ids[rule].startswith("sgr-") for rule in wanted)
     assert stack.live() == set(wanted)
     members = [Member(rule, ids[rule]) for rule in wanted]
 
-    seen = stack.set().read(members, "")
+    seen = stack.life().read(members, "")
     assert seen is not None
     assert len(seen) == number
     assert sum(stack.counted().values()) == refresh
 
     stack.claims = Claims()
-    stack.set().delete(members, "")
+    stack.life().delete(members, "")
     assert sum(stack.counted().values()) == destroy
     assert stack.live() == set()
 
@@ -181,7 +181,7 @@ def test_an_update_authorizes_modifies_and_revokes_in_this_order(stack: Stack) -
     stack.add(neighbour, *rules(3))
     changed = replace(rules(3)[1], description="office")
 
-    ids = stack.set().update(
+    ids = stack.life().update(
         [rules(3)[0], changed, *rules(1, first=80)], stack.members(rules(3))
     )
 
@@ -217,12 +217,12 @@ def test_after_a_fault_at_any_call_the_next_up_converges(
     faulty = Faulty(stack.client, at, lambda: _error(kind), acts=acts)
 
     try:
-        stack.set(faulty).update(wanted, members)
+        stack.life(faulty).update(wanted, members)
     except IngressError:
         left = stack.live() - set(old)
         assert left == set()
         stack.claims = Claims()
-        stack.set().update(wanted, members)
+        stack.life().update(wanted, members)
 
     assert stack.live() == set(wanted)
 
@@ -233,13 +233,13 @@ def test_what_cannot_be_taken_back_is_named(stack: Stack, kind: str) -> None:
     faulty = Faulty(stack.client, 3, lambda: _error(kind), times=1000)
 
     with pytest.raises(RuleNotConfirmedError) as caught:
-        stack.set(faulty).create(rules(101))
+        stack.life(faulty).create(rules(101))
 
     assert rules(1)[0].in_words in str(caught.value)
     assert "adopt=True" in str(caught.value)
     with pytest.raises(RuleExistsError, match="sgr-"):
-        stack.set().create(rules(101))
-    stack.set().create(rules(101), adopt=True)
+        stack.life().create(rules(101))
+    stack.life().create(rules(101), adopt=True)
     assert stack.live() == set(rules(101))
 
 
@@ -256,7 +256,7 @@ def test_the_rule_at_fault_is_named_and_the_others_are_taken_back(
     bad = replace(SSH, priority=101)
 
     with pytest.raises(EcsError, match="priority 101") as caught:
-        stack.set().create([*rules(150), bad, *rules(10, first=300)])
+        stack.life().create([*rules(150), bad, *rules(10, first=300)])
 
     assert caught.value.code == "InvalidPriority.ValueNotSupported"
     assert stack.group in str(caught.value)
@@ -268,7 +268,7 @@ def test_twins_are_all_named_before_any_call(stack: Stack) -> None:
     twins = stack.add(*rules(2))
 
     with pytest.raises(RuleExistsError) as caught:
-        stack.set().create(rules(4))
+        stack.life().create(rules(4))
 
     assert all(rule_id in str(caught.value) for rule_id in twins)
     assert "adopt=True" in str(caught.value)
@@ -280,7 +280,7 @@ def test_adopted_rules_keep_their_ids_and_take_the_sets_remark(stack: Stack) -> 
     (twin,) = stack.add(SSH)
     wanted = replace(SSH, description="office")
 
-    ids = stack.set().create([wanted], adopt=True)
+    ids = stack.life().create([wanted], adopt=True)
 
     assert ids == {SSH: twin}
     assert stack.by_id()[twin].description == "office"
@@ -294,7 +294,7 @@ def test_a_rule_held_by_another_resource_is_not_adopted(stack: Stack) -> None:
     stack.claims.hold(twin)
 
     with pytest.raises(RuleExistsError, match="another resource"):
-        stack.set().create([SSH], adopt=True)
+        stack.life().create([SSH], adopt=True)
 
 
 def test_a_member_that_moved_to_another_resource_is_not_revoked(stack: Stack) -> None:
@@ -303,7 +303,7 @@ def test_a_member_that_moved_to_another_resource_is_not_revoked(stack: Stack) ->
     members = stack.members(rules(2))
     stack.claims.hold(members[0].rule_id)
 
-    stack.set().delete(members, "")
+    stack.life().delete(members, "")
 
     assert stack.live() == {rules(1)[0]}
     assert members[0].rule_id in stack.told[0]
@@ -318,7 +318,7 @@ def test_members_that_are_gone_stop_no_removal_and_their_twins_are_named(
     del stack.fake.groups[stack.group].rules[members[50].rule_id]
     (twin,) = stack.add(rules(100)[50])
 
-    stack.set().delete(members, "")
+    stack.life().delete(members, "")
 
     assert list(stack.by_id()) == [twin]
     assert [twin in text for text in stack.told] == [True]
@@ -329,7 +329,7 @@ def test_without_ids_the_whole_quintuples_are_revoked(stack: Stack) -> None:
     neighbours = [replace(rule, priority=2) for rule in rules(3)]
     stack.add(*rules(3), *neighbours)
 
-    stack.set().delete([Member(rule, "") for rule in rules(3)], "")
+    stack.life().delete([Member(rule, "") for rule in rules(3)], "")
 
     assert stack.live() == set(neighbours)
     assert stack.counted() == {
@@ -345,7 +345,7 @@ def test_a_destroyed_exclusive_set_leaves_what_it_did_not_declare(
     stack.add(*rules(2))
     own, foreign = stack.members(rules(2))
 
-    stack.set().delete([own, replace(foreign, declared=False)], "")
+    stack.life().delete([own, replace(foreign, declared=False)], "")
 
     assert stack.live() == {foreign.rule}
 
@@ -356,7 +356,7 @@ def test_an_exclusive_set_removes_only_what_its_state_has_shown(stack: Stack) ->
     own, shown, kept, late = stack.members(rules(4))
     state = [own, replace(shown, declared=False), replace(kept, declared=False)]
 
-    stack.set().update(
+    stack.life().update(
         [own.rule], state, exclusive=True, keep=Keep(frozenset({kept.rule_id}))
     )
 
@@ -382,18 +382,18 @@ class Lagging(Faulty):
 
 def test_rules_that_take_their_time_to_show_are_waited_for(stack: Stack) -> None:
     """Their IDs are known in the end."""
-    ids = stack.set(Lagging(stack.client, hidden=3)).create(rules(3))
+    ids = stack.life(Lagging(stack.client, hidden=3)).create(rules(3))
 
     assert set(ids.values()) == set(stack.by_id())
 
 
 def test_rules_that_never_show_are_made_without_ids(stack: Stack) -> None:
     """The refresh that sees them fills the IDs in."""
-    ids = stack.set(Lagging(stack.client, hidden=1000)).create(rules(3))
+    ids = stack.life(Lagging(stack.client, hidden=1000)).create(rules(3))
 
     assert set(ids.values()) == {""}
     assert "refresh" in stack.told[0]
-    seen = stack.set().read([Member(rule, "") for rule in rules(3)], "")
+    seen = stack.life().read([Member(rule, "") for rule in rules(3)], "")
     assert seen is not None
     assert {found.live.rule_id for found in seen} == set(stack.by_id())
 
@@ -405,9 +405,9 @@ def test_a_group_that_is_gone_is_believed_only_in_its_own_account(
     del stack.fake.groups[stack.group]
     members = [Member(SSH, "sgr-1")]
 
-    assert stack.set().read(members, "1000000000000001") is None
-    stack.set().delete(members, "1000000000000001")
+    assert stack.life().read(members, "1000000000000001") is None
+    stack.life().delete(members, "1000000000000001")
     with pytest.raises(WrongAccountError):
-        stack.set().read(members, "2")
+        stack.life().read(members, "2")
     with pytest.raises(WrongAccountError):
-        stack.set().delete(members, "2")
+        stack.life().delete(members, "2")
