@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.live import LiveGroup
@@ -333,8 +333,8 @@ def _opened(value: Any) -> Any:
     """
     The value, with secrets as they are where the export shows them.
     """
-    if isinstance(value, list):
-        return [_opened(each) for each in cast("list[Any]", value)]
+    if listed := items(value):
+        return [_opened(each) for each in listed]
     entries = mapping(value)
     if not entries:
         return value
