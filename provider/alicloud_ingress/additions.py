@@ -21,7 +21,7 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.lifecycle import SHOWN_WITHIN_S, RuleLifecycle
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.rule_group import RuleGroup, named
-from alicloud_ingress.ruleset import Plan, ids_by_rule
+from alicloud_ingress.ruleset import Change, ids_by_rule
 
 
 class _NotShownError(Exception):
@@ -86,25 +86,32 @@ class Additions:
         except EcsError:
             return set()
 
-    def ids(self, plan: Plan) -> dict[IngressRule, str]:
+    def adopt(self, twins: Sequence[Change]) -> None:
         """
-        The IDs of all wanted rules, held against other resources.
+        Hold the twins, so that no other resource revokes what this one takes over.
         """
-        ids = {c.wanted: c.live.rule_id for c in (*plan.own, *plan.twins)}
-        ids |= self._shown(plan.authorize)
-        new = [*plan.authorize, *(twin.wanted for twin in plan.twins)]
-        for rule in new:
-            rule_id = ids[rule]
-            if not rule_id:
-                continue
-            if not self.one.claims.take(rule_id):
-                raise RuleExistsError(
-                    f"{rule_id} ({rule.in_words}) of {self.one.where} belongs to"
-                    " another resource of this stack. One rule is one resource:"
-                    " remove it from one of the two."
-                )
-            self.claimed.append(rule_id)
+        for twin in twins:
+            self._claim(twin.live.rule_id, twin.wanted)
+
+    def ids(self) -> dict[IngressRule, str]:
+        """
+        The IDs of the rules that were added, held against other resources.
+        """
+        ids = self._shown(list(dict.fromkeys(self.sent)))
+        for rule, rule_id in ids.items():
+            self._claim(rule_id, rule)
         return ids
+
+    def _claim(self, rule_id: str, rule: IngressRule) -> None:
+        if not rule_id:
+            return
+        if not self.one.claims.take(rule_id):
+            raise RuleExistsError(
+                f"{rule_id} ({rule.in_words}) of {self.one.where} belongs to another"
+                " resource of this stack. One rule is one resource: remove it from one"
+                " of the two; if it is moving from the other, run `pulumi up` again."
+            )
+        self.claimed.append(rule_id)
 
     def _shown(self, rules: Sequence[IngressRule]) -> dict[IngressRule, str]:
         """
