@@ -81,22 +81,22 @@ class IngressRuleArgs(_IngressRuleIdentity, total=False):
     that each value, each rule, and the list of rules may be an Output.
     """
 
-    port_range: pulumi.Input[str | int]
-    port_range_list_id: pulumi.Input[str]
-    source_cidr_ip: pulumi.Input[str]
-    ipv6_source_cidr_ip: pulumi.Input[str]
-    source_group_id: pulumi.Input[str]
-    source_group_owner_id: pulumi.Input[str | int]
-    source_group_owner_account: pulumi.Input[str]
-    source_prefix_list_id: pulumi.Input[str]
-    dest_cidr_ip: pulumi.Input[str]
-    ipv6_dest_cidr_ip: pulumi.Input[str]
-    source_port_range: pulumi.Input[str | int]
-    policy: pulumi.Input[str]
-    priority: pulumi.Input[int]
-    nic_type: pulumi.Input[str]
-    description: pulumi.Input[str]
-    expires_on: pulumi.Input[str] | dt.date
+    port_range: pulumi.Input[str | int] | None
+    port_range_list_id: pulumi.Input[str] | None
+    source_cidr_ip: pulumi.Input[str] | None
+    ipv6_source_cidr_ip: pulumi.Input[str] | None
+    source_group_id: pulumi.Input[str] | None
+    source_group_owner_id: pulumi.Input[str | int] | None
+    source_group_owner_account: pulumi.Input[str] | None
+    source_prefix_list_id: pulumi.Input[str] | None
+    dest_cidr_ip: pulumi.Input[str] | None
+    ipv6_dest_cidr_ip: pulumi.Input[str] | None
+    source_port_range: pulumi.Input[str | int] | None
+    policy: pulumi.Input[str] | None
+    priority: pulumi.Input[int] | None
+    nic_type: pulumi.Input[str] | None
+    description: pulumi.Input[str] | None
+    expires_on: pulumi.Input[str] | dt.date | None
 
 
 class IngressRuleProvider(ResourceProvider):
@@ -692,11 +692,13 @@ def _problems_of_twins(
     )
     if not other:
         return []
+    hidden = any(not secret.endswith("description") for secret in declaration.secrets)
+    words = "[secret]" if hidden else rule.in_words
     return [
         Problem(
             path,
             f"resources {other!r} and {declaration.name!r} are the same rule"
-            f" ({rule.in_words}) of {inputs['security_group_id']}; remove one of the"
+            f" ({words}) of {inputs['security_group_id']}; remove one of the"
             " two, or let them differ in priority",
         )
     ]

@@ -208,6 +208,25 @@ def test_one_rule_in_two_resources_is_refused(
     assert "'first' and 'lone'" in str(failures(lone))
 
 
+def test_a_secret_source_is_not_named_with_its_twin(
+    provider: IngressRuleSetProvider,
+) -> None:
+    """Both resources are, and that is enough to find it."""
+    run = next(_RUNS)
+    news = a_set("sg-1", tcp(443))
+    for number in (1, 2):
+        result = provider.check(
+            {},
+            {
+                **news,
+                **declared(run, number, f"set-{number}", "rules[0].source_cidr_ip"),
+            },
+        )
+
+    assert "'set-1' and 'set-2'" in str(failures(result))
+    assert "10.0.0.0" not in str(failures(result))
+
+
 @pytest.mark.parametrize("exclusive_first", [True, False])
 def test_an_exclusive_set_beside_another_resource_is_refused(
     provider: IngressRuleSetProvider, *, exclusive_first: bool
