@@ -9,6 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import pytest
+from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 
 from alicloud_ingress.testing import FakeEcs, mock_ecs
 
@@ -42,6 +43,11 @@ def front(request: pytest.FixtureRequest) -> Generator[Front, None, None]:
             fake,
             {**settings, "alicloud:endpoints": endpoints, "alicloud:protocol": "HTTP"},
         )
+
+
+def configure(provider: ResourceProvider, settings: dict[str, str]) -> None:
+    """What the host does with a provider before it asks anything of it."""
+    provider.configure(ConfigureRequest(Config(settings, "test")))
 
 
 @pytest.fixture
