@@ -73,7 +73,7 @@ def stories(draw: st.DrawFn) -> dict[str, Any]:
                     frozenset(stale.KINDS),
                     *({k} for k in stale.KINDS),
                 ]
-            )  # noqa: E501 - one list
+            )
         ),
         "states": draw(st.booleans()),
         "lockout": draw(st.booleans()),
@@ -102,7 +102,7 @@ def test_no_wrong_rule_is_ever_destroyed(fake: FakeEcs, story: dict[str, Any]) -
                     {"Description": "[expires 2020-01-01]"}
                     if n in story["expired"]
                     else {}
-                ),  # noqa: E501 - one field
+                ),
             },
         )
         for n, rule in enumerate(story["rules"])
