@@ -32,7 +32,7 @@ def add_every_kind(project: Project) -> None:
         {**TCP, "PortRange": "81/81", "Description": "a day [expires 2099-12-31]"},
         {**TCP, "PortRange": "82/82", "Description": "[expires 2001-12-31]"},
         {**TCP, "SourcePortRange": "1/1023", "DestCidrIp": "10.9.0.0/16"},
-        {"IpProtocol": "udp", "PortRange": "1/65535", "Ipv6SourceCidrIp": "2001:db8::/32"},
+        {"IpProtocol": "udp", "PortRange": "1/65535", "Ipv6SourceCidrIp": "2001::/16"},
         {"IpProtocol": "icmpv6", "PortRange": "-1/-1", "Ipv6SourceCidrIp": "::/0"},
         {"IpProtocol": "icmp", "PortRange": "-1/-1", **everywhere},
         {"IpProtocol": "gre", "PortRange": "-1/-1", "SourceCidrIp": "192.0.2.7"},

@@ -5,7 +5,7 @@ An account whose groups are looked at, and states that own some of the rules.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ SECRET = {SIGNATURE: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:x:y"}
 
 
 @contextmanager
-def account() -> Iterator[FakeEcs]:
+def account() -> Generator[FakeEcs]:
     """A fake in process, and an environment that leads to it."""
     with pytest.MonkeyPatch.context() as patch, mock_ecs() as fake:
         patch.setenv("ALIBABA_CLOUD_REGION", REGION)
