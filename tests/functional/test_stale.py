@@ -467,6 +467,40 @@ class TestDestroy:
         assert destroyed(plan, report) == {rule_id: "left"}
         assert REVOKE not in [call.action for call in fake.calls]
 
+    def test_what_a_state_owns_by_now_stays(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """A stack has taken the rule over since; and an entry that hides is a doubt."""
+        ours = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        other = fake.add_rule(group, **tcp(81, Description=EXPIRED))
+        plan = planned(group)
+        hidden = entry("hidden", identity="x/pending/1", security_group_id=SECRET)
+        results: list[list[str]] = []
+        for entries in ([owning(group, ours), hidden], [owning(group, ours)]):
+            owners = stale.Owners.read([state(*entries)])
+            done = stale.destroy(stale.Connections(), plan, report, owners=owners)
+            results.append([rule.status for rule in done.entries])
+
+        assert results == [["left", "failed"], ["left", "destroyed"]]
+        assert list(fake.rules(group)) == [ours]
+        assert other not in fake.rules(group)
+
+    def test_only_the_regions_that_were_named(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """The others stay planned; a restore keeps to them likewise."""
+        far = fake.new_group("ap-southeast-1")
+        near_rule = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        far_rule = fake.add_rule(far, **tcp(80, Description=EXPIRED))
+        regions = ("cn-hangzhou", "ap-southeast-1")
+        plan = stale.plan(stale.Connections(), groups=[group, far], regions=regions)
+
+        done = destroyed(plan, report, regions=frozenset({"ap-southeast-1"}))
+
+        assert done == {near_rule: "planned", far_rule: "destroyed"}
+        near = stale.restore(stale.Connections(), report, regions=["cn-hangzhou"])
+        assert (near, fake.rules(far)) == ([], {})
+
     def test_a_report_of_another_plan_is_not_gone_on_with(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
