@@ -213,6 +213,88 @@ def test_what_others_wrote_steers_nothing(
             assert all("``" in row and "| `b`" not in row for row in rows)
 
 
+class TestShow:
+    """What `show` tells of each rule."""
+
+    def test_whose_a_rule_is_and_what_it_exposes(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
+        """By the group's effective policy."""
+        group = fake.new_group()
+        mine = fake.add_rule(group, **tcp(22, "0.0.0.0/0", Description="ssh"))
+        idle = fake.add_rule(group, **tcp(22, CreateTime="2020-01-01T00:00:00Z"))
+        fake.add_rule(group, **tcp(23, Policy="drop"))
+        (folder / "state.json").write_text(state(owning(group, mine)))
+
+        done = run(
+            "show", "--group", group, "--state", "state.json", "--format", "json"
+        )
+
+        assert done.exit_code == 0
+        (told,) = json.loads(done.stdout)["groups"]
+        rules = {rule["rule_id"]: rule for rule in told["rules"]}
+        assert rules[mine]["owner"] == f"r-{mine} of stack dev"
+        assert (rules[mine]["world_open"], rules[idle]["world_open"]) == (True, False)
+        assert rules[idle]["exposes"].startswith("nothing: the same is done by")
+        assert rules[idle]["age_days"] > 2000
+        assert told["world_open"] == ["0.0.0.0/0 may reach tcp 22"]
+
+    def test_a_group_that_is_not_there_is_3(self, fake: FakeEcs) -> None:
+        """In one region and in several."""
+        regions = ("--region", "cn-hangzhou", "--region", "ap-southeast-1")
+        for where in ((), regions):
+            done = run("show", "--group", "sg-nowhere", *where)
+            assert (done.exit_code, done.stdout) == (3, "")
+            assert "sg-nowhere" in done.stderr
+        assert len(fake.calls) == 3
+
+    def test_a_stack_that_cannot_be_exported_is_3(
+        self, fake: FakeEcs, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Here for want of the engine."""
+        monkeypatch.setenv("PATH", str(folder))
+        done = run("show", "--group", fake.new_group(), "--stack", "dev")
+        assert done.exit_code == 3
+        assert "--state" in done.stderr
+
+
+class TestImport:
+    """What `import` writes; that it works is for the engine to tell."""
+
+    def test_names_are_readable_unique_and_stay_the_same(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
+        """They come from what the rules say, not from their order."""
+        group = fake.new_group()
+        first = [
+            tcp(22),
+            tcp(22, "2001:db8::/32"),
+            tcp(22, "2001:db8::", DestCidrIp=""),
+        ]
+        for rule in first:
+            fake.add_rule(group, **{k: v for k, v in rule.items() if v})
+        assert run("import", "--group", group, "--out", "one").exit_code == 0
+        fake.groups[group].rules = dict(reversed(fake.groups[group].rules.items()))
+        assert run("import", "--group", group, "--out", "two").exit_code == 0
+
+        one, two = (
+            json.loads((folder / out / "import.json").read_text())["resources"]
+            for out in ("one", "two")
+        )
+        names = {entry["name"]: entry["id"] for entry in one}
+        assert len(names) == 3
+        assert f"{group}-tcp-22-from-10.0.0.0-8" in names
+        assert names == {entry["name"]: entry["id"] for entry in two}
+
+    def test_nothing_is_overwritten(self, fake: FakeEcs, folder: Path) -> None:
+        """Somebody may have worked on the program."""
+        group = fake.new_group()
+        (folder / "out").mkdir()
+        (folder / "out" / "__main__.py").write_text("mine")
+        assert run("import", "--group", group, "--out", "out").exit_code == 2
+        assert (folder / "out" / "__main__.py").read_text() == "mine"
+
+
 class TestDestroy:
     """What `stale destroy` leaves behind, whatever happens to it."""
 
