@@ -9,6 +9,7 @@ from collections.abc import Generator
 from dataclasses import fields, replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from alicloud_ingress.testing.behaviour import Behaviour
 from faults.test_each_fault import (
@@ -77,8 +78,15 @@ globals().update(
         for name, test in vars(test_resource).items()
         if name.startswith("test_")
         and {"fake", "front"} & inspect.signature(test).parameters.keys()
+        and not hasattr(test, "hypothesis")
     }
 )
+spelled = test_resource.test_what_is_read_back_checks_as_what_was_declared
+test_what_is_read_back_checks_as_what_was_declared = settings(
+    max_examples=5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)(given(test_resource.programs())(spelled.hypothesis.inner_test))
 
 
 @pytest.fixture(params=[1, 3], ids=["one rule", "three at once"])
