@@ -33,7 +33,10 @@ def text_of(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).strip()
+    try:
+        return str(value).strip()
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number without end"
 
 
 def protocol(text: str) -> str:
