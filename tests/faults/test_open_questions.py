@@ -7,10 +7,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Generator
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.testing.behaviour import Behaviour
 from faults.test_each_fault import (
     SSH,
@@ -20,6 +22,7 @@ from faults.test_each_fault import (
     forget_ids,
     scene_of,
 )
+from faults.stack import Properties
 from functional import test_resource
 from functional.conftest import Front, opened
 
@@ -81,12 +84,20 @@ globals().update(
         and not hasattr(test, "hypothesis")
     }
 )
-spelled = test_resource.test_what_is_read_back_checks_as_what_was_declared
-test_what_is_read_back_checks_as_what_was_declared = settings(
+
+
+@given(program=test_resource.programs())
+@settings(
     max_examples=5,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-)(given(test_resource.programs())(spelled.hypothesis.inner_test))
+)
+def test_what_is_read_back_checks_as_what_was_declared(
+    front: Front, provider: IngressRuleProvider, program: Properties
+) -> None:
+    """The same property with fewer examples: it is asked many times here."""
+    spelled: Any = test_resource.test_what_is_read_back_checks_as_what_was_declared
+    spelled.hypothesis.inner_test(front, provider, program)
 
 
 @pytest.fixture(params=[1, 3], ids=["one rule", "three at once"])
