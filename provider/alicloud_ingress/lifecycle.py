@@ -271,6 +271,7 @@ class RuleLifecycle:
         Send Authorize; where no answer comes, look, and send what does not show.
 
         Args:
+            rule: to add.
             silences: filled with what left open whether ECS acted: a refusal that
                 follows is no proof that it did not.
 
@@ -356,7 +357,11 @@ class RuleLifecycle:
             live = group.by_id(rule_id) if rule_id else group.matching(old)
             return live and group.in_terms_of(new, live)
 
-        live = among(self.group.look()) or among(group := self.group.prove())
+        group = self.group.look()
+        live = among(group)
+        if live is None:
+            group = self.group.prove()
+            live = among(group)
         if live is None or not live.rule_id:
             twin = None if rule_id else group.matching(new)
             changed = twin and (

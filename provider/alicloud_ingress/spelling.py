@@ -35,8 +35,8 @@ def text_of(value: object) -> str:
         return str(int(value))
     try:
         return str(value).strip()
-    except ValueError:  # Python writes no number of more than 4,300 digits
-        return "a number without end"
+    except ValueError:  # Python writes none of more than 4,300 digits as decimal
+        return format(value, "x")
 
 
 def protocol(text: str) -> str:

@@ -16,6 +16,7 @@ from alicloud_ingress.testing.faults import Fault
 from e2e.project import Project
 
 HOST = "pulumi-resource-pulumi-python"
+QUIETLY = ("--yes", "--skip-preview", "--non-interactive")
 QUIET_S = 0.3
 LONGEST_S = 60.0
 
@@ -78,8 +79,7 @@ def killed(project: Project, kill: Kill) -> None:
     project.write_settings()
     parallel = ["--parallel", str(kill.parallel)] if kill.parallel else []
     with subprocess.Popen(
-        ["pulumi", kill.command, "--yes", "--skip-preview", "--non-interactive"]
-        + parallel,
+        ["pulumi", kill.command, *QUIETLY, *parallel],
         cwd=project.folder,
         env=dict(project.environment),
         stdout=subprocess.DEVNULL,

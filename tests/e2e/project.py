@@ -86,7 +86,7 @@ class Project:
         return Outcome(done.returncode == 0, done.stdout)
 
     def write_settings(self) -> None:
-        """Put the settings into the stack's file, beside what the engine keeps there."""
+        """Put the settings into the stack's file, beside what is there."""
         file = self.folder / "Pulumi.test.yaml"
         stack: dict[str, Any] = {}
         if file.exists():

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pytest
 
@@ -189,7 +188,7 @@ def strike(scene: Scene, kind: str, action: str, passed: int) -> None:
     scene.fake.inject(replace(KINDS[kind](action), skip=passed))
 
 
-def cases(*at: tuple[str, int]) -> Any:
+def cases(*at: tuple[str, int]) -> pytest.MarkDecorator:
     """Each kind of fault at each of these calls."""
     return pytest.mark.parametrize(
         ("kind", "action", "passed"),

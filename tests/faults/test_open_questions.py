@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 
 from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.testing.behaviour import Behaviour
+from faults.stack import Properties
 from faults.test_each_fault import (
     SSH,
     Scene,
@@ -22,7 +23,6 @@ from faults.test_each_fault import (
     forget_ids,
     scene_of,
 )
-from faults.stack import Properties
 from functional import test_resource
 from functional.conftest import Front, opened
 

@@ -12,13 +12,14 @@ import urllib.parse
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
 from alicloud_ingress.config import is_loopback
+from alicloud_ingress.testing.wire import is_list
 
 SECRETS = re.compile(r"(ACCESS_KEY|SECRET|TOKEN)")
 MASKED_FIELDS = {
@@ -134,31 +135,35 @@ def redacted(exchange: Mapping[str, Any], environ: Mapping[str, str]) -> str:
 
 
 def _masked(value: Any) -> Any:
-    if isinstance(value, dict):
+    if (fields := _as_object(value)) is not None:
         return {
             name: MASKED_FIELDS.get(name, _masked(inner))
-            for name, inner in value.items()  # pyright: ignore[reportUnknownVariableType]
+            for name, inner in fields.items()
         }
-    if isinstance(value, list):
-        return [_masked(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType]
+    if is_list(value):
+        return [_masked(inner) for inner in value]
     return value
+
+
+def _as_object(value: Any) -> dict[str, Any] | None:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 def _may_be_shown(answered: Any, mark: str) -> bool:
     """
     Leave one rule in an answer, which has to be ours; without any it is not shown.
     """
-    if not isinstance(answered, dict) or "Permissions" not in answered:
+    permissions = _as_object((_as_object(answered) or {}).get("Permissions"))
+    if permissions is None:
         return True
-    permissions: Any = answered["Permissions"]
-    ours = [r for r in permissions["Permission"] if r.get("Description") == mark]
-    permissions["Permission"] = ours[:1]
-    return bool(ours)
+    rules: list[dict[str, Any]] = permissions["Permission"]
+    permissions["Permission"] = [r for r in rules if r.get("Description") == mark][:1]
+    return bool(permissions["Permission"])
 
 
 def _name(action: str, parameters: Mapping[str, str], answered: Any) -> str:
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", action).lower()
     if "SecurityGroupRuleId.1" in parameters:
         words += "-by-id"
-    code = answered.get("Code", "") if isinstance(answered, dict) else "no-json"  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    code = str((_as_object(answered) or {"Code": "no-json"}).get("Code", ""))
     return f"{words}-{code}".strip("-").lower().replace(".", "-")
