@@ -130,7 +130,7 @@ MUTANTS = (
         "lifecycle.py",
         "if ask_again and self.account.group_exists(self.group.group_id):",
         "if False:",
-        (LIFECYCLE,),
+        (LIFECYCLE, MEET),
     ),
     Mutant(
         "an ID that is gone falls back to the quintuple",

@@ -21,6 +21,7 @@ from faults.test_each_fault import (
     REVOKE,
     SSH,
     STORM,
+    WHO,
     Scene,
     converge,
     destroyed,
@@ -249,3 +250,25 @@ def test_a_rule_exists_already_is_told_in_one_line(scene: Scene) -> None:
         assert any(rule_id in str(error) for rule_id in taken)
         for way in ("aliases", "import", "adopt=True"):
             assert way in str(error)
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["still there", "gone"])
+def test_a_group_that_is_said_to_be_gone_while_nobody_knows_the_account(
+    scene: Scene, *, is_gone: bool
+) -> None:
+    """A refresh believes it only if the list of groups agrees."""
+    scene.fake.inject(replace(KINDS["forbidden"](WHO), times=STORM))
+    scene.settle()
+    known = dict(scene.stack.state)
+    if is_gone:
+        del scene.fake.groups[scene.watch.group]
+    else:
+        missing = Fault.refused(DESCRIBE, 404, "InvalidSecurityGroupId.NotFound")
+        scene.fake.inject(replace(missing, times=STORM))
+
+    errors = scene.stack.refresh()
+
+    assert len(errors) == (0 if is_gone else len(known))
+    assert scene.stack.state == ({} if is_gone else known)
+    for error in errors:
+        assert_stands_alone(error, scene.watch.group)
