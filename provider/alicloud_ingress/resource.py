@@ -163,11 +163,10 @@ class IngressRuleProvider(ResourceProvider):
         """
         Authorize the rule and learn its ID.
         """
-        place = _place_of(props)
-        account_id = _process.account_id(place)
-        live = _process.lifecycle(place).create(
-            rule_of(props), adopt=bool(props.get("adopt"))
-        )
+        place, rule = _place_of(props), rule_of(props)
+        lifecycle = _process.lifecycle(place)
+        account_id = lifecycle.account_id(rule)
+        live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
         identity = live.rule_id or f"{place.group_id}/pending/{uuid.uuid4().hex[:12]}"
         return CreateResult(identity, outputs_of(props, live, account_id))
 
@@ -177,15 +176,15 @@ class IngressRuleProvider(ResourceProvider):
         """
         place = _place_of(props)
         props = {**props, "region": place.region}
+        rule = rule_of(props)
         rule_id = rule_id_of(props) or (id_ if id_.startswith("sgr-") else "")
         account_id = str(props.get("account_id") or "")
-        live = _process.lifecycle(place).read(
-            rule_of(props), rule_id, account_id, adopt=bool(props.get("adopt"))
-        )
+        lifecycle = _process.lifecycle(place)
+        live = lifecycle.read(rule, rule_id, account_id, adopt=bool(props.get("adopt")))
         if live is None:
             return ReadResult("", {})
         inputs = inputs_as_read(props, live.rule)
-        outputs = outputs_of(inputs, live, account_id or _process.account_id(place))
+        outputs = outputs_of(inputs, live, account_id or lifecycle.account_id(rule))
         return ReadResult(live.rule_id or id_, outputs, inputs)
 
     def update(
@@ -194,12 +193,10 @@ class IngressRuleProvider(ResourceProvider):
         """
         Modify the rule in place, by ID.
         """
-        place = _place_of(_news)
-        account_id = str(_olds.get("account_id") or "") or _process.account_id(place)
+        lifecycle, rule = _process.lifecycle(_place_of(_news)), rule_of(_news)
+        account_id = str(_olds.get("account_id") or "") or lifecycle.account_id(rule)
         try:
-            live = _process.lifecycle(place).update(
-                rule_of(_olds), rule_of(_news), rule_id_of(_olds)
-            )
+            live = lifecycle.update(rule_of(_olds), rule, rule_id_of(_olds))
         finally:
             _process.claims.settle(rule_id_of(_olds))
         return UpdateResult(outputs_of(_news, live, account_id))

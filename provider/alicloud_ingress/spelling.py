@@ -39,7 +39,10 @@ def text_of(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).strip()
+    try:
+        return str(value).strip()
+    except ValueError:  # Python writes none of more than 4,300 digits as decimal
+        return format(value, "x")
 
 
 def protocol(text: str) -> str:
