@@ -259,7 +259,13 @@ class Lives(RuleBasedStateMachine):
         assert_stands_alone(error, group)
 
     def take_over(self) -> None:
-        """What a person does: again; refresh where it says so; adopt what is lost."""
+        """
+        What a person does: leave out what is somebody else's; again; refresh where it
+        says so; adopt what is lost.
+        """
+        for name, args in list(self.model.program.items()):
+            if self.is_foreign(args):
+                del self.model.program[name]
         errors = self.stack.up(self.model.program)
         if errors:
             assert self.stack.refresh() == []
@@ -269,8 +275,13 @@ class Lives(RuleBasedStateMachine):
             self.adopt()
         self.remove_the_lost()
 
+    def is_foreign(self, args: Properties) -> bool:
+        """Whether another hand had made this very rule before it was declared."""
+        foreign = self.model.foreign[args["security_group_id"]].values()
+        return IngressRule.parse(args) in [rule_as_shown(shown) for shown in foreign]
+
     def adopt(self) -> None:
-        """Once, for the rules that are ours; foreign twins were never declared."""
+        """Once, for the rules that are ours."""
         adopting = {n: {**a, "adopt": True} for n, a in self.model.program.items()}
         errors = self.stack.up(adopting)
         assert errors == []
@@ -329,7 +340,7 @@ def test_the_promises_hold_at_every_step_of_random_lives() -> None:
     run_state_machine_as_test(
         Lives,
         settings=settings(
-            max_examples=STEPS // STEPS_OF_A_LIFE * 6 // 5 + 2,  # some lives are short
+            max_examples=STEPS // STEPS_OF_A_LIFE * 3 // 2 + 2,  # some lives are short
             stateful_step_count=STEPS_OF_A_LIFE,
             derandomize=STEPS == 2000,
             print_blob=True,
