@@ -23,7 +23,7 @@ def no_waiting() -> Generator[None, None, None]:
 
 def suite_of(nodeid: str) -> str:
     """The folder below `tests` that a test is in."""
-    return nodeid.split("/")[1]
+    return nodeid.split("/")[1] if "/" in nodeid else nodeid
 
 
 @pytest.hookimpl(trylast=True)

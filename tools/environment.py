@@ -84,6 +84,9 @@ def install(*arguments: str) -> None:
     Install by uv, or else by pip.
     """
     uv = [str(FOLDER / "bin" / "uv"), "pip", "install", "--quiet"]
+    # Else each start of each process compiles the SDK's thousand files again, where
+    # Python is told to write none.
+    uv.append("--compile-bytecode")
     python = ["--python", str(FOLDER / "bin" / "python")]
     if subprocess.run([*uv, *python, *arguments], check=False).returncode:
         say("environment: uv did not manage; the same by pip, some 40 s")
