@@ -7,17 +7,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alicloud_ingress.resource import SecurityGroupIngressRule
+    from alicloud_ingress.expansion import expand_rules
+    from alicloud_ingress.resource import (
+        IngressRuleArgs,
+        SecurityGroupIngressRule,
+        SecurityGroupIngressRuleSet,
+    )
 
-__all__ = ["SecurityGroupIngressRule"]
+__all__ = [
+    "IngressRuleArgs",
+    "SecurityGroupIngressRule",
+    "SecurityGroupIngressRuleSet",
+    "expand_rules",
+]
 
 
 def __getattr__(name: str) -> Any:
     """
-    Import pulumi only for those who use the resource: the command line does not.
+    Import pulumi only for those who use the resources: the command line does not.
     """
     if name in __all__:
-        from alicloud_ingress import resource
+        from alicloud_ingress import expansion, resource
 
-        return getattr(resource, name)
+        return getattr(expansion if name == "expand_rules" else resource, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -59,6 +59,12 @@ class Declaration:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Occupant:
+    name: str
+    exclusive: bool
+
+
 class Declarations:
     """
     The rules that one run of a program has declared so far, by place and identity.
@@ -68,6 +74,7 @@ class Declarations:
         self._lock = threading.Lock()
         self._run = ""
         self._by_rule: dict[tuple[str, str, IngressRule], Declaration] = {}
+        self._by_group: dict[tuple[str, str], dict[int, _Occupant]] = {}
 
     def add(
         self, declaration: Declaration, region: str, group_id: str, rule: IngressRule
@@ -76,10 +83,42 @@ class Declarations:
         Remember a rule; return the name of another resource that declares it, or "".
         """
         with self._lock:
-            if declaration.run != self._run:
-                self._run = declaration.run
-                self._by_rule.clear()
+            self._begin(declaration.run)
             # ECS may clear host bits, and would then make one rule of the two.
             key = (region, group_id, rule.masked)
             first = self._by_rule.setdefault(key, declaration)
             return "" if first.number == declaration.number else first.name
+
+    def occupy(
+        self,
+        declaration: Declaration,
+        region: str,
+        group_id: str,
+        *,
+        exclusive: bool = False,
+    ) -> str:
+        """
+        Remember a resource of a group; return the name of one that it cannot be
+        beside, or "": who has a group to itself would remove what others put there.
+        """
+        with self._lock:
+            self._begin(declaration.run)
+            there = self._by_group.setdefault((region, group_id), {})
+            there[declaration.number] = _Occupant(declaration.name, exclusive)
+            return next(
+                (
+                    other.name
+                    for number, other in there.items()
+                    if number != declaration.number and (exclusive or other.exclusive)
+                ),
+                "",
+            )
+
+    def _begin(self, run: str) -> None:
+        """
+        Forget what an earlier run of the program has declared.
+        """
+        if run != self._run:
+            self._run = run
+            self._by_rule.clear()
+            self._by_group.clear()

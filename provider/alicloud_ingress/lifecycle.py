@@ -146,7 +146,7 @@ class RuleLifecycle:
             try:
                 group = self.group.look()
             except GroupNotFoundError as error:
-                self._believe_group_gone(error, account_id, ask_again=True)
+                self.believe_group_gone(error, account_id, ask_again=True)
                 return None
         live = group.by_id(rule_id) if rule_id else None
         if live is None and (adopt or not rule_id):
@@ -182,11 +182,14 @@ class RuleLifecycle:
                 else:
                     self._revoke_by_attributes(rule)
             except GroupNotFoundError as error:
-                self._believe_group_gone(error, account_id, ask_again=False)
+                self.believe_group_gone(error, account_id, ask_again=False)
         self.claims.release(rule_id)
 
     @property
-    def _where(self) -> str:
+    def where(self) -> str:
+        """
+        Group and region, for messages.
+        """
         return f"{self.group.group_id} ({self.region})"
 
     @contextmanager
@@ -197,7 +200,7 @@ class RuleLifecycle:
         try:
             yield
         except EcsError as error:
-            raise error.about(f"{rule.in_words} of {self._where}") from error
+            raise error.about(f"{rule.in_words} of {self.where}") from error
 
     def _twin_that_stays(self, rule: IngressRule, own_id: str = "") -> LiveRule | None:
         """
@@ -218,7 +221,7 @@ class RuleLifecycle:
         if self.claims.has(twin.rule_id):
             return self._held_by_another(twin)
         return (
-            f"AuthorizeSecurityGroup was not sent: {self._where} holds this rule"
+            f"AuthorizeSecurityGroup was not sent: {self.where} holds this rule"
             f" already, as {twin.rule_id} ({twin.rule.in_words}). If the resource was"
             " renamed, give it an alias (ResourceOptions(aliases=[...])); if the rule"
             f" is to be managed from here, import it by {twin.rule_id}; if it was made"
@@ -228,7 +231,7 @@ class RuleLifecycle:
 
     def _held_by_another(self, twin: LiveRule) -> str:
         return (
-            f"AuthorizeSecurityGroup made nothing: {self._where} holds this rule"
+            f"AuthorizeSecurityGroup made nothing: {self.where} holds this rule"
             f" already, as {twin.rule_id} ({twin.rule.in_words}), for another resource"
             " of this stack. One rule is one resource: remove one of the two, or let"
             " them differ in priority."
@@ -239,7 +242,7 @@ class RuleLifecycle:
             raise RuleExistsError(self._held_by_another(twin))
         try:
             if twin.rule.difference(rule):
-                self._modify_once(twin, rule)
+                self.send_change(twin, rule)
         except BaseException:
             self.claims.release(twin.rule_id)
             raise
@@ -299,7 +302,7 @@ class RuleLifecycle:
                 " answers"
             )
         return RuleNotConfirmedError(
-            f"AuthorizeSecurityGroup of {rule.in_words} in {self._where} got no answer"
+            f"AuthorizeSecurityGroup of {rule.in_words} in {self.where} got no answer"
             f" ({error.code}), and the rule did not show. {outcome}."
         )
 
@@ -308,12 +311,12 @@ class RuleLifecycle:
             return self._look_for(rule)
         except _NotShownError:
             self.warn(
-                f"{rule.in_words} was made in {self._where} and does not show yet;"
+                f"{rule.in_words} was made in {self.where} and does not show yet;"
                 " `pulumi refresh` fills in its ID"
             )
         except EcsError as error:
             self.warn(
-                f"{rule.in_words} was made in {self._where}, and its ID could not be"
+                f"{rule.in_words} was made in {self.where}, and its ID could not be"
                 f" read ({error.code}); `pulumi refresh` fills it in"
             )
         return LiveRule(rule, rule_id="", create_time="")
@@ -343,7 +346,7 @@ class RuleLifecycle:
         if live is None or not live.rule_id:
             raise RuleNotConfirmedError(
                 f"ModifySecurityGroupRule was not sent: {rule_id or 'the rule'}"
-                f" ({old.in_words}) is not in {self._where}."
+                f" ({old.in_words}) is not in {self.where}."
                 " Run `pulumi refresh`, then `pulumi up`."
             )
         return live
@@ -355,21 +358,27 @@ class RuleLifecycle:
         given_way = 0
         while True:
             try:
-                return self._modify_once(live, new)
+                return self.send_change(live, new)
             except DuplicateRuleError as error:
                 twin = self._twin_that_stays(new, live.rule_id)
                 given_way += 1
                 if twin is None and given_way < MOST_TWINS:
                     continue
                 raise RuleExistsError(
-                    f"{live.rule_id} of {self._where} was not changed:"
+                    f"{live.rule_id} of {self.where} was not changed:"
                     f" {twin.rule_id if twin else 'a rule'} is {new.in_words} already"
                     f" ({error.code}, RequestId {error.request_id}). If resources are"
                     " named by their place in a list, name them by what they say (port"
                     " and source), so that none becomes another's twin."
                 ) from error
 
-    def _modify_once(self, live: LiveRule, new: IngressRule) -> None:
+    def send_change(self, live: LiveRule, new: IngressRule) -> None:
+        """
+        Modify the rule, its source group's owner and an emptied remark minded.
+
+        Raises:
+            RuleNotConfirmedError: the rule is gone.
+        """
         sent = _with_owner_of(live.rule, new)
         if live.rule.remark and not new.remark:
             sent = replace(sent, description=EMPTIED_DESCRIPTION)
@@ -381,7 +390,7 @@ class RuleLifecycle:
             if not looked and asked is not Reaction.REFRESH:
                 raise
             raise RuleNotConfirmedError(
-                f"{live.rule_id} ({live.rule.in_words}) is no longer in {self._where}"
+                f"{live.rule_id} ({live.rule.in_words}) is no longer in {self.where}"
                 f" ({error.code}, RequestId {error.request_id})."
                 " Run `pulumi refresh`, then `pulumi up`."
             ) from error
@@ -409,7 +418,7 @@ class RuleLifecycle:
                 raise RuleNotConfirmedError(
                     f"RevokeSecurityGroup answered {error.code} (RequestId"
                     f" {error.request_id}), and {rule_id} ({rule.in_words}) is still"
-                    f" in {self._where}; run `pulumi destroy` again."
+                    f" in {self.where}; run `pulumi destroy` again."
                 ) from error
             self._name_the_twin_of_what_is_gone(rule, rule_id)
 
@@ -421,7 +430,7 @@ class RuleLifecycle:
         if twin and not self.claims.has(twin.rule_id):
             self.warn(
                 f"{rule_id} is gone already; {twin.rule_id} is an identical rule of"
-                f" {self._where}, was not made by this resource, and is left alone"
+                f" {self.where}, was not made by this resource, and is left alone"
             )
 
     def _revoke_by_attributes(self, rule: IngressRule) -> None:
@@ -460,7 +469,7 @@ class RuleLifecycle:
             raise silence
         if live is None and (masked := left.masked_form_of(rule)):
             raise RuleNotConfirmedError(
-                f"RevokeSecurityGroup of {rule.in_words} in {self._where} was answered,"
+                f"RevokeSecurityGroup of {rule.in_words} in {self.where} was answered,"
                 f" and {masked.rule_id} ({masked.rule.in_words}) is there, which is the"
                 " same network without host bits. If that is this rule, remove it in"
                 " the console; then run `pulumi refresh`."
@@ -475,11 +484,11 @@ class RuleLifecycle:
         if self.group.prove().identical_to(rule):
             raise RuleNotConfirmedError(
                 f"RevokeSecurityGroup said yes, and {rule.in_words} is still in"
-                f" {self._where}, without an ID; remove it in the console, then run"
+                f" {self.where}, without an ID; remove it in the console, then run"
                 " `pulumi refresh`."
             )
 
-    def _believe_group_gone(
+    def believe_group_gone(
         self, error: GroupNotFoundError, account_id: str, *, ask_again: bool
     ) -> None:
         """
@@ -492,7 +501,7 @@ class RuleLifecycle:
         asking = self.account.account_id()
         if account_id and asking and asking != account_id:
             raise WrongAccountError(
-                f"{self._where} belongs to account {account_id}, and the credentials in"
+                f"{self.where} belongs to account {account_id}, and the credentials in"
                 f" use are of account {asking}: nothing was changed. Use credentials of"
                 f" account {account_id}."
             ) from error

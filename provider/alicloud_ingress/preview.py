@@ -139,6 +139,9 @@ def _preview(
         ):
             others += 1
     same = mapping(document.get("changeSummary")).get("same") or 0
+    if not isinstance(same, int):
+        problems.append("how many resources are unchanged is not told")
+        same = 0
     shown = sum(
         any(s.get("op") in ("same", "refresh") for s in own) for own in by_urn.values()
     )
@@ -146,7 +149,7 @@ def _preview(
         stack=next(map(_stack, filter(_is_whole, by_urn)), ""),
         steps=tuple(sorted(rules, key=lambda step: (step.name, step.urn))),
         others=others,
-        hidden=max(0, int(same) - shown),
+        hidden=max(0, same - shown),
         problems=tuple(problems),
     )
 
@@ -209,6 +212,9 @@ class _Reader:
         op = "replace" if _REPLACING & set(ops) else ops[-1]
         old = _first(step.get("oldState") for step in self.steps)
         new = _first(step.get("newState") for step in reversed(self.steps))
+        if op in ("create", "update", "replace"):
+            # A rule that comes without a word of what it is may be any rule.
+            new = new or {"inputs": {}}
         moved = self._moved(op)
         before = self._rules(old, "old", moved)
         after = () if op == "delete" else self._rules(new, "new", moved)

@@ -19,6 +19,7 @@ from alicloud_ingress.client import EcsClient
 from alicloud_ingress.declarations import Declarations
 from alicloud_ingress.group import SecurityGroup
 from alicloud_ingress.lifecycle import RuleLifecycle
+from alicloud_ingress.set_lifecycle import SetLifecycle
 
 _log = logging.getLogger("alicloud_ingress")
 
@@ -117,6 +118,12 @@ class Process:
             claims=self.claims,
             timeout_s=self.connection(place.region, place.profile).timeout_s,
         )
+
+    def set_lifecycle(self, place: Place) -> SetLifecycle:
+        """
+        What can be done with a set of rules of a group.
+        """
+        return SetLifecycle(self.group(place), self.lifecycle(place))
 
 
 @dataclass(frozen=True, slots=True)

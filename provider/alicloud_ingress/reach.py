@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from alicloud_ingress.diagram import Piece
 from alicloud_ingress.packets import (
     IPV4,
     IPV6,
     PORTS,
     PROTOCOLS,
     Interval,
-    Piece,
     Unknown,
     blocks,
     joined,

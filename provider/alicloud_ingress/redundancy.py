@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from alicloud_ingress.exposure import rank
-from alicloud_ingress.packets import Box, Diagram, Unknown, bits, matched
+from alicloud_ingress.diagram import Diagram, bits
+from alicloud_ingress.packets import Box, Unknown, matched
+from alicloud_ingress.planes import rank
 from alicloud_ingress.rule import IngressRule
 
 Kind = Literal["shadowed", "redundant"]
@@ -62,7 +63,8 @@ def removable(rules: Sequence[IngressRule]) -> tuple[Needless, ...]:
     Name rules that may all be removed at once without changing any packet's lot.
 
     Of rules that stand for each other the widest is kept, and of equal ones the
-    first given: give the oldest first. `by` names rules that are kept.
+    first given: give the oldest first. `by` names rules that are kept. Should one of
+    those go for another reason, ask again, with only the rules that stay.
 
     Raises:
         TooComplexError: the rules cannot be judged in bounded time.

@@ -13,12 +13,12 @@ from itertools import accumulate
 
 import jinja2
 
-from alicloud_ingress.exposure import WorldOpen
 from alicloud_ingress.markup import cell, code, label, plain
 from alicloud_ingress.reach import Reach
 from alicloud_ingress.review import RULE_LIMIT, SHOW_SAMES, Finding, GroupReview, Review
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.stated import FieldChange, StatedRule
+from alicloud_ingress.world import WorldOpen
 
 LIMIT = 65_000
 """
@@ -248,11 +248,12 @@ def _not_judged(review: Review) -> Iterator[str]:
             doubts = [doubt for stated in step.before for doubt in stated.doubts]
         if doubts:
             yield f"{code(step.name)}: {code(', '.join(dict.fromkeys(doubts)))}"
+    doubted = _doubted(review)
     for group in review.groups:
         unsure = [
             opening
             for opening in (group.change.newly_world_open if group.change else ())
-            if not opening.certain and not _is_doubted(review, opening)
+            if not opening.certain and doubted.isdisjoint(opening.rules)
         ]
         for opening in unsure:
             lists = ", ".join(code(rule.in_words) for rule in opening.rules)
@@ -269,14 +270,13 @@ def _not_judged(review: Review) -> Iterator[str]:
             )
 
 
-def _is_doubted(review: Review, opening: WorldOpen) -> bool:
-    doubted = {
+def _doubted(review: Review) -> frozenset[IngressRule]:
+    return frozenset(
         stated.rule
         for step in review.preview.steps
         for stated in (*step.before, *step.after)
         if stated.doubts
-    }
-    return bool(doubted & set(opening.rules))
+    )
 
 
 def _reaches(review: Review, *, opens: bool) -> Iterator[str]:
@@ -425,6 +425,8 @@ def _table(review: Review) -> Section:
     ]
     hidden = review.preview.hidden
     more = f"; {hidden} unchanged are not shown" if hidden else ""
+    if review.preview.others:
+        more += f"; {review.preview.others} of other kinds change"
     return Section(
         title=f"All {len(rows)} resources{more}",
         lines=(*_TABLE, *rows) if rows else (),

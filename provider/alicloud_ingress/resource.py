@@ -1,5 +1,5 @@
 """
-The Pulumi resource: dicts of the engine in and out, `lifecycle` in between.
+The Pulumi resources: dicts of the engine in and out, `lifecycle` in between.
 
 Users' state holds the import path of the provider class and a pickle of an
 object without attributes. Neither may ever change, so all that a process has
@@ -13,8 +13,8 @@ import itertools
 import os
 import sys
 import uuid
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, TypedDict, TypeGuard, cast
 
 import pulumi
 from pulumi.dynamic import (
@@ -37,6 +37,7 @@ from alicloud_ingress.logs import log_to_stderr
 from alicloud_ingress.process import Place, Process, warn
 from alicloud_ingress.properties import (
     ARGUMENTS,
+    PLACE,
     inputs_as_read,
     inputs_of,
     is_same,
@@ -44,6 +45,19 @@ from alicloud_ingress.properties import (
     replaced,
     rule_id_of,
     rule_of,
+)
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.ruleset import Member
+from alicloud_ingress.set_arguments import checked_rules, problems_of_settings
+from alicloud_ingress.set_properties import (
+    SET_ARGUMENTS,
+    is_same_set,
+    keep_of,
+    members_of,
+    rules_of,
+    set_as_read,
+    set_inputs_of,
+    set_outputs_of,
 )
 from alicloud_ingress.spelling import has_expired
 from alicloud_ingress.workers import widen_own_pool
@@ -56,6 +70,36 @@ An input that the program adds and check drops again; see `declarations`.
 _process = Process()
 _run = uuid.uuid4().hex
 _numbers = itertools.count(1)
+
+
+class _IngressRuleIdentity(TypedDict):
+    ip_protocol: pulumi.Input[str]
+
+
+class IngressRuleArgs(_IngressRuleIdentity, total=False):
+    """
+    One rule of a `SecurityGroupIngressRuleSet`.
+
+    What the arguments mean stands at `SecurityGroupIngressRule`. It is a dict, so
+    that each value, each rule, and the list of rules may be an Output.
+    """
+
+    port_range: pulumi.Input[str | int]
+    port_range_list_id: pulumi.Input[str]
+    source_cidr_ip: pulumi.Input[str]
+    ipv6_source_cidr_ip: pulumi.Input[str]
+    source_group_id: pulumi.Input[str]
+    source_group_owner_id: pulumi.Input[str | int]
+    source_group_owner_account: pulumi.Input[str]
+    source_prefix_list_id: pulumi.Input[str]
+    dest_cidr_ip: pulumi.Input[str]
+    ipv6_dest_cidr_ip: pulumi.Input[str]
+    source_port_range: pulumi.Input[str | int]
+    policy: pulumi.Input[str]
+    priority: pulumi.Input[int]
+    nic_type: pulumi.Input[str]
+    description: pulumi.Input[str]
+    expires_on: pulumi.Input[str] | dt.date
 
 
 class IngressRuleProvider(ResourceProvider):
@@ -74,15 +118,7 @@ class IngressRuleProvider(ResourceProvider):
         """
         Take over the stack's configuration for this process.
         """
-        log_to_stderr(os.environ, sys.argv[1:])
-        widen_own_pool()
-        _process.configure(
-            {
-                key: value
-                for key in config.KEYS
-                if (value := req.config.get(key)) is not None
-            }
-        )
+        _configure(req)
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """
@@ -103,12 +139,13 @@ class IngressRuleProvider(ResourceProvider):
         ]
         if _keeps_an_old_system_priority(_olds, inputs):
             problems = [p for p in problems if p.argument != "priority"]
+        if declaration and not problems and not unknown & {*PLACE, "profile"}:
+            problems += _problems_of_company(declaration, inputs, exclusive=False)
         if declaration and not problems and not unknown:
-            problems += _problems_of_twins(declaration, inputs)
-        return CheckResult(
-            inputs,
-            [CheckFailure(p.argument, f"{p.argument}: {p.reason}") for p in problems],
-        )
+            problems += _problems_of_twins(
+                declaration, inputs, rule_of(inputs), "security_group_id"
+            )
+        return CheckResult(inputs, _failures(problems))
 
     def diff(
         self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
@@ -176,6 +213,141 @@ class IngressRuleProvider(ResourceProvider):
         """
         _process.lifecycle(_place_of(_props)).delete(
             rule_of(_props), rule_id_of(_props), str(_props.get("account_id") or "")
+        )
+
+
+class IngressRuleSetProvider(ResourceProvider):
+    """
+    Manages a set of inbound rules. Frozen: this path and this class are in state.
+    """
+
+    serialize_as_secret_always = False
+
+    def __init__(self) -> None:
+        """
+        Nothing is kept here; see the module's docstring.
+        """
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """
+        Take over the stack's configuration for this process.
+        """
+        _configure(req)
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """
+        Check every rule, and key the rules by what they say.
+        """
+        _process.claims.stir()
+        inputs = set_inputs_of(news)
+        declaration = Declaration.read(news.get(DECLARATION))
+        unknown = frozenset(name for name in SET_ARGUMENTS if _is_unknown(news, name))
+        checked = checked_rules(
+            inputs.get("rules", []),
+            _olds,
+            str(inputs.get("security_group_id") or ""),
+            is_unknown=_is_unknown_value,
+            secret=declaration.secrets if declaration else frozenset(),
+        )
+        inputs["rules"] = checked.rules
+        problems = [
+            *checked.problems,
+            *problems_of_settings(inputs, is_unknown=_is_unknown_value),
+            *_problems_of_place(inputs, unknown),
+        ]
+        if declaration and not problems and not unknown & {*PLACE, "profile"}:
+            problems += _problems_of_company(
+                declaration, inputs, exclusive=inputs.get("exclusive") is True
+            )
+            for path, rule in checked.known.items():
+                problems += _problems_of_twins(declaration, inputs, rule, path)
+        for text in checked.warnings:
+            warn(text)
+        return CheckResult(inputs, _failures(problems))
+
+    def diff(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> DiffResult:
+        """
+        Compare what old and new rules mean; the engine tells the keys that differ.
+        """
+        members = members_of(_olds)
+        if _has_unknown({name: _news.get(name) for name in SET_ARGUMENTS}):
+            staying = members
+        elif is_same_set(_olds, _news):
+            _hold(members)
+            return DiffResult(changes=False)
+        else:
+            wanted = set(rules_of(_news).values())
+            staying = [member for member in members if member.rule in wanted]
+        replaces = [
+            name
+            for name in PLACE
+            if _is_unknown(_news, name) or _olds.get(name) != _news.get(name)
+        ]
+        if not replaces:
+            _hold(staying)
+        inputs_differ = any(_olds.get(n) != _news.get(n) for n in SET_ARGUMENTS)
+        return DiffResult(changes=None if inputs_differ else True, replaces=replaces)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """
+        Authorize all rules, in calls of up to a hundred, and learn their IDs.
+        """
+        place = _place_of(props)
+        account_id = _process.account_id(place)
+        ids = _process.set_lifecycle(place).create(
+            list(rules_of(props).values()),
+            adopt=bool(props.get("adopt")),
+            exclusive=bool(props.get("exclusive")),
+            keep=keep_of(props),
+        )
+        identity = f"{place.group_id}/set/{uuid.uuid4().hex[:12]}"
+        return CreateResult(identity, set_outputs_of(props, ids, account_id))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """
+        Look all rules up; an exclusive set takes in whatever else is there.
+        """
+        place = _place_of(props)
+        props = {**props, "region": place.region}
+        account_id = str(props.get("account_id") or "")
+        seen = _process.set_lifecycle(place).read(
+            members_of(props),
+            account_id,
+            adopt=bool(props.get("adopt")),
+            exclusive=bool(props.get("exclusive")),
+            keep=keep_of(props),
+        )
+        if seen is None:
+            return ReadResult("", {})
+        account_id = account_id or _process.account_id(place)
+        inputs, outputs = set_as_read(props, seen, account_id)
+        return ReadResult(id_, outputs, inputs)
+
+    def update(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> UpdateResult:
+        """
+        Authorize, modify, revoke, in this order.
+        """
+        place = _place_of(_news)
+        account_id = str(_olds.get("account_id") or "") or _process.account_id(place)
+        ids = _process.set_lifecycle(place).update(
+            list(rules_of(_news).values()),
+            members_of(_olds),
+            adopt=bool(_news.get("adopt")),
+            exclusive=bool(_news.get("exclusive")),
+            keep=keep_of(_news),
+        )
+        return UpdateResult(set_outputs_of(_news, ids, account_id))
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """
+        Revoke the rules that the set declared.
+        """
+        _process.set_lifecycle(_place_of(_props)).delete(
+            members_of(_props), str(_props.get("account_id") or "")
         )
 
 
@@ -291,6 +463,79 @@ class SecurityGroupIngressRule(
         )
 
 
+class SecurityGroupIngressRuleSet(
+    Resource, module="alicloud-ingress", name="SecurityGroupIngressRuleSet"
+):
+    """
+    Many inbound rules of one ECS security group, as one resource.
+
+    A thousand rules cost a dozen calls; as a thousand resources they would cost
+    the engine alone most of a minute.
+    """
+
+    security_group_id: pulumi.Output[str]
+    region: pulumi.Output[str]
+    account_id: pulumi.Output[str]
+    rules: pulumi.Output[Mapping[str, Any]]
+    rule_ids: pulumi.Output[Mapping[str, str]]
+
+    def __init__(  # noqa: PLR0913  one argument for each thing that can be set
+        self,
+        resource_name: str,
+        *,
+        security_group_id: pulumi.Input[str],
+        rules: pulumi.Input[Sequence[pulumi.Input[IngressRuleArgs]]],
+        exclusive: pulumi.Input[bool] | None = None,
+        keep_rule_ids: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+        keep_descriptions: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+        region: pulumi.Input[str] | None = None,
+        profile: pulumi.Input[str] | None = None,
+        adopt: pulumi.Input[bool] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """
+        Declare the rules of the set, in any order.
+
+        Args:
+            resource_name: name in the stack.
+            security_group_id: `sg-...`, the group that the rules are in.
+            rules: each rule once.
+            exclusive: no other rule may be in the group. A refresh brings what else
+                is there into the set, so that the next preview names what would go;
+                what no preview has named is never removed.
+            keep_rule_ids: `sgr-...` that an exclusive set leaves alone.
+            keep_descriptions: globs such as `managed by *`; rules so described
+                are left alone.
+            region: of the group; else `alicloud:region`.
+            profile: name of a profile of the aliyun command line; never a secret.
+            adopt: take over those of the rules that are there already.
+            opts: options of the resource.
+        """
+        given = {
+            name: value for name, value in locals().items() if name in SET_ARGUMENTS
+        }
+        given["rules"] = _with_dates_as_text(rules)
+        known_after = dict.fromkeys(("account_id", "rule_ids", "foreign_rule_ids"))
+        super().__init__(
+            IngressRuleSetProvider(),
+            resource_name,
+            {**given, **known_after, DECLARATION: _declaration(resource_name, given)},
+            opts,
+        )
+
+
+def _configure(req: ConfigureRequest) -> None:
+    log_to_stderr(os.environ, sys.argv[1:])
+    widen_own_pool()
+    _process.configure(
+        {
+            key: value
+            for key in config.KEYS
+            if (value := req.config.get(key)) is not None
+        }
+    )
+
+
 def _declaration(name: str, given: Mapping[str, Any]) -> pulumi.Output[dict[str, Any]]:
     """
     What check is to know of this resource beyond its arguments.
@@ -299,22 +544,80 @@ def _declaration(name: str, given: Mapping[str, Any]) -> pulumi.Output[dict[str,
 
     async def written() -> dict[str, Any]:
         secrets = [
-            argument
+            path
             for argument, value in given.items()
-            if isinstance(value, pulumi.Output) and await value.is_secret()
+            async for path in _secret_paths(argument, value)
         ]
         return Declaration(_run, number, name, frozenset(secrets)).written()
 
     return pulumi.Output.from_input(written())
 
 
+async def _secret_paths(path: str, value: object) -> AsyncIterator[str]:
+    """
+    Where in the arguments secrets are: `description`, `rules[2].description`.
+    """
+    if _is_output(value):
+        if await value.is_secret():
+            yield path
+    elif isinstance(value, Mapping):
+        for name, entry in cast("Mapping[str, object]", value).items():
+            async for found in _secret_paths(f"{path}.{name}", entry):
+                yield found
+    elif isinstance(value, list | tuple):
+        for number, entry in enumerate(cast("Sequence[object]", value)):
+            async for found in _secret_paths(f"{path}[{number}]", entry):
+                yield found
+
+
+def _with_dates_as_text(value: Any) -> Any:
+    """
+    The same rules, with each `datetime.date` as the engine can carry it.
+    """
+    if _is_output(value):
+        return value.apply(_with_dates_as_text)
+    if isinstance(value, Mapping):
+        given = cast("Mapping[str, Any]", value)
+        return {name: _with_dates_as_text(entry) for name, entry in given.items()}
+    if isinstance(value, list | tuple):
+        return [_with_dates_as_text(entry) for entry in cast("Sequence[Any]", value)]
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _is_output(value: object) -> TypeGuard[pulumi.Output[Any]]:
+    return isinstance(value, pulumi.Output)
+
+
+def _failures(problems: Sequence[Problem]) -> list[CheckFailure]:
+    return [CheckFailure(p.argument, f"{p.argument}: {p.reason}") for p in problems]
+
+
+def _hold(members: Sequence[Member]) -> None:
+    for member in members:
+        _process.claims.hold(member.rule_id)
+
+
+def _is_unknown_value(value: object) -> bool:
+    return isinstance(value, pulumi.output.Unknown) or value == pulumi.UNKNOWN
+
+
+def _is_unknown(properties: Mapping[str, Any], name: str) -> bool:
+    return _is_unknown_value(properties.get(name))
+
+
+def _has_unknown(value: object) -> bool:
+    """
+    Whether anything in there is not known yet.
+    """
+    if isinstance(value, Mapping):
+        return any(map(_has_unknown, cast("Mapping[str, object]", value).values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_unknown, cast("Sequence[object]", value)))
+    return _is_unknown_value(value)
+
+
 def _unknown(properties: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(
-        name
-        for name in ARGUMENTS
-        if isinstance(value := properties.get(name), pulumi.output.Unknown)
-        or value == pulumi.UNKNOWN
-    )
+    return frozenset(name for name in ARGUMENTS if _is_unknown(properties, name))
 
 
 def _place_of(properties: Mapping[str, Any]) -> Place:
@@ -383,9 +686,8 @@ def _keeps_an_old_system_priority(
 
 
 def _problems_of_twins(
-    declaration: Declaration, inputs: Mapping[str, Any]
+    declaration: Declaration, inputs: Mapping[str, Any], rule: IngressRule, path: str
 ) -> list[Problem]:
-    rule = rule_of(inputs)
     other = _process.declarations.add(
         declaration,
         str(inputs["region"]),
@@ -396,9 +698,31 @@ def _problems_of_twins(
         return []
     return [
         Problem(
-            "security_group_id",
+            path,
             f"resources {other!r} and {declaration.name!r} are the same rule"
             f" ({rule.in_words}) of {inputs['security_group_id']}; remove one of the"
             " two, or let them differ in priority",
+        )
+    ]
+
+
+def _problems_of_company(
+    declaration: Declaration, inputs: Mapping[str, Any], *, exclusive: bool
+) -> list[Problem]:
+    """
+    Refuse an exclusive set beside another resource of its group.
+    """
+    group_id = str(inputs["security_group_id"])
+    other = _process.declarations.occupy(
+        declaration, str(inputs["region"]), group_id, exclusive=exclusive
+    )
+    if not other:
+        return []
+    return [
+        Problem(
+            "security_group_id",
+            f"resources {other!r} and {declaration.name!r} are both for {group_id}, and"
+            " one of them is an exclusive set, which has its group to itself; put all"
+            " rules into the set, or take exclusive=True away",
         )
     ]

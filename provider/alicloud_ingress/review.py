@@ -14,19 +14,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from alicloud_ingress.diagram import TooComplexError
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.exposure import (
     Difference,
     Policy,
-    WorldOpen,
     difference,
     newly_world_open,
 )
 from alicloud_ingress.live import LiveGroup, LiveRule
-from alicloud_ingress.packets import TooComplexError
 from alicloud_ingress.preview import Preview, Step
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.stated import StatedRule, items, mapping
+from alicloud_ingress.world import WorldOpen
 
 FAIL_ON = ("world-open-admin", "world-open-any", "gap", "delete", "unmanaged")
 ADMIN_PORTS = (22, 3389)

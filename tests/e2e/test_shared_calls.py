@@ -7,12 +7,16 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 
 from alicloud_ingress.testing.wire import Reply
 from e2e.project import Project
 
 AT_ONCE = 10
-BOUND_S = 60.0
+BOUND_S = 8.0
+"""
+Seconds that the first waits for the last: less than the client waits for an answer.
+"""
 
 
 def test_the_host_works_on_more_than_four_rules_at_a_time(project: Project) -> None:
@@ -25,7 +29,8 @@ def test_the_host_works_on_more_than_four_rules_at_a_time(project: Project) -> N
     ) -> Reply:
         looks = headers.get("x-acs-action") == "DescribeSecurityGroupAttribute"
         if looks and not done.is_set():
-            barrier.wait(BOUND_S)
+            with suppress(threading.BrokenBarrierError):
+                barrier.wait(BOUND_S)
             done.set()
         return answer(url, headers, body, method)
 
@@ -41,7 +46,6 @@ def test_the_host_works_on_more_than_four_rules_at_a_time(project: Project) -> N
     project.up("--parallel", str(AT_ONCE))
 
     assert not barrier.broken
-    assert done.is_set()
     assert all(len(project.fake.rules(group)) == 1 for group in groups)
 
 

@@ -120,6 +120,17 @@ def test_what_is_no_preview_ends_with_3(run: Runner, document: object) -> None:
     assert result.stderr.startswith("Error: this is no")
 
 
+def test_a_file_that_is_no_text_ends_with_3(run: Runner) -> None:
+    """1 would say that something matched."""
+    run.file.write_bytes(b"\xff\xfe\x00")
+    arguments = ["preview-report", str(run.file), "--fail-on", "gap"]
+
+    result = CliRunner().invoke(main, arguments)
+
+    assert result.exit_code == 3
+    assert result.stderr.startswith("Error: the report could not be made: Unicode")
+
+
 def test_a_failed_preview_ends_with_3_though_something_matched(run: Runner) -> None:
     """Incomplete wins."""
     failed = [{"severity": "error", "message": "it broke\x1b[2J"}]

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alicloud_ingress.diagram import Diagram, TooComplexError
 from alicloud_ingress.exposure import Policy, difference
-from alicloud_ingress.packets import IPV6, Diagram, TooComplexError, addresses, matched
+from alicloud_ingress.packets import IPV6, addresses, matched
 from alicloud_ingress.reach import Reach
 from alicloud_ingress.rule import IngressRule
-from packet_model import PACKETS, Packet, decider, gets_in, in_some_of, rules
+from packet_model import PACKETS, Packet, decider, gets_in, in_some_of, matches, rules
 
 FEW = st.lists(rules(), max_size=5)
 SOME_PACKETS = st.integers(0, 8).map(lambda start: PACKETS[start::9])
@@ -91,14 +92,15 @@ def test_a_difference_tells_just_what_changes(
     new: list[IngressRule],
     packets: Sequence[Packet],
 ) -> None:
-    """What got in before only, and what gets in after only, by the sets of a rule."""
+    """What got in before or after only, by the sets of each rule that matches."""
     before, after = kept + old, kept + new
     change = difference(Policy(before), Policy(after))
-    named = {sets_of(each) for each in before + after} | {frozenset[str]()}
+    everything = frozenset[str]().union(*map(sets_of, before + after))
 
     for packet in packets:
-        for choice in in_some_of(packet, frozenset[str]().union(*named)):
-            some = [replace(choice, sets=n) for n in named if n <= choice.sets]
+        for choice in in_some_of(packet, everything):
+            named = {sets_of(r) for r in before + after if matches(r, choice)}
+            some = [replace(choice, sets=n) for n in {*named, frozenset[str]()}]
             was = [gets_in(before, each) for each in some]
             is_ = [gets_in(after, each) for each in some]
             both = list(zip(was, is_, strict=True))

@@ -5,14 +5,20 @@ The reports of the previews that the real engine made.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from alicloud_ingress.preview import read_preview
+from alicloud_ingress.preview import PreviewError, read_preview
 from alicloud_ingress.report import compose, finding_line, markdown
 from alicloud_ingress.review import FAIL_ON, Gate, judge
+from alicloud_ingress.stated import items, mapping
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TODAY = dt.date(2026, 1, 1)
@@ -47,3 +53,47 @@ def test_each_finding_of_the_change_is_one_line() -> None:
         f"world-open-admin: not judged: {world} might reach {ssh} (from-a-secret)",
         "gap: the old rule is deleted before its replacement comes (metrics)",
     ]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each place in a document where something else could stand."""
+    keys: Iterable[Any] = [*mapping(value)] or range(len(items(value)))
+    for key in keys:
+        yield value, key
+        yield from places(value[key])
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.sampled_from(["change", "drift"]), st.data())
+def test_a_broken_preview_never_ends_in_a_crash(name: str, data: st.DataObject) -> None:
+    """It is judged, or it is said that it cannot be read."""
+    document = json.loads((GOLDEN / f"{name}.preview.json").read_text())
+    for _ in range(data.draw(st.integers(1, 4))):
+        holder, key = data.draw(st.sampled_from(list(places(document))))
+        holder[key] = data.draw(JSON)
+
+    try:
+        preview = read_preview(json.dumps(document))
+    except PreviewError:
+        return
+    assert markdown(compose(judge(preview, GATE, today=TODAY)))
+
+
+def test_the_readme_shows_a_report_that_is_so() -> None:
+    """Its beginning, line by line."""
+    readme = (GOLDEN.parents[1] / "README.md").read_text()
+    shown = readme.split("<!-- tests/golden/change.report.md -->\n")[1]
+    quoted = shown.split("<!-- end -->")[0].splitlines()
+
+    report = (GOLDEN / "change.report.md").read_text().splitlines()[1:]
+    assert [line.removeprefix(">").strip() for line in quoted] == report[: len(quoted)]

@@ -129,6 +129,17 @@ def test_what_is_not_told_is_not_judged_and_fails(
     assert all("not judged" in line for line in found)
 
 
+@pytest.mark.parametrize("op", ["create", "update", "replace"])
+@pytest.mark.parametrize("new", [None, {}])
+def test_a_rule_without_a_new_state_is_not_judged(
+    op: str, new: dict[str, Any] | None
+) -> None:
+    """It may be any rule."""
+    (found,) = lines(judged(step(op, new=new)))[:1]
+
+    assert "not judged" in found
+
+
 def test_what_is_not_told_passes_behind_a_drop_that_covers_all_it_may_be() -> None:
     """That much is known."""
     hidden = {**SSH, "source_cidr_ip": UNKNOWN, "priority": 5}
@@ -308,13 +319,23 @@ def many(count: int) -> list[dict[str, Any]]:
 
 def test_a_long_report_is_cut_by_section_and_says_so() -> None:
     """The headline and every section's beginning stay."""
-    text = markdown(compose(judged(*many(2000), create(WORLD, "open"))))
+    gone = step("delete", "gone", old={**SSH, "source_cidr_ip": "192.0.2.1"})
+    text = markdown(compose(judged(*many(2000), create(WORLD, "open"), gone)))
 
     assert len(text) <= LIMIT
     assert "2001 to create" in text.splitlines()[1]
     assert "Newly open to the world" in text
+    assert "- `gone`: `tcp 22/22 from 192.0.2.1 of sg-1`" in text
     assert text.count("more left out: a comment ends at 65,000 characters") >= 2
     assert text.rstrip().endswith("</details>")
+
+
+def test_what_is_not_shown_is_said() -> None:
+    """Unchanged rules that the preview leaves out, and resources of other kinds."""
+    bucket = create({}, "logs", kind="alicloud:oss/bucket:Bucket")
+    text = markdown(compose(judged(create(SSH), bucket, same=2)))
+
+    assert "All 1 resources; 2 unchanged are not shown; 1 of other kinds change" in text
 
 
 def test_the_same_preview_gives_the_same_bytes() -> None:

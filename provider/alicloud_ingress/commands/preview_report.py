@@ -19,6 +19,7 @@ from alicloud_ingress.review import (
     ADMIN_PORTS,
     FAIL_ON,
     Gate,
+    Review,
     Waiver,
     WaiverError,
     judge,
@@ -78,18 +79,14 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
         waivers=_waivers(waivers),
     )
     try:
-        read = read_preview(preview.read())
-    except (PreviewError, UnicodeDecodeError) as error:
+        judged = _judged(
+            preview.read(), gate, live=live, region=region, profile=profile
+        )
+        text = markdown(compose(judged))
+    except PreviewError as error:
         _fail(str(error))
-    found, problems = _look(read, region, profile) if live else ({}, [])
-    judged = judge(
-        read,
-        gate,
-        today=dt.datetime.now(tz=dt.timezone.utc).date(),
-        live=found,
-        problems=problems,
-    )
-    text = markdown(compose(judged))
+    except Exception as error:  # noqa: BLE001 - 1 would say that --fail-on matched
+        _fail(f"the report could not be made: {type(error).__name__}: {error}")
     click.echo(text.encode(), nl=False)
     for finding in judged.failing:
         click.echo(finding_line(finding), err=True)
@@ -99,6 +96,18 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
         raise SystemExit(FAILED)
     if judged.failing:
         raise SystemExit(MATCHED)
+
+
+def _judged(text: str, gate: Gate, *, live: bool, region: str, profile: str) -> Review:
+    preview = read_preview(text)
+    found, problems = _look(preview, region, profile) if live else ({}, [])
+    return judge(
+        preview,
+        gate,
+        today=dt.datetime.now(tz=dt.timezone.utc).date(),
+        live=found,
+        problems=problems,
+    )
 
 
 def _waivers(file: TextIO | None) -> tuple[Waiver, ...]:

@@ -1,0 +1,217 @@
+"""
+A set of rules from creation to removal, on the real engine.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from e2e.project import Project
+
+AUTHORIZE, MODIFY, REVOKE = (
+    "AuthorizeSecurityGroup",
+    "ModifySecurityGroupRule",
+    "RevokeSecurityGroup",
+)
+OPEN = {"IpProtocol": "tcp", "PortRange": "22/22", "SourceCidrIp": "0.0.0.0/0"}
+
+
+def a_set(*ports: object, more: str = "") -> str:
+    """A program with one set, named `web`."""
+    return f"""
+        from alicloud_ingress import IngressRuleArgs, SecurityGroupIngressRuleSet
+        SecurityGroupIngressRuleSet(
+            "web",
+            security_group_id="GROUP",
+            rules=[
+                IngressRuleArgs(
+                    ip_protocol="tcp", port_range=port, source_cidr_ip="10.0.0.0/8"
+                )
+                for port in {list(ports)}
+            ],
+            {more}
+        )
+    """
+
+
+def declare(project: Project, *ports: object, more: str = "") -> None:
+    """Write the program for the project's group."""
+    project.program(a_set(*ports, more=more).replace("GROUP", project.group))
+
+
+def ports(project: Project) -> list[str]:
+    """The live ports."""
+    return sorted(str(rule["PortRange"]) for rule in project.rules().values())
+
+
+def difference(project: Project) -> dict[str, str]:
+    """What the engine's own preview says of the set, key by key."""
+    shown: dict[str, list[dict[str, Any]]] = json.loads(
+        project.pulumi("preview", "--json")
+    )
+    (step,) = [s for s in shown["steps"] if s["urn"].endswith("::web")]
+    detailed: dict[str, dict[str, str]] = step["detailedDiff"]
+    return {path: entry["kind"] for path, entry in detailed.items()}
+
+
+def test_the_life_of_a_set(project: Project) -> None:
+    """Made, unchanged, added to at the front, drifted, repaired, destroyed."""
+    foreign = project.fake.add_rule(project.group, **OPEN)
+    declare(project, 443, 80)
+    project.up()
+    assert project.actions() == [AUTHORIZE]
+    project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+    assert project.actions() == []
+
+    declare(project, 22, 443, 80)
+    assert difference(project) == {'rules["tcp 22/22 from 10.0.0.0/8"]': "add"}
+    project.up()
+    assert project.actions() == [AUTHORIZE]
+    assert ports(project) == ["22/22", "22/22", "443/443", "80/80"]
+
+    rule_id = next(i for i, r in project.rules().items() if r["PortRange"] == "80/80")
+    live = project.fake.groups[project.group].rules
+    live[rule_id]["Description"] = "changed by hand"
+    shown = project.refresh("--diff")
+    assert "changed by hand" in shown, shown
+    assert difference(project) == {
+        'rules["tcp 80/80 from 10.0.0.0/8"].description': "delete"
+    }
+    project.up()
+    assert project.actions() == [MODIFY]
+
+    project.destroy()
+    (call,) = project.calls()
+    assert call.action == REVOKE
+    assert list(project.rules()) == [foreign]
+
+
+def test_an_exclusive_set_names_what_would_go_before_it_goes(
+    project: Project,
+) -> None:
+    """Only what a preview after a refresh has named is removed, less the kept."""
+    project.fake.add_rule(project.group, **OPEN)
+    kept = project.fake.add_rule(
+        project.group, **{**OPEN, "PortRange": "25/25"}, Description="managed by mail"
+    )
+    more = 'exclusive=True, keep_descriptions=["managed by *"],'
+    declare(project, 443, more=more)
+    up = project.up()
+    assert "left alone" in up, up
+    assert ports(project) == ["22/22", "25/25", "443/443"]
+
+    project.refresh()
+    assert difference(project) == {'rules["tcp 22/22 from 0.0.0.0/0"]': "delete"}
+    late = project.fake.add_rule(project.group, **{**OPEN, "PortRange": "23/23"})
+    project.up()
+    assert ports(project) == ["23/23", "25/25", "443/443"]
+
+    project.refresh()
+    project.destroy()
+    assert set(project.rules()) == {kept, late}
+
+
+def test_twins_are_named_and_taken_over_only_by_adopt(project: Project) -> None:
+    """As after a run that was killed before it could write its state."""
+    there = project.fake.add_rule(
+        project.group, **{**OPEN, "SourceCidrIp": "10.0.0.0/8"}
+    )
+    declare(project, 22, 443)
+    done = project.run("up", "--yes", "--skip-preview")
+    assert not done.ok
+    assert there in done.text
+    assert "adopt=True" in done.text
+    assert project.actions() == []
+
+    declare(project, 22, 443, more="adopt=True,")
+    project.up()
+    assert project.actions() == [AUTHORIZE]
+    assert len(project.rules()) == 2
+    project.destroy()
+    assert project.rules() == {}
+
+
+def test_values_that_are_not_known_yet_pass_the_preview(project: Project) -> None:
+    """In one field, as one rule, and as the whole list."""
+    project.program(
+        f"""
+        import datetime as dt
+        from alicloud_ingress import IngressRuleArgs, SecurityGroupIngressRuleSet
+
+        first = rule("first", 22)
+        late = first.security_group_rule_id
+        SecurityGroupIngressRuleSet(
+            "field",
+            security_group_id="{project.group}",
+            rules=[
+                IngressRuleArgs(
+                    ip_protocol="tcp", port_range=443, source_cidr_ip="10.0.0.0/8"
+                ),
+                IngressRuleArgs(
+                    ip_protocol="tcp", port_range=late.apply(lambda _: 80),
+                    source_cidr_ip="10.0.0.0/8", expires_on=dt.date(2999, 12, 31),
+                    description=pulumi.Output.secret("internal"),
+                ),
+                late.apply(lambda _: IngressRuleArgs(
+                    ip_protocol="tcp", port_range=81, source_cidr_ip="10.0.0.0/8"
+                )),
+            ],
+        )
+        SecurityGroupIngressRuleSet(
+            "whole",
+            security_group_id="{project.group}",
+            rules=late.apply(lambda _: [IngressRuleArgs(
+                ip_protocol="tcp", port_range=82, source_cidr_ip="10.0.0.0/8",
+                expires_on=dt.date(2999, 12, 31),
+            )]),
+        )
+        """
+    )
+    assert "4 to create" in project.pulumi("preview")
+    assert project.calls() == []
+    project.up()
+    assert ports(project) == ["22/22", "443/443", "80/80", "81/81", "82/82"]
+    (described,) = [r for r in project.rules().values() if r["PortRange"] == "80/80"]
+    assert described["Description"] == "internal [expires 2999-12-31]"
+    assert "internal" not in project.pulumi("stack", "export")
+    project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+
+
+def test_an_exclusive_set_has_its_group_to_itself(project: Project) -> None:
+    """Beside another resource of the group it is refused before any call."""
+    declare(project, 443, more="exclusive=True,")
+    main = project.folder / "program" / "__main__.py"
+    main.write_text(main.read_text() + '\nrule("lone", 22)\n')
+    done = project.run("preview")
+    assert not done.ok
+    assert "'web'" in done.text
+    assert "'lone'" in done.text
+    assert project.calls() == []
+
+
+def test_single_rules_named_by_what_they_say_move_no_neighbour(
+    project: Project,
+) -> None:
+    """One source more at the front is one rule more; IPv6 included."""
+    program = """
+        from alicloud_ingress import SecurityGroupIngressRule, expand_rules
+
+        for name, args in expand_rules(sources=SOURCES, ports=[443]).items():
+            SecurityGroupIngressRule(name, security_group_id="GROUP", **args)
+    """.replace("GROUP", project.group)
+    sources = ["10.0.0.0/8", "2001:db8::/32"]
+    project.program(program.replace("SOURCES", str(sources)))
+    project.up()
+    project.calls()
+
+    project.program(program.replace("SOURCES", str(["192.0.2.1", *sources])))
+    project.up()
+    assert project.actions() == [AUTHORIZE]
+    assert {entry["urn"].split("::", 3)[3] for entry in project.resources()} == {
+        "tcp 443/443 from 192.0.2.1",
+        "tcp 443/443 from 10.0.0.0/8",
+        "tcp 443/443 from 2001:db8::/32",
+    }
+    project.destroy()
+    assert project.rules() == {}

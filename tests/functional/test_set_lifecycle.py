@@ -1,0 +1,413 @@
+"""
+A set's life against the fake, over both of its fronts; every call is counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from alicloud_ingress.claims import Claims
+from alicloud_ingress.client import EcsClient
+from alicloud_ingress.codes import of_code
+from alicloud_ingress.config import Connection, Credentials
+from alicloud_ingress.errors import (
+    EcsError,
+    IngressError,
+    NoAnswerError,
+    RuleExistsError,
+    RuleNotConfirmedError,
+    WrongAccountError,
+)
+from alicloud_ingress.group import GroupCalls, SecurityGroup
+from alicloud_ingress.lifecycle import RuleLifecycle
+from alicloud_ingress.live import LiveGroup
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.ruleset import Keep, Member
+from alicloud_ingress.set_lifecycle import SetLifecycle
+from alicloud_ingress.testing import FakeEcs, mock_ecs
+
+KEYS = Credentials("access_key", "AK", "a-secret-that-is-never-shown")
+SSH = IngressRule.parse(
+    {"ip_protocol": "tcp", "port_range": 22, "source_cidr_ip": "10.0.0.0/8"}
+)
+
+
+def rules(number: int, first: int = 1) -> list[IngressRule]:
+    """Rules that differ in their port alone."""
+    return [replace(SSH, port_range=f"{n}/{n}") for n in range(first, first + number)]
+
+
+@dataclass
+class Faulty:
+    """The client, whose k-th call fails, with or without having acted."""
+
+    calls: GroupCalls
+    at: int = 0
+    error: Callable[[], EcsError] = lambda: of_code("Test", "Forbidden.RAM", "no")
+    acts: bool = False
+    times: int = 1
+    made: list[str] = field(default_factory=list[str])
+
+    def _fails(self, name: str) -> bool:
+        self.made.append(name)
+        return self.at <= len(self.made) < self.at + self.times
+
+    def describe(self, group_id: str) -> LiveGroup:
+        """Read all rules, or fail."""
+        if self._fails("describe"):
+            raise self.error()
+        return self.calls.describe(group_id)
+
+    def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
+        """Add rules, or fail."""
+        self._act("authorize", lambda: self.calls.authorize(group_id, rules))
+
+    def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
+        """Remove rules by ID, or fail."""
+        self._act("revoke_by_id", lambda: self.calls.revoke_by_id(group_id, rule_ids))
+
+    def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
+        """Remove rules by all that names them, or fail."""
+        self._act(
+            "revoke_by_attributes",
+            lambda: self.calls.revoke_by_attributes(group_id, rules),
+        )
+
+    def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
+        """Change a rule, or fail."""
+        self._act("modify", lambda: self.calls.modify(group_id, rule_id, rule))
+
+    def _act(self, name: str, act: Callable[[], None]) -> None:
+        fails = self._fails(name)
+        if not fails or self.acts:
+            act()
+        if fails:
+            raise self.error()
+
+
+@dataclass
+class Stack:
+    """A group of the fake, and what each new process does with its set."""
+
+    fake: FakeEcs
+    client: EcsClient
+    group: str
+    told: list[str] = field(default_factory=list[str])
+    claims: Claims = field(default_factory=lambda: Claims(patience=0))
+
+    def life(self, calls: GroupCalls | None = None) -> SetLifecycle:
+        """The set, as a process that has just begun sees it."""
+        group = SecurityGroup(calls or self.client, self.group)
+        one = RuleLifecycle(
+            group, self.client, "cn-hangzhou", self.told.append, self.claims
+        )
+        return SetLifecycle(group, one)
+
+    def live(self) -> set[IngressRule]:
+        """The rules of the group."""
+        return set(self.by_id().values())
+
+    def by_id(self) -> dict[str, IngressRule]:
+        """The rules of the group by ID."""
+        return {
+            rule_id: IngressRule.from_permission(permission)
+            for rule_id, permission in self.fake.rules(self.group).items()
+        }
+
+    def add(self, *rules: IngressRule) -> list[str]:
+        """Put rules in as somebody else would."""
+        return [
+            self.fake.add_rule(self.group, **rule.to_permission()) for rule in rules
+        ]
+
+    def members(self, rules: Sequence[IngressRule]) -> list[Member]:
+        """Rules as the state of a set holds them."""
+        ids = {rule: rule_id for rule_id, rule in self.by_id().items()}
+        return [Member(rule, ids[rule]) for rule in rules]
+
+    def counted(self) -> Counter[str]:
+        """The calls since the last time."""
+        made = Counter(call.action for call in self.fake.calls)
+        self.fake.calls.clear()
+        return made
+
+
+@pytest.fixture(params=["in process", "served"])
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """Each test runs over both fronts."""
+    connection = Connection("cn-hangzhou", KEYS, timeout_s=20)
+    if request.param == "in process":
+        with mock_ecs() as fake:
+            yield Stack(fake, EcsClient(connection), fake.new_group())
+        return
+    fake = FakeEcs()
+    with fake.serve() as url:
+        served = replace(connection, endpoint=url[7:], protocol="http")
+        yield Stack(fake, EcsClient(served), fake.new_group())
+
+
+@pytest.mark.parametrize(
+    ("number", "up", "refresh", "destroy"), [(100, 3, 1, 1), (1000, 12, 1, 10)]
+)
+def test_many_rules_take_few_calls(
+    stack: Stack, number: int, up: int, refresh: int, destroy: int
+) -> None:
+    """A look, a call for each hundred, and a look that proves them."""
+    wanted = rules(number)
+    ids = stack.life().create(wanted)
+    assert sum(stack.counted().values()) == up
+    assert all(ids[rule].startswith("sgr-") for rule in wanted)
+    assert stack.live() == set(wanted)
+    members = [Member(rule, ids[rule]) for rule in wanted]
+
+    seen = stack.life().read(members, "")
+    assert seen is not None
+    assert len(seen) == number
+    assert sum(stack.counted().values()) == refresh
+
+    stack.claims = Claims()
+    stack.life().delete(members, "")
+    assert sum(stack.counted().values()) == destroy
+    assert stack.live() == set()
+
+
+def test_an_update_authorizes_modifies_and_revokes_in_this_order(stack: Stack) -> None:
+    """There is no moment without a rule; neighbours are not touched."""
+    neighbour = replace(SSH, priority=2)
+    stack.add(neighbour, *rules(3))
+    changed = replace(rules(3)[1], description="office")
+
+    ids = stack.life().update(
+        [rules(3)[0], changed, *rules(1, first=80)], stack.members(rules(3))
+    )
+
+    writes = [
+        call.action for call in stack.fake.calls if not call.action.startswith("D")
+    ]
+    assert writes == [
+        "AuthorizeSecurityGroup",
+        "ModifySecurityGroupRule",
+        "RevokeSecurityGroup",
+    ]
+    assert stack.live() == {neighbour, *rules(2), *rules(1, first=80)}
+    assert {stack.by_id()[rule_id] for rule_id in ids.values()} == set(ids)
+    assert "office" in [rule.description for rule in stack.live()]
+
+
+REFUSAL = "Forbidden.RAM"
+SILENCE = "no answer"
+
+
+@pytest.mark.parametrize("acts", [False, True], ids=["", "acts"])
+@pytest.mark.parametrize("kind", [REFUSAL, SILENCE])
+@pytest.mark.parametrize("at", range(1, 8))
+@pytest.mark.parametrize("is_update", [False, True], ids=["create", "update"])
+def test_after_a_fault_at_any_call_the_next_up_converges(
+    stack: Stack, at: int, kind: str, *, acts: bool, is_update: bool
+) -> None:
+    """Without adopt: what had been added is taken back, or the fault is bridged."""
+    old = rules(5, first=500) if is_update else []
+    stack.add(*old)
+    members = stack.members(old)
+    wanted = [*rules(250), *old[:2]]
+    faulty = Faulty(stack.client, at, lambda: _error(kind), acts=acts)
+
+    try:
+        stack.life(faulty).update(wanted, members)
+    except IngressError:
+        left = stack.live() - set(old)
+        assert left == set()
+        stack.claims = Claims()
+        stack.life().update(wanted, members)
+
+    assert stack.live() == set(wanted)
+
+
+@pytest.mark.parametrize("kind", [REFUSAL, SILENCE])
+def test_what_cannot_be_taken_back_is_named(stack: Stack, kind: str) -> None:
+    """From the third call on, nothing works any more."""
+    faulty = Faulty(stack.client, 3, lambda: _error(kind), times=1000)
+
+    with pytest.raises(RuleNotConfirmedError) as caught:
+        stack.life(faulty).create(rules(101))
+
+    assert rules(1)[0].in_words in str(caught.value)
+    assert "adopt=True" in str(caught.value)
+    with pytest.raises(RuleExistsError, match="sgr-"):
+        stack.life().create(rules(101))
+    stack.life().create(rules(101), adopt=True)
+    assert stack.live() == set(rules(101))
+
+
+def _error(kind: str) -> EcsError:
+    if kind == SILENCE:
+        return NoAnswerError("Test", "NoAnswer", "connection lost")
+    return of_code("Test", kind, "no")
+
+
+def test_the_rule_at_fault_is_named_and_the_others_are_taken_back(
+    stack: Stack,
+) -> None:
+    """A set is made as a whole or not at all."""
+    bad = replace(SSH, priority=101)
+
+    with pytest.raises(EcsError, match="priority 101") as caught:
+        stack.life().create([*rules(150), bad, *rules(10, first=300)])
+
+    assert caught.value.code == "InvalidPriority.ValueNotSupported"
+    assert stack.group in str(caught.value)
+    assert stack.live() == set()
+
+
+def test_twins_are_all_named_before_any_call(stack: Stack) -> None:
+    """With their IDs, and what to do."""
+    twins = stack.add(*rules(2))
+
+    with pytest.raises(RuleExistsError) as caught:
+        stack.life().create(rules(4))
+
+    assert all(rule_id in str(caught.value) for rule_id in twins)
+    assert "adopt=True" in str(caught.value)
+    assert stack.counted() == {"DescribeSecurityGroupAttribute": 1}
+
+
+def test_adopted_rules_keep_their_ids_and_take_the_sets_remark(stack: Stack) -> None:
+    """They belong to the set from now on."""
+    (twin,) = stack.add(SSH)
+    wanted = replace(SSH, description="office")
+
+    ids = stack.life().create([wanted], adopt=True)
+
+    assert ids == {SSH: twin}
+    assert stack.by_id()[twin].description == "office"
+    assert stack.claims.holds(twin)
+    assert twin in stack.told[0]
+
+
+def test_a_rule_held_by_another_resource_is_not_adopted(stack: Stack) -> None:
+    """One rule is one resource."""
+    (twin,) = stack.add(SSH)
+    stack.claims.hold(twin)
+
+    with pytest.raises(RuleExistsError, match="another resource"):
+        stack.life().create([SSH], adopt=True)
+
+
+def test_a_member_that_moved_to_another_resource_is_not_revoked(stack: Stack) -> None:
+    """As after a rename of the set with adopt."""
+    stack.add(*rules(2))
+    members = stack.members(rules(2))
+    stack.claims.hold(members[0].rule_id)
+
+    stack.life().delete(members, "")
+
+    assert stack.live() == {rules(1)[0]}
+    assert members[0].rule_id in stack.told[0]
+
+
+def test_members_that_are_gone_stop_no_removal_and_their_twins_are_named(
+    stack: Stack,
+) -> None:
+    """An ID that is gone never falls back to the quintuple."""
+    stack.add(*rules(100))
+    members = stack.members(rules(100))
+    del stack.fake.groups[stack.group].rules[members[50].rule_id]
+    (twin,) = stack.add(rules(100)[50])
+
+    stack.life().delete(members, "")
+
+    assert list(stack.by_id()) == [twin]
+    assert [twin in text for text in stack.told] == [True]
+
+
+def test_without_ids_the_whole_quintuples_are_revoked(stack: Stack) -> None:
+    """A neighbour that differs in one field survives."""
+    neighbours = [replace(rule, priority=2) for rule in rules(3)]
+    stack.add(*rules(3), *neighbours)
+
+    stack.life().delete([Member(rule, "") for rule in rules(3)], "")
+
+    assert stack.live() == set(neighbours)
+    assert stack.counted() == {
+        "RevokeSecurityGroup": 1,
+        "DescribeSecurityGroupAttribute": 1,
+    }
+
+
+def test_a_destroyed_exclusive_set_leaves_what_it_did_not_declare(
+    stack: Stack,
+) -> None:
+    """A refresh had brought it in."""
+    stack.add(*rules(2))
+    own, foreign = stack.members(rules(2))
+
+    stack.life().delete([own, replace(foreign, declared=False)], "")
+
+    assert stack.live() == {foreign.rule}
+
+
+def test_an_exclusive_set_removes_only_what_its_state_has_shown(stack: Stack) -> None:
+    """What came since is told, and stays; what is to be kept stays as well."""
+    stack.add(*rules(4))
+    own, shown, kept, late = stack.members(rules(4))
+    state = [own, replace(shown, declared=False), replace(kept, declared=False)]
+
+    stack.life().update(
+        [own.rule], state, exclusive=True, keep=Keep(frozenset({kept.rule_id}))
+    )
+
+    assert stack.live() == {own.rule, kept.rule, late.rule}
+    assert [late.rule_id in text for text in stack.told] == [False, True]
+    assert [kept.rule_id in text for text in stack.told] == [True, False]
+
+
+@dataclass
+class Lagging(Faulty):
+    """The client, whose Describe shows nothing new for a while."""
+
+    hidden: int = 0
+
+    def describe(self, group_id: str) -> LiveGroup:
+        """Read all rules, without any while they are hidden."""
+        live = super().describe(group_id)
+        if "authorize" not in self.made or self.hidden <= 0:
+            return live
+        self.hidden -= 1
+        return replace(live, rules=())
+
+
+def test_rules_that_take_their_time_to_show_are_waited_for(stack: Stack) -> None:
+    """Their IDs are known in the end."""
+    ids = stack.life(Lagging(stack.client, hidden=3)).create(rules(3))
+
+    assert set(ids.values()) == set(stack.by_id())
+
+
+def test_rules_that_never_show_are_made_without_ids(stack: Stack) -> None:
+    """The refresh that sees them fills the IDs in."""
+    ids = stack.life(Lagging(stack.client, hidden=1000)).create(rules(3))
+
+    assert set(ids.values()) == {""}
+    assert "refresh" in stack.told[0]
+    seen = stack.life().read([Member(rule, "") for rule in rules(3)], "")
+    assert seen is not None
+    assert {found.live.rule_id for found in seen} == set(stack.by_id())
+
+
+def test_a_group_that_is_gone_is_believed_only_in_its_own_account(
+    stack: Stack,
+) -> None:
+    """Elsewhere it is an error, and nothing is forgotten."""
+    del stack.fake.groups[stack.group]
+    members = [Member(SSH, "sgr-1")]
+
+    assert stack.life().read(members, "1000000000000001") is None
+    stack.life().delete(members, "1000000000000001")
+    with pytest.raises(WrongAccountError):
+        stack.life().read(members, "2")
+    with pytest.raises(WrongAccountError):
+        stack.life().delete(members, "2")

@@ -1,0 +1,250 @@
+"""
+What a set's plan holds, and the keys of its rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.ruleset import Keep, Member, planned, refreshed
+from alicloud_ingress.set_properties import key_of
+
+SSH = IngressRule.parse(
+    {"ip_protocol": "tcp", "port_range": 22, "source_cidr_ip": "10.0.0.0/8"}
+)
+WEB = replace(SSH, port_range="443/443")
+DNS = replace(SSH, ip_protocol="udp", port_range="53/53")
+
+
+def group(*live: LiveRule, vpc_id: str = "vpc-1") -> LiveGroup:
+    """A look at a group."""
+    return LiveGroup("sg-1", "cn-hangzhou", vpc_id, live)
+
+
+def shown(rule: IngressRule, rule_id: str) -> LiveRule:
+    """A live rule."""
+    return LiveRule(rule, rule_id, "")
+
+
+GOLDEN: list[tuple[dict[str, object], str]] = [
+    ({"source_cidr_ip": "10.0.0.0/8"}, "tcp 443/443 from 10.0.0.0/8"),
+    ({"source_cidr_ip": "10.0.0.1/32"}, "tcp 443/443 from 10.0.0.1"),
+    ({"ipv6_source_cidr_ip": "2001:DB8::/32"}, "tcp 443/443 from 2001:db8::/32"),
+    ({"source_group_id": "sg-9"}, "tcp 443/443 from sg-9"),
+    (
+        {"source_group_id": "sg-9", "source_group_owner_id": 1234567890123456},
+        "tcp 443/443 from sg-9",
+    ),
+    ({"source_prefix_list_id": "pl-9"}, "tcp 443/443 from pl-9"),
+    (
+        {
+            "port_range": None,
+            "port_range_list_id": "prl-9",
+            "source_cidr_ip": "10.0.0.0/8",
+        },
+        "tcp prl-9 from 10.0.0.0/8",
+    ),
+    (
+        {"ip_protocol": "ICMP", "port_range": None, "source_cidr_ip": "10.0.0.0/8"},
+        "icmp -1/-1 from 10.0.0.0/8",
+    ),
+    (
+        {"ip_protocol": 6, "source_cidr_ip": "10.0.0.0/8"},
+        "tcp 443/443 from 10.0.0.0/8",
+    ),
+    (
+        {
+            "source_cidr_ip": "10.0.0.0/8",
+            "source_port_range": "1024-65535",
+            "dest_cidr_ip": "172.16.0.1",
+            "policy": "Drop",
+            "priority": 7,
+            "nic_type": "internet",
+            "description": "a remark",
+            "expires_on": "2999-12-31",
+        },
+        (
+            "tcp 443/443 from 10.0.0.0/8 source-ports 1024/65535 to 172.16.0.1 drop"
+            " priority 7 internet"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "key"), GOLDEN, ids=[key for _, key in GOLDEN])
+def test_the_grammar_of_keys(arguments: dict[str, object], key: str) -> None:
+    """It is in users' state: it may never change."""
+    whole = {"ip_protocol": "tcp", "port_range": "443/443", **arguments}
+
+    assert key_of(IngressRule.parse(whole)) == key
+
+
+_NETWORKS = ("10.0.0.0/8", "10.0.0.1", "10.1.2.3/8")
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> IngressRule:
+    """Any rule in normal form, from values that are easily confused."""
+    ports = draw(
+        st.sampled_from(
+            [
+                {"port_range": "1/1"},
+                {"port_range": "443/443"},
+                {"port_range_list_id": "prl-1"},
+            ]
+        )
+    )
+    source = draw(
+        st.sampled_from(
+            [
+                *({"source_cidr_ip": network} for network in _NETWORKS),
+                {"ipv6_source_cidr_ip": "2001:db8::/32"},
+                {"source_group_id": "sg-1"},
+                {"source_prefix_list_id": "pl-1"},
+            ]
+        )
+    )
+    return IngressRule(
+        ip_protocol=draw(st.sampled_from(["tcp", "udp"])),
+        source_port_range=draw(st.sampled_from(["", "1/1", "443/443"])),
+        dest_cidr_ip=draw(st.sampled_from(["", *_NETWORKS])),
+        policy=draw(st.sampled_from(["accept", "drop"])),
+        priority=draw(st.sampled_from([1, 2, 100])),
+        nic_type=draw(st.sampled_from(["intranet", "internet"])),
+        description=draw(st.sampled_from(["", "drop", "priority 2"])),
+        **ports,
+        **source,
+    )
+
+
+@given(rules(), rules())
+def test_one_key_is_one_identity(one: IngressRule, other: IngressRule) -> None:
+    """Neither shares a key with another rule, nor has two keys."""
+    assert (key_of(one) == key_of(other)) == (one == other)
+
+
+@given(
+    st.lists(rules(), unique=True, max_size=6),
+    st.lists(rules(), unique=True, max_size=6),
+    st.lists(rules(), unique=True, max_size=6),
+    st.booleans(),
+)
+def test_a_plan_brings_the_group_to_what_is_wanted(
+    wanted: Sequence[IngressRule],
+    owned: Sequence[IngressRule],
+    foreign: Sequence[IngressRule],
+    exclusive: bool,  # noqa: FBT001  drawn
+) -> None:
+    """Nothing that is wanted goes, and nothing goes that is not the set's."""
+    classic = dict.fromkeys([*owned, *foreign])
+    live = [shown(rule, f"sgr-{n}") for n, rule in enumerate(classic)]
+    ids = {entry.rule: entry.rule_id for entry in live}
+    members = [Member(rule, ids[rule]) for rule in owned]
+
+    plan = planned(wanted, members, group(*live, vpc_id=""), exclusive=exclusive)
+
+    assert {member.rule for member in plan.revoke} == set(owned) - set(wanted)
+    assert {change.wanted for change in plan.own} == set(owned) & set(wanted)
+    twins = {change.wanted for change in plan.twins}
+    assert set(plan.authorize) | twins == set(wanted) - set(owned)
+    unseen = {entry.rule for entry in plan.unseen}
+    assert not unseen & (set(wanted) | set(owned))
+    assert bool(unseen) <= exclusive
+
+
+class TestPlan:
+    def test_a_member_changed_by_hand_is_put_back(self) -> None:
+        """By its ID, whatever it says now."""
+        live = shown(replace(SSH, port_range="23/23"), "sgr-1")
+
+        plan = planned([SSH], [Member(SSH, "sgr-1")], group(live))
+
+        (change,) = plan.own
+        assert (change.live, change.wanted) == (live, SSH)
+        assert change.is_needed
+
+    def test_a_member_that_is_gone_is_made_again(self) -> None:
+        """It is wanted, and it is not there."""
+        plan = planned([SSH], [Member(SSH, "sgr-1")], group())
+
+        assert plan.authorize == (SSH,)
+
+    def test_an_identical_rule_under_another_id_is_a_twin(self) -> None:
+        """The ID of the state is gone; this is somebody else's."""
+        twin = shown(SSH, "sgr-2")
+
+        plan = planned([SSH], [Member(SSH, "sgr-1")], group(twin))
+
+        assert [change.live for change in plan.twins] == [twin]
+
+    def test_without_an_id_a_member_is_found_by_identity(self) -> None:
+        """ECS took its time to show it."""
+        plan = planned([SSH], [Member(SSH, "")], group(shown(SSH, "sgr-1")))
+
+        assert [change.live.rule_id for change in plan.own] == ["sgr-1"]
+
+    def test_what_is_to_be_kept_is_not_revoked(self) -> None:
+        """By ID or by a glob over the description."""
+        members = [Member(SSH, "sgr-1"), Member(WEB, "sgr-2"), Member(DNS, "sgr-3")]
+        live = group(
+            shown(SSH, "sgr-1"),
+            shown(replace(WEB, description="managed by mail"), "sgr-2"),
+            shown(DNS, "sgr-3"),
+        )
+        keep = Keep(frozenset({"sgr-1"}), ("managed by *",))
+
+        plan = planned([], members, live, exclusive=True, keep=keep)
+
+        assert [member.rule_id for member in plan.kept] == ["sgr-1", "sgr-2"]
+        assert [member.rule_id for member in plan.revoke] == ["sgr-3"]
+
+    def test_a_set_that_is_exclusive_no_more_leaves_what_is_not_its_own(self) -> None:
+        """What a refresh brought in goes out of the state, not of the group."""
+        foreign = Member(WEB, "sgr-2", declared=False)
+
+        plan = planned([], [foreign], group(shown(WEB, "sgr-2")), exclusive=False)
+
+        assert plan.revoke == ()
+
+    def test_in_a_vpc_the_nic_type_is_always_intranet(self) -> None:
+        """Whatever was asked for."""
+        asked = replace(SSH, nic_type="internet")
+
+        plan = planned([asked], [], group(shown(SSH, "sgr-1")))
+
+        assert [change.live.rule_id for change in plan.twins] == ["sgr-1"]
+
+
+class TestRefresh:
+    def test_only_an_exclusive_set_takes_in_what_is_not_its_own(self) -> None:
+        """Less what it is to keep."""
+        live = group(shown(SSH, "sgr-1"), shown(WEB, "sgr-2"), shown(DNS, "sgr-3"))
+        members = [Member(SSH, "sgr-1")]
+        keep = Keep(frozenset({"sgr-3"}))
+
+        alone = refreshed(members, live, keep=keep)
+        exclusive = refreshed(members, live, exclusive=True, keep=keep)
+
+        assert [seen.live.rule_id for seen in alone] == ["sgr-1"]
+        assert [(s.live.rule_id, s.member) for s in exclusive] == [
+            ("sgr-1", members[0]),
+            ("sgr-2", None),
+        ]
+
+    @pytest.mark.parametrize("adopt", [False, True])
+    def test_an_identical_rule_stands_in_only_where_it_is_adopted(
+        self, *, adopt: bool
+    ) -> None:
+        """Otherwise a gone ID is a gone rule."""
+        seen = refreshed(
+            [Member(SSH, "sgr-1")], group(shown(SSH, "sgr-2")), adopt=adopt
+        )
+
+        assert [s.live.rule_id for s in seen] == (["sgr-2"] if adopt else [])

@@ -1,0 +1,57 @@
+"""
+Put actionlint in place where it is missing, and run it with the arguments given.
+
+From PATH if it is there; else built from its Go module, at an exact version, into
+the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+VERSION = "1.7.7"
+PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
+MODULE = Path(__file__).parent / "go-actionlint"
+
+
+def main() -> None:
+    """
+    Run it; its exit code is ours.
+    """
+    program = shutil.which("actionlint") or str(built())
+    sys.exit(subprocess.run([program, *sys.argv[1:]], check=False).returncode)
+
+
+def built() -> Path:
+    """
+    The program in the cache folder; it appears there when it is whole.
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = home / "alicloud-ingress"
+    program = cache / f"actionlint-{VERSION}"
+    if not program.exists():
+        if not shutil.which("go"):
+            sys.exit("actionlint is not on PATH, and neither is go, to build it")
+        unfinished = cache / f"unfinished-actionlint-{os.getpid()}"
+        environment = {
+            **os.environ,
+            "GOPATH": str(cache / "go"),
+            "GOCACHE": str(cache / "go-build"),
+            "GOFLAGS": "-modcacherw",
+        }
+        subprocess.run(
+            ["go", "build", "-o", str(unfinished), PACKAGE],
+            cwd=MODULE,
+            env=environment,
+            check=True,
+        )
+        unfinished.rename(program)
+    return program
+
+
+if __name__ == "__main__":
+    main()
