@@ -9,12 +9,16 @@ import os
 import click
 
 from alicloud_ingress.commands.doctor import doctor
+from alicloud_ingress.commands.failure import Commands
 from alicloud_ingress.commands.fake import fake
+from alicloud_ingress.commands.importing import import_
 from alicloud_ingress.commands.preview_report import preview_report
+from alicloud_ingress.commands.show import show
+from alicloud_ingress.commands.stale import stale
 from alicloud_ingress.logs import log_to_stderr
 
 
-@click.group()
+@click.group(cls=Commands)
 @click.version_option(package_name="pulumi-alicloud-ingress")
 def main() -> None:
     """
@@ -25,4 +29,7 @@ def main() -> None:
 
 main.add_command(doctor)
 main.add_command(fake)
+main.add_command(import_)
 main.add_command(preview_report)
+main.add_command(show)
+main.add_command(stale)

@@ -9,6 +9,7 @@ terminal or the order of letters, is written out.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 
 LONGEST = 300
 """
@@ -16,11 +17,11 @@ Characters of one text that are shown.
 """
 
 
-def plain(text: str) -> str:
+def plain(text: str, longest: int = LONGEST) -> str:
     r"""
     One line in which each character is seen: others as `\x1b` or `\u202e`.
     """
-    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    cut = text if len(text) <= longest else f"{text[:longest]}..."
     if cut.isprintable():
         return cut
     return "".join(
@@ -46,6 +47,26 @@ def cell(text: str) -> str:
     Markdown for one cell of a table, where a bar would end it, escaped or not.
     """
     return text.replace("|", "\\x7c")
+
+
+def markdown_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
+) -> Iterator[str]:
+    """
+    Lines of Markdown: a heading, and a table of texts of others.
+
+    Args:
+        title: made safe here.
+        columns: texts of ours only.
+        rows: of cells, made safe here; an empty one stays empty.
+    """
+    yield f"## {code(title)}"
+    yield ""
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{'--|' * len(columns)}"
+    for row in rows:
+        yield f"| {' | '.join(cell(code(text)) if text else '' for text in row)} |"
+    yield ""
 
 
 def label(text: str) -> str:

@@ -74,4 +74,3 @@ def _meaning(kind: type[IngressError]) -> str:
 
 def _step(step: str) -> str:
     return cell(step.replace("{permission}", "the action"))
-

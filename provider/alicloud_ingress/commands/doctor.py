@@ -11,17 +11,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from alicloud_ingress.commands.failure import Failure
-from alicloud_ingress.doctor import Finding, Outcome, all_works
+from alicloud_ingress.commands.options import shown_as
+from alicloud_ingress.commands.tables import print_table
+from alicloud_ingress.doctor import Finding, all_works
 from alicloud_ingress.markup import cell, plain
 
 COLUMNS = ("check", "outcome", "detail", "next step")
-WIDTH_IN_FILES = 200
-_COLOURS = {Outcome.WORKS: "green", Outcome.LIKELY: "green", Outcome.WARNING: "yellow"}
+LONGEST = 1_000
+"""
+Characters of a cell: what ECS said is not to be cut before its RequestId.
+"""
 
 
 @click.command()
@@ -32,13 +33,7 @@ _COLOURS = {Outcome.WORKS: "green", Outcome.LIKELY: "green", Outcome.WARNING: "y
     default="",
     help="A group (`sg-...`) to try the permissions on; nothing in it is changed.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "markdown"]),
-    default="table",
-    show_default=True,
-)
+@shown_as
 def doctor(region: str, profile: str, group: str, form: str) -> None:
     """
     Tell what works on this machine, and what to do about the rest.
@@ -61,14 +56,9 @@ def doctor(region: str, profile: str, group: str, form: str) -> None:
     elif form == "markdown":
         click.echo(_markdown(findings))
     else:
-        _console().print(_table(findings))
+        print_table("what works here", COLUMNS, map(_row, findings))
     if not all_works(findings):
         raise SystemExit(Failure.exit_code)
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH_IN_FILES)
 
 
 def _markdown(findings: Sequence[Finding]) -> str:
@@ -77,19 +67,10 @@ def _markdown(findings: Sequence[Finding]) -> str:
     return "\n".join(lines)
 
 
-def _table(findings: Sequence[Finding]) -> Table:
-    table = Table(*COLUMNS, box=None, pad_edge=False)
-    for each in findings:
-        check, outcome, detail, step = map(Text, _row(each))
-        outcome.stylize(_COLOURS.get(each.outcome, "red"))
-        table.add_row(check, outcome, detail, step)
-    return table
-
-
 def _row(finding: Finding) -> tuple[str, str, str, str]:
     return (
         finding.check,
         finding.outcome.value,
-        plain(finding.detail),
-        plain(finding.next_step),
+        plain(finding.detail, LONGEST),
+        plain(finding.next_step, LONGEST),
     )

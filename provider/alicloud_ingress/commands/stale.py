@@ -1,0 +1,349 @@
+"""
+`alicloud-ingress stale`: find stale rules, destroy them, put them back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import click
+
+from alicloud_ingress import stale as job
+from alicloud_ingress.clock import now, now_text
+from alicloud_ingress.commands.failure import Failure
+from alicloud_ingress.commands.options import FILE, shown_as, states, where
+from alicloud_ingress.commands.tables import print_table, progress
+from alicloud_ingress.connections import Connections
+from alicloud_ingress.markup import markdown_table, plain
+from alicloud_ingress.plan_file import Partial, write_streamed
+from alicloud_ingress.stack_states import read_owners
+
+SOME = 1
+COLUMNS = ("ID", "rule", "description", "why", "kept")
+
+_IN_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
+
+
+def days(text: str) -> dt.timedelta:
+    """
+    Read `30d`.
+    """
+    match = _IN_DAYS.fullmatch(text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no age such as 30d")
+    return dt.timedelta(days=int(match[1]))
+
+
+def cidr(text: str) -> str:
+    """
+    Read an address block, IPv4 or IPv6.
+    """
+    try:
+        return str(ipaddress.ip_interface(text).network)
+    except ValueError:
+        message = f"{text!r} is no address block such as 10.0.0.0/8"
+        raise click.BadParameter(message) from None
+
+
+@click.group()
+def stale() -> None:
+    """
+    Find stale rules, destroy them, put them back.
+    """
+
+
+@stale.command("plan")
+@click.option("--group", "groups", multiple=True, help="`sg-...`; can be given again.")
+@click.option("--all-groups", is_flag=True, help="All groups of the regions.")
+@click.option("--out", required=True, type=FILE, help="Where the plan is written.")
+@where
+@states
+@shown_as
+@click.option(
+    "--older-than", type=days, help="Only rules that old or older, such as 30d."
+)
+@click.option(
+    "--cidr", "cidrs", multiple=True, type=cidr, help="Only sources within this."
+)
+@click.option(
+    "--port",
+    "ports",
+    multiple=True,
+    type=click.IntRange(1, 65535),
+    help="Only rules of tcp, udp and all protocols with this port.",
+)
+@click.option(
+    "--description", "descriptions", multiple=True, help="Only these: a glob."
+)
+@click.option(
+    "--keep",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File of rules to keep, one a line: `sgr-...`, or a glob over descriptions.",
+)
+@click.option(
+    "--states-are-complete",
+    is_flag=True,
+    help="Unmanaged is also what is in groups in which the states own nothing.",
+)
+def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
+    groups: tuple[str, ...],
+    all_groups: bool,  # noqa: FBT001 - click passes flags by name
+    out: Path,
+    regions: tuple[str, ...],
+    profile: str,
+    state_files: tuple[Path, ...],
+    stacks: tuple[str, ...],
+    form: str,
+    older_than: dt.timedelta | None,
+    cidrs: tuple[str, ...],
+    ports: tuple[int, ...],
+    descriptions: tuple[str, ...],
+    keep: Path | None,
+    states_are_complete: bool,  # noqa: FBT001
+) -> None:
+    """
+    Find stale rules and say why for each; nothing is changed.
+
+    Exits with 0 if there are none, 1 if there are some, 3 if not all was judged.
+    """
+    if bool(groups) is all_groups:
+        raise click.UsageError("give either --group or --all-groups")
+    if states_are_complete and not (state_files or stacks):
+        raise click.UsageError("--states-are-complete needs --state or --stack")
+    owners, texts = read_owners(state_files, stacks)
+    kept = keep.read_text(encoding="utf-8") if keep else ""
+    narrowing = job.Narrowing(
+        older_than=older_than, cidrs=cidrs, ports=ports, descriptions=descriptions
+    )
+    survey = job.Survey(
+        connections=Connections(profile),
+        regions=regions,
+        groups=groups,
+        owners=owners,
+        question=job.Question(
+            now=now(),
+            narrowing=narrowing,
+            keep=job.KeepList.read(kept),
+            states_are_complete=states_are_complete,
+        ),
+    )
+    account = survey.account_id()
+    asked = (account, regions, groups, narrowing, kept, states_are_complete, texts)
+    partial = Partial(out, repr(asked))
+    head = _surveyed(survey, partial, account)
+    write_streamed(out, head, partial.groups())
+    if form == "json":
+        click.echo(out.read_text(encoding="utf-8"), nl=False)
+    telling = _Telling(form)
+    for group in partial.groups():
+        telling.tell(group)
+    telling.end(head)
+    partial.remove()
+    if telling.incomplete:
+        raise SystemExit(Failure.exit_code)
+    if telling.stale:
+        raise SystemExit(SOME)
+
+
+def _surveyed(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
+    """
+    Judge group by group, going on from where an earlier run was ended.
+
+    Returns:
+        The plan without its groups, which are in *partial*.
+    """
+    known = partial.known(now_text())
+    if known:
+        click.echo(f"going on after {len(known)} groups of an earlier run", err=True)
+    survey.known = known
+    judged = len(known)
+    with progress() as bar:
+        task = bar.add_task("groups", total=None)
+        for found in survey.findings():
+            partial.add(found)
+            judged += 1
+            bar.update(task, completed=judged)
+    return job.Plan(
+        made_at=partial.made_at,
+        account_id=account,
+        stacks=survey.owners.stacks,
+        groups_judged=judged,
+        left_alone=tuple(survey.left_alone),
+        not_judged=tuple(survey.not_judged),
+    )
+
+
+class _Telling:
+    """
+    Tells a plan group by group, so that a long one need not be held.
+    """
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+        self._kinds: Counter[str] = Counter()
+        self.stale = 0
+        self.incomplete = False
+
+    def tell(self, group: job.GroupFindings) -> None:
+        self.stale += len(group.stale)
+        self._kinds.update(r.kind for found in group.stale for r in found.reasons)
+        rows = [
+            (
+                found.rule_id,
+                found.in_words,
+                found.rule.description,
+                "; ".join(f"{reason.kind}: {reason.text}" for reason in found.reasons),
+                found.kept or "no",
+            )
+            for found in (*group.stale, *group.kept)
+        ]
+        title = f"{group.group_id} in {group.region}"
+        if rows and self._form == "table":
+            print_table(title, COLUMNS, rows)
+        elif rows and self._form == "markdown":
+            click.echo("\n".join(markdown_table(title, COLUMNS, rows)).encode())
+        for problem in group.not_judged:
+            self._not_judged(f"{title}: {problem}")
+
+    def end(self, head: job.Plan) -> None:
+        """
+        Tell what is said of all groups together.
+        """
+        if self._form != "json":
+            kinds = ", ".join(f"{n} {kind}" for kind, n in self._kinds.items())
+            click.echo(
+                f"{self.stale} stale rules{f' ({kinds})' if kinds else ''} in"
+                f" {head.groups_judged} groups"
+            )
+        for group_id in head.left_alone:
+            text = f"left alone: {group_id} is managed by a cloud service"
+            click.echo(plain(text), err=True)
+        for problem in head.not_judged:
+            self._not_judged(problem)
+
+    def _not_judged(self, problem: str) -> None:
+        self.incomplete = True
+        click.echo(f"not judged: {plain(problem, 1_000)}", err=True)
+
+
+@stale.command("destroy")
+@click.argument(
+    "plan_file", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option(
+    "--reason",
+    "reasons",
+    multiple=True,
+    type=click.Choice(job.KINDS),
+    help="Only rules with this reason; can be given again.",
+)
+@click.option(
+    "--max",
+    "most",
+    default=50,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Rules destroyed in one run.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--allow-lockout",
+    is_flag=True,
+    help="Also the last rules that let anybody in to 22 or 3389.",
+)
+@click.option(
+    "--report",
+    required=True,
+    type=FILE,
+    help="Where it is told what was done; a second run goes on from it.",
+)
+@click.option("--profile", default="", help="Of the Alibaba Cloud command line.")
+def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
+    plan_file: Path,
+    reasons: tuple[str, ...],
+    most: int,
+    yes: bool,  # noqa: FBT001 - click passes flags by name
+    allow_lockout: bool,  # noqa: FBT001
+    report: Path,
+    profile: str,
+) -> None:
+    """
+    Destroy what PLAN_FILE names if it is still what the plan saw.
+
+    Exits with 0 if all is gone, 1 if some is left on purpose, 3 if some failed.
+    """
+    made = job.read_plan(plan_file)
+    limits = job.Limits(
+        reasons=cast("frozenset[job.Kind]", frozenset(reasons or job.KINDS)),
+        most=most,
+        allow_lockout=allow_lockout,
+    )
+    try:
+        open_ = job.candidates(made, report, limits)
+    except job.OtherPlanError as error:
+        raise click.UsageError(plain(str(error))) from None
+    count = min(len(open_), most)
+    where_ = f"{len({e.group_id for e in open_})} groups of account {made.account_id}"
+    if open_ and not yes and not _agreed(f"Destroy {count} rules in {where_}?"):
+        click.echo("nothing was destroyed")
+        raise SystemExit(SOME)
+    with progress() as bar:
+        task = bar.add_task("rules", total=len(open_))
+        done = job.destroy(
+            Connections(profile), made, report, limits, _told(bar.console.print)
+        )
+        bar.update(task, completed=len(open_))
+    counted = Counter(entry.status for entry in done.entries)
+    click.echo(", ".join(f"{n} {s}" for s, n in counted.items()) or "nothing planned")
+    mine = [e for e in done.entries if {r.kind for r in e.reasons} & limits.reasons]
+    if any(e.status in ("planned", "destroying", "failed") for e in mine):
+        raise SystemExit(Failure.exit_code)
+    if any(e.status == "left" for e in mine):
+        raise SystemExit(SOME)
+
+
+def _agreed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody can be asked here; give --yes")
+    return click.confirm(plain(question), err=True)
+
+
+def _told(show: Callable[..., object]) -> Callable[[job.Entry], None]:
+    def tell(entry: job.Entry) -> None:
+        if entry.status != "destroying":
+            why = f": {entry.why}" if entry.why else ""
+            text = f"{entry.status} {entry.rule_id} ({entry.in_words}){why}"
+            show(plain(text, 1_000), markup=False, highlight=False, soft_wrap=True)
+
+    return tell
+
+
+@stale.command("restore")
+@click.argument(
+    "report_file", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--profile", default="", help="Of the Alibaba Cloud command line.")
+def restore(report_file: Path, profile: str) -> None:
+    """
+    Put the rules back that REPORT_FILE says were destroyed; they get new IDs.
+
+    Exits with 3 if one is not there again.
+    """
+
+    def tell(entry: job.Entry) -> None:
+        what = f"is there as {entry.restored_as}" if entry.restored_as else ""
+        text = f"{entry.rule_id} ({entry.in_words}) {what} {entry.why}".strip()
+        click.echo(plain(text, 1_000), err=True)
+
+    failed = job.restore(Connections(profile), report_file, tell)
+    done = job.read_report(report_file)
+    click.echo(f"{len(done.having('restored'))} restored, {len(failed)} not")
+    if failed:
+        raise SystemExit(Failure.exit_code)

@@ -1,0 +1,242 @@
+"""
+Writes the rules of a group as a program, and as the file that imports them.
+
+The file's inputs are just those that `check` makes of the program's arguments, so the
+preview after the import shows no change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+
+from alicloud_ingress.arguments import LAST_PRIORITY, RULE_ARGUMENTS, problems_of
+from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.owners import GroupOwners
+from alicloud_ingress.properties import outputs_of
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.spelling import ALL_PORTS
+from alicloud_ingress.stated import RULE, RULE_SET
+
+LONGEST_NAME = 80
+_DEFAULTS = {"policy": "accept", "priority": 1, "nic_type": "intranet"}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """
+    A live rule under the name of its resource, with the program's arguments.
+    """
+
+    name: str
+    live: LiveRule
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """
+    What is to be imported from one group.
+
+    Args:
+        skipped: live rules that are not, with why.
+    """
+
+    group_id: str
+    region: str
+    account_id: str
+    rules: tuple[Named, ...]
+    skipped: tuple[tuple[LiveRule, str], ...]
+
+
+def import_of(group: LiveGroup, owners: GroupOwners | None, account_id: str) -> Import:
+    """
+    Choose and name what is to be imported.
+
+    Args:
+        group: as read.
+        owners: None where no state was given.
+        account_id: whose the group is.
+    """
+    skipped: list[tuple[LiveRule, str]] = []
+    taken: list[tuple[LiveRule, dict[str, Any]]] = []
+    for place, live in enumerate(group.rules):
+        arguments = arguments_of(live.rule)
+        if why := _skipped(live, arguments, group, owners, place):
+            skipped.append((live, why))
+        else:
+            taken.append((live, arguments))
+    stems = Counter(_stem(group.group_id, live.rule) for live, _ in taken)
+    named = [
+        Named(_name(group.group_id, live.rule, stems), live, arguments)
+        for live, arguments in taken
+    ]
+    return Import(
+        group_id=group.group_id,
+        region=group.region,
+        account_id=account_id,
+        rules=tuple(sorted(named, key=lambda each: each.name)),
+        skipped=tuple(skipped),
+    )
+
+
+def arguments_of(rule: IngressRule) -> dict[str, Any]:
+    """
+    A rule's arguments as a person would give them: only what is not default.
+    """
+    given: dict[str, Any] = {}
+    for name in RULE_ARGUMENTS:
+        value = getattr(rule, name)
+        if value in ("", _DEFAULTS.get(name)):
+            continue
+        if name == "port_range" and value == ALL_PORTS:
+            continue
+        if name == "source_group_owner_account" and rule.source_group_owner_id:
+            continue
+        given[name] = value
+    return given
+
+
+def resources(found: Import, provider: str) -> list[dict[str, Any]]:
+    """
+    The entries of the import file, one for each rule.
+
+    Args:
+        found: what is to be imported.
+        provider: the pickle of the resource's provider, as the engine keeps it.
+    """
+    entries: list[dict[str, Any]] = []
+    for each in found.rules:
+        place = {"security_group_id": found.group_id, "region": found.region}
+        inputs = {**each.arguments, **place}
+        outputs = outputs_of(inputs, each.live, found.account_id)
+        entries.append(
+            {
+                "type": RULE,
+                "name": each.name,
+                "id": each.live.rule_id,
+                "inputs": {**inputs, "__provider": provider},
+                "outputs": {**outputs, "__provider": provider},
+            }
+        )
+    return entries
+
+
+def set_resource(found: Import, provider: str) -> dict[str, Any]:
+    """
+    The one entry of the import file by which a rule set takes the rules over.
+    """
+    digest = hashlib.sha256(
+        "\n".join(each.live.rule_id for each in found.rules).encode()
+    ).hexdigest()
+    inputs: dict[str, Any] = {
+        "security_group_id": found.group_id,
+        "region": found.region,
+        "rules": {each.live.rule.in_words: each.arguments for each in found.rules},
+        "__provider": provider,
+    }
+    ids = {each.live.rule.in_words: each.live.rule_id for each in found.rules}
+    return {
+        "type": RULE_SET,
+        "name": set_name(found),
+        "id": f"{found.group_id}/set/{digest[:12]}",
+        "inputs": inputs,
+        "outputs": {**inputs, "account_id": found.account_id, "rule_ids": ids},
+    }
+
+
+def set_name(found: Import) -> str:
+    """
+    The name of the rule set's resource.
+    """
+    return f"{found.group_id}-rules"
+
+
+def program(found: Import, *, as_set: bool) -> str:
+    """
+    The Python program that declares what the import file brings in.
+    """
+    # It is Python, not HTML: each value is written as a literal.
+    environment = jinja2.Environment(  # noqa: S701
+        loader=jinja2.PackageLoader("alicloud_ingress"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["literal"] = literal
+    template = "import_set.py.j2" if as_set else "import_rules.py.j2"
+    return environment.get_template(template).render(
+        group_id=found.group_id,
+        region=found.region,
+        name=set_name(found),
+        rules=found.rules,
+    )
+
+
+def literal(value: object) -> str:
+    """
+    A value as Python, in plain ASCII: no letter looks like another, or is unseen.
+    """
+    if isinstance(value, str) and value.isascii() and value.isprintable():
+        return json.dumps(value)
+    return ascii(value)
+
+
+def _skipped(
+    live: LiveRule,
+    arguments: Mapping[str, object],
+    group: LiveGroup,
+    owners: GroupOwners | None,
+    place: int,
+) -> str:
+    """
+    Why a rule is not imported; "" if it is.
+    """
+    if owners and owners.owners[place]:
+        return f"owned by {owners.owners[place]}"
+    if owners and owners.doubts:
+        return f"perhaps owned: {owners.doubts[0]}"
+    if not live.rule_id:
+        return "ECS does not tell its ID"
+    problems = [
+        problem
+        for problem in problems_of({**arguments, "security_group_id": group.group_id})
+        if problem.argument != "priority" or live.rule.priority <= LAST_PRIORITY
+    ]
+    return "; ".join(f"{p.argument}: {p.reason}" for p in problems)
+
+
+def _stem(group_id: str, rule: IngressRule) -> str:
+    words = rule.in_words.replace(f" {ALL_PORTS}", "")
+    first, _, last = rule.port_range.partition("/")
+    if first == last:
+        words = words.replace(rule.port_range, first, 1)
+    text = re.sub(r"[^A-Za-z0-9.]+", "-", words).strip("-")
+    return f"{group_id}-{text}"[:LONGEST_NAME]
+
+
+def _name(group_id: str, rule: IngressRule, stems: Mapping[str, int]) -> str:
+    """
+    The stem, and a few digits of the content where that is not enough.
+    """
+    stem = _stem(group_id, rule)
+    if stems[stem] == 1 and len(stem) < LONGEST_NAME:
+        return stem
+    digest = hashlib.sha256(rule.in_words.encode()).hexdigest()[:8]
+    return f"{stem}-{digest}"
+
+
+def skipped_lines(found: Import) -> Iterator[str]:
+    """
+    A sentence for each rule that is not imported; not made safe.
+    """
+    for live, why in found.skipped:
+        yield f"{live.rule_id or 'a rule'} ({live.rule.in_words}) is skipped: {why}"

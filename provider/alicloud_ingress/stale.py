@@ -1,0 +1,333 @@
+"""
+Finds stale rules, destroys them, puts them back: the command line's `stale`, as values.
+
+    from pathlib import Path
+    from alicloud_ingress import stale
+
+    connections = stale.Connections()
+    owners = stale.Owners.read([Path("dev.json").read_text()])
+    plan = stale.plan(connections, groups=["sg-1"], owners=owners)
+    for group, found in plan.stale:
+        print(group.group_id, found.rule_id, [reason.text for reason in found.reasons])
+    stale.write_plan(Path("plan.json"), plan)
+    report = stale.destroy(connections, plan, Path("report.json"))
+    left = stale.restore(connections, Path("report.json"))
+
+`plan` changes nothing. `destroy` re-reads each group and removes, by ID only, what is
+still exactly what the plan saw. Plans and reports are files of a documented form:
+`stale.schema("stale-plan")`, `stale.schema("stale-report")` are their JSON schemas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alicloud_ingress.clock import now, now_text
+from alicloud_ingress.connections import Connections
+from alicloud_ingress.documents import DocumentError, schema
+from alicloud_ingress.errors import EcsError, IngressError, WrongAccountError
+from alicloud_ingress.judgement import (
+    KINDS,
+    Finding,
+    GroupFindings,
+    KeepList,
+    Kind,
+    Narrowing,
+    Question,
+    Reason,
+)
+from alicloud_ingress.owners import Owners
+from alicloud_ingress.pace import Pace
+from alicloud_ingress.plan_file import Plan, read_plan, write_plan
+from alicloud_ingress.removal import Destroyer, Limits, chosen
+from alicloud_ingress.report_file import Entry, Report, read_report, write_report
+from alicloud_ingress.restoration import Restorer
+from alicloud_ingress.survey import CALLS_PER_S, Surveyor, in_parallel
+
+__all__ = [
+    "KINDS",
+    "Connections",
+    "DocumentError",
+    "Entry",
+    "Finding",
+    "GroupFindings",
+    "KeepList",
+    "Kind",
+    "Limits",
+    "Narrowing",
+    "OtherPlanError",
+    "Owners",
+    "Plan",
+    "Question",
+    "Reason",
+    "Report",
+    "Survey",
+    "candidates",
+    "destroy",
+    "plan",
+    "read_plan",
+    "read_report",
+    "restore",
+    "schema",
+    "write_plan",
+    "write_report",
+]
+
+
+class OtherPlanError(IngressError):
+    """
+    The report is one of another plan.
+    """
+
+
+def _silent(_: object) -> None:
+    return
+
+
+@dataclass(slots=True, kw_only=True)
+class Survey:
+    """
+    A look at groups of one or more regions, group by group.
+
+    Args:
+        connections: clients by region.
+        regions: names; none for the one that is configured.
+        groups: IDs; none for all groups of the regions.
+        owners: of the states that were given.
+        question: what is asked of each group.
+        known: region and ID of groups that need not be looked at.
+
+    Attributes:
+        left_alone: groups of cloud services, told while it goes on.
+        not_judged: regions and groups that could not be looked at, likewise.
+    """
+
+    connections: Connections
+    regions: Sequence[str] = ()
+    groups: Sequence[str] = ()
+    owners: Owners = field(default_factory=Owners)
+    question: Question = field(default_factory=lambda: Question(now=now()))
+    known: Iterable[tuple[str, str]] = ()
+    left_alone: list[str] = field(default_factory=list[str])
+    not_judged: list[str] = field(default_factory=list[str])
+
+    def account_id(self) -> str:
+        """
+        The account that is looked at; "" where STS refuses to tell.
+        """
+        return self.connections.client(self._regions()[0]).account_id()
+
+    def findings(self) -> Iterator[GroupFindings]:
+        """
+        What is found in each group, in order; only groups in flight are held.
+        """
+        pace = Pace(CALLS_PER_S)
+        surveyors = {
+            region: Surveyor(
+                self.connections.client(region),
+                region,
+                self.owners,
+                self.question,
+                pace,
+            )
+            for region in self._regions()
+        }
+        yield from in_parallel(
+            lambda place: surveyors[place[0]].findings(place[1]), self._places(pace)
+        )
+        self.not_judged += [doubt.text for doubt in self.owners.doubts]
+
+    def _regions(self) -> tuple[str, ...]:
+        return tuple(self.regions) or (self.connections.region(),)
+
+    def _places(self, pace: Pace) -> Iterator[tuple[str, str]]:
+        known = frozenset(self.known)
+        missing = set(self.groups)
+        for region in self._regions():
+            client = self.connections.client(region)
+            try:
+                pace.wait()
+                for listed in client.describe_groups(self.groups):
+                    missing.discard(listed.group_id)
+                    if listed.service_managed:
+                        self.left_alone.append(listed.group_id)
+                    elif (region, listed.group_id) not in known:
+                        yield region, listed.group_id
+            except EcsError as error:
+                missing.clear()
+                self.not_judged.append(str(error))
+        where = ", ".join(self._regions())
+        self.not_judged += [
+            f"{group_id} is not among the groups of {where}; check its ID, --region"
+            " and the account"
+            for group_id in sorted(missing)
+        ]
+
+
+def plan(  # noqa: PLR0913 - one for each question
+    connections: Connections,
+    *,
+    groups: Sequence[str] = (),
+    regions: Sequence[str] = (),
+    owners: Owners | None = None,
+    narrowing: Narrowing | None = None,
+    keep: KeepList | None = None,
+    states_are_complete: bool = False,
+) -> Plan:
+    """
+    Find the stale rules of groups; nothing is changed.
+
+    Args:
+        connections: clients by region.
+        groups: IDs; none for all groups of the regions.
+        regions: names; none for the one that is configured.
+        owners: of states; without any, no rule is `unmanaged`.
+        narrowing: what rules are looked at.
+        keep: rules that are never to be destroyed.
+        states_are_complete: whether rules that no state owns are nobody's also in
+            groups in which the states own nothing.
+
+    Raises:
+        ConfigurationError: region or credentials cannot be worked out.
+    """
+    survey = Survey(
+        connections=connections,
+        regions=regions,
+        groups=groups,
+        owners=owners or Owners(),
+        question=Question(
+            now=now(),
+            narrowing=narrowing or Narrowing(),
+            keep=keep or KeepList(),
+            states_are_complete=states_are_complete,
+        ),
+    )
+    made_at = now_text()
+    judged = 0
+    told: list[GroupFindings] = []
+    for found in survey.findings():
+        judged += 1
+        if found.stale or found.kept or found.not_judged:
+            told.append(found)
+    return Plan(
+        made_at=made_at,
+        account_id=survey.account_id(),
+        stacks=survey.owners.stacks,
+        groups=tuple(told),
+        groups_judged=judged,
+        left_alone=tuple(survey.left_alone),
+        not_judged=tuple(survey.not_judged),
+    )
+
+
+def candidates(plan: Plan, path: Path, limits: Limits) -> list[Entry]:
+    """
+    The rules that a destruction would look at again, to ask before it.
+
+    Raises:
+        OtherPlanError: the report at *path* is one of another plan.
+        DocumentError: what is at *path* is no report.
+    """
+    return chosen(_report(plan, path), limits)
+
+
+def destroy(
+    connections: Connections,
+    plan: Plan,
+    path: Path,
+    limits: Limits | None = None,
+    told: Callable[[Entry], object] = _silent,
+) -> Report:
+    """
+    Destroy what the plan names if it is still what the plan saw.
+
+    The report is at *path* from before the first call on. Where there is one of an
+    earlier run of the same plan, this run goes on from it.
+
+    Args:
+        connections: clients by region, of the plan's account.
+        plan: as read or made.
+        path: of the report.
+        limits: what may be done; all reasons, 50 rules, no lockout.
+        told: called with each rule whose status has changed.
+
+    Raises:
+        WrongAccountError: the credentials are of another account than the plan's.
+        OtherPlanError: the report at *path* is one of another plan.
+        DocumentError: what is at *path* is no report.
+    """
+    report = _report(plan, path)
+    regions = {group.region for group, _ in plan.stale}
+    _require_account(connections, sorted(regions), plan.account_id)
+    limits = limits or Limits(reasons=frozenset(KINDS))
+    Destroyer(connections, report, path, limits, told).run()
+    return report
+
+
+def restore(
+    connections: Connections,
+    path: Path,
+    told: Callable[[Entry], object] = _silent,
+) -> list[Entry]:
+    """
+    Put destroyed rules back; a rule that is there already is left as it is.
+
+    Args:
+        connections: clients by region, of the report's account.
+        path: of the report; it is written to.
+        told: called with each rule that was tried.
+
+    Returns:
+        The rules that are not there again; `why` tells the reason.
+
+    Raises:
+        WrongAccountError: the credentials are of another account than the report's.
+        DocumentError: what is at *path* is no report.
+    """
+    report = read_report(path)
+    regions = {entry.region for entry in report.entries}
+    _require_account(connections, sorted(regions), report.account_id)
+    return Restorer(connections, report, path, told).run()
+
+
+def _report(plan: Plan, path: Path) -> Report:
+    if path.exists():
+        report = read_report(path)
+        if report.plan != plan.digest:
+            raise OtherPlanError(
+                f"{path} is the report of another plan; give another --report"
+            )
+        return report
+    entries = [
+        Entry(
+            group_id=group.group_id,
+            region=group.region,
+            rule_id=found.rule_id,
+            create_time=found.create_time,
+            in_words=found.in_words,
+            rule=found.rule,
+            reasons=found.reasons,
+        )
+        for group, found in plan.stale
+    ]
+    return Report(
+        plan=plan.digest,
+        account_id=plan.account_id,
+        made_at=now_text(),
+        entries=entries,
+    )
+
+
+def _require_account(
+    connections: Connections, regions: Sequence[str], account_id: str
+) -> None:
+    for region in regions[:1]:
+        asking = connections.client(region).account_id()
+        if asking != account_id:
+            raise WrongAccountError(
+                f"the plan is of account {account_id or '(unknown)'}, and the"
+                f" credentials are of account {asking or '(unknown)'}: nothing was"
+                " changed. Use the credentials that the plan was made with"
+            )

@@ -1,0 +1,33 @@
+"""
+The command line as a user runs it, against a project's fake.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+
+from e2e.project import Project
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+def alicloud_ingress(project: Project, *arguments: str) -> Said:
+    """Run the command in the project's folder."""
+    done = subprocess.run(
+        ["alicloud-ingress", *arguments],
+        cwd=project.folder,
+        env={**project.environment, "ALIBABA_CLOUD_REGION": "cn-hangzhou"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,112 @@
+"""
+Rules that exist come into a stack without a change, whatever their kind.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+from alicloud_ingress.testing.state import ACCOUNT
+from e2e.project import Project
+from e2e.shell import alicloud_ingress
+
+HOSTILE = 'it\'s "quoted" \\ {{ x }}\n"""\nimport os | `code` \x1b[31m \u202e'
+TCP = {"IpProtocol": "tcp", "PortRange": "443/443", "SourceCidrIp": "10.0.0.0/8"}
+
+
+def add_every_kind(project: Project) -> None:
+    """Put a rule of each kind into the group."""
+    fake, group = project.fake, project.group
+    source = fake.new_group(name="balancers")
+    other = fake.new_group(account="1000000000000002")
+    prefixes = fake.new_prefix_list("10.0.0.0/8", "172.16.0.0/12")
+    ports = fake.new_port_range_list("80/80", "443/443")
+    everywhere = {"SourceCidrIp": "0.0.0.0/0"}
+    for rule in (
+        TCP,
+        {**TCP, "Policy": "drop"},
+        {**TCP, "Priority": "100"},
+        {**TCP, "Priority": "110"},
+        {**TCP, "PortRange": "8000/8010", "Description": HOSTILE},
+        {**TCP, "PortRange": "81/81", "Description": "a day [expires 2099-12-31]"},
+        {**TCP, "PortRange": "82/82", "Description": "[expires 2001-12-31]"},
+        {**TCP, "SourcePortRange": "1/1023", "DestCidrIp": "10.9.0.0/16"},
+        {
+            "IpProtocol": "udp",
+            "PortRange": "1/65535",
+            "Ipv6SourceCidrIp": "2001:db8::/32",
+        },
+        {"IpProtocol": "icmpv6", "PortRange": "-1/-1", "Ipv6SourceCidrIp": "::/0"},
+        {"IpProtocol": "icmp", "PortRange": "-1/-1", **everywhere},
+        {"IpProtocol": "gre", "PortRange": "-1/-1", "SourceCidrIp": "192.0.2.7"},
+        {"IpProtocol": "all", "PortRange": "-1/-1", "SourceCidrIp": "10.1.0.0/16"},
+        {"IpProtocol": "tcp", "PortRange": "22/22", "SourceGroupId": source},
+        {
+            "IpProtocol": "tcp",
+            "PortRange": "22/22",
+            "SourceGroupId": other,
+            "SourceGroupOwnerAccount": "1000000000000002",
+        },
+        {
+            "IpProtocol": "tcp",
+            "PortRange": "23/23",
+            "SourceGroupId": source,
+            "SourceGroupOwnerAccount": ACCOUNT,
+        },
+        {"IpProtocol": "tcp", "PortRange": "22/22", "SourcePrefixListId": prefixes},
+        {"IpProtocol": "tcp", "PortRangeListId": ports, **everywhere},
+    ):  # fmt: skip
+        fake.add_rule(group, **rule)
+
+
+def imported(project: Project) -> str:
+    """Import all rules of the group, and make the program that was written ours."""
+    said = alicloud_ingress(
+        project, "import", "--group", project.group, "--out", "rules"
+    )
+    assert said.code == 0, said.err
+    project.pulumi(
+        "import", "--yes", "--file", "rules/import.json", "--generate-code=false",
+        "--protect=false", "--skip-preview",
+    )  # fmt: skip
+    main = project.folder / "program" / "__main__.py"
+    shutil.copyfile(project.folder / "rules" / "__main__.py", main)
+    return said.err
+
+
+def test_rules_of_every_kind_are_imported_without_a_change(project: Project) -> None:
+    """The preview is empty, a refresh finds no drift, and destroy removes by ID."""
+    add_every_kind(project)
+    rules = project.rules()
+
+    assert imported(project) == ""
+
+    project.pulumi("preview", "--expect-no-changes", "--diff")
+    project.refresh("--expect-no-changes")
+    assert project.actions() == []
+    assert project.rules() == rules
+    kept = {entry["id"] for entry in project.resources()}
+    assert kept == set(rules)
+    project.destroy()
+    assert project.rules() == {}
+
+
+def test_three_hundred_rules_are_imported_without_a_change(project: Project) -> None:
+    """What a stack owns by then is skipped the next time, by its state."""
+    project.fake.groups[project.group].most_rules = 1_000
+    for port in range(1, 301):
+        project.fake.add_rule(project.group, **{**TCP, "PortRange": f"{port}/{port}"})
+
+    imported(project)
+
+    project.pulumi("preview", "--expect-no-changes")
+    assert project.actions() == []
+    hand = project.fake.add_rule(project.group, **{**TCP, "PortRange": "500/500"})
+    again = alicloud_ingress(
+        project, "import", "--group", project.group, "--out", "more", "--stack", "test"
+    )
+    assert again.code == 0
+    assert again.err.count("is skipped: owned by") == 300
+    file = json.loads((project.folder / "more" / "import.json").read_text())
+    assert [entry["id"] for entry in file["resources"]] == [hand]
