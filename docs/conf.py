@@ -29,7 +29,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_click",
 ]
-exclude_patterns = ["generated/README.md"]
+exclude_patterns = ["generated/**"]
 default_role = "code"
 html_theme = "furo"
 html_title = f"{project} {release}"

@@ -30,8 +30,7 @@ def _of_ecs() -> list[str]:
     lines = [
         "## Answers of ECS, by what they mean",
         "",
-        "All are an `EcsError`. What is retried is retried by itself, with growing"
-        " pauses, until `alicloud-ingress:timeout` is over.",
+        "All are an `EcsError`. What is retried is retried with growing pauses.",
         "",
         "| error | meaning | retried | next step |",
         "|--|--|--|--|",
@@ -47,8 +46,7 @@ def _codes() -> list[str]:
     lines = [
         "## Codes of ECS",
         "",
-        "The code alone decides, never the HTTP status. A code that is not listed"
-        " is shown and not retried.",
+        "The code alone decides, never the HTTP status; others are not retried.",
         "",
         "| code | error | next step |",
         "|--|--|--|",

@@ -28,8 +28,10 @@ def figures_page(text: str) -> str:
         rows[figure["row"]][figure["command"]] = figure
     commands = list(dict.fromkeys(f["command"] for f in document["figures"]))
     lines = [
-        f"Measured on {document['date']}, {document['machine']}, Python"
-        f" {document['python']}; medians of {document['runs']} runs.",
+        (
+            f"Measured on {document['date']}, {document['machine']}, Python"
+            f" {document['python']}; medians of {document['runs']} runs."
+        ),
         "",
         f"| | {' | '.join(commands)} |",
         "|--" * (len(commands) + 1) + "|",
