@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine "$(CACHE)")" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: test demo state lint bench docs lock fake golden clean
+.PHONY: test demo state lint bench docs dist lock fake golden clean
 
 test: $(READY)
 	@$(WITH_ENGINE) python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
@@ -29,6 +29,10 @@ bench: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --builder html docs site
+
+dist: $(READY)
+	rm -rf dist
+	$(BIN)/python -m hatchling build --directory dist
 
 fake: $(READY)
 	$(BIN)/alicloud-ingress fake

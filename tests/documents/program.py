@@ -30,10 +30,11 @@ class Engine(pulumi.runtime.Mocks):
         self, args: pulumi.runtime.MockResourceArgs
     ) -> tuple[str, dict[Any, Any]]:
         """Check what is ours."""
-        outputs = dict(args.inputs)
+        told: Any = args  # its inputs have no types
+        outputs: dict[str, Any] = {**told.inputs}
         if provider := PROVIDERS.get(args.typ.rpartition(":")[2]):
             olds: dict[str, Any] = {}
-            checked = provider().check(olds, dict(args.inputs))
+            checked = provider().check(olds, outputs)
             outputs |= checked.inputs
             if not args.resource_id:
                 problems.extend(failure.reason for failure in checked.failures)
@@ -62,8 +63,8 @@ def main(file: str) -> None:
     sys.modules["pulumi_alicloud"] = peer
     pulumi.runtime.set_mocks(Engine())
 
-    run: Any = pulumi.runtime.test
-    run(lambda: runpy.run_path(file, run_name="__main__") and None)()
+    engine: Any = pulumi.runtime  # whose test takes any function
+    engine.test(lambda: runpy.run_path(file, run_name="__main__") and None)()
     for problem in problems:
         print(problem, file=sys.stderr)  # noqa: T201 - what the test shows
     sys.exit(1 if problems else 0)

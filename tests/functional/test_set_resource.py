@@ -37,7 +37,7 @@ UNKNOWN: Any = Unknown.__new__(Unknown)
 def provider() -> IngressRuleSetProvider:
     """A provider configured by the stack."""
     provider = IngressRuleSetProvider()
-    request: Any = ConfigureRequest(SETTINGS)  # type: ignore[arg-type]
+    request: Any = ConfigureRequest(SETTINGS)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     provider.configure(request)
     return provider
 
