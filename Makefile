@@ -3,12 +3,28 @@ PYTHON ?= python3
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/alicloud-ingress
 BIN := .venv/bin
 READY := .venv/ready
+STEPS ?= 100000
+KILLS ?= 20
+RECORDED ?= tests/recorded
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine "$(CACHE)")" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: test demo state lint bench docs dist lock fake golden clean
+.PHONY: test demo state lint bench docs dist lock fake golden soak mutants record live clean
 
 test: $(READY)
 	@$(WITH_ENGINE) python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+soak: $(READY)
+	STEPS=$(STEPS) $(BIN)/python -m pytest tests/faults/test_state_machine.py --timeout 0 $(ARGS)
+	@$(WITH_ENGINE) KILLS=$(KILLS) python -m pytest --numprocesses 2 tests/e2e/test_kills.py --timeout 0 $(ARGS)
+
+mutants: $(READY)
+	$(BIN)/python -m tools.mutants
+
+live: $(READY)
+	$(BIN)/python -m tools.live $(ARGS)
+
+record: $(READY)
+	$(BIN)/python -m tools.live --record $(RECORDED) $(ARGS)
 
 demo: $(READY)
 	@$(WITH_ENGINE) python -m tools.demo

@@ -4,7 +4,7 @@ Add many rules, or none: what a run that fails has added, it takes back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -17,11 +17,15 @@ from alicloud_ingress.errors import (
     RuleExistsError,
     RuleNotConfirmedError,
 )
-from alicloud_ingress.lifecycle import SHOWN_WITHIN_S, RuleLifecycle
+from alicloud_ingress.lifecycle import (
+    MAY_HAVE_ACTED,
+    SHOWN_WITHIN_S,
+    RuleLifecycle,
+)
 from alicloud_ingress.reactions import Call, Reaction, reaction
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.rule_group import RuleGroup, named
-from alicloud_ingress.ruleset import Plan, ids_by_rule
+from alicloud_ingress.ruleset import Change, ids_by_rule
 
 
 class _NotShownError(Exception):
@@ -64,7 +68,7 @@ class Additions:
                     part = left[:MOST_ENTRIES]
                     try:
                         self._authorize_part(part)
-                    except NoAnswerError:
+                    except MAY_HAVE_ACTED:
                         seen = self._seen_after_silence(part)
                         left = [rule for rule in left if rule not in seen]
                         if not seen.issuperset(part):
@@ -86,25 +90,34 @@ class Additions:
         except EcsError:
             return set()
 
-    def ids(self, plan: Plan) -> dict[IngressRule, str]:
+    def adopt(self, twins: Sequence[Change]) -> None:
         """
-        The IDs of all wanted rules, held against other resources.
+        Hold the twins, so that no other resource revokes what this one takes over.
         """
-        ids = {c.wanted: c.live.rule_id for c in (*plan.own, *plan.twins)}
-        ids |= self._shown(plan.authorize)
-        new = [*plan.authorize, *(twin.wanted for twin in plan.twins)]
-        for rule in new:
-            rule_id = ids[rule]
-            if not rule_id:
-                continue
-            if not self.one.claims.take(rule_id):
-                raise RuleExistsError(
-                    f"{rule_id} ({rule.in_words}) of {self.one.where} belongs to"
-                    " another resource of this stack. One rule is one resource:"
-                    " remove it from one of the two."
-                )
-            self.claimed.append(rule_id)
+        for twin in twins:
+            self._claim(self.one.claims.take, twin.live.rule_id, twin.wanted)
+
+    def ids(self) -> dict[IngressRule, str]:
+        """
+        The IDs of the rules that were added, held against other resources.
+        """
+        ids = self._shown(list(dict.fromkeys(self.sent)))
+        for rule, rule_id in ids.items():
+            self._claim(self.one.claims.make, rule_id, rule)
         return ids
+
+    def _claim(
+        self, claim: Callable[[str], bool], rule_id: str, rule: IngressRule
+    ) -> None:
+        if not rule_id:
+            return
+        if not claim(rule_id):
+            raise RuleExistsError(
+                f"{rule_id} ({rule.in_words}) of {self.one.where} belongs to another"
+                " resource of this stack. One rule is one resource: remove it from one"
+                " of the two; if it is moving from the other, run `pulumi up` again."
+            )
+        self.claimed.append(rule_id)
 
     def _shown(self, rules: Sequence[IngressRule]) -> dict[IngressRule, str]:
         """
@@ -156,7 +169,7 @@ class Additions:
             return
         try:
             hidden = self._hidden_after_taking_back()
-            if not isinstance(error, EcsError) or isinstance(error, NoAnswerError):
+            if not isinstance(error, EcsError) or isinstance(error, MAY_HAVE_ACTED):
                 doubtful = hidden
             else:
                 doubtful = [rule for rule in hidden if rule in self.made]

@@ -55,6 +55,10 @@ RULE_ARGUMENTS = (
 HIGHEST_PROTOCOL = 255
 HIGHEST_PORT = 65535
 LAST_PRIORITY = 100
+LONGEST_SHOWN = 80
+"""
+Characters of a value in a message; of a longer one, its beginning.
+"""
 
 
 def problems_of(
@@ -121,11 +125,15 @@ class _Inspection:
         """
         The value for a message, unless it is a secret.
         """
-        return "[secret]" if name in self.secret else repr(self.given[name])
+        if name in self.secret:
+            return "[secret]"
+        value = self.given[name]
+        return repr(value if len(value) <= LONGEST_SHOWN else f"{value[:40]}...")
 
     def check_protocol(self) -> None:
         name = self.protocol
-        numeric = name.isascii() and name.isdigit() and int(name) <= HIGHEST_PROTOCOL
+        short = name.isascii() and name.isdigit() and len(name) <= len("255")
+        numeric = short and int(name) <= HIGHEST_PROTOCOL
         if self.known("ip_protocol") and name not in PROTOCOLS and not numeric:
             self.problem(
                 "ip_protocol",

@@ -124,6 +124,25 @@ class Lane(Generic[Entry]):
         """
         with self._changed:
             outcome = self._gathered.setdefault(entry, Future())
+        while batch := self._batch_to_lead(entry, outcome):
+            self._lead(batch)
+        try:
+            outcome.result()
+        except EcsError as error:
+            # Each thread raises an error of its own.
+            raise copy.copy(error) from None
+
+    def _batch_to_lead(
+        self, entry: Entry, outcome: Future[None]
+    ) -> dict[Entry, Future[None]]:
+        """
+        Wait until the entry has its outcome, or it is this thread's turn to send.
+
+        Returns:
+            what has gathered, without the entry itself where that is too much for
+            one call; nothing once there is an outcome.
+        """
+        with self._changed:
             self._changed.wait_for(
                 lambda: (
                     outcome.done()
@@ -133,24 +152,13 @@ class Lane(Generic[Entry]):
                     )
                 )
             )
-            batch = {} if outcome.done() else self._take()
-        if batch:
-            self._lead(batch)
-        try:
-            outcome.result()
-        except EcsError as error:
-            # Each thread raises an error of its own.
-            raise copy.copy(error) from None
-
-    def _take(self) -> dict[Entry, Future[None]]:
-        """
-        What has gathered; no more threads ask at once than a call has entries.
-        """
-        batch = dict(list(self._gathered.items())[:MOST_ENTRIES])
-        for entry in batch:
-            del self._gathered[entry]
-        self._under_way += 1
-        return batch
+            if outcome.done():
+                return {}
+            batch = dict(list(self._gathered.items())[:MOST_ENTRIES])
+            for taken in batch:
+                del self._gathered[taken]
+            self._under_way += 1
+            return batch
 
     def _lead(self, batch: dict[Entry, Future[None]]) -> None:
         try:

@@ -27,6 +27,7 @@ from alicloud_ingress.errors import (
     NoAnswerError,
     PermissionRefusedError,
     RuleNotFoundError,
+    ServiceFaultError,
     ThrottledError,
     WrongAccountError,
 )
@@ -116,10 +117,11 @@ class EcsClient:
         Add up to 100 rules; one that exists already is a silent success of ECS.
 
         Raises:
-            NoAnswerError: it is open whether ECS acted; look, then call again.
+            NoAnswerError: it is open whether ECS acted; look, then call again. So it
+                is where a fault of ECS is followed by a refusal.
         """
         call = self._write("AuthorizeSecurityGroup", group_id, _permissions(rules))
-        self._asked(call, but=NoAnswerError)
+        self._asked_for_good(call, but=NoAnswerError)
 
     def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
         """
@@ -160,10 +162,14 @@ class EcsClient:
     def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
         """
         Change a rule by ID, sending all of its fields; its NIC type is fixed.
+
+        Raises:
+            NoAnswerError: it is open whether ECS acted. So it is where a fault or
+                silence is followed by a refusal.
         """
         fields = {k: v for k, v in rule.to_permission().items() if k != "NicType"}
         fields["SecurityGroupRuleId"] = rule_id
-        self._asked(self._write("ModifySecurityGroupRule", group_id, fields))
+        self._asked_for_good(self._write("ModifySecurityGroupRule", group_id, fields))
 
     def describe_groups(self, group_ids: Sequence[str] = ()) -> Iterator[ListedGroup]:
         """
@@ -321,6 +327,30 @@ class EcsClient:
             return self._sdk.send(call, left_s, attempt)
 
         return self._retried(send, but)
+
+    def _asked_for_good(self, call: Call, but: type[EcsError] | None = None) -> None:
+        """
+        Ask what cannot be told by asking again: once it is open whether ECS acted,
+        a refusal does not settle it.
+        """
+        is_open = False
+
+        def send(left_s: float, attempt: int) -> None:
+            nonlocal is_open
+            try:
+                self._sdk.send(call, left_s, attempt)
+            except (NoAnswerError, ServiceFaultError):
+                is_open = True
+                raise
+
+        try:
+            self._retried(send, but)
+        except EcsError as error:
+            if not is_open or isinstance(error, (NoAnswerError, ServiceFaultError)):
+                raise
+            raise NoAnswerError(
+                error.action, error.code, error.detail, error.request_id, error.place
+            ) from error
 
     def _retried(
         self,

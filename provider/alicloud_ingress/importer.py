@@ -148,7 +148,12 @@ def set_resource(found: Import, provider: str) -> dict[str, Any]:
         "name": set_name(found),
         "id": f"{found.group_id}/set/{digest[:12]}",
         "inputs": inputs,
-        "outputs": {**inputs, "account_id": found.account_id, "rule_ids": ids},
+        "outputs": {
+            **inputs,
+            "account_id": found.account_id,
+            "rule_ids": ids,
+            "foreign_rule_ids": [],
+        },
     }
 
 

@@ -9,7 +9,7 @@ So whatever is not addressed by ID is followed by a look at the group.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -119,6 +119,13 @@ class RuleLifecycle:
     warn: Callable[[str], None]
     claims: Claims = field(default_factory=Claims)
     timeout_s: float = 120.0
+
+    def account_id(self, rule: IngressRule) -> str:
+        """
+        The account of the credentials that reach the rule; "" where STS refuses.
+        """
+        with self._speaking_of(rule):
+            return self.account.account_id()
 
     def create(self, rule: IngressRule, *, adopt: bool = False) -> LiveRule:
         """
@@ -250,17 +257,27 @@ class RuleLifecycle:
         return replace(twin, rule=rule, as_spelled=None)
 
     def _made(self, rule: IngressRule) -> LiveRule:
+        silences: list[EcsError] = []
         try:
-            live = self._authorized(rule) or self._shown(rule)
-        except MAY_HAVE_ACTED as error:
+            live = self._authorized(rule, silences) or self._shown(rule)
+        except EcsError as error:
+            if not silences:
+                raise
             raise self._taken_back(rule, error) from error
         if live.rule_id and not self.claims.make(live.rule_id):
             raise RuleExistsError(self._held_by_another(live))
         return live
 
-    def _authorized(self, rule: IngressRule) -> LiveRule | None:
+    def _authorized(
+        self, rule: IngressRule, silences: list[EcsError]
+    ) -> LiveRule | None:
         """
         Send Authorize; where no answer comes, look, and send what does not show.
+
+        Args:
+            rule: to add.
+            silences: filled with what left open whether ECS acted: a refusal that
+                follows is no proof that it did not.
 
         Returns:
             the rule, if it was seen on the way.
@@ -271,7 +288,8 @@ class RuleLifecycle:
             with attempt:
                 try:
                     self.group.authorize(rule)
-                except MAY_HAVE_ACTED:
+                except MAY_HAVE_ACTED as error:
+                    silences.append(error)
                     live = self._seen_after_silence(rule)
                     if live is None:
                         raise
@@ -303,7 +321,8 @@ class RuleLifecycle:
             )
         return RuleNotConfirmedError(
             f"AuthorizeSecurityGroup of {rule.in_words} in {self.where} got no answer"
-            f" ({error.code}), and the rule did not show. {outcome}."
+            f" that tells what came of it (last: {_answer(error)}), and the"
+            f" rule did not show. {outcome}."
         )
 
     def _shown(self, rule: IngressRule) -> LiveRule:
@@ -342,11 +361,20 @@ class RuleLifecycle:
             live = group.by_id(rule_id) if rule_id else group.matching(old)
             return live and group.in_terms_of(new, live)
 
-        live = among(self.group.look()) or among(self.group.prove())
+        group = self.group.look()
+        live = among(group)
+        if live is None:
+            group = self.group.prove()
+            live = among(group)
         if live is None or not live.rule_id:
+            twin = None if rule_id else group.matching(new)
+            changed = twin and (
+                f" {twin.rule_id} ({twin.rule.in_words}) is: an earlier change may have"
+                " made it of this rule; adopt=True takes it over after the refresh."
+            )
             raise RuleNotConfirmedError(
                 f"ModifySecurityGroupRule was not sent: {rule_id or 'the rule'}"
-                f" ({old.in_words}) is not in {self.where}."
+                f" ({old.in_words}) is not in {self.where}.{changed or ''}"
                 " Run `pulumi refresh`, then `pulumi up`."
             )
         return live
@@ -365,9 +393,9 @@ class RuleLifecycle:
                 if twin is None and given_way < MOST_TWINS:
                     continue
                 raise RuleExistsError(
-                    f"{live.rule_id} of {self.where} was not changed:"
-                    f" {twin.rule_id if twin else 'a rule'} is {new.in_words} already"
-                    f" ({error.code}, RequestId {error.request_id}). If resources are"
+                    f"ModifySecurityGroupRule: {live.rule_id} of {self.where} was not"
+                    f" changed: {twin.rule_id if twin else 'a rule'} is {new.in_words}"
+                    f" already ({_answer(error)}). If resources are"
                     " named by their place in a list, name them by what they say (port"
                     " and source), so that none becomes another's twin."
                 ) from error
@@ -384,16 +412,32 @@ class RuleLifecycle:
             sent = replace(sent, description=EMPTIED_DESCRIPTION)
         try:
             self.group.modify(live.rule_id, sent)
+        except MAY_HAVE_ACTED:
+            if not self._shows(live.rule_id, new):
+                raise
         except EcsError as error:
             asked = reaction(Call.MODIFY, error)
             looked = asked is Reaction.LOOK and not self._is_there(live.rule_id)
             if not looked and asked is not Reaction.REFRESH:
                 raise
             raise RuleNotConfirmedError(
-                f"{live.rule_id} ({live.rule.in_words}) is no longer in {self.where}"
-                f" ({error.code}, RequestId {error.request_id})."
+                f"ModifySecurityGroupRule changed nothing: {live.rule_id}"
+                f" ({live.rule.in_words}) is no longer in {self.where}"
+                f" ({_answer(error)})."
                 " Run `pulumi refresh`, then `pulumi up`."
             ) from error
+
+    def _shows(self, rule_id: str, rule: IngressRule) -> bool:
+        """
+        Whether a look, if there can be one, shows the rule under this ID.
+        """
+        with suppress(EcsError):
+            group = self.group.prove()
+            live = group.by_id(rule_id)
+            return live is not None and not group.in_terms_of(
+                rule, live
+            ).rule.difference(rule)
+        return False
 
     def _is_there(self, rule_id: str) -> bool:
         return self.group.prove().by_id(rule_id) is not None
@@ -416,9 +460,9 @@ class RuleLifecycle:
                 raise
             if asked is Reaction.LOOK and self._is_there(rule_id):
                 raise RuleNotConfirmedError(
-                    f"RevokeSecurityGroup answered {error.code} (RequestId"
-                    f" {error.request_id}), and {rule_id} ({rule.in_words}) is still"
-                    f" in {self.where}; run `pulumi destroy` again."
+                    f"RevokeSecurityGroup was refused ({_answer(error)}), and {rule_id}"
+                    f" ({rule.in_words}) is still in {self.where}; run"
+                    " `pulumi destroy` again."
                 ) from error
             self._name_the_twin_of_what_is_gone(rule, rule_id)
 
@@ -513,6 +557,14 @@ class RuleLifecycle:
             f"{self.group.group_id} is not in {self.region}; the account could not be"
             " compared, so it is taken for gone"
         )
+
+
+def _answer(error: EcsError) -> str:
+    """
+    What to quote of it.
+    """
+    request = f", RequestId {error.request_id}" if error.request_id else ""
+    return f"{error.code}{request}"
 
 
 def _with_owner_of(live: IngressRule, new: IngressRule) -> IngressRule:

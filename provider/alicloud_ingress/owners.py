@@ -26,6 +26,7 @@ from alicloud_ingress.stated import (
     PEER_RULE,
     RULE,
     RULE_SET,
+    SECRET,
     StatedRule,
     Statement,
     inputs_of,
@@ -253,6 +254,8 @@ class _State:
                 )
             )
         hidden = stated.doubts if group_id else (*stated.doubts, "its group is hidden")
+        if rule_id and not loosely:
+            hidden = tuple(doubt for doubt in hidden if doubt.endswith(SECRET))
         if hidden:
             self._doubt(owner, hidden, group_id, holds_back=not rule_id or loosely)
 

@@ -8,7 +8,7 @@ Whoever is killed in between finds on the next run which of the two it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.judgement import NEEDLESS, Kind
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.lockout import locks_out
+from alicloud_ingress.owners import Owners
 from alicloud_ingress.report_file import Entry, Report, Status, write_report
 
 SHOWN_WITHIN_S = 30.0
@@ -47,13 +48,16 @@ class Limits:
         reasons: only rules with one of these.
         most: rules destroyed in one run.
         allow_lockout: whether the last way in to 22 or 3389 may go.
+        regions: only rules there; none for all.
     """
 
     reasons: frozenset[Kind]
     most: int = 50
     allow_lockout: bool = False
+    regions: frozenset[str] = frozenset()
 
 
+@dataclass(slots=True, kw_only=True)
 class Destroyer:
     """
     One run over a report; its entries change as it goes on.
@@ -63,35 +67,27 @@ class Destroyer:
         report: with an entry for each rule of the plan.
         path: where it is kept.
         limits: what the run may do.
+        owners: of states; what they own stays, whatever the plan says.
         told: called with each entry whose status has changed.
     """
 
-    def __init__(
-        self,
-        connections: Connections,
-        report: Report,
-        path: Path,
-        limits: Limits,
-        told: Callable[[Entry], object],
-    ) -> None:
-        self._connections = connections
-        self._report = report
-        self._path = path
-        self._limits = limits
-        self._told = told
-        self._left = limits.most
+    connections: Connections
+    report: Report
+    path: Path
+    limits: Limits
+    owners: Owners
+    told: Callable[[Entry], object]
+    _sent: int = field(init=False, default=0)
 
     def run(self) -> None:
         """
         Destroy what may be destroyed, group by group.
         """
-        write_report(self._path, self._report)
-        for (region, group_id), entries in _by_group(
-            chosen(self._report, self._limits)
-        ):
+        write_report(self.path, self.report)
+        for (region, group_id), entries in _by_group(chosen(self.report, self.limits)):
             self._set("planned", [e for e in entries if e.status != "destroying"])
             try:
-                self._in_group(self._connections.client(region), group_id, entries)
+                self._in_group(self.connections.client(region), group_id, entries)
             except IngressError as error:
                 self._fail(entries, error)
         self._save()
@@ -138,6 +134,9 @@ class Destroyer:
         Those that are still what the plan saw; the others are told.
         """
         unchanged: list[Entry] = []
+        owned = self.owners.of(group)
+        ids = [live.rule_id for live in group.rules]
+        whose = dict(zip(ids, owned.owners, strict=True))
         for entry in entries:
             live = group.by_id(entry.rule_id)
             if live is None:
@@ -146,14 +145,18 @@ class Destroyer:
                 self._set("destroyed" if ours else "gone", [entry], why)
             elif change := _change(entry, live):
                 self._set("left", [entry], f"it is not what the plan saw: {change}")
+            elif owner := whose[entry.rule_id]:
+                self._set("left", [entry], f"owned by {owner}")
+            elif owned.doubts:
+                self._set("failed", [entry], f"not judged: {'; '.join(owned.doubts)}")
             else:
                 unchanged.append(entry)
         return unchanged
 
     def _capped(self, entries: list[Entry]) -> list[Entry]:
-        more = entries[self._left :]
-        self._set("left", more, f"the run destroys {self._limits.most} at most")
-        return entries[: self._left]
+        left = self.limits.most - self._sent
+        self._set("left", entries[left:], f"a run destroys {self.limits.most} at most")
+        return entries[:left]
 
     def _safe(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
@@ -163,7 +166,7 @@ class Destroyer:
         ordered = sorted(entries, key=lambda e: e.rule.policy.lower() != "drop")
         try:
             still = self._still_covered(group, ordered)
-            return still if self._limits.allow_lockout else self._open(group, still)
+            return still if self.limits.allow_lockout else self._open(group, still)
         except TooComplexError as error:
             self._set("left", ordered, f"its effect cannot be judged: {error}")
             return []
@@ -184,7 +187,7 @@ class Destroyer:
         return [entry for entry in entries if entry not in bare]
 
     def _kinds(self, entry: Entry) -> set[Kind]:
-        return {r.kind for r in entry.reasons if r.kind in self._limits.reasons}
+        return {r.kind for r in entry.reasons if r.kind in self.limits.reasons}
 
     def _open(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
@@ -193,7 +196,7 @@ class Destroyer:
         # Nobody comes in from a group that is gone.
         dead = {
             entry.rule_id
-            for entry in self._report.entries
+            for entry in self.report.entries
             if any(reason.kind == "dangling" for reason in entry.reasons)
         }
         rules = {e.rule_id: e.rule for e in group.rules if e.rule_id not in dead}
@@ -235,7 +238,7 @@ class Destroyer:
                 )
                 left = self._unchanged(group, there)
                 continue
-            self._left -= len(left)
+            self._sent += len(left)
             _prove(client, group_id, left)
             self._set("destroyed", left)
             self._save()
@@ -245,10 +248,10 @@ class Destroyer:
         for entry in entries:
             entry.status, entry.why, entry.at = status, why, now_text()
             if status != "planned":
-                self._told(entry)
+                self.told(entry)
 
     def _save(self) -> None:
-        write_report(self._path, self._report)
+        write_report(self.path, self.report)
 
 
 def chosen(report: Report, limits: Limits) -> list[Entry]:
@@ -259,6 +262,7 @@ def chosen(report: Report, limits: Limits) -> list[Entry]:
         entry
         for entry in report.having("planned", "destroying", "left", "failed")
         if {reason.kind for reason in entry.reasons} & limits.reasons
+        and (not limits.regions or entry.region in limits.regions)
     ]
 
 

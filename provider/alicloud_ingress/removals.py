@@ -35,7 +35,7 @@ class Removals:
         """
         Remove members: by ID if known, else by their whole quintuples, proven.
         """
-        held = [m for m in members if self.one.claims.holds(m.rule_id)]
+        held = [m for m in members if m.rule_id and not self._is_free(m.rule_id)]
         for member in held:
             self._leave_to_its_holder(member.rule_id)
         ours = [member for member in members if member not in held]
@@ -48,6 +48,12 @@ class Removals:
                 f"RevokeSecurityGroup left {named(left)} in {self.one.where}; run"
                 " `pulumi refresh`, then the same command again."
             )
+
+    def _is_free(self, rule_id: str) -> bool:
+        """
+        Whether nobody holds the rule; from now on nobody can.
+        """
+        return self.one.claims.take(rule_id)
 
     def _left_by_revoking_ids(self, rules: Mapping[str, IngressRule]) -> list[str]:
         """

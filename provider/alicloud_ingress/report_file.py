@@ -95,7 +95,14 @@ def write_report(path: Path, report: Report) -> None:
     """
     Write a report, for the owner's eyes only, whole or not at all.
     """
-    document = {
+    write_document(path, written_report(report))
+
+
+def written_report(report: Report) -> dict[str, Any]:
+    """
+    A report as JSON.
+    """
+    return {
         "form": FORM,
         "version": VERSION,
         "plan": report.plan,
@@ -103,7 +110,6 @@ def write_report(path: Path, report: Report) -> None:
         "made_at": report.made_at,
         "rules": [_written(entry) for entry in report.entries],
     }
-    write_document(path, document)
 
 
 def read_report(path: Path) -> Report:

@@ -84,22 +84,22 @@ class IngressRuleArgs(_IngressRuleIdentity, total=False):
     that each value, each rule, and the list of rules may be an Output.
     """
 
-    port_range: pulumi.Input[str | int]
-    port_range_list_id: pulumi.Input[str]
-    source_cidr_ip: pulumi.Input[str]
-    ipv6_source_cidr_ip: pulumi.Input[str]
-    source_group_id: pulumi.Input[str]
-    source_group_owner_id: pulumi.Input[str | int]
-    source_group_owner_account: pulumi.Input[str]
-    source_prefix_list_id: pulumi.Input[str]
-    dest_cidr_ip: pulumi.Input[str]
-    ipv6_dest_cidr_ip: pulumi.Input[str]
-    source_port_range: pulumi.Input[str | int]
-    policy: pulumi.Input[str]
-    priority: pulumi.Input[int]
-    nic_type: pulumi.Input[str]
-    description: pulumi.Input[str]
-    expires_on: pulumi.Input[str] | dt.date
+    port_range: pulumi.Input[str | int] | None
+    port_range_list_id: pulumi.Input[str] | None
+    source_cidr_ip: pulumi.Input[str] | None
+    ipv6_source_cidr_ip: pulumi.Input[str] | None
+    source_group_id: pulumi.Input[str] | None
+    source_group_owner_id: pulumi.Input[str | int] | None
+    source_group_owner_account: pulumi.Input[str] | None
+    source_prefix_list_id: pulumi.Input[str] | None
+    dest_cidr_ip: pulumi.Input[str] | None
+    ipv6_dest_cidr_ip: pulumi.Input[str] | None
+    source_port_range: pulumi.Input[str | int] | None
+    policy: pulumi.Input[str] | None
+    priority: pulumi.Input[int] | None
+    nic_type: pulumi.Input[str] | None
+    description: pulumi.Input[str] | None
+    expires_on: pulumi.Input[str] | dt.date | None
 
 
 class IngressRuleProvider(ResourceProvider):
@@ -166,11 +166,10 @@ class IngressRuleProvider(ResourceProvider):
         """
         Authorize the rule and learn its ID.
         """
-        place = _place_of(props)
-        account_id = _process.account_id(place)
-        live = _process.lifecycle(place).create(
-            rule_of(props), adopt=bool(props.get("adopt"))
-        )
+        place, rule = _place_of(props), rule_of(props)
+        lifecycle = _process.lifecycle(place)
+        account_id = lifecycle.account_id(rule)
+        live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
         identity = live.rule_id or f"{place.group_id}/pending/{uuid.uuid4().hex[:12]}"
         return CreateResult(identity, outputs_of(props, live, account_id))
 
@@ -180,15 +179,15 @@ class IngressRuleProvider(ResourceProvider):
         """
         place = _place_of(props)
         props = {**props, "region": place.region}
+        rule = rule_of(props)
         rule_id = rule_id_of(props) or (id_ if id_.startswith("sgr-") else "")
         account_id = str(props.get("account_id") or "")
-        live = _process.lifecycle(place).read(
-            rule_of(props), rule_id, account_id, adopt=bool(props.get("adopt"))
-        )
+        lifecycle = _process.lifecycle(place)
+        live = lifecycle.read(rule, rule_id, account_id, adopt=bool(props.get("adopt")))
         if live is None:
             return ReadResult("", {})
         inputs = inputs_as_read(props, live.rule)
-        outputs = outputs_of(inputs, live, account_id or _process.account_id(place))
+        outputs = outputs_of(inputs, live, account_id or lifecycle.account_id(rule))
         return ReadResult(live.rule_id or id_, outputs, inputs)
 
     def update(
@@ -197,12 +196,10 @@ class IngressRuleProvider(ResourceProvider):
         """
         Modify the rule in place, by ID.
         """
-        place = _place_of(_news)
-        account_id = str(_olds.get("account_id") or "") or _process.account_id(place)
+        lifecycle, rule = _process.lifecycle(_place_of(_news)), rule_of(_news)
+        account_id = str(_olds.get("account_id") or "") or lifecycle.account_id(rule)
         try:
-            live = _process.lifecycle(place).update(
-                rule_of(_olds), rule_of(_news), rule_id_of(_olds)
-            )
+            live = lifecycle.update(rule_of(_olds), rule, rule_id_of(_olds))
         finally:
             _process.claims.settle(rule_id_of(_olds))
         return UpdateResult(outputs_of(_news, live, account_id))
@@ -696,11 +693,13 @@ def _problems_of_twins(
     )
     if not other:
         return []
+    hidden = any(not secret.endswith("description") for secret in declaration.secrets)
+    words = "[secret]" if hidden else rule.in_words
     return [
         Problem(
             path,
             f"resources {other!r} and {declaration.name!r} are the same rule"
-            f" ({rule.in_words}) of {inputs['security_group_id']}; remove one of the"
+            f" ({words}) of {inputs['security_group_id']}; remove one of the"
             " two, or let them differ in priority",
         )
     ]

@@ -5,7 +5,7 @@ Puts destroyed rules back, from a report; a rule that is there already is left.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -35,6 +35,7 @@ class Restorer:
         connections: clients by region.
         report: of a destruction.
         path: where it is kept.
+        regions: only rules there; none for all.
         told: called with each entry that was tried.
     """
 
@@ -43,11 +44,13 @@ class Restorer:
         connections: Connections,
         report: Report,
         path: Path,
+        regions: Collection[str],
         told: Callable[[Entry], object],
     ) -> None:
         self._connections = connections
         self._report = report
         self._path = path
+        self._regions = regions
         self._told = told
 
     def run(self) -> list[Entry]:
@@ -57,7 +60,11 @@ class Restorer:
         Returns:
             The rules that are not there again; `why` tells the reason.
         """
-        gone = self._report.having("destroyed", "destroying", "restored")
+        gone = [
+            entry
+            for entry in self._report.having("destroyed", "destroying", "restored")
+            if not self._regions or entry.region in self._regions
+        ]
 
         def place(entry: Entry) -> tuple[str, str]:
             return entry.region, entry.group_id

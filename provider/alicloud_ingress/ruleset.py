@@ -164,9 +164,9 @@ def planned(
     for rule in wanted:
         member = by_rule.get(rule)
         if member and (live := index.of(member)):
-            own.append(Change(live, rule))
+            own.append(Change(group.in_terms_of(rule, live), rule))
         elif twin := index.matching(rule):
-            twins.append(Change(twin, rule))
+            twins.append(Change(group.in_terms_of(rule, twin), rule))
         else:
             authorize.append(rule)
     staying = {change.live.rule_id for change in (*own, *twins)}
@@ -211,7 +211,7 @@ def refreshed(
     """
     index = Index(group)
     seen = [
-        Seen(live, member)
+        Seen(group.in_terms_of(member.rule, live), member)
         for member in members
         if (live := index.of(member, adopt=adopt and member.declared))
     ]

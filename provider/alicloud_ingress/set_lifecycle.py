@@ -114,15 +114,17 @@ class SetLifecycle:
         before = frozenset(live.rule_id for live in group.rules)
         additions = Additions(self.group, self.one, before)
         try:
+            additions.adopt(plan.twins)
             additions.authorize(plan.authorize)
-            ids = additions.ids(plan)
+            ids = additions.ids()
             self._change(plan)
             self._removals.revoke(plan.revoke)
         except Exception as error:
             additions.take_back(error)
             raise
         self._tell(plan)
-        return ids
+        standing = (*plan.own, *plan.twins)
+        return ids | {change.wanted: change.live.rule_id for change in standing}
 
     def delete(self, members: Sequence[Member], account_id: str) -> None:
         """
@@ -152,16 +154,8 @@ class SetLifecycle:
 
     def _refuse_twins(self, twins: Sequence[Change], *, adopt: bool) -> None:
         """
-        Let twins pass only where they are adopted and nobody else's.
+        Let twins pass only where they are to be adopted.
         """
-        held = [twin.live for twin in twins if self.one.claims.holds(twin.live.rule_id)]
-        if held:
-            raise RuleExistsError(
-                f"AuthorizeSecurityGroup was not sent: {self.one.where} holds"
-                f" {named(live_words(held))} for another resource of this stack. One"
-                " rule is one resource: remove it from one of the two; if it is"
-                " moving from the other, run `pulumi up` again once that is done."
-            )
         if twins and not adopt:
             there = named(live_words(twin.live for twin in twins))
             raise RuleExistsError(

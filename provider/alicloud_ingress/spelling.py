@@ -8,6 +8,7 @@ ECS 2014-05-26; RFC 5952 for IPv6 text; the IANA registry of protocol numbers.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import ipaddress
 import re
 
@@ -16,6 +17,11 @@ PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "gre", "all")
 PROTOCOL_NUMBERS = {"1": "icmp", "6": "tcp", "17": "udp", "47": "gre", "58": "icmpv6"}
 WITH_PORTS = ("tcp", "udp")
 DESCRIPTION_LIMIT = 512
+KNOWN_NETWORKS = 4096
+"""
+Networks whose spelling is remembered: rules share few sources, and each is read
+several times.
+"""
 EMPTIED_DESCRIPTION = "-"
 """
 What stands for "no description" where ECS does not let one be emptied.
@@ -33,7 +39,10 @@ def text_of(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).strip()
+    try:
+        return str(value).strip()
+    except ValueError:  # Python writes none of more than 4,300 digits as decimal
+        return format(value, "x")
 
 
 def protocol(text: str) -> str:
@@ -63,6 +72,7 @@ def ports(text: str) -> str:
     return text if pair is None else f"{pair[0]}/{pair[1]}"
 
 
+@functools.lru_cache(maxsize=KNOWN_NETWORKS)
 def network(text: str) -> str:
     """
     An address block compressed, host bits kept, a full prefix length left out.
@@ -77,6 +87,7 @@ def network(text: str) -> str:
     return str(interface.ip) if bare else interface.with_prefixlen
 
 
+@functools.lru_cache(maxsize=KNOWN_NETWORKS)
 def masked(text: str) -> str:
     """
     The same block without host bits: 10.1.2.3/8 is 10.0.0.0/8.

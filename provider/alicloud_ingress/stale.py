@@ -233,11 +233,13 @@ def candidates(plan: Plan, path: Path, limits: Limits) -> list[Entry]:
     return chosen(_report(plan, path), limits)
 
 
-def destroy(
+def destroy(  # noqa: PLR0913 - one for each thing that it goes by
     connections: Connections,
     plan: Plan,
     path: Path,
     limits: Limits | None = None,
+    *,
+    owners: Owners | None = None,
     told: Callable[[Entry], object] = _silent,
 ) -> Report:
     """
@@ -251,6 +253,7 @@ def destroy(
         plan: as read or made.
         path: of the report.
         limits: what may be done; all reasons, 50 rules, no lockout.
+        owners: of states as they are now; what they own stays.
         told: called with each rule whose status has changed.
 
     Raises:
@@ -261,14 +264,22 @@ def destroy(
     report = _report(plan, path)
     regions = {group.region for group, _ in plan.stale}
     _require_account(connections, sorted(regions), plan.account_id)
-    limits = limits or Limits(reasons=frozenset(KINDS))
-    Destroyer(connections, report, path, limits, told).run()
+    Destroyer(
+        connections=connections,
+        report=report,
+        path=path,
+        limits=limits or Limits(reasons=frozenset(KINDS)),
+        owners=owners or Owners(),
+        told=told,
+    ).run()
     return report
 
 
 def restore(
     connections: Connections,
     path: Path,
+    *,
+    regions: Sequence[str] = (),
     told: Callable[[Entry], object] = _silent,
 ) -> list[Entry]:
     """
@@ -277,6 +288,7 @@ def restore(
     Args:
         connections: clients by region, of the report's account.
         path: of the report; it is written to.
+        regions: only rules there; none for all.
         told: called with each rule that was tried.
 
     Returns:
@@ -287,9 +299,9 @@ def restore(
         DocumentError: what is at *path* is no report.
     """
     report = read_report(path)
-    regions = {entry.region for entry in report.entries}
-    _require_account(connections, sorted(regions), report.account_id)
-    return Restorer(connections, report, path, told).run()
+    places = {entry.region for entry in report.entries}
+    _require_account(connections, sorted(places), report.account_id)
+    return Restorer(connections, report, path, regions, told).run()
 
 
 def _report(plan: Plan, path: Path) -> Report:

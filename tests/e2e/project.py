@@ -78,7 +78,7 @@ class Project:
 
     def run(self, *arguments: str, **environment: str) -> Outcome:
         """Run the engine, whatever comes of it."""
-        self._write_settings()
+        self.write_settings()
         done = subprocess.run(
             ["pulumi", *arguments, "--non-interactive"],
             cwd=self.folder,
@@ -91,7 +91,8 @@ class Project:
         )
         return Outcome(done.returncode == 0, done.stdout)
 
-    def _write_settings(self) -> None:
+    def write_settings(self) -> None:
+        """Put the settings into the stack's file, beside what is there."""
         file = self.folder / "Pulumi.test.yaml"
         stack: dict[str, Any] = {}
         if file.exists():

@@ -7,6 +7,9 @@ from __future__ import annotations
 import json
 import shutil
 
+import pytest
+
+from alicloud_ingress import resource
 from alicloud_ingress.testing.state import ACCOUNT
 from e2e.project import Project
 from e2e.shell import alicloud_ingress
@@ -32,11 +35,7 @@ def add_every_kind(project: Project) -> None:
         {**TCP, "PortRange": "81/81", "Description": "a day [expires 2099-12-31]"},
         {**TCP, "PortRange": "82/82", "Description": "[expires 2001-12-31]"},
         {**TCP, "SourcePortRange": "1/1023", "DestCidrIp": "10.9.0.0/16"},
-        {
-            "IpProtocol": "udp",
-            "PortRange": "1/65535",
-            "Ipv6SourceCidrIp": "2001:db8::/32",
-        },
+        {"IpProtocol": "udp", "PortRange": "1/65535", "Ipv6SourceCidrIp": "2001::/16"},
         {"IpProtocol": "icmpv6", "PortRange": "-1/-1", "Ipv6SourceCidrIp": "::/0"},
         {"IpProtocol": "icmp", "PortRange": "-1/-1", **everywhere},
         {"IpProtocol": "gre", "PortRange": "-1/-1", "SourceCidrIp": "192.0.2.7"},
@@ -60,10 +59,10 @@ def add_every_kind(project: Project) -> None:
         fake.add_rule(group, **rule)
 
 
-def imported(project: Project) -> str:
+def imported(project: Project, *more: str) -> str:
     """Import all rules of the group, and make the program that was written ours."""
     said = alicloud_ingress(
-        project, "import", "--group", project.group, "--out", "rules"
+        project, "import", "--group", project.group, "--out", "rules", *more
     )
     assert said.code == 0, said.err
     project.pulumi(
@@ -110,3 +109,26 @@ def test_three_hundred_rules_are_imported_without_a_change(project: Project) -> 
     assert again.err.count("is skipped: owned by") == 300
     file = json.loads((project.folder / "more" / "import.json").read_text())
     assert [entry["id"] for entry in file["resources"]] == [hand]
+
+
+@pytest.mark.skipif(
+    not hasattr(resource, "IngressRuleSetProvider"), reason="comes with rule sets"
+)
+def test_a_rule_set_takes_all_of_them_over_without_a_change(project: Project) -> None:
+    """Its state owns each rule by ID."""
+    add_every_kind(project)
+    rules = project.rules()
+
+    imported(project, "--set")
+
+    project.pulumi("preview", "--expect-no-changes", "--diff")
+    project.refresh("--expect-no-changes")
+    assert project.actions() == []
+    assert project.rules() == rules
+    said = alicloud_ingress(
+        project, "show", "--group", project.group, "--stack", "test", "--format", "json"
+    )
+    (group,) = json.loads(said.out)["groups"]
+    assert all("of stack test" in rule["owner"] for rule in group["rules"])
+    project.destroy()
+    assert project.rules() == {}

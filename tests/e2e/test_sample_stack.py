@@ -17,8 +17,7 @@ def test_rules_come_up_stay_are_repaired_in_place_and_go(project: Project) -> No
     project.settings["sample:balancerGroupId"] = balancers
 
     project.up()
-    made = project.actions()
-    assert set(made) == {"AuthorizeSecurityGroup"}
+    assert set(project.actions()) == {"AuthorizeSecurityGroup"}
     rules = project.rules()
     assert len(rules) == 6
 
@@ -36,7 +35,12 @@ def test_rules_come_up_stay_are_repaired_in_place_and_go(project: Project) -> No
     project.destroy()
     calls = project.writes()
     assert {c.action for c in calls} == {"RevokeSecurityGroup"}
-    revoked = [v for c in calls for n, v in c.parameters.items() if "RuleId." in n]
-    assert sorted(revoked) == sorted(rules)
+    named = [
+        value
+        for call in calls
+        for name, value in call.parameters.items()
+        if name.startswith("SecurityGroupRuleId.")
+    ]
+    assert sorted(named) == sorted(rules)
     assert not [p for c in calls for p in c.parameters if p.startswith("Permissions")]
     assert project.rules() == {}

@@ -59,10 +59,8 @@ def shown(project: Project) -> list[Any]:
     )
     assert said.code == 0, said.err
     (group,) = json.loads(said.out)["groups"]
-    return sorted(
-        (rule["in_words"], sorted(rule["permission"].items()))
-        for rule in group["rules"]
-    )
+    told = [(r["in_words"], sorted(r["permission"].items())) for r in group["rules"]]
+    return sorted(told)
 
 
 def plan_of(project: Project) -> dict[str, Any]:
@@ -89,7 +87,7 @@ def test_stale_rules_are_found_destroyed_and_put_back(project: Project) -> None:
         for name, rule in {
             "plain": tcp(8080, "192.0.2.0/24"),
             "other priority": tcp(3306, "10.0.0.0/8", Priority="7"),
-            "expired": tcp(22, "198.51.100.7", Description="a [expires 2020-01-31]"),
+            "expired": tcp(22, "198.51.100.7", Description="[expires 2020-01-31]"),
             "not expired": tcp(22, "198.51.100.8", Description="[expires 2099-01-31]"),
             "dangling": tcp(80, gone),
             "source there": tcp(80, alive),

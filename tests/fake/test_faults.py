@@ -236,3 +236,18 @@ def test_faults_can_be_taken_back(front: Front) -> None:
     front.fake.forget_faults()
 
     assert front.code(DESCRIBE, front.fake.new_group()) == (200, "")
+
+
+def test_a_fault_may_wait_for_a_call_of_one_form() -> None:
+    """A Revoke by attributes is struck, one by ID before it is not."""
+    fake = FakeEcs()
+    fault = Fault.refused("RevokeSecurityGroup", 400, "Chosen")
+    fake.inject(replace(fault, having="Permissions."))
+
+    by_id = fake.handle("/?Action=RevokeSecurityGroup&SecurityGroupRuleId.1=s", {}, "")
+    by_attributes = fake.handle(
+        "/?Action=RevokeSecurityGroup&Permissions.1.Policy=accept", {}, ""
+    )
+
+    assert "Chosen" not in by_id.body
+    assert "Chosen" in by_attributes.body

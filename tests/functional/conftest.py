@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 
 from alicloud_ingress.testing import FakeEcs, mock_ecs
 
@@ -23,15 +25,18 @@ class Front:
     settings: dict[str, str] = field(default_factory=dict[str, str])
 
 
-@pytest.fixture(params=["in process", "served"])
-def front(request: pytest.FixtureRequest) -> Generator[Front, None, None]:
-    """One front after the other."""
+FRONTS = ("in process", "served")
+
+
+@contextmanager
+def opened(kind: str) -> Generator[Front, None, None]:
+    """A new fake behind the front of this kind."""
     settings = {
         "alicloud:region": "cn-hangzhou",
         "alicloud:accessKey": "AK",
         "alicloud:secretKey": SECRET,
     }
-    if request.param == "in process":
+    if kind == "in process":
         with mock_ecs() as fake:
             yield Front(fake, settings)
         return
@@ -42,6 +47,18 @@ def front(request: pytest.FixtureRequest) -> Generator[Front, None, None]:
             fake,
             {**settings, "alicloud:endpoints": endpoints, "alicloud:protocol": "HTTP"},
         )
+
+
+@pytest.fixture(params=FRONTS)
+def front(request: pytest.FixtureRequest) -> Generator[Front, None, None]:
+    """One front after the other."""
+    with opened(request.param) as opened_front:
+        yield opened_front
+
+
+def configure(provider: ResourceProvider, settings: dict[str, str]) -> None:
+    """What the host does with a provider before it asks anything of it."""
+    provider.configure(ConfigureRequest(Config(settings, "test")))
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def until(true: Callable[[], bool]) -> None:
 def sharing() -> Generator[Shared, None, None]:
     """A group for many threads; what still waits at the end is let go."""
     calls = GatedCalls()
-    with ThreadPoolExecutor(80) as pool:
+    with ThreadPoolExecutor(120) as pool:
         try:
             yield Shared(calls, SecurityGroup(calls, GROUP), pool)
         finally:

@@ -14,17 +14,16 @@ import pulumi
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pulumi.dynamic import Config, ConfigureRequest
 
 from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.testing import FakeEcs
-from functional.conftest import SECRET, Front
+from functional.conftest import SECRET, Front, configure
 
 
 def configured(settings: dict[str, str]) -> IngressRuleProvider:
     """A provider as the host makes it, with the stack's configuration."""
     provider = IngressRuleProvider()
-    provider.configure(ConfigureRequest(Config(settings, "test")))
+    configure(provider, settings)
     return provider
 
 

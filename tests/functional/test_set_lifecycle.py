@@ -24,7 +24,7 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.group import GroupCalls, SecurityGroup
 from alicloud_ingress.lifecycle import RuleLifecycle
-from alicloud_ingress.live import LiveGroup
+from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.ruleset import Keep, Member
 from alicloud_ingress.set_lifecycle import SetLifecycle
@@ -309,6 +309,25 @@ def test_a_member_that_moved_to_another_resource_is_not_revoked(stack: Stack) ->
     assert members[0].rule_id in stack.told[0]
 
 
+def test_a_rule_that_moves_between_two_sets_is_never_lost(stack: Stack) -> None:
+    """Whichever of the two comes first, it is there in the end."""
+    stack.add(*rules(2))
+    members = stack.members(rules(2))
+
+    stack.life().update([], members[:1])
+    with pytest.raises(RuleExistsError):
+        stack.life(Stale(stack.client, stack.by_id(), members)).create(
+            rules(1), adopt=True
+        )
+    stack.life().create(rules(2)[1:], adopt=True)
+    stack.life().update([], members[1:])
+
+    assert stack.live() == {rules(2)[1]}
+    stack.claims = Claims()
+    stack.life().create(rules(1))
+    assert stack.live() == set(rules(2))
+
+
 def test_members_that_are_gone_stop_no_removal_and_their_twins_are_named(
     stack: Stack,
 ) -> None:
@@ -365,6 +384,24 @@ def test_an_exclusive_set_removes_only_what_its_state_has_shown(stack: Stack) ->
     assert [kept.rule_id in text for text in stack.told] == [True, False]
 
 
+class Stale(Faulty):
+    """The client, whose first Describe was made before another one's Revoke."""
+
+    def __init__(
+        self,
+        calls: GroupCalls,
+        live: dict[str, IngressRule],
+        gone: Sequence[Member],
+    ) -> None:
+        super().__init__(calls)
+        self.shown = {**live, **{member.rule_id: member.rule for member in gone}}
+
+    def describe(self, group_id: str) -> LiveGroup:
+        """Show what was there."""
+        live = tuple(LiveRule(rule, id_, "") for id_, rule in self.shown.items())
+        return replace(super().describe(group_id), rules=live)
+
+
 @dataclass
 class Lagging(Faulty):
     """The client, whose Describe shows nothing new for a while."""
@@ -409,5 +446,6 @@ def test_a_group_that_is_gone_is_believed_only_in_its_own_account(
     stack.life().delete(members, "1000000000000001")
     with pytest.raises(WrongAccountError):
         stack.life().read(members, "2")
+    stack.claims = Claims()
     with pytest.raises(WrongAccountError):
         stack.life().delete(members, "2")

@@ -7,11 +7,10 @@ from __future__ import annotations
 import copy
 import itertools
 import pickle
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pulumi.dynamic import CheckResult, ConfigureRequest
+from pulumi.dynamic import CheckResult
 from pulumi.output import Unknown
 
 from alicloud_ingress.declarations import Declaration
@@ -20,13 +19,9 @@ from alicloud_ingress.resource import (
     IngressRuleProvider,
     IngressRuleSetProvider,
 )
-from alicloud_ingress.testing import FakeEcs, mock_ecs
+from alicloud_ingress.testing import Behaviour, FakeEcs
+from functional.conftest import Front, configure
 
-SETTINGS = {
-    "alicloud:region": "cn-hangzhou",
-    "alicloud:accessKey": "AK",
-    "alicloud:secretKey": "a-secret-that-is-never-shown",
-}
 SSH_KEY = "tcp 22/22 from 10.0.0.0/8"
 WEB_KEY = "tcp 443/443 from 10.0.0.0/8"
 _RUNS = itertools.count()
@@ -34,19 +29,11 @@ UNKNOWN: Any = Unknown.__new__(Unknown)
 
 
 @pytest.fixture
-def provider() -> IngressRuleSetProvider:
+def provider(front: Front) -> IngressRuleSetProvider:
     """A provider configured by the stack."""
     provider = IngressRuleSetProvider()
-    request: Any = ConfigureRequest(SETTINGS)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    provider.configure(request)
+    configure(provider, front.settings)
     return provider
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeEcs]:
-    """ECS in this process."""
-    with mock_ecs() as fake:
-        yield fake
 
 
 def tcp(port: object, **more: object) -> dict[str, Any]:
@@ -208,6 +195,25 @@ def test_one_rule_in_two_resources_is_refused(
     assert "'first' and 'lone'" in str(failures(lone))
 
 
+def test_a_secret_source_is_not_named_with_its_twin(
+    provider: IngressRuleSetProvider,
+) -> None:
+    """Both resources are, and that is enough to find it."""
+    run = next(_RUNS)
+    news = a_set("sg-1", tcp(443))
+    for number in (1, 2):
+        result = provider.check(
+            {},
+            {
+                **news,
+                **declared(run, number, f"set-{number}", "rules[0].source_cidr_ip"),
+            },
+        )
+
+    assert "'set-1' and 'set-2'" in str(failures(result))
+    assert "10.0.0.0" not in str(failures(result))
+
+
 @pytest.mark.parametrize("exclusive_first", [True, False])
 def test_an_exclusive_set_beside_another_resource_is_refused(
     provider: IngressRuleSetProvider, *, exclusive_first: bool
@@ -254,6 +260,25 @@ def test_what_read_returns_is_what_check_made(
     )
     assert deployed.changes(news) is False
     assert str(deployed.id).startswith(f"{news['security_group_id']}/set/")
+
+
+def test_what_ecs_spells_in_another_way_is_no_drift(
+    fake: FakeEcs, provider: IngressRuleSetProvider
+) -> None:
+    """Host bits that it clears, and the NIC type that a VPC does not have."""
+    fake.behaviour = Behaviour(host_bits_are_masked=True)
+    news = a_set(
+        fake.new_group(),
+        tcp(22, source_cidr_ip="10.1.2.3/8"),
+        tcp(443, nic_type="internet"),
+    )
+    deployed = Deployed(provider, news)
+    before = deployed.inputs
+
+    deployed.refresh()
+
+    assert deployed.inputs == before
+    assert deployed.changes(news) is False
 
 
 def test_drift_shows_by_key(fake: FakeEcs, provider: IngressRuleSetProvider) -> None:

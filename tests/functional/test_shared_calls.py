@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.batches import MOST_UNDER_WAY, delivered
+from alicloud_ingress.batches import MOST_ENTRIES, MOST_UNDER_WAY, delivered
 from alicloud_ingress.codes import of_code
 from alicloud_ingress.errors import (
     EcsError,
@@ -26,7 +26,7 @@ from alicloud_ingress.group import SecurityGroup
 from alicloud_ingress.live import LiveGroup
 from alicloud_ingress.looks import FRESH_S, SharedLooks
 from alicloud_ingress.rule import IngressRule
-from functional.gated_calls import GROUP, GatedCalls, Shared, sharing, until
+from functional.gated_calls import BOUND_S, GROUP, GatedCalls, Shared, sharing, until
 from functional.memory_group import SSH, silence
 
 
@@ -202,6 +202,21 @@ class TestWrites:
             future.result()
 
         assert shared.calls.made[-1].entries == [SSH]
+
+    def test_more_than_a_call_takes_leave_in_several(self, shared: Shared) -> None:
+        """No thread is left over, whichever of them sends."""
+        first = occupied(shared)
+        gathered = [
+            shared.ask(shared.group.authorize, rule) for rule in rules(MOST_ENTRIES + 1)
+        ]
+
+        for _ in range(MOST_UNDER_WAY + 2):
+            shared.calls.next().answer.set_result(None)
+        for future in (*first, *gathered):
+            future.result(BOUND_S)
+
+        sizes = [len(call.entries) for call in shared.calls.made[MOST_UNDER_WAY:]]
+        assert sorted(sizes) == [1, MOST_ENTRIES]
 
     def test_no_answer_goes_to_every_rule_of_the_call(self, shared: Shared) -> None:
         """Each of them looks for itself whether it was made."""

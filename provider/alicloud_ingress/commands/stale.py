@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import json
 import re
 import sys
 from collections import Counter
@@ -23,9 +24,11 @@ from alicloud_ingress.commands.tables import print_table, progress
 from alicloud_ingress.connections import Connections
 from alicloud_ingress.markup import markdown_table, plain
 from alicloud_ingress.plan_file import Partial, write_streamed
+from alicloud_ingress.report_file import written_report
 from alicloud_ingress.stack_states import read_owners
 
 SOME = 1
+REPORT_COLUMNS = ("group", "ID", "rule", "status", "restored as", "why")
 COLUMNS = ("ID", "rule", "description", "why", "kept")
 
 _IN_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
@@ -264,7 +267,9 @@ class _Telling:
     type=FILE,
     help="Where it is told what was done; a second run goes on from it.",
 )
-@click.option("--profile", default="", help="Of the Alibaba Cloud command line.")
+@where
+@states
+@shown_as
 def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     plan_file: Path,
     reasons: tuple[str, ...],
@@ -272,7 +277,11 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     yes: bool,  # noqa: FBT001 - click passes flags by name
     allow_lockout: bool,  # noqa: FBT001
     report: Path,
+    regions: tuple[str, ...],
     profile: str,
+    state_files: tuple[Path, ...],
+    stacks: tuple[str, ...],
+    form: str,
 ) -> None:
     """
     Destroy what PLAN_FILE names if it is still what the plan saw.
@@ -284,7 +293,9 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
         reasons=cast("frozenset[job.Kind]", frozenset(reasons or job.KINDS)),
         most=most,
         allow_lockout=allow_lockout,
+        regions=frozenset(regions),
     )
+    owners, _ = read_owners(state_files, stacks)
     try:
         open_ = job.candidates(made, report, limits)
     except job.OtherPlanError as error:
@@ -296,13 +307,24 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
         raise SystemExit(SOME)
     with progress() as bar:
         task = bar.add_task("rules", total=len(open_))
+        seen: set[str] = set()
+
+        def tell(entry: job.Entry) -> None:
+            if entry.status != "destroying":
+                seen.add(entry.rule_id)
+            bar.update(task, completed=len(seen))
+            _say(entry, bar.console.print)
+
         done = job.destroy(
-            Connections(profile), made, report, limits, _told(bar.console.print)
+            Connections(profile), made, report, limits, owners=owners, told=tell
         )
-        bar.update(task, completed=len(open_))
-    counted = Counter(entry.status for entry in done.entries)
-    click.echo(", ".join(f"{n} {s}" for s, n in counted.items()) or "nothing planned")
-    mine = [e for e in done.entries if {r.kind for r in e.reasons} & limits.reasons]
+    _show(done, form)
+    mine = [
+        entry
+        for entry in done.entries
+        if {reason.kind for reason in entry.reasons} & limits.reasons
+        and entry.region in (limits.regions or {entry.region})
+    ]
     if any(e.status in ("planned", "destroying", "failed") for e in mine):
         raise SystemExit(Failure.exit_code)
     if any(e.status == "left" for e in mine):
@@ -315,22 +337,42 @@ def _agreed(question: str) -> bool:
     return click.confirm(plain(question), err=True)
 
 
-def _told(show: Callable[..., object]) -> Callable[[job.Entry], None]:
-    def tell(entry: job.Entry) -> None:
-        if entry.status != "destroying":
-            why = f": {entry.why}" if entry.why else ""
-            text = f"{entry.status} {entry.rule_id} ({entry.in_words}){why}"
-            show(plain(text, 1_000), markup=False, highlight=False, soft_wrap=True)
+def _say(entry: job.Entry, show: Callable[..., object]) -> None:
+    if entry.status != "destroying" or entry.why:
+        why = f": {entry.why}" if entry.why else ""
+        text = f"{entry.status} {entry.rule_id} ({entry.in_words}){why}"
+        show(plain(text, 1_000), markup=False, highlight=False, soft_wrap=True)
 
-    return tell
+
+def _show(report: job.Report, form: str) -> None:
+    """
+    The report on stdout, and how many rules came to what.
+    """
+    if form == "json":
+        click.echo(json.dumps(written_report(report), indent=1))
+        return
+    rows = [
+        (e.group_id, e.rule_id, e.in_words, e.status, e.restored_as or "", e.why)
+        for e in report.entries
+    ]
+    counted = Counter(entry.status for entry in report.entries)
+    title = ", ".join(f"{n} {s}" for s, n in counted.items()) or "nothing planned"
+    if form == "markdown":
+        lines = markdown_table(title, REPORT_COLUMNS, rows)
+        click.echo("\n".join(lines).encode())
+    else:
+        print_table(title, REPORT_COLUMNS, rows)
 
 
 @stale.command("restore")
 @click.argument(
     "report_file", type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-@click.option("--profile", default="", help="Of the Alibaba Cloud command line.")
-def restore(report_file: Path, profile: str) -> None:
+@where
+@shown_as
+def restore(
+    report_file: Path, regions: tuple[str, ...], profile: str, form: str
+) -> None:
     """
     Put the rules back that REPORT_FILE says were destroyed; they get new IDs.
 
@@ -342,8 +384,7 @@ def restore(report_file: Path, profile: str) -> None:
         text = f"{entry.rule_id} ({entry.in_words}) {what} {entry.why}".strip()
         click.echo(plain(text, 1_000), err=True)
 
-    failed = job.restore(Connections(profile), report_file, tell)
-    done = job.read_report(report_file)
-    click.echo(f"{len(done.having('restored'))} restored, {len(failed)} not")
+    failed = job.restore(Connections(profile), report_file, regions=regions, told=tell)
+    _show(job.read_report(report_file), form)
     if failed:
         raise SystemExit(Failure.exit_code)

@@ -185,7 +185,7 @@ class FakeEcs(World):
         request = Request.read(method, url, headers, body)
         if len(url) > self.behaviour.longest_url:
             return _page(414)
-        fault = self._faults.take(request.action) or Fault()
+        fault = self._faults.take(request.action, request.parameters) or Fault()
         sleep_first = self.latency_s + (0 if fault.takes_effect else fault.delay_s)
         if sleep_first:
             time.sleep(sleep_first)

@@ -5,7 +5,7 @@ What goes wrong on order: one value says which call is struck, and how.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ class Fault:
         action: the action that is struck; `*` is any.
         times: how many calls are struck.
         skip: how many calls of the action pass before the first is struck.
+        having: only calls with a parameter whose name begins so, such as
+            `Permissions.` for a Revoke by attributes.
         takes_effect: the action is carried out, and only its answer spoilt.
         status: HTTP status; 0 leaves that of the true answer.
         code: the code of an error body.
@@ -47,6 +49,7 @@ class Fault:
     action: str = ANY_ACTION
     times: int = 1
     skip: int = 0
+    having: str = ""
     takes_effect: bool = False
     status: int = 0
     code: str = ""
@@ -254,13 +257,16 @@ class FaultQueue:
         with self._lock:
             self._waiting.clear()
 
-    def take(self, action: str) -> Fault | None:
+    def take(self, action: str, parameters: Iterable[str] = ()) -> Fault | None:
         """
-        What strikes this call of *action*: the first that is due.
+        What strikes a call of *action* with these parameters: the first that is due.
         """
+        names = tuple(parameters)
         with self._lock:
             for index, fault in enumerate(self._waiting):
                 if fault.action not in (action, ANY_ACTION):
+                    continue
+                if not any(name.startswith(fault.having) for name in names or [""]):
                     continue
                 if fault.skip:
                     self._waiting[index] = replace(fault, skip=fault.skip - 1)

@@ -1,0 +1,113 @@
+"""
+A run of the engine that is killed at a chosen call.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psutil
+
+from alicloud_ingress.testing import FakeEcs
+from alicloud_ingress.testing.faults import Fault
+from e2e.project import Project
+
+HOST = "pulumi-resource-pulumi-python"
+QUIETLY = ("--yes", "--skip-preview", "--non-interactive")
+QUIET_S = 0.3
+LONGEST_S = 60.0
+
+
+@dataclass(frozen=True)
+class Kill:
+    """
+    Which process is killed, and when.
+
+    Args:
+        command: `up` or `destroy`.
+        victim: `engine`, or `host`, the process in which the provider runs.
+        action: the call that is held while its process dies.
+        call: the first is 1.
+        acted: whether ECS carries the held call out.
+        parallel: rules at a time; 0 leaves it to the engine.
+    """
+
+    command: str
+    victim: str
+    action: str
+    call: int
+    acted: bool
+    parallel: int = 1
+
+    def __str__(self) -> str:
+        """How a failed test calls it."""
+        when = "after" if self.acted else "before"
+        return f"{self.victim} killed {when} {self.action} {self.call}, {self.command}"
+
+
+@dataclass
+class _Killing:
+    """One run, which is killed from within the call that it makes."""
+
+    victim: str
+    engine: psutil.Process
+    orphans: list[psutil.Process] = field(default_factory=list[psutil.Process])
+    struck: bool = False
+
+    def __call__(self, _: FakeEcs) -> None:
+        """Kill the victim alone, by its ID; the others find out by themselves."""
+        below = self.engine.children(recursive=True)
+        hosts = [each for each in below if any(HOST in word for word in each.cmdline())]
+        under_hosts = [each for host in hosts for each in host.children(recursive=True)]
+        victims = [self.engine] if self.victim == "engine" else hosts + under_hosts
+        self.orphans = [each for each in below if each not in victims]
+        for each in victims:
+            each.kill()
+        self.struck = bool(victims)
+
+
+def killed(project: Project, kill: Kill) -> None:
+    """
+    Run a command of the engine, and kill it at the call; all that it started ends.
+
+    Whatever outlives the engine may go on calling until it is told to stop, as it
+    would on a person's machine; only what is quiet is ended.
+    """
+    project.write_settings()
+    parallel = ["--parallel", str(kill.parallel)] if kill.parallel else []
+    with subprocess.Popen(
+        ["pulumi", kill.command, *QUIETLY, *parallel],
+        cwd=project.folder,
+        env=dict(project.environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as run:
+        killing = _Killing(kill.victim, psutil.Process(run.pid))
+        project.fake.inject(
+            Fault(
+                action=kill.action,
+                skip=kill.call - 1,
+                edit=killing,
+                drop=True,
+                takes_effect=kill.acted,
+            )
+        )
+        run.wait(LONGEST_S)
+        _wait_until_quiet(lambda: len(project.fake.calls))
+        for each in killing.orphans:
+            if each.is_running():
+                each.kill()
+    psutil.wait_procs(killing.orphans, LONGEST_S)
+    project.fake.forget_faults()
+    assert killing.struck, f"never came so far: {kill}"
+
+
+def _wait_until_quiet(calls: Callable[[], int]) -> None:
+    give_up = time.monotonic() + LONGEST_S
+    before = -1
+    while before != calls() and time.monotonic() < give_up:
+        before = calls()
+        time.sleep(QUIET_S)

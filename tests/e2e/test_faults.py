@@ -1,0 +1,120 @@
+"""
+The worst that ECS can do, as a person at the engine sees it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from alicloud_ingress.testing.faults import Fault
+from e2e.project import Project
+
+AUTHORIZE, DESCRIBE, REVOKE = (
+    "AuthorizeSecurityGroup",
+    "DescribeSecurityGroupAttribute",
+    "RevokeSecurityGroup",
+)
+STORM = 10_000
+NEIGHBOUR = {
+    "IpProtocol": "tcp",
+    "PortRange": "443/443",
+    "SourceCidrIp": "10.0.0.0/8",
+    "Priority": "2",
+}
+
+
+@pytest.fixture
+def hurried(project: Project) -> Project:
+    """One rule beside a neighbour, and a provider that gives up after seconds."""
+    project.fake.add_rule(project.group, **NEIGHBOUR)
+    project.settings["alicloud-ingress:timeout"] = "2"
+    project.program('rule("web", 443)')
+    return project
+
+
+def last_line(text: str) -> str:
+    """The line of an error that stands alone."""
+    errors = [line for line in text.splitlines() if "alicloud_ingress.errors." in line]
+    return errors[-1]
+
+
+def test_a_connection_dropped_after_authorize_makes_one_rule(hurried: Project) -> None:
+    """Seen by a look, and written down with its ID."""
+    hurried.fake.inject(Fault.dropped(AUTHORIZE, takes_effect=True))
+
+    hurried.up()
+
+    (entry,) = hurried.resources()
+    assert entry["id"] in hurried.rules()
+    assert len(hurried.rules()) == 2
+
+
+def test_a_storm_of_faults_ends_in_time_and_is_repeated(hurried: Project) -> None:
+    """The first up fails in words, and the second one makes the rule."""
+    hurried.fake.inject(
+        replace(Fault.refused(AUTHORIZE, 503, "ServiceUnavailable"), times=STORM)
+    )
+
+    done = hurried.run("up", "--yes", "--skip-preview")
+
+    assert not done.ok
+    line = last_line(done.text)
+    for words in (AUTHORIZE, hurried.group, "tcp 443/443 from 10.0.0.0/8", "pulumi up"):
+        assert words in line
+    assert len(hurried.rules()) == 1
+    hurried.fake.forget_faults()
+    hurried.up()
+    assert len(hurried.rules()) == 2
+
+
+def test_pages_of_html_in_place_of_answers_lose_nothing(hurried: Project) -> None:
+    """A refresh that reads none of it keeps the state."""
+    hurried.up()
+    before = hurried.resources()
+    hurried.fake.inject(replace(Fault.html(DESCRIBE), times=STORM))
+
+    done = hurried.run("refresh", "--yes", "--skip-preview")
+
+    assert not done.ok
+    assert DESCRIBE in last_line(done.text)
+    assert [entry["id"] for entry in hurried.resources()] == [
+        entry["id"] for entry in before
+    ]
+
+
+def test_a_rule_that_shows_late_has_its_id_filled_in(hurried: Project) -> None:
+    """Created with a warning; a refresh learns the ID; the destroy goes by it."""
+    hurried.fake.inject(Fault.late(AUTHORIZE, describes=STORM))
+
+    told = hurried.up()
+
+    (entry,) = hurried.resources()
+    assert "does not show yet" in told
+    assert entry["outputs"]["security_group_rule_id"] == ""
+    hurried.fake.groups[hurried.group].lags.clear()
+    hurried.refresh()
+    (entry,) = hurried.resources()
+    assert entry["id"] in hurried.rules()
+
+
+def test_a_revoke_that_says_yes_and_does_nothing_is_not_believed(
+    hurried: Project,
+) -> None:
+    """A rule without an ID is looked for afterwards, and removed by what is seen."""
+    hurried.fake.inject(Fault.late(AUTHORIZE, describes=STORM))
+    hurried.up()
+    hurried.fake.groups[hurried.group].lags.clear()
+    hurried.calls()
+    hurried.fake.inject(
+        Fault.shaped(REVOKE, '{"RequestId": "R-1"}', takes_effect=False)
+    )
+
+    hurried.destroy()
+
+    by_attributes, by_id = hurried.writes()
+    assert "Permissions.1.IpProtocol" in by_attributes.parameters
+    assert "SecurityGroupRuleId.1" in by_id.parameters
+    (left,) = hurried.rules().values()
+    assert left["Priority"] == 2

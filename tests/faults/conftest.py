@@ -1,0 +1,9 @@
+"""
+Both fronts of the fake, and hosts that last for one operation of the engine.
+"""
+
+from __future__ import annotations
+
+from functional.conftest import fake, front
+
+__all__ = ["fake", "front"]

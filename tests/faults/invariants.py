@@ -1,0 +1,131 @@
+"""
+What has to be so after every operation, whatever ECS did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from alicloud_ingress.errors import IngressError
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.testing import FakeEcs
+from faults.stack import Entry, Stack
+
+Live = Mapping[str, Mapping[str, object]]
+NEXT_STEPS = (
+    "pulumi up",
+    "pulumi refresh",
+    "pulumi destroy",
+    "adopt=True",
+    "try again",
+    "run it again",
+    "remove one of the two",
+    "check the",
+    "RAM policy",
+    "correct ",
+    "remove rules",
+    "name them by what they say",
+    "look the code up",
+)
+WAYS_TO_TAKE_OVER = ("adopt=True", "pulumi up", "run it again", "try again")
+CALLS_PER_RULE = 50
+"""
+Attempts that one operation may make for one rule where tests allow six of a kind:
+six times a write with the six attempts of the look that proves it, and some more.
+"""
+
+
+def rule_as_shown(shown: Mapping[str, object]) -> IngressRule:
+    """A rule of the fake in the provider's terms."""
+    return IngressRule.from_permission(shown)
+
+
+@dataclass
+class Watch:
+    """
+    One group, watched from before the first operation.
+
+    Args:
+        foreign: the rules that are not ours, as they have to stay.
+    """
+
+    fake: FakeEcs
+    group: str
+    foreign: dict[str, dict[str, object]] = field(
+        default_factory=dict[str, dict[str, object]]
+    )
+    _calls: int = 0
+
+    def rules(self) -> dict[str, dict[str, object]]:
+        """All live rules, by ID."""
+        return self.fake.rules(self.group)
+
+    def ours(self) -> dict[str, dict[str, object]]:
+        """The live rules that were not there before, by ID."""
+        return {i: r for i, r in self.rules().items() if i not in self.foreign}
+
+    def add_foreign(self, **permission: str) -> str:
+        """Another hand makes a rule, which is to stay as it is."""
+        rule_id = self.fake.add_rule(self.group, **permission)
+        self.foreign[rule_id] = self.rules()[rule_id]
+        return rule_id
+
+    def assert_kept(
+        self, stack: Stack, errors: Iterable[Exception], rules: int = 1
+    ) -> None:
+        """
+        The promises of the design about one operation that has just ended.
+        """
+        errors = list(errors)
+        self.assert_nothing_foreign_is_touched()
+        self.assert_all_is_known(stack, errors)
+        self.assert_calls_are_bounded(rules)
+        for error in errors:
+            assert_stands_alone(error, self.group)
+
+    def assert_nothing_foreign_is_touched(self) -> None:
+        """Neither removed nor changed."""
+        there = self.rules()
+        assert {i: there.get(i) for i in self.foreign} == self.foreign
+
+    def assert_all_is_known(self, stack: Stack, errors: list[Exception]) -> None:
+        """Each rule made by us is in the state, or an error tells how to get it."""
+        unknown = {
+            rule_id: rule
+            for rule_id, rule in self.ours().items()
+            if not any(_knows(entry, rule_id, rule) for entry in stack.entries)
+        }
+        for rule_id, rule in unknown.items():
+            words = rule_as_shown(rule).in_words
+            naming = [
+                str(e) for e in errors if words in str(e) or rule_id in str(e)
+            ]  # fmt: skip
+            assert naming, f"{rule_id} ({words}) is lost; errors: {errors}"
+            assert any(way in text for way in WAYS_TO_TAKE_OVER for text in naming)
+
+    def assert_calls_are_bounded(self, rules: int) -> None:
+        """No call is repeated without end."""
+        made = len(self.fake.calls) - self._calls
+        self._calls = len(self.fake.calls)
+        assert made <= CALLS_PER_RULE * rules
+
+
+def _knows(entry: Entry, rule_id: str, rule: Mapping[str, Any]) -> bool:
+    if entry.rule_id:
+        return entry.rule_id == rule_id
+    known = IngressRule.trusted(entry.outputs)
+    return rule_as_shown(rule) in (known, known.masked)
+
+
+def assert_stands_alone(error: Exception, group: str) -> None:
+    """
+    The last line says action, group, rule and next step, and is one of ours.
+    """
+    assert isinstance(error, IngressError), repr(error)
+    (line,) = str(error).splitlines()
+    assert "SecurityGroup" in line or "GetCallerIdentity" in line
+    assert group in line
+    assert " from " in line, f"no rule in words: {line}"
+    assert any(step in line for step in NEXT_STEPS), f"no next step: {line}"

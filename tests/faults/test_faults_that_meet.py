@@ -1,0 +1,275 @@
+"""
+Faults that follow one another, other hands, and yeses without an effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from alicloud_ingress.errors import IngressError
+from alicloud_ingress.testing import FakeEcs
+from alicloud_ingress.testing.faults import Fault
+from faults.invariants import assert_stands_alone
+from faults.test_each_fault import (
+    AUTHORIZE,
+    DESCRIBE,
+    KINDS,
+    MODIFY,
+    REVOKE,
+    SSH,
+    STORM,
+    WHO,
+    Scene,
+    converge,
+    destroyed,
+    forget_ids,
+    scene,
+    scene_of,
+)
+from functional.conftest import Front
+
+__all__ = ["scene"]
+
+ACTED = (
+    "5xx after the effect",
+    "html after the effect",
+    "empty",
+    "truncated",
+    "dropped after",
+)
+THEN = ("throttled storm", "5xx storm", "forbidden", "quota", "dropped before, storm")
+
+
+@pytest.mark.parametrize("then", THEN)
+@pytest.mark.parametrize("first", ACTED)
+def test_a_create_that_acted_without_saying_so_and_is_then_refused(
+    scene: Scene, first: str, then: str
+) -> None:
+    """A refusal is no proof that the attempt before it did nothing."""
+    acted = replace(KINDS[first](AUTHORIZE), lag=3, times=3)
+    refused = replace(KINDS[then](AUTHORIZE), times=STORM)
+    scene.fake.inject(acted, refused)
+
+    errors = scene.stack.up(scene.program)
+
+    scene.watch.assert_kept(scene.stack, errors, 2 * len(scene.program))
+    converge(scene, scene.program)
+    destroyed(scene)
+
+
+@pytest.mark.parametrize("look", ["forbidden", "html storm", "throttled storm"])
+@pytest.mark.parametrize("first", [*ACTED, "throttled"])
+def test_a_create_whose_effect_cannot_be_looked_at(
+    scene: Scene, first: str, look: str
+) -> None:
+    """Made without an ID, or taken back, or named."""
+    scene.fake.inject(
+        KINDS[first](AUTHORIZE),
+        replace(KINDS[look](DESCRIBE), skip=len(scene.program), times=STORM),
+    )
+
+    errors = scene.stack.up(scene.program)
+
+    scene.watch.assert_kept(scene.stack, errors, 2 * len(scene.program))
+    converge(scene, scene.program)
+    destroyed(scene)
+
+
+def test_a_create_that_can_be_neither_seen_nor_taken_back_is_named(
+    front: Front,
+) -> None:
+    """The one case in which a rule is left: the error names it, and `adopt` helps."""
+    scene = scene_of(front, 1)
+    scene.fake.inject(
+        replace(Fault.dropped(AUTHORIZE, takes_effect=True), times=STORM),
+        replace(KINDS["html storm"](DESCRIBE), skip=1),
+        replace(KINDS["forbidden"](REVOKE), times=STORM),
+    )
+
+    (error,) = scene.stack.up(scene.program)
+
+    assert len(scene.watch.ours()) == 1
+    assert "may exist" in str(error)
+    assert "adopt=True" in str(error)
+    scene.watch.assert_kept(scene.stack, [error])
+    converge(scene, scene.program)
+    destroyed(scene)
+
+
+@pytest.mark.parametrize("without_ids", [False, True], ids=["by ID", "without an ID"])
+@pytest.mark.parametrize("then", THEN)
+@pytest.mark.parametrize("first", ACTED)
+def test_a_delete_that_acted_without_saying_so_and_is_then_refused(
+    scene: Scene, first: str, then: str, *, without_ids: bool
+) -> None:
+    """It stays in the state until it is proven gone."""
+    scene.settle()
+    if without_ids:
+        forget_ids(scene.stack)
+    scene.fake.inject(KINDS[first](REVOKE), replace(KINDS[then](REVOKE), times=STORM))
+
+    errors = scene.stack.destroy()
+
+    scene.watch.assert_kept(scene.stack, errors, 2 * len(scene.program))
+    scene.fake.forget_faults()
+    destroyed(scene)
+    assert scene.stack.state == {}
+
+
+@pytest.mark.parametrize("without_ids", [False, True], ids=["by ID", "without an ID"])
+@pytest.mark.parametrize("then", THEN)
+@pytest.mark.parametrize("first", ACTED)
+def test_an_update_that_acted_without_saying_so_and_is_then_refused(
+    scene: Scene, first: str, then: str, *, without_ids: bool
+) -> None:
+    """The rule is still the state's, or the error of the next run names it."""
+    scene.settle()
+    if without_ids:
+        forget_ids(scene.stack)
+    program = scene.change(priority=9)
+    scene.fake.inject(KINDS[first](MODIFY), replace(KINDS[then](MODIFY), times=STORM))
+
+    errors = scene.stack.up(program)
+
+    scene.watch.assert_kept(scene.stack, errors, 2 * len(program))
+    converge(scene, program)
+    destroyed(scene)
+
+
+def removed(scene: Scene) -> Callable[[FakeEcs], object]:
+    """Another hand removes our rules."""
+
+    def edit(_: FakeEcs) -> None:
+        for rule_id in scene.watch.ours():
+            del scene.fake.groups[scene.watch.group].rules[rule_id]
+
+    return edit
+
+
+def changed(scene: Scene) -> Callable[[FakeEcs], object]:
+    """Another hand changes our rules."""
+
+    def edit(_: FakeEcs) -> None:
+        for rule_id in scene.watch.ours():
+            scene.fake.groups[scene.watch.group].rules[rule_id]["Priority"] = 42
+
+    return edit
+
+
+Hand = Callable[[Scene], Callable[[FakeEcs], object]]
+
+
+@pytest.mark.parametrize("hand", [removed, changed])
+@pytest.mark.parametrize("action", [DESCRIBE, MODIFY])
+def test_another_hand_in_the_middle_of_an_update(
+    scene: Scene, hand: Hand, action: str
+) -> None:
+    """It fails and says what to do, or it wins."""
+    scene.settle()
+    program = scene.change(priority=9)
+    scene.fake.inject(Fault.other_hand(action, hand(scene)))
+
+    errors = scene.stack.up(program)
+
+    scene.watch.assert_kept(scene.stack, errors, len(program))
+    converge(scene, program)
+    destroyed(scene)
+
+
+@pytest.mark.parametrize("without_ids", [False, True], ids=["by ID", "without an ID"])
+@pytest.mark.parametrize("hand", [removed, changed])
+def test_another_hand_in_the_middle_of_a_destroy(
+    scene: Scene, hand: Hand, *, without_ids: bool
+) -> None:
+    """
+    What is gone is gone. A rule that was changed is still ours by its ID; without
+    one it is another rule now, and is left alone.
+    """
+    scene.settle()
+    if without_ids:
+        forget_ids(scene.stack)
+    scene.fake.inject(Fault.other_hand(REVOKE, hand(scene)))
+
+    errors = scene.stack.destroy()
+
+    assert errors == []
+    scene.watch.assert_nothing_foreign_is_touched()
+    left = hand is changed and without_ids
+    assert len(scene.watch.ours()) == left * len(scene.program)
+
+
+def test_a_rule_that_is_gone_leaves_its_twin_alone(scene: Scene) -> None:
+    """Another hand removed ours and made the same rule anew: that one is not ours."""
+    scene.settle()
+    group = scene.fake.groups[scene.watch.group]
+    for rule_id, rule in scene.watch.ours().items():
+        del group.rules[rule_id]
+        scene.watch.add_foreign(**{**SSH, "PortRange": str(rule["PortRange"])})
+
+    errors = scene.stack.destroy()
+
+    scene.watch.assert_kept(scene.stack, errors, len(scene.program))
+    assert errors == []
+
+
+def test_a_yes_without_effect_is_not_believed(scene: Scene) -> None:
+    """Revoke by attributes answers 200 and removes nothing: the ID that shows goes."""
+    scene.settle()
+    forget_ids(scene.stack)
+    scene.fake.inject(
+        replace(
+            Fault.shaped(REVOKE, '{"RequestId": "R-1"}', takes_effect=False),
+            times=len(scene.program),
+            having="Permissions.",
+        )
+    )
+
+    errors = scene.stack.destroy()
+
+    scene.watch.assert_kept(scene.stack, errors, len(scene.program))
+    scene.fake.forget_faults()
+    destroyed(scene)
+
+
+def test_a_rule_exists_already_is_told_in_one_line(scene: Scene) -> None:
+    """With its ID, and the three ways to take it over."""
+    taken = {
+        scene.watch.add_foreign(**{**SSH, "PortRange": f"{port}/{port}"})
+        for port in (args["port_range"] for args in scene.program.values())
+    }
+
+    errors = scene.stack.up(scene.program)
+
+    assert len(errors) == len(scene.program)
+    scene.watch.assert_kept(scene.stack, errors, len(scene.program))
+    for error in errors:
+        assert isinstance(error, IngressError)
+        assert_stands_alone(error, scene.watch.group)
+        assert any(rule_id in str(error) for rule_id in taken)
+        for way in ("aliases", "import", "adopt=True"):
+            assert way in str(error)
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["still there", "gone"])
+def test_a_group_that_is_said_to_be_gone_while_nobody_knows_the_account(
+    scene: Scene, *, is_gone: bool
+) -> None:
+    """A refresh believes it only if the list of groups agrees."""
+    scene.fake.inject(replace(KINDS["forbidden"](WHO), times=STORM))
+    scene.settle()
+    known = dict(scene.stack.state)
+    if is_gone:
+        del scene.fake.groups[scene.watch.group]
+    else:
+        missing = Fault.refused(DESCRIBE, 404, "InvalidSecurityGroupId.NotFound")
+        scene.fake.inject(replace(missing, times=STORM))
+
+    errors = scene.stack.refresh()
+
+    assert len(errors) == (0 if is_gone else len(known))
+    assert scene.stack.state == ({} if is_gone else known)
+    for error in errors:
+        assert_stands_alone(error, scene.watch.group)

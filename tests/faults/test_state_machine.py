@@ -1,0 +1,354 @@
+"""
+Random lives of many rules in several groups, with a plain model beside them.
+
+The model knows what the stack wants and which rules are other people's. After every
+step the promises of the design are asked of ECS, of the state and of the errors.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from alicloud_ingress.rule import IngressRule
+from faults.invariants import (
+    WAYS_TO_TAKE_OVER,
+    assert_stands_alone,
+    rule_as_shown,
+)
+from faults.stack import Entry, Properties, Stack
+from faults.test_each_fault import AUTHORIZE, DESCRIBE, KINDS, MODIFY, REVOKE
+from functional.conftest import opened
+
+STEPS = int(os.environ.get("STEPS", "2000"))
+"""
+Steps in all; `make soak` asks for more.
+"""
+PHASES = [Phase.generate, *([Phase.shrink] if os.environ.get("SHRINK") else [])]
+"""
+Making a failure shorter takes minutes, so that it is done only where asked for.
+"""
+STEPS_OF_A_LIFE = 50
+GROUPS = 3
+NAMES = ("web", "ssh", "dns", "vpn", "ntp")
+DESCRIBED = {"description": "office"}
+ARGUMENTS = st.fixed_dictionaries(
+    {
+        "ip_protocol": st.sampled_from(["tcp", "udp"]),
+        "port_range": st.sampled_from([22, "80-81"]),
+        "source_cidr_ip": st.sampled_from(["10.0.0.0/8", "10.1.2.3/16", "192.0.2.7"]),
+    },
+    optional={
+        "priority": st.sampled_from([1, 2]),
+        "policy": st.just("drop"),
+        "description": st.sampled_from(["office", "home"]),
+    },
+)
+FAULTS = st.tuples(
+    st.sampled_from([AUTHORIZE, DESCRIBE, MODIFY, REVOKE]),
+    st.sampled_from(sorted(KINDS)),
+    st.integers(0, 2),
+)
+steps_made = 0
+
+
+@dataclass
+class Model:
+    """
+    What has to be so.
+
+    Attributes:
+        program: what the stack declares.
+        foreign: the rules of others, as they have to stay, by group and ID.
+        lost: rules that the state does not know and that an error has named.
+    """
+
+    program: dict[str, Properties] = field(default_factory=dict[str, Properties])
+    foreign: dict[str, dict[str, Any]] = field(
+        default_factory=dict[str, dict[str, Any]]
+    )
+    lost: set[str] = field(default_factory=set[str])
+
+
+class Lives(RuleBasedStateMachine):
+    """Each life is a fake, a stack and a model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = ExitStack()
+        front = self.open.enter_context(opened("in process"))
+        self.fake = front.fake
+        self.stack = Stack(front.settings)
+        self.model = Model()
+        self.groups: list[str] = []
+        self.errors: list[Exception] = []
+        self.calls = 0
+
+    def teardown(self) -> None:
+        """At the end of a life everything goes, and only the foreign rules stay."""
+        try:
+            self.fake.forget_faults()
+            self.hide_nothing()
+            self.take_over()
+            assert self.stack.destroy() == []
+            for group in self.groups:
+                assert self.fake.rules(group) == self.model.foreign[group]
+        finally:
+            self.open.close()
+
+    @initialize()
+    def begin(self) -> None:
+        """Some groups, each with a rule that is somebody else's."""
+        for number in range(GROUPS):
+            group = self.fake.new_group()
+            self.fake.add_rule(
+                group,
+                IpProtocol="gre",
+                PortRange="-1/-1",
+                SourceCidrIp=f"198.51.100.{number + 1}",
+            )
+            self.groups.append(group)
+            self.model.foreign[group] = self.fake.rules(group)
+
+    @rule(name=st.sampled_from(NAMES), place=st.integers(0, GROUPS - 1), args=ARGUMENTS)
+    def declare(self, name: str, place: int, args: Properties) -> None:
+        """Put a resource into the program, or change it; no rule twice."""
+        wanted = {**args, "security_group_id": self.groups[place]}
+        others = [a for n, a in self.model.program.items() if n != name]
+        if identity(wanted) not in [identity(other) for other in others]:
+            self.model.program[name] = wanted
+
+    @rule(name=st.sampled_from(NAMES))
+    def drop(self, name: str) -> None:
+        """Take a resource out of the program."""
+        self.model.program.pop(name, None)
+
+    @rule(ordered=FAULTS)
+    def order(self, ordered: tuple[str, str, int]) -> None:
+        """Something will go wrong."""
+        action, kind, passed = ordered
+        fault = KINDS[kind](action)
+        self.fake.inject(replace(fault, skip=passed, times=min(fault.times, 8)))
+
+    @rule()
+    def calm(self) -> None:
+        """All is well again."""
+        self.fake.forget_faults()
+        self.hide_nothing()
+
+    @rule(place=st.integers(0, GROUPS - 1), args=ARGUMENTS)
+    def add_by_hand(self, place: int, args: Properties) -> None:
+        """Somebody makes a rule that is nobody's yet."""
+        group = self.groups[place]
+        wanted = IngressRule.parse(args)
+        taken = [rule_as_shown(shown) for shown in self.fake.rules(group).values()]
+        claimed = [
+            IngressRule.trusted(held)
+            for held in (*self.model.program.values(), *self.held())
+            if held["security_group_id"] == group
+        ]
+        if wanted not in taken and wanted not in claimed:
+            rule_id = self.fake.add_rule(group, **wanted.to_permission())
+            self.model.foreign[group][rule_id] = self.fake.rules(group)[rule_id]
+
+    @precondition(lambda self: self.stack.state)
+    @rule(data=st.data())
+    def remove_by_hand(self, data: st.DataObject) -> None:
+        """Somebody removes one of our rules."""
+        entry = self.drawn(data)
+        self.fake.groups[group_of(entry)].rules.pop(entry.rule_id, None)
+
+    @precondition(lambda self: self.stack.state)
+    @rule(data=st.data())
+    def change_by_hand(self, data: st.DataObject) -> None:
+        """Somebody changes the remark of one of our rules."""
+        entry = self.drawn(data)
+        live = self.fake.groups[group_of(entry)].rules.get(entry.rule_id)
+        if live is not None:
+            live["Description"] = "by hand"
+
+    @rule()
+    def up(self) -> None:
+        """Bring the program about, as far as it goes."""
+        self.errors = self.stack.up(self.model.program)
+
+    @rule()
+    def refresh(self) -> None:
+        """Read everything."""
+        before = dict(self.stack.state)
+        self.errors = self.stack.refresh()
+        for name, entry in before.items():
+            shown = entry.rule_id in self.fake.rules(group_of(entry))
+            assert name in self.stack.state or not shown or self.is_hidden(entry)
+
+    @rule()
+    def converge(self) -> None:
+        """Once ECS answers, what was wanted comes about."""
+        self.calm()
+        self.take_over()
+        assert self.stack.refresh() == []
+        assert self.stack.up(self.model.program) == []
+        wanted = {
+            (args["security_group_id"], identity(args)[1:])
+            for args in self.model.program.values()
+        }
+        live = {
+            (group, identity_of(rule_as_shown(shown)))
+            for group in self.groups
+            for rule_id, shown in self.fake.rules(group).items()
+            if rule_id not in self.model.foreign[group]
+        }
+        assert live == wanted
+        self.calls = len(self.fake.calls)
+        assert self.stack.up(self.model.program) == []
+        assert len(self.fake.calls) == self.calls
+
+    @invariant()
+    def promises_are_kept(self) -> None:
+        """After every step."""
+        global steps_made  # noqa: PLW0603 - counts over all lives
+        steps_made += 1
+        for group in self.groups:
+            rules = self.fake.rules(group)
+            foreign = self.model.foreign[group]
+            assert {i: rules.get(i) for i in foreign} == foreign
+            for rule_id in rules.keys() - foreign.keys():
+                self.assert_known(group, rule_id, rules[rule_id])
+        for error in self.errors:
+            self.assert_stands_alone(error)
+        self.errors = []
+        assert len(self.fake.calls) - self.calls <= 60 * max(1, len(NAMES))
+        self.calls = len(self.fake.calls)
+
+    def assert_known(self, group: str, rule_id: str, shown: dict[str, Any]) -> None:
+        """By the state, or named by an error now or before."""
+        live = rule_as_shown(shown)
+        for entry in self.stack.entries:
+            known = IngressRule.trusted(entry.outputs)
+            if group_of(entry) == group and (
+                entry.rule_id == rule_id or (not entry.rule_id and known == live)
+            ):
+                self.model.lost.discard(rule_id)
+                return
+        naming = [
+            text
+            for text in map(str, self.errors)
+            if (live.in_words in text and group in text) or rule_id in text
+        ]
+        if naming:
+            assert any(way in text for way in WAYS_TO_TAKE_OVER for text in naming)
+            self.model.lost.add(rule_id)
+        assert rule_id in self.model.lost, f"{rule_id} ({live.in_words}) is lost"
+
+    def assert_stands_alone(self, error: Exception) -> None:
+        """The last line is about one of our groups."""
+        (group,) = {g for g in self.groups if g in str(error)}
+        assert_stands_alone(error, group)
+
+    def take_over(self) -> None:
+        """
+        What a person does: leave out what is somebody else's; again; refresh where it
+        says so; adopt what is lost.
+        """
+        for name, args in list(self.model.program.items()):
+            if self.is_foreign(args):
+                del self.model.program[name]
+        errors = self.stack.up(self.model.program)
+        if errors:
+            assert self.stack.refresh() == []
+            errors = self.stack.up(self.model.program)
+        if errors:
+            assert all("adopt=True" in str(error) for error in errors), errors
+            self.adopt()
+        self.remove_the_lost()
+
+    def is_foreign(self, args: Properties) -> bool:
+        """Whether another hand had made this very rule before it was declared."""
+        foreign = self.model.foreign[args["security_group_id"]].values()
+        return IngressRule.parse(args) in [rule_as_shown(shown) for shown in foreign]
+
+    def adopt(self) -> None:
+        """Once, for the rules that are ours."""
+        adopting = {n: {**a, "adopt": True} for n, a in self.model.program.items()}
+        errors = self.stack.up(adopting)
+        assert errors == []
+
+    def remove_the_lost(self) -> None:
+        """What an error has named and the program no longer wants goes by hand."""
+        known = {entry.rule_id for entry in self.stack.entries}
+        for group in self.groups:
+            rules = self.fake.groups[group].rules
+            for rule_id in self.model.lost & rules.keys() - known:
+                del rules[rule_id]
+        self.model.lost.clear()
+
+    def held(self) -> list[Properties]:
+        """What the state holds."""
+        return [entry.outputs for entry in self.stack.entries]
+
+    def drawn(self, data: st.DataObject) -> Entry:
+        """One resource of the state."""
+        return self.stack.state[data.draw(st.sampled_from(sorted(self.stack.state)))]
+
+    def is_hidden(self, entry: Entry) -> bool:
+        """Whether Describe does not show the rule yet."""
+        return bool(self.fake.groups[group_of(entry)].lags) or not entry.rule_id
+
+    def hide_nothing(self) -> None:
+        """Let Describe show everything as it is."""
+        for group in self.groups:
+            self.fake.groups[group].lags.clear()
+
+
+def group_of(entry: Entry) -> str:
+    """The group that a resource is in."""
+    return str(entry.outputs["security_group_id"])
+
+
+def identity(arguments: Properties) -> tuple[object, ...]:
+    """What may be declared once only: the group and the rule."""
+    group = arguments["security_group_id"]
+    return (group, *identity_of(IngressRule.parse(arguments)))
+
+
+def identity_of(live: IngressRule) -> tuple[object, ...]:
+    """What makes it that rule."""
+    return (
+        live.ip_protocol,
+        live.port_range,
+        live.source_cidr_ip,
+        live.policy,
+        live.priority,
+    )
+
+
+def test_the_promises_hold_at_every_step_of_random_lives() -> None:
+    """At least so many steps, the same ones each time unless `STEPS` asks for more."""
+    run_state_machine_as_test(
+        Lives,
+        settings=settings(
+            max_examples=STEPS // STEPS_OF_A_LIFE * 3 // 2 + 2,  # some lives are short
+            stateful_step_count=STEPS_OF_A_LIFE,
+            derandomize=STEPS == 2000,
+            print_blob=True,
+            deadline=None,
+            database=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+            phases=PHASES,
+        ),
+    )
+
+    assert steps_made >= STEPS

@@ -1,0 +1,74 @@
+"""
+An account whose groups are looked at, and states that own some of the rules.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from alicloud_ingress.testing import FakeEcs, mock_ecs
+
+REGION = "cn-hangzhou"
+TYPE = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRule"
+PEER_TYPE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
+SET_TYPE = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRuleSet"
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = {SIGNATURE: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:x:y"}
+
+
+@contextmanager
+def account() -> Generator[FakeEcs]:
+    """A fake in process, and an environment that leads to it."""
+    with pytest.MonkeyPatch.context() as patch, mock_ecs() as fake:
+        patch.setenv("ALIBABA_CLOUD_REGION", REGION)
+        patch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "AK")
+        patch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "a-secret")
+        patch.delenv("ALIBABA_CLOUD_ENDPOINT_ECS", raising=False)
+        yield fake
+
+
+def tcp(port: int | str, source: str = "10.0.0.0/8", **more: str) -> dict[str, str]:
+    """The fields of a rule."""
+    kind = {"sg": "SourceGroupId", "pl": "SourcePrefixListId"}.get(
+        source[:2], "Ipv6SourceCidrIp" if ":" in source else "SourceCidrIp"
+    )
+    ports = f"{port}/{port}" if isinstance(port, int) else port
+    return {"IpProtocol": "tcp", "PortRange": ports, kind: source, **more}
+
+
+def entry(
+    name: str, kind: str = TYPE, identity: str = "x", **outputs: Any
+) -> dict[str, Any]:
+    """An entry of a state."""
+    return {
+        "urn": f"urn:pulumi:dev::shop::{kind}::{name}",
+        "type": kind,
+        "id": identity,
+        "custom": True,
+        "inputs": outputs,
+        "outputs": outputs,
+    }
+
+
+def owning(group: str, rule_id: str) -> dict[str, Any]:
+    """An entry of our own resource that owns a rule by ID."""
+    return entry(
+        f"r-{rule_id}",
+        identity=rule_id,
+        security_group_id=group,
+        region=REGION,
+        ip_protocol="tcp",
+        security_group_rule_id=rule_id,
+    )
+
+
+def state(*entries: Mapping[str, Any], **deployment: Any) -> str:
+    """What `pulumi stack export` writes."""
+    return json.dumps(
+        {"version": 3, "deployment": {"resources": list(entries), **deployment}}
+    )

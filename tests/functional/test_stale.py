@@ -1,0 +1,569 @@
+"""
+Stale rules: what a plan says, what a destruction leaves, what a restore brings back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from alicloud_ingress import stale
+from alicloud_ingress.errors import WrongAccountError
+from alicloud_ingress.testing import FakeEcs
+from alicloud_ingress.testing.faults import Fault
+from functional.accounts import (
+    PEER_TYPE,
+    SECRET,
+    SET_TYPE,
+    account,
+    entry,
+    owning,
+    state,
+    tcp,
+)
+
+REVOKE = "RevokeSecurityGroup"
+EXPIRED = "visit [expires 2020-01-31]"
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeEcs]:
+    """An account in process."""
+    with account() as fake:
+        yield fake
+
+
+@pytest.fixture
+def group(fake: FakeEcs) -> str:
+    """A group without rules."""
+    return fake.new_group()
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """Where the report is written."""
+    return tmp_path / "report.json"
+
+
+def planned(*groups: str, **more: Any) -> stale.Plan:
+    """A plan for these groups."""
+    return stale.plan(stale.Connections(), groups=groups, **more)
+
+
+def kinds(plan: stale.Plan) -> dict[str, list[str]]:
+    """The reasons by rule ID."""
+    return {f.rule_id: [r.kind for r in f.reasons] for _, f in plan.stale}
+
+
+def destroyed(plan: stale.Plan, path: Path, **limits: Any) -> dict[str, str]:
+    """What became of each rule."""
+    limits.setdefault("reasons", frozenset(stale.KINDS))
+    done = stale.destroy(stale.Connections(), plan, path, stale.Limits(**limits))
+    return {entry.rule_id: entry.status for entry in done.entries}
+
+
+class TestUnmanaged:
+    """Rules that no state owns, where the states have a say."""
+
+    def test_nothing_is_unmanaged_without_a_state(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """Who knows no owner cannot say that there is none."""
+        fake.add_rule(group, **tcp(22))
+
+        assert kinds(planned(group)) == {}
+
+    def test_a_group_in_which_the_states_own_nothing_is_not_theirs_to_judge(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """Unless the states are said to be complete."""
+        other = fake.new_group()
+        mine, theirs = fake.add_rule(group, **tcp(22)), fake.add_rule(other, **tcp(22))
+        owners = stale.Owners.read([state(owning(group, mine))])
+
+        assert kinds(planned(group, other, owners=owners)) == {}
+        complete = planned(group, other, owners=owners, states_are_complete=True)
+        assert kinds(complete) == {theirs: ["unmanaged"]}
+
+    def test_an_owned_rule_is_shown_and_never_planned(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """However stale it is otherwise."""
+        mine = fake.add_rule(group, **tcp(22, Description=EXPIRED))
+        owners = stale.Owners.read([state(owning(group, mine))])
+
+        plan = planned(group, owners=owners)
+
+        assert plan.stale == ()
+        ((kept,),) = [g.kept for g in plan.groups]
+        assert (kept.rule_id, kept.reasons[0].kind) == (mine, "expired")
+        assert kept.kept == f"owned by r-{mine} of stack dev"
+
+    def test_a_rule_of_pulumi_alicloud_is_managed_by_what_its_id_says(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """It does not know source ports, so it owns whatever differs in those only."""
+        seen = fake.add_rule(group, **tcp(80, SourcePortRange="1/1023"))
+        other = fake.add_rule(group, **tcp(80, Priority="2"))
+        identity = f"{group}:ingress:tcp:80/80:intranet:10.0.0.0/8:accept:1"
+        text = state(entry("web", PEER_TYPE, identity, securityGroupId=group))
+
+        found = kinds(planned(group, owners=stale.Owners.read([text])))
+
+        assert seen not in found
+        assert found == {other: ["unmanaged"]}
+
+    def test_a_rule_set_owns_its_rules_by_id_and_by_content(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """By content while it does not know an ID."""
+        by_id = fake.add_rule(group, **tcp(80))
+        by_content = fake.add_rule(group, **tcp(81))
+        by_hand = fake.add_rule(group, **tcp(82))
+        rules = {
+            f"tcp {port}/{port} from 10.0.0.0/8": {
+                "ip_protocol": "tcp",
+                "port_range": f"{port}/{port}",
+                "source_cidr_ip": "10.0.0.0/8",
+            }
+            for port in (80, 81)
+        }
+        ids = dict(zip(rules, (by_id, ""), strict=True))
+        text = state(
+            entry("all", SET_TYPE, security_group_id=group, rules=rules, rule_ids=ids)
+        )
+
+        found = kinds(planned(group, owners=stale.Owners.read([text])))
+
+        assert found == {by_hand: ["unmanaged"]}
+        assert by_content not in found
+
+    def test_what_was_read_with_get_is_not_owned(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """The engine calls it external."""
+        mine, read = fake.add_rule(group, **tcp(1)), fake.add_rule(group, **tcp(2))
+        text = state(owning(group, mine), {**owning(group, read), "external": True})
+
+        assert kinds(planned(group, owners=stale.Owners.read([text]))) == {
+            read: ["unmanaged"]
+        }
+
+    def test_a_rule_that_was_being_made_when_the_engine_died_is_owned(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """It is among the pending operations, without an ID."""
+        mine, made = fake.add_rule(group, **tcp(1)), fake.add_rule(group, **tcp(2))
+        making = entry(
+            "new", identity="", security_group_id=group, ip_protocol="tcp",
+            port_range=2, source_cidr_ip="10.0.0.0/8",
+        )  # fmt: skip
+        text = state(
+            owning(group, mine),
+            pending_operations=[{"type": "creating", "resource": making}],
+        )
+
+        assert kinds(planned(group, owners=stale.Owners.read([text]))) == {}
+        assert made in fake.rules(group)
+
+    def test_an_encrypted_entry_holds_back_the_rules_that_it_may_own(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """It is told, and the plan is not whole."""
+        mine = fake.add_rule(group, **tcp(1))
+        fake.add_rule(group, **tcp(2, Description=EXPIRED))
+        hidden = entry(
+            "hidden", identity=f"{group}/pending/0123456789ab",
+            security_group_id=group, ip_protocol="tcp", port_range=SECRET,
+            source_cidr_ip="10.0.0.0/8", security_group_rule_id="",
+        )  # fmt: skip
+
+        plan = planned(
+            group, owners=stale.Owners.read([state(owning(group, mine), hidden)])
+        )
+
+        assert kinds(plan) == {}
+        assert not plan.is_whole
+        assert "port_range is secret" in plan.not_judged[0]
+
+    def test_an_export_that_shows_secrets_is_judged(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """The engine writes a shown secret as JSON in its envelope."""
+        mine, other = fake.add_rule(group, **tcp(1)), fake.add_rule(group, **tcp(2))
+        shown = {
+            next(iter(SECRET)): "1b47061264138c4ac30d75fd1eb44270",
+            "plaintext": '"1/1"',
+        }
+        text = state(
+            entry(
+                "hidden", identity=f"{group}/pending/0123456789ab",
+                security_group_id=group, ip_protocol="tcp", port_range=shown,
+                source_cidr_ip="10.0.0.0/8",
+            )
+        )  # fmt: skip
+
+        plan = planned(group, owners=stale.Owners.read([text]))
+
+        assert (kinds(plan), plan.is_whole) == ({other: ["unmanaged"]}, True)
+        assert mine in fake.rules(group)
+
+
+class TestDangling:
+    """Sources that are gone."""
+
+    def test_a_group_of_another_account_is_never_called_gone(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """It is not shown to us, whether it is there or not."""
+        theirs = fake.new_group(account="1000000000000002")
+        fake.add_rule(
+            group, **tcp(22, theirs, SourceGroupOwnerAccount="1000000000000002")
+        )
+        del fake.groups[theirs]
+
+        plan = planned(group)
+
+        assert (kinds(plan), plan.is_whole) == ({}, True)
+
+    def test_where_it_cannot_be_asked_it_is_not_judged(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """A refusal is no proof."""
+        fake.add_rule(group, **tcp(22, fake.new_prefix_list("10.0.0.0/8")))
+        fake.inject(Fault.refused("DescribePrefixLists", 403, "Forbidden.RAM"))
+
+        plan = planned(group)
+
+        assert (kinds(plan), plan.is_whole) == ({}, False)
+
+
+class TestNeedless:
+    """Rules that others cover."""
+
+    def test_of_equal_rules_the_oldest_stays(self, fake: FakeEcs, group: str) -> None:
+        """In whatever order they are listed."""
+        new = fake.add_rule(group, **tcp(22, CreateTime="2024-01-01T00:00:00Z"))
+        fake.add_rule(
+            group, **tcp("20/30", "10.1.0.0/16", CreateTime="2023-01-01T00:00:00Z")
+        )
+        old = fake.add_rule(
+            group, **tcp("22/22", CreateTime="2020-01-01T00:00:00Z", Priority="1")
+        )
+
+        assert kinds(planned(group)) == {new: ["duplicate"]}
+        assert old in fake.rules(group)
+
+    def test_a_cover_that_goes_itself_is_none(self, fake: FakeEcs, group: str) -> None:
+        """The wide rule has expired; the narrow one is needed from then on."""
+        wide = fake.add_rule(group, **tcp("1/100", Description=EXPIRED))
+        fake.add_rule(group, **tcp(22))
+
+        assert kinds(planned(group)) == {wide: ["expired"]}
+
+    def test_a_rule_whose_cover_goes_before_the_destruction_survives(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """The plan was right, and is not any more."""
+        wide = fake.add_rule(group, **tcp("1/100", "0.0.0.0/0"))
+        narrow = fake.add_rule(group, **tcp(22))
+        plan = planned(group)
+        assert kinds(plan) == {narrow: ["duplicate"]}
+        del fake.groups[group].rules[wide]
+
+        assert destroyed(plan, report) == {narrow: "left"}
+        assert list(fake.rules(group)) == [narrow]
+
+
+class TestNarrowing:
+    """What makes a plan smaller."""
+
+    @pytest.mark.parametrize(
+        ("narrowing", "left"),
+        [
+            ({"cidrs": ("10.0.0.0/8",)}, {1, 2}),
+            ({"ports": (22,)}, {1, 3}),
+            ({"descriptions": ("door*",)}, {2}),
+            ({"cidrs": ("10.0.0.0/8", "2001:db8::/16"), "ports": (22,)}, {1, 3}),
+        ],
+    )
+    def test_filters_narrow(
+        self, fake: FakeEcs, group: str, narrowing: dict[str, Any], left: set[int]
+    ) -> None:
+        """They are no reason by themselves."""
+        ids = {
+            fake.add_rule(group, **tcp("20/25", "10.1.0.0/16", Description=EXPIRED)): 1,
+            fake.add_rule(group, **tcp(80, "10.2.0.0/16", Description=f"door {EXPIRED}")): 2,  # noqa: E501 - a row
+            fake.add_rule(group, **tcp(22, "2001:db8::1", Description=EXPIRED)): 3,
+        }  # fmt: skip
+        fake.add_rule(group, **tcp(22, "10.3.0.0/16", Description="door"))
+
+        found = kinds(planned(group, narrowing=stale.Narrowing(**narrowing)))
+
+        assert {ids[rule_id] for rule_id in found} == left
+
+    def test_the_old_system_rules_stay(self, fake: FakeEcs, group: str) -> None:
+        """No call could put them back."""
+        fake.add_rule(group, **tcp(22, Priority="110", Description=EXPIRED))
+
+        plan = planned(group)
+
+        assert plan.stale == ()
+        assert "110" in plan.groups[0].kept[0].kept
+
+
+class TestDestroy:
+    """Only what is still what the plan saw, and never a way in."""
+
+    def test_the_last_way_in_stays(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """Of several that go only the last is left; --allow-lockout lets it go."""
+        rules = [
+            fake.add_rule(group, **tcp(22, f"10.{n}.0.0/16", Description=EXPIRED))
+            for n in range(3)
+        ]
+        blocked = fake.add_rule(
+            group, **tcp(3389, "10.9.0.0/16", Priority="9", Description=EXPIRED)
+        )
+        fake.add_rule(group, **tcp(3389, "10.9.0.0/16", Policy="drop", Priority="2"))
+        plan = planned(group)
+
+        done = destroyed(plan, report)
+
+        assert done == {
+            rules[0]: "destroyed", rules[1]: "destroyed", rules[2]: "left",
+            blocked: "destroyed",
+        }  # fmt: skip
+        assert destroyed(plan, report, allow_lockout=True)[rules[2]] == "destroyed"
+
+    def test_a_way_in_through_a_group_that_is_gone_is_none(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """Its last rule may go, and does not make another one dispensable."""
+        gone = fake.new_group()
+        dead = fake.add_rule(group, **tcp(22, gone))
+        last = fake.add_rule(group, **tcp(22, Description=EXPIRED))
+        del fake.groups[gone]
+
+        assert destroyed(planned(group), report) == {dead: "destroyed", last: "left"}
+
+    def test_no_more_than_the_cap_in_one_run(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """A second run goes on; a batch holds 100."""
+        fake.groups[group].most_rules = 1_000
+        for port in range(1000, 1230):
+            fake.add_rule(group, **tcp(port, Description=EXPIRED))
+        plan = planned(group)
+
+        first = destroyed(plan, report, most=120)
+        assert list(first.values()).count("destroyed") == 120
+        assert len(fake.rules(group)) == 110
+        assert set(destroyed(plan, report, most=500).values()) == {"destroyed"}
+        revokes = [c for c in fake.calls if c.action == REVOKE]
+        sizes = [sum("RuleId" in name for name in c.parameters) for c in revokes]
+        assert sizes == [100, 20, 100, 10]
+
+    def test_a_reason_can_be_chosen(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """Other rules of the plan stay planned."""
+        expired = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        fake.add_rule(group, **tcp("1/70"))
+        twin = fake.add_rule(group, **tcp(60))
+
+        done = destroyed(planned(group), report, reasons=frozenset({"duplicate"}))
+
+        assert done == {expired: "planned", twin: "destroyed"}
+
+    @pytest.mark.parametrize("answer", ["not found", "not valid"])
+    def test_a_batch_that_one_gone_rule_spoils_is_sent_again(
+        self, fake: FakeEcs, group: str, report: Path, answer: Any
+    ) -> None:
+        """The other rules go; one that changes at that moment stays."""
+        object.__setattr__(fake.behaviour, "unknown_rule_id", answer)
+        ids = [
+            fake.add_rule(group, **tcp(port, Description=EXPIRED))
+            for port in range(80, 84)
+        ]
+        plan = planned(group)
+
+        def another_hand(fake: FakeEcs) -> None:
+            del fake.groups[group].rules[ids[1]]
+            fake.groups[group].rules[ids[2]]["Description"] = "changed"
+
+        fake.inject(Fault(action=REVOKE, edit=another_hand))
+
+        done = destroyed(plan, report)
+
+        assert list(done.values()) == ["destroyed", "gone", "left", "destroyed"]
+        assert list(fake.rules(group)) == [ids[2]]
+
+    def test_a_call_without_an_answer_is_seen_to_have_worked(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """All its attempts are lost; the report stays open, and the next run looks."""
+        rule_id = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        plan = planned(group)
+        fake.inject(Fault(action=REVOKE, drop=True, takes_effect=True, times=20))
+
+        assert destroyed(plan, report) == {rule_id: "destroying"}
+        fake.forget_faults()
+        assert destroyed(plan, report) == {rule_id: "destroyed"}
+        assert stale.restore(stale.Connections(), report) == []
+        assert len(fake.rules(group)) == 1
+
+    def test_a_yes_that_no_read_confirms_is_no_destruction(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """The answer lies; the rule is told to be still there."""
+        rule_id = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        plan = planned(group)
+        fake.inject(Fault(action=REVOKE, body='{"RequestId": "R"}'))
+
+        assert destroyed(plan, report) == {rule_id: "destroying"}
+        assert "still there" in stale.read_report(report).entries[0].why
+
+    def test_a_lagging_read_is_waited_for(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """What was removed may be shown a little longer."""
+        rule_id = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        plan = planned(group)
+        fake.inject(Fault(action=REVOKE, lag=2))
+
+        assert destroyed(plan, report) == {rule_id: "destroyed"}
+
+    def test_another_account_is_refused_before_any_write(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """IDs of one account mean nothing in another."""
+        fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        plan = planned(group)
+        fake.accounts["AK"] = "1000000000000002"
+
+        with pytest.raises(WrongAccountError, match="1000000000000002"):
+            destroyed(plan, report)
+        assert not report.exists()
+
+    def test_a_group_that_a_service_manages_is_never_touched(
+        self, fake: FakeEcs, report: Path
+    ) -> None:
+        """Not planned; and not destroyed where the service came later."""
+        group = fake.new_group(service_managed=True)
+        rule_id = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        plan = planned(group)
+        assert (plan.stale, plan.left_alone) == ((), (group,))
+        fake.groups[group].service_managed = False
+        plan = planned(group)
+        fake.groups[group].service_managed = True
+
+        assert destroyed(plan, report) == {rule_id: "left"}
+        assert REVOKE not in [call.action for call in fake.calls]
+
+    def test_what_a_state_owns_by_now_stays(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """A stack has taken the rule over since; and an entry that hides is a doubt."""
+        ours = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        other = fake.add_rule(group, **tcp(81, Description=EXPIRED))
+        plan = planned(group)
+        hidden = entry("hidden", identity="x/pending/1", security_group_id=SECRET)
+        results: list[list[str]] = []
+        for entries in ([owning(group, ours), hidden], [owning(group, ours)]):
+            owners = stale.Owners.read([state(*entries)])
+            done = stale.destroy(stale.Connections(), plan, report, owners=owners)
+            results.append([rule.status for rule in done.entries])
+
+        assert results == [["left", "failed"], ["left", "destroyed"]]
+        assert list(fake.rules(group)) == [ours]
+        assert other not in fake.rules(group)
+
+    def test_only_the_regions_that_were_named(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """The others stay planned; a restore keeps to them likewise."""
+        far = fake.new_group("ap-southeast-1")
+        near_rule = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        far_rule = fake.add_rule(far, **tcp(80, Description=EXPIRED))
+        regions = ("cn-hangzhou", "ap-southeast-1")
+        plan = stale.plan(stale.Connections(), groups=[group, far], regions=regions)
+
+        done = destroyed(plan, report, regions=frozenset({"ap-southeast-1"}))
+
+        assert done == {near_rule: "planned", far_rule: "destroyed"}
+        near = stale.restore(stale.Connections(), report, regions=["cn-hangzhou"])
+        assert (near, fake.rules(far)) == ([], {})
+
+    def test_a_report_of_another_plan_is_not_gone_on_with(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """What it says was done was something else."""
+        fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        destroyed(planned(group), report)
+        fake.add_rule(group, **tcp(81, Description=EXPIRED))
+
+        with pytest.raises(stale.OtherPlanError):
+            destroyed(planned(group), report)
+
+
+class TestRestore:
+    """What was destroyed comes back, once."""
+
+    def test_it_is_harmless_when_run_again(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """By other IDs, with all fields, and a twin is not made."""
+        object.__setattr__(fake.behaviour, "port_range_of_a_list", "-1/-1")
+        ports = fake.new_port_range_list("80/80")
+        fields = tcp(80, Description=EXPIRED)
+        for rule in (
+            {**fields, "DestCidrIp": "10.9.0.0/16", "SourcePortRange": "1/1023"},
+            {**fields, "PortRange": "", "PortRangeListId": ports},
+            {**fields, "IpProtocol": "udp", "Policy": "drop", "Priority": "77"},
+            {"IpProtocol": "icmpv6", "PortRange": "-1/-1", "Ipv6SourceCidrIp": "::/0", "Description": EXPIRED},  # noqa: E501 - a row
+        ):  # fmt: skip
+            fake.add_rule(group, **{k: v for k, v in rule.items() if v})
+        before = [
+            {k: v for k, v in rule.items() if k not in ("SecurityGroupRuleId", "CreateTime")}  # noqa: E501
+            for rule in fake.rules(group).values()
+        ]  # fmt: skip
+        done = destroyed(planned(group), report, allow_lockout=True)
+        assert set(done.values()) == {"destroyed"}
+        assert fake.rules(group) == {}
+
+        assert stale.restore(stale.Connections(), report) == []
+        first = fake.rules(group)
+        assert stale.restore(stale.Connections(), report) == []
+
+        assert fake.rules(group) == first
+        after = [
+            {k: v for k, v in rule.items() if k not in ("SecurityGroupRuleId", "CreateTime")}  # noqa: E501
+            for rule in first.values()
+        ]  # fmt: skip
+        assert sorted(map(repr, after)) == sorted(map(repr, before))
+
+
+def test_plan_and_report_are_what_their_schemas_say(
+    fake: FakeEcs, group: str, tmp_path: Path
+) -> None:
+    """Also where something was kept, left, or could not be judged."""
+    mine = fake.add_rule(group, **tcp(22, Description=EXPIRED))
+    fake.add_rule(group, **tcp(80, "2001:db8::/32"))
+    owners = stale.Owners.read([state(owning(group, mine))])
+    plan = planned(group, "sg-gone", owners=owners)
+    stale.write_plan(tmp_path / "plan.json", plan)
+    destroyed(plan, tmp_path / "report.json")
+
+    for name in ("plan", "report"):
+        document = json.loads((tmp_path / f"{name}.json").read_text())
+        jsonschema.validate(document, stale.schema(f"stale-{name}"))
+    again = stale.read_plan(tmp_path / "plan.json")
+    assert (again, again.digest) == (plan, plan.digest)
+    assert (tmp_path / "report.json").stat().st_mode & 0o777 == 0o600

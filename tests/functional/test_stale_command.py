@@ -1,0 +1,390 @@
+"""
+The commands for existing rules, run as a user would run them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from alicloud_ingress.cli import main
+from alicloud_ingress.testing import FakeCall, FakeEcs
+from alicloud_ingress.testing.faults import Fault
+from functional.accounts import SECRET, TYPE, account, entry, owning, state, tcp
+
+EXPIRED = "visit [expires 2020-01-31]"
+HOSTILE = (
+    "\x1b[2J\x1b]0;x\x07 [red]a[/red] | `b` <img src=x> @all\n# c\u202e [d](http://e)"
+)
+DESCRIBE = "DescribeSecurityGroupAttribute"
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeEcs]:
+    """An account in process."""
+    with account() as fake:
+        yield fake
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the commands run."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    """Run one command."""
+    return CliRunner().invoke(main, [*arguments])
+
+
+def plan(*arguments: str) -> Result:
+    """Make a plan."""
+    return run("stale", "plan", "--out", "plan.json", *arguments)
+
+
+def stale_ids(folder: Path) -> set[str]:
+    """The rules that the plan would destroy."""
+    written: dict[str, Any] = json.loads((folder / "plan.json").read_text())
+    return {rule["rule_id"] for group in written["groups"] for rule in group["stale"]}
+
+
+class TestPlan:
+    """What `stale plan` answers, and with which exit code."""
+
+    def test_none_is_0_and_some_is_1(self, fake: FakeEcs, folder: Path) -> None:
+        """As a script needs it."""
+        group = fake.new_group()
+        fake.add_rule(group, **tcp(22))
+        assert plan("--group", group).exit_code == 0
+        rule_id = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        assert plan("--group", group).exit_code == 1
+        assert stale_ids(folder) == {rule_id}
+        assert all(c.action.startswith(("Describe", "Get")) for c in fake.calls)
+
+    def test_a_group_that_cannot_be_read_is_told_and_wins(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
+        """The other group's finding is there all the same."""
+        one, other = fake.new_group(), fake.new_group()
+        found = fake.add_rule(other, **tcp(80, Description=EXPIRED))
+        fake.inject(Fault.refused(DESCRIBE, 403, "Forbidden.RAM"))
+
+        done = plan("--group", one, "--group", other)
+
+        assert done.exit_code == 3
+        assert "not judged" in done.stderr
+        written = json.loads((folder / "plan.json").read_text())
+        unread = [g["group_id"] for g in written["groups"] if g["not_judged"]]
+        assert len(unread) == 1
+        assert stale_ids(folder) <= {found}
+
+    def test_an_unknown_group_and_a_refused_list_are_not_judged(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
+        """Never "no stale rules"."""
+        assert plan("--group", "sg-nowhere").exit_code == 3
+        fake.inject(Fault.refused("DescribeSecurityGroups", 403, "Forbidden.RAM"))
+        assert plan("--all-groups").exit_code == 3
+        assert folder.exists()
+
+    def test_all_groups_of_several_regions(self, fake: FakeEcs, folder: Path) -> None:
+        """More than a page of groups, and none of another account."""
+        found: set[str] = set()
+        for region in ("cn-hangzhou", "ap-southeast-1"):
+            for _ in range(120):
+                group = fake.new_group(region)
+                found.add(fake.add_rule(group, **tcp(80, Description=EXPIRED)))
+        fake.add_rule(fake.new_group(account="2"), **tcp(80, Description=EXPIRED))
+
+        regions = ("--region", "cn-hangzhou", "--region", "ap-southeast-1")
+        done = plan("--all-groups", *regions)
+
+        assert done.exit_code == 1
+        assert stale_ids(folder) == found
+        assert "240 stale rules (240 expired) in 240 groups" in done.stdout
+
+    def test_an_interrupted_plan_is_gone_on_with(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
+        """What was judged is not asked again; another question begins anew."""
+        groups = [fake.new_group() for _ in range(60)]
+        found = {
+            fake.add_rule(group, **tcp(80, Description=EXPIRED)) for group in groups
+        }
+
+        def interrupt(call: FakeCall) -> None:
+            looks = [each for each in fake.calls if each.action == DESCRIBE]
+            if len(looks) == 50:
+                raise KeyboardInterrupt
+            assert call.action
+
+        fake.listeners.append(interrupt)
+        assert plan("--all-groups").exit_code == 130
+        fake.listeners.clear()
+        assert not (folder / "plan.json").exists()
+        partial = folder / "plan.json.partial"
+        kept = partial.read_text()
+        judged = {json.loads(line)["group_id"] for line in kept.splitlines()[1:]}
+        assert judged
+        partial.write_text(kept + '{"group_id": "sg-cut')
+        fake.calls.clear()
+
+        done = plan("--all-groups")
+
+        assert done.exit_code == 1
+        assert "going on after" in done.stderr
+        looks = [call for call in fake.calls if call.action == DESCRIBE]
+        asked = {look.parameters["SecurityGroupId"] for look in looks}
+        assert asked == set(groups) - judged
+        assert stale_ids(folder) == found
+        assert not partial.exists()
+        partial.write_text(kept)
+        assert plan("--all-groups", "--older-than", "30d").exit_code == 0
+        assert stale_ids(folder) == set()
+
+    def test_an_encrypted_entry_makes_it_3(self, fake: FakeEcs, folder: Path) -> None:
+        """Its rule may be any."""
+        group = fake.new_group()
+        fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        hidden = entry("hidden", TYPE, f"{group}/pending/1", security_group_id=SECRET)
+        (folder / "state.json").write_text(state(hidden))
+
+        done = plan("--group", group, "--state", "state.json")
+
+        assert (done.exit_code, stale_ids(folder)) == (3, set())
+        assert "security_group_id" in done.stderr or "group is hidden" in done.stderr
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            [],
+            ["--group", "sg-1", "--all-groups"],
+            ["--group", "sg-1", "--older-than", "soon"],
+            ["--group", "sg-1", "--cidr", "everywhere"],
+            ["--group", "sg-1", "--states-are-complete"],
+        ],
+    )
+    def test_wrong_usage_is_2(self, fake: FakeEcs, wrong: list[str]) -> None:
+        """Before any call."""
+        assert plan(*wrong).exit_code == 2
+        assert fake.calls == []
+
+    def test_a_state_that_is_none_is_3(self, fake: FakeEcs, folder: Path) -> None:
+        """Nothing can be judged without it."""
+        (folder / "state.json").write_text('{"version": 3')
+        done = plan("--group", fake.new_group(), "--state", "state.json")
+        assert done.exit_code == 3
+        assert "state.json" in done.stderr
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "json"])
+def test_what_others_wrote_steers_nothing(
+    fake: FakeEcs, folder: Path, form: str
+) -> None:
+    """Neither the terminal nor Markdown, in `show` and in a plan."""
+    group = fake.new_group()
+    hostile = f"{HOSTILE} [expires 2020-01-01]"
+    mine = fake.add_rule(group, **tcp(80, Description=hostile))
+    resource = {**owning(group, mine), "urn": f"urn:pulumi:d::p::{TYPE}::{HOSTILE}"}
+    (folder / "state.json").write_text(state(resource))
+    for done in (
+        run("show", "--group", group, "--state", "state.json", "--format", form),
+        plan("--group", group, "--state", "state.json", "--format", form),
+        run(
+            "import", "--group", group, "--state", "state.json", "--out", f"out-{form}"
+        ),
+    ):
+        assert done.exit_code == 0, done.output
+        for text in (done.stdout, done.stderr):
+            assert not {"\x1b", "\x07", "\u202e"} & set(text)
+            assert "\n# c" not in text
+        if form == "markdown" and "|" in done.stdout:
+            rows = [line for line in done.stdout.splitlines() if "img" in line]
+            assert all("``" in row and "| `b`" not in row for row in rows)
+
+
+class TestShow:
+    """What `show` tells of each rule."""
+
+    def test_whose_a_rule_is_and_what_it_exposes(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
+        """By the group's effective policy."""
+        group = fake.new_group()
+        mine = fake.add_rule(group, **tcp(22, "0.0.0.0/0", Description="ssh"))
+        idle = fake.add_rule(group, **tcp(22, CreateTime="2020-01-01T00:00:00Z"))
+        fake.add_rule(group, **tcp(23, Policy="drop"))
+        (folder / "state.json").write_text(state(owning(group, mine)))
+
+        done = run(
+            "show", "--group", group, "--state", "state.json", "--format", "json"
+        )
+
+        assert done.exit_code == 0
+        (told,) = json.loads(done.stdout)["groups"]
+        rules = {rule["rule_id"]: rule for rule in told["rules"]}
+        assert rules[mine]["owner"] == f"r-{mine} of stack dev"
+        assert (rules[mine]["world_open"], rules[idle]["world_open"]) == (True, False)
+        assert rules[idle]["exposes"].startswith("nothing: the same is done by")
+        assert rules[idle]["age_days"] > 2000
+        assert told["world_open"] == ["0.0.0.0/0 may reach tcp 22"]
+
+    def test_a_group_that_is_not_there_is_3(self, fake: FakeEcs) -> None:
+        """In one region and in several."""
+        regions = ("--region", "cn-hangzhou", "--region", "ap-southeast-1")
+        for where in ((), regions):
+            done = run("show", "--group", "sg-nowhere", *where)
+            assert (done.exit_code, done.stdout) == (3, "")
+            assert "sg-nowhere" in done.stderr
+        assert len(fake.calls) == 3
+
+    def test_a_stack_that_cannot_be_exported_is_3(
+        self, fake: FakeEcs, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Here for want of the engine."""
+        monkeypatch.setenv("PATH", str(folder))
+        done = run("show", "--group", fake.new_group(), "--stack", "dev")
+        assert done.exit_code == 3
+        assert "--state" in done.stderr
+
+
+class TestImport:
+    """What `import` writes; that it works is for the engine to tell."""
+
+    def test_names_are_readable_unique_and_stay_the_same(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
+        """They come from what the rules say, not from their order."""
+        group = fake.new_group()
+        first = [
+            tcp(22),
+            tcp(22, "2001:db8::/32"),
+            tcp(22, "2001:db8::", DestCidrIp=""),
+        ]
+        for rule in first:
+            fake.add_rule(group, **{k: v for k, v in rule.items() if v})
+        assert run("import", "--group", group, "--out", "one").exit_code == 0
+        fake.groups[group].rules = dict(reversed(fake.groups[group].rules.items()))
+        assert run("import", "--group", group, "--out", "two").exit_code == 0
+
+        one, two = (
+            json.loads((folder / out / "import.json").read_text())["resources"]
+            for out in ("one", "two")
+        )
+        names = {entry["name"]: entry["id"] for entry in one}
+        assert len(names) == 3
+        assert f"{group}-tcp-22-from-10.0.0.0-8" in names
+        assert names == {entry["name"]: entry["id"] for entry in two}
+
+    def test_nothing_is_overwritten(self, fake: FakeEcs, folder: Path) -> None:
+        """Somebody may have worked on the program."""
+        group = fake.new_group()
+        (folder / "out").mkdir()
+        (folder / "out" / "__main__.py").write_text("mine")
+        assert run("import", "--group", group, "--out", "out").exit_code == 2
+        assert (folder / "out" / "__main__.py").read_text() == "mine"
+
+
+class TestDestroy:
+    """What `stale destroy` leaves behind, whatever happens to it."""
+
+    def test_killed_at_the_worst_moment_the_report_tells_and_a_second_run_goes_on(
+        self, folder: Path
+    ) -> None:
+        """ECS has acted, and the answer has not come: kill -9."""
+        fake = FakeEcs()
+        group = fake.new_group()
+        rule_id = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        running: list[subprocess.Popen[bytes]] = []
+
+        def kill(call: FakeCall) -> None:
+            if call.action == "RevokeSecurityGroup":
+                os.kill(running[0].pid, signal.SIGKILL)
+
+        with fake.serve() as url:
+
+            def start(*arguments: str) -> int:
+                environment = {
+                    **os.environ,
+                    "ALIBABA_CLOUD_ENDPOINT_ECS": url,
+                    "ALIBABA_CLOUD_REGION": "cn-hangzhou",
+                    "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
+                    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "a-secret",
+                }
+                program = "from alicloud_ingress.cli import main; main()"
+                command = [sys.executable, "-c", program, "stale", *arguments]
+                running[:] = [subprocess.Popen(command, env=environment)]
+                return running[0].wait(timeout=120)
+
+            assert start("plan", "--group", group, "--out", "plan.json") == 1
+            fake.listeners.append(kill)
+            destroy = ("destroy", "plan.json", "--report", "report.json", "--yes")
+            assert start(*destroy) == -signal.SIGKILL
+            assert fake.rules(group) == {}
+            (rule,) = json.loads((folder / "report.json").read_text())["rules"]
+            assert (rule["rule_id"], rule["status"]) == (rule_id, "destroying")
+            fake.listeners.clear()
+            assert start(*destroy) == 0
+            (rule,) = json.loads((folder / "report.json").read_text())["rules"]
+            assert rule["status"] == "destroyed"
+            assert start("restore", "report.json") == 0
+            (back,) = fake.rules(group).values()
+            assert back["Description"] == EXPIRED
+
+    def test_without_a_terminal_it_needs_yes(self, fake: FakeEcs, folder: Path) -> None:
+        """Nobody can be asked."""
+        group = fake.new_group()
+        fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        plan("--group", group)
+        done = run("stale", "destroy", "plan.json", "--report", "report.json")
+        assert done.exit_code == 2
+        assert len(fake.rules(group)) == 1
+        assert not (folder / "report.json").exists()
+
+    def test_failed_is_3_and_wins_over_left(self, fake: FakeEcs, folder: Path) -> None:
+        """One group refuses, in the other a rule has changed."""
+        one, other = fake.new_group(), fake.new_group()
+        fake.add_rule(one, **tcp(80, Description=EXPIRED))
+        changed = fake.add_rule(other, **tcp(80, Description=EXPIRED))
+        plan("--group", one, "--group", other)
+        fake.groups[other].rules[changed]["Description"] = "new"
+        fake.inject(Fault.refused("RevokeSecurityGroup", 403, "Forbidden.RAM"))
+        destroy = ("stale", "destroy", "plan.json", "--report", "report.json", "--yes")
+        assert run(*destroy).exit_code == 3
+        assert run(*destroy).exit_code == 1
+        assert list(fake.rules(one)) == []
+        assert folder.exists()
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            ("}", ""),
+            ('"version": 1', '"version": 2'),
+            ('"IpProtocol"', '"Protocol"'),
+            ('"expired"', '"old"'),
+            ("[", "{"),
+        ],
+    )
+    def test_a_spoilt_plan_destroys_nothing(
+        self, fake: FakeEcs, folder: Path, spoil: tuple[str, str]
+    ) -> None:
+        """It is told in one sentence."""
+        group = fake.new_group()
+        fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        plan("--group", group)
+        file = folder / "plan.json"
+        file.write_text(file.read_text().replace(*spoil))
+        done = run("stale", "destroy", "plan.json", "--report", "report.json", "--yes")
+        assert done.exit_code == 3
+        assert done.stderr.startswith("Error: plan.json ")
+        assert len(fake.rules(group)) == 1
