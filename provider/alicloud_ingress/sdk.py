@@ -276,6 +276,16 @@ class Sdk:
         return AssumedRole(credentials.role, ask)
 
 
+def address_of(connection: Connection) -> str:
+    """
+    Where calls go, such as `https://ecs.eu-central-1.aliyuncs.com`: as configured,
+    or where the SDK sends those of the region.
+    """
+    import_sdk()
+    host = str(_sdk_client(connection)._endpoint)  # noqa: SLF001 - by region, in no other place
+    return f"{connection.protocol}://{host}"
+
+
 class _KeysOfExchange:
     """
     The SDK's view of credentials: the keys that were looked up for this attempt.

@@ -66,6 +66,12 @@ class Project:
 
         self.start()
 
+    def example(self, name: str) -> None:
+        """Take one of the examples for the program."""
+        shutil.copytree(ROOT / "examples" / name, self.folder, dirs_exist_ok=True)
+        self.settings[f"{name}:securityGroupId"] = self.group
+        self.start()
+
     def start(self) -> None:
         """Make the stack."""
         self.pulumi("stack", "init", "test")

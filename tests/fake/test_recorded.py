@@ -235,7 +235,7 @@ def test_the_fake_takes_the_recorded_revokes(front: Front, exchange: Exchange) -
     }
     for name, (where, made) in sources.items():
         if name in parameters:
-            where[parameters[name]] = where.pop(made)  # type: ignore[index,attr-defined]
+            where[parameters[name]] = where.pop(made)  # type: ignore[index,attr-defined]  # pyright: ignore[reportArgumentType]
     fields = {
         name.removeprefix("Permissions.1."): value
         for name, value in parameters.items()

@@ -1,3 +1,5 @@
+# What must be refused has to be refused by pyright for itself, too:
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 """
 What users may write for a set of rules; checked by the type checkers, never run.
 """

@@ -160,7 +160,7 @@ class Fault:
     def from_json(given: Mapping[str, Any]) -> Fault:
         """
         Read a fault as the admin path takes it: the fields by name, `edit` as a
-        list of `Edit`s.
+        list with an `Edit` each.
 
         Raises:
             ValueError: a name or a type is wrong; the text says which.

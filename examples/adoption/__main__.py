@@ -1,0 +1,20 @@
+"""
+Take over a rule that is there already, in place of failing.
+
+What differs in its description alone is changed in place; destroying the stack
+destroys the rule.
+"""
+
+import pulumi
+
+from alicloud_ingress import SecurityGroupIngressRule
+
+SecurityGroupIngressRule(
+    "made-by-hand",
+    security_group_id=pulumi.Config().require("securityGroupId"),
+    ip_protocol="tcp",
+    port_range=8080,
+    source_cidr_ip="10.0.0.0/8",
+    description="now in code",
+    adopt=True,
+)

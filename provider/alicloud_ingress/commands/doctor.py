@@ -1,0 +1,76 @@
+"""
+`alicloud-ingress doctor`: what works, and what to do about the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from alicloud_ingress.commands.failure import Failure
+from alicloud_ingress.commands.options import shown_as
+from alicloud_ingress.commands.tables import print_table
+from alicloud_ingress.doctor import Finding, all_works
+from alicloud_ingress.markup import cell, plain
+
+COLUMNS = ("check", "outcome", "detail", "next step")
+LONGEST = 1_000
+"""
+Characters of a cell: what ECS said is not to be cut before its RequestId.
+"""
+
+
+@click.command()
+@click.option("--region", default="", help="Else the one that is configured.")
+@click.option("--profile", default="", help="Of the Alibaba Cloud command line.")
+@click.option(
+    "--group",
+    default="",
+    help="A group (`sg-...`) to try the permissions on; nothing in it is changed.",
+)
+@shown_as
+def doctor(region: str, profile: str, group: str, form: str) -> None:
+    """
+    Tell what works on this machine, and what to do about the rest.
+
+    Engine, packages, credentials, network, clock and permissions are tried in ways
+    that change nothing. Exits with 3 where something needed does not work.
+    """
+    from alicloud_ingress.checkup import checkup
+
+    findings = list(
+        checkup(os.environ, Path.cwd(), region=region, profile=profile, group_id=group)
+    )
+    if form == "json":
+        document = {
+            "version": 1,
+            "works": all_works(findings),
+            "findings": [asdict(finding) for finding in findings],
+        }
+        click.echo(json.dumps(document, indent=2))
+    elif form == "markdown":
+        click.echo(_markdown(findings))
+    else:
+        print_table("what works here", COLUMNS, map(_row, findings))
+    if not all_works(findings):
+        raise SystemExit(Failure.exit_code)
+
+
+def _markdown(findings: Sequence[Finding]) -> str:
+    lines = [f"| {' | '.join(COLUMNS)} |", "|--|--|--|--|"]
+    lines += [f"| {' | '.join(map(cell, _row(each)))} |" for each in findings]
+    return "\n".join(lines)
+
+
+def _row(finding: Finding) -> tuple[str, str, str, str]:
+    return (
+        finding.check,
+        finding.outcome.value,
+        plain(finding.detail, LONGEST),
+        plain(finding.next_step, LONGEST),
+    )

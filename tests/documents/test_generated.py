@@ -1,0 +1,92 @@
+"""
+The pages that are made from code and measurements, and the whole site.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tools.documentation.errors import error_tables
+from tools.documentation.figures import NONE_YET, figures_page
+
+from alicloud_ingress.codes import BY_CODE
+from alicloud_ingress.errors import EcsError, IngressError
+from documents.blocks import ROOT
+
+FIGURES = {
+    "date": "2026-12-31",
+    "machine": "2 cores",
+    "python": "3.11.7",
+    "runs": 3,
+    "figures": [
+        {
+            "row": "100 rules",
+            "command": command,
+            "seconds": seconds,
+            "floors": 1.5,
+            "calls": calls,
+            "met": met,
+        }
+        for command, seconds, calls, met in (
+            ("up", 4.5, 120, True),
+            ("destroy", 2.9, 0, False),
+        )
+    ],
+}
+
+
+def below(kind: type[IngressError]) -> set[type[IngressError]]:
+    """A class and all that derive from it."""
+    return {kind}.union(*map(below, kind.__subclasses__()))
+
+
+def test_each_error_and_each_code_is_in_the_table() -> None:
+    """With what to do next for each code; no gap is left in a sentence."""
+    text = error_tables()
+
+    for kind in below(IngressError) - {IngressError, EcsError}:
+        if kind.__module__ == "alicloud_ingress.errors":
+            assert f"| `{kind.__name__}` |" in text
+    for code in BY_CODE:
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| `{code}`")]
+        assert row.split("|")[3].strip()
+    assert "{" not in text
+
+
+def test_figures_become_a_table() -> None:
+    """A missed target is said."""
+    text = figures_page(json.dumps(FIGURES))
+
+    assert "| 100 rules | 4.50 s, 1.50 x the floor, 120 calls |" in text
+    assert "2.90 s, 1.50 x the floor, target missed" in text
+    assert figures_page("") == NONE_YET
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    """As `make docs` builds it."""
+    pytest.importorskip("sphinx")
+    shutil.copytree(
+        ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("generated")
+    )
+    for name in ("tools", "benchmarks"):
+        (tmp_path / name).symlink_to(ROOT / name)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "-q", "docs", "site"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    commands = (tmp_path / "site/reference/command-line.html").read_text()
+    assert 'id="alicloud-ingress-doctor"' in commands
+    resources = (tmp_path / "site/reference/resources.html").read_text()
+    assert "source_prefix_list_id" in resources

@@ -1,0 +1,139 @@
+"""
+The doctor against the served fake: what it calls, and what it says of it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from alicloud_ingress.cli import main
+from alicloud_ingress.testing import FakeEcs, Fault
+
+SECRET = "a-secret-that-is-never-shown"
+WRITES = ("AuthorizeSecurityGroup", "ModifySecurityGroupRule", "RevokeSecurityGroup")
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """The command, in an environment that points at a fake."""
+
+    fake: FakeEcs
+    group: str
+
+    def __call__(self, *arguments: str) -> Result:
+        result = CliRunner().invoke(main, ["doctor", *arguments])
+        assert SECRET not in result.output
+        return result
+
+    def findings(self, *arguments: str) -> dict[str, dict[str, Any]]:
+        document = json.loads(self(*arguments, "--format", "json").stdout)
+        assert document["version"] == 1
+        return {finding["check"]: finding for finding in document["findings"]}
+
+
+@pytest.fixture
+def doctor(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Doctor]:
+    fake = FakeEcs()
+    group = fake.new_group()
+    fake.add_rule(group, IpProtocol="tcp", PortRange="22/22", SourceCidrIp="10.0.0.0/8")
+    tools = tmp_path_factory.mktemp("tools")
+    (tools / "pulumi").write_text("#!/bin/sh\necho v3.259.0\n")
+    (tools / "pulumi").chmod(0o755)
+    for name in ("PROFILE", "ENDPOINT_STS"):
+        monkeypatch.delenv(f"ALIBABA_CLOUD_{name}", raising=False)
+    monkeypatch.setenv("PATH", f"{tools}:{Path(sys.executable).parent}")
+    monkeypatch.setenv("ALIBABA_CLOUD_REGION", "cn-hangzhou")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tExampleKey")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET)
+    with fake.serve() as url:
+        monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_ECS", url)
+        yield Doctor(fake, group)
+
+
+def test_where_all_works_it_ends_with_0_and_has_changed_nothing(doctor: Doctor) -> None:
+    """Each write that it tried was refused, and the rules are as before."""
+    before = doctor.fake.rules(doctor.group)
+
+    result = doctor("--group", doctor.group)
+
+    assert result.exit_code == 0, result.output
+    assert doctor.fake.rules(doctor.group) == before
+    tried = [call for call in doctor.fake.calls if call.action in WRITES]
+    assert {call.action for call in tried} == set(WRITES)
+    assert all(call.code for call in tried)
+    assert "LTAI..." in result.output
+
+
+def test_a_made_up_group_will_do(doctor: Doctor) -> None:
+    """What it cannot prove, it calls likely."""
+    findings = doctor.findings()
+
+    assert findings["ecs:DescribeSecurityGroups"]["outcome"] == "works"
+    assert findings["ecs:RevokeSecurityGroup"]["outcome"] == "likely works"
+    assert "not documented" in findings["ecs:RevokeSecurityGroup"]["detail"]
+
+
+@pytest.mark.parametrize(
+    "action", [*WRITES, "DescribeSecurityGroups", "DescribeSecurityGroupAttribute"]
+)
+def test_a_permission_that_is_missing_is_found(doctor: Doctor, action: str) -> None:
+    """It is named, and the command ends with 3."""
+    doctor.fake.inject(Fault.refused(action, 403, "Forbidden.RAM"))
+
+    result = doctor("--group", doctor.group, "--format", "markdown")
+
+    assert result.exit_code == 3
+    (line,) = [row for row in result.output.splitlines() if "| fails |" in row]
+    assert f"have ecs:{action} allowed" in line
+
+
+def test_a_group_that_is_not_there_fails(doctor: Doctor) -> None:
+    """Since it was named on purpose."""
+    findings = doctor.findings("--group", "sg-nowhere")
+
+    assert findings["ecs:DescribeSecurityGroupAttribute"]["outcome"] == "fails"
+
+
+def test_keys_that_are_refused_end_the_trials(doctor: Doctor) -> None:
+    """All others would say the same."""
+    doctor.fake.add_key("another", "key")
+
+    findings = doctor.findings()
+
+    assert "InvalidAccessKeyId.NotFound" in findings["account"]["detail"]
+    assert findings["permissions"]["outcome"] == "not tried"
+
+
+def test_without_a_region_it_says_what_to_set(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And does not go on."""
+    monkeypatch.delenv("ALIBABA_CLOUD_REGION")
+
+    findings = doctor.findings()
+
+    assert "set ALIBABA_CLOUD_REGION" in findings["configuration"]["next_step"]
+    assert doctor().exit_code == 3
+    assert doctor.fake.calls == []
+
+
+def test_an_endpoint_that_does_not_answer_is_told(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words, with what to check."""
+    monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_ECS", "http://127.0.0.1:9")
+
+    findings = doctor.findings()
+
+    assert "the connection was refused" in findings["endpoint"]["detail"]
+    assert findings["calls of ECS"]["outcome"] == "not tried"

@@ -1,0 +1,3 @@
+"""
+Pages of the documentation that are made from code and measurements.
+"""
