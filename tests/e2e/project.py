@@ -151,7 +151,8 @@ class Project:
     def keep(self, folder: Path) -> None:
         """Keep the stack and what it is about, for the code of another day."""
         folder.mkdir(parents=True)
-        (folder / "stack.json").write_text(self.pulumi("stack", "export"))
+        stack = _without_traces(json.loads(self.pulumi("stack", "export")))
+        (folder / "stack.json").write_text(json.dumps(stack, indent=4) + "\n")
         (folder / "ecs.json").write_text(self.fake.dump())
 
     def put(self, state: Mapping[str, Any]) -> None:
@@ -163,3 +164,18 @@ class Project:
     def put_file(self, file: Path) -> None:
         """Give the engine the state of a file."""
         self.pulumi("stack", "import", "--file", str(file))
+
+
+def _without_traces(value: Any) -> Any:
+    """A state without the places in files that its resources were declared at."""
+    if isinstance(value, list):
+        items: list[Any] = value
+        return [_without_traces(item) for item in items]
+    if isinstance(value, dict):
+        fields: dict[str, Any] = value
+        return {
+            name: _without_traces(field)
+            for name, field in fields.items()
+            if name not in ("sourcePosition", "stackTrace")
+        }
+    return value
