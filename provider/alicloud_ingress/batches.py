@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
@@ -27,10 +28,15 @@ MOST_ENTRIES = 100
 """
 Entries that ECS takes in one call.
 """
-MOST_UNDER_WAY = 2
+MOST_UNDER_WAY = 3
 """
 Calls of one kind for one group at a time. With one the next batch waits for a
-whole round trip; with more, entries leave alone that could have gone together.
+whole round trip; with very many, entries leave alone that could have gone together.
+"""
+GATHER_S = 0.003
+"""
+Seconds that an entry waits for company while another call is under way: those who
+were answered together ask again together. A lone entry does not wait.
 """
 REFUSED_BY_POLICY = "Forbidden.RAM"
 """
@@ -100,6 +106,20 @@ def delivered(
             yield from delivered(part, send, sift)
 
 
+def wait_until(
+    changed: threading.Condition, wait_s: Callable[[], float | None]
+) -> None:
+    """
+    Wait until no more is to be waited for; the condition is held.
+
+    Args:
+        changed: notified of each change.
+        wait_s: seconds that are left; None where only a change ends the wait.
+    """
+    while (left := wait_s()) is None or left > 0:
+        changed.wait(left)
+
+
 class Lane(Generic[Entry]):
     """
     The calls of one kind for one group.
@@ -115,6 +135,7 @@ class Lane(Generic[Entry]):
         self._changed = threading.Condition()
         self._gathered: dict[Entry, Future[None]] = {}
         self._under_way = 0
+        self._first_came = 0.0
 
     def send(self, entry: Entry) -> None:
         """
@@ -123,6 +144,8 @@ class Lane(Generic[Entry]):
         Equal entries that gather at the same time are one.
         """
         with self._changed:
+            if not self._gathered:
+                self._first_came = time.monotonic()
             outcome = self._gathered.setdefault(entry, Future())
         while batch := self._batch_to_lead(entry, outcome):
             self._lead(batch)
@@ -143,15 +166,7 @@ class Lane(Generic[Entry]):
             one call; nothing once there is an outcome.
         """
         with self._changed:
-            self._changed.wait_for(
-                lambda: (
-                    outcome.done()
-                    or (
-                        self._gathered.get(entry) is outcome
-                        and self._under_way < MOST_UNDER_WAY
-                    )
-                )
-            )
+            wait_until(self._changed, lambda: self._wait_s(entry, outcome))
             if outcome.done():
                 return {}
             batch = dict(list(self._gathered.items())[:MOST_ENTRIES])
@@ -159,6 +174,20 @@ class Lane(Generic[Entry]):
                 del self._gathered[taken]
             self._under_way += 1
             return batch
+
+    def _wait_s(self, entry: Entry, outcome: Future[None]) -> float | None:
+        """
+        Seconds until the entry may leave, or has its outcome; None if unknown.
+        """
+        if outcome.done():
+            return 0.0
+        if self._gathered.get(entry) is not outcome:
+            return None
+        if not self._under_way:
+            return 0.0
+        if self._under_way >= MOST_UNDER_WAY:
+            return None
+        return self._first_came + GATHER_S - time.monotonic()
 
     def _lead(self, batch: dict[Entry, Future[None]]) -> None:
         try:

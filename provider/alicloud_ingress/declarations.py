@@ -25,12 +25,14 @@ class Declaration:
         run: tells one execution of the program from another.
         number: tells resources of one run apart, even those of the same name.
         secrets: names of the arguments whose values are secret.
+        deploys: whether the run is to change anything, and is no preview.
     """
 
     run: str
     number: int
     name: str
     secrets: frozenset[str] = frozenset()
+    deploys: bool = False
 
     @classmethod
     def read(cls, value: object) -> Declaration | None:
@@ -45,6 +47,7 @@ class Declaration:
             number=int(given["number"]),
             name=str(given["name"]),
             secrets=frozenset(map(str, given["secrets"])),
+            deploys=bool(given.get("deploys")),
         )
 
     def written(self) -> dict[str, Any]:
@@ -56,6 +59,7 @@ class Declaration:
             "number": self.number,
             "name": self.name,
             "secrets": sorted(self.secrets),
+            "deploys": self.deploys,
         }
 
 

@@ -2,8 +2,8 @@
 One Describe for all who ask at the same time.
 
 A look before a write may be a moment old; a look that proves a write may not.
-Both are flights of one kind: one is under way at a time, and whoever comes too
-late for it shares the next.
+Both are flights of one kind: few are under way at a time, and whoever comes too
+late for them shares the next.
 """
 
 from __future__ import annotations
@@ -14,12 +14,18 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from alicloud_ingress.batches import GATHER_S, wait_until
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.live import LiveGroup
 
 FRESH_S = 10.0
 """
 Seconds for which an answer serves those who do not have to prove anything.
+"""
+MOST_FLIGHTS = 2
+"""
+Describes under way at a time. With one, whoever comes a moment after its start
+waits for two round trips.
 """
 
 
@@ -28,10 +34,11 @@ class _Flight:
     One Describe that is to come or under way, and who waits for it.
     """
 
-    __slots__ = ("answer", "began", "writes_before")
+    __slots__ = ("answer", "asked", "began", "writes_before")
 
-    def __init__(self) -> None:
+    def __init__(self, asked: float) -> None:
         self.answer: Future[LiveGroup] = Future()
+        self.asked = asked
         self.began = 0.0
         self.writes_before = 0
 
@@ -54,7 +61,7 @@ class SharedLooks:
         self._now = now
         self._changed = threading.Condition()
         self._writes = 0
-        self._under_way: _Flight | None = None
+        self._under_way: list[_Flight] = []
         self._next: _Flight | None = None
         self._latest: _Flight | None = None
 
@@ -73,43 +80,53 @@ class SharedLooks:
         with self._changed:
             if self._latest and self._now() - self._latest.began <= FRESH_S:
                 return self._latest.answer.result()
-            flight = self._under_way
-            if flight and flight.writes_before != self._writes:
-                flight = None
+            flight = next(
+                (f for f in self._under_way if f.writes_before == self._writes), None
+            )
             if flight:
                 self._changed.wait_for(flight.answer.done)
-        flight = flight or self._next_to_begin()
+        return self._answer_of(flight or self._next_to_begin())
+
+    def proven(self) -> LiveGroup:
+        """
+        An answer that was asked for after this call began.
+        """
+        return self._answer_of(self._next_to_begin())
+
+    def _answer_of(self, flight: _Flight) -> LiveGroup:
         answer = _shared(flight.answer)
         with self._changed:
             if flight.writes_before == self._writes:
                 self._latest = flight
         return answer
 
-    def proven(self) -> LiveGroup:
-        """
-        An answer that was asked for after this call began.
-        """
-        return _shared(self._next_to_begin().answer)
-
     def _next_to_begin(self) -> _Flight:
         """
         Wait for a flight that begins from now on, or be the one that makes it.
         """
         with self._changed:
-            self._next = flight = self._next or _Flight()
-            self._changed.wait_for(
-                lambda: (
-                    flight.answer.done()
-                    or (self._next is flight and self._under_way is None)
-                )
-            )
-            leads = not flight.answer.done()
+            self._next = flight = self._next or _Flight(time.monotonic())
+            wait_until(self._changed, lambda: self._wait_s(flight))
+            leads = not flight.answer.done() and flight is self._next
             if leads:
-                self._next, self._under_way = None, flight
+                self._next = None
+                self._under_way.append(flight)
                 flight.began, flight.writes_before = self._now(), self._writes
+            else:
+                self._changed.wait_for(flight.answer.done)
         if leads:
             self._fly(flight)
         return flight
+
+    def _wait_s(self, flight: _Flight) -> float | None:
+        """
+        Seconds until this flight may begin, or has; None if nobody can tell.
+        """
+        if flight is not self._next or not self._under_way:
+            return 0.0
+        if len(self._under_way) >= MOST_FLIGHTS:
+            return None
+        return flight.asked + GATHER_S - time.monotonic()
 
     def _fly(self, flight: _Flight) -> None:
         try:
@@ -120,7 +137,7 @@ class SharedLooks:
                 raise
         finally:
             with self._changed:
-                self._under_way = None
+                self._under_way.remove(flight)
                 self._changed.notify_all()
 
 

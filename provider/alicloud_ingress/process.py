@@ -7,6 +7,7 @@ classes are two objects in one process.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -15,8 +16,9 @@ from dataclasses import dataclass
 
 from alicloud_ingress import config
 from alicloud_ingress.claims import Claims
-from alicloud_ingress.client import EcsClient
-from alicloud_ingress.declarations import Declarations
+from alicloud_ingress.client import EcsClient, warm_up
+from alicloud_ingress.declarations import Declaration, Declarations
+from alicloud_ingress.errors import IngressError
 from alicloud_ingress.group import SecurityGroup
 from alicloud_ingress.lifecycle import RuleLifecycle
 from alicloud_ingress.set_lifecycle import SetLifecycle
@@ -56,6 +58,7 @@ class Process:
         self._groups: dict[Place, SecurityGroup] = {}
         self._asking_account = threading.Lock()
         self._accounts: dict[str, str] = {}
+        self._is_warm = False
 
     def configure(self, settings: Mapping[str, str]) -> None:
         """
@@ -68,6 +71,21 @@ class Process:
             self._clients.clear()
             self._groups.clear()
             self._accounts.clear()
+
+    def comes_forward(self, declaration: Declaration | None, *, is_new: bool) -> None:
+        """
+        A resource has been checked, and others may follow.
+
+        If it is to be made, calls will be needed soon: the SDK is imported while the
+        engine does its part. A preview never needs it.
+        """
+        self.claims.stir()
+        if not is_new or declaration is None or not declaration.deploys:
+            return
+        with self._lock:
+            is_first, self._is_warm = not self._is_warm, True
+        if is_first:
+            warm_up()
 
     def connection(self, region: str, profile: str) -> config.Connection:
         """
@@ -102,9 +120,16 @@ class Process:
         """
         with self._asking_account:
             if place.profile not in self._accounts:
+                # Whoever asks looks at the group next, so that is begun meanwhile.
+                look = threading.Thread(target=self._look_ahead, args=[place])
+                look.start()
                 client = self.client(place.region, place.profile)
                 self._accounts[place.profile] = client.account_id()
             return self._accounts[place.profile]
+
+    def _look_ahead(self, place: Place) -> None:
+        with contextlib.suppress(IngressError):  # the asker's own look tells it
+            self.group(place).look()
 
     def lifecycle(self, place: Place) -> RuleLifecycle:
         """

@@ -124,10 +124,10 @@ class IngressRuleProvider(ResourceProvider):
         """
         Find all problems that can be known before a call, and fill in the region.
         """
-        _process.claims.stir()
         inputs = inputs_of(news)
         unknown = _unknown(inputs)
         declaration = Declaration.read(news.get(DECLARATION))
+        _process.comes_forward(declaration, is_new=not _olds)
         problems = [
             *problems_of(
                 inputs,
@@ -235,9 +235,9 @@ class IngressRuleSetProvider(ResourceProvider):
         """
         Check every rule, and key the rules by what they say.
         """
-        _process.claims.stir()
         inputs = set_inputs_of(news)
         declaration = Declaration.read(news.get(DECLARATION))
+        _process.comes_forward(declaration, is_new=not _olds)
         unknown = frozenset(name for name in SET_ARGUMENTS if _is_unknown(news, name))
         checked = checked_rules(
             inputs.get("rules", []),
@@ -545,7 +545,13 @@ def _declaration(name: str, given: Mapping[str, Any]) -> pulumi.Output[dict[str,
             for argument, value in given.items()
             async for path in _secret_paths(argument, value)
         ]
-        return Declaration(_run, number, name, frozenset(secrets)).written()
+        return Declaration(
+            run=_run,
+            number=number,
+            name=name,
+            secrets=frozenset(secrets),
+            deploys=not pulumi.runtime.is_dry_run(),
+        ).written()
 
     return pulumi.Output.from_input(written())
 

@@ -7,6 +7,7 @@ that with four of them the engine's own `--parallel` means nothing.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -35,4 +36,17 @@ def widen_own_pool(workers: int = WORKERS) -> bool:
     if not isinstance(most, int):
         return False
     pool._max_workers = max(most, workers)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    _serve_what_waits(pool)
     return True
+
+
+def _serve_what_waits(pool: Any) -> None:
+    """
+    Start a thread for each request that came before the pool was widened.
+
+    The pool itself starts one only when another comes, and not even then while it
+    counts the threads that have just finished as idle.
+    """
+    with contextlib.suppress(AttributeError, TypeError):
+        for _ in range(pool._work_queue.qsize()):  # noqa: SLF001  as above
+            pool._adjust_thread_count()  # noqa: SLF001

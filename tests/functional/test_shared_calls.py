@@ -47,15 +47,31 @@ def names(calls: GatedCalls) -> list[str]:
     return [call.name for call in calls.made]
 
 
+def until_made(shared: Shared, number: int) -> None:
+    """Wait until so many calls have been made."""
+    until(lambda: len(shared.calls.made) == number)
+
+
 def occupied(shared: Shared) -> list[Future[Any]]:
-    """As many Authorize calls as may be under way, each with one rule."""
-    return [
-        shared.ask(shared.group.authorize, rule)
-        for rule in rules(MOST_UNDER_WAY, first=1000)
-    ]
+    """As many calls under way as there may be, each of which left alone."""
+    asked: list[Future[Any]] = []
+    for number, rule in enumerate(rules(MOST_UNDER_WAY, first=1000), 1):
+        asked.append(shared.ask(shared.group.authorize, rule))
+        until_made(shared, number)
+    return asked
 
 
 class TestLooks:
+    def test_what_was_proven_serves_the_next_look(self, shared: Shared) -> None:
+        """Nothing was written since, so that it is as good as another Describe."""
+        proof = shared.ask(shared.group.prove)
+        shared.calls.next().answer.set_result(shared.calls.shown())
+        proof.result()
+
+        shared.ask(shared.group.look).result()
+
+        assert names(shared.calls) == ["describe"]
+
     def test_those_who_ask_during_a_describe_share_it(self, shared: Shared) -> None:
         """Twenty rules read, one call."""
         asked = [shared.ask(shared.group.look) for _ in range(20)]
@@ -176,6 +192,22 @@ class TestWrites:
 
         assert len(shared.calls.made) == MOST_UNDER_WAY + 1
         assert set(shared.calls.made[-1].entries) == set(rules(50))
+
+    def test_those_who_come_a_moment_after_another_leave_together(
+        self, shared: Shared
+    ) -> None:
+        """Nine that were answered by one look are one call, not one each."""
+        first = shared.ask(shared.group.authorize, SSH)
+        later = [shared.pool.submit(shared.group.authorize, rule) for rule in rules(9)]
+        until(lambda: sum(len(call.entries) for call in shared.calls.made) == 10)
+        sizes = [len(call.entries) for call in shared.calls.made]
+        for _ in sizes:
+            shared.calls.next().answer.set_result(None)
+        for future in (first, *later):
+            future.result()
+
+        assert sizes[0] == 1
+        assert len(sizes) <= MOST_UNDER_WAY
 
     def test_each_kind_of_call_has_its_own_way_out(self, shared: Shared) -> None:
         """Removals do not wait for additions, nor anybody for a change."""

@@ -57,3 +57,20 @@ def test_a_thread_of_another_shape_is_left_alone(arguments: object) -> None:
     worker.join(BOUND_S)
 
     assert seen == [False]
+
+
+def test_what_came_before_is_served_as_well() -> None:
+    """Eight requests are queued when the first of them widens the pool for two."""
+    barrier = threading.Barrier(8)
+    queued = threading.Event()
+
+    def widen_and_wait() -> int:
+        queued.wait(BOUND_S)
+        widen_own_pool(8)
+        return barrier.wait(BOUND_S)
+
+    with ThreadPoolExecutor(2) as pool:
+        tasks = [pool.submit(widen_and_wait) for _ in range(8)]
+        queued.set()
+
+        assert sorted(task.result() for task in tasks) == list(range(8))
