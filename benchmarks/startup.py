@@ -13,7 +13,9 @@ STARTS = {
     "python alone": "pass",
     "the program and check, diff": "import alicloud_ingress.resource",
     "alicloud-ingress --help": "import alicloud_ingress.cli",
-    "the SDK, at the first call": "import alicloud_ingress.sdk as s; s.import_sdk()",
+    "the SDK, at the first call": (
+        "from alicloud_ingress.ecs import sdk; sdk.import_sdk()"
+    ),
 }
 
 

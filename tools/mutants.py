@@ -213,7 +213,7 @@ MUTANTS = (
     ),
     Mutant(
         "the token is renewed on a retry",
-        "sdk.py",
+        "ecs/sdk.py",
         "        parameters = dict(call.parameters)\n",
         "        parameters = dict(call.parameters)\n"
         '        if "ClientToken" in parameters:\n'
@@ -222,7 +222,7 @@ MUTANTS = (
     ),
     Mutant(
         "a broken answer is read as no rules",
-        "answers.py",
+        "ecs/answers.py",
         "if found is None or len(entries) != len(found):",
         "if False:",
         (HOSTILE, CLIENT),
@@ -236,7 +236,7 @@ MUTANTS = (
     ),
     Mutant(
         "a certificate that nobody signed is believed",
-        "transport.py",
+        "ecs/transport.py",
         "verify=verify,",
         "verify=False,",
         (SECURITY,),

@@ -19,9 +19,11 @@ from typing import NoReturn, TypeVar
 
 import stamina
 
-from alicloud_ingress import answers
-from alicloud_ingress.answers import Answer
 from alicloud_ingress.config import Connection
+from alicloud_ingress.ecs import answers
+from alicloud_ingress.ecs.answers import Answer
+from alicloud_ingress.ecs.group_listing import ListedGroup
+from alicloud_ingress.ecs.sdk import STS_VERSION, Call, Sdk, import_sdk
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
@@ -31,10 +33,8 @@ from alicloud_ingress.errors import (
     ThrottledError,
     WrongAccountError,
 )
-from alicloud_ingress.group_listing import ListedGroup
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.sdk import STS_VERSION, Call, Sdk, import_sdk
 
 MOST_ENTRIES = 100
 """

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from alicloud_ingress.resource import IngressRuleArgs
 from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.set_properties import key_of
+from alicloud_ingress.sets.properties import key_of
 
 
 def expand_rules(  # noqa: PLR0913  what the rules have in common

@@ -21,11 +21,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from alicloud_ingress.packets import matched
-from alicloud_ingress.planes import Entry, Judged, Plane, entries_of, planes_of, rank
-from alicloud_ingress.reach import Reach, reaches
+from alicloud_ingress.policy.packets import matched
+from alicloud_ingress.policy.planes import (
+    Entry,
+    Judged,
+    Plane,
+    entries_of,
+    planes_of,
+    rank,
+)
+from alicloud_ingress.policy.reach import Reach, reaches
+from alicloud_ingress.policy.world import WorldOpen, world_openings
 from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.world import WorldOpen, world_openings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from alicloud_ingress.batches import Lane, Outcome, chunks, delivered
+from alicloud_ingress.ecs.batches import Lane, Outcome, chunks, delivered
+from alicloud_ingress.ecs.looks import SharedLooks
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.live import LiveGroup
-from alicloud_ingress.looks import SharedLooks
 from alicloud_ingress.reactions import Call, Reaction, reaction
 from alicloud_ingress.rule import IngressRule
 

@@ -18,12 +18,12 @@ from typing import Any
 import jinja2
 
 from alicloud_ingress.arguments import LAST_PRIORITY, RULE_ARGUMENTS, problems_of
+from alicloud_ingress.cleanup.owners import GroupOwners
 from alicloud_ingress.live import LiveGroup, LiveRule
-from alicloud_ingress.owners import GroupOwners
+from alicloud_ingress.previews.stated import RULE, RULE_SET
 from alicloud_ingress.properties import outputs_of
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.spelling import ALL_PORTS
-from alicloud_ingress.stated import RULE, RULE_SET
 
 LONGEST_NAME = 80
 _DEFAULTS = {"policy": "accept", "priority": 1, "nic_type": "intranet"}

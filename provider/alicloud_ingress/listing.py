@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alicloud_ingress.cover import alone, covers_in_words
-from alicloud_ingress.diagram import TooComplexError
+from alicloud_ingress.cleanup.judgement import created_at
+from alicloud_ingress.cleanup.owners import GroupOwners
 from alicloud_ingress.exposure import Policy
-from alicloud_ingress.judgement import created_at
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.markup import code, markdown_table
-from alicloud_ingress.owners import GroupOwners
+from alicloud_ingress.policy.cover import alone, covers_in_words
+from alicloud_ingress.policy.diagram import TooComplexError
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.spelling import is_date
 

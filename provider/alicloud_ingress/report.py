@@ -14,11 +14,17 @@ from itertools import accumulate
 import jinja2
 
 from alicloud_ingress.markup import cell, code, label, plain
-from alicloud_ingress.reach import Reach
-from alicloud_ingress.review import RULE_LIMIT, SHOW_SAMES, Finding, GroupReview, Review
+from alicloud_ingress.policy.reach import Reach
+from alicloud_ingress.policy.world import WorldOpen
+from alicloud_ingress.previews.review import (
+    RULE_LIMIT,
+    SHOW_SAMES,
+    Finding,
+    GroupReview,
+    Review,
+)
+from alicloud_ingress.previews.stated import FieldChange, StatedRule
 from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.stated import FieldChange, StatedRule
-from alicloud_ingress.world import WorldOpen
 
 LIMIT = 65_000
 """

@@ -33,8 +33,9 @@ from alicloud_ingress import config
 from alicloud_ingress.arguments import LAST_PRIORITY, problems_of
 from alicloud_ingress.declarations import Declaration
 from alicloud_ingress.errors import ConfigurationError, Problem
+from alicloud_ingress.host.process import Place, Process, warn
+from alicloud_ingress.host.workers import widen_own_pool
 from alicloud_ingress.logs import log_to_stderr
-from alicloud_ingress.process import Place, Process, warn
 from alicloud_ingress.properties import (
     ARGUMENTS,
     PLACE,
@@ -48,8 +49,8 @@ from alicloud_ingress.properties import (
 )
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.ruleset import Member
-from alicloud_ingress.set_arguments import checked_rules, problems_of_settings
-from alicloud_ingress.set_properties import (
+from alicloud_ingress.sets.arguments import checked_rules, problems_of_settings
+from alicloud_ingress.sets.properties import (
     SET_ARGUMENTS,
     is_same_set,
     keep_of,
@@ -60,7 +61,6 @@ from alicloud_ingress.set_properties import (
     set_outputs_of,
 )
 from alicloud_ingress.spelling import has_expired
-from alicloud_ingress.workers import widen_own_pool
 
 DECLARATION = "declaration"
 """

@@ -24,11 +24,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alicloud_ingress.clock import now, now_text
-from alicloud_ingress.connections import Connections
-from alicloud_ingress.documents import DocumentError, schema
-from alicloud_ingress.errors import EcsError, IngressError, WrongAccountError
-from alicloud_ingress.judgement import (
+from alicloud_ingress.cleanup.clock import now, now_text
+from alicloud_ingress.cleanup.documents import DocumentError, schema
+from alicloud_ingress.cleanup.judgement import (
     KINDS,
     Finding,
     GroupFindings,
@@ -38,13 +36,20 @@ from alicloud_ingress.judgement import (
     Question,
     Reason,
 )
-from alicloud_ingress.owners import Owners
-from alicloud_ingress.pace import Pace
-from alicloud_ingress.plan_file import Plan, read_plan, write_plan
-from alicloud_ingress.removal import Destroyer, Limits, chosen
-from alicloud_ingress.report_file import Entry, Report, read_report, write_report
-from alicloud_ingress.restoration import Restorer
-from alicloud_ingress.survey import CALLS_PER_S, Surveyor, in_parallel
+from alicloud_ingress.cleanup.owners import Owners
+from alicloud_ingress.cleanup.pace import Pace
+from alicloud_ingress.cleanup.plan_file import Plan, read_plan, write_plan
+from alicloud_ingress.cleanup.removal import Destroyer, Limits, chosen
+from alicloud_ingress.cleanup.report_file import (
+    Entry,
+    Report,
+    read_report,
+    write_report,
+)
+from alicloud_ingress.cleanup.restoration import Restorer
+from alicloud_ingress.cleanup.survey import CALLS_PER_S, Surveyor, in_parallel
+from alicloud_ingress.connections import Connections
+from alicloud_ingress.errors import EcsError, IngressError, WrongAccountError
 
 __all__ = [
     "KINDS",

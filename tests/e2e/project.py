@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -169,10 +169,9 @@ class Project:
 def _without_traces(value: Any) -> Any:
     """A state without the places in files that its resources were declared at."""
     if isinstance(value, list):
-        items: list[Any] = value
-        return [_without_traces(item) for item in items]
+        return [_without_traces(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, dict):
-        fields: dict[str, Any] = value
+        fields = cast("dict[str, Any]", value)
         return {
             name: _without_traces(field)
             for name, field in fields.items()

@@ -20,7 +20,7 @@ import pytest
 from pulumi.dynamic import Config, ConfigureRequest
 
 from alicloud_ingress.claims import Claims
-from alicloud_ingress.process import Process
+from alicloud_ingress.host.process import Process
 from alicloud_ingress.resource import IngressRuleProvider
 
 THREADS = 4

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress import answers
 from alicloud_ingress.arguments import RULE_ARGUMENTS, problems_of
+from alicloud_ingress.ecs import answers
 from alicloud_ingress.errors import (
     EcsError,
     IngressError,

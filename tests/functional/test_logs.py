@@ -12,8 +12,8 @@ import pytest
 from alicloud_ingress import config
 from alicloud_ingress.client import EcsClient
 from alicloud_ingress.errors import EcsError
+from alicloud_ingress.host.process import warn
 from alicloud_ingress.logs import VARIABLE, log_to_stderr
-from alicloud_ingress.process import warn
 from alicloud_ingress.testing import FakeEcs, Fault
 
 SECRET = "a-secret-that-is-never-shown"

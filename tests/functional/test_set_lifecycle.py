@@ -12,8 +12,8 @@ import pytest
 
 from alicloud_ingress.claims import Claims
 from alicloud_ingress.client import EcsClient
-from alicloud_ingress.codes import of_code
 from alicloud_ingress.config import Connection, Credentials
+from alicloud_ingress.ecs.codes import of_code
 from alicloud_ingress.errors import (
     EcsError,
     IngressError,
@@ -27,7 +27,7 @@ from alicloud_ingress.lifecycle import RuleLifecycle
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.ruleset import Keep, Member
-from alicloud_ingress.set_lifecycle import SetLifecycle
+from alicloud_ingress.sets.lifecycle import SetLifecycle
 from alicloud_ingress.testing import FakeEcs, mock_ecs
 
 KEYS = Credentials("access_key", "AK", "a-secret-that-is-never-shown")

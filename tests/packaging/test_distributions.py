@@ -31,8 +31,8 @@ for name in package.__all__:
     getattr(package, name)
 assert importlib.util.find_spec("responses") is None
 assert "responses" not in sys.modules
-import alicloud_ingress.checkup, alicloud_ingress.sdk
-alicloud_ingress.sdk.import_sdk()
+import alicloud_ingress.diagnosis.checkup, alicloud_ingress.ecs.sdk
+alicloud_ingress.ecs.sdk.import_sdk()
 """
 
 

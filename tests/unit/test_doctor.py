@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from alicloud_ingress import doctor
-from alicloud_ingress.codes import of_code
 from alicloud_ingress.credentials import Credentials, Role
-from alicloud_ingress.doctor import Outcome
-from alicloud_ingress.engine_python import engine_python
+from alicloud_ingress.diagnosis import doctor
+from alicloud_ingress.diagnosis.doctor import Outcome
+from alicloud_ingress.diagnosis.engine_python import engine_python
+from alicloud_ingress.ecs.codes import of_code
 
 WRITES = "RevokeSecurityGroup"
 

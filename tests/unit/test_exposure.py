@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress.diagram import Diagram, TooComplexError
 from alicloud_ingress.exposure import Policy, difference
-from alicloud_ingress.packets import IPV6, addresses, matched
-from alicloud_ingress.reach import Reach
+from alicloud_ingress.policy.diagram import Diagram, TooComplexError
+from alicloud_ingress.policy.packets import IPV6, addresses, matched
+from alicloud_ingress.policy.reach import Reach
 from alicloud_ingress.rule import IngressRule
 from packet_model import PACKETS, Packet, decider, gets_in, in_some_of, matches, rules
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.preview import Preview, PreviewError, Step, read_preview
-from alicloud_ingress.stated import PEER_RULE, RULE, RULE_SET
+from alicloud_ingress.previews.preview import Preview, PreviewError, Step, read_preview
+from alicloud_ingress.previews.stated import PEER_RULE, RULE, RULE_SET
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SSH = {

@@ -12,8 +12,7 @@ import pytest
 
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.markup import code, plain
-from alicloud_ingress.report import LIMIT, compose, finding_line, markdown
-from alicloud_ingress.review import (
+from alicloud_ingress.previews.review import (
     FAIL_ON,
     Gate,
     Review,
@@ -21,8 +20,9 @@ from alicloud_ingress.review import (
     judge,
     read_waivers,
 )
+from alicloud_ingress.previews.stated import PEER_RULE, RULE_SET
+from alicloud_ingress.report import LIMIT, compose, finding_line, markdown
 from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.stated import PEER_RULE, RULE_SET
 from unit.test_preview import PEER_SSH, SSH, UNKNOWN, read, step
 
 TODAY = dt.date(2026, 5, 1)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import inspect
 
-from alicloud_ingress.codes import BY_CODE
+from alicloud_ingress.ecs.codes import BY_CODE
 from alicloud_ingress.errors import EcsError, IngressError
 from alicloud_ingress.markup import cell, code
 

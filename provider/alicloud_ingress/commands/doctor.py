@@ -15,7 +15,7 @@ import click
 from alicloud_ingress.commands.failure import Failure
 from alicloud_ingress.commands.options import shown_as
 from alicloud_ingress.commands.tables import print_table
-from alicloud_ingress.doctor import Finding, all_works
+from alicloud_ingress.diagnosis.doctor import Finding, all_works
 from alicloud_ingress.markup import cell, plain
 
 COLUMNS = ("check", "outcome", "detail", "next step")
@@ -41,7 +41,7 @@ def doctor(region: str, profile: str, group: str, form: str) -> None:
     Engine, packages, credentials, network, clock and permissions are tried in ways
     that change nothing. Exits with 3 where something needed does not work.
     """
-    from alicloud_ingress.checkup import checkup
+    from alicloud_ingress.diagnosis.checkup import checkup
 
     findings = list(
         checkup(os.environ, Path.cwd(), region=region, profile=profile, group_id=group)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.commands.failure import Failure
 from alicloud_ingress.commands.options import located, states, where
 from alicloud_ingress.connections import Connections
@@ -23,7 +24,6 @@ from alicloud_ingress.importer import (
     skipped_lines,
 )
 from alicloud_ingress.markup import plain
-from alicloud_ingress.stack_states import read_owners
 
 NEXT = """\
 then: pulumi import --file {file} --generate-code=false --protect=false

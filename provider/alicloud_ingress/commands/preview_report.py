@@ -13,9 +13,8 @@ import click
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.live import LiveGroup
 from alicloud_ingress.markup import plain
-from alicloud_ingress.preview import Preview, PreviewError, read_preview
-from alicloud_ingress.report import compose, finding_line, markdown
-from alicloud_ingress.review import (
+from alicloud_ingress.previews.preview import Preview, PreviewError, read_preview
+from alicloud_ingress.previews.review import (
     ADMIN_PORTS,
     FAIL_ON,
     Gate,
@@ -26,6 +25,7 @@ from alicloud_ingress.review import (
     known_groups,
     read_waivers,
 )
+from alicloud_ingress.report import compose, finding_line, markdown
 
 MATCHED = 1
 FAILED = 3

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from alicloud_ingress.clock import now
+from alicloud_ingress.cleanup.clock import now
+from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.commands.failure import Failure
 from alicloud_ingress.commands.options import located, shown_as, states, where
 from alicloud_ingress.commands.tables import print_table
@@ -22,7 +23,6 @@ from alicloud_ingress.listing import (
     listing,
 )
 from alicloud_ingress.markup import plain
-from alicloud_ingress.stack_states import read_owners
 
 
 @click.command()

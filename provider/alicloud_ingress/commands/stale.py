@@ -17,15 +17,15 @@ from typing import cast
 import click
 
 from alicloud_ingress import stale as job
-from alicloud_ingress.clock import now, now_text
+from alicloud_ingress.cleanup.clock import now, now_text
+from alicloud_ingress.cleanup.plan_file import Partial, write_streamed
+from alicloud_ingress.cleanup.report_file import written_report
+from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.commands.failure import Failure
 from alicloud_ingress.commands.options import FILE, shown_as, states, where
 from alicloud_ingress.commands.tables import print_table, progress
 from alicloud_ingress.connections import Connections
 from alicloud_ingress.markup import markdown_table, plain
-from alicloud_ingress.plan_file import Partial, write_streamed
-from alicloud_ingress.report_file import written_report
-from alicloud_ingress.stack_states import read_owners
 
 SOME = 1
 REPORT_COLUMNS = ("group", "ID", "rule", "status", "restored as", "why")

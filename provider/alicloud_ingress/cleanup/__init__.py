@@ -1,0 +1,3 @@
+"""
+Finding stale rules, destroying them, and putting them back.
+"""

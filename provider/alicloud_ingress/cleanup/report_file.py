@@ -1,0 +1,163 @@
+"""
+The report of a destruction: what was to be done, what was done, how to undo it.
+
+It is written before and after each call, so that it is true at any moment at which
+the run may end. `destroying` means that a call was about to be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from alicloud_ingress.cleanup.documents import (
+    VERSION,
+    read_document,
+    read_reasons,
+    read_rule,
+    text_of,
+    whole,
+    write_document,
+    written_reasons,
+)
+from alicloud_ingress.cleanup.judgement import Reason
+from alicloud_ingress.previews.stated import items, mapping
+from alicloud_ingress.rule import IngressRule
+
+FORM = "alicloud-ingress stale report"
+
+Status = Literal[
+    "planned", "destroying", "destroyed", "gone", "left", "failed", "restored"
+]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """
+    One rule of the plan, and what became of it.
+
+    Args:
+        rule: letter by letter as ECS told it.
+        status: `planned`, not yet tried; `destroying`, perhaps destroyed;
+            `destroyed`, proven; `gone`, by another hand; `left`, on purpose;
+            `failed`; `restored`, proven to be there again.
+        why: of what is left, gone or failed; and of what could not be restored.
+        at: when the status was set, ISO 8601 in UTC.
+        restored_as: the ID under which the rule is there again.
+    """
+
+    group_id: str
+    region: str
+    rule_id: str
+    create_time: str
+    in_words: str
+    rule: IngressRule
+    reasons: tuple[Reason, ...]
+    status: Status = "planned"
+    why: str = ""
+    at: str = ""
+    restored_as: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """
+    What a destruction did, rule by rule.
+
+    Args:
+        plan: the digest of the plan that it follows.
+        made_at: when the first run began, ISO 8601 in UTC.
+    """
+
+    plan: str
+    account_id: str
+    made_at: str
+    entries: list[Entry] = field(default_factory=list[Entry])
+
+    def having(self, *statuses: Status) -> list[Entry]:
+        """
+        The rules of which one of these is true.
+        """
+        return [entry for entry in self.entries if entry.status in statuses]
+
+    @property
+    def is_whole(self) -> bool:
+        """
+        Whether nothing failed and nothing is open.
+        """
+        return not self.having("planned", "destroying", "failed")
+
+
+def write_report(path: Path, report: Report) -> None:
+    """
+    Write a report, for the owner's eyes only, whole or not at all.
+    """
+    write_document(path, written_report(report))
+
+
+def written_report(report: Report) -> dict[str, Any]:
+    """
+    A report as JSON.
+    """
+    return {
+        "form": FORM,
+        "version": VERSION,
+        "plan": report.plan,
+        "account_id": report.account_id,
+        "made_at": report.made_at,
+        "rules": [_written(entry) for entry in report.entries],
+    }
+
+
+def read_report(path: Path) -> Report:
+    """
+    Read a report.
+
+    Raises:
+        DocumentError: the file is none.
+    """
+    found = read_document(path, FORM)
+    with whole(path, FORM):
+        return Report(
+            plan=text_of(found, "plan"),
+            account_id=text_of(found, "account_id"),
+            made_at=text_of(found, "made_at"),
+            entries=[_entry(mapping(each)) for each in items(found["rules"])],
+        )
+
+
+def _written(entry: Entry) -> dict[str, Any]:
+    return {
+        "group_id": entry.group_id,
+        "region": entry.region,
+        "rule_id": entry.rule_id,
+        "create_time": entry.create_time,
+        "in_words": entry.in_words,
+        "permission": entry.rule.to_permission(),
+        "reasons": written_reasons(entry.reasons),
+        "status": entry.status,
+        "why": entry.why,
+        "at": entry.at,
+        "restored_as": entry.restored_as,
+    }
+
+
+def _entry(found: Mapping[str, Any]) -> Entry:
+    if found["status"] not in STATUSES:
+        raise ValueError(f"{found['status']!r} is no status")
+    return Entry(
+        group_id=text_of(found, "group_id"),
+        region=text_of(found, "region"),
+        rule_id=text_of(found, "rule_id"),
+        create_time=text_of(found, "create_time"),
+        in_words=text_of(found, "in_words"),
+        rule=read_rule(found),
+        reasons=read_reasons(found),
+        status=found["status"],
+        why=text_of(found, "why"),
+        at=text_of(found, "at"),
+        restored_as=text_of(found, "restored_as"),
+    )

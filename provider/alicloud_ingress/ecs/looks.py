@@ -1,0 +1,149 @@
+"""
+One Describe for all who ask at the same time.
+
+A look before a write may be a moment old; a look that proves a write may not.
+Both are flights of one kind: few are under way at a time, and whoever comes too
+late for them shares the next.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from alicloud_ingress.ecs.batches import GATHER_S, wait_until
+from alicloud_ingress.errors import EcsError
+from alicloud_ingress.live import LiveGroup
+
+FRESH_S = 10.0
+"""
+Seconds for which an answer serves those who do not have to prove anything.
+"""
+MOST_FLIGHTS = 2
+"""
+Describes under way at a time. With one, whoever comes a moment after its start
+waits for two round trips.
+"""
+
+
+class _Flight:
+    """
+    One Describe that is to come or under way, and who waits for it.
+    """
+
+    __slots__ = ("answer", "asked", "began", "writes_before")
+
+    def __init__(self, asked: float) -> None:
+        self.answer: Future[LiveGroup] = Future()
+        self.asked = asked
+        self.began = 0.0
+        self.writes_before = 0
+
+
+class SharedLooks:
+    """
+    What a group holds, asked by many threads and read by few calls.
+
+    Args:
+        describe: reads all rules of the group.
+        now: seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        describe: Callable[[], LiveGroup],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._describe = describe
+        self._now = now
+        self._changed = threading.Condition()
+        self._writes = 0
+        self._under_way: list[_Flight] = []
+        self._next: _Flight | None = None
+        self._latest: _Flight | None = None
+
+    def forget(self) -> None:
+        """
+        A write of this process has ended: what was read before is out of date.
+        """
+        with self._changed:
+            self._writes += 1
+            self._latest = None
+
+    def recent(self) -> LiveGroup:
+        """
+        An answer at most `FRESH_S` old, and read after the last `forget`.
+        """
+        with self._changed:
+            if self._latest and self._now() - self._latest.began <= FRESH_S:
+                return self._latest.answer.result()
+            flight = next(
+                (f for f in self._under_way if f.writes_before == self._writes), None
+            )
+            if flight:
+                self._changed.wait_for(flight.answer.done)
+        flight = flight or self._next_to_begin()
+        answer = _shared(flight.answer)
+        with self._changed:
+            if flight.writes_before == self._writes:
+                self._latest = flight
+        return answer
+
+    def proven(self) -> LiveGroup:
+        """
+        An answer that was asked for after this call began.
+        """
+        return _shared(self._next_to_begin().answer)
+
+    def _next_to_begin(self) -> _Flight:
+        """
+        Wait for a flight that begins from now on, or be the one that makes it.
+        """
+        with self._changed:
+            self._next = flight = self._next or _Flight(time.monotonic())
+            wait_until(self._changed, lambda: self._wait_s(flight))
+            leads = not flight.answer.done() and flight is self._next
+            if leads:
+                self._next = None
+                self._under_way.append(flight)
+                flight.began, flight.writes_before = self._now(), self._writes
+            else:
+                self._changed.wait_for(flight.answer.done)
+        if leads:
+            self._fly(flight)
+        return flight
+
+    def _wait_s(self, flight: _Flight) -> float | None:
+        """
+        Seconds until this flight may begin, or has; None if nobody can tell.
+        """
+        if flight is not self._next or not self._under_way:
+            return 0.0
+        if len(self._under_way) >= MOST_FLIGHTS:
+            return None
+        return flight.asked + GATHER_S - time.monotonic()
+
+    def _fly(self, flight: _Flight) -> None:
+        try:
+            flight.answer.set_result(self._describe())
+        except BaseException as error:
+            flight.answer.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            with self._changed:
+                self._under_way.remove(flight)
+                self._changed.notify_all()
+
+
+def _shared(answer: Future[LiveGroup]) -> LiveGroup:
+    """
+    Wait for the answer; each thread gets an error of its own to raise.
+    """
+    try:
+        return answer.result()
+    except EcsError as error:
+        raise copy.copy(error) from None

@@ -1,0 +1,401 @@
+"""
+The only module that knows the SDK: one call in, one raw answer or one error out.
+
+It goes through the SDK's own client, which is imported when the first call is made
+(it takes half a second) or, ahead of that, by `import_sdk` on another thread.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+import time
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from alicloud_ingress.config import Connection
+from alicloud_ingress.credentials import Credentials
+from alicloud_ingress.ecs.answers import Answer, as_object, broken
+from alicloud_ingress.ecs.codes import of_code
+from alicloud_ingress.ecs.exchange import Exchange, current, exchange, silence_sdk
+from alicloud_ingress.ecs.keys import AssumedRole, FixedKeys, Keys, KeySource
+from alicloud_ingress.errors import (
+    ConfigurationError,
+    EcsError,
+    NoAnswerError,
+    PermissionRefusedError,
+    ServiceFaultError,
+    ThrottledError,
+    UnreachableError,
+)
+
+ECS_VERSION = "2014-05-26"
+STS_VERSION = "2015-04-01"
+URL_LIMIT = 6_000
+"""
+Bytes of parameters beyond which they go as a form: a long URL is answered with
+414 and an HTML body. The gateway's own limit is not documented.
+"""
+POOL_SIZE = 64
+"""
+Connections kept to one host; twice the parallelism that the engine is run with.
+"""
+UNSIGNED = ("AssumeRoleWithOIDC",)
+SHORTEST_ATTEMPT_MS = 1_000
+TOO_LONG = 414
+
+_log = logging.getLogger("alicloud_ingress")
+_IMPORT = threading.Lock()
+_SERVER_FAULT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """
+    One call, as often as it may have to be sent.
+
+    Args:
+        place: what it is about, for messages.
+    """
+
+    action: str
+    parameters: Mapping[str, str] = field(repr=False)
+    version: str = ECS_VERSION
+    place: str = ""
+
+
+def import_sdk() -> None:
+    """
+    Import the SDK, once, whoever asks first.
+    """
+    with _IMPORT:
+        for name in (
+            "alibabacloud_ecs20140526.client",
+            "alicloud_ingress.ecs.transport",
+        ):
+            importlib.import_module(name)
+        silence_sdk()
+
+
+class Sdk:
+    """
+    ECS and STS as one account reaches them; many threads may call at once.
+    """
+
+    def __init__(
+        self, connection: Connection, credentials: Credentials | None = None
+    ) -> None:
+        self._connection = connection
+        self._credentials = credentials or connection.credentials
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._source: KeySource | None = None
+
+    def send(self, call: Call, left_s: float, attempt: int = 1) -> Answer:
+        """
+        Make one attempt, and tell the log.
+
+        Args:
+            call: to send.
+            left_s: seconds that the attempt may take, a second at least.
+            attempt: its number, for the log.
+
+        Raises:
+            EcsError: what ECS answered, or that it did not.
+        """
+        began = time.monotonic()
+        code, request_id = "not sent", ""
+        try:
+            answer = self._sent(call, left_s)
+            code, request_id = "ok", str(answer.get("RequestId"))
+        except EcsError as error:
+            code, request_id = error.code, error.request_id
+            raise
+        finally:
+            _log.debug(
+                "%s %s: %s, attempt %d, %.0f ms, RequestId %s",
+                call.action,
+                call.place,
+                code,
+                attempt,
+                (time.monotonic() - began) * 1000,
+                request_id,
+            )
+        return answer
+
+    def _sent(self, call: Call, left_s: float) -> Answer:
+        as_form = (call.version == STS_VERSION and bool(call.parameters)) or len(
+            urllib.parse.urlencode(call.parameters)
+        ) > URL_LIMIT
+        with exchange() as attempt:
+            source = self._prepared()
+            if call.action not in UNSIGNED:
+                attempt.keys = source.keys()
+            try:
+                return self._tried(call, left_s, attempt, as_form=as_form)
+            except NoAnswerError:
+                if attempt.status != TOO_LONG or as_form:
+                    raise
+            return self._tried(call, left_s, attempt, as_form=True)
+
+    def _tried(
+        self, call: Call, left_s: float, attempt: Exchange, *, as_form: bool
+    ) -> Answer:
+        from Tea.exceptions import TeaException
+
+        try:
+            answer: object = self._client.call_api(
+                *self._request(call, left_s, as_form=as_form)
+            )
+        except TeaException as error:
+            translated = self._translated(call, error, attempt)
+        except Exception as error:  # noqa: BLE001 - builtins, for broken bodies
+            translated = NoAnswerError(
+                call.action, "NoAnswer", type(error).__name__, "", call.place
+            )
+        else:
+            return self._body(call, answer, attempt)
+        raise translated from None
+
+    def _request(
+        self, call: Call, left_s: float, *, as_form: bool
+    ) -> tuple[object, object, object]:
+        from alibabacloud_tea_openapi import utils_models
+        from darabonba.runtime import RuntimeOptions
+
+        models: Any = utils_models  # None is fine where its annotations say text
+        protocol = self._connection.protocol
+        parameters = dict(call.parameters)
+        request = models.OpenApiRequest(
+            body=parameters if as_form else None,
+            query=None if as_form else parameters,
+        )
+        if call.version == STS_VERSION:
+            protocol, host = self._connection.sts
+            request.headers = {"host": host}
+        params = models.Params(
+            action=call.action,
+            version=call.version,
+            protocol=protocol,
+            pathname="/",
+            method="POST",
+            auth_type="Anonymous" if call.action in UNSIGNED else "AK",
+            style="RPC",
+            req_body_type="formData",
+            body_type="json",
+        )
+        left_ms = max(SHORTEST_ATTEMPT_MS, int(left_s * 1000))
+        runtime = RuntimeOptions(
+            connect_timeout=min(self._connection.connect_timeout_ms, left_ms),
+            read_timeout=min(self._connection.read_timeout_ms, left_ms),
+            max_idle_conns=POOL_SIZE,
+        )
+        return params, request, runtime
+
+    def _body(self, call: Call, answer: object, attempt: Exchange) -> Answer:
+        body = as_object((as_object(answer) or {}).get("body"))
+        if body is None or not body.get("RequestId"):
+            why = attempt.trouble or f"HTTP {attempt.status} without a RequestId"
+            raise broken(call.action, body or {}, why)
+        if code := body.get("Code"):
+            raise self._error(call, str(code), body, attempt)
+        return body
+
+    def _translated(self, call: Call, error: Exception, attempt: Exchange) -> EcsError:
+        """
+        Our error for one of the SDK's, without its payload.
+        """
+        code = str(getattr(error, "code", None) or "None")
+        body = as_object(getattr(error, "data", None)) or {}
+        if code != "None":
+            return self._error(call, code, body, attempt, error)
+        trouble = attempt.trouble or f"HTTP {attempt.status}, not an answer of ECS"
+        if not attempt.sent:
+            return UnreachableError(call.action, "NotSent", trouble, "", call.place)
+        return NoAnswerError(call.action, "NoAnswer", trouble, "", call.place)
+
+    def _error(
+        self,
+        call: Call,
+        code: str,
+        body: Answer,
+        attempt: Exchange,
+        error: Exception | None = None,
+    ) -> EcsError:
+        detail = self._without_secrets(
+            str(body.get("Message") or "no message"), attempt
+        )
+        request_id = str(body.get("RequestId") or "")
+        made = of_code(call.action, code, detail, request_id, call.place)
+        if isinstance(made, PermissionRefusedError):
+            source = self._credentials.source or "the SDK's default chain"
+            place = f"{call.place} (credentials: {source})".strip()
+            return type(made)(call.action, code, detail, request_id, place)
+        if type(made) is EcsError and attempt.status >= _SERVER_FAULT:
+            return ServiceFaultError(call.action, code, detail, request_id, call.place)
+        if isinstance(made, ThrottledError):
+            # The unit is not documented; the SDK takes it for milliseconds.
+            made.retry_after_s = (getattr(error, "retry_after", None) or 0) / 1000
+        return made
+
+    def _without_secrets(self, text: str, attempt: Exchange) -> str:
+        secrets = self._credentials.secrets
+        if attempt.keys is not None:
+            secrets |= attempt.keys.secrets
+        for secret in secrets:
+            text = text.replace(secret, "[secret]")
+        return text
+
+    def _prepared(self) -> KeySource:
+        with self._lock:
+            if self._source is None:
+                import_sdk()
+                self._client = _sdk_client(self._connection)
+                self._source = self._key_source()
+            return self._source
+
+    def _key_source(self) -> KeySource:
+        credentials = self._credentials
+        if credentials.kind in ("access_key", "sts"):
+            return FixedKeys(
+                Keys(
+                    credentials.access_key_id,
+                    credentials.access_key_secret,
+                    credentials.security_token,
+                )
+            )
+        if credentials.role is None:
+            return _KeysOfLibrary(credentials)
+        base = credentials.base
+        asker = self if base is None else Sdk(self._connection, base)
+
+        def ask(action: str, parameters: Mapping[str, str]) -> Answer:
+            seconds = self._connection.read_timeout_ms / 1000
+            return asker.send(Call(action, parameters, STS_VERSION), seconds)
+
+        return AssumedRole(credentials.role, ask)
+
+
+def address_of(connection: Connection) -> str:
+    """
+    Where calls go, such as `https://ecs.eu-central-1.aliyuncs.com`: as configured,
+    or where the SDK sends those of the region.
+    """
+    import_sdk()
+    host = str(_sdk_client(connection)._endpoint)  # noqa: SLF001 - by region, in no other place
+    return f"{connection.protocol}://{host}"
+
+
+class _KeysOfExchange:
+    """
+    The SDK's view of credentials: the keys that were looked up for this attempt.
+    """
+
+    def get_credential(self) -> Keys | None:
+        return current().keys
+
+
+class _KeysOfLibrary:
+    """
+    Keys that the SDK's own library finds: instance roles, addresses, its chain.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._found: Any = None
+        self._lock = threading.Lock()
+
+    def keys(self) -> Keys:
+        """
+        The keys that are valid now; the library renews them.
+
+        Raises:
+            ConfigurationError: there are none; its reasons may hold a secret.
+        """
+        try:
+            with self._lock:
+                self._found = self._found or _library_client(self._credentials)
+            model = self._found.get_credential()
+            return Keys(
+                str(model.access_key_id),
+                str(model.access_key_secret),
+                str(model.security_token or ""),
+            )
+        except Exception as error:  # noqa: BLE001 - it raises whatever came its way
+            source = self._credentials.source or "the SDK's default chain"
+            raise ConfigurationError(
+                f"no credentials came from {source} ({type(error).__name__}); run"
+                " `aliyun configure`, or set ALIBABA_CLOUD_ACCESS_KEY_ID and"
+                " ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+            ) from None
+
+
+def _library_client(credentials: Credentials) -> Any:
+    from alibabacloud_credentials.client import Client
+    from alibabacloud_credentials.models import Config
+    from alibabacloud_credentials.provider import CLIProfileCredentialsProvider
+
+    if credentials.kind == "ecs_ram_role":
+        return Client(Config(type="ecs_ram_role", role_name=credentials.name))
+    if credentials.kind == "credentials_uri":
+        address = _ready_address(credentials.name)
+        return Client(Config(type="credentials_uri", credentials_uri=address))
+    if credentials.kind == "cli_profile":
+        return Client(
+            provider=CLIProfileCredentialsProvider(
+                profile_name=credentials.name, profile_file=credentials.file
+            )
+        )
+    return Client()
+
+
+def _ready_address(address: str) -> str:
+    """
+    The address with the port that the library forgets, past any proxy it must pass.
+    """
+    from Tea.core import TeaCore
+
+    from alicloud_ingress.ecs.transport import session
+
+    parts = urllib.parse.urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    core: Any = TeaCore
+    key = f"{parts.scheme}://{parts.hostname}:{port}"
+    core._sessions.setdefault(key, session(POOL_SIZE))  # noqa: SLF001 - no setter
+    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+    return parts._replace(netloc=f"{host}:{port}").geturl()
+
+
+def _sdk_client(connection: Connection) -> Any:
+    from alibabacloud_ecs20140526.client import Client
+    from alibabacloud_tea_openapi import utils_models
+
+    models: Any = utils_models  # any credentials will do that have its method
+    client: Any = Client(
+        models.Config(
+            region_id=connection.region,
+            endpoint=connection.endpoint or None,
+            credential=_KeysOfExchange(),
+            user_agent="pulumi-alicloud-ingress",
+        )
+    )
+    _use_transport(connection.protocol, str(client._endpoint))  # noqa: SLF001 - by region, in no other place
+    _use_transport(*connection.sts)
+    return client
+
+
+def _use_transport(protocol: str, host: str) -> None:
+    """
+    Hand the SDK our session for a host, under the key that it will look for.
+    """
+    from darabonba.core import DaraCore
+
+    from alicloud_ingress.ecs.transport import session
+
+    key = f"{protocol}://{host}:80:pool={POOL_SIZE}"
+    core: Any = DaraCore
+    with _IMPORT:
+        core._sessions.setdefault(key, session(POOL_SIZE))  # noqa: SLF001 - no setter

@@ -1,0 +1,101 @@
+"""
+How a request travels: what the SDK leaves open on the wire.
+
+The SDK ignores NO_PROXY, even for this very machine, follows redirects with signed
+parameters to wherever they lead, and loses the HTTP status of an answer that is not
+JSON. So its sessions get an adapter of ours, for the hosts that we call, in a pool
+of our own: other users of the SDK in the same process are left as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+
+from alicloud_ingress.config import is_loopback
+from alicloud_ingress.ecs.exchange import current
+
+_TROUBLES = {
+    "ProxyError": (False, "the proxy cannot be reached; check HTTPS_PROXY, NO_PROXY"),
+    "SSLError": (False, "the TLS certificate of the endpoint is not trusted"),
+    "ConnectTimeout": (False, "the connection was not accepted in time"),
+    "ReadTimeout": (True, "no answer came in time"),
+    "NameResolutionError": (False, "the name of the endpoint does not resolve"),
+    "NewConnectionError": (False, "the connection was refused"),
+}
+"""
+By the name of an error of requests, or of its reason: whether the request may have
+left, and what to tell.
+"""
+
+
+class Transport(HTTPAdapter):
+    """
+    Sends past the proxy where NO_PROXY or loopback says so, and never elsewhere.
+    """
+
+    def send(  # noqa: PLR0913, PLR0917 - the signature of requests
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,  # noqa: FBT001, FBT002 - the signature of requests
+        timeout: Any = None,
+        verify: Any = True,  # noqa: FBT002
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,  # noqa: ARG002 - see proxies_for
+    ) -> requests.Response:
+        """
+        Send one request, and note what came of it.
+        """
+        attempt = current()
+        try:
+            response = super().send(
+                request,
+                stream=stream,
+                timeout=timeout,
+                verify=verify,
+                cert=cert,
+                proxies=proxies_for(str(request.url)),
+            )
+        except requests.RequestException as error:
+            attempt.sent, attempt.trouble = _explained(error)
+            raise
+        attempt.status = response.status_code
+        if target := response.headers.pop("location", ""):
+            host = urlsplit(target).hostname or "itself"
+            attempt.trouble = f"a redirect to {host}, which is not followed"
+        return response
+
+
+def session(pool_size: int) -> requests.Session:
+    """
+    Make a session that sends by `Transport` alone, with so many connections kept.
+    """
+    made = requests.Session()
+    transport = Transport(pool_maxsize=pool_size)
+    made.mount("https://", transport)
+    made.mount("http://", transport)
+    return made
+
+
+def proxies_for(url: str) -> dict[str, str]:
+    """
+    The proxies of the environment for this address, as all programs use them.
+    """
+    return {} if is_loopback(urlsplit(url).netloc) else get_environ_proxies(url)
+
+
+def _explained(error: requests.RequestException) -> tuple[bool, str]:
+    """
+    Look up `_TROUBLES`; the error's own text holds all parameters.
+    """
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    names = {type(error).__name__, type(reason).__name__}
+    for name, (sent, words) in _TROUBLES.items():
+        if name in names:
+            return sent, words
+    return True, "the connection broke before an answer came"

@@ -1,0 +1,164 @@
+"""
+What one process of the dynamic host shares between its resources.
+
+Provider objects hold nothing, since they are in users' state; and two provider
+classes are two objects in one process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alicloud_ingress import config
+from alicloud_ingress.claims import Claims
+from alicloud_ingress.client import EcsClient, warm_up
+from alicloud_ingress.declarations import Declaration, Declarations
+from alicloud_ingress.errors import IngressError
+from alicloud_ingress.group import SecurityGroup
+from alicloud_ingress.lifecycle import RuleLifecycle
+from alicloud_ingress.sets.lifecycle import SetLifecycle
+
+_log = logging.getLogger("alicloud_ingress")
+
+
+def warn(text: str) -> None:
+    """
+    Tell the person at the engine; the host passes its stderr on.
+    """
+    _log.warning("%s", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """
+    Where a rule is, and by whose credentials it is reached.
+    """
+
+    group_id: str
+    region: str
+    profile: str
+
+
+class Process:
+    """
+    Configuration, clients, groups and claims; safe to use from several threads.
+    """
+
+    def __init__(self) -> None:
+        self.claims = Claims()
+        self.declarations = Declarations()
+        self._lock = threading.RLock()
+        self._settings: dict[str, str] = {}
+        self._clients: dict[tuple[str, str], EcsClient] = {}
+        self._groups: dict[Place, SecurityGroup] = {}
+        self._asking_account = threading.Lock()
+        self._accounts: dict[str, str] = {}
+        self._is_warm = False
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """
+        Take over the stack's configuration; what was made from another is dropped.
+        """
+        with self._lock:
+            if settings == self._settings:
+                return
+            self._settings = dict(settings)
+            self._clients.clear()
+            self._groups.clear()
+            self._accounts.clear()
+
+    def comes_forward(self, declaration: Declaration | None, *, is_new: bool) -> None:
+        """
+        A resource has been checked, and others may follow.
+
+        If it is to be made, calls will be needed soon: the SDK is imported while the
+        engine does its part. A preview never needs it.
+        """
+        self.claims.stir()
+        if not is_new or declaration is None or not declaration.deploys:
+            return
+        with self._lock:
+            is_first, self._is_warm = not self._is_warm, True
+        if is_first:
+            warm_up()
+
+    def connection(self, region: str, profile: str) -> config.Connection:
+        """
+        Work out where to call, and as whom.
+        """
+        with self._lock:
+            settings = self._settings
+        return config.resolve(settings.get, os.environ, region=region, profile=profile)
+
+    def client(self, region: str, profile: str) -> EcsClient:
+        """
+        The one client of a region and a profile.
+        """
+        with self._lock:
+            known = self._clients.get((region, profile))
+            if known is None:
+                known = EcsClient(self.connection(region, profile))
+                self._clients[region, profile] = known
+            return known
+
+    def group(self, place: Place) -> SecurityGroup:
+        """
+        The one object of a group, in which its rules share looks and calls.
+        """
+        with self._lock:
+            client = self.client(place.region, place.profile)
+            return self._groups.setdefault(place, SecurityGroup(client, place.group_id))
+
+    def account_id(self, place: Place) -> str:
+        """
+        The account of the credentials, asked once a profile; "" if refused.
+        """
+        with self._asking_account:
+            if place.profile not in self._accounts:
+                # Whoever asks looks at the group next, so that is begun meanwhile.
+                look = threading.Thread(target=self._look_ahead, args=[place])
+                look.start()
+                client = self.client(place.region, place.profile)
+                self._accounts[place.profile] = client.account_id()
+            return self._accounts[place.profile]
+
+    def _look_ahead(self, place: Place) -> None:
+        with contextlib.suppress(IngressError):  # the asker's own look tells it
+            self.group(place).look()
+
+    def lifecycle(self, place: Place) -> RuleLifecycle:
+        """
+        What can be done with the rules of a group.
+        """
+        return RuleLifecycle(
+            group=self.group(place),
+            account=_Asked(self, place),
+            region=place.region,
+            warn=warn,
+            claims=self.claims,
+            timeout_s=self.connection(place.region, place.profile).timeout_s,
+        )
+
+    def set_lifecycle(self, place: Place) -> SetLifecycle:
+        """
+        What can be done with a set of rules of a group.
+        """
+        return SetLifecycle(self.group(place), self.lifecycle(place))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    process: Process
+    place: Place
+
+    def account_id(self) -> str:
+        return self.process.account_id(self.place)
+
+    def group_exists(self, group_id: str) -> bool:
+        client = self.process.client(self.place.region, self.place.profile)
+        return client.group_exists(group_id)

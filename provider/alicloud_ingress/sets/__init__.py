@@ -1,0 +1,3 @@
+"""
+Many rules of a group as one resource.
+"""

@@ -1,0 +1,194 @@
+"""
+Create, read, update and delete a set of rules, with few calls.
+
+Every promise for a single rule holds for each rule of a set. A set is done as a
+whole or not at all: what a failed run has added it takes back, and what it cannot
+take back it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from alicloud_ingress.errors import EcsError, GroupNotFoundError, RuleExistsError
+from alicloud_ingress.lifecycle import RuleLifecycle
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.ruleset import (
+    Change,
+    Keep,
+    Member,
+    Plan,
+    Seen,
+    planned,
+    refreshed,
+)
+from alicloud_ingress.sets.additions import Additions
+from alicloud_ingress.sets.removals import Removals
+from alicloud_ingress.sets.rule_group import RuleGroup, live_words, named
+
+CHANGES_AT_ONCE = 8
+"""
+ModifySecurityGroupRule takes one rule a call.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SetLifecycle:
+    """
+    What can be done with a set of rules of one group.
+
+    Args:
+        group: the group, with calls for many rules.
+        one: what can be done with a single rule of it.
+    """
+
+    group: RuleGroup
+    one: RuleLifecycle
+
+    def create(
+        self,
+        wanted: Sequence[IngressRule],
+        *,
+        adopt: bool = False,
+        exclusive: bool = False,
+        keep: Keep | None = None,
+    ) -> Mapping[IngressRule, str]:
+        """
+        Make the rules, and return their IDs ("" where one does not show in time).
+
+        An exclusive set removes nothing here, since no preview has named it.
+
+        Raises:
+            RuleExistsError: some are there already, and are not adopted.
+            RuleNotConfirmedError: some got no answer and never showed.
+        """
+        return self.update(
+            wanted, (), adopt=adopt, exclusive=exclusive, keep=keep or Keep()
+        )
+
+    def read(
+        self,
+        members: Sequence[Member],
+        account_id: str,
+        *,
+        adopt: bool = False,
+        exclusive: bool = False,
+        keep: Keep | None = None,
+    ) -> tuple[Seen, ...] | None:
+        """
+        The set as it stands; None if the group is gone.
+        """
+        with self._speaking_of(f"a set of {len(members)} rules"):
+            try:
+                group = self.group.look()
+            except GroupNotFoundError as error:
+                self.one.believe_group_gone(error, account_id, ask_again=True)
+                return None
+        return refreshed(members, group, exclusive=exclusive, keep=keep, adopt=adopt)
+
+    def update(
+        self,
+        wanted: Sequence[IngressRule],
+        members: Sequence[Member],
+        *,
+        adopt: bool = False,
+        exclusive: bool = False,
+        keep: Keep | None = None,
+    ) -> Mapping[IngressRule, str]:
+        """
+        Bring the set from what the state holds to what is wanted.
+
+        Adds, changes, and only then removes. If anything fails, what was added is
+        taken back.
+
+        Returns:
+            the ID of each wanted rule; "" where one does not show in time.
+        """
+        with self._speaking_of(f"a set of {len(wanted)} rules"):
+            group = self.group.look()
+        plan = planned(wanted, members, group, exclusive=exclusive, keep=keep)
+        self._refuse_twins(plan.twins, adopt=adopt)
+        before = frozenset(live.rule_id for live in group.rules)
+        additions = Additions(self.group, self.one, before)
+        try:
+            additions.adopt(plan.twins)
+            additions.authorize(plan.authorize)
+            ids = additions.ids()
+            self._change(plan)
+            self._removals.revoke(plan.revoke)
+        except Exception as error:
+            additions.take_back(error)
+            raise
+        self._tell(plan)
+        standing = (*plan.own, *plan.twins)
+        return ids | {change.wanted: change.live.rule_id for change in standing}
+
+    def delete(self, members: Sequence[Member], account_id: str) -> None:
+        """
+        Remove the rules that the set declared, by ID where known, all proven.
+
+        Raises:
+            RuleNotConfirmedError: some are still there.
+        """
+        try:
+            self._removals.revoke([member for member in members if member.declared])
+        except GroupNotFoundError as error:
+            self.one.believe_group_gone(error, account_id, ask_again=False)
+
+    @property
+    def _removals(self) -> Removals:
+        return Removals(self.group, self.one)
+
+    @contextmanager
+    def _speaking_of(self, subject: str) -> Generator[None, None, None]:
+        """
+        Let an error of ECS say what it is about.
+        """
+        try:
+            yield
+        except EcsError as error:
+            raise error.about(f"{subject} in {self.one.where}") from error
+
+    def _refuse_twins(self, twins: Sequence[Change], *, adopt: bool) -> None:
+        """
+        Let twins pass only where they are to be adopted.
+        """
+        if twins and not adopt:
+            there = named(live_words(twin.live for twin in twins))
+            raise RuleExistsError(
+                f"AuthorizeSecurityGroup was not sent: {self.one.where} holds already"
+                f" {there}. If the set was renamed, give it an alias"
+                " (ResourceOptions(aliases=[...])); if a run was interrupted, or the"
+                " rules are to be taken over as they are, set adopt=True."
+            )
+
+    def _change(self, plan: Plan) -> None:
+        needed = [c for c in (*plan.own, *plan.twins) if c.is_needed]
+        if not needed:
+            return
+        with ThreadPoolExecutor(min(CHANGES_AT_ONCE, len(needed))) as pool:
+            list(pool.map(self._change_one, needed))
+
+    def _change_one(self, change: Change) -> None:
+        with self._speaking_of(f"{change.live.rule_id} ({change.wanted.in_words})"):
+            self.one.send_change(change.live, change.wanted)
+
+    def _tell(self, plan: Plan) -> None:
+        """
+        Say what a person should know of a success.
+        """
+        if plan.twins:
+            there = named(live_words(twin.live for twin in plan.twins))
+            self.one.warn(f"{there}: there before, and adopted")
+        if plan.kept:
+            kept = named(f"{m.rule_id} ({m.rule.in_words})" for m in plan.kept)
+            self.one.warn(f"{kept}: left in {self.one.where}, as the set is to keep it")
+        if plan.unseen:
+            self.one.warn(
+                f"{named(live_words(plan.unseen))}: in {self.one.where}, not in the"
+                " exclusive set, and left alone, since no preview has named it;"
+                " `pulumi refresh` and the next preview do"
+            )
