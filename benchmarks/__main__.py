@@ -16,12 +16,17 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.cleanup import surveyed
 from benchmarks.results import Measured, measured
 from benchmarks.rows import ALL, COMMANDS, MAIN, Row
 from benchmarks.stack import Sample, deployed
 from benchmarks.startup import import_times
 
 console = Console(stderr=True)
+SURVEYS = (200, 2_000)
+"""
+Groups: ten times as many are to take no more memory.
+"""
 
 
 @click.command()
@@ -44,7 +49,14 @@ def main(runs: int, scaling: bool, only: str, out: Path) -> None:  # noqa: FBT00
     wanted = {row.name for row in rows} | {row.floor for row in rows}
     rows = [row for row in ALL if row.name in wanted]
     figures = _measured(rows, runs)
+    surveys = [] if only else [surveyed(groups) for groups in SURVEYS]
     Console().print(_table(figures))
+    for survey in surveys:
+        Console().print(
+            f"stale plan over {survey.groups:,} groups x 100 rules, 50 ms a call:"
+            f" {survey.seconds:.1f} s ({survey.groups_per_second:.0f} groups a second),"
+            f" {survey.memory_mib:.0f} MiB"
+        )
     out.write_text(
         json.dumps(
             {
@@ -53,6 +65,7 @@ def main(runs: int, scaling: bool, only: str, out: Path) -> None:  # noqa: FBT00
                 "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
                 "runs": runs,
                 "imports_s": import_times(),
+                "surveys": [asdict(survey) for survey in surveys],
                 "figures": [asdict(figure) for figure in figures],
             },
             indent=1,

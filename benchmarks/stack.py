@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from alicloud_ingress.testing import FakeEcs
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -159,16 +161,21 @@ def new_groups(url: str, count: int) -> list[str]:
     """
     Make groups without rules, over the fake's admin path.
     """
-    from alicloud_ingress.testing import FakeEcs
-
     fake = FakeEcs()
     groups = [fake.new_group() for _ in range(count)]
+    put_state(url, fake)
+    return groups
+
+
+def put_state(url: str, fake: FakeEcs) -> None:
+    """
+    Let the served fake remember what this one does.
+    """
     request = urllib.request.Request(
         f"{url}/_fake/state", data=fake.dump().encode(), method="PUT"
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=300) as answer:
         answer.read()
-    return groups
 
 
 def engine_environment(folder: Path, url: str) -> dict[str, str]:

@@ -55,6 +55,12 @@ class FakeCall:
         }
 
 
+READING = ("Describe", "Get")
+"""
+How the names of those actions begin that change nothing.
+"""
+
+
 class FakeEcs(World):
     """
     A fake of ECS.
@@ -211,6 +217,9 @@ class FakeEcs(World):
             answer = FakeError(fault.status or 400, fault.code, fault.message)
         reply = answered(request, request_id, answer)
         code = answer.code if isinstance(answer, FakeError) else ""
+        if fault.edit or not request.action.startswith(READING):
+            for keep in self.keepers:
+                keep()
         if fault.drop:
             self._write_down(request, 0, "")
             return None
@@ -221,8 +230,6 @@ class FakeEcs(World):
     def _write_down(self, request: Request, status: int, code: str) -> None:
         call = FakeCall(request.action, request.parameters, status, code, time.time())
         self.calls.append(call)
-        for keep in self.keepers:
-            keep()
         for tell in self.listeners:
             tell(call)
 

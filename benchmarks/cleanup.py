@@ -1,0 +1,93 @@
+"""
+Finding stale rules over all groups of a region, many times many.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from alicloud_ingress.testing import FakeEcs
+from benchmarks.stack import put_state, served
+
+LATENCY_MS = 50
+RULES_PER_GROUP = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """
+    One `stale plan --all-groups`, measured from outside.
+
+    Args:
+        seconds: of wall time.
+        memory_mib: of the largest process.
+        groups_per_second: one call each, bound by the rate that is allowed.
+    """
+
+    groups: int
+    rules: int
+    seconds: float
+    memory_mib: float
+    groups_per_second: float
+
+
+def surveyed(groups: int) -> Surveyed:
+    """
+    Plan over so many groups of a hundred rules, at 50 ms a call.
+
+    Raises:
+        RuntimeError: with the command's words, if it fails.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with served(folder / "calls.jsonl", LATENCY_MS) as url:
+            put_state(url, _filled(groups))
+            command = [
+                str(Path(sys.executable).parent / "alicloud-ingress"),
+                *("stale", "plan", "--all-groups", "--region", "cn-hangzhou"),
+                *("--out", str(folder / "plan.json")),
+            ]
+            environment = {
+                **os.environ,
+                "ALIBABA_CLOUD_ENDPOINT_ECS": url,
+                "ALIBABA_CLOUD_ACCESS_KEY_ID": "bench",
+                "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "bench",
+            }
+            with tempfile.TemporaryFile("w+") as told:
+                begin = time.perf_counter()
+                process = subprocess.Popen(
+                    command, env=environment, stdout=told, stderr=subprocess.STDOUT
+                )
+                _, status, usage = os.wait4(process.pid, 0)
+                seconds = time.perf_counter() - begin
+                process.returncode = os.waitstatus_to_exitcode(status)
+                if process.returncode not in (0, 1):
+                    told.seek(0)
+                    raise RuntimeError(f"stale plan failed:\n{told.read()}")
+    return Surveyed(
+        groups=groups,
+        rules=groups * RULES_PER_GROUP,
+        seconds=round(seconds, 1),
+        memory_mib=round(usage.ru_maxrss / 1024),
+        groups_per_second=round(groups / seconds, 1),
+    )
+
+
+def _filled(groups: int) -> FakeEcs:
+    fake = FakeEcs()
+    for _ in range(groups):
+        group = fake.new_group()
+        for port in range(1, RULES_PER_GROUP + 1):
+            fake.add_rule(
+                group,
+                IpProtocol="tcp",
+                PortRange=f"{port}/{port}",
+                SourceCidrIp="10.0.0.0/8",
+            )
+    return fake
