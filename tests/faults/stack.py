@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
-from pulumi.dynamic import Config, ConfigureRequest
+from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 
 from alicloud_ingress.claims import Claims
 from alicloud_ingress.host.process import Process
@@ -27,8 +27,11 @@ THREADS = 4
 Properties = dict[str, Any]
 
 
+P = TypeVar("P", bound=ResourceProvider)
+
+
 @contextmanager
-def new_host(settings: Mapping[str, str]) -> Generator[IngressRuleProvider]:
+def new_process(settings: Mapping[str, str], provider: P) -> Generator[P]:
     """
     A provider in a process that remembers nothing, where nobody waits in earnest.
     """
@@ -36,9 +39,17 @@ def new_host(settings: Mapping[str, str]) -> Generator[IngressRuleProvider]:
     process.claims = Claims(patience=0.01)
     with pytest.MonkeyPatch.context() as fresh:
         fresh.setattr("alicloud_ingress.resource._process", process)
-        provider = IngressRuleProvider()
         provider.configure(ConfigureRequest(Config(dict(settings), "test")))
         yield provider
+
+
+def new_host(
+    settings: Mapping[str, str],
+) -> AbstractContextManager[IngressRuleProvider]:
+    """
+    The provider of single rules in a new process.
+    """
+    return new_process(settings, IngressRuleProvider())
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,236 @@
+"""
+Random lives of rule sets, with a plain model beside them.
+
+A set is done as a whole or not at all: after a failure nothing of it is unknown to
+the state unless an error has named it, and what is somebody else's is never touched.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from alicloud_ingress.resource import IngressRuleSetProvider
+from faults.invariants import rule_as_shown
+from faults.stack import new_process
+from faults.test_each_fault import AUTHORIZE, DESCRIBE, KINDS, MODIFY, REVOKE
+from functional.conftest import opened
+
+LIVES = int(os.environ.get("STEPS", "1500")) // 30
+STEPS_OF_A_LIFE = 30
+OURS = "10.0.0.0/8"
+FAULTS = st.tuples(
+    st.sampled_from([AUTHORIZE, DESCRIBE, MODIFY, REVOKE]),
+    st.sampled_from(sorted(KINDS)),
+    st.integers(0, 2),
+)
+WANTED = st.dictionaries(
+    st.integers(22, 30), st.sampled_from(["", "office"]), min_size=1, max_size=6
+)
+
+
+class Sets(RuleBasedStateMachine):
+    """Each life is a fake, one set, and what is wanted of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = ExitStack()
+        front = self.open.enter_context(opened("in process"))
+        self.fake, self.settings = front.fake, front.settings
+        self.group = self.fake.new_group()
+        self.foreign: dict[str, Any] = {}
+        self.wanted: dict[int, str] = {}
+        self.id = ""
+        self.outputs: dict[str, Any] = {}
+        self.named = ""
+
+    def teardown(self) -> None:
+        """At the end the set goes, and only the foreign rules stay."""
+        try:
+            self.settle()
+            if self.id:
+                with self.host() as provider:
+                    provider.delete(self.id, copy.deepcopy(self.outputs))
+            assert self.fake.rules(self.group) == self.foreign
+        finally:
+            self.open.close()
+
+    @initialize(wanted=WANTED)
+    def begin(self, wanted: dict[int, str]) -> None:
+        """Some want, and neighbours that differ in one field."""
+        self.wanted = wanted
+        for port in (22, 25):
+            self.add_foreign(port, Priority="2")
+            self.add_foreign(port, Policy="drop")
+
+    @rule(wanted=WANTED, fault=st.none() | FAULTS)
+    def deploy(
+        self, wanted: dict[int, str], fault: tuple[str, str, int] | None
+    ) -> None:
+        """The program changes, and is deployed while ECS may misbehave."""
+        self.wanted = wanted
+        self.strike(fault)
+        self.up()
+        self.fake.forget_faults()
+
+    @rule(fault=st.none() | FAULTS)
+    def refresh(self, fault: tuple[str, str, int] | None) -> None:
+        """All is read; a read that fails changes nothing."""
+        self.strike(fault)
+        self.read()
+        self.fake.forget_faults()
+
+    @rule(port=st.integers(22, 30), priority=st.integers(3, 9))
+    def another_hand_adds(self, port: int, priority: int) -> None:
+        """A rule that is not the set's, and differs in its priority alone."""
+        self.add_foreign(port, Priority=str(priority))
+
+    @rule(where=st.integers(0, 5))
+    def another_hand_removes(self, where: int) -> None:
+        """A rule of the set goes behind its back."""
+        if ours := sorted(self.ours()):
+            self.fake.remove_rule(self.group, ours[where % len(ours)])
+
+    @rule(where=st.integers(0, 5))
+    def another_hand_describes(self, where: int) -> None:
+        """A rule of the set gets another remark behind its back."""
+        if ours := sorted(self.ours()):
+            rule_id = ours[where % len(ours)]
+            self.fake.change_rule(self.group, rule_id, Description="by hand")
+
+    @rule()
+    def settle(self) -> None:
+        """Undisturbed, it converges; what is lost was named, and is taken over."""
+        self.fake.forget_faults()
+        assert self.read() == ""
+        if self.up():
+            assert self.up(adopt=True) == ""
+        ours = self.ours().values()
+        assert {int(str(r["PortRange"]).split("/")[0]) for r in ours} == set(
+            self.wanted
+        )
+        assert len(ours) == len(self.wanted)
+
+    @invariant()
+    def nothing_foreign_is_touched(self) -> None:
+        """Not even a neighbour that differs in one field."""
+        live = self.fake.rules(self.group)
+        assert {i: r for i, r in live.items() if i in self.foreign} == self.foreign
+
+    @invariant()
+    def nothing_of_ours_is_lost(self) -> None:
+        """The state knows it, or an error has named it."""
+        known = self.outputs.get("rule_ids", {})
+        for rule_id, live in self.ours().items():
+            words = rule_as_shown(live).in_words
+            told = rule_id in self.named or words in self.named
+            assert rule_id in known.values() or words in known or told, (
+                f"{rule_id} ({words}) is lost; told: {self.named}"
+            )
+
+    def up(self, *, adopt: bool = False) -> str:
+        """Deploy; the error, if there is one."""
+        inputs = {
+            "security_group_id": self.group,
+            "adopt": adopt,
+            "rules": [
+                {
+                    "ip_protocol": "tcp",
+                    "port_range": port,
+                    "source_cidr_ip": OURS,
+                    "description": description,
+                }
+                for port, description in self.wanted.items()
+            ],
+        }
+        with self.host() as provider:
+            news = dict(provider.check(self.outputs, inputs).inputs)
+            try:
+                self.deploy_with(provider, news)
+            except Exception as error:  # noqa: BLE001  whatever the engine would show
+                self.named += f"{error}\n"
+                return str(error)
+        return ""
+
+    def deploy_with(
+        self, provider: IngressRuleSetProvider, news: dict[str, Any]
+    ) -> None:
+        """Create the set, or update it where it means something else."""
+        if not self.id:
+            made = provider.create(copy.deepcopy(news))
+            self.id, self.outputs = str(made.id), dict(made.outs or {})
+        elif provider.diff(self.id, copy.deepcopy(self.outputs), news).changes is None:
+            changed = provider.update(
+                self.id, copy.deepcopy(self.outputs), copy.deepcopy(news)
+            )
+            self.outputs = dict(changed.outs or {})
+
+    def read(self) -> str:
+        """Refresh; the error, if there is one."""
+        if not self.id:
+            return ""
+        with self.host() as provider:
+            try:
+                found = provider.read(self.id, copy.deepcopy(self.outputs))
+            except Exception as error:  # noqa: BLE001  as above
+                return str(error)
+        self.id, self.outputs = str(found.id or ""), dict(found.outs or {})
+        return ""
+
+    def host(self) -> AbstractContextManager[IngressRuleSetProvider]:
+        """A provider in a process that remembers nothing."""
+        return new_process(self.settings, IngressRuleSetProvider())
+
+    def strike(self, fault: tuple[str, str, int] | None) -> None:
+        """Order a fault for one of the calls to come."""
+        if fault:
+            action, kind, passed = fault
+            self.fake.inject(replace(KINDS[kind](action), skip=passed))
+
+    def add_foreign(self, port: int, **change: str) -> None:
+        """Another hand adds a neighbour, unless the very rule is there."""
+        permission = {
+            "IpProtocol": "tcp",
+            "PortRange": f"{port}/{port}",
+            "SourceCidrIp": OURS,
+            **change,
+        }
+        live = self.fake.rules(self.group).values()
+        if any(rule_as_shown(each) == rule_as_shown(permission) for each in live):
+            return
+        rule_id = self.fake.add_rule(self.group, **permission)
+        self.foreign[rule_id] = self.fake.rules(self.group)[rule_id]
+
+    def ours(self) -> dict[str, dict[str, object]]:
+        """The live rules that are not foreign."""
+        live = self.fake.rules(self.group)
+        return {i: r for i, r in live.items() if i not in self.foreign}
+
+
+def test_random_lives_of_sets_keep_the_promises() -> None:
+    """The same lives each time; others with STEPS."""
+    run_state_machine_as_test(
+        Sets,
+        settings=settings(
+            max_examples=LIVES,
+            stateful_step_count=STEPS_OF_A_LIFE,
+            deadline=None,
+            derandomize="STEPS" not in os.environ,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
