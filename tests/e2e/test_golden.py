@@ -35,6 +35,7 @@ def scrubbed(text: str) -> str:
     document["steps"].sort(key=urn)
     text = json.dumps(document, indent=1, sort_keys=True) + "\n"
     text = re.sub(r"::[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\"", '::id"', text)
+    text = re.sub(r'("create_time": )"[^"]+"', r'\1"2026-01-01T00:00:00Z"', text)
     numbers: dict[str, str] = {}
     return re.sub(
         r"\b(sgr?)-\d{8}\b",

@@ -376,6 +376,7 @@ def test_nothing_is_logged_that_is_secret(
     """Not even with DEBUG=sdk; what was called, and how it went, is."""
     monkeypatch.setenv("DEBUG", "sdk")
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "alicloud_ingress")
 
     client.authorize("sg-1", [SSH])
     server.replies = [refusal(400, "Throttling"), reply()]

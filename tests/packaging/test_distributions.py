@@ -89,9 +89,11 @@ def test_the_wheel_holds_what_is_no_python(wheel: Path) -> None:
         names = set(archive.namelist())
 
     assert {f"alicloud_ingress/{name}" for name in INSIDE} <= names
+    assert "pulumi_alicloud_ingress/pulumi-plugin.json" in names
     assert not [name for name in names if "test_" in name or name.startswith("tests")]
     assert {name.split("/")[0] for name in names} == {
         "alicloud_ingress",
+        "pulumi_alicloud_ingress",
         wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info",
     }
 
