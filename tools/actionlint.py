@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools.engine.building import go_environment, toolchain
+
 VERSION = "1.7.7"
 PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
 MODULE = Path(__file__).parent / "go-actionlint"
@@ -34,17 +36,13 @@ def built() -> Path:
     cache = home / "alicloud-ingress"
     program = cache / f"actionlint-{VERSION}"
     if not program.exists():
-        if not shutil.which("go"):
-            sys.exit("actionlint is not on PATH, and neither is go, to build it")
+        building = cache / "go"
+        building.mkdir(parents=True, exist_ok=True)
+        environment = go_environment(building)
         unfinished = cache / f"unfinished-actionlint-{os.getpid()}"
-        environment = {
-            **os.environ,
-            "GOPATH": str(cache / "go"),
-            "GOCACHE": str(cache / "go-build"),
-            "GOFLAGS": "-modcacherw",
-        }
+        go = toolchain(building, environment)
         subprocess.run(
-            ["go", "build", "-o", str(unfinished), PACKAGE],
+            [go, "build", "-o", str(unfinished), PACKAGE],
             cwd=MODULE,
             env=environment,
             check=True,

@@ -85,7 +85,7 @@ def run(project: Project) -> Runner:
 def test_a_workflow_is_clean(workflow: Path) -> None:
     """By actionlint, with each action pinned to a commit."""
     done = subprocess.run(
-        [sys.executable, "tools/actionlint.py", "-no-color", str(workflow)],
+        [sys.executable, "-m", "tools.actionlint", "-no-color", str(workflow)],
         cwd=ROOT,
         capture_output=True,
         text=True,

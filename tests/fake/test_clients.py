@@ -183,8 +183,10 @@ def node_modules() -> Path:
         modules = folder / "node_modules"
         if not all((modules / name / "package.json").exists() for name in NPM_PACKAGES):
             quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--silent")
-            command = [npm, "install", *quiet, "--prefix", str(folder), *NPM_PACKAGES]
-            subprocess.run(command, check=True, timeout=300)
+            within = ("--prefix", str(folder), "--cache", str(folder / "cache"))
+            command = [npm, "install", *quiet, *within, *NPM_PACKAGES]
+            environment = {**os.environ, "NO_UPDATE_NOTIFIER": "1"}
+            subprocess.run(command, check=True, timeout=300, env=environment)
     return modules
 
 

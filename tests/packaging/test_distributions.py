@@ -34,6 +34,13 @@ assert "responses" not in sys.modules
 import alicloud_ingress.diagnosis.checkup, alicloud_ingress.ecs.sdk
 alicloud_ingress.ecs.sdk.import_sdk()
 """
+CACHE = (
+    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    / "alicloud-ingress"
+)
+"""
+The one folder outside of the checkout that is written to.
+"""
 
 
 def run(*command: str, folder: Path, **environment: str) -> str:
@@ -44,7 +51,7 @@ def run(*command: str, folder: Path, **environment: str) -> str:
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**clean, **environment},
+        env={"UV_CACHE_DIR": str(CACHE / "uv"), **clean, **environment},
         capture_output=True,
         text=True,
         timeout=300,
