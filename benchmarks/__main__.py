@@ -16,7 +16,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cleanup import surveyed
+from benchmarks.cleanup import Surveyed, surveyed
+from benchmarks.readme import FIGURES, rewrite
 from benchmarks.results import Measured, measured
 from benchmarks.rows import ALL, COMMANDS, MAIN, Row
 from benchmarks.stack import Sample, deployed
@@ -35,8 +36,8 @@ Groups: ten times as many are to take no more memory.
 @click.option("--only", default="", help="Rows whose name holds this.")
 @click.option(
     "--out",
-    default="benchmarks/figures.json",
-    show_default=True,
+    default=FIGURES,
+    help="Where the figures go; by default where the README takes them from.",
     type=click.Path(dir_okay=False, path_type=Path),
 )
 def main(runs: int, scaling: bool, only: str, out: Path) -> None:  # noqa: FBT001
@@ -49,31 +50,35 @@ def main(runs: int, scaling: bool, only: str, out: Path) -> None:  # noqa: FBT00
     wanted = {row.name for row in rows} | {row.floor for row in rows}
     rows = [row for row in ALL if row.name in wanted]
     figures = _measured(rows, runs)
-    surveys = [] if only else [surveyed(groups) for groups in SURVEYS]
     Console().print(_table(figures))
+    _write(out, runs, figures, [])
+    surveys = [] if only else [surveyed(groups) for groups in SURVEYS]
     for survey in surveys:
         Console().print(
             f"stale plan over {survey.groups:,} groups x 100 rules, 50 ms a call:"
             f" {survey.seconds:.1f} s ({survey.groups_per_second:.0f} groups a second),"
             f" {survey.memory_mib:.0f} MiB"
         )
-    out.write_text(
-        json.dumps(
-            {
-                "machine": f"{os.cpu_count()} cores, {platform.machine()}",
-                "python": platform.python_version(),
-                "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
-                "runs": runs,
-                "imports_s": import_times(),
-                "surveys": [asdict(survey) for survey in surveys],
-                "figures": [asdict(figure) for figure in figures],
-            },
-            indent=1,
-        )
-        + "\n"
-    )
+    _write(out, runs, figures, surveys)
     if any(figure.met is False for figure in figures):
         raise SystemExit(1)
+
+
+def _write(
+    out: Path, runs: int, figures: list[Measured], surveys: list[Surveyed]
+) -> None:
+    document = {
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "python": platform.python_version(),
+        "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
+        "runs": runs,
+        "imports_s": import_times(),
+        "surveys": [asdict(survey) for survey in surveys],
+        "figures": [asdict(figure) for figure in figures],
+    }
+    out.write_text(json.dumps(document, indent=1) + "\n")
+    if out == FIGURES:
+        rewrite()
 
 
 def _measured(rows: list[Row], runs: int) -> list[Measured]:

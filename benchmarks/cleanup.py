@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alicloud_ingress.testing import FakeEcs
-from benchmarks.stack import put_state, served
+from benchmarks.stack import served
 
 LATENCY_MS = 50
 RULES_PER_GROUP = 100
@@ -46,8 +46,9 @@ def surveyed(groups: int) -> Surveyed:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with served(folder / "calls.jsonl", LATENCY_MS) as url:
-            put_state(url, _filled(groups))
+        state = folder / "state.json"
+        state.write_text(_filled(groups).dump())
+        with served(folder / "calls.jsonl", LATENCY_MS, state) as url:
             command = [
                 str(Path(sys.executable).parent / "alicloud-ingress"),
                 *("stale", "plan", "--all-groups", "--region", "cn-hangzhou"),

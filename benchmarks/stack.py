@@ -133,7 +133,9 @@ def deployed(workload: Workload) -> Generator[Stack, None, None]:
 
 
 @contextmanager
-def served(calls: Path, latency_ms: int) -> Generator[str, None, None]:
+def served(
+    calls: Path, latency_ms: int, state: Path | None = None
+) -> Generator[str, None, None]:
     """
     The fake in a process of its own, so that it costs the provider nothing.
     """
@@ -145,6 +147,7 @@ def served(calls: Path, latency_ms: int) -> Generator[str, None, None]:
         str(calls),
         "--latency-ms",
         str(latency_ms),
+        *(("--state", str(state)) if state else ()),
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -163,19 +166,12 @@ def new_groups(url: str, count: int) -> list[str]:
     """
     fake = FakeEcs()
     groups = [fake.new_group() for _ in range(count)]
-    put_state(url, fake)
-    return groups
-
-
-def put_state(url: str, fake: FakeEcs) -> None:
-    """
-    Let the served fake remember what this one does.
-    """
     request = urllib.request.Request(
         f"{url}/_fake/state", data=fake.dump().encode(), method="PUT"
     )
-    with urllib.request.urlopen(request, timeout=300) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         answer.read()
+    return groups
 
 
 def engine_environment(folder: Path, url: str) -> dict[str, str]:

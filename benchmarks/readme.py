@@ -1,0 +1,63 @@
+"""
+The figures in short, written into the README between two marks.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+FIGURES = ROOT / "benchmarks" / "figures.json"
+BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
+SHOWN = ("up", "refresh", "destroy")
+
+
+def in_short(document: dict[str, Any]) -> str:
+    """
+    A table of the rows that have a target.
+
+    Args:
+        document: what `make bench` writes.
+    """
+    lines = [
+        (
+            f"Measured on {document['date']} ({document['machine']}, Python"
+            f" {document['python']}, medians of {document['runs']}); the floor is the"
+            " same program with a provider that does nothing."
+        ),
+        "",
+        f"| | {' | '.join(SHOWN)} |",
+        "|--" * (len(SHOWN) + 1) + "|",
+    ]
+    by_row: dict[str, dict[str, dict[str, Any]]] = {}
+    for figure in document["figures"]:
+        by_row.setdefault(figure["row"], {})[figure["command"]] = figure
+    for row, by_command in by_row.items():
+        cells = [_cell(by_command[command]) for command in SHOWN]
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def with_figures(readme: str, document: dict[str, Any]) -> str:
+    """
+    The README with the table between its marks.
+    """
+    before, rest = readme.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}{in_short(document)}{END}{after}"
+
+
+def rewrite(figures: Path = FIGURES) -> None:
+    """
+    Write the kept figures into the README.
+    """
+    document = json.loads(figures.read_text())
+    README.write_text(with_figures(README.read_text(), document))
+
+
+def _cell(figure: dict[str, Any]) -> str:
+    calls = f", {figure['calls']} calls" if figure["calls"] else ""
+    return f"{figure['seconds']:.1f} s{calls}"
