@@ -78,7 +78,8 @@ def test_a_preview_of_what_another_hand_changed(sample: Project) -> None:
     """One rule is gone, another differs."""
     sample.up()
     rules = sample.fake.groups[sample.group].rules
-    first, second = [i for i, rule in rules.items() if rule["Priority"] in (10, 100)]
+    by_priority = {rule["Priority"]: rule_id for rule_id, rule in rules.items()}
+    first, second = by_priority[10], by_priority[100]
     rules[first]["SourceCidrIp"] = "198.51.100.0/24"
     del rules[second]
 
