@@ -19,6 +19,7 @@ from e2e.project import ROOT, SECRET, Project
 
 GOLDEN = ROOT / "tests" / "golden"
 TIED_TO_A_RUN = ("stackTrace", "sourcePosition", "created", "modified", "duration")
+IN_ANY_ORDER = ("diffReasons", "replaceReasons")
 SAMES = ("--json", "--show-sames")
 
 
@@ -26,7 +27,11 @@ def scrubbed(text: str) -> str:
     """A preview without what differs from run to run: times, paths, IDs, order."""
 
     def lasting(entry: dict[str, Any]) -> dict[str, Any]:
-        return {k: v for k, v in entry.items() if k not in TIED_TO_A_RUN}
+        return {
+            k: sorted(v) if k in IN_ANY_ORDER and v else v
+            for k, v in entry.items()
+            if k not in TIED_TO_A_RUN
+        }
 
     def urn(step: dict[str, str]) -> str:
         return step["urn"]
