@@ -8,12 +8,11 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from alicloud_ingress.testing import FakeEcs
-from benchmarks.stack import served
+from benchmarks.stack import served, timed
 
 LATENCY_MS = 50
 RULES_PER_GROUP = 100
@@ -62,22 +61,12 @@ def surveyed(groups: int) -> Surveyed:
                 "ALIBABA_CLOUD_ACCESS_KEY_ID": "bench",
                 "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "bench",
             }
-            with tempfile.TemporaryFile("w+") as told:
-                begin = time.perf_counter()
-                process = subprocess.Popen(
-                    command, env=environment, stdout=told, stderr=subprocess.STDOUT
-                )
-                _, status, usage = os.wait4(process.pid, 0)
-                seconds = time.perf_counter() - begin
-                process.returncode = os.waitstatus_to_exitcode(status)
-                if process.returncode not in (0, 1):
-                    told.seek(0)
-                    raise RuntimeError(f"stale plan failed:\n{told.read()}")
+            seconds, memory_mib = timed(command, environment, folder, well=(0, 1))
     return Surveyed(
         groups=groups,
         rules=groups * RULES_PER_GROUP,
         seconds=round(seconds, 1),
-        memory_mib=round(usage.ru_maxrss / 1024),
+        memory_mib=round(memory_mib),
         groups_per_second=round(groups / seconds, 1),
     )
 

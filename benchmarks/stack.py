@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,38 @@ class Workload:
     parallel: int = 0
 
 
+def timed(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    well: Collection[int] = (0,),
+) -> tuple[float, float]:
+    """
+    Run a command; its seconds of wall time, and MiB of its largest process.
+
+    Args:
+        command: with its arguments.
+        environment: the whole of it.
+        folder: where it runs.
+        well: exit codes that are no failure.
+
+    Raises:
+        RuntimeError: with the command's words, if it fails.
+    """
+    with tempfile.TemporaryFile("w+") as told:
+        begin = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=told, stderr=subprocess.STDOUT
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in well:
+            told.seek(0)
+            raise RuntimeError(f"{' '.join(command)} failed:\n{told.read()}")
+    return seconds, usage.ru_maxrss / 1024
+
+
 class Stack:
     """
     A project with an own backend and home, and a fake in a process of its own.
@@ -87,22 +119,8 @@ class Stack:
         if self._workload.parallel:
             arguments += ["--parallel", str(self._workload.parallel)]
         self._calls.write_text("")
-        with tempfile.TemporaryFile("w+") as told:
-            begin = time.perf_counter()
-            process = subprocess.Popen(
-                arguments,
-                cwd=self._folder,
-                env=self._environment,
-                stdout=told,
-                stderr=subprocess.STDOUT,
-            )
-            _, status, usage = os.wait4(process.pid, 0)
-            seconds = time.perf_counter() - begin
-            process.returncode = os.waitstatus_to_exitcode(status)
-            if process.returncode:
-                told.seek(0)
-                raise RuntimeError(f"pulumi {command} failed:\n{told.read()}")
-        return Sample(seconds, usage.ru_maxrss / 1024, self._counted())
+        seconds, memory_mib = timed(arguments, self._environment, self._folder)
+        return Sample(seconds, memory_mib, self._counted())
 
     def _counted(self) -> Counter[str]:
         lines = self._calls.read_text().splitlines()
