@@ -29,11 +29,11 @@ from alicloud_ingress.errors import (
     NoAnswerError,
     PermissionRefusedError,
     RuleNotFoundError,
-    ServiceFaultError,
     ThrottledError,
     WrongAccountError,
 )
 from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.reactions import MAY_HAVE_ACTED
 from alicloud_ingress.rule import IngressRule
 
 MOST_ENTRIES = 100
@@ -339,14 +339,14 @@ class EcsClient:
             nonlocal is_open
             try:
                 self._sdk.send(call, left_s, attempt)
-            except (NoAnswerError, ServiceFaultError):
+            except MAY_HAVE_ACTED:
                 is_open = True
                 raise
 
         try:
             self._retried(send, but)
         except EcsError as error:
-            if not is_open or isinstance(error, (NoAnswerError, ServiceFaultError)):
+            if not is_open or isinstance(error, MAY_HAVE_ACTED):
                 raise
             raise NoAnswerError(
                 error.action, error.code, error.detail, error.request_id, error.place

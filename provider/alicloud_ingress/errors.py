@@ -30,6 +30,8 @@ exceptions, and no payload of theirs (which may hold a secret) travels on::
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -132,6 +134,14 @@ class EcsError(IngressError):
         The same error, said of something nearer, such as one rule of a group.
         """
         return type(self)(self.action, self.code, self.detail, self.request_id, place)
+
+    @property
+    def quoted(self) -> str:
+        """
+        What to quote of it in a message of another error.
+        """
+        request = f", RequestId {self.request_id}" if self.request_id else ""
+        return f"{self.code}{request}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = (self.action, self.code, self.detail, self.request_id, self.place)
@@ -272,6 +282,17 @@ class BatchEntryError(EcsError):
     """
 
     next_step = "correct the rule that the message is about"
+
+
+@contextmanager
+def speaking_of(place: str) -> Generator[None]:
+    """
+    Let an error of ECS that is raised in here say what it is about.
+    """
+    try:
+        yield
+    except EcsError as error:
+        raise error.about(place) from error
 
 
 def one_line(text: str) -> str:

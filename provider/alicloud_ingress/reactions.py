@@ -2,8 +2,9 @@
 What each answer of ECS means for the one who asked, as a table.
 
 The same refusal is the end of one call and good news for another: "no such rule"
-fails a change and completes a removal. Retries are made by `client`, splits by
-`group`, looks by `lifecycle`; all three ask here.
+fails a change and completes a removal. Who looks after an answer (`rules`, `sets`)
+and who splits a call of many entries (`ecs.batches`) ask here; `client` retries what
+its class calls retryable, and of that writes what `MAY_HAVE_ACTED` holds.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from alicloud_ingress.errors import (
     EcsError,
     GroupNotFoundError,
     NoAnswerError,
+    PermissionRefusedError,
     RefusedForEnterpriseError,
     RuleIdNotValidError,
     RuleNotFoundError,
@@ -22,6 +24,16 @@ from alicloud_ingress.errors import (
     ThrottledError,
     UnreachableError,
 )
+
+MAY_HAVE_ACTED = (NoAnswerError, ServiceFaultError)
+"""
+Errors after which it is open whether ECS did what it was asked.
+"""
+_REFUSED_BY_POLICY = (PermissionRefusedError, "Forbidden.RAM")
+"""
+A RAM policy can have conditions on protocol and source, so that it refuses a
+call for one of its entries; other refusals of credentials hold for all.
+"""
 
 
 class Call(Enum):
@@ -47,32 +59,37 @@ class Reaction(Enum):
     LOOK_THEN_RETRY = "look at the group, and send again what a look does not show"
     REFRESH = "the rule is gone, and the person refreshes the state"
     RETRY = "send the same call again, with the same token"
+    SHARE = "it is the answer to each of the entries"
     SPLIT = "look at the group, and send what is left one by one"
     WHOSE = "believe it only in the account and region of the state"
 
 
-_R = Reaction
-_MEANINGS: dict[
-    type[EcsError], tuple[Reaction, Reaction, Reaction, Reaction, Reaction]
-] = {
-    ThrottledError: (_R.RETRY, _R.RETRY, _R.RETRY, _R.RETRY, _R.RETRY),
-    ServiceFaultError: (_R.RETRY, _R.RETRY, _R.RETRY, _R.RETRY, _R.RETRY),
-    UnreachableError: (_R.RETRY, _R.RETRY, _R.RETRY, _R.RETRY, _R.RETRY),
-    NoAnswerError: (
-        _R.RETRY,
-        _R.LOOK_THEN_RETRY,
-        _R.RETRY,
-        _R.LOOK_THEN_RETRY,
-        _R.RETRY,
-    ),
-    RuleNotFoundError: (_R.FAIL, _R.FAIL, _R.DONE, _R.LOOK, _R.REFRESH),
-    RuleIdNotValidError: (_R.FAIL, _R.FAIL, _R.LOOK, _R.FAIL, _R.LOOK),
-    GroupNotFoundError: (_R.WHOSE, _R.FAIL, _R.WHOSE, _R.WHOSE, _R.FAIL),
-    RefusedForEnterpriseError: (_R.FAIL, _R.FAIL, _R.FAIL, _R.LOOK, _R.FAIL),
-    BatchEntryError: (_R.FAIL, _R.SPLIT, _R.SPLIT, _R.SPLIT, _R.FAIL),
+_DONE, _FAIL, _LOOK, _AGAIN, _REFRESH, _RETRY, _SHARE, _SPLIT, _WHOSE = Reaction
+# fmt: off
+_MEANINGS: dict[type[EcsError] | tuple[type[EcsError], str], tuple[Reaction, ...]] = {
+    #                           Describe
+    #                           |        Authorize
+    #                           |        |        Revoke by ID
+    #                           |        |        |        Revoke by attributes
+    #                           |        |        |        |        Modify
+    #                           |        |        |        |        |          a batch
+    ThrottledError:            (_RETRY,  _RETRY,  _RETRY,  _RETRY,  _RETRY,    _SHARE),
+    ServiceFaultError:         (_RETRY,  _RETRY,  _RETRY,  _RETRY,  _RETRY,    _SHARE),
+    UnreachableError:          (_RETRY,  _RETRY,  _RETRY,  _RETRY,  _RETRY,    _SPLIT),
+    NoAnswerError:             (_RETRY,  _AGAIN,  _RETRY,  _AGAIN,  _RETRY,    _SHARE),
+    RuleNotFoundError:         (_FAIL,   _FAIL,   _DONE,   _LOOK,   _REFRESH,  _SPLIT),
+    RuleIdNotValidError:       (_FAIL,   _FAIL,   _LOOK,   _FAIL,   _LOOK,     _SPLIT),
+    GroupNotFoundError:        (_WHOSE,  _FAIL,   _WHOSE,  _WHOSE,  _FAIL,     _SHARE),
+    RefusedForEnterpriseError: (_FAIL,   _FAIL,   _FAIL,   _LOOK,   _FAIL,     _SPLIT),
+    PermissionRefusedError:    (_FAIL,   _FAIL,   _FAIL,   _FAIL,   _FAIL,     _SHARE),
+    _REFUSED_BY_POLICY:        (_FAIL,   _FAIL,   _FAIL,   _FAIL,   _FAIL,     _SPLIT),
+    BatchEntryError:           (_FAIL,   _SPLIT,  _SPLIT,  _SPLIT,  _FAIL,     _SPLIT),
+    EcsError:                  (_FAIL,   _FAIL,   _FAIL,   _FAIL,   _FAIL,     _SPLIT),
 }
+# fmt: on
 """
-One row an answer, in the order of `Call`. What is not here is a failure.
+One row an answer, by its class, or by its class and code: what it means for one rule
+in each `Call`, and whether it is of one entry, where a call has many.
 """
 
 
@@ -80,7 +97,16 @@ def reaction(call: Call, error: EcsError) -> Reaction:
     """
     Tell what to do when *call* was answered with *error*.
     """
-    for kind in type(error).__mro__:
-        if kind in _MEANINGS:
-            return _MEANINGS[kind][list(Call).index(call)]
-    return Reaction.FAIL
+    return _meaning(error)[list(Call).index(call)]
+
+
+def is_of_one_entry(error: EcsError) -> bool:
+    """
+    Whether a refused call may be accepted without one of its entries.
+    """
+    return _meaning(error)[-1] is Reaction.SPLIT
+
+
+def _meaning(error: EcsError) -> tuple[Reaction, ...]:
+    keys = (key for kind in type(error).__mro__ for key in ((kind, error.code), kind))
+    return next(_MEANINGS[key] for key in keys if key in _MEANINGS)

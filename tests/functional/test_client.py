@@ -19,8 +19,8 @@ from alicloud_ingress.errors import (
     RuleNotFoundError,
 )
 from alicloud_ingress.group import SecurityGroup
-from alicloud_ingress.lifecycle import RuleLifecycle
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.lifecycle import RuleLifecycle
 from alicloud_ingress.testing import FakeEcs, mock_ecs
 
 KEYS = Credentials("access_key", "AK", "a-secret-that-is-never-shown")

@@ -20,7 +20,7 @@ from alicloud_ingress.errors import (
     RuleNotFoundError,
     WrongAccountError,
 )
-from alicloud_ingress.lifecycle import RuleLifecycle
+from alicloud_ingress.rules.lifecycle import RuleLifecycle
 from conftest import ATTEMPTS
 from functional.memory_group import GROUP, NEIGHBOURS, SSH, MemoryGroup, silence
 

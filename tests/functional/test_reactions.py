@@ -28,8 +28,8 @@ from alicloud_ingress.errors import (
     ThrottledError,
     UnreachableError,
 )
-from alicloud_ingress.lifecycle import RuleLifecycle
-from alicloud_ingress.reactions import Call, Reaction, reaction
+from alicloud_ingress.reactions import Call, Reaction, is_of_one_entry, reaction
+from alicloud_ingress.rules.lifecycle import RuleLifecycle
 from functional.memory_group import SSH, MemoryGroup
 
 D, A, I, Q, M = Call  # noqa: E741  the columns of the table
@@ -71,6 +71,24 @@ def test_an_answer_that_nobody_has_described_is_a_failure() -> None:
     """It is shown, not guessed at."""
     for call in Call:
         assert reaction(call, EcsError("Action", "Unheard.Of", "no")) is R.FAIL
+
+
+@pytest.mark.parametrize(
+    "kind", [ThrottledError, ServiceFaultError, NoAnswerError, GroupNotFoundError]
+)
+def test_what_holds_for_a_whole_call_is_not_put_on_one_entry(
+    kind: type[EcsError],
+) -> None:
+    """Not even where silence was followed by a refusal, whose code it then bears."""
+    assert not is_of_one_entry(kind("Action", "Forbidden.RAM", "no"))
+
+
+def test_of_refused_permissions_only_a_policy_knows_one_entry_from_another() -> None:
+    """It can have conditions on what an entry says."""
+    policy = PermissionRefusedError("Action", "Forbidden.RAM", "no")
+    other = PermissionRefusedError("Action", "NoPermission", "no")
+
+    assert (is_of_one_entry(policy), is_of_one_entry(other)) == (True, False)
 
 
 @dataclass(frozen=True)

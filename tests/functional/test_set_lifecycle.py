@@ -23,9 +23,9 @@ from alicloud_ingress.errors import (
     WrongAccountError,
 )
 from alicloud_ingress.group import GroupCalls, SecurityGroup
-from alicloud_ingress.lifecycle import RuleLifecycle
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.lifecycle import RuleLifecycle
 from alicloud_ingress.ruleset import Keep, Member
 from alicloud_ingress.sets.lifecycle import SetLifecycle
 from alicloud_ingress.testing import FakeEcs, mock_ecs

@@ -15,14 +15,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from alicloud_ingress.errors import (
-    EcsError,
-    GroupNotFoundError,
-    NoAnswerError,
-    PermissionRefusedError,
-    ServiceFaultError,
-    ThrottledError,
-)
+from alicloud_ingress.errors import EcsError
+from alicloud_ingress.reactions import is_of_one_entry
 
 MOST_ENTRIES = 100
 """
@@ -38,29 +32,9 @@ GATHER_S = 0.003
 Seconds that an entry waits for company while another call is under way: those who
 were answered together ask again together. A lone entry does not wait.
 """
-REFUSED_BY_POLICY = "Forbidden.RAM"
-"""
-A RAM policy can have conditions on protocol and source, so that it refuses a
-call for one of its entries; other refusals of credentials hold for all.
-"""
 
 Entry = TypeVar("Entry", bound=Hashable)
 Outcome = tuple[Entry, EcsError | None]
-
-
-def is_of_one_entry(error: EcsError) -> bool:
-    """
-    Whether a refused call may be accepted without one of its entries.
-    """
-    if isinstance(error, PermissionRefusedError):
-        return error.code == REFUSED_BY_POLICY
-    of_the_call = (
-        ThrottledError,
-        ServiceFaultError,
-        NoAnswerError,
-        GroupNotFoundError,
-    )
-    return not isinstance(error, of_the_call)
 
 
 def chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

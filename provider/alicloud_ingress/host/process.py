@@ -20,7 +20,7 @@ from alicloud_ingress.client import EcsClient, warm_up
 from alicloud_ingress.declarations import Declaration, Declarations
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.group import SecurityGroup
-from alicloud_ingress.lifecycle import RuleLifecycle
+from alicloud_ingress.rules.lifecycle import RuleLifecycle
 from alicloud_ingress.sets.lifecycle import SetLifecycle
 
 _log = logging.getLogger("alicloud_ingress")

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import stamina
-
 from alicloud_ingress.ecs.batches import MOST_ENTRIES
 from alicloud_ingress.errors import (
     EcsError,
@@ -17,21 +15,16 @@ from alicloud_ingress.errors import (
     RuleExistsError,
     RuleNotConfirmedError,
 )
-from alicloud_ingress.lifecycle import (
-    MAY_HAVE_ACTED,
-    SHOWN_WITHIN_S,
-    RuleLifecycle,
-)
-from alicloud_ingress.reactions import Call, Reaction, reaction
+from alicloud_ingress.reactions import MAY_HAVE_ACTED, Call, Reaction, reaction
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.repetition import (
+    NotShownError,
+    until_answered,
+    until_shown,
+)
+from alicloud_ingress.rules.site import ANOTHER_RESOURCE, Site
 from alicloud_ingress.ruleset import Change, ids_by_rule
 from alicloud_ingress.sets.rule_group import RuleGroup, named
-
-
-class _NotShownError(Exception):
-    """
-    Some rule does not show yet.
-    """
 
 
 @dataclass(slots=True)
@@ -41,7 +34,7 @@ class Additions:
 
     Args:
         group: the group, with calls for many rules.
-        one: what can be done with a single rule of it.
+        site: where the group is, and what its rules are judged by.
         before: IDs of the rules that were there when the run began.
         sent: rules that may have been added.
         made: rules among them of which ECS has said so.
@@ -49,7 +42,7 @@ class Additions:
     """
 
     group: RuleGroup
-    one: RuleLifecycle
+    site: Site
     before: frozenset[str]
     sent: list[IngressRule] = field(default_factory=list[IngressRule])
     made: list[IngressRule] = field(default_factory=list[IngressRule])
@@ -59,43 +52,39 @@ class Additions:
         """
         Send the rules; where no answer comes, look, and send what does not show.
         """
-        left = list(rules)
-        for attempt in stamina.retry_context(
-            on=NoAnswerError, attempts=None, timeout=self.one.timeout_s, wait_max=10.0
-        ):
-            with attempt:
-                while left:
-                    part = left[:MOST_ENTRIES]
-                    try:
-                        self._authorize_part(part)
-                    except MAY_HAVE_ACTED:
-                        seen = self._seen_after_silence(part)
-                        left = [rule for rule in left if rule not in seen]
-                        if not seen.issuperset(part):
-                            raise
-                    else:
-                        left = left[MOST_ENTRIES:]
+        until_answered(self.site.timeout_s)(self._authorize_left, list(rules))
+
+    def _authorize_left(self, left: list[IngressRule]) -> None:
+        """
+        Send what is left, taking out of it what has been added.
+        """
+        while left:
+            part = left[:MOST_ENTRIES]
+            try:
+                self._authorize_part(part)
+            except MAY_HAVE_ACTED:
+                group = self.site.seen_after_silence()
+                seen = ids_by_rule(part, group) if group else {}
+                left[:] = [rule for rule in left if rule not in seen]
+                if any(rule not in seen for rule in part):
+                    raise
+            else:
+                del left[:MOST_ENTRIES]
 
     def _authorize_part(self, part: Sequence[IngressRule]) -> None:
         self.sent += part
         for rule, error in self.group.authorize_all(part):
             if error is not None:
                 words = _which(rule, len(part), error)
-                raise error.about(f"{words} in {self.one.where}") from error
+                raise error.about(f"{words} in {self.site.where}") from error
             self.made.append(rule)
-
-    def _seen_after_silence(self, rules: Sequence[IngressRule]) -> set[IngressRule]:
-        try:
-            return set(ids_by_rule(rules, self.group.prove()))
-        except EcsError:
-            return set()
 
     def adopt(self, twins: Sequence[Change]) -> None:
         """
         Hold the twins, so that no other resource revokes what this one takes over.
         """
         for twin in twins:
-            self._claim(self.one.claims.take, twin.live.rule_id, twin.wanted)
+            self._claim(self.site.claims.take, twin.live.rule_id, twin.wanted)
 
     def ids(self) -> dict[IngressRule, str]:
         """
@@ -103,7 +92,7 @@ class Additions:
         """
         ids = self._shown(list(dict.fromkeys(self.sent)))
         for rule, rule_id in ids.items():
-            self._claim(self.one.claims.make, rule_id, rule)
+            self._claim(self.site.claims.make, rule_id, rule)
         return ids
 
     def _claim(
@@ -113,8 +102,8 @@ class Additions:
             return
         if not claim(rule_id):
             raise RuleExistsError(
-                f"{rule_id} ({rule.in_words}) of {self.one.where} belongs to another"
-                " resource of this stack. One rule is one resource: remove it from one"
+                f"{rule_id} ({rule.in_words}) of {self.site.where} belongs to"
+                f" {ANOTHER_RESOURCE}. One rule is one resource: remove it from one"
                 " of the two; if it is moving from the other, run `pulumi up` again."
             )
         self.claimed.append(rule_id)
@@ -127,34 +116,25 @@ class Additions:
         if not rules:
             return ids
         try:
-            self._look_for(ids)
-        except _NotShownError:
+            until_shown(self.site.timeout_s)(self._look_for, ids)
+        except NotShownError:
             hidden = named(rule.in_words for rule, id_ in ids.items() if not id_)
-            self.one.warn(
-                f"{hidden} in {self.one.where}: made, and not to be seen yet;"
+            self.site.warn(
+                f"{hidden} in {self.site.where}: made, and not to be seen yet;"
                 " `pulumi refresh` fills in what is missing"
             )
         except EcsError as error:
-            self.one.warn(
-                f"{len(rules)} rules were made in {self.one.where}, and their IDs could"
-                f" not be read ({error.code}); `pulumi refresh` fills them in"
+            self.site.warn(
+                f"{len(rules)} rules were made in {self.site.where}, and their IDs"
+                f" could not be read ({error.code}); `pulumi refresh` fills them in"
             )
         return ids
 
     def _look_for(self, ids: dict[IngressRule, str]) -> None:
-        for attempt in stamina.retry_context(
-            on=_NotShownError,
-            attempts=None,
-            timeout=min(SHOWN_WITHIN_S, self.one.timeout_s),
-            wait_initial=0.1,
-            wait_max=4.0,
-            wait_jitter=0.1,
-        ):
-            with attempt:
-                shown = ids_by_rule(ids, self.group.prove())
-                ids.update(shown)
-                if len(shown) < len(ids):
-                    raise _NotShownError
+        shown = ids_by_rule(ids, self.group.prove())
+        ids.update(shown)
+        if len(shown) < len(ids):
+            raise NotShownError
 
     def take_back(self, error: Exception) -> None:
         """
@@ -164,7 +144,7 @@ class Additions:
             RuleNotConfirmedError: something may stay, or come late.
         """
         for rule_id in self.claimed:
-            self.one.claims.release(rule_id)
+            self.site.claims.release(rule_id)
         if not self.sent:
             return
         try:
@@ -179,7 +159,7 @@ class Additions:
         except EcsError as refusal:
             raise RuleNotConfirmedError(
                 f"{error} What this run had added could not be taken back ({refusal}),"
-                f" so these may exist in {self.one.where}: {_words(self.sent)}."
+                f" so these may exist in {self.site.where}: {_words(self.sent)}."
                 " Look with `alicloud-ingress show`; `pulumi up` with adopt=True takes"
                 " them over."
             ) from error
@@ -198,13 +178,13 @@ class Additions:
             what was sent, and does not show.
         """
         ids = dict.fromkeys(self.made, "")
-        with suppress(_NotShownError):
-            self._look_for(ids)
+        with suppress(NotShownError):
+            until_shown(self.site.timeout_s)(self._look_for, ids)
         ids |= ids_by_rule(self.sent, self.group.prove())
         ours = [
             id_
             for id_ in ids.values()
-            if id_ and id_ not in self.before and not self.one.claims.holds(id_)
+            if id_ and id_ not in self.before and not self.site.claims.holds(id_)
         ]
         for rule_id, error in self.group.revoke_all_by_id(ours):
             if error and reaction(Call.REVOKE_BY_ID, error) is not Reaction.DONE:

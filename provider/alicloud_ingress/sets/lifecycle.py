@@ -8,14 +8,15 @@ take back it names.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from alicloud_ingress.errors import EcsError, GroupNotFoundError, RuleExistsError
-from alicloud_ingress.lifecycle import RuleLifecycle
+from alicloud_ingress.errors import GroupNotFoundError, RuleExistsError, speaking_of
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.change import send_change
+from alicloud_ingress.rules.site import Site
 from alicloud_ingress.ruleset import (
     Change,
     Keep,
@@ -42,11 +43,11 @@ class SetLifecycle:
 
     Args:
         group: the group, with calls for many rules.
-        one: what can be done with a single rule of it.
+        site: where the group is, and what its rules are judged by.
     """
 
     group: RuleGroup
-    one: RuleLifecycle
+    site: Site
 
     def create(
         self,
@@ -85,7 +86,7 @@ class SetLifecycle:
             try:
                 group = self.group.look()
             except GroupNotFoundError as error:
-                self.one.believe_group_gone(error, account_id, ask_again=True)
+                self.site.believe_group_gone(error, account_id, ask_again=True)
                 return None
         return refreshed(members, group, exclusive=exclusive, keep=keep, adopt=adopt)
 
@@ -112,7 +113,7 @@ class SetLifecycle:
         plan = planned(wanted, members, group, exclusive=exclusive, keep=keep)
         self._refuse_twins(plan.twins, adopt=adopt)
         before = frozenset(live.rule_id for live in group.rules)
-        additions = Additions(self.group, self.one, before)
+        additions = Additions(self.group, self.site, before)
         try:
             additions.adopt(plan.twins)
             additions.authorize(plan.authorize)
@@ -136,21 +137,14 @@ class SetLifecycle:
         try:
             self._removals.revoke([member for member in members if member.declared])
         except GroupNotFoundError as error:
-            self.one.believe_group_gone(error, account_id, ask_again=False)
+            self.site.believe_group_gone(error, account_id, ask_again=False)
 
     @property
     def _removals(self) -> Removals:
-        return Removals(self.group, self.one)
+        return Removals(self.group, self.site)
 
-    @contextmanager
-    def _speaking_of(self, subject: str) -> Generator[None, None, None]:
-        """
-        Let an error of ECS say what it is about.
-        """
-        try:
-            yield
-        except EcsError as error:
-            raise error.about(f"{subject} in {self.one.where}") from error
+    def _speaking_of(self, subject: str) -> AbstractContextManager[None]:
+        return speaking_of(f"{subject} in {self.site.where}")
 
     def _refuse_twins(self, twins: Sequence[Change], *, adopt: bool) -> None:
         """
@@ -159,7 +153,7 @@ class SetLifecycle:
         if twins and not adopt:
             there = named(live_words(twin.live for twin in twins))
             raise RuleExistsError(
-                f"AuthorizeSecurityGroup was not sent: {self.one.where} holds already"
+                f"AuthorizeSecurityGroup was not sent: {self.site.where} holds already"
                 f" {there}. If the set was renamed, give it an alias"
                 " (ResourceOptions(aliases=[...])); if a run was interrupted, or the"
                 " rules are to be taken over as they are, set adopt=True."
@@ -174,7 +168,7 @@ class SetLifecycle:
 
     def _change_one(self, change: Change) -> None:
         with self._speaking_of(f"{change.live.rule_id} ({change.wanted.in_words})"):
-            self.one.send_change(change.live, change.wanted)
+            send_change(self.site, change.live, change.wanted)
 
     def _tell(self, plan: Plan) -> None:
         """
@@ -182,13 +176,15 @@ class SetLifecycle:
         """
         if plan.twins:
             there = named(live_words(twin.live for twin in plan.twins))
-            self.one.warn(f"{there}: there before, and adopted")
+            self.site.warn(f"{there}: there before, and adopted")
         if plan.kept:
             kept = named(f"{m.rule_id} ({m.rule.in_words})" for m in plan.kept)
-            self.one.warn(f"{kept}: left in {self.one.where}, as the set is to keep it")
+            self.site.warn(
+                f"{kept}: left in {self.site.where}, as the set is to keep it"
+            )
         if plan.unseen:
-            self.one.warn(
-                f"{named(live_words(plan.unseen))}: in {self.one.where}, not in the"
+            self.site.warn(
+                f"{named(live_words(plan.unseen))}: in {self.site.where}, not in the"
                 " exclusive set, and left alone, since no preview has named it;"
                 " `pulumi refresh` and the next preview do"
             )

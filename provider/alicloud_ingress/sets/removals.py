@@ -7,13 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import stamina
-
 from alicloud_ingress.errors import EcsError, NoAnswerError, RuleNotConfirmedError
-from alicloud_ingress.lifecycle import RuleLifecycle
 from alicloud_ingress.live import LiveRule
 from alicloud_ingress.reactions import Call, Reaction, reaction
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.repetition import until_answered
+from alicloud_ingress.rules.site import Site
 from alicloud_ingress.ruleset import Index, Member
 from alicloud_ingress.sets.rule_group import RuleGroup, named
 
@@ -25,11 +24,11 @@ class Removals:
 
     Args:
         group: the group, with calls for many rules.
-        one: what can be done with a single rule of it.
+        site: where the group is, and what its rules are judged by.
     """
 
     group: RuleGroup
-    one: RuleLifecycle
+    site: Site
 
     def revoke(self, members: Sequence[Member]) -> None:
         """
@@ -37,7 +36,7 @@ class Removals:
         """
         held = [m for m in members if m.rule_id and not self._is_free(m.rule_id)]
         for member in held:
-            self._leave_to_its_holder(member.rule_id)
+            self.site.leave_to_its_holder(member.rule_id)
         ours = [member for member in members if member not in held]
         by_id = {member.rule_id: member.rule for member in ours if member.rule_id}
         left = self._left_by_revoking_ids(by_id)
@@ -45,7 +44,7 @@ class Removals:
         left += self._left_by_revoking_attributes(unknown)
         if left:
             raise RuleNotConfirmedError(
-                f"RevokeSecurityGroup left {named(left)} in {self.one.where}; run"
+                f"RevokeSecurityGroup left {named(left)} in {self.site.where}; run"
                 " `pulumi refresh`, then the same command again."
             )
 
@@ -53,7 +52,7 @@ class Removals:
         """
         Whether nobody holds the rule; from now on nobody can.
         """
-        return self.one.claims.take(rule_id)
+        return self.site.claims.take(rule_id)
 
     def _left_by_revoking_ids(self, rules: Mapping[str, IngressRule]) -> list[str]:
         """
@@ -70,7 +69,7 @@ class Removals:
             elif asked is Reaction.LOOK:
                 doubtful[rule_id] = error
             else:
-                words = f"{rule_id} ({rules[rule_id].in_words}) in {self.one.where}"
+                words = f"{rule_id} ({rules[rule_id].in_words}) in {self.site.where}"
                 raise error.about(words) from error
         index = Index(self.group.prove()) if doubtful else None
         left = [id_ for id_ in doubtful if index and index.by_id(id_)]
@@ -97,9 +96,9 @@ class Removals:
         for rule_id in ids:
             twin = index.identical_to(rules[rule_id])
             if twin and twin.rule_id not in rules and not self._is_held(twin):
-                self.one.warn(
+                self.site.warn(
                     f"{rule_id} is gone already; {twin.rule_id} is an identical rule of"
-                    f" {self.one.where}, was not made by this set, and is left alone"
+                    f" {self.site.where}, was not made by this set, and is left alone"
                 )
 
     def _left_by_revoking_attributes(self, rules: Sequence[IngressRule]) -> list[str]:
@@ -111,38 +110,27 @@ class Removals:
         free = self._not_held(rules)
         if not free:
             return []
-        shown: Mapping[IngressRule, str] = {}
-        for attempt in stamina.retry_context(
-            on=NoAnswerError, attempts=None, timeout=self.one.timeout_s, wait_max=10.0
-        ):
-            with attempt:
-                shown = self._shown_after_revoke(free)
+        shown = until_answered(self.site.timeout_s)(self._shown_after_revoke, free)
         return self._left_by_revoking_ids({id_: rule for rule, id_ in shown.items()})
 
     def _not_held(self, rules: Sequence[IngressRule]) -> list[IngressRule]:
         """
         Those that no other resource of this process has taken over.
         """
-        if not rules or not self.one.claims.any_held:
+        if not rules or not self.site.claims.any_held:
             return list(rules)
         index = Index(self.group.look())
         free: list[IngressRule] = []
         for rule in rules:
             twin = index.identical_to(rule)
             if twin and self._is_held(twin):
-                self._leave_to_its_holder(twin.rule_id)
+                self.site.leave_to_its_holder(twin.rule_id)
             else:
                 free.append(rule)
         return free
 
-    def _leave_to_its_holder(self, rule_id: str) -> None:
-        self.one.warn(
-            f"{rule_id} now belongs to another resource of this stack"
-            " and is not revoked"
-        )
-
     def _is_held(self, live: LiveRule) -> bool:
-        return self.one.claims.holds(live.rule_id)
+        return self.site.claims.holds(live.rule_id)
 
     def _shown_after_revoke(
         self, rules: Sequence[IngressRule]
@@ -154,7 +142,7 @@ class Removals:
             elif error is not None and (
                 reaction(Call.REVOKE_BY_ATTRIBUTES, error) is not Reaction.LOOK
             ):
-                raise error.about(f"{rule.in_words} in {self.one.where}") from error
+                raise error.about(f"{rule.in_words} in {self.site.where}") from error
         index = Index(self.group.prove())
         shown = {
             rule: live.rule_id for rule in rules if (live := index.identical_to(rule))

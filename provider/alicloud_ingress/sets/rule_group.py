@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from alicloud_ingress.ecs.batches import Outcome
-from alicloud_ingress.lifecycle import Group
 from alicloud_ingress.live import LiveRule
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.site import Group
 
 MOST_NAMED = 20
 """

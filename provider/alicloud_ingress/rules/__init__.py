@@ -1,0 +1,3 @@
+"""
+One rule: made, changed and removed, with no unproven yes believed.
+"""

@@ -1,0 +1,54 @@
+"""
+What is done again until it succeeds, and for how long.
+
+Describe may lag behind Authorize, and an answer may not come: so what was made is
+looked for until it shows, and what may not have been done is sent again, each time
+after a look.
+"""
+
+from __future__ import annotations
+
+import stamina
+
+from alicloud_ingress.errors import NoAnswerError
+
+SHOWN_WITHIN_S = 30.0
+"""
+Seconds in which a new rule is expected to show. Describe has been seen to lag
+behind Authorize; no page of ECS states how long.
+"""
+
+
+class NotShownError(Exception):
+    """
+    What was made does not show yet.
+    """
+
+
+def until_shown(timeout_s: float) -> stamina.BoundRetryingCaller:
+    """
+    Call what looks again while it raises `NotShownError`.
+
+    Args:
+        timeout_s: seconds for the whole operation.
+    """
+    return stamina.RetryingCaller(
+        attempts=None,
+        timeout=min(SHOWN_WITHIN_S, timeout_s),
+        wait_initial=0.1,
+        wait_max=4.0,
+        wait_jitter=0.1,
+    ).on(NotShownError)
+
+
+def until_answered(timeout_s: float) -> stamina.BoundRetryingCaller:
+    """
+    Call what sends, and looks where no answer came, again while it raises
+    `NoAnswerError`.
+
+    Args:
+        timeout_s: seconds for the whole operation.
+    """
+    return stamina.RetryingCaller(attempts=None, timeout=timeout_s, wait_max=10.0).on(
+        NoAnswerError
+    )
