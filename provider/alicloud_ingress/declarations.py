@@ -15,6 +15,11 @@ from typing import Any, cast
 
 from alicloud_ingress.rule import IngressRule
 
+DECLARATION = "declaration"
+"""
+An input that the program adds and check drops again.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Declaration:

@@ -38,7 +38,7 @@ def new_process(settings: Mapping[str, str], provider: P) -> Generator[P]:
     process = Process()
     process.claims = Claims(patience=0.01)
     with pytest.MonkeyPatch.context() as fresh:
-        fresh.setattr("alicloud_ingress.resource._process", process)
+        fresh.setattr("alicloud_ingress.providers._process", process)
         provider.configure(ConfigureRequest(Config(dict(settings), "test")))
         yield provider
 

@@ -13,12 +13,8 @@ import pytest
 from pulumi.dynamic import CheckResult
 from pulumi.output import Unknown
 
-from alicloud_ingress.declarations import Declaration
-from alicloud_ingress.resource import (
-    DECLARATION,
-    IngressRuleProvider,
-    IngressRuleSetProvider,
-)
+from alicloud_ingress.declarations import DECLARATION, Declaration
+from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from alicloud_ingress.testing import Behaviour, FakeEcs
 from functional.conftest import Front, configure
 

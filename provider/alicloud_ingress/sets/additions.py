@@ -64,9 +64,9 @@ class Additions:
                 self._authorize_part(part)
             except MAY_HAVE_ACTED:
                 group = self.site.seen_after_silence()
-                seen = ids_by_rule(part, group) if group else {}
+                seen = frozenset(ids_by_rule(part, group) if group else ())
                 left[:] = [rule for rule in left if rule not in seen]
-                if any(rule not in seen for rule in part):
+                if not seen.issuperset(part):
                     raise
             else:
                 del left[:MOST_ENTRIES]

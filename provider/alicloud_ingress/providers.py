@@ -1,0 +1,339 @@
+"""
+The two kinds of resource as the engine asks for them: dict in, dict out.
+
+Users' state holds a pickle of a provider object, which may never hold anything: all
+that a process has to remember is kept in `_process`. The names that the state knows
+these classes by are in `resource`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from alicloud_ingress import config
+from alicloud_ingress.arguments import problems_of
+from alicloud_ingress.checks import (
+    keeps_an_old_system_priority,
+    problems_of_company,
+    problems_of_expiry,
+    problems_of_place,
+    problems_of_twins,
+)
+from alicloud_ingress.declarations import DECLARATION, Declaration
+from alicloud_ingress.errors import Problem
+from alicloud_ingress.host.process import Place, Process, warn
+from alicloud_ingress.host.workers import widen_own_pool
+from alicloud_ingress.logs import log_to_stderr
+from alicloud_ingress.properties import (
+    ARGUMENTS,
+    PLACE,
+    inputs_as_read,
+    inputs_of,
+    is_same,
+    outputs_of,
+    replaced,
+    rule_id_of,
+    rule_of,
+)
+from alicloud_ingress.ruleset import Member
+from alicloud_ingress.sets.arguments import checked_rules, problems_of_settings
+from alicloud_ingress.sets.properties import (
+    SET_ARGUMENTS,
+    is_same_set,
+    keep_of,
+    members_of,
+    rules_of,
+    set_as_read,
+    set_inputs_of,
+    set_outputs_of,
+)
+from alicloud_ingress.unknowns import has_unknown, is_unknown, unknown_among
+
+_process = Process()
+
+
+class _Provider(ResourceProvider):
+    """
+    What both have in common.
+    """
+
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """
+        Take over the stack's configuration for this process.
+        """
+        log_to_stderr(os.environ, sys.argv[1:])
+        widen_own_pool()
+        _process.configure(
+            {
+                key: value
+                for key in config.KEYS
+                if (value := req.config.get(key)) is not None
+            }
+        )
+
+
+class RuleProvider(_Provider):
+    """
+    Manages one inbound rule.
+    """
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """
+        Find all problems that can be known before a call, and fill in the region.
+        """
+        inputs = inputs_of(news)
+        unknown = unknown_among(ARGUMENTS, inputs)
+        declaration = Declaration.read(news.get(DECLARATION))
+        _process.comes_forward(declaration, is_new=not _olds)
+        problems = [
+            *problems_of(
+                inputs,
+                unknown=unknown,
+                secret=declaration.secrets if declaration else frozenset(),
+            ),
+            *problems_of_place(_process, inputs, unknown),
+            *problems_of_expiry(_olds, inputs, unknown),
+        ]
+        if keeps_an_old_system_priority(_olds, inputs):
+            problems = [p for p in problems if p.argument != "priority"]
+        if declaration and not problems and not unknown & {*PLACE, "profile"}:
+            problems += problems_of_company(
+                _process.declarations, declaration, inputs, exclusive=False
+            )
+        if declaration and not problems and not unknown:
+            problems += problems_of_twins(
+                _process.declarations,
+                declaration,
+                inputs,
+                rule_of(inputs),
+                "security_group_id",
+            )
+        return CheckResult(inputs, _failures(problems))
+
+    def diff(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> DiffResult:
+        """
+        Compare what old and new arguments mean, not how they are spelled.
+        """
+        unknown = unknown_among(ARGUMENTS, _news)
+        if not unknown and is_same(_olds, _news):
+            _process.claims.hold(rule_id_of(_olds))
+            return DiffResult(changes=False)
+        replaces = replaced(_olds, _news, unknown)
+        if not replaces:
+            _process.claims.hold(rule_id_of(_olds), moving=True)
+        return DiffResult(changes=None, replaces=replaces)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """
+        Authorize the rule and learn its ID.
+        """
+        place, rule = _place_of(props), rule_of(props)
+        lifecycle = _process.lifecycle(place)
+        account_id = lifecycle.account_id(rule)
+        live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
+        identity = live.rule_id or f"{place.group_id}/pending/{uuid.uuid4().hex[:12]}"
+        return CreateResult(identity, outputs_of(props, live, account_id))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """
+        Look the rule up by ID, or by its whole identity while no ID is known.
+        """
+        place = _place_of(props)
+        props = {**props, "region": place.region}
+        rule = rule_of(props)
+        rule_id = rule_id_of(props) or (id_ if id_.startswith("sgr-") else "")
+        account_id = str(props.get("account_id") or "")
+        lifecycle = _process.lifecycle(place)
+        live = lifecycle.read(rule, rule_id, account_id, adopt=bool(props.get("adopt")))
+        if live is None:
+            return ReadResult("", {})
+        inputs = inputs_as_read(props, live.rule)
+        outputs = outputs_of(inputs, live, account_id or lifecycle.account_id(rule))
+        return ReadResult(live.rule_id or id_, outputs, inputs)
+
+    def update(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> UpdateResult:
+        """
+        Modify the rule in place, by ID.
+        """
+        lifecycle, rule = _process.lifecycle(_place_of(_news)), rule_of(_news)
+        account_id = str(_olds.get("account_id") or "") or lifecycle.account_id(rule)
+        try:
+            live = lifecycle.update(rule_of(_olds), rule, rule_id_of(_olds))
+        finally:
+            _process.claims.settle(rule_id_of(_olds))
+        return UpdateResult(outputs_of(_news, live, account_id))
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """
+        Revoke the rule, unless another resource of this run has taken it over.
+        """
+        _process.lifecycle(_place_of(_props)).delete(
+            rule_of(_props), rule_id_of(_props), str(_props.get("account_id") or "")
+        )
+
+
+class RuleSetProvider(_Provider):
+    """
+    Manages a set of inbound rules.
+    """
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """
+        Check every rule, and key the rules by what they say.
+        """
+        inputs = set_inputs_of(news)
+        declaration = Declaration.read(news.get(DECLARATION))
+        _process.comes_forward(declaration, is_new=not _olds)
+        unknown = unknown_among(SET_ARGUMENTS, news)
+        checked = checked_rules(
+            inputs.get("rules", []),
+            _olds,
+            str(inputs.get("security_group_id") or ""),
+            is_unknown=is_unknown,
+            secret=declaration.secrets if declaration else frozenset(),
+        )
+        inputs["rules"] = checked.rules
+        problems = [
+            *checked.problems,
+            *problems_of_settings(inputs, is_unknown=is_unknown),
+            *problems_of_place(_process, inputs, unknown),
+        ]
+        if declaration and not problems and not unknown & {*PLACE, "profile"}:
+            problems += problems_of_company(
+                _process.declarations,
+                declaration,
+                inputs,
+                exclusive=inputs.get("exclusive") is True,
+            )
+            for path, rule in checked.known.items():
+                problems += problems_of_twins(
+                    _process.declarations, declaration, inputs, rule, path
+                )
+        for text in checked.warnings:
+            warn(text)
+        return CheckResult(inputs, _failures(problems))
+
+    def diff(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> DiffResult:
+        """
+        Compare what old and new rules mean; the engine tells the keys that differ.
+        """
+        members = members_of(_olds)
+        if has_unknown({name: _news.get(name) for name in SET_ARGUMENTS}):
+            staying = members
+        elif is_same_set(_olds, _news):
+            _hold(members)
+            return DiffResult(changes=False)
+        else:
+            wanted = set(rules_of(_news).values())
+            staying = [member for member in members if member.rule in wanted]
+        replaces = [
+            name
+            for name in PLACE
+            if is_unknown(_news.get(name)) or _olds.get(name) != _news.get(name)
+        ]
+        if not replaces:
+            _hold(staying)
+        inputs_differ = any(_olds.get(n) != _news.get(n) for n in SET_ARGUMENTS)
+        return DiffResult(changes=None if inputs_differ else True, replaces=replaces)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """
+        Authorize all rules, in calls of up to a hundred, and learn their IDs.
+        """
+        place = _place_of(props)
+        account_id = _process.account_id(place)
+        ids = _process.set_lifecycle(place).create(
+            list(rules_of(props).values()),
+            adopt=bool(props.get("adopt")),
+            exclusive=bool(props.get("exclusive")),
+            keep=keep_of(props),
+        )
+        identity = f"{place.group_id}/set/{uuid.uuid4().hex[:12]}"
+        return CreateResult(identity, set_outputs_of(props, ids, account_id))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """
+        Look all rules up; an exclusive set takes in whatever else is there.
+        """
+        place = _place_of(props)
+        props = {**props, "region": place.region}
+        account_id = str(props.get("account_id") or "")
+        seen = _process.set_lifecycle(place).read(
+            members_of(props),
+            account_id,
+            adopt=bool(props.get("adopt")),
+            exclusive=bool(props.get("exclusive")),
+            keep=keep_of(props),
+        )
+        if seen is None:
+            return ReadResult("", {})
+        account_id = account_id or _process.account_id(place)
+        inputs, outputs = set_as_read(props, seen, account_id)
+        return ReadResult(id_, outputs, inputs)
+
+    def update(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> UpdateResult:
+        """
+        Authorize, modify, revoke, in this order.
+        """
+        place = _place_of(_news)
+        account_id = str(_olds.get("account_id") or "") or _process.account_id(place)
+        ids = _process.set_lifecycle(place).update(
+            list(rules_of(_news).values()),
+            members_of(_olds),
+            adopt=bool(_news.get("adopt")),
+            exclusive=bool(_news.get("exclusive")),
+            keep=keep_of(_news),
+        )
+        return UpdateResult(set_outputs_of(_news, ids, account_id))
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """
+        Revoke the rules that the set declared.
+        """
+        _process.set_lifecycle(_place_of(_props)).delete(
+            members_of(_props), str(_props.get("account_id") or "")
+        )
+
+
+def _failures(problems: Sequence[Problem]) -> list[CheckFailure]:
+    return [CheckFailure(p.argument, f"{p.argument}: {p.reason}") for p in problems]
+
+
+def _hold(members: Sequence[Member]) -> None:
+    for member in members:
+        _process.claims.hold(member.rule_id)
+
+
+def _place_of(properties: Mapping[str, Any]) -> Place:
+    profile = str(properties.get("profile") or "")
+    region = str(properties.get("region") or "")
+    return Place(
+        group_id=str(properties["security_group_id"]),
+        region=region or _process.connection("", profile).region,
+        profile=profile,
+    )
