@@ -1,12 +1,11 @@
 # The one door: each target makes what it needs first.
 PYTHON ?= python3
-CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/alicloud-ingress
 BIN := .venv/bin
 READY := .venv/ready
 STEPS ?= 100000
 KILLS ?= 20
 RECORDED ?= tests/recorded
-WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine "$(CACHE)")" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
+WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine)" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
 .PHONY: test demo state lint bench docs dist lock fake golden soak mutants record live clean
 
@@ -64,4 +63,4 @@ clean:
 	rm -rf .venv site docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) tools/environment.py "$(CACHE)"
+	@$(PYTHON) tools/environment.py

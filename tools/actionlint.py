@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from tools.engine.building import go_environment, toolchain
+from tools.environment import cache_folder
 
 VERSION = "1.7.7"
 PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
@@ -32,8 +33,7 @@ def built() -> Path:
     """
     The program in the cache folder; it appears there when it is whole.
     """
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    cache = home / "alicloud-ingress"
+    cache = cache_folder()
     program = cache / f"actionlint-{VERSION}"
     if not program.exists():
         building = cache / "go"

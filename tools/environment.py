@@ -4,8 +4,6 @@ Make the virtual environment `.venv` from requirements.lock, by its hashes.
 The system's Python runs this, hence the standard library alone. uv installs in some
 seconds what takes pip most of a minute; pip, which knows the user's own index, is the
 way out where uv fails. `.venv/ready` comes last: an interrupted run is made anew.
-
-Usage: environment.py CACHE, the folder for all that is downloaded.
 """
 
 from __future__ import annotations
@@ -24,10 +22,20 @@ FOLDER = ROOT / ".venv"
 OLDEST = (3, 10)
 
 
-def main(cache: Path) -> None:
+def cache_folder() -> Path:
+    """
+    Where all goes that is downloaded or built: no other folder outside of the
+    checkout is written to.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home, "alicloud-ingress")
+
+
+def main() -> None:
     """
     Make the environment, telling how long it took.
     """
+    cache = cache_folder()
     if problem := unfit():
         sys.exit(f"cannot make the virtual environment: {problem}")
     os.environ.update(
@@ -117,6 +125,6 @@ def say(text: str) -> None:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]))
+        main()
     except KeyboardInterrupt:
         sys.exit(130)

@@ -27,6 +27,7 @@ from aliyunsdkecs.request.v20140526.DescribeSecurityGroupAttributeRequest import
 from aliyunsdkecs.request.v20140526.RevokeSecurityGroupRequest import (
     RevokeSecurityGroupRequest,
 )
+from tools.environment import cache_folder
 
 from alicloud_ingress.client import EcsClient
 from alicloud_ingress.config import Connection, Credentials
@@ -175,8 +176,7 @@ def node_modules() -> Path:
     npm = shutil.which("npm")
     if not npm or not shutil.which("node"):
         pytest.skip("node is not installed")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "alicloud-ingress" / "npm"
+    folder = cache_folder() / "npm"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tools.environment import cache_folder
 
 ROOT = Path(__file__).parents[2]
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
@@ -34,13 +35,6 @@ assert "responses" not in sys.modules
 import alicloud_ingress.diagnosis.checkup, alicloud_ingress.ecs.sdk
 alicloud_ingress.ecs.sdk.import_sdk()
 """
-CACHE = (
-    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    / "alicloud-ingress"
-)
-"""
-The one folder outside of the checkout that is written to.
-"""
 
 
 def run(*command: str, folder: Path, **environment: str) -> str:
@@ -51,7 +45,7 @@ def run(*command: str, folder: Path, **environment: str) -> str:
     done = subprocess.run(
         command,
         cwd=folder,
-        env={"UV_CACHE_DIR": str(CACHE / "uv"), **clean, **environment},
+        env={"UV_CACHE_DIR": str(cache_folder() / "uv"), **clean, **environment},
         capture_output=True,
         text=True,
         timeout=300,

@@ -5,7 +5,8 @@ From PATH if all of it is there and new enough; else once for this user and vers
 into the cache folder: by the official installer, or, where that cannot be reached,
 built from its Go modules. Stdout is the folder to put on PATH; talk goes to stderr.
 
-Usage: python -m tools.engine CACHE, the only folder that is written to.
+Usage: python -m tools.engine [CACHE], the only folder that is written to; if left
+out, the cache folder of this user.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pathlib import Path
 from tools.engine.building import build
 from tools.engine.download import download
 from tools.engine.steps import StepFailedError, say
+from tools.environment import cache_folder
 
 VERSION = "3.259.0"
 OLDEST = (3, 254, 0)
@@ -175,6 +177,6 @@ def fill(folder: Path, cache: Path) -> Path:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]).absolute())
+        main(Path(sys.argv[1]).absolute() if sys.argv[1:] else cache_folder())
     except KeyboardInterrupt:
         sys.exit(130)

@@ -37,12 +37,13 @@ def schema(name: str) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(file.read_text(encoding="utf-8")))
 
 
-def read_document(path: Path, form: str) -> Mapping[str, Any]:
+@contextlib.contextmanager
+def reading(path: Path, form: str) -> Generator[Mapping[str, Any]]:
     """
-    Read a document of one form and of a version that is known here.
+    A document of one form and of a version that is known here.
 
     Raises:
-        DocumentError: it is none.
+        DocumentError: the file is none, or what is read of it in here is not whole.
     """
     try:
         found = mapping(json.loads(path.read_text(encoding="utf-8")))
@@ -52,16 +53,8 @@ def read_document(path: Path, form: str) -> Mapping[str, Any]:
         raise DocumentError(f"{path} is no JSON; was it cut?") from None
     if found.get("form") != form or found.get("version") != VERSION:
         raise DocumentError(f"{path} is no {form} of version {VERSION}")
-    return found
-
-
-@contextlib.contextmanager
-def whole(path: Path, form: str) -> Generator[None]:
-    """
-    Tell in one sentence where a document lacks something.
-    """
     try:
-        yield
+        yield found
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DocumentError(
             f"{path} is no whole {form} ({type(error).__name__}: {error}); it must not"

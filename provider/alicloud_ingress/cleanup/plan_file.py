@@ -17,12 +17,11 @@ from typing import Any
 
 from alicloud_ingress.cleanup.documents import (
     VERSION,
-    read_document,
     read_reasons,
     read_rule,
+    reading,
     replacing,
     text_of,
-    whole,
     written_reasons,
 )
 from alicloud_ingress.cleanup.judgement import Finding, GroupFindings
@@ -116,8 +115,7 @@ def read_plan(path: Path) -> Plan:
     Raises:
         DocumentError: the file is none.
     """
-    found = read_document(path, FORM)
-    with whole(path, FORM):
+    with reading(path, FORM) as found:
         return Plan(
             made_at=text_of(found, "made_at"),
             account_id=text_of(found, "account_id"),

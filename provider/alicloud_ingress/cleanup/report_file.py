@@ -14,11 +14,10 @@ from typing import Any, Literal, get_args
 
 from alicloud_ingress.cleanup.documents import (
     VERSION,
-    read_document,
     read_reasons,
     read_rule,
+    reading,
     text_of,
-    whole,
     write_document,
     written_reasons,
 )
@@ -119,8 +118,7 @@ def read_report(path: Path) -> Report:
     Raises:
         DocumentError: the file is none.
     """
-    found = read_document(path, FORM)
-    with whole(path, FORM):
+    with reading(path, FORM) as found:
         return Report(
             plan=text_of(found, "plan"),
             account_id=text_of(found, "account_id"),

@@ -22,6 +22,11 @@ from alicloud_ingress.testing.state import ACCOUNT, NUMBERS, FakeGroup, Lag
 from alicloud_ingress.testing.wire import Reply, Request, answered
 from alicloud_ingress.testing.world import World, now
 
+READING = ("Describe", "Get")
+"""
+How the names of those actions begin that change nothing.
+"""
+
 
 @dataclass(frozen=True)
 class FakeCall:
@@ -53,12 +58,6 @@ class FakeCall:
             "status": self.status,
             "code": self.code,
         }
-
-
-READING = ("Describe", "Get")
-"""
-How the names of those actions begin that change nothing.
-"""
 
 
 class FakeEcs(World):
