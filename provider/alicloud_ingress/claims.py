@@ -63,11 +63,7 @@ class Claims:
         Returns:
             False where another one does.
         """
-        with self._changed:
-            if rule_id in self._held or rule_id in self._made:
-                return False
-            self._held.add(rule_id)
-            return True
+        return self._claim(rule_id, self._held)
 
     def make(self, rule_id: str) -> bool:
         """
@@ -76,11 +72,7 @@ class Claims:
         Returns:
             False where another resource has it: ECS made but one of two.
         """
-        with self._changed:
-            if rule_id in self._held or rule_id in self._made:
-                return False
-            self._made.add(rule_id)
-            return True
+        return self._claim(rule_id, self._made)
 
     def release(self, rule_id: str) -> None:
         """
@@ -148,10 +140,17 @@ class Claims:
                 self._moving[waiter] = ""
             return settled
 
+    def _claim(self, rule_id: str, claims: set[str]) -> bool:
+        with self._changed:
+            if self.has(rule_id):
+                return False
+            claims.add(rule_id)
+            return True
+
     def _wait_until_quiet(self, holder: str) -> None:
         quiet = min(QUIET, self._patience)
         give_up = time.monotonic() + self._patience
-        while holder not in self._held and holder not in self._made:
+        while not self.has(holder):
             now = time.monotonic()
             left = min(self._stirred + quiet, give_up) - now
             if left <= 0:

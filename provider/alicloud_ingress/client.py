@@ -1,35 +1,30 @@
 """
 The calls of ECS that this package makes, and what is done when one fails.
 
-Paging, retries, ClientToken and the deadline are ours, since the SDK has none of
-them by default; `sdk` sends, `answers` reads.
+Paging, ClientToken and the deadline are ours, since the SDK has none of them by
+default; `sdk` sends, `retries` sends again, `answers` reads.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import logging
-import random
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NoReturn, TypeVar
-
-import stamina
 
 from alicloud_ingress.config import Connection
 from alicloud_ingress.ecs import answers
 from alicloud_ingress.ecs.answers import Answer
 from alicloud_ingress.ecs.group_listing import ListedGroup
+from alicloud_ingress.ecs.retries import retried
 from alicloud_ingress.ecs.sdk import STS_VERSION, Call, Sdk, import_sdk
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
     PermissionRefusedError,
     RuleNotFoundError,
-    ThrottledError,
     WrongAccountError,
 )
 from alicloud_ingress.live import LiveGroup, LiveRule
@@ -42,21 +37,7 @@ Rules or IDs in one call of ECS; groups or prefix lists in one page.
 """
 RULES_PER_PAGE = 1_000
 MOST_PAGES = 1_000
-LONGEST_WAIT_S = 20.0
-NOTABLE_WAIT_S = 3.0
-"""
-Seconds from which whoever waits should know why.
-"""
-LONGEST_ADVISED_WAIT_S = 60.0
-"""
-A call that is throttled in one minute works in the next; so no advice is longer.
-"""
-
 _Result = TypeVar("_Result")
-_log = logging.getLogger("alicloud_ingress")
-
-# Without a handler, Python prints a warning of stamina's for every retry.
-logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 def warm_up() -> None:
@@ -157,7 +138,7 @@ class EcsClient:
                 if not silent or len(named) > 1:
                     raise
 
-        self._retried(send)
+        retried(send, self._connection.timeout_s)
 
     def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
         """
@@ -305,7 +286,7 @@ class EcsClient:
             answer = self._sdk.send(call, left_s, attempt)
             return answer, read(call.action, answer)
 
-        return self._retried(send)
+        return retried(send, self._connection.timeout_s)
 
     def _write(self, action: str, group_id: str, parameters: Mapping[str, str]) -> Call:
         """
@@ -326,7 +307,7 @@ class EcsClient:
         def send(left_s: float, attempt: int) -> Answer:
             return self._sdk.send(call, left_s, attempt)
 
-        return self._retried(send, but)
+        return retried(send, self._connection.timeout_s, but)
 
     def _asked_for_good(self, call: Call, but: type[EcsError] | None = None) -> None:
         """
@@ -344,58 +325,13 @@ class EcsClient:
                 raise
 
         try:
-            self._retried(send, but)
+            retried(send, self._connection.timeout_s, but)
         except EcsError as error:
             if not is_open or isinstance(error, MAY_HAVE_ACTED):
                 raise
             raise NoAnswerError(
                 error.action, error.code, error.detail, error.request_id, error.place
             ) from error
-
-    def _retried(
-        self,
-        send: Callable[[float, int], _Result],
-        but: type[EcsError] | None = None,
-    ) -> _Result:
-        """
-        Send until it works, is refused, or the time is over.
-
-        Args:
-            send: makes one attempt, given the seconds left and its number.
-            but: an error that is not to be retried here.
-        """
-        deadline = time.monotonic() + self._connection.timeout_s
-        next_wait_s = 0.0
-
-        def again(error: Exception) -> bool | float:
-            if not isinstance(error, EcsError) or not error.retryable:
-                return False
-            if but is not None and isinstance(error, but):
-                return False
-            wait_s = max(next_wait_s, _advised_wait_s(error))
-            if time.monotonic() + wait_s >= deadline:
-                return False
-            if wait_s >= NOTABLE_WAIT_S:
-                told = "%s on %s: %s; it is sent again in %.1f s"
-                _log.info(told, error.action, error.place, error.code, wait_s)
-            return True if wait_s == next_wait_s else wait_s + random.uniform(0, 1)  # noqa: S311 - no secret
-
-        for attempt in stamina.retry_context(
-            on=again,
-            attempts=None,
-            timeout=self._connection.timeout_s,
-            wait_initial=0.2,
-            wait_max=LONGEST_WAIT_S,
-        ):
-            next_wait_s = attempt.next_wait
-            with attempt:
-                return send(deadline - time.monotonic(), attempt.num)
-        raise AssertionError("stamina either returns or raises")
-
-
-def _advised_wait_s(error: EcsError) -> float:
-    advised = error.retry_after_s if isinstance(error, ThrottledError) else 0.0
-    return min(advised, LONGEST_ADVISED_WAIT_S)
 
 
 def _permissions(rules: Sequence[IngressRule]) -> dict[str, str]:

@@ -143,59 +143,61 @@ class SecurityGroup:
     def _authorize(
         self, rules: Sequence[IngressRule]
     ) -> Iterator[Outcome[IngressRule]]:
-        def send(part: Sequence[IngressRule]) -> None:
-            with self._writing():
-                self._calls.authorize(self.group_id, part)
-
-        return delivered(
+        return self._delivered(
             rules,
-            send,
-            lambda part, _: self._settled(
-                part, lambda group, rule: group.matching(rule) is not None
-            ),
+            self._calls.authorize,
+            lambda group, rule: group.matching(rule) is not None,
         )
 
     def _revoke_by_id(self, rule_ids: Sequence[str]) -> Iterator[Outcome[str]]:
-        def send(part: Sequence[str]) -> None:
-            with self._writing():
-                self._calls.revoke_by_id(self.group_id, part)
-
-        def sift(part: Sequence[str], error: EcsError) -> dict[str, EcsError | None]:
-            absent = self._settled(
-                part, lambda group, rule_id: group.by_id(rule_id) is None
-            )
+        def told(error: EcsError) -> EcsError | None:
             asked = reaction(Call.REVOKE_BY_ID, error)
-            if asked in (Reaction.DONE, Reaction.LOOK):
-                return dict.fromkeys(absent, error)
-            return absent
+            return error if asked in (Reaction.DONE, Reaction.LOOK) else None
 
-        return delivered(rule_ids, send, sift)
+        return self._delivered(
+            rule_ids,
+            self._calls.revoke_by_id,
+            lambda group, rule_id: group.by_id(rule_id) is None,
+            told,
+        )
 
     def _revoke_by_attributes(
         self, rules: Sequence[IngressRule]
     ) -> Iterator[Outcome[IngressRule]]:
-        def send(part: Sequence[IngressRule]) -> None:
-            with self._writing():
-                self._calls.revoke_by_attributes(self.group_id, part)
-
-        return delivered(
+        return self._delivered(
             rules,
-            send,
-            lambda part, _: self._settled(
-                part, lambda group, rule: group.identical_to(rule) is None
-            ),
+            self._calls.revoke_by_attributes,
+            lambda group, rule: group.identical_to(rule) is None,
         )
 
-    def _settled(
+    def _delivered(
         self,
         entries: Sequence[_Entry],
+        call: Callable[[str, Sequence[_Entry]], None],
         is_so: Callable[[LiveGroup, _Entry], bool],
-    ) -> dict[_Entry, EcsError | None]:
+        told: Callable[[EcsError], EcsError | None] = lambda _: None,
+    ) -> Iterator[Outcome[_Entry]]:
         """
-        Which entries a look shows to be done; none where it is refused.
+        Send the entries of one call, each on its own if need be.
+
+        Args:
+            entries: at most as many as a call takes.
+            call: of ECS, for a group and entries.
+            is_so: whether a look shows that an entry is done.
+            told: the outcome of an entry that is, though the call was refused so.
         """
-        try:
-            group = self.prove()
-        except EcsError:
-            return {}
-        return {entry: None for entry in entries if is_so(group, entry)}
+
+        def send(part: Sequence[_Entry]) -> None:
+            with self._writing():
+                call(self.group_id, part)
+
+        def sift(
+            part: Sequence[_Entry], error: EcsError
+        ) -> dict[_Entry, EcsError | None]:
+            try:
+                group = self.prove()
+            except EcsError:
+                return {}
+            return {entry: told(error) for entry in part if is_so(group, entry)}
+
+        return delivered(entries, send, sift)

@@ -15,13 +15,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jinja2
-
 from alicloud_ingress.arguments import LAST_PRIORITY, RULE_ARGUMENTS, problems_of
 from alicloud_ingress.cleanup.owners import GroupOwners
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.previews.stated import RULE, RULE_SET
 from alicloud_ingress.properties import outputs_of
+from alicloud_ingress.rendering import template
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.spelling import ALL_PORTS
 
@@ -168,17 +167,8 @@ def program(found: Import, *, as_set: bool) -> str:
     """
     The Python program that declares what the import file brings in.
     """
-    # It is Python, not HTML: each value is written as a literal.
-    environment = jinja2.Environment(  # noqa: S701
-        loader=jinja2.PackageLoader("alicloud_ingress"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["literal"] = literal
-    template = "import_set.py.j2" if as_set else "import_rules.py.j2"
-    return environment.get_template(template).render(
+    name = "import_set.py.j2" if as_set else "import_rules.py.j2"
+    return template(name, literal=literal).render(
         group_id=found.group_id,
         region=found.region,
         name=set_name(found),

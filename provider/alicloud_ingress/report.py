@@ -1,5 +1,5 @@
 """
-Writes a judged preview as Markdown for a pull request.
+What a judged preview says in a pull request, section by section.
 
 What matters most comes first and is cut last. The same review gives the same bytes.
 """
@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from itertools import accumulate
-
-import jinja2
 
 from alicloud_ingress.markup import cell, code, label, plain
 from alicloud_ingress.policy.reach import Reach
 from alicloud_ingress.policy.world import WorldOpen
+from alicloud_ingress.previews.page import Report, Section
 from alicloud_ingress.previews.review import (
     RULE_LIMIT,
     SHOW_SAMES,
@@ -25,11 +22,6 @@ from alicloud_ingress.previews.review import (
 )
 from alicloud_ingress.previews.stated import FieldChange, StatedRule
 from alicloud_ingress.rule import IngressRule
-
-LIMIT = 65_000
-"""
-Characters of a comment; GitHub takes 65,536.
-"""
 
 DRAWN = 40
 """
@@ -51,42 +43,6 @@ _VERBS = {
 }
 _TABLE = ("| what | resource | before | after |", "|--|--|--|--|")
 _TELLING = {"group", "prefix list", "port list"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """
-    A titled part of the report.
-
-    Args:
-        title: text of ours only.
-        lines: safe Markdown.
-        head: how many of the lines belong together with the first entry.
-        end: a last line that always stands.
-        left_off: how many lines were cut.
-    """
-
-    title: str
-    lines: tuple[str, ...]
-    head: int = 0
-    end: str = ""
-    folded: bool = False
-    left_off: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """
-    What is written.
-
-    Args:
-        marker: an HTML comment by which a later run finds its own comment.
-        headline: counts and verdict.
-    """
-
-    marker: str
-    headline: str
-    sections: tuple[Section, ...] = field(default=())
 
 
 def compose(review: Review) -> Report:
@@ -117,17 +73,6 @@ def compose(review: Review) -> Report:
     )
 
 
-def markdown(report: Report, limit: int = LIMIT) -> str:
-    """
-    Write the report in at most *limit* characters.
-
-    Each section takes up to half of what is left, the last one all of it; what
-    was cut is said under it.
-    """
-    whole = _rendered(report, limit)
-    return whole if len(whole) <= limit else _rendered(_cut(report, limit), limit)
-
-
 def finding_line(finding: Finding) -> str:
     """
     A finding as one line for a terminal.
@@ -136,42 +81,6 @@ def finding_line(finding: Finding) -> str:
     names = ", ".join(finding.resources)
     through = f" ({names})" if names else ""
     return plain(f"{finding.kind}:{verdict} {finding.text}{through}")
-
-
-def _rendered(report: Report, limit: int) -> str:
-    # Everything is made safe before: escaping for HTML would show in code spans.
-    environment = jinja2.Environment(  # noqa: S701
-        loader=jinja2.PackageLoader("alicloud_ingress"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    template = environment.get_template("preview.md.j2")
-    return template.render(
-        marker=report.marker,
-        headline=report.headline,
-        sections=report.sections,
-        limit=limit,
-    )
-
-
-def _cut(report: Report, limit: int) -> Report:
-    frame = 150
-    left = limit - len(report.marker) - len(report.headline) - 10
-    left -= frame * len(report.sections)
-    cut: list[Section] = []
-    for number, section in enumerate(report.sections, 1):
-        last = number == len(report.sections)
-        room = left if last else left // 2
-        sizes = accumulate(len(line) + 1 for line in section.lines)
-        kept = sum(1 for size in sizes if size <= room)
-        lines = section.lines[: kept if kept > section.head else 0]
-        left -= sum(len(line) + 1 for line in lines)
-        more = len(section.lines) - max(len(lines), section.head)
-        end = section.end if lines else ""
-        cut.append(replace(section, lines=lines, end=end, left_off=more))
-    return replace(report, sections=tuple(cut))
 
 
 def _stack(review: Review) -> str:

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alicloud_ingress.previews.page import markdown
 from alicloud_ingress.previews.preview import PreviewError, read_preview
 from alicloud_ingress.previews.review import FAIL_ON, Gate, judge
 from alicloud_ingress.previews.stated import items, mapping
-from alicloud_ingress.report import compose, finding_line, markdown
+from alicloud_ingress.report import compose, finding_line
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TODAY = dt.date(2026, 1, 1)

@@ -12,16 +12,16 @@ import pytest
 
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.markup import code, plain
+from alicloud_ingress.previews.page import LIMIT, markdown
 from alicloud_ingress.previews.review import (
     FAIL_ON,
     Gate,
     Review,
-    WaiverError,
     judge,
-    read_waivers,
 )
 from alicloud_ingress.previews.stated import PEER_RULE, RULE_SET
-from alicloud_ingress.report import LIMIT, compose, finding_line, markdown
+from alicloud_ingress.previews.waivers import WaiverError, read_waivers
+from alicloud_ingress.report import compose, finding_line
 from alicloud_ingress.rule import IngressRule
 from unit.test_preview import PEER_SSH, SSH, UNKNOWN, read, step
 

@@ -13,19 +13,18 @@ import click
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.live import LiveGroup
 from alicloud_ingress.markup import plain
+from alicloud_ingress.previews.page import markdown
 from alicloud_ingress.previews.preview import Preview, PreviewError, read_preview
 from alicloud_ingress.previews.review import (
     ADMIN_PORTS,
     FAIL_ON,
     Gate,
     Review,
-    Waiver,
-    WaiverError,
     judge,
     known_groups,
-    read_waivers,
 )
-from alicloud_ingress.report import compose, finding_line, markdown
+from alicloud_ingress.previews.waivers import Waiver, WaiverError, read_waivers
+from alicloud_ingress.report import compose, finding_line
 
 MATCHED = 1
 FAILED = 3

@@ -1,5 +1,5 @@
 """
-The only module that knows the SDK: one call in, one raw answer or one error out.
+One call in, one raw answer or one error out: the SDK is known here, and to few else.
 
 It goes through the SDK's own client, which is imported when the first call is made
 (it takes half a second) or, ahead of that, by `import_sdk` on another thread.
@@ -22,8 +22,8 @@ from alicloud_ingress.ecs.answers import Answer, as_object, broken
 from alicloud_ingress.ecs.codes import of_code
 from alicloud_ingress.ecs.exchange import Exchange, current, exchange, silence_sdk
 from alicloud_ingress.ecs.keys import AssumedRole, FixedKeys, Keys, KeySource
+from alicloud_ingress.ecs.library_keys import KeysOfLibrary
 from alicloud_ingress.errors import (
-    ConfigurationError,
     EcsError,
     NoAnswerError,
     PermissionRefusedError,
@@ -38,10 +38,6 @@ URL_LIMIT = 6_000
 """
 Bytes of parameters beyond which they go as a form: a long URL is answered with
 414 and an HTML body. The gateway's own limit is not documented.
-"""
-POOL_SIZE = 64
-"""
-Connections kept to one host; twice the parallelism that the engine is run with.
 """
 UNSIGNED = ("AssumeRoleWithOIDC",)
 SHORTEST_ATTEMPT_MS = 1_000
@@ -166,6 +162,8 @@ class Sdk:
         from alibabacloud_tea_openapi import utils_models
         from darabonba.runtime import RuntimeOptions
 
+        from alicloud_ingress.ecs.transport import POOL_SIZE
+
         models: Any = utils_models  # None is fine where its annotations say text
         protocol = self._connection.protocol
         parameters = dict(call.parameters)
@@ -268,7 +266,7 @@ class Sdk:
                 )
             )
         if credentials.role is None:
-            return _KeysOfLibrary(credentials)
+            return KeysOfLibrary(credentials)
         base = credentials.base
         asker = self if base is None else Sdk(self._connection, base)
 
@@ -298,77 +296,6 @@ class _KeysOfExchange:
         return current().keys
 
 
-class _KeysOfLibrary:
-    """
-    Keys that the SDK's own library finds: instance roles, addresses, its chain.
-    """
-
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-        self._found: Any = None
-        self._lock = threading.Lock()
-
-    def keys(self) -> Keys:
-        """
-        The keys that are valid now; the library renews them.
-
-        Raises:
-            ConfigurationError: there are none; its reasons may hold a secret.
-        """
-        try:
-            with self._lock:
-                self._found = self._found or _library_client(self._credentials)
-            model = self._found.get_credential()
-            return Keys(
-                str(model.access_key_id),
-                str(model.access_key_secret),
-                str(model.security_token or ""),
-            )
-        except Exception as error:  # noqa: BLE001 - it raises whatever came its way
-            source = self._credentials.source or "the SDK's default chain"
-            raise ConfigurationError(
-                f"no credentials came from {source} ({type(error).__name__}); run"
-                " `aliyun configure`, or set ALIBABA_CLOUD_ACCESS_KEY_ID and"
-                " ALIBABA_CLOUD_ACCESS_KEY_SECRET"
-            ) from None
-
-
-def _library_client(credentials: Credentials) -> Any:
-    from alibabacloud_credentials.client import Client
-    from alibabacloud_credentials.models import Config
-    from alibabacloud_credentials.provider import CLIProfileCredentialsProvider
-
-    if credentials.kind == "ecs_ram_role":
-        return Client(Config(type="ecs_ram_role", role_name=credentials.name))
-    if credentials.kind == "credentials_uri":
-        address = _ready_address(credentials.name)
-        return Client(Config(type="credentials_uri", credentials_uri=address))
-    if credentials.kind == "cli_profile":
-        return Client(
-            provider=CLIProfileCredentialsProvider(
-                profile_name=credentials.name, profile_file=credentials.file
-            )
-        )
-    return Client()
-
-
-def _ready_address(address: str) -> str:
-    """
-    The address with the port that the library forgets, past any proxy it must pass.
-    """
-    from Tea.core import TeaCore
-
-    from alicloud_ingress.ecs.transport import session
-
-    parts = urllib.parse.urlsplit(address)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    core: Any = TeaCore
-    key = f"{parts.scheme}://{parts.hostname}:{port}"
-    core._sessions.setdefault(key, session(POOL_SIZE))  # noqa: SLF001 - no setter
-    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
-    return parts._replace(netloc=f"{host}:{port}").geturl()
-
-
 def _sdk_client(connection: Connection) -> Any:
     from alibabacloud_ecs20140526.client import Client
     from alibabacloud_tea_openapi import utils_models
@@ -393,9 +320,9 @@ def _use_transport(protocol: str, host: str) -> None:
     """
     from darabonba.core import DaraCore
 
-    from alicloud_ingress.ecs.transport import session
+    from alicloud_ingress.ecs.transport import POOL_SIZE, session
 
     key = f"{protocol}://{host}:80:pool={POOL_SIZE}"
     core: Any = DaraCore
     with _IMPORT:
-        core._sessions.setdefault(key, session(POOL_SIZE))  # noqa: SLF001 - no setter
+        core._sessions.setdefault(key, session())  # noqa: SLF001 - no setter

@@ -20,6 +20,10 @@ from requests.utils import get_environ_proxies
 from alicloud_ingress.config import is_loopback
 from alicloud_ingress.ecs.exchange import current
 
+POOL_SIZE = 64
+"""
+Connections kept to one host; twice the parallelism that the engine is run with.
+"""
 _TROUBLES = {
     "ProxyError": (False, "the proxy cannot be reached; check HTTPS_PROXY, NO_PROXY"),
     "SSLError": (False, "the TLS certificate of the endpoint is not trusted"),
@@ -71,7 +75,7 @@ class Transport(HTTPAdapter):
         return response
 
 
-def session(pool_size: int) -> requests.Session:
+def session(pool_size: int = POOL_SIZE) -> requests.Session:
     """
     Make a session that sends by `Transport` alone, with so many connections kept.
     """

@@ -1,0 +1,86 @@
+"""
+Keys that the SDK's own library finds: by an instance's role, an address, its chain.
+
+The library is imported when the first key is asked for.
+"""
+
+from __future__ import annotations
+
+import threading
+import urllib.parse
+from typing import Any
+
+from alicloud_ingress.credentials import Credentials
+from alicloud_ingress.ecs.keys import Keys
+from alicloud_ingress.errors import ConfigurationError
+
+
+class KeysOfLibrary:
+    """
+    Keys that the SDK's own library finds: instance roles, addresses, its chain.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._found: Any = None
+        self._lock = threading.Lock()
+
+    def keys(self) -> Keys:
+        """
+        The keys that are valid now; the library renews them.
+
+        Raises:
+            ConfigurationError: there are none; its reasons may hold a secret.
+        """
+        try:
+            with self._lock:
+                self._found = self._found or _library_client(self._credentials)
+            model = self._found.get_credential()
+            return Keys(
+                str(model.access_key_id),
+                str(model.access_key_secret),
+                str(model.security_token or ""),
+            )
+        except Exception as error:  # noqa: BLE001 - it raises whatever came its way
+            source = self._credentials.source or "the SDK's default chain"
+            raise ConfigurationError(
+                f"no credentials came from {source} ({type(error).__name__}); run"
+                " `aliyun configure`, or set ALIBABA_CLOUD_ACCESS_KEY_ID and"
+                " ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+            ) from None
+
+
+def _library_client(credentials: Credentials) -> Any:
+    from alibabacloud_credentials.client import Client
+    from alibabacloud_credentials.models import Config
+    from alibabacloud_credentials.provider import CLIProfileCredentialsProvider
+
+    if credentials.kind == "ecs_ram_role":
+        return Client(Config(type="ecs_ram_role", role_name=credentials.name))
+    if credentials.kind == "credentials_uri":
+        address = _ready_address(credentials.name)
+        return Client(Config(type="credentials_uri", credentials_uri=address))
+    if credentials.kind == "cli_profile":
+        return Client(
+            provider=CLIProfileCredentialsProvider(
+                profile_name=credentials.name, profile_file=credentials.file
+            )
+        )
+    return Client()
+
+
+def _ready_address(address: str) -> str:
+    """
+    The address with the port that the library forgets, past any proxy it must pass.
+    """
+    from Tea.core import TeaCore
+
+    from alicloud_ingress.ecs.transport import session
+
+    parts = urllib.parse.urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    core: Any = TeaCore
+    key = f"{parts.scheme}://{parts.hostname}:{port}"
+    core._sessions.setdefault(key, session())  # noqa: SLF001 - no setter
+    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+    return parts._replace(netloc=f"{host}:{port}").geturl()
