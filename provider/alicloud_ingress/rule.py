@@ -9,7 +9,7 @@ DescribeSecurityGroupAttribute pages of ECS 2014-05-26.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -118,11 +118,7 @@ class IngressRule:
 
         Nothing is refused: what ECS reports is there, priority 110 included.
         """
-        rule = cls.as_spelled(permission)
-        description, expires_on = split_expiry(rule.description)
-        if description == EMPTIED_DESCRIPTION:
-            description = ""
-        return replace(rule, description=description, expires_on=expires_on).normal()
+        return cls.as_spelled(permission).as_read()
 
     @classmethod
     def as_spelled(cls, permission: Mapping[str, object]) -> IngressRule:
@@ -138,6 +134,17 @@ class IngressRule:
             given["source_group_owner_account"] = ""
             given["source_group_owner_id"] = owner
         return cls(priority=int(text_of(permission.get("Priority")) or 1), **given)
+
+    def as_read(self) -> IngressRule:
+        """
+        What a rule in a spelling of ECS means.
+        """
+        description, expires_on = split_expiry(self.description)
+        if description == EMPTIED_DESCRIPTION:
+            description = ""
+        return replace(
+            self, description=description, expires_on=expires_on, **self._normal_fields
+        )
 
     def to_permission(self) -> dict[str, str]:
         """
@@ -163,7 +170,8 @@ class IngressRule:
         """
         The same rule with the host bits of its networks cleared.
         """
-        return self._with_networks(masked)
+        networks: dict[str, Any] = {n: masked(getattr(self, n)) for n in _NETWORKS}
+        return replace(self, **networks)
 
     @property
     def source(self) -> str:
@@ -213,21 +221,7 @@ class IngressRule:
         """
         The rule with each field in its one spelling.
         """
-        name = protocol(self.ip_protocol)
-        port_range = ports(self.port_range)
-        if self.port_range_list_id and port_range == ALL_PORTS:
-            port_range = ""
-        elif not self.port_range_list_id and not port_range:
-            port_range = ALL_PORTS
-        source_ports = ports(self.source_port_range)
-        return replace(
-            self._with_networks(network),
-            ip_protocol=name,
-            port_range=port_range,
-            source_port_range="" if source_ports == ALL_PORTS else source_ports,
-            policy=self.policy.lower() or "accept",
-            nic_type=self.nic_type.lower() or "intranet",
-        )
+        return replace(self, **self._normal_fields)
 
     def with_host_bits_of(self, other: IngressRule) -> IngressRule:
         """
@@ -240,8 +234,19 @@ class IngressRule:
         }
         return replace(self, **networks)
 
-    def _with_networks(self, spelled: Callable[[str], str]) -> IngressRule:
-        networks: dict[str, Any] = {
-            name: spelled(getattr(self, name)) for name in _NETWORKS
+    @property
+    def _normal_fields(self) -> dict[str, Any]:
+        port_range = ports(self.port_range)
+        if self.port_range_list_id and port_range == ALL_PORTS:
+            port_range = ""
+        elif not self.port_range_list_id and not port_range:
+            port_range = ALL_PORTS
+        source_ports = ports(self.source_port_range)
+        return {
+            "ip_protocol": protocol(self.ip_protocol),
+            "port_range": port_range,
+            "source_port_range": "" if source_ports == ALL_PORTS else source_ports,
+            "policy": self.policy.lower() or "accept",
+            "nic_type": self.nic_type.lower() or "intranet",
+            **{name: network(getattr(self, name)) for name in _NETWORKS},
         }
-        return replace(self, **networks)

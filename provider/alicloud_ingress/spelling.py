@@ -35,6 +35,8 @@ def text_of(value: object) -> str:
     """
     Write a value as text; the engine hands whole numbers over as floats.
     """
+    if isinstance(value, str):
+        return value.strip()
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():

@@ -101,11 +101,12 @@ def _rule(entry: Answer) -> LiveRule:
     for name in ("IpProtocol", "Policy"):
         if not entry[name]:
             raise ValueError(name)
+    spelled = IngressRule.as_spelled(entry)
     return LiveRule(
-        IngressRule.from_permission(entry),
+        spelled.as_read(),
         str(entry.get("SecurityGroupRuleId") or ""),
         str(entry.get("CreateTime") or ""),
-        IngressRule.as_spelled(entry),
+        spelled,
     )
 
 
