@@ -7,11 +7,15 @@ at once. How looks are shared stands in `looks`, how writes are in `batches`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from alicloud_ingress.ecs.batches import Lane, Outcome, chunks, delivered
+from alicloud_ingress.ecs.batches import (
+    Lane,
+    Outcome,
+    delivered,
+    delivered_side_by_side,
+)
 from alicloud_ingress.ecs.looks import SharedLooks
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.live import LiveGroup
@@ -64,6 +68,12 @@ class SecurityGroup:
         self._revoking_by_id = Lane(self._revoke_by_id)
         self._revoking_by_attributes = Lane(self._revoke_by_attributes)
 
+    def glance(self) -> LiveGroup:
+        """
+        The rules as they were a moment ago, perhaps before other threads wrote.
+        """
+        return self._looks.passing()
+
     def look(self) -> LiveGroup:
         """
         The rules as they were a moment ago, after all that this process wrote.
@@ -98,47 +108,36 @@ class SecurityGroup:
         """
         Change the rule with this ID, sending all of its fields.
         """
-        with self._writing():
+        with self._looks.writing():
             self._calls.modify(self.group_id, rule_id, rule)
 
     def authorize_all(
         self, rules: Sequence[IngressRule]
     ) -> Iterator[Outcome[IngressRule]]:
         """
-        Add rules, as many as a call takes at a time, as the outcomes are asked for.
+        Add rules, in several calls at a time, each of as many as it takes.
 
         Yields:
-            each rule with its own error, or None. Who stops at an error leaves
-            the calls that were to follow unmade.
+            each rule that was sent with its own error, or None. After an error no
+            further call begins.
         """
-        for chunk in chunks(rules):
-            yield from self._authorize(chunk)
+        return _side_by_side(Call.AUTHORIZE, rules, self._authorize)
 
     def revoke_all_by_id(self, rule_ids: Sequence[str]) -> Iterator[Outcome[str]]:
         """
-        Remove rules by ID; see `authorize_all`.
+        Remove rules by ID; see `authorize_all`. That some are gone is no end.
         """
-        for chunk in chunks(rule_ids):
-            yield from self._revoke_by_id(chunk)
+        return _side_by_side(Call.REVOKE_BY_ID, rule_ids, self._revoke_by_id)
 
     def revoke_all_by_attributes(
         self, rules: Sequence[IngressRule]
     ) -> Iterator[Outcome[IngressRule]]:
         """
-        Remove rules by all that names them; see `authorize_all`.
+        Remove rules by all that names them; see `revoke_all_by_id`.
         """
-        for chunk in chunks(rules):
-            yield from self._revoke_by_attributes(chunk)
-
-    @contextmanager
-    def _writing(self) -> Generator[None, None, None]:
-        """
-        Whatever comes of a write, what was read before it is out of date.
-        """
-        try:
-            yield
-        finally:
-            self._looks.forget()
+        return _side_by_side(
+            Call.REVOKE_BY_ATTRIBUTES, rules, self._revoke_by_attributes
+        )
 
     def _authorize(
         self, rules: Sequence[IngressRule]
@@ -188,7 +187,7 @@ class SecurityGroup:
         """
 
         def send(part: Sequence[_Entry]) -> None:
-            with self._writing():
+            with self._looks.writing():
                 call(self.group_id, part)
 
         def sift(
@@ -201,3 +200,14 @@ class SecurityGroup:
             return {entry: told(error) for entry in part if is_so(group, entry)}
 
         return delivered(entries, send, sift)
+
+
+def _side_by_side(
+    call: Call,
+    entries: Sequence[_Entry],
+    deliver: Callable[[Sequence[_Entry]], Iterator[Outcome[_Entry]]],
+) -> Iterator[Outcome[_Entry]]:
+    def ends_all(error: EcsError) -> bool:
+        return reaction(call, error) not in (Reaction.DONE, Reaction.LOOK)
+
+    return delivered_side_by_side(entries, deliver, ends_all)

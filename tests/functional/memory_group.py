@@ -44,6 +44,7 @@ class MemoryGroup:
         self.masks = False
         self.tells_ids = True
         self.hidden_looks = 0
+        self.kept: LiveGroup | None = None
         self.account = "1"
         self.gone = False
         self.made = 0
@@ -65,9 +66,15 @@ class MemoryGroup:
         if error is not None:
             raise error
 
+    def glance(self) -> LiveGroup:
+        """The same, kept for the look that follows."""
+        self.kept = self.prove()
+        return self.kept
+
     def look(self) -> LiveGroup:
-        """The same, as nothing is shared here."""
-        return self.prove()
+        """What a glance has just shown; else nothing is shared here."""
+        kept, self.kept = self.kept, None
+        return kept or self.prove()
 
     def prove(self) -> LiveGroup:
         """All rules, or none while they are hidden."""

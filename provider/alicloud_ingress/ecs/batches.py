@@ -1,9 +1,10 @@
 """
 Many entries, few calls: what several threads want sent leaves together.
 
-There is no fixed wait: what comes while a call can leave at once leaves alone,
-and what comes while enough calls are under way gathers for the next. The work is
-done by the threads that ask, so that nothing is left running behind them.
+What comes while no call is under way leaves alone and at once; what comes while one
+is gathers for a moment. Several calls are under way at a time, since a batch that
+waited for the one before would take two round trips. The work is done by the threads
+that ask, so that nothing is left running behind them.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from __future__ import annotations
 import copy
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import Generic, TypeVar
 
 from alicloud_ingress.errors import EcsError
@@ -22,27 +25,24 @@ MOST_ENTRIES = 100
 """
 Entries that ECS takes in one call.
 """
-MOST_UNDER_WAY = 3
+MOST_UNDER_WAY = 8
 """
-Calls of one kind for one group at a time. With one the next batch waits for a
-whole round trip; with very many, entries leave alone that could have gone together.
+Calls of one kind for one group at a time: beyond them, what comes gathers until one
+is answered, so that a burst stays far below the rate that ECS allows.
 """
-GATHER_S = 0.003
+GATHER_S = 0.015
 """
-Seconds that an entry waits for company while another call is under way: those who
-were answered together ask again together. A lone entry does not wait.
+Seconds that an entry waits for company while another call is under way: the engine
+hands the rules of one round over in about that time. A lone entry does not wait.
+"""
+
+BATCHES_AT_ONCE = 4
+"""
+Calls of one set of rules at a time; all of them are full.
 """
 
 Entry = TypeVar("Entry", bound=Hashable)
 Outcome = tuple[Entry, EcsError | None]
-
-
-def chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    """
-    Part the entries of any number of calls.
-    """
-    for start in range(0, len(entries), MOST_ENTRIES):
-        yield entries[start : start + MOST_ENTRIES]
 
 
 def delivered(
@@ -78,6 +78,42 @@ def delivered(
     for part in (left[:middle], left[middle:]):
         if part:
             yield from delivered(part, send, sift)
+
+
+def delivered_side_by_side(
+    entries: Sequence[Entry],
+    deliver: Callable[[Sequence[Entry]], Iterator[Outcome[Entry]]],
+    ends_all: Callable[[EcsError], bool],
+) -> Iterator[Outcome[Entry]]:
+    """
+    Send any number of entries, in several calls at a time.
+
+    Args:
+        entries: no two of them equal.
+        deliver: sends entries, at most `MOST_ENTRIES`, and tells each one's outcome.
+        ends_all: whether no further call is to begin after such an error; those that
+            are under way are waited for.
+
+    Yields:
+        each entry that was sent with its own error, or None.
+    """
+    starts = iter(range(0, len(entries), MOST_ENTRIES))
+    under_way: deque[Future[list[Outcome[Entry]]]] = deque()
+
+    def begin(start: int) -> None:
+        part = entries[start : start + MOST_ENTRIES]
+        under_way.append(pool.submit(lambda: list(deliver(part))))
+
+    with ThreadPoolExecutor(BATCHES_AT_ONCE) as pool:
+        for start in islice(starts, BATCHES_AT_ONCE):
+            begin(start)
+        while under_way:
+            outcomes = under_way.popleft().result()
+            if any(error is not None and ends_all(error) for _, error in outcomes):
+                starts = iter(())
+            for start in islice(starts, 1):
+                begin(start)
+            yield from outcomes
 
 
 def wait_until(

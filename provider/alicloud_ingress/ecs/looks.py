@@ -11,10 +11,11 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from contextlib import contextmanager
 
-from alicloud_ingress.ecs.batches import GATHER_S, wait_until
+from alicloud_ingress.ecs.batches import GATHER_S, MOST_UNDER_WAY, wait_until
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.live import LiveGroup
 
@@ -22,10 +23,10 @@ FRESH_S = 10.0
 """
 Seconds for which an answer serves those who do not have to prove anything.
 """
-MOST_FLIGHTS = 2
+BUSY_S = 1.0
 """
-Describes under way at a time. With one, whoever comes a moment after its start
-waits for two round trips.
+Seconds for which an answer serves those to whom own writes do not matter. Where many
+rules are made at a time, one that proves another comes more often than that.
 """
 
 
@@ -61,25 +62,50 @@ class SharedLooks:
         self._now = now
         self._changed = threading.Condition()
         self._writes = 0
+        self._writing = 0
         self._under_way: list[_Flight] = []
         self._next: _Flight | None = None
-        self._latest: _Flight | None = None
+        self._kept: _Flight | None = None
+        self._newest: _Flight | None = None
 
-    def forget(self) -> None:
+    @contextmanager
+    def writing(self) -> Generator[None, None, None]:
         """
-        A write of this process has ended: what was read before is out of date.
+        A write of this process: whatever comes of it, what was read before it ended
+        is out of date.
         """
         with self._changed:
-            self._writes += 1
-            self._latest = None
+            self._writing += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._writing -= 1
+                self._writes += 1
+
+    def passing(self) -> LiveGroup:
+        """
+        Where others are at work, the newest answer, if it is at most `BUSY_S` old,
+        whatever they have written since; else as `recent`.
+        """
+        with self._changed:
+            newest = self._newest if self._writing or self._under_way else None
+        if newest and self._now() - newest.began <= BUSY_S:
+            return newest.answer.result()
+        return self.recent()
 
     def recent(self) -> LiveGroup:
         """
-        An answer at most `FRESH_S` old, and read after the last `forget`.
+        An answer at most `FRESH_S` old, and read after the last write.
         """
         with self._changed:
-            if self._latest and self._now() - self._latest.began <= FRESH_S:
-                return self._latest.answer.result()
+            kept = self._kept
+            if (
+                kept
+                and kept.writes_before == self._writes
+                and self._now() - kept.began <= FRESH_S
+            ):
+                return kept.answer.result()
             flight = next(
                 (f for f in self._under_way if f.writes_before == self._writes), None
             )
@@ -88,8 +114,7 @@ class SharedLooks:
         flight = flight or self._next_to_begin()
         answer = _shared(flight.answer)
         with self._changed:
-            if flight.writes_before == self._writes:
-                self._latest = flight
+            self._kept = flight
         return answer
 
     def proven(self) -> LiveGroup:
@@ -122,7 +147,7 @@ class SharedLooks:
         """
         if flight is not self._next or not self._under_way:
             return 0.0
-        if len(self._under_way) >= MOST_FLIGHTS:
+        if len(self._under_way) >= MOST_UNDER_WAY:
             return None
         return flight.asked + GATHER_S - time.monotonic()
 
@@ -136,6 +161,8 @@ class SharedLooks:
         finally:
             with self._changed:
                 self._under_way.remove(flight)
+                if not flight.answer.exception():
+                    self._newest = flight
                 self._changed.notify_all()
 
 

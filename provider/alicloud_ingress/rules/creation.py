@@ -26,7 +26,9 @@ def create(site: Site, rule: IngressRule, *, adopt: bool) -> LiveRule:
     """
     Make the rule, and return it with its ID; see `RuleLifecycle.create`.
     """
-    twin = site.twin_that_stays(rule)
+    # Whoever has written since the glance claims what came of it.
+    seen = site.group.glance().matching(rule)
+    twin = site.twin_that_stays(rule) if seen else None
     if twin is None:
         return _made(site, rule)
     if not adopt:

@@ -32,8 +32,12 @@ class Group(Protocol):
         """`sg-...`."""
         ...
 
+    def glance(self) -> LiveGroup:
+        """Tell the rules as they were a moment ago, other threads aside."""
+        ...
+
     def look(self) -> LiveGroup:
-        """Tell the rules as they were a moment ago."""
+        """Tell the rules as they were a moment ago, after all own writes."""
         ...
 
     def prove(self) -> LiveGroup:

@@ -4,11 +4,10 @@ Add many rules, or none: what a run that fails has added, it takes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from alicloud_ingress.ecs.batches import MOST_ENTRIES
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
@@ -36,16 +35,14 @@ class Additions:
         group: the group, with calls for many rules.
         site: where the group is, and what its rules are judged by.
         before: IDs of the rules that were there when the run began.
-        sent: rules that may have been added.
-        made: rules among them of which ECS has said so.
+        sent: rules that may have been added, and whether ECS has said so.
         claimed: IDs that the run holds for its set.
     """
 
     group: RuleGroup
     site: Site
     before: frozenset[str]
-    sent: list[IngressRule] = field(default_factory=list[IngressRule])
-    made: list[IngressRule] = field(default_factory=list[IngressRule])
+    sent: dict[IngressRule, bool] = field(default_factory=dict[IngressRule, bool])
     claimed: list[str] = field(default_factory=list[str])
 
     def authorize(self, rules: Sequence[IngressRule]) -> None:
@@ -57,27 +54,49 @@ class Additions:
     def _authorize_left(self, left: list[IngressRule]) -> None:
         """
         Send what is left, taking out of it what has been added.
+
+        Raises:
+            NoAnswerError: none came for some rules, and they do not show.
+            EcsError: of the rule that was refused.
         """
         while left:
-            part = left[:MOST_ENTRIES]
-            try:
-                self._authorize_part(part)
-            except MAY_HAVE_ACTED:
-                group = self.site.seen_after_silence()
-                seen = frozenset(ids_by_rule(part, group) if group else ())
-                left[:] = [rule for rule in left if rule not in seen]
-                if not seen.issuperset(part):
-                    raise
-            else:
-                del left[:MOST_ENTRIES]
+            silent = self._send(left)
+            group = self.site.seen_after_silence() if silent else None
+            seen = frozenset(ids_by_rule(silent, group) if group else ())
+            done = {rule for rule in left if self.sent.get(rule) or rule in seen}
+            left[:] = [rule for rule in left if rule not in done]
+            for rule, error in silent.items():
+                if rule not in seen:
+                    raise self._told(rule, len(silent), error) from error
 
-    def _authorize_part(self, part: Sequence[IngressRule]) -> None:
-        self.sent += part
-        for rule, error in self.group.authorize_all(part):
-            if error is not None:
-                words = _which(rule, len(part), error)
-                raise error.about(f"{words} in {self.site.where}") from error
-            self.made.append(rule)
+    def _send(self, rules: Sequence[IngressRule]) -> Mapping[IngressRule, EcsError]:
+        """
+        Send rules, and note which of them may have been added.
+
+        Returns:
+            those of which it is open, with the reason.
+        """
+        open_before = frozenset(self.sent)
+        self.sent |= dict.fromkeys(rules, False)
+        outcomes = dict(self.group.authorize_all(rules))
+        errors = {rule: error for rule, error in outcomes.items() if error}
+        silent = {r: e for r, e in errors.items() if isinstance(e, MAY_HAVE_ACTED)}
+        self.sent |= {rule: True for rule in outcomes if rule not in errors}
+        for rule in rules:
+            if not (self.sent[rule] or rule in silent or rule in open_before):
+                del self.sent[rule]
+        for rule, error in errors.items():
+            if rule not in silent:
+                raise self._told(rule, 1, error) from error
+        return silent
+
+    def _told(self, rule: IngressRule, sent: int, error: EcsError) -> EcsError:
+        """
+        The error as one of a rule, or of all that were sent where no answer came.
+        """
+        of_all = isinstance(error, NoAnswerError) and sent > 1
+        words = f"{rule.in_words} and {sent - 1} more" if of_all else rule.in_words
+        return error.about(f"{words} in {self.site.where}")
 
     def adopt(self, twins: Sequence[Change]) -> None:
         """
@@ -90,7 +109,7 @@ class Additions:
         """
         The IDs of the rules that were added, held against other resources.
         """
-        ids = self._shown(list(dict.fromkeys(self.sent)))
+        ids = self._shown(list(self.sent))
         for rule, rule_id in ids.items():
             self._claim(self.site.claims.make, rule_id, rule)
         return ids
@@ -149,11 +168,7 @@ class Additions:
             return
         try:
             hidden = self._hidden_after_taking_back()
-            if not isinstance(error, EcsError) or isinstance(error, MAY_HAVE_ACTED):
-                doubtful = hidden
-            else:
-                doubtful = [rule for rule in hidden if rule in self.made]
-            for rule, refusal in self.group.revoke_all_by_attributes(doubtful):
+            for rule, refusal in self.group.revoke_all_by_attributes(hidden):
                 if refusal is not None:
                     raise refusal.about(rule.in_words)
         except EcsError as refusal:
@@ -163,10 +178,10 @@ class Additions:
                 " Look with `alicloud-ingress show`; `pulumi up` with adopt=True takes"
                 " them over."
             ) from error
-        if doubtful:
+        if hidden:
             raise RuleNotConfirmedError(
                 f"{error} What this run had added was taken back, and what does not"
-                f" show was revoked in case it comes late: {_words(doubtful)}. Run"
+                f" show was revoked in case it comes late: {_words(hidden)}. Run"
                 " `pulumi up` again once ECS answers."
             ) from error
 
@@ -177,7 +192,7 @@ class Additions:
         Returns:
             what was sent, and does not show.
         """
-        ids = dict.fromkeys(self.made, "")
+        ids = {rule: "" for rule, made in self.sent.items() if made}
         with suppress(NotShownError):
             until_shown(self.site.timeout_s)(self._look_for, ids)
         ids |= ids_by_rule(self.sent, self.group.prove())
@@ -189,17 +204,8 @@ class Additions:
         for rule_id, error in self.group.revoke_all_by_id(ours):
             if error and reaction(Call.REVOKE_BY_ID, error) is not Reaction.DONE:
                 raise error.about(rule_id)
-        return [rule for rule in dict.fromkeys(self.sent) if not ids.get(rule)]
+        return [rule for rule in self.sent if not ids.get(rule)]
 
 
 def _words(rules: Iterable[IngressRule]) -> str:
-    return named(dict.fromkeys(rule.in_words for rule in rules))
-
-
-def _which(rule: IngressRule, sent: int, error: EcsError) -> str:
-    """
-    The rule at fault, or all of the call where the error is not of one entry.
-    """
-    if isinstance(error, NoAnswerError) and sent > 1:
-        return f"{rule.in_words} and {sent - 1} more"
-    return rule.in_words
+    return named(rule.in_words for rule in rules)
