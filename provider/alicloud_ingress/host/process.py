@@ -2,7 +2,8 @@
 What one process of the dynamic host shares between its resources.
 
 Provider objects hold nothing, since they are in users' state; and two provider
-classes are two objects in one process.
+classes are two objects in one process. What makes calls is imported by the first that
+does: the program and a preview import this module, too, and never make one.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from alicloud_ingress import config
 from alicloud_ingress.claims import Claims
-from alicloud_ingress.client import EcsClient, warm_up
 from alicloud_ingress.declarations import Declaration, Declarations
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.group import SecurityGroup
-from alicloud_ingress.rules.lifecycle import RuleLifecycle
-from alicloud_ingress.sets.lifecycle import SetLifecycle
+
+if TYPE_CHECKING:
+    from alicloud_ingress.client import EcsClient
+    from alicloud_ingress.group import SecurityGroup
+    from alicloud_ingress.rules.lifecycle import RuleLifecycle
+    from alicloud_ingress.sets.lifecycle import SetLifecycle
 
 _log = logging.getLogger("alicloud_ingress")
 
@@ -85,6 +89,8 @@ class Process:
         with self._lock:
             is_first, self._is_warm = not self._is_warm, True
         if is_first:
+            from alicloud_ingress.client import warm_up
+
             warm_up()
 
     def connection(self, region: str, profile: str) -> config.Connection:
@@ -99,6 +105,8 @@ class Process:
         """
         The one client of a region and a profile.
         """
+        from alicloud_ingress.client import EcsClient
+
         with self._lock:
             known = self._clients.get((region, profile))
             if known is None:
@@ -110,6 +118,8 @@ class Process:
         """
         The one object of a group, in which its rules share looks and calls.
         """
+        from alicloud_ingress.group import SecurityGroup
+
         with self._lock:
             client = self.client(place.region, place.profile)
             return self._groups.setdefault(place, SecurityGroup(client, place.group_id))
@@ -135,6 +145,8 @@ class Process:
         """
         What can be done with the rules of a group.
         """
+        from alicloud_ingress.rules.lifecycle import RuleLifecycle
+
         return RuleLifecycle(
             group=self.group(place),
             account=_Asked(self, place),
@@ -148,6 +160,8 @@ class Process:
         """
         What can be done with a set of rules of a group.
         """
+        from alicloud_ingress.sets.lifecycle import SetLifecycle
+
         return SetLifecycle(self.group(place), self.lifecycle(place))
 
 
