@@ -263,6 +263,63 @@ def test_the_rule_at_fault_is_named_and_the_others_are_taken_back(
     assert stack.live() == set()
 
 
+class Deaf(Faulty):
+    """The client, whose revoke by attributes says yes and does nothing."""
+
+    def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
+        """Say yes."""
+
+
+def test_a_yes_to_a_revoke_by_attributes_is_not_believed(stack: Stack) -> None:
+    """What is still there has shown its ID, and goes by that."""
+    stack.add(*rules(3))
+
+    stack.life(Deaf(stack.client)).delete([Member(r, "") for r in rules(2)], "")
+
+    assert stack.live() == {rules(3)[2]}
+    assert stack.counted()["RevokeSecurityGroup"] == 1
+
+
+def test_a_network_without_host_bits_is_named_and_stays(stack: Stack) -> None:
+    """It may be the rule, as ECS has stored it, and may be somebody else's."""
+    asked = replace(SSH, source_cidr_ip="10.1.2.3/8")
+    (masked,) = stack.add(SSH)
+
+    with pytest.raises(RuleNotConfirmedError, match=masked) as caught:
+        stack.life().delete([Member(asked, "")], "")
+
+    assert asked.in_words in str(caught.value)
+    assert stack.live() == {SSH}
+
+
+@dataclass
+class Meddling(Faulty):
+    """The client, beside whom somebody makes another rule the one that is added."""
+
+    stack: Stack | None = None
+    neighbour: str = ""
+
+    def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
+        """Change the neighbour, so that ECS finds the first rule there."""
+        assert self.stack is not None
+        self.stack.client.modify(group_id, self.neighbour, rules[0])
+        super().authorize(group_id, rules)
+
+
+def test_what_was_there_before_is_not_taken_back(stack: Stack) -> None:
+    """Though it has become, of all rules, one that the run has sent."""
+    (neighbour,) = stack.add(replace(SSH, priority=2))
+    (leaving,) = stack.add(*rules(1, first=80))
+    members = stack.members(rules(1, first=80))
+    meddling = Meddling(stack.client, at=4, stack=stack, neighbour=neighbour)
+
+    with pytest.raises(EcsError):
+        stack.life(meddling).update(rules(2), members)
+
+    assert meddling.made[:4] == ["describe", "authorize", "describe", "revoke_by_id"]
+    assert stack.by_id() == {neighbour: rules(2)[0], leaving: members[0].rule}
+
+
 def test_twins_are_all_named_before_any_call(stack: Stack) -> None:
     """With their IDs, and what to do."""
     twins = stack.add(*rules(2))

@@ -110,8 +110,21 @@ class Removals:
         free = self._not_held(rules)
         if not free:
             return []
-        shown = until_answered(self.site.timeout_s)(self._shown_after_revoke, free)
-        return self._left_by_revoking_ids({id_: rule for rule, id_ in shown.items()})
+        index = until_answered(self.site.timeout_s)(self._index_after_revoke, free)
+        shown = {rule: live for rule in free if (live := index.identical_to(rule))}
+        by_id = {live.rule_id: rule for rule, live in shown.items() if live.rule_id}
+        left = [
+            f"{rule.in_words} (without an ID; remove it in the console)"
+            for rule, live in shown.items()
+            if not live.rule_id
+        ]
+        left += [
+            f"{live.rule_id} ({live.rule.in_words}, which is {rule.in_words} without"
+            " host bits; if it is that rule, remove it in the console)"
+            for rule in free
+            if rule not in shown and (live := index.matching(rule))
+        ]
+        return left + self._left_by_revoking_ids(by_id)
 
     def _not_held(self, rules: Sequence[IngressRule]) -> list[IngressRule]:
         """
@@ -132,9 +145,13 @@ class Removals:
     def _is_held(self, live: LiveRule) -> bool:
         return self.site.claims.holds(live.rule_id)
 
-    def _shown_after_revoke(
-        self, rules: Sequence[IngressRule]
-    ) -> Mapping[IngressRule, str]:
+    def _index_after_revoke(self, rules: Sequence[IngressRule]) -> Index:
+        """
+        Revoke the rules by attributes, and look.
+
+        Raises:
+            NoAnswerError: none came for some, and some are still there.
+        """
         silence: NoAnswerError | None = None
         for rule, error in self.group.revoke_all_by_attributes(rules):
             if isinstance(error, NoAnswerError):
@@ -144,9 +161,6 @@ class Removals:
             ):
                 raise error.about(f"{rule.in_words} in {self.site.where}") from error
         index = Index(self.group.prove())
-        shown = {
-            rule: live.rule_id for rule in rules if (live := index.identical_to(rule))
-        }
-        if shown and silence:
+        if silence and any(index.identical_to(rule) for rule in rules):
             raise silence
-        return shown
+        return index

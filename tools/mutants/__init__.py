@@ -1,0 +1,3 @@
+"""
+A test suite that is green over a broken promise, found out.
+"""
