@@ -75,7 +75,7 @@ _MEANINGS: dict[type[EcsError] | tuple[type[EcsError], str], tuple[Reaction, ...
     #                           |        |        |        |        |          a batch
     ThrottledError:            (_RETRY,  _RETRY,  _RETRY,  _RETRY,  _RETRY,    _SHARE),
     ServiceFaultError:         (_RETRY,  _RETRY,  _RETRY,  _RETRY,  _RETRY,    _SHARE),
-    UnreachableError:          (_RETRY,  _RETRY,  _RETRY,  _RETRY,  _RETRY,    _SPLIT),
+    UnreachableError:          (_RETRY,  _RETRY,  _RETRY,  _RETRY,  _RETRY,    _SHARE),
     NoAnswerError:             (_RETRY,  _AGAIN,  _RETRY,  _AGAIN,  _RETRY,    _SHARE),
     RuleNotFoundError:         (_FAIL,   _FAIL,   _DONE,   _LOOK,   _REFRESH,  _SPLIT),
     RuleIdNotValidError:       (_FAIL,   _FAIL,   _LOOK,   _FAIL,   _LOOK,     _SPLIT),

@@ -74,7 +74,14 @@ def test_an_answer_that_nobody_has_described_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [ThrottledError, ServiceFaultError, NoAnswerError, GroupNotFoundError]
+    "kind",
+    [
+        ThrottledError,
+        ServiceFaultError,
+        UnreachableError,
+        NoAnswerError,
+        GroupNotFoundError,
+    ],
 )
 def test_what_holds_for_a_whole_call_is_not_put_on_one_entry(
     kind: type[EcsError],
