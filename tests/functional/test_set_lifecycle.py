@@ -320,6 +320,28 @@ def test_what_was_there_before_is_not_taken_back(stack: Stack) -> None:
     assert stack.by_id() == {neighbour: rules(2)[0], leaving: members[0].rule}
 
 
+@dataclass
+class Outrun(Faulty):
+    """The client, beside whom another resource finds the first rule first."""
+
+    stack: Stack | None = None
+
+    def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
+        """Add the rules, of which one is another's by the time that it shows."""
+        assert self.stack is not None
+        super().authorize(group_id, rules)
+        (member,) = self.stack.members(rules[:1])
+        assert self.stack.claims.make(member.rule_id)
+
+
+def test_what_another_resource_has_made_is_not_taken_back(stack: Stack) -> None:
+    """ECS made one rule of two, and the other resource has it in its state."""
+    with pytest.raises(RuleExistsError, match="another resource"):
+        stack.life(Outrun(stack.client, stack=stack)).create(rules(3))
+
+    assert stack.live() == set(rules(1))
+
+
 def test_twins_are_all_named_before_any_call(stack: Stack) -> None:
     """With their IDs, and what to do."""
     twins = stack.add(*rules(2))

@@ -199,7 +199,7 @@ class Additions:
         ours = [
             id_
             for id_ in ids.values()
-            if id_ and id_ not in self.before and not self.site.claims.holds(id_)
+            if id_ and id_ not in self.before and not self.site.claims.has(id_)
         ]
         for rule_id, error in self.group.revoke_all_by_id(ours):
             if error and reaction(Call.REVOKE_BY_ID, error) is not Reaction.DONE:
