@@ -204,8 +204,10 @@ def _parts(given: str) -> tuple[str, str]:
     except ValueError:
         plain = False
     if scheme not in ("", "http", "https") or not plain or parts.path.strip("/"):
+        _, at, place = given.rpartition("@")
+        shown = f"[secret]@{place}" if at else given
         raise ConfigurationError(
-            f"the endpoint {given!r} is not one; give host:port, such as"
+            f"the endpoint {shown!r} is not one; give host:port, such as"
             f" alicloud:endpoints {_ENDPOINTS} or http://127.0.0.1:5000"
         )
     return scheme, parts.netloc

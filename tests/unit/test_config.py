@@ -148,6 +148,16 @@ def test_what_is_no_endpoint_is_refused(endpoint: str) -> None:
         resolve(REGION.get, {"ALIBABA_CLOUD_ENDPOINT_ECS": endpoint})
 
 
+def test_a_password_in_an_endpoint_is_not_shown() -> None:
+    """Where it stands is, so that it can be taken out."""
+    given = {"ALIBABA_CLOUD_ENDPOINT_ECS": "http://user:hush@ecs.example.org"}
+
+    with pytest.raises(ConfigurationError, match=r"\[secret\]@ecs\.example") as caught:
+        resolve(REGION.get, given)
+
+    assert "hush" not in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["{", "3", '"ecs"', '["ecs"]'])
 def test_endpoints_of_another_shape_are_refused(text: str) -> None:
     """With the shape that is right."""
