@@ -636,6 +636,23 @@ def test_a_role_that_is_refused_is_shown_at_once(server: Wire) -> None:
     assert len(server.requests) == 1
 
 
+def test_a_token_from_a_file_is_in_no_error(server: Wire, tmp_path: Path) -> None:
+    """However much of it STS says back."""
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    server.replies = [refusal(400, "AuthenticationFail.Token.Invalid", f"{TOKEN}?")]
+    block = {
+        "oidcProviderArn": "acs:ram::42:oidc-provider/ci",
+        "roleArn": "acs:ram::42:role/a",
+        "oidcTokenFile": str(file),
+    }
+
+    with pytest.raises(CredentialsRefusedError, match="secret") as caught:
+        with_role(server, assumeRoleWithOidc=block).authorize("sg-1", [SSH])
+
+    assert TOKEN not in str(caught.value)
+
+
 def test_silence_of_sts_is_no_silence_of_ecs(server: Wire) -> None:
     """Nothing was asked of ECS, so the write may be sent again."""
     server.replies = [Reply(DROPPED), reply(), reply(Credentials=SESSION), reply()]

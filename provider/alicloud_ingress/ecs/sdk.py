@@ -243,9 +243,8 @@ class Sdk:
         attempt: Exchange,
         error: Exception | None = None,
     ) -> EcsError:
-        detail = self._without_secrets(
-            str(body.get("Message") or "no message"), attempt
-        )
+        message = str(body.get("Message") or "no message")
+        detail = self._without_secrets(message, call, attempt)
         request_id = str(body.get("RequestId") or "")
         made = of_code(call.action, code, detail, request_id, call.place)
         if isinstance(made, PermissionRefusedError):
@@ -259,11 +258,12 @@ class Sdk:
             made.retry_after_s = (getattr(error, "retry_after", None) or 0) / 1000
         return made
 
-    def _without_secrets(self, text: str, attempt: Exchange) -> str:
-        secrets = self._credentials.secrets
+    def _without_secrets(self, text: str, call: Call, attempt: Exchange) -> str:
+        # A token that was read from a file is known to the call alone.
+        secrets = self._credentials.secrets | {call.parameters.get("OIDCToken", "")}
         if attempt.keys is not None:
             secrets |= attempt.keys.secrets
-        for secret in secrets:
+        for secret in secrets - {""}:
             text = text.replace(secret, "[secret]")
         return text
 
