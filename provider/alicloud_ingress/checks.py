@@ -8,6 +8,7 @@ program declare; the clock and the state tell the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from alicloud_ingress.arguments import LAST_PRIORITY
@@ -20,7 +21,10 @@ from alicloud_ingress.spelling import has_expired
 
 
 def problems_of_place(
-    process: Process, inputs: dict[str, Any], unknown: frozenset[str]
+    process: Process,
+    inputs: dict[str, Any],
+    unknown: AbstractSet[str],
+    secret: AbstractSet[str],
 ) -> list[Problem]:
     """
     Check group, region and `adopt`; fill in the region where none is given.
@@ -29,7 +33,8 @@ def problems_of_place(
     if not inputs.get("security_group_id"):
         problems.append(Problem("security_group_id", "'' is no group; give its sg- ID"))
     if not isinstance(inputs.get("adopt", False), bool) and "adopt" not in unknown:
-        problems.append(Problem("adopt", f"{inputs['adopt']!r} is not True or False"))
+        shown = "[secret]" if "adopt" in secret else repr(inputs["adopt"])
+        problems.append(Problem("adopt", f"{shown} is not True or False"))
     if inputs.get("region") or "profile" in unknown:
         return problems
     try:
@@ -41,7 +46,10 @@ def problems_of_place(
 
 
 def problems_of_expiry(
-    olds: Mapping[str, Any], inputs: Mapping[str, Any], unknown: frozenset[str]
+    olds: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    unknown: AbstractSet[str],
+    secret: AbstractSet[str],
 ) -> list[Problem]:
     """
     Refuse a new rule that has expired; of one that exists, tell it.
@@ -49,13 +57,16 @@ def problems_of_expiry(
     expires_on = str(inputs.get("expires_on") or "")
     if "expires_on" in unknown or not has_expired(expires_on):
         return []
+    hidden = "expires_on" in secret
     if not olds:
-        reason = f"{expires_on!r} is over; give a day to come, or remove the rule"
+        shown = "[secret]" if hidden else repr(expires_on)
+        reason = f"{shown} is over; give a day to come, or remove the rule"
         return [Problem("expires_on", reason)]
     warn(
-        f"the rule {rule_of(inputs).in_words} of {inputs.get('security_group_id')}"
-        f" expired after {expires_on} (UTC) and is still in force; remove it, or give"
-        " it another expires_on"
+        f"the rule {_words(rule_of(inputs), secret)} of"
+        f" {inputs.get('security_group_id')} expired after"
+        f" {'[secret]' if hidden else expires_on} (UTC) and is still in force; remove"
+        " it, or give it another expires_on"
     )
     return []
 
@@ -99,8 +110,7 @@ def problems_of_twins(
     )
     if not other:
         return []
-    hidden = any(not secret.endswith("description") for secret in declaration.secrets)
-    words = "[secret]" if hidden else rule.in_words
+    words = _words(rule, declaration.secrets)
     return [
         Problem(
             path,
@@ -135,3 +145,11 @@ def problems_of_company(
             " rules into the set, or take exclusive=True away",
         )
     ]
+
+
+def _words(rule: IngressRule, secret: AbstractSet[str]) -> str:
+    """
+    The rule in words, in which its description is not, unless some is a secret.
+    """
+    hidden = any(not path.endswith("description") for path in secret)
+    return "[secret]" if hidden else rule.in_words

@@ -101,15 +101,12 @@ class RuleProvider(_Provider):
         inputs = inputs_of(news)
         unknown = unknown_among(ARGUMENTS, inputs)
         declaration = Declaration.read(news.get(DECLARATION))
+        secret = declaration.secrets if declaration else frozenset[str]()
         _process.comes_forward(declaration, is_new=not _olds)
         problems = [
-            *problems_of(
-                inputs,
-                unknown=unknown,
-                secret=declaration.secrets if declaration else frozenset(),
-            ),
-            *problems_of_place(_process, inputs, unknown),
-            *problems_of_expiry(_olds, inputs, unknown),
+            *problems_of(inputs, unknown=unknown, secret=secret),
+            *problems_of_place(_process, inputs, unknown, secret),
+            *problems_of_expiry(_olds, inputs, unknown, secret),
         ]
         if keeps_an_old_system_priority(_olds, inputs):
             problems = [p for p in problems if p.argument != "priority"]
@@ -204,6 +201,7 @@ class RuleSetProvider(_Provider):
         """
         inputs = set_inputs_of(news)
         declaration = Declaration.read(news.get(DECLARATION))
+        secret = declaration.secrets if declaration else frozenset[str]()
         _process.comes_forward(declaration, is_new=not _olds)
         unknown = unknown_among(SET_ARGUMENTS, news)
         checked = checked_rules(
@@ -211,13 +209,13 @@ class RuleSetProvider(_Provider):
             _olds,
             str(inputs.get("security_group_id") or ""),
             is_unknown=is_unknown,
-            secret=declaration.secrets if declaration else frozenset(),
+            secret=secret,
         )
         inputs["rules"] = checked.rules
         problems = [
             *checked.problems,
-            *problems_of_settings(inputs, is_unknown=is_unknown),
-            *problems_of_place(_process, inputs, unknown),
+            *problems_of_settings(inputs, is_unknown=is_unknown, secret=secret),
+            *problems_of_place(_process, inputs, unknown, secret),
         ]
         if declaration and not problems and not unknown & {*PLACE, "profile"}:
             problems += problems_of_company(

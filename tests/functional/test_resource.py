@@ -226,6 +226,23 @@ def test_a_rule_that_has_expired_is_reported_while_it_stands(
     assert "sg-1" in told
 
 
+def test_a_secret_of_an_expired_rule_is_not_told(
+    provider: IngressRuleProvider, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither where it is new nor while it stands."""
+    secret = {"declaration": {**FIRST, "secrets": ["source_cidr_ip", "expires_on"]}}
+    expired = arguments("sg-1", expires_on=YESTERDAY, **secret)
+
+    told = reasons(provider, expired)
+    provider.check(expired, expired)
+    told += capfd.readouterr().err
+
+    assert "[secret] is over" in told
+    assert "the rule [secret] of sg-1" in told
+    assert YESTERDAY not in told
+    assert "10.0.0.0" not in told
+
+
 def test_the_same_rule_twice_names_both_resources(
     provider: IngressRuleProvider,
 ) -> None:
@@ -259,6 +276,7 @@ def test_what_the_program_says_of_itself_is_no_input(
         ("source_cidr_ip", "10.0.0.1/33"),
         ("description", "x" * 513),
         ("ip_protocol", "tpc-secret"),
+        ("adopt", "yes-secret"),
     ],
 )
 def test_a_secret_value_is_not_in_a_reason(

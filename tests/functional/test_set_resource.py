@@ -154,6 +154,47 @@ def test_a_secret_is_not_in_a_message(
     assert "hush" not in str(found)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "where"),
+    [
+        ("adopt", "hush", "adopt"),
+        ("exclusive", "hush", "exclusive"),
+        ("keep_rule_ids", "hush", "keep_rule_ids"),
+        ("keep_descriptions", ["hush", 1], "keep_descriptions[0]"),
+    ],
+)
+def test_a_secret_setting_is_not_in_a_message(
+    provider: IngressRuleSetProvider, name: str, value: object, where: str
+) -> None:
+    """Nor is one entry of a list."""
+    news = a_set("sg-1", **{name: value})
+
+    found = failures(
+        provider.check({}, {**news, **declared(next(_RUNS), 1, "set", where)})
+    )
+
+    assert found[name].startswith(f"{name}: [secret] is not")
+    assert "hush" not in str(found)
+
+
+@pytest.mark.parametrize("where", ["rules[0].expires_on", "rules"])
+def test_a_secret_of_an_expired_rule_is_not_told(
+    provider: IngressRuleSetProvider, capfd: pytest.CaptureFixture[str], where: str
+) -> None:
+    """Neither where it is new nor while it stands."""
+    news = a_set("sg-1", tcp(443, expires_on="2001-01-01"))
+    secret = declared(next(_RUNS), 1, "set", where)
+
+    told = str(failures(provider.check({}, {**news, **secret})))
+    provider.check({"rules": {WEB_KEY: news["rules"][0]}}, {**news, **secret})
+    told += capfd.readouterr().err
+
+    assert "[secret] is over" in told
+    assert "the rule [secret] of sg-1" in told
+    assert "2001-01-01" not in told
+    assert "10.0.0.0" not in told
+
+
 def test_what_is_not_known_yet_passes(provider: IngressRuleSetProvider) -> None:
     """In one field, as one rule, or as the whole list."""
     some = a_set("sg-1", tcp(443), tcp(UNKNOWN), UNKNOWN, tcp(22, description=UNKNOWN))

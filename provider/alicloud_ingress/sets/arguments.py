@@ -24,20 +24,30 @@ _REMARKS = frozenset({"description", "expires_on"})
 
 
 def problems_of_settings(
-    inputs: Mapping[str, Any], *, is_unknown: Callable[[object], bool]
+    inputs: Mapping[str, Any],
+    *,
+    is_unknown: Callable[[object], bool],
+    secret: AbstractSet[str] = frozenset(),
 ) -> list[Problem]:
     """
     Tell what is wrong with the arguments of a set other than place and rules.
     """
+
+    def shown(name: str) -> str:
+        hidden = any(path.split("[", 1)[0] == name for path in secret)
+        return "[secret]" if hidden else repr(known[name])
+
     known = {name: value for name, value in inputs.items() if not is_unknown(value)}
     problems: list[Problem] = []
-    if not isinstance(exclusive := known.get("exclusive", False), bool):
-        problems.append(Problem("exclusive", f"{exclusive!r} is not True or False"))
+    if not isinstance(known.get("exclusive", False), bool):
+        problems.append(
+            Problem("exclusive", f"{shown('exclusive')} is not True or False")
+        )
     for name in LISTS:
         given: object = known.get(name, [])
         entries = cast("list[object]", given) if isinstance(given, list) else [0]
         if not all(isinstance(entry, str) or is_unknown(entry) for entry in entries):
-            problems.append(Problem(name, f"{given!r} is not a list of texts"))
+            problems.append(Problem(name, f"{shown(name)} is not a list of texts"))
     return problems
 
 
@@ -200,15 +210,18 @@ class _Making:
         return key_of(rule_of(known)) in self.old_keys
 
     def _expired(self, path: str, rule: IngressRule) -> None:
+        hidden = self.secret & {"rules", path, f"{path}.expires_on"}
         if key_of(rule) not in self.old_keys:
+            shown = "[secret]" if hidden else repr(rule.expires_on)
             self._problem(
                 f"{path}.expires_on",
-                f"{rule.expires_on!r} is over; give a day to come, or remove the rule",
+                f"{shown} is over; give a day to come, or remove the rule",
             )
             return
+        last_day = "[secret]" if hidden else rule.expires_on
         self.warnings.append(
             f"the rule {self._words(path, rule)} of {self.group_id} expired after"
-            f" {rule.expires_on} (UTC) and is still in force; remove it, or give it"
+            f" {last_day} (UTC) and is still in force; remove it, or give it"
             " another expires_on"
         )
 
