@@ -173,12 +173,14 @@ class RuleProvider(_Provider):
         """
         Modify the rule in place, by ID.
         """
-        lifecycle, rule = _process.lifecycle(_place_of(_news)), rule_of(_news)
-        account_id = str(_olds.get("account_id") or "") or lifecycle.account_id(rule)
+        rule, rule_id = rule_of(_news), rule_id_of(_olds)
         try:
-            live = lifecycle.update(rule_of(_olds), rule, rule_id_of(_olds))
+            lifecycle = _process.lifecycle(_place_of(_news))
+            account_id = str(_olds.get("account_id") or "")
+            account_id = account_id or lifecycle.account_id(rule)
+            live = lifecycle.update(rule_of(_olds), rule, rule_id)
         finally:
-            _process.claims.settle(rule_id_of(_olds))
+            _process.claims.settle(rule_id)
         return UpdateResult(outputs_of(_news, live, account_id))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:

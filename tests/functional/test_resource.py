@@ -15,8 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alicloud_ingress import providers
+from alicloud_ingress.errors import EcsError
 from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.testing import FakeEcs
+from faults.stack import new_process
 from functional.conftest import SECRET, Front, configure
 
 
@@ -224,6 +227,24 @@ def test_a_rule_that_has_expired_is_reported_while_it_stands(
     told = capfd.readouterr().err
     assert YESTERDAY in told
     assert "sg-1" in told
+
+
+def test_nobody_waits_for_a_change_that_failed_before_it_began(front: Front) -> None:
+    """Whose account it is could not be asked, and a neighbour wants the identity."""
+    with new_process(front.settings, IngressRuleProvider()) as provider:
+        old = {**arguments(front.fake.new_group()), "region": "cn-hangzhou"}
+        created = provider.create(provider.check({}, old).inputs)
+        olds = {**(created.outs or {}), "account_id": ""}
+    front.fake.fail_next("GetCallerIdentity", 400, "Unheard.Of", times=2)
+    with new_process(front.settings, IngressRuleProvider()) as provider:
+        news = {**old, "priority": 2}
+        assert provider.diff(created.id, olds, news).changes is None
+
+        with pytest.raises(EcsError, match="Unheard"):
+            provider.update(created.id, olds, news)
+
+        claims = vars(providers)["_process"].claims
+        assert vars(claims)["_moving"] == {}
 
 
 def test_a_secret_of_an_expired_rule_is_not_told(
