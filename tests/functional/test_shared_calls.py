@@ -4,6 +4,7 @@ Many threads, one group: which calls leave, and what each thread gets.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -12,7 +13,14 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.ecs.batches import MOST_ENTRIES, MOST_UNDER_WAY, delivered
+from alicloud_ingress.ecs.batches import (
+    BATCHES_AT_ONCE,
+    MOST_ENTRIES,
+    MOST_UNDER_WAY,
+    Outcome,
+    delivered,
+    delivered_side_by_side,
+)
 from alicloud_ingress.ecs.codes import of_code
 from alicloud_ingress.ecs.looks import FRESH_S, SharedLooks
 from alicloud_ingress.errors import (
@@ -425,6 +433,29 @@ def test_a_thousand_rules_are_ten_calls() -> None:
 
     assert ecs.calls == [("authorize", 100)] * 10
     assert len(outcome) == 1000
+
+
+def test_no_further_call_begins_after_an_error_of_a_later_one() -> None:
+    """Though an earlier one is not answered yet."""
+    let_go = threading.Event()
+    begun: list[int] = []
+
+    def deliver(part: Sequence[int]) -> Iterator[Outcome[int]]:
+        begun.append(part[0])
+        if part[0] == MOST_ENTRIES:
+            yield part[0], GroupNotFoundError("Authorize", "-", "-")
+            return
+        assert let_go.wait(BOUND_S)
+        yield from ((entry, None) for entry in part)
+
+    outcomes = delivered_side_by_side(
+        range(MOST_ENTRIES * 2 * BATCHES_AT_ONCE), deliver, lambda _: True
+    )
+    assert next(outcomes)[0] == MOST_ENTRIES
+    let_go.set()
+
+    assert len(list(outcomes)) == MOST_ENTRIES * (BATCHES_AT_ONCE - 1)
+    assert len(begun) == BATCHES_AT_ONCE
 
 
 def test_who_stops_at_the_first_error_leaves_the_rest_unsent() -> None:

@@ -12,9 +12,8 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -98,20 +97,22 @@ def delivered_side_by_side(
         each entry that was sent with its own error, or None.
     """
     starts = iter(range(0, len(entries), MOST_ENTRIES))
-    under_way: deque[Future[list[Outcome[Entry]]]] = deque()
+    under_way: set[Future[list[Outcome[Entry]]]] = set()
 
     def begin(start: int) -> None:
         part = entries[start : start + MOST_ENTRIES]
-        under_way.append(pool.submit(lambda: list(deliver(part))))
+        under_way.add(pool.submit(lambda: list(deliver(part))))
 
     with ThreadPoolExecutor(BATCHES_AT_ONCE) as pool:
         for start in islice(starts, BATCHES_AT_ONCE):
             begin(start)
         while under_way:
-            outcomes = under_way.popleft().result()
+            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            under_way -= done
+            outcomes = [outcome for call in done for outcome in call.result()]
             if any(error is not None and ends_all(error) for _, error in outcomes):
                 starts = iter(())
-            for start in islice(starts, 1):
+            for start in islice(starts, len(done)):
                 begin(start)
             yield from outcomes
 
