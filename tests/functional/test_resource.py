@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -17,9 +20,10 @@ from hypothesis import strategies as st
 
 from alicloud_ingress import providers
 from alicloud_ingress.errors import EcsError
+from alicloud_ingress.host.process import Place, Process
 from alicloud_ingress.resource import IngressRuleProvider
-from alicloud_ingress.testing import FakeEcs
-from faults.stack import new_process
+from alicloud_ingress.testing import FakeEcs, Fault
+from faults.stack import THREADS, new_process
 from functional.conftest import SECRET, Front, configure
 
 
@@ -245,6 +249,31 @@ def test_nobody_waits_for_a_change_that_failed_before_it_began(front: Front) -> 
 
         claims = vars(providers)["_process"].claims
         assert vars(claims)["_moving"] == {}
+
+
+def test_those_who_wait_for_the_account_share_an_error(front: Front) -> None:
+    """Nobody asks in vain again, for as long as it took the one before."""
+    process = Process()
+    process.configure(front.settings)
+    place = Place(front.fake.new_group(), "cn-hangzhou", "")
+    refused = Fault.refused("GetCallerIdentity", 400, "Unheard.Of")
+    front.fake.inject(replace(refused, times=THREADS, delay_s=0.5))
+    all_there = threading.Barrier(THREADS)
+
+    def ask() -> str:
+        all_there.wait()
+        return process.account_id(place)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        asked = [pool.submit(ask) for _ in range(THREADS)]
+    for future in asked:
+        with pytest.raises(EcsError, match="Unheard"):
+            future.result()
+
+    actions = [call.action for call in front.fake.calls]
+    assert actions.count("GetCallerIdentity") < THREADS
+    front.fake.forget_faults()
+    assert process.account_id(place) != ""
 
 
 def test_a_secret_of_an_expired_rule_is_not_told(

@@ -9,17 +9,19 @@ does: the program and a preview import this module, too, and never make one.
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import os
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alicloud_ingress import config
 from alicloud_ingress.claims import Claims
 from alicloud_ingress.declarations import Declaration, Declarations
-from alicloud_ingress.errors import IngressError
+from alicloud_ingress.errors import EcsError, IngressError
 
 if TYPE_CHECKING:
     from alicloud_ingress.client import EcsClient
@@ -60,8 +62,7 @@ class Process:
         self._settings: dict[str, str] = {}
         self._clients: dict[tuple[str, str], EcsClient] = {}
         self._groups: dict[Place, SecurityGroup] = {}
-        self._asking_account = threading.Lock()
-        self._accounts: dict[str, str] = {}
+        self._accounts: dict[str, Future[str]] = {}
         self._is_warm = False
 
     def configure(self, settings: Mapping[str, str]) -> None:
@@ -127,15 +128,35 @@ class Process:
     def account_id(self, place: Place) -> str:
         """
         The account of the credentials, asked once a profile; "" if refused.
+
+        Whoever asks meanwhile shares the answer, or the error; after an error the
+        next one asks again.
         """
-        with self._asking_account:
-            if place.profile not in self._accounts:
-                # Whoever asks looks at the group next, so that is begun meanwhile.
-                look = threading.Thread(target=self._look_ahead, args=[place])
-                look.start()
-                client = self.client(place.region, place.profile)
-                self._accounts[place.profile] = client.account_id()
-            return self._accounts[place.profile]
+        with self._lock:
+            answer = self._accounts.get(place.profile)
+            asks = answer is None
+            if answer is None:
+                answer = self._accounts[place.profile] = Future()
+        if asks:
+            self._ask_account(place, answer)
+        try:
+            return answer.result()
+        except EcsError as error:
+            # Each thread raises an error of its own.
+            raise copy.copy(error) from None
+
+    def _ask_account(self, place: Place, answer: Future[str]) -> None:
+        # Whoever asks looks at the group next, so that is begun meanwhile.
+        threading.Thread(target=self._look_ahead, args=[place]).start()
+        try:
+            client = self.client(place.region, place.profile)
+            answer.set_result(client.account_id())
+        except BaseException as error:
+            with self._lock:
+                self._accounts.pop(place.profile, None)
+            answer.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
 
     def _look_ahead(self, place: Place) -> None:
         with contextlib.suppress(IngressError):  # the asker's own look tells it
