@@ -1,7 +1,7 @@
 """
 Every error that this package raises, by what the caller does next.
 
-The tree is our own, so that nothing but `client` depends on the SDK's
+The tree is our own, so that nothing but `ecs.sdk` depends on the SDK's
 exceptions, and no payload of theirs (which may hold a secret) travels on::
 
     IngressError

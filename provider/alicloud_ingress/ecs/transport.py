@@ -22,7 +22,7 @@ from alicloud_ingress.ecs.exchange import current
 
 POOL_SIZE = 64
 """
-Connections kept to one host; twice the parallelism that the engine is run with.
+Connections kept to one host: one for each thread that the dynamic host may have.
 """
 _TROUBLES = {
     "ProxyError": (False, "the proxy cannot be reached; check HTTPS_PROXY, NO_PROXY"),
