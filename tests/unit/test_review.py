@@ -185,6 +185,23 @@ def test_a_rule_that_a_set_lets_go_is_a_delete() -> None:
     ]
 
 
+@pytest.mark.parametrize("left", [{}, {"web": {**SSH, "port_range": "443/443"}}])
+def test_the_only_rule_that_a_set_lets_go_is_a_delete(left: dict[str, Any]) -> None:
+    """A set makes the one anew and revokes the other; it changes none into another."""
+    place = {"security_group_id": "sg-1"}
+    update = step(
+        "update",
+        "office",
+        old={**place, "rules": {"ssh": WORLD}},
+        new={**place, "rules": left},
+        kind=RULE_SET,
+    )
+
+    assert lines(judged(update, fail_on=("delete",))) == [
+        "delete: tcp 22/22 from 0.0.0.0/0 of sg-1 is deleted (office)"
+    ]
+
+
 def test_a_waiver_holds_to_its_last_day() -> None:
     """For its resource, and no other."""
     waiver = '[{"resource": "ssh", "reason": "a test", "until": "2026-05-01"}]'

@@ -22,7 +22,7 @@ from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.policy.diagram import TooComplexError
 from alicloud_ingress.policy.world import WorldOpen
 from alicloud_ingress.previews.preview import Preview, Step
-from alicloud_ingress.previews.stated import StatedRule
+from alicloud_ingress.previews.stated import RULE_SET, StatedRule
 from alicloud_ingress.previews.waivers import Waiver
 from alicloud_ingress.rule import IngressRule
 
@@ -355,7 +355,7 @@ def _losses(step: Step) -> Iterator[Finding]:
         )
     if step.retained or step.op not in ("delete", "update"):
         return
-    if step.op == "delete" or len(step.before) > 1 or len(step.after) > 1:
+    if step.op == "delete" or step.kind == RULE_SET:
         staying = {stated.rule for stated in step.after}
         for stated in step.before:
             if stated.rule not in staying:
