@@ -202,6 +202,25 @@ def test_the_only_rule_that_a_set_lets_go_is_a_delete(left: dict[str, Any]) -> N
     ]
 
 
+@pytest.mark.parametrize("left", [UNKNOWN, {"ssh": {**WORLD, "port_range": UNKNOWN}}])
+def test_whether_a_set_lets_go_what_it_may_still_hold_is_not_judged(
+    left: object,
+) -> None:
+    """It fails all the same."""
+    place = {"security_group_id": "sg-1"}
+    update = step(
+        "update",
+        "office",
+        old={**place, "rules": {"ssh": WORLD}},
+        new={**place, "rules": left},
+        kind=RULE_SET,
+    )
+
+    assert lines(judged(update, fail_on=("delete",))) == [
+        "delete: not judged: tcp 22/22 from 0.0.0.0/0 of sg-1 is deleted (office)"
+    ]
+
+
 def test_a_waiver_holds_to_its_last_day() -> None:
     """For its resource, and no other."""
     waiver = '[{"resource": "ssh", "reason": "a test", "until": "2026-05-01"}]'

@@ -357,12 +357,14 @@ def _losses(step: Step) -> Iterator[Finding]:
         return
     if step.op == "delete" or step.kind == RULE_SET:
         staying = {stated.rule for stated in step.after}
+        doubted = any(stated.doubts for stated in step.after)
         for stated in step.before:
             if stated.rule not in staying:
                 yield Finding(
                     kind="delete",
                     resources=(step.name,),
                     text=f"{stated.rule.in_words} of {stated.group} is deleted",
+                    judged=not doubted,
                 )
 
 
