@@ -23,6 +23,8 @@ import stamina
 from alicloud_ingress.client import MOST_ENTRIES, EcsClient, warm_up
 from alicloud_ingress.config import Connection, resolve
 from alicloud_ingress.credentials import Credentials
+from alicloud_ingress.ecs.keys import Keys
+from alicloud_ingress.ecs.library_keys import KeysOfLibrary
 from alicloud_ingress.errors import (
     BatchEntryError,
     ConfigurationError,
@@ -710,6 +712,36 @@ def test_a_profile_may_have_a_program_that_hands_them_out(
     EcsClient(resolve(settings.get, environ)).authorize("sg-1", [SSH])
 
     assert "Credential=EXT," in server.requests[0].headers["authorization"]
+
+
+class Hiccup:
+    """Keys of an instance's role, whose service fails once in a while."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def get_credential(self) -> Keys:
+        """Fail every second time."""
+        self.asked += 1
+        if self.asked == 2:
+            raise TimeoutError(SECRET)
+        return Keys("AK", SECRET)
+
+
+def test_keys_that_are_not_renewed_at_once_are_asked_for_again(server: Wire) -> None:
+    """A run that has begun does not fail for it with half of its work undone."""
+    client = EcsClient(connection(server))
+    source = KeysOfLibrary(Credentials("ecs_ram_role", source="alicloud:ecsRoleName"))
+    vars(source)["_found"] = service = Hiccup()
+    sdk = vars(client)["_sdk"]
+    client.authorize("sg-1", [SSH])
+    vars(sdk)["_source"] = source
+
+    for _ in range(2):
+        client.authorize("sg-1", [SSH])
+
+    assert service.asked == 3
+    assert len(server.requests) == 3
 
 
 def test_the_port_of_an_address_may_be_left_out() -> None:

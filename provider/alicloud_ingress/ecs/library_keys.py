@@ -12,7 +12,7 @@ from typing import Any
 
 from alicloud_ingress.credentials import Credentials
 from alicloud_ingress.ecs.keys import Keys
-from alicloud_ingress.errors import ConfigurationError
+from alicloud_ingress.errors import ConfigurationError, UnreachableError
 
 
 class KeysOfLibrary:
@@ -23,6 +23,7 @@ class KeysOfLibrary:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
         self._found: Any = None
+        self._has_worked = False
         self._lock = threading.Lock()
 
     def keys(self) -> Keys:
@@ -31,23 +32,32 @@ class KeysOfLibrary:
 
         Raises:
             ConfigurationError: there are none; its reasons may hold a secret.
+            UnreachableError: there were, and now none came.
         """
         try:
             with self._lock:
                 self._found = self._found or _library_client(self._credentials)
             model = self._found.get_credential()
-            return Keys(
+            keys = Keys(
                 str(model.access_key_id),
                 str(model.access_key_secret),
                 str(model.security_token or ""),
             )
         except Exception as error:  # noqa: BLE001 - it raises whatever came its way
             source = self._credentials.source or "the SDK's default chain"
+            if self._has_worked:
+                raise UnreachableError(
+                    "the renewal of credentials",
+                    "NoKeys",
+                    f"none came from {source} ({type(error).__name__})",
+                ) from None
             raise ConfigurationError(
                 f"no credentials came from {source} ({type(error).__name__}); run"
                 " `aliyun configure`, or set ALIBABA_CLOUD_ACCESS_KEY_ID and"
                 " ALIBABA_CLOUD_ACCESS_KEY_SECRET"
             ) from None
+        self._has_worked = True
+        return keys
 
 
 def _library_client(credentials: Credentials) -> Any:
