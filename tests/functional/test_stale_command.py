@@ -58,6 +58,20 @@ def stale_ids(folder: Path) -> set[str]:
     return {rule["rule_id"] for group in written["groups"] for rule in group["stale"]}
 
 
+def interrupt_a_plan(fake: FakeEcs) -> None:
+    """Let a plan of all groups end at the fiftieth look."""
+
+    def interrupt(call: FakeCall) -> None:
+        looks = [each for each in fake.calls if each.action == DESCRIBE]
+        if len(looks) == 50:
+            raise KeyboardInterrupt
+        assert call.action
+
+    fake.listeners.append(interrupt)
+    assert plan("--all-groups").exit_code == 130
+    fake.listeners.clear()
+
+
 class TestPlan:
     """What `stale plan` answers, and with which exit code."""
 
@@ -122,15 +136,7 @@ class TestPlan:
             fake.add_rule(group, **tcp(80, Description=EXPIRED)) for group in groups
         }
 
-        def interrupt(call: FakeCall) -> None:
-            looks = [each for each in fake.calls if each.action == DESCRIBE]
-            if len(looks) == 50:
-                raise KeyboardInterrupt
-            assert call.action
-
-        fake.listeners.append(interrupt)
-        assert plan("--all-groups").exit_code == 130
-        fake.listeners.clear()
+        interrupt_a_plan(fake)
         assert not (folder / "plan.json").exists()
         partial = folder / "plan.json.partial"
         kept = partial.read_text()
@@ -151,6 +157,22 @@ class TestPlan:
         partial.write_text(kept)
         assert plan("--all-groups", "--older-than", "30d").exit_code == 0
         assert stale_ids(folder) == set()
+
+    def test_another_region_is_another_question(
+        self, fake: FakeEcs, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Though it is configured, and not given."""
+        for _ in range(60):
+            fake.add_rule(fake.new_group(), **tcp(80, Description=EXPIRED))
+        elsewhere = fake.new_group("ap-southeast-1")
+        there = fake.add_rule(elsewhere, **tcp(80, Description=EXPIRED))
+
+        interrupt_a_plan(fake)
+        assert len((folder / "plan.json.partial").read_text().splitlines()) > 1
+        monkeypatch.setenv("ALIBABA_CLOUD_REGION", "ap-southeast-1")
+
+        assert plan("--all-groups").exit_code == 1
+        assert stale_ids(folder) == {there}
 
     def test_an_encrypted_entry_makes_it_3(self, fake: FakeEcs, folder: Path) -> None:
         """Its rule may be any."""

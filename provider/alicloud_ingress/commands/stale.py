@@ -125,8 +125,10 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
     narrowing = job.Narrowing(
         older_than=older_than, cidrs=cidrs, ports=ports, descriptions=descriptions
     )
+    connections = Connections(profile)
+    regions = regions or (connections.region(),)
     survey = job.Survey(
-        connections=Connections(profile),
+        connections=connections,
         regions=regions,
         groups=groups,
         owners=owners,
