@@ -187,8 +187,12 @@ class TestCreate:
         """One rule is one resource."""
         claims.hold(api.add(SSH))
 
-        with pytest.raises(RuleExistsError, match="another resource of this stack"):
+        with pytest.raises(RuleExistsError, match="another resource of this") as caught:
             one.create(SSH, adopt=True)
+
+        assert "if it is moving from the other, run `pulumi up` again" in str(
+            caught.value
+        )
 
     def test_an_adoption_that_fails_holds_nothing(
         self, api: MemoryGroup, one: RuleLifecycle, claims: Claims

@@ -54,7 +54,7 @@ def _held_by_another(site: Site, twin: LiveRule) -> str:
         f"AuthorizeSecurityGroup made nothing: {site.where} holds this rule"
         f" already, as {twin.rule_id} ({twin.rule.in_words}), for {ANOTHER_RESOURCE}."
         " One rule is one resource: remove one of the two, or let them differ in"
-        " priority."
+        " priority; if it is moving from the other, run `pulumi up` again."
     )
 
 

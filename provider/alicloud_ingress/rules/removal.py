@@ -50,7 +50,7 @@ def _revoke_by_id(site: Site, rule: IngressRule, rule_id: str) -> None:
             raise RuleNotConfirmedError(
                 f"RevokeSecurityGroup was refused ({error.quoted}), and {rule_id}"
                 f" ({rule.in_words}) is still in {site.where}; run"
-                " `pulumi destroy` again."
+                " `pulumi refresh`, then the same command again."
             ) from error
         _name_the_twin_of_what_is_gone(site, rule, rule_id)
 
