@@ -7,6 +7,7 @@ at once. How looks are shared stands in `looks`, how writes are in `batches`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
@@ -58,12 +59,18 @@ class SecurityGroup:
     Args:
         calls: what speaks to ECS.
         group_id: `sg-...`.
+        now: seconds of a clock that never goes back.
     """
 
-    def __init__(self, calls: GroupCalls, group_id: str) -> None:
+    def __init__(
+        self,
+        calls: GroupCalls,
+        group_id: str,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.group_id = group_id
         self._calls = calls
-        self._looks = SharedLooks(lambda: calls.describe(group_id))
+        self._looks = SharedLooks(lambda: calls.describe(group_id), now)
         self._authorizing = Lane(self._authorize)
         self._revoking_by_id = Lane(self._revoke_by_id)
         self._revoking_by_attributes = Lane(self._revoke_by_attributes)

@@ -47,6 +47,38 @@ def declaration_of(
     return pulumi.Output.from_input(written())
 
 
+def secret_where(
+    value: object, outputs: Sequence[str], opts: pulumi.ResourceOptions | None
+) -> pulumi.ResourceOptions | None:
+    """
+    Options by which outputs are secret where a secret is in an argument.
+
+    A program learns only while it runs whether an Output is secret, and options are
+    given before: a transform is what Pulumi asks late enough.
+
+    Args:
+        value: the argument.
+        outputs: names of the outputs that repeat what it says.
+        opts: what the program gives.
+    """
+    if not _holds_output(value):
+        return opts
+
+    async def transform(
+        declared: pulumi.ResourceTransformArgs,
+    ) -> pulumi.ResourceTransformResult | None:
+        if not await pulumi.Output.from_input(value).is_secret():
+            return None
+        secret = pulumi.ResourceOptions(additional_secret_outputs=list(outputs))
+        return pulumi.ResourceTransformResult(
+            declared.props, pulumi.ResourceOptions.merge(declared.opts, secret)
+        )
+
+    return pulumi.ResourceOptions.merge(
+        opts, pulumi.ResourceOptions(transforms=[transform])
+    )
+
+
 def with_dates_as_text(value: Any) -> Any:
     """
     The same rules, with each `datetime.date` as the engine can carry it.
@@ -76,6 +108,15 @@ async def _secret_paths(path: str, value: object) -> AsyncIterator[str]:
         for number, entry in enumerate(cast("Sequence[object]", value)):
             async for found in _secret_paths(f"{path}[{number}]", entry):
                 yield found
+
+
+def _holds_output(value: object) -> bool:
+    if isinstance(value, Mapping):
+        entries = cast("Mapping[str, object]", value).values()
+        return any(_holds_output(entry) for entry in entries)
+    if isinstance(value, list | tuple):
+        return any(_holds_output(entry) for entry in cast("Sequence[object]", value))
+    return _is_output(value)
 
 
 def _is_output(value: object) -> TypeGuard[pulumi.Output[Any]]:

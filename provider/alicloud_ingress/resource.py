@@ -15,7 +15,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from alicloud_ingress.declarations import DECLARATION
-from alicloud_ingress.program import declaration_of, with_dates_as_text
+from alicloud_ingress.program import declaration_of, secret_where, with_dates_as_text
 from alicloud_ingress.properties import ARGUMENTS
 from alicloud_ingress.providers import RuleProvider, RuleSetProvider
 from alicloud_ingress.sets.properties import SET_ARGUMENTS
@@ -232,5 +232,5 @@ class SecurityGroupIngressRuleSet(
             IngressRuleSetProvider(),
             resource_name,
             {**given, **known_after, DECLARATION: declaration_of(resource_name, given)},
-            opts,
+            secret_where(rules, ["rule_ids"], opts),
         )

@@ -129,6 +129,7 @@ class IngressRule:
             argument: text_of(permission.get(parameter))
             for parameter, argument in _ARGUMENT_BY_PARAMETER.items()
         }
+        given["description"] = str(permission.get("Description") or "")
         owner = given["source_group_owner_account"]
         if owner.isdigit():
             given["source_group_owner_account"] = ""
@@ -139,7 +140,7 @@ class IngressRule:
         """
         What a rule in a spelling of ECS means.
         """
-        description, expires_on = split_expiry(self.description)
+        description, expires_on = split_expiry(self.description.strip())
         if description == EMPTIED_DESCRIPTION:
             description = ""
         return replace(

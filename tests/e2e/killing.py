@@ -7,6 +7,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psutil
@@ -69,12 +70,19 @@ class _Killing:
         self.struck = bool(victims)
 
 
-def killed(project: Project, kill: Kill) -> None:
+def killed(
+    project: Project, kill: Kill, *, seen: Callable[[], bool] = lambda: True
+) -> None:
     """
     Run a command of the engine, and kill it at the call; all that it started ends.
 
-    Whatever outlives the engine may go on calling until it is told to stop, as it
-    would on a person's machine; only what is quiet is ended.
+    A host that outlives its engine ends what it has begun, as it would on a person's
+    machine, where it then waits for ever. Here it is ended once it is quiet.
+
+    Args:
+        project: what is run.
+        kill: when, and which process.
+        seen: whether what outlives has done what the test waits for.
     """
     project.write_settings()
     parallel = ["--parallel", str(kill.parallel)] if kill.parallel else []
@@ -95,19 +103,21 @@ def killed(project: Project, kill: Kill) -> None:
                 takes_effect=kill.acted,
             )
         )
-        run.wait(LONGEST_S)
-        _wait_until_quiet(lambda: len(project.fake.calls))
-        for each in killing.orphans:
-            if each.is_running():
-                each.kill()
+        try:
+            run.wait(LONGEST_S)
+            _wait_until_quiet(lambda: len(project.fake.calls), seen)
+        finally:
+            for each in (killing.engine, *killing.orphans):
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
     psutil.wait_procs(killing.orphans, LONGEST_S)
     project.fake.forget_faults()
     assert killing.struck, f"never came so far: {kill}"
 
 
-def _wait_until_quiet(calls: Callable[[], int]) -> None:
+def _wait_until_quiet(calls: Callable[[], int], seen: Callable[[], bool]) -> None:
     give_up = time.monotonic() + LONGEST_S
     before = -1
-    while before != calls() and time.monotonic() < give_up:
+    while (before != calls() or not seen()) and time.monotonic() < give_up:
         before = calls()
         time.sleep(QUIET_S)

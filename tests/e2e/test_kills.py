@@ -140,6 +140,20 @@ def test_an_up_that_was_killed_is_repeated(project: Project, victim: str) -> Non
     assert list(project.rules()) == [neighbour]
 
 
+def test_a_host_that_outlives_its_engine_ends_what_it_has_begun(
+    project: Project,
+) -> None:
+    """It sends the call again that got no answer, and begins no other rule."""
+    project.program(PROGRAM)
+
+    kill = Kill("up", "engine", AUTHORIZE, call=1, acted=False)
+    killed(project, kill, seen=lambda: bool(project.rules()))
+
+    (rule_id,) = project.rules()
+    project.pulumi("cancel", "--yes")
+    assert rule_id in project.run("up", "--yes", "--skip-preview").text
+
+
 def without_ids(project: Project, state: dict[str, Any]) -> dict[str, Any]:
     """The same state, as it is when no rule has shown in time."""
     copy: dict[str, Any] = json.loads(json.dumps(state))

@@ -5,14 +5,9 @@ A set of rules from creation to removal, on the real engine.
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import threading
-from collections.abc import Mapping
 from typing import Any
 
-from alicloud_ingress.testing.wire import Reply
+from e2e.killing import Kill, killed
 from e2e.project import Project
 
 AUTHORIZE, MODIFY, REVOKE = (
@@ -20,7 +15,6 @@ AUTHORIZE, MODIFY, REVOKE = (
     "ModifySecurityGroupRule",
     "RevokeSecurityGroup",
 )
-BOUND_S = 120.0
 OPEN = {"IpProtocol": "tcp", "PortRange": "22/22", "SourceCidrIp": "0.0.0.0/0"}
 
 
@@ -143,33 +137,8 @@ def test_after_a_kill_the_next_up_names_the_rules_and_adopt_converges(
     project: Project,
 ) -> None:
     """ECS has made the rules, and nobody has written that down."""
-    made = threading.Event()
-    over = threading.Event()
-    answer = project.fake.handle
-
-    def until_killed(
-        url: str, headers: Mapping[str, str], body: str, method: str = "POST"
-    ) -> Reply:
-        reply = answer(url, headers, body, method)
-        if headers.get("x-acs-action") == AUTHORIZE:
-            made.set()
-            over.wait(BOUND_S)
-        return reply
-
     declare(project, 22, 443)
-    project.fake.handle = until_killed  # type: ignore[method-assign]
-    with subprocess.Popen(
-        ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive"],
-        cwd=project.folder,
-        env=dict(project.environment),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as engine:
-        assert made.wait(BOUND_S)
-        os.killpg(engine.pid, signal.SIGKILL)
-    over.set()
-    project.fake.handle = answer  # type: ignore[method-assign]
+    killed(project, Kill("up", "engine", AUTHORIZE, call=1, acted=True))
     project.pulumi("cancel", "--yes")
 
     done = project.run("up", "--yes", "--skip-preview")

@@ -4,7 +4,10 @@ Keys, secrets and tokens stay where they were given.
 
 from __future__ import annotations
 
+import json
+
 from e2e.project import SECRET, Project
+from e2e.shell import alicloud_ingress
 
 KEY, TOKEN = "LTAI-an-access-key", "a-token-that-is-never-shown"
 SECRETS = (SECRET, TOKEN)
@@ -48,3 +51,79 @@ def test_no_secret_is_in_an_error(project: Project) -> None:
     assert "Forbidden.RAM" in done.text
     for secret in SECRETS:
         assert secret not in done.text
+
+
+ADDRESS = "203.0.113.7"
+SETS = """
+    from alicloud_ingress import IngressRuleArgs, SecurityGroupIngressRuleSet
+
+    def a_set(name, source, *ports):
+        return SecurityGroupIngressRuleSet(
+            name,
+            security_group_id="GROUP",
+            rules=[
+                IngressRuleArgs(
+                    ip_protocol="tcp", port_range=port, source_cidr_ip=source
+                )
+                for port in ports
+            ],
+        )
+
+    plain = a_set("plain", pulumi.Output.from_input("10.0.0.0/8"), 80)
+    secret = a_set("secret", pulumi.Output.secret("203.0.113.7/32"), PORTS)
+    pulumi.export("ids", secret.rule_ids)
+"""
+
+
+def declare_sets(project: Project, ports: str) -> None:
+    """Two sets, one of which has a source that is secret."""
+    project.program(SETS.replace("GROUP", project.group).replace("PORTS", ports))
+
+
+def keys_of_ids(project: Project) -> dict[str, list[str]]:
+    """What the state shows of `rule_ids` without the passphrase, by set."""
+    state = json.loads(project.pulumi("stack", "export"))
+    return {
+        entry["urn"].split("::")[-1]: list(entry["outputs"]["rule_ids"])
+        for entry in state["deployment"]["resources"]
+        if entry["type"].endswith("RuleSet")
+    }
+
+
+def test_a_secret_source_of_a_set_is_nowhere_in_plain_text(project: Project) -> None:
+    """Neither in the state nor in a preview, whatever is done; others stay readable."""
+    for ports, act in (
+        ("443", project.up),
+        ("443", project.refresh),
+        ("81", project.up),
+    ):
+        declare_sets(project, ports)
+        for shown in (
+            project.pulumi("preview", "--diff"),
+            project.pulumi("preview", "--json"),
+            act(),
+            project.pulumi("stack", "export"),
+        ):
+            assert ADDRESS not in shown
+        keys = keys_of_ids(project)
+        assert keys["plain"] == ["tcp 80/80 from 10.0.0.0/8"]
+        assert "ciphertext" in keys["secret"]
+    assert len(project.rules()) == 2
+
+
+def test_rules_of_a_set_with_secrets_are_never_stale(project: Project) -> None:
+    """What the state does not show is not judged, and stays."""
+    declare_sets(project, "443")
+    project.up()
+    export = project.pulumi("stack", "export")
+    (project.folder / "state.json").write_text(export)
+
+    said = alicloud_ingress(
+        project,
+        *("stale", "plan", "--group", project.group, "--out", "plan.json"),
+        *("--state", "state.json"),
+    )
+
+    assert said.code == 3
+    assert "export the state with --show-secrets" in said.out + said.err
+    assert "0 stale rules" in said.out

@@ -53,6 +53,35 @@ class GatedCalls:
             assert self.come.wait_for(lambda: self.waiting, BOUND_S), "no call came"
             return self.waiting.pop(0)
 
+    def next_with(self, entry: object) -> Call:
+        """The call that holds this entry, as soon as there is one."""
+
+        def holding() -> list[Call]:
+            return [call for call in self.waiting if entry in call.entries]
+
+        with self.come:
+            assert self.come.wait_for(holding, BOUND_S), f"no call with {entry}"
+            (call,) = holding()
+            self.waiting.remove(call)
+            return call
+
+    def carry_out(self, call: Call, error: EcsError | None = None) -> None:
+        """Do as ECS does, and answer so, or with an error after all."""
+        if call.name.startswith("authorize"):
+            for rule in call.entries:
+                if rule not in self.rules.values():
+                    self.rules[f"sgr-{rule.in_words}"] = rule
+        elif call.name.startswith("revoke_by_id"):
+            for rule_id in call.entries:
+                del self.rules[rule_id]
+        elif call.name.startswith("revoke_by_attributes"):
+            gone = set(call.entries)
+            self.rules = {i: rule for i, rule in self.rules.items() if rule not in gone}
+        if error:
+            call.answer.set_exception(error)
+        else:
+            call.answer.set_result(self.shown() if call.name == "describe" else None)
+
     def shown(self) -> LiveGroup:
         """What a Describe tells now."""
         rules = tuple(LiveRule(rule, id_, "") for id_, rule in self.rules.items())
@@ -95,6 +124,16 @@ class Shared:
         until(lambda: self._waiting() > before or asked.done())
         return asked
 
+    def carry_out_until_done(self, *asked: Future[Any]) -> list[Call]:
+        """Let all calls go that still come for those who asked, and tell them."""
+        came: list[Call] = []
+        while True:
+            until(lambda: self.calls.waiting or all(one.done() for one in asked))
+            if not self.calls.waiting:
+                return came
+            came.append(self.calls.next())
+            self.calls.carry_out(came[-1])
+
     def _waiting(self) -> int:
         """How many threads wait: for a call, or for one another."""
         parts: dict[str, Any] = vars(self.group)
@@ -108,7 +147,7 @@ class Shared:
         )
 
 
-def until(true: Callable[[], bool]) -> None:
+def until(true: Callable[[], object]) -> None:
     """Wait until something is so."""
     give_up = time.monotonic() + BOUND_S
     while not true():
@@ -117,12 +156,14 @@ def until(true: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def sharing() -> Generator[Shared, None, None]:
+def sharing(
+    now: Callable[[], float] = time.monotonic,
+) -> Generator[Shared, None, None]:
     """A group for many threads; what still waits at the end is let go."""
     calls = GatedCalls()
     with ThreadPoolExecutor(120) as pool:
         try:
-            yield Shared(calls, SecurityGroup(calls, GROUP), pool)
+            yield Shared(calls, SecurityGroup(calls, GROUP, now), pool)
         finally:
             for call in calls.made:
                 if not call.answer.done():

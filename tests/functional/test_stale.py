@@ -549,6 +549,19 @@ class TestRestore:
         ]  # fmt: skip
         assert sorted(map(repr, after)) == sorted(map(repr, before))
 
+    def test_a_description_comes_back_letter_by_letter(
+        self, fake: FakeEcs, group: str, report: Path
+    ) -> None:
+        """Spaces at its ends too, which mean nothing to anybody else."""
+        spaced = f"  {EXPIRED} "
+        fake.add_rule(group, **tcp(80, Description=spaced))
+
+        assert set(destroyed(planned(group), report).values()) == {"destroyed"}
+        assert stale.restore(stale.Connections(), report) == []
+
+        (rule,) = fake.rules(group).values()
+        assert rule["Description"] == spaced
+
 
 def test_plan_and_report_are_what_their_schemas_say(
     fake: FakeEcs, group: str, tmp_path: Path

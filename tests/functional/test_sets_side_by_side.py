@@ -1,0 +1,205 @@
+"""
+The calls of one set, several at a time, and what comes of it where one of them fails.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from alicloud_ingress.claims import Claims
+from alicloud_ingress.ecs.batches import BATCHES_AT_ONCE, MOST_ENTRIES
+from alicloud_ingress.errors import EcsError, RuleNotConfirmedError, ThrottledError
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.lifecycle import RuleLifecycle
+from alicloud_ingress.sets.lifecycle import SetLifecycle
+from functional.gated_calls import Call, Shared, sharing, until
+from functional.memory_group import SSH, MemoryGroup, silence
+
+RULES = [replace(SSH, port_range=f"{n}/{n}") for n in range(1, 651)]
+BATCHES = [RULES[n : n + MOST_ENTRIES] for n in range(0, len(RULES), MOST_ENTRIES)]
+
+
+@pytest.fixture
+def shared() -> Iterator[Shared]:
+    """A group with no rules, whose calls wait for the test."""
+    with sharing() as shared:
+        yield shared
+
+
+def refusal() -> EcsError:
+    """An answer that ends the call as a whole, and made nothing."""
+    return ThrottledError("AuthorizeSecurityGroup", "Throttling", "no")
+
+
+def creating(shared: Shared, wanted: Sequence[IngressRule]) -> Future[Any]:
+    """Begin to make a set; its first look has been answered."""
+    one = RuleLifecycle(
+        shared.group, MemoryGroup(), "cn-hangzhou", print, Claims(patience=0)
+    )
+    made = shared.pool.submit(SetLifecycle(shared.group, one).create, wanted)
+    shared.calls.carry_out(shared.calls.next())
+    return made
+
+
+def batch(shared: Shared, number: int) -> Call:
+    """The call with these rules, as soon as it has come."""
+    return shared.calls.next_with(BATCHES[number][0])
+
+
+def sent(calls: Sequence[Call], name: str) -> Counter[Any]:
+    """How often each entry was sent in a call of this kind."""
+    return Counter(
+        entry for call in calls if call.name.startswith(name) for entry in call.entries
+    )
+
+
+def all_of(*batches: Sequence[IngressRule]) -> Counter[Any]:
+    """Each rule once."""
+    return Counter(rule for batch in batches for rule in batch)
+
+
+def until_begun(shared: Shared, number: int) -> None:
+    """Wait until so many calls have begun, and see that none is beyond them."""
+    until(lambda: len(shared.calls.made) >= number)
+    assert len(shared.calls.made) == number
+
+
+class TestAtATime:
+    """How many calls are under way."""
+
+    def test_as_many_as_may_be_and_the_next_when_one_is_answered(
+        self, shared: Shared
+    ) -> None:
+        """Each is full, but for the last."""
+        asked = shared.pool.submit(lambda: dict(shared.group.authorize_all(RULES)))
+        for number in range(len(BATCHES)):
+            until_begun(shared, min(number + BATCHES_AT_ONCE, len(BATCHES)))
+            shared.calls.carry_out(batch(shared, number))
+
+        assert asked.result() == dict.fromkeys(RULES)
+        assert [len(call.entries) for call in shared.calls.made] == [100] * 6 + [50]
+
+    def test_none_begins_after_a_refusal_and_those_under_way_are_told(
+        self, shared: Shared
+    ) -> None:
+        """There is less to take back, and all of it is known."""
+        asked = shared.pool.submit(lambda: dict(shared.group.authorize_all(RULES)))
+        batch(shared, 0).answer.set_exception(error := refusal())
+        for number in range(1, BATCHES_AT_ONCE):
+            shared.calls.carry_out(batch(shared, number))
+
+        made = [rule for batch in BATCHES[1:BATCHES_AT_ONCE] for rule in batch]
+        assert asked.result() == dict.fromkeys(BATCHES[0], error) | dict.fromkeys(made)
+        assert len(shared.calls.made) == BATCHES_AT_ONCE
+
+    @pytest.mark.parametrize("name", ["id", "attributes"])
+    def test_removals_go_side_by_side_too(self, shared: Shared, name: str) -> None:
+        """By ID as well as by all that names a rule."""
+        shared.calls.rules = {f"sgr-{rule.in_words}": rule for rule in RULES}
+        entries: Sequence[Any] = list(shared.calls.rules) if name == "id" else RULES
+        revoke: Any = getattr(shared.group, f"revoke_all_by_{name}")
+        asked = shared.pool.submit(lambda: dict(revoke(entries)))
+        until(lambda: len(shared.calls.waiting) == BATCHES_AT_ONCE)
+
+        shared.carry_out_until_done(asked)
+
+        assert asked.result() == dict.fromkeys(entries)
+        assert shared.calls.rules == {}
+
+
+class TestFailures:
+    """A set is made as a whole or not at all."""
+
+    def test_what_was_under_way_at_a_refusal_is_taken_back(
+        self, shared: Shared
+    ) -> None:
+        """It was made while the error was on its way."""
+        made = creating(shared, RULES)
+        batch(shared, 0).answer.set_exception(refusal())
+        for number in range(1, BATCHES_AT_ONCE):
+            shared.calls.carry_out(batch(shared, number))
+        after = shared.carry_out_until_done(made)
+
+        with pytest.raises(ThrottledError, match="tcp 1/1"):
+            made.result()
+        assert len(sent(after, "revoke_by_id")) == 300
+        assert not sent(after, "authorize")
+        assert not sent(after, "revoke_by_attributes")
+        assert shared.calls.rules == {}
+
+    @pytest.mark.parametrize("acted", [False, True])
+    def test_silence_of_one_call_is_bridged_by_a_look(
+        self, shared: Shared, *, acted: bool
+    ) -> None:
+        """What does not show is sent again, with all that had not been sent."""
+        made = creating(shared, RULES)
+        unanswered = batch(shared, 0)
+        if acted:
+            shared.calls.carry_out(unanswered, silence("authorize"))
+        else:
+            unanswered.answer.set_exception(silence("authorize"))
+        for number in range(1, BATCHES_AT_ONCE):
+            shared.calls.carry_out(batch(shared, number))
+        after = shared.carry_out_until_done(made)
+
+        assert all(made.result()[rule] for rule in RULES)
+        again = () if acted else BATCHES[0]
+        assert after[0].name == "describe"
+        assert sent(after, "authorize") == all_of(again, *BATCHES[BATCHES_AT_ONCE:])
+        assert not sent(after, "revoke")
+
+    @pytest.mark.parametrize("acted", [False, True])
+    def test_silence_beside_a_refusal_is_taken_back_as_well(
+        self, shared: Shared, *, acted: bool
+    ) -> None:
+        """By ID where it shows; else in case it comes late, and then by name."""
+        made = creating(shared, RULES[:300])
+        refused, unanswered, done = (batch(shared, number) for number in range(3))
+        refused.answer.set_exception(refusal())
+        if acted:
+            shared.calls.carry_out(unanswered, silence("authorize"))
+        else:
+            unanswered.answer.set_exception(silence("authorize"))
+        shared.calls.carry_out(done)
+        after = shared.carry_out_until_done(made)
+
+        error = made.exception()
+        assert isinstance(error, ThrottledError if acted else RuleNotConfirmedError)
+        assert (BATCHES[1][0].in_words in str(error)) != acted
+        assert BATCHES[2][0].in_words not in str(error)
+        assert len(sent(after, "revoke_by_id")) == (200 if acted else 100)
+        assert sent(after, "revoke_by_attributes") == all_of(
+            () if acted else BATCHES[1]
+        )
+        assert shared.calls.rules == {}
+
+    @pytest.mark.parametrize("is_late", [False, True])
+    def test_a_refusal_is_no_proof_that_the_silence_before_made_nothing(
+        self, shared: Shared, *, is_late: bool
+    ) -> None:
+        """Silent, sent again, refused: what was sent first may come after all."""
+        made = creating(shared, BATCHES[0])
+        batch(shared, 0).answer.set_exception(silence("authorize"))
+        shared.calls.carry_out(shared.calls.next())
+        again = batch(shared, 0)
+        again.answer.set_exception(refusal())
+        look = shared.calls.next()
+        if is_late:
+            again.answer = Future()
+            shared.calls.carry_out(again)
+        shared.calls.carry_out(look)
+        after = shared.carry_out_until_done(made)
+
+        error = made.exception()
+        assert isinstance(error, ThrottledError if is_late else RuleNotConfirmedError)
+        assert len(sent(after, "revoke_by_id")) == (100 if is_late else 0)
+        assert sent(after, "revoke_by_attributes") == all_of(
+            () if is_late else BATCHES[0]
+        )
+        assert shared.calls.rules == {}
