@@ -12,6 +12,7 @@ import os
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pulumi.dynamic import (
@@ -101,12 +102,13 @@ class RuleProvider(_Provider):
         inputs = inputs_of(news)
         unknown = unknown_among(ARGUMENTS, inputs)
         declaration = Declaration.read(news.get(DECLARATION))
+        secrets = declaration.secrets if declaration else frozenset[str]()
         _process.comes_forward(declaration, is_new=not _olds)
         problems = [
             *problems_of(
                 inputs,
                 unknown=unknown,
-                secret=declaration.secrets if declaration else frozenset(),
+                secret=secrets,
             ),
             *problems_of_place(_process, inputs, unknown),
             *problems_of_expiry(_olds, inputs, unknown),
@@ -125,7 +127,7 @@ class RuleProvider(_Provider):
                 rule_of(inputs),
                 "security_group_id",
             )
-        return CheckResult(inputs, _failures(problems))
+        return CheckResult(inputs, _failures(problems, secrets))
 
     def diff(
         self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
@@ -320,8 +322,18 @@ class RuleSetProvider(_Provider):
         )
 
 
-def _failures(problems: Sequence[Problem]) -> list[CheckFailure]:
-    return [CheckFailure(p.argument, f"{p.argument}: {p.reason}") for p in problems]
+def _failures(
+    problems: Sequence[Problem], secrets: AbstractSet[str] = frozenset()
+) -> list[CheckFailure]:
+    """
+    The problems for the engine, which shows the value of a property that is named.
+    """
+    return [
+        CheckFailure(
+            "" if p.argument in secrets else p.argument, f"{p.argument}: {p.reason}"
+        )
+        for p in problems
+    ]
 
 
 def _hold(members: Sequence[Member]) -> None:

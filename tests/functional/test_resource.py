@@ -266,12 +266,22 @@ def test_a_secret_value_is_not_in_a_reason(
 ) -> None:
     """The person knows it; the log must not."""
     declaration = {**FIRST, "secrets": [argument]}
-    told = reasons(
-        provider, {**arguments("sg-1"), argument: value, "declaration": declaration}
-    )
+    inputs = {**arguments("sg-1"), argument: value, "declaration": declaration}
+    told = reasons(provider, inputs)
 
     assert f"{argument}: [secret]" in told
     assert value[:40] not in told
+
+
+def test_the_engine_is_not_told_whose_secret_value_to_show(
+    provider: IngressRuleProvider,
+) -> None:
+    """It shows the value, secret or not, of the property that a failure names."""
+    inputs = {**arguments("sg-1"), "source_cidr_ip": "10.0.0.1/33", "priority": 0}
+    declaration = {**FIRST, "secrets": ["source_cidr_ip"]}
+    failures = provider.check({}, {**inputs, "declaration": declaration}).failures
+
+    assert sorted(failure.property for failure in failures) == ["", "priority"]
 
 
 @pytest.mark.parametrize(
