@@ -36,7 +36,7 @@ from alicloud_ingress.checks import (
     problems_of_twins,
 )
 from alicloud_ingress.declarations import DECLARATION, Declaration
-from alicloud_ingress.errors import Problem
+from alicloud_ingress.errors import Problem, RuleNotConfirmedError
 from alicloud_ingress.host.process import Place, Process, warn
 from alicloud_ingress.host.workers import widen_own_pool
 from alicloud_ingress.logs import log_to_stderr
@@ -166,6 +166,14 @@ class RuleProvider(_Provider):
         account_id = str(props.get("account_id") or "")
         lifecycle = _process.lifecycle(place)
         live = lifecycle.read(rule, rule_id, account_id, adopt=bool(props.get("adopt")))
+        if live is None and DECLARATION in props:
+            # A program asks by `get`: no check has dropped what it sends along, and
+            # the engine takes a dynamic resource for read even where it is gone.
+            raise RuleNotConfirmedError(
+                f"{id_} is not in {place.group_id} ({place.region}), so `get` has"
+                " nothing to read; check the ID, the group and the region, with"
+                f" `alicloud-ingress show --group {place.group_id}`."
+            )
         if live is None:
             return ReadResult("", {})
         inputs = inputs_as_read(props, live.rule)

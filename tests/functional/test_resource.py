@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alicloud_ingress.errors import RuleNotConfirmedError
 from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.testing import FakeEcs
 from functional.conftest import SECRET, Front, configure
@@ -385,6 +386,17 @@ def test_a_rule_read_by_its_id_alone_tells_all_of_itself(
     told = {name: read.outs[name] for name in ("ip_protocol", "policy", "priority")}
     assert told == {"ip_protocol": "udp", "policy": "drop", "priority": 7}
     assert read.outs["ipv6_source_cidr_ip"] == "2001:db8::/32"
+
+
+def test_to_get_a_rule_that_is_not_there_fails(
+    fake: FakeEcs, provider: IngressRuleProvider
+) -> None:
+    """The engine would go on with outputs that are empty; a refresh must not fail."""
+    inputs = {"security_group_id": fake.new_group()}
+
+    with pytest.raises(RuleNotConfirmedError, match="sgr-gone is not in"):
+        provider.read("sgr-gone", {**inputs, "declaration": FIRST})
+    assert provider.read("sgr-gone", inputs).id == ""
 
 
 def test_two_profiles_reach_two_accounts(front: Front, tmp_path: Path) -> None:
