@@ -56,14 +56,24 @@ class Claims:
                 self._moving.setdefault(rule_id, "")
             self._changed.notify_all()
 
-    def take(self, rule_id: str) -> bool:
+    def take(self, rule_id: str, *, moving: bool = False) -> bool:
         """
         Hold a rule that was there before, unless another resource has it.
+
+        Args:
+            rule_id: `sgr-...`.
+            moving: whether it is about to be removed, so that others wait for that.
 
         Returns:
             False where another one does.
         """
-        return self._claim(rule_id, self._held)
+        with self._changed:
+            if not self._claim(rule_id, self._held):
+                return False
+            if moving:
+                self._moving.setdefault(rule_id, "")
+            self._changed.notify_all()
+            return True
 
     def make(self, rule_id: str) -> bool:
         """

@@ -12,6 +12,7 @@ import os
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pulumi.dynamic import (
@@ -35,7 +36,7 @@ from alicloud_ingress.checks import (
     problems_of_twins,
 )
 from alicloud_ingress.declarations import DECLARATION, Declaration
-from alicloud_ingress.errors import Problem
+from alicloud_ingress.errors import Problem, RuleNotConfirmedError
 from alicloud_ingress.host.process import Place, Process, warn
 from alicloud_ingress.host.workers import widen_own_pool
 from alicloud_ingress.logs import log_to_stderr
@@ -122,7 +123,7 @@ class RuleProvider(_Provider):
                 rule_of(inputs),
                 "security_group_id",
             )
-        return CheckResult(inputs, _failures(problems))
+        return CheckResult(inputs, _failures(problems, secret))
 
     def diff(
         self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
@@ -161,6 +162,14 @@ class RuleProvider(_Provider):
         account_id = str(props.get("account_id") or "")
         lifecycle = _process.lifecycle(place)
         live = lifecycle.read(rule, rule_id, account_id, adopt=bool(props.get("adopt")))
+        if live is None and DECLARATION in props:
+            # A program asks by `get`: no check has dropped what it sends along, and
+            # the engine takes a dynamic resource for read even where it is gone.
+            raise RuleNotConfirmedError(
+                f"{id_} is not in {place.group_id} ({place.region}), so `get` has"
+                " nothing to read; check the ID, the group and the region, with"
+                f" `alicloud-ingress show --group {place.group_id}`."
+            )
         if live is None:
             return ReadResult("", {})
         inputs = inputs_as_read(props, live.rule)
@@ -232,7 +241,7 @@ class RuleSetProvider(_Provider):
                 )
         for text in checked.warnings:
             warn(text)
-        return CheckResult(inputs, _failures(problems))
+        return CheckResult(inputs, _failures(problems, secret))
 
     def diff(
         self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
@@ -320,8 +329,18 @@ class RuleSetProvider(_Provider):
         )
 
 
-def _failures(problems: Sequence[Problem]) -> list[CheckFailure]:
-    return [CheckFailure(p.argument, f"{p.argument}: {p.reason}") for p in problems]
+def _failures(
+    problems: Sequence[Problem], secret: AbstractSet[str]
+) -> list[CheckFailure]:
+    """
+    The problems for the engine, which shows the value of a property that is named.
+    """
+    return [
+        CheckFailure(
+            "" if p.argument in secret else p.argument, f"{p.argument}: {p.reason}"
+        )
+        for p in problems
+    ]
 
 
 def _hold(members: Sequence[Member]) -> None:

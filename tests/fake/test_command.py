@@ -149,3 +149,17 @@ def test_a_file_that_is_no_state_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "no state of the fake" in done.stderr
     assert path.read_text() == "no state"
+
+
+def test_a_port_that_is_none_is_a_mistake_in_the_command() -> None:
+    """With exit code 2, and no traceback."""
+    done = subprocess.run(
+        [COMMAND, "fake", "--port", "99999"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 2
+    assert "'--port'" in done.stderr

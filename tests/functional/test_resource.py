@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alicloud_ingress import providers
-from alicloud_ingress.errors import EcsError
+from alicloud_ingress.errors import EcsError, RuleNotConfirmedError
 from alicloud_ingress.host.process import Place, Process
 from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.testing import FakeEcs, Fault
@@ -334,12 +334,22 @@ def test_a_secret_value_is_not_in_a_reason(
 ) -> None:
     """The person knows it; the log must not."""
     declaration = {**FIRST, "secrets": [argument]}
-    told = reasons(
-        provider, {**arguments("sg-1"), argument: value, "declaration": declaration}
-    )
+    inputs = {**arguments("sg-1"), argument: value, "declaration": declaration}
+    told = reasons(provider, inputs)
 
     assert f"{argument}: [secret]" in told
     assert value[:40] not in told
+
+
+def test_the_engine_is_not_told_whose_secret_value_to_show(
+    provider: IngressRuleProvider,
+) -> None:
+    """It shows the value, secret or not, of the property that a failure names."""
+    inputs = {**arguments("sg-1"), "source_cidr_ip": "10.0.0.1/33", "priority": 0}
+    declaration = {**FIRST, "secrets": ["source_cidr_ip"]}
+    failures = provider.check({}, {**inputs, "declaration": declaration}).failures
+
+    assert sorted(failure.property for failure in failures) == ["", "priority"]
 
 
 @pytest.mark.parametrize(
@@ -443,6 +453,17 @@ def test_a_rule_read_by_its_id_alone_tells_all_of_itself(
     told = {name: read.outs[name] for name in ("ip_protocol", "policy", "priority")}
     assert told == {"ip_protocol": "udp", "policy": "drop", "priority": 7}
     assert read.outs["ipv6_source_cidr_ip"] == "2001:db8::/32"
+
+
+def test_to_get_a_rule_that_is_not_there_fails(
+    fake: FakeEcs, provider: IngressRuleProvider
+) -> None:
+    """The engine would go on with outputs that are empty; a refresh must not fail."""
+    inputs = {"security_group_id": fake.new_group()}
+
+    with pytest.raises(RuleNotConfirmedError, match="sgr-gone is not in"):
+        provider.read("sgr-gone", {**inputs, "declaration": FIRST})
+    assert provider.read("sgr-gone", inputs).id == ""
 
 
 def test_two_profiles_reach_two_accounts(front: Front, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -405,6 +406,43 @@ def test_a_rule_that_moves_between_two_sets_is_never_lost(stack: Stack) -> None:
     stack.claims = Claims()
     stack.life().create(rules(1))
     assert stack.live() == set(rules(2))
+
+
+class Overtaken(Faulty):
+    """Begins something else just before a revoke, and revokes meanwhile."""
+
+    meanwhile: Callable[[], Future[LiveRule]]
+
+    def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
+        wait([self.meanwhile()], timeout=0.5)
+        super().revoke_by_id(group_id, rule_ids)
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_rule_that_leaves_a_set_can_be_made_by_another_resource(
+    stack: Stack, *, adopt: bool
+) -> None:
+    """It waits until the set has let go of it: there is nothing to take over."""
+    stack.add(*rules(1))
+    members = stack.members(rules(1))
+    stack.claims = Claims()
+    one = stack.life().site
+    assert isinstance(one, RuleLifecycle)
+    calls = Overtaken(stack.client)
+
+    with ThreadPoolExecutor() as pool:
+        made: list[Future[LiveRule]] = []
+
+        def make() -> Future[LiveRule]:
+            made.append(pool.submit(one.create, rules(1)[0], adopt=adopt))
+            return made[0]
+
+        calls.meanwhile = make
+        stack.life(calls).update([], members)
+        rule_id = made[0].result(timeout=30).rule_id
+
+    assert stack.by_id() == {rule_id: rules(1)[0]}
+    assert rule_id != members[0].rule_id
 
 
 def test_members_that_are_gone_stop_no_removal_and_their_twins_are_named(

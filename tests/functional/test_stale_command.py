@@ -410,3 +410,14 @@ class TestDestroy:
         assert done.exit_code == 3
         assert done.stderr.startswith("Error: plan.json ")
         assert len(fake.rules(group)) == 1
+
+
+def test_a_keep_file_that_is_no_text_is_named(fake: FakeEcs, folder: Path) -> None:
+    """With exit code 3, and no traceback; nothing is asked of ECS."""
+    (folder / "keep.txt").write_bytes(b"\xff\xfe")
+    done = run("stale", "plan", "--all-groups", "--keep", "keep.txt", "--out", "p.json")
+
+    assert done.exit_code == 3
+    assert "keep.txt is no text in UTF-8" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not fake.calls

@@ -18,7 +18,13 @@ from alicloud_ingress.commands.failure import Failure
     show_default=True,
     help="Address to bind; any other than loopback lets others in.",
 )
-@click.option("--port", default=0, show_default=True, help="0: any free port.")
+@click.option(
+    "--port",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="0: any free port.",
+)
 @click.option(
     "--latency-ms",
     default=0,

@@ -121,7 +121,7 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
     if states_are_complete and not (state_files or stacks):
         raise click.UsageError("--states-are-complete needs --state or --stack")
     owners, texts = read_owners(state_files, stacks)
-    kept = keep.read_text(encoding="utf-8") if keep else ""
+    kept = _text_of(keep) if keep else ""
     narrowing = job.Narrowing(
         older_than=older_than, cidrs=cidrs, ports=ports, descriptions=descriptions
     )
@@ -155,6 +155,13 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
         raise SystemExit(Failure.exit_code)
     if telling.stale:
         raise SystemExit(SOME)
+
+
+def _text_of(keep: Path) -> str:
+    try:
+        return keep.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise Failure(f"{keep} is no text in UTF-8; write it anew as such") from None
 
 
 def _surveyed(survey: job.Survey, partial: Partial, account: str) -> job.Plan:

@@ -39,7 +39,11 @@ class Removals:
             self.site.leave_to_its_holder(member.rule_id)
         ours = [member for member in members if member not in held]
         by_id = {member.rule_id: member.rule for member in ours if member.rule_id}
-        left = self._left_by_revoking_ids(by_id)
+        try:
+            left = self._left_by_revoking_ids(by_id)
+        finally:
+            for rule_id in by_id:
+                self.site.claims.settle(rule_id)
         unknown = [member.rule for member in ours if not member.rule_id]
         left += self._left_by_revoking_attributes(unknown)
         if left:
@@ -50,9 +54,10 @@ class Removals:
 
     def _is_free(self, rule_id: str) -> bool:
         """
-        Whether nobody holds the rule; from now on nobody can.
+        Whether nobody holds the rule; from now on nobody can, and whoever wants the
+        like of it waits until it is gone.
         """
-        return self.site.claims.take(rule_id)
+        return self.site.claims.take(rule_id, moving=True)
 
     def _left_by_revoking_ids(self, rules: Mapping[str, IngressRule]) -> list[str]:
         """
