@@ -334,10 +334,13 @@ def _failures(
 ) -> list[CheckFailure]:
     """
     The problems for the engine, which shows the value of a property that is named.
+
+    It does not find what is inside of one, such as `rules[2].description`.
     """
+    holding = {path.split("[", 1)[0] for path in secret}
     return [
         CheckFailure(
-            "" if p.argument in secret else p.argument, f"{p.argument}: {p.reason}"
+            "" if p.argument in holding else p.argument, f"{p.argument}: {p.reason}"
         )
         for p in problems
     ]
