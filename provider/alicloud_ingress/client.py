@@ -17,6 +17,7 @@ from typing import NoReturn, TypeVar
 from alicloud_ingress.config import Connection
 from alicloud_ingress.ecs import answers
 from alicloud_ingress.ecs.answers import Answer
+from alicloud_ingress.ecs.batches import MOST_ENTRIES
 from alicloud_ingress.ecs.group_listing import ListedGroup
 from alicloud_ingress.ecs.retries import retried
 from alicloud_ingress.ecs.sdk import STS_VERSION, Call, Sdk, import_sdk
@@ -31,10 +32,6 @@ from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.reactions import MAY_HAVE_ACTED
 from alicloud_ingress.rule import IngressRule
 
-MOST_ENTRIES = 100
-"""
-Rules or IDs in one call of ECS; groups or prefix lists in one page.
-"""
 RULES_PER_PAGE = 1_000
 MOST_PAGES = 1_000
 _Result = TypeVar("_Result")

@@ -20,9 +20,10 @@ import pytest
 import responses
 import stamina
 
-from alicloud_ingress.client import MOST_ENTRIES, EcsClient, warm_up
+from alicloud_ingress.client import EcsClient, warm_up
 from alicloud_ingress.config import Connection, resolve
 from alicloud_ingress.credentials import Credentials
+from alicloud_ingress.ecs.batches import MOST_ENTRIES
 from alicloud_ingress.ecs.keys import Keys
 from alicloud_ingress.ecs.library_keys import KeysOfLibrary
 from alicloud_ingress.errors import (

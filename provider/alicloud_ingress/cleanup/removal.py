@@ -19,8 +19,9 @@ from alicloud_ingress.cleanup.judgement import NEEDLESS, Kind
 from alicloud_ingress.cleanup.lockout import locks_out
 from alicloud_ingress.cleanup.owners import Owners
 from alicloud_ingress.cleanup.report_file import Entry, Report, Status, write_report
-from alicloud_ingress.client import MOST_ENTRIES, EcsClient
+from alicloud_ingress.client import EcsClient
 from alicloud_ingress.connections import Connections
+from alicloud_ingress.ecs.batches import MOST_ENTRIES
 from alicloud_ingress.errors import (
     EcsError,
     GroupNotFoundError,
@@ -32,11 +33,7 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.policy.cover import covered
 from alicloud_ingress.policy.diagram import TooComplexError
-
-SHOWN_WITHIN_S = 30.0
-"""
-Seconds in which a read has to show what a write did.
-"""
+from alicloud_ingress.rules.repetition import SHOWN_WITHIN_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

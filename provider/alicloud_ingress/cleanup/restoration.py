@@ -13,10 +13,10 @@ from pathlib import Path
 import stamina
 
 from alicloud_ingress.cleanup.clock import now_text
-from alicloud_ingress.cleanup.removal import SHOWN_WITHIN_S
 from alicloud_ingress.cleanup.report_file import Entry, Report, write_report
-from alicloud_ingress.client import MOST_ENTRIES, EcsClient
+from alicloud_ingress.client import EcsClient
 from alicloud_ingress.connections import Connections
+from alicloud_ingress.ecs.batches import MOST_ENTRIES
 from alicloud_ingress.errors import (
     EcsError,
     IngressError,
@@ -25,6 +25,7 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.repetition import SHOWN_WITHIN_S
 
 
 class Restorer:

@@ -22,7 +22,7 @@ from alicloud_ingress.reactions import is_of_one_entry
 
 MOST_ENTRIES = 100
 """
-Entries that ECS takes in one call.
+Rules or IDs in one call of ECS; groups or prefix lists in one page.
 """
 MOST_UNDER_WAY = 8
 """

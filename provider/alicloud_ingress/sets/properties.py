@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from alicloud_ingress.arguments import RULE_ARGUMENTS
-from alicloud_ingress.properties import inputs_as_read, rule_of
+from alicloud_ingress.properties import PLACE, inputs_as_read, rule_of
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.ruleset import Keep, Member, Seen
 
@@ -26,7 +26,6 @@ SET_ARGUMENTS = (
     "keep_rule_ids",
     "keep_descriptions",
 )
-PLACE = ("security_group_id", "region")
 
 
 def key_of(rule: IngressRule) -> str:
