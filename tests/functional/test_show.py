@@ -172,6 +172,36 @@ def test_a_state_that_cannot_be_read_is_3(
     assert fake.calls == []
 
 
+def test_a_stack_that_the_engine_does_not_export_is_3_with_its_words(
+    fake: FakeEcs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They say best what is wrong."""
+    engine = tmp_path / "bin" / "pulumi"
+    engine.parent.mkdir()
+    engine.write_text("#!/bin/sh\necho 'error: no stack named dev' >&2\nexit 255\n")
+    engine.chmod(0o755)
+    monkeypatch.setenv("PATH", str(engine.parent), prepend=":")
+
+    done = shown(fake.new_group(), "--stack", "dev")
+
+    assert done.exit_code == 3
+    assert "the stack dev cannot be exported: error: no stack named" in done.stderr
+    assert fake.calls == []
+
+
+def test_a_group_that_a_service_manages_is_told_to_be_left_alone(
+    fake: FakeEcs,
+) -> None:
+    """Beside the groups that were judged."""
+    theirs = fake.new_group(service_managed=True)
+    fake.add_rule(theirs, **tcp(80, Description=EXPIRED))
+
+    done = run("stale", "plan", "--all-groups", "--out", "plan.json")
+
+    assert done.exit_code == 0
+    assert f"left alone: {theirs} is managed by a cloud service" in done.stderr
+
+
 def test_a_file_that_cannot_be_written_is_3(fake: FakeEcs) -> None:
     """1 would say that stale rules were found."""
     group = fake.new_group()
