@@ -129,12 +129,13 @@ def test_without_an_id_a_removal_that_got_no_answer_is_sent_until_it_is_proven(
 
 
 def test_without_an_id_a_refused_removal_names_the_rule(account: Account) -> None:
-    """What was not refused is removed."""
+    """Once: whoever may not revoke it does not try by its ID."""
     member = account.add(SSH)
-    account.fake.inject(replace(Fault.refused(REVOKE, 403, "Forbidden.RAM"), times=20))
+    account.fake.inject(Fault.refused(REVOKE, 403, "Forbidden.RAM"))
 
     with pytest.raises(PermissionRefusedError) as caught:
         account.delete(replace(member, rule_id=""))
 
     assert SSH.in_words in str(caught.value)
     assert account.left() == [member.rule_id]
+    assert [call.action for call in account.fake.calls] == [REVOKE]
