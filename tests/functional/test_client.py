@@ -219,3 +219,18 @@ def test_a_change_that_equals_another_rule_is_refused(ecs: Ecs) -> None:
 
     with pytest.raises(EcsError, match="RuleDuplicate"):
         ecs.client.modify(group, rule_id, other)
+
+
+def test_a_classic_group_is_read_on_both_of_its_interfaces(ecs: Ecs) -> None:
+    """ECS answers for one at a time, and each rule is told once."""
+    group = ecs.fake.new_group(vpc_id="")
+    ids = {
+        ecs.fake.add_rule(group, **{**SSH.to_permission(), "NicType": nic_type})
+        for nic_type in ("internet", "intranet")
+    }
+
+    live = ecs.client.describe(group)
+
+    assert {rule.rule_id for rule in live.rules} == ids
+    assert {r.rule.nic_type for r in live.rules} == {"internet", "intranet"}
+    assert len(live.rules) == 2

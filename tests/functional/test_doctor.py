@@ -5,6 +5,7 @@ The doctor against the served fake: what it calls, and what it says of it.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -137,3 +138,58 @@ def test_an_endpoint_that_does_not_answer_is_told(
 
     assert "the connection was refused" in findings["endpoint"]["detail"]
     assert findings["calls of ECS"]["outcome"] == "not tried"
+
+
+def test_credentials_that_cannot_be_had_fail_with_what_to_do(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The token of the platform is not there; no permission is tried."""
+    for name in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET"):
+        monkeypatch.delenv(f"ALIBABA_CLOUD_{name}")
+    file = tmp_path / "config.json"
+    token = tmp_path / "no-token"
+    profile = {
+        "name": "ci", "mode": "OIDC", "ram_role_arn": "acs:ram::42:role/ci",
+        "oidc_provider_arn": "acs:ram::42:oidc-provider/ci",
+        "oidc_token_file": str(token), "ram_session_name": "ci",
+    }  # fmt: skip
+    file.write_text(json.dumps({"current": "ci", "profiles": [profile]}))
+    monkeypatch.setenv("ALICLOUD_SHARED_CREDENTIALS_FILE", str(file))
+
+    findings = doctor.findings("--profile", "ci")
+
+    assert findings["account"]["outcome"] == "fails"
+    assert str(token) in findings["account"]["detail"]
+    assert "oidcTokenFile" in findings["account"]["next_step"]
+    assert findings["permissions"]["outcome"] == "not tried"
+    assert [call.action for call in doctor.fake.calls if call.action] == []
+
+
+def test_a_python_of_the_engine_without_the_provider_fails(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is named, with the command that puts the provider there."""
+    tools = os.environ["PATH"].partition(":")[0]
+    python = tmp_path / "python3"
+    python.write_text("#!/bin/sh\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{tools}")
+
+    finding = doctor.findings()["provider in the engine's Python"]
+
+    assert finding["outcome"] == "fails"
+    assert f"{python} -m pip install" in finding["next_step"]
+
+
+def test_an_engine_whose_python_cannot_be_found_is_told(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """PATH holds the engine alone."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", os.environ["PATH"].partition(":")[0])
+
+    finding = doctor.findings()["provider in the engine's Python"]
+
+    assert finding["outcome"] == "fails"
+    assert "no python3 is on PATH" in finding["detail"]

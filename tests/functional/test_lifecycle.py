@@ -72,6 +72,18 @@ class TestCreate:
 
         assert api.calls == ["describe"]
 
+    def test_a_twin_that_another_resource_has_is_told_as_such(
+        self, api: MemoryGroup, one: RuleLifecycle, claims: Claims
+    ) -> None:
+        """Adopt would be no way out, so it is not advised."""
+        claims.hold(api.add(SSH))
+
+        with pytest.raises(RuleExistsError, match="another resource") as caught:
+            one.create(SSH)
+
+        assert "takes it over" not in str(caught.value)
+        assert "authorize" not in api.calls
+
     def test_a_neighbour_is_no_twin(self, api: MemoryGroup, one: RuleLifecycle) -> None:
         """Rules that differ in one field stand side by side."""
         for neighbour in NEIGHBOURS:
@@ -276,6 +288,17 @@ class TestDelete:
 
         assert list(api.rules) == [other]
         assert other in warnings[0]
+
+    def test_an_id_that_is_gone_needs_no_look_to_be_believed(
+        self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]
+    ) -> None:
+        """The look would only have told of a twin; it is refused."""
+        api.answers["describe"] = [EcsError("Describe", "Forbidden.RAM", "no")]
+
+        one.delete(SSH, "sgr-gone", "1")
+
+        assert api.calls == ["revoke_by_id sgr-gone", "describe"]
+        assert warnings == []
 
     def test_an_invalid_id_is_gone_only_after_a_look(
         self, api: MemoryGroup, one: RuleLifecycle

@@ -70,6 +70,18 @@ def test_check_names_each_mistake(provider: IngressRuleProvider) -> None:
     assert sorted(f.property for f in result.failures) == ["port_range", "priority"]
 
 
+def test_check_names_what_is_wrong_with_the_place(front: Front) -> None:
+    """No group, a region that nobody configured, and an adopt that is a text."""
+    settings = {k: v for k, v in front.settings.items() if k != "alicloud:region"}
+
+    result = configured(settings).check({}, arguments("", adopt="yes"))
+
+    told = {failure.property: failure.reason for failure in result.failures}
+    assert sorted(told) == ["adopt", "region", "security_group_id"]
+    assert "'yes'" in told["adopt"]
+    assert "alicloud:region" in told["region"]
+
+
 def test_what_read_returns_is_what_check_made(
     fake: FakeEcs, provider: IngressRuleProvider
 ) -> None:

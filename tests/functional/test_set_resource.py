@@ -139,6 +139,33 @@ def test_every_mistake_is_told_at_its_path(provider: IngressRuleSetProvider) -> 
     assert "443/80" in found["rules[1].port_range"]
 
 
+@pytest.mark.parametrize("rules", ["tcp 443", 443])
+def test_rules_that_are_no_list_are_told_as_what_they_are(
+    provider: IngressRuleSetProvider, rules: object
+) -> None:
+    """A text is not read letter by letter."""
+    found = failures(provider.check({}, {**a_set("sg-1"), "rules": rules}))
+
+    assert list(found) == ["rules"]
+    assert f"this is a {type(rules).__name__}" in found["rules"]
+
+
+def test_rules_that_cannot_be_told_apart_yet_are_all_in_the_preview(
+    provider: IngressRuleSetProvider,
+) -> None:
+    """None of them takes the place of another."""
+    news = a_set("sg-1", UNKNOWN, UNKNOWN, tcp(443, priority=UNKNOWN))
+
+    checked = provider.check({}, news)
+
+    assert not checked.failures
+    assert list(checked.inputs["rules"]) == [
+        "[unknown]",
+        "[unknown] #2",
+        f"{WEB_KEY} priority [unknown]",
+    ]
+
+
 @pytest.mark.parametrize("where", ["rules[0].description", "rules[0]", "rules"])
 def test_a_secret_is_not_in_a_message(
     provider: IngressRuleSetProvider, where: str

@@ -4,6 +4,7 @@ Stale rules: what a plan says, what a destruction leaves, what a restore brings 
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,6 +119,25 @@ class TestUnmanaged:
         assert seen not in found
         assert found == {other: ["unmanaged"]}
 
+    @pytest.mark.parametrize("kind", ["group", "prefix list", "ipv6"])
+    def test_a_rule_of_pulumi_alicloud_is_managed_whatever_its_source(
+        self, fake: FakeEcs, group: str, kind: str
+    ) -> None:
+        """An ID of a group, of a prefix list, or an address with its colons escaped."""
+        source, written = {
+            "group": (fake.new_group(),) * 2,
+            "prefix list": (fake.new_prefix_list("10.0.0.0/8"),) * 2,
+            "ipv6": ("2001:db8::/32", "2001_db8__/32"),
+        }[kind]
+        mine = fake.add_rule(group, **tcp(80, source))
+        other = fake.add_rule(group, **tcp(81, source))
+        identity = f"{group}:ingress:tcp:80/80:intranet:{written}:accept:1"
+        text = state(entry("web", PEER_TYPE, identity, securityGroupId=group))
+
+        found = kinds(planned(group, owners=stale.Owners.read([text])))
+
+        assert (mine in found, found) == (False, {other: ["unmanaged"]})
+
     def test_a_rule_set_owns_its_rules_by_id_and_by_content(
         self, fake: FakeEcs, group: str
     ) -> None:
@@ -142,6 +162,23 @@ class TestUnmanaged:
 
         assert found == {by_hand: ["unmanaged"]}
         assert by_content not in found
+
+    def test_in_a_classic_group_a_rule_is_owned_on_its_own_interface(
+        self, fake: FakeEcs
+    ) -> None:
+        """The same rule on the other one is another rule."""
+        group = fake.new_group(vpc_id="")
+        mine = fake.add_rule(group, **tcp(80, NicType="internet"))
+        other = fake.add_rule(group, **tcp(80, NicType="intranet"))
+        made = entry(
+            "mine", identity=f"{group}/pending/1", security_group_id=group,
+            ip_protocol="tcp", port_range="80/80", source_cidr_ip="10.0.0.0/8",
+            nic_type="internet",
+        )  # fmt: skip
+
+        found = kinds(planned(group, owners=stale.Owners.read([state(made)])))
+
+        assert (mine in found, found) == (False, {other: ["unmanaged"]})
 
     def test_what_was_read_with_get_is_not_owned(
         self, fake: FakeEcs, group: str
@@ -302,6 +339,32 @@ class TestNarrowing:
             fake.add_rule(group, **tcp(22, "2001:db8::1", Description=EXPIRED)): 3,
         }  # fmt: skip
         fake.add_rule(group, **tcp(22, "10.3.0.0/16", Description="door"))
+
+        found = kinds(planned(group, narrowing=stale.Narrowing(**narrowing)))
+
+        assert {ids[rule_id] for rule_id in found} == left
+
+    @pytest.mark.parametrize(
+        ("narrowing", "left"),
+        [
+            ({"ports": (22,)}, {"all"}),
+            ({"cidrs": ("0.0.0.0/0",)}, {"all", "icmp"}),
+            ({"older_than": dt.timedelta(days=30)}, {"icmp"}),
+        ],
+    )
+    def test_a_filter_passes_only_what_it_is_sure_of(
+        self, fake: FakeEcs, group: str, narrowing: dict[str, Any], left: set[str]
+    ) -> None:
+        """A group is no address, icmp has no port, and an age may not be told."""
+        rules = {
+            "all": {"IpProtocol": "all", "PortRange": "-1/-1", "SourceCidrIp": "10.0.0.0/8", "CreateTime": "soon"},  # noqa: E501 - a row
+            "icmp": {"IpProtocol": "icmp", "PortRange": "-1/-1", "SourceCidrIp": "10.9.0.0/16", "CreateTime": "2020-01-01T00:00Z"},  # noqa: E501
+            "group": {**tcp("30/40", fake.new_group()), "CreateTime": ""},
+        }  # fmt: skip
+        ids = {
+            fake.add_rule(group, **rule, Description=EXPIRED): name
+            for name, rule in rules.items()
+        }
 
         found = kinds(planned(group, narrowing=stale.Narrowing(**narrowing)))
 

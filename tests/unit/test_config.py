@@ -185,3 +185,11 @@ def test_a_timeout_is_a_whole_number(text: str) -> None:
     """Of seconds, and more than none."""
     with pytest.raises(ConfigurationError, match="give a whole number above 0"):
         resolve({**REGION, "alicloud-ingress:timeout": text}.get, {})
+
+
+def test_a_protocol_that_is_none_is_refused() -> None:
+    """Keys are not sent by whatever it may mean."""
+    wish = {**REGION, "alicloud:protocol": "ftp"}
+
+    with pytest.raises(ConfigurationError, match="'ftp'; use HTTPS or HTTP"):
+        resolve(wish.get, {})

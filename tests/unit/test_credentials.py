@@ -302,3 +302,31 @@ def test_no_secret_gets_out() -> None:
     assert "hush" not in f"{credentials!r} {with_token!r} {settings!r}"
     with pytest.raises(TypeError, match="not to be pickled"):
         pickle.dumps(credentials)
+
+
+def test_a_profile_is_named_by_the_environment(tmp_path: Path) -> None:
+    """Where the stack names none."""
+    file = tmp_path / "config.json"
+    keys = {"access_key_id": "AK", "access_key_secret": "hush"}
+    profiles = [{"name": "ci", "mode": "AK", **keys}]
+    file.write_text(json.dumps({"profiles": profiles}))
+    stack = {"alicloud:sharedCredentialsFile": str(file)}
+
+    credentials = found(stack, {"ALIBABA_CLOUD_PROFILE": "ci"})
+
+    assert (credentials.kind, credentials.access_key_id) == ("access_key", "AK")
+
+
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        ({"sessionName": "ci"}, "no roleArn"),
+        ([{"roleArn": ARN}, {"roleArn": ARN}], "holds 2 blocks"),
+    ],
+)
+def test_a_role_that_is_none_or_two_is_no_role(block: object, told: str) -> None:
+    """The key of the setting is in the message."""
+    with pytest.raises(ConfigurationError, match=told) as caught:
+        found({**KEYS, "alicloud:assumeRole": json.dumps(block)})
+
+    assert "alicloud:assumeRole" in str(caught.value)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -199,6 +200,14 @@ def test_sampled_packets_of_any_address_agree(
         ),
         ([rule(None, protocol="gre")], ["10.0.0.0/8 may reach gre"]),
         ([rule("-1/-1", protocol="50")], ["10.0.0.0/8 may reach protocol 50"]),
+        (
+            [rule(22, nic_type="internet")],
+            ["10.0.0.0/8 may reach tcp 22 on the internet interface"],
+        ),
+        (
+            [rule(n, "::/0") for n in range(10, 35, 2)],
+            ["::/0 may reach tcp 10, 12, 14, 16, 18, 20, 22, 24, 26, 28 and 3 more"],
+        ),
     ],
 )
 def test_what_is_reachable_is_said_in_plain_words(
@@ -229,6 +238,27 @@ def test_a_rule_that_cannot_be_read_is_told_as_the_widest_that_it_may_be() -> No
     (reach,) = Policy([odd]).reach
 
     assert reach.what.startswith("all protocols and ports of ip_protocol esp")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"nic_type": "dmz"}, "tcp 22 of nic_type dmz"),
+        ({"port_range": ""}, "all tcp ports of port_range"),
+        ({"dest_cidr_ip": "here"}, "tcp 22 of dest_cidr_ip here"),
+    ],
+)
+def test_what_cannot_be_read_of_a_rule_is_named_beside_what_it_may_open(
+    change: dict[str, Any], told: str
+) -> None:
+    """And the rule is not certain to open the port to the world."""
+    odd = replace(rule(22, "0.0.0.0/0"), **change)
+
+    (reach,) = Policy([odd]).reach
+    opening, *_ = Policy([odd]).world_open()
+
+    assert reach.what.startswith(told)
+    assert not opening.certain
 
 
 WORLD = "0.0.0.0/0"

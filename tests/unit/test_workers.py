@@ -59,6 +59,26 @@ def test_a_thread_of_another_shape_is_left_alone(arguments: object) -> None:
     assert seen == [False]
 
 
+def test_a_pool_that_counts_its_workers_elsewhere_is_left_alone() -> None:
+    """A later Python may call the number otherwise."""
+    with ThreadPoolExecutor(1) as pool:
+        counted = vars(pool).pop("_max_workers")
+        seen: list[bool] = []
+
+        class Worker(threading.Thread):
+            def run(self) -> None:
+                self._args = (weakref.ref(pool),)
+                seen.append(widen_own_pool())
+
+        worker = Worker()
+        worker.start()
+        worker.join(BOUND_S)
+        assert "_max_workers" not in vars(pool)
+        vars(pool)["_max_workers"] = counted
+
+    assert seen == [False]
+
+
 def test_what_came_before_is_served_as_well() -> None:
     """Eight requests are queued when the first of them widens the pool for two."""
     barrier = threading.Barrier(8)

@@ -82,13 +82,6 @@ class Report:
         """
         return [entry for entry in self.entries if entry.status in statuses]
 
-    @property
-    def is_whole(self) -> bool:
-        """
-        Whether nothing failed and nothing is open.
-        """
-        return not self.having("planned", "destroying", "failed")
-
 
 def write_report(path: Path, report: Report) -> None:
     """

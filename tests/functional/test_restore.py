@@ -1,0 +1,172 @@
+"""
+What a restore brings back where ECS refuses, lies or has lost the group.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from alicloud_ingress.cli import main
+from alicloud_ingress.testing import FakeEcs
+from alicloud_ingress.testing.faults import Fault
+from functional.accounts import account, tcp
+
+EXPIRED = "visit [expires 2020-01-31]"
+AUTHORIZE = "AuthorizeSecurityGroup"
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
+    """An account in process, and a folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    with account() as fake:
+        yield fake
+
+
+def run(*arguments: str) -> Result:
+    """Run one command."""
+    return CliRunner().invoke(main, [*arguments])
+
+
+def expired(fake: FakeEcs, group: str, *ports: int) -> list[str]:
+    """Put rules in that are stale."""
+    return [fake.add_rule(group, **tcp(n, Description=EXPIRED)) for n in ports]
+
+
+def destroyed(*groups: str, code: int = 0) -> None:
+    """Plan for these groups, and destroy what is planned."""
+    named = [word for group in groups for word in ("--group", group)]
+    assert run("stale", "plan", "--out", "plan.json", *named).exit_code == 1
+    done = run("stale", "destroy", "plan.json", "--report", "report.json", "--yes")
+    assert done.exit_code == code, done.output
+
+
+def restored() -> Result:
+    """Put back what the report says was destroyed."""
+    return run("stale", "restore", "report.json", "--format", "json")
+
+
+def entries() -> dict[str, dict[str, Any]]:
+    """What the report says of each rule."""
+    written = json.loads(Path("report.json").read_text())["rules"]
+    return {entry["rule_id"]: entry for entry in written}
+
+
+def ports(fake: FakeEcs, group: str) -> set[object]:
+    """The ports of the rules that are there."""
+    return {rule["PortRange"] for rule in fake.rules(group).values()}
+
+
+def test_of_several_rules_those_that_ecs_takes_are_restored(fake: FakeEcs) -> None:
+    """The call with all of them is refused; one by one it shows which is at fault."""
+    group = fake.new_group()
+    ids = expired(fake, group, 80, 81, 82)
+    destroyed(group)
+    fake.groups[group].most_rules = 2
+
+    done = restored()
+
+    assert done.exit_code == 3
+    assert ports(fake, group) == {"80/80", "81/81"}
+    statuses = [entries()[rule_id]["status"] for rule_id in ids]
+    assert statuses == ["restored", "restored", "destroyed"]
+    assert entries()[ids[2]]["why"].startswith("not restored: AuthorizeSecurityGroup")
+    assert ids[2] in done.stderr
+    assert json.loads(done.stdout)["rules"] == list(entries().values())
+
+
+def test_a_group_that_is_gone_stops_no_restore_of_another(fake: FakeEcs) -> None:
+    """Its rules are told, and stay destroyed."""
+    one, other = fake.new_group(), fake.new_group()
+    (lost,), (back,) = expired(fake, one, 80), expired(fake, other, 80)
+    destroyed(one, other)
+    del fake.groups[one]
+
+    assert restored().exit_code == 3
+
+    assert ports(fake, other) == {"80/80"}
+    assert entries()[back]["status"] == "restored"
+    assert entries()[lost]["status"] == "destroyed"
+    assert one in entries()[lost]["why"]
+
+
+def test_a_yes_that_no_read_shows_restores_nothing(fake: FakeEcs) -> None:
+    """The answer lies; a second restore makes the rule."""
+    group = fake.new_group()
+    (rule_id,) = expired(fake, group, 80)
+    destroyed(group)
+    fake.inject(Fault.shaped(AUTHORIZE, '{"RequestId": "R"}', takes_effect=False))
+
+    assert restored().exit_code == 3
+    assert entries()[rule_id]["status"] == "destroyed"
+    assert "no read shows it" in entries()[rule_id]["why"]
+    assert restored().exit_code == 0
+    assert ports(fake, group) == {"80/80"}
+
+
+def test_a_rule_that_never_went_is_planned_again(fake: FakeEcs) -> None:
+    """The destruction got no answer, and had not acted; nothing is made twice."""
+    group = fake.new_group()
+    (rule_id,) = expired(fake, group, 80)
+    fake.inject(Fault(action="RevokeSecurityGroup", drop=True, times=20))
+    destroyed(group, code=3)
+    assert entries()[rule_id]["status"] == "destroying"
+    fake.calls.clear()
+
+    assert restored().exit_code == 0
+
+    assert entries()[rule_id]["status"] == "planned"
+    assert list(fake.rules(group)) == [rule_id]
+    assert AUTHORIZE not in [call.action for call in fake.calls]
+
+
+def test_a_group_that_is_gone_is_no_failure_of_a_destruction(fake: FakeEcs) -> None:
+    """What was to go is gone with it."""
+    group = fake.new_group()
+    (rule_id,) = expired(fake, group, 80)
+    assert run("stale", "plan", "--out", "plan.json", "--group", group).exit_code == 1
+    del fake.groups[group]
+
+    done = run("stale", "destroy", "plan.json", "--report", "report.json", "--yes")
+
+    assert done.exit_code == 0
+    assert entries()[rule_id]["status"] == "gone"
+    assert entries()[rule_id]["why"] == "the group is gone"
+
+
+def test_a_report_of_another_plan_is_a_mistake_in_the_command(fake: FakeEcs) -> None:
+    """Nothing is destroyed, and the report stays what it was."""
+    group = fake.new_group()
+    expired(fake, group, 80)
+    destroyed(group)
+    before = Path("report.json").read_text()
+    (later,) = expired(fake, group, 81)
+    assert run("stale", "plan", "--out", "plan.json", "--group", group).exit_code == 1
+
+    done = run("stale", "destroy", "plan.json", "--report", "report.json", "--yes")
+
+    assert done.exit_code == 2
+    assert list(fake.rules(group)) == [later]
+    assert Path("report.json").read_text() == before
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_a_report_shows_what_came_of_each_rule(fake: FakeEcs, form: str) -> None:
+    """On stdout, a row for each."""
+    group = fake.new_group()
+    (rule_id,) = expired(fake, group, 80)
+    destroyed(group)
+
+    done = run("stale", "restore", "report.json", "--format", form)
+
+    (now,) = fake.rules(group)
+    (row,) = [line for line in done.stdout.splitlines() if rule_id in line]
+    assert "restored" in row
+    assert now in row
+    assert row.startswith("|") is (form == "markdown")

@@ -1,0 +1,141 @@
+"""
+How the rules of a set are removed where ECS refuses, is silent, or knows better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from alicloud_ingress.claims import Claims
+from alicloud_ingress.client import EcsClient
+from alicloud_ingress.config import Connection, Credentials
+from alicloud_ingress.errors import PermissionRefusedError, RuleNotConfirmedError
+from alicloud_ingress.group import SecurityGroup
+from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.lifecycle import RuleLifecycle
+from alicloud_ingress.ruleset import Member
+from alicloud_ingress.sets.lifecycle import SetLifecycle
+from alicloud_ingress.testing import FakeEcs, mock_ecs
+from alicloud_ingress.testing.faults import Fault
+
+KEYS = Credentials("access_key", "AK", "a-secret-that-is-never-shown")
+REVOKE = "RevokeSecurityGroup"
+LOOK = "DescribeSecurityGroupAttribute"
+SSH = IngressRule.parse(
+    {"ip_protocol": "tcp", "port_range": 22, "source_cidr_ip": "10.0.0.0/8"}
+)
+WEB = replace(SSH, port_range="443/443")
+
+
+@dataclass
+class Account:
+    """A group with rules, and the process that has them removed."""
+
+    fake: FakeEcs
+    group: str
+    told: list[str] = field(default_factory=list[str])
+    claims: Claims = field(default_factory=lambda: Claims(patience=0))
+
+    def add(self, rule: IngressRule) -> Member:
+        """Put a rule in; it as a state holds it."""
+        return Member(rule, self.fake.add_rule(self.group, **rule.to_permission()))
+
+    def lose(self, member: Member) -> None:
+        """Take a rule out by hand."""
+        del self.fake.groups[self.group].rules[member.rule_id]
+
+    def delete(self, *members: Member) -> None:
+        """Have these removed by a process that has just begun."""
+        client = EcsClient(Connection("cn-hangzhou", KEYS, timeout_s=20))
+        group = SecurityGroup(client, self.group)
+        one = RuleLifecycle(group, client, "cn-hangzhou", self.told.append, self.claims)
+        SetLifecycle(group, one).delete(members, "")
+
+    def left(self) -> Sequence[str]:
+        """The IDs of the rules that are there."""
+        return list(self.fake.rules(self.group))
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    """A fake in process."""
+    with mock_ecs() as fake:
+        yield Account(fake, fake.new_group())
+
+
+def test_an_id_that_is_called_invalid_is_gone_only_if_no_look_shows_it(
+    account: Account,
+) -> None:
+    """The one answer means both; the rule that is still there is named."""
+    members = [account.add(SSH), account.add(WEB)]
+    account.lose(members[0])
+    invalid = Fault.refused(REVOKE, 400, "InvalidParam.SecurityGroupRuleId")
+    account.fake.inject(replace(invalid, times=20))
+
+    with pytest.raises(RuleNotConfirmedError) as caught:
+        account.delete(*members)
+
+    assert members[1].rule_id in str(caught.value)
+    assert members[0].rule_id not in str(caught.value)
+    assert "InvalidParam.SecurityGroupRuleId" in str(caught.value)
+    account.fake.forget_faults()
+    account.claims = Claims()
+    account.delete(*members)
+    assert account.left() == []
+
+
+def test_a_removal_that_is_done_does_not_fail_for_want_of_a_look(
+    account: Account,
+) -> None:
+    """The look would only have told of a twin."""
+    gone = account.add(SSH)
+    account.lose(gone)
+    account.fake.inject(Fault.refused(LOOK, 403, "Forbidden.RAM"))
+
+    account.delete(gone)
+
+    assert account.told == []
+    assert [call.action for call in account.fake.calls] == [REVOKE, LOOK]
+
+
+def test_without_an_id_a_rule_that_another_resource_holds_stays(
+    account: Account,
+) -> None:
+    """It is found by what it says, and the others go."""
+    held, other = account.add(SSH), account.add(WEB)
+    account.claims.hold(held.rule_id)
+
+    account.delete(*(replace(member, rule_id="") for member in (held, other)))
+
+    assert account.left() == [held.rule_id]
+    assert [held.rule_id in text for text in account.told] == [True]
+
+
+def test_without_an_id_a_removal_that_got_no_answer_is_sent_until_it_is_proven(
+    account: Account,
+) -> None:
+    """The connection broke three times, and a look still showed the rule."""
+    member = account.add(SSH)
+    account.fake.inject(Fault(action=REVOKE, drop=True, times=3))
+
+    account.delete(replace(member, rule_id=""))
+
+    assert account.left() == []
+    sent = [c.parameters for c in account.fake.calls if c.action == REVOKE]
+    assert {"SecurityGroupRuleId.1" in parameters for parameters in sent} == {False}
+
+
+def test_without_an_id_a_refused_removal_names_the_rule(account: Account) -> None:
+    """Once: whoever may not revoke it does not try by its ID."""
+    member = account.add(SSH)
+    account.fake.inject(Fault.refused(REVOKE, 403, "Forbidden.RAM"))
+
+    with pytest.raises(PermissionRefusedError) as caught:
+        account.delete(replace(member, rule_id=""))
+
+    assert SSH.in_words in str(caught.value)
+    assert account.left() == [member.rule_id]
+    assert [call.action for call in account.fake.calls] == [REVOKE]

@@ -1,0 +1,232 @@
+"""
+What `show`, `import` and `stale` tell where something is open, hidden or too complex.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from alicloud_ingress.cleanup.lockout import MOST_LISTS
+from alicloud_ingress.cli import main
+from alicloud_ingress.commands.failure import Commands
+from alicloud_ingress.testing import FakeEcs
+from functional.accounts import SECRET, TYPE, account, entry, state, tcp
+
+EXPIRED = "visit [expires 2020-01-31]"
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
+    """An account in process, and a folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    with account() as fake:
+        yield fake
+
+
+def run(*arguments: str) -> Result:
+    """Run one command."""
+    return CliRunner().invoke(main, [*arguments])
+
+
+def shown(group: str, *arguments: str) -> Result:
+    """Show the rules of a group."""
+    return run("show", "--group", group, *arguments)
+
+
+def add_what_overlaps_in_too_many_ways(fake: FakeEcs, group: str) -> None:
+    """Rules that overlap in part, in each respect at once."""
+    fake.groups[group].most_rules = 2_000
+    for n in range(1, 1001):
+        fake.add_rule(
+            group,
+            **tcp(
+                f"{n}/{n + 30000}",
+                f"{n % 200}.0.0.0/{n % 7 + 1}",
+                SourcePortRange=f"{n}/{n + 20000}",
+                DestCidrIp=f"10.{n % 250}.0.0/{n % 14 + 2}",
+            ),
+        )
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("table", "open to the world: 0.0.0.0/0 may reach tcp 22"),
+        ("markdown", "- open to the world: `0.0.0.0/0 may reach tcp 22`"),
+    ],
+)
+def test_what_is_open_to_the_world_is_told_below_the_rules(
+    fake: FakeEcs, form: str, told: str
+) -> None:
+    """And of a group that is not, nothing is said."""
+    open_, closed = fake.new_group(), fake.new_group()
+    fake.add_rule(open_, **tcp(22, "0.0.0.0/0"))
+    fake.add_rule(closed, **tcp(22))
+
+    assert shown(open_, "--format", form).stdout.splitlines()[-1] == told
+    assert "open to the world" not in shown(closed, "--format", form).stdout
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "json"])
+def test_rules_that_cannot_be_judged_are_shown_and_it_is_3(
+    fake: FakeEcs, form: str
+) -> None:
+    """In bounded time; and it does not say that nothing is open."""
+    group = fake.new_group()
+    add_what_overlaps_in_too_many_ways(fake, group)
+    kept = next(iter(fake.rules(group)))
+
+    done = shown(group, "--format", form)
+
+    assert done.exit_code == 3
+    assert kept in done.stdout
+    assert "what the group lets in cannot be judged" in done.stderr
+    if form == "json":
+        (told,) = json.loads(done.stdout)["groups"]
+        assert (told["world_open"], len(told["not_judged"])) == ([], 1)
+
+
+def test_a_plan_is_not_whole_where_what_is_needless_cannot_be_judged(
+    fake: FakeEcs,
+) -> None:
+    """What has ended is found all the same."""
+    group = fake.new_group()
+    add_what_overlaps_in_too_many_ways(fake, group)
+    ended = fake.add_rule(group, **tcp(22, Description=EXPIRED))
+
+    done = run("stale", "plan", "--group", group, "--out", "plan.json")
+
+    assert done.exit_code == 3
+    assert "which rules are shadowed cannot be judged" in done.stderr
+    (written,) = json.loads(Path("plan.json").read_text())["groups"]
+    assert [rule["rule_id"] for rule in written["stale"]] == [ended]
+
+
+def test_a_rule_goes_only_where_it_can_be_told_who_is_locked_out(
+    fake: FakeEcs,
+) -> None:
+    """Each list of ports may hold port 22 or not: too many are not guessed at."""
+    group = fake.new_group()
+    lists = [fake.new_port_range_list("1/65535") for _ in range(MOST_LISTS + 1)]
+    for number, each in enumerate(lists):
+        opened = tcp("", f"10.{number}.0.0/16", PortRangeListId=each)
+        fake.add_rule(group, **{k: v for k, v in opened.items() if v})
+    ended = fake.add_rule(group, **tcp(22, Description=EXPIRED))
+    run("stale", "plan", "--group", group, "--out", "plan.json")
+    destroy = ("stale", "destroy", "plan.json", "--report", "report.json", "--yes")
+
+    assert run(*destroy).exit_code == 1
+
+    assert ended in fake.rules(group)
+    (told,) = json.loads(Path("report.json").read_text())["rules"]
+    assert (told["rule_id"], told["status"]) == (ended, "left")
+    assert "its effect cannot be judged" in told["why"]
+    assert run(*destroy, "--allow-lockout").exit_code == 0
+    assert ended not in fake.rules(group)
+
+
+def test_a_state_that_hides_whose_a_rule_is_makes_it_3(fake: FakeEcs) -> None:
+    """The rules are shown; none of them is taken over."""
+    group = fake.new_group()
+    rule_id = fake.add_rule(group, **tcp(80))
+    hidden = entry(
+        "hidden", TYPE, f"{group}/pending/1", security_group_id=group,
+        ip_protocol="tcp", port_range=SECRET, source_cidr_ip="10.0.0.0/8",
+    )  # fmt: skip
+    Path("state.json").write_text(state(hidden))
+
+    told = shown(group, "--state", "state.json")
+    taken = run("import", "--group", group, "--state", "state.json", "--out", "out")
+
+    assert (told.exit_code, taken.exit_code) == (3, 3)
+    assert rule_id in told.stdout
+    assert "port_range is secret" in told.stderr
+    assert "port_range is secret" in taken.stderr
+    assert json.loads(Path("out/import.json").read_text()) == {"resources": []}
+    assert "perhaps owned" in taken.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [(b"\xff\xfe", "it is no text"), (b"{}", "pulumi stack export")],
+    ids=["no text", "no state"],
+)
+def test_a_state_that_cannot_be_read_is_3(
+    fake: FakeEcs, text: bytes, told: str
+) -> None:
+    """With the file's name and what to give, before any call."""
+    group = fake.new_group()
+    Path("state.json").write_bytes(text)
+
+    done = shown(group, "--state", "state.json")
+
+    assert done.exit_code == 3
+    assert "state.json" in done.stderr
+    assert told in done.stderr
+    assert fake.calls == []
+
+
+def test_a_stack_that_the_engine_does_not_export_is_3_with_its_words(
+    fake: FakeEcs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They say best what is wrong."""
+    engine = tmp_path / "bin" / "pulumi"
+    engine.parent.mkdir()
+    engine.write_text("#!/bin/sh\necho 'error: no stack named dev' >&2\nexit 255\n")
+    engine.chmod(0o755)
+    monkeypatch.setenv("PATH", str(engine.parent), prepend=":")
+
+    done = shown(fake.new_group(), "--stack", "dev")
+
+    assert done.exit_code == 3
+    assert "the stack dev cannot be exported: error: no stack named" in done.stderr
+    assert fake.calls == []
+
+
+def test_a_group_that_a_service_manages_is_told_to_be_left_alone(
+    fake: FakeEcs,
+) -> None:
+    """Beside the groups that were judged."""
+    theirs = fake.new_group(service_managed=True)
+    fake.add_rule(theirs, **tcp(80, Description=EXPIRED))
+
+    done = run("stale", "plan", "--all-groups", "--out", "plan.json")
+
+    assert done.exit_code == 0
+    assert f"left alone: {theirs} is managed by a cloud service" in done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_3(fake: FakeEcs) -> None:
+    """1 would say that stale rules were found."""
+    group = fake.new_group()
+
+    done = run("stale", "plan", "--group", group, "--out", "nowhere/plan.json")
+
+    assert done.exit_code == 3
+    assert "nowhere" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_mistake_of_ours_is_shown_whole_and_is_3() -> None:
+    """Python would end with 1, too."""
+
+    @click.group(cls=Commands)
+    def broken() -> None:
+        """Commands of which one has a mistake in it."""
+
+    @broken.command()
+    def fail() -> None:
+        raise LookupError("a mistake")
+
+    done = CliRunner().invoke(broken, ["fail"])
+
+    assert fail.name == "fail"
+    assert done.exit_code == 3
+    assert "Traceback" in done.stderr
+    assert "LookupError: a mistake" in done.stderr
