@@ -50,6 +50,13 @@ def with_figures(readme: str, document: dict[str, Any]) -> str:
     return f"{before}{BEGIN}{in_short(document)}{END}{after}"
 
 
+def calls_in_words(calls: int) -> str:
+    """
+    `1 call`, `2 calls`.
+    """
+    return f"{calls} call{'' if calls == 1 else 's'}"
+
+
 def rewrite(figures: Path = FIGURES) -> None:
     """
     Write the kept figures into the README.
@@ -59,5 +66,5 @@ def rewrite(figures: Path = FIGURES) -> None:
 
 
 def _cell(figure: dict[str, Any]) -> str:
-    calls = f", {figure['calls']} calls" if figure["calls"] else ""
+    calls = f", {calls_in_words(figure['calls'])}" if figure["calls"] else ""
     return f"{figure['seconds']:.1f} s{calls}"

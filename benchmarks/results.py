@@ -4,9 +4,10 @@ Medians of what was measured, and whether the targets are met.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.rows import Row, Target
@@ -26,6 +27,11 @@ class Measured:
         calls: of ECS, the most of all runs.
         floors: how many times the floor's median; 0 where there is none.
         met: whether the target is met; None where there is none.
+        target_s: seconds that are aimed at; 0 where none are.
+        floor_s: the floor's median; 0 where there is none.
+        waiting_s: of `Workload.waiting_s`.
+        first_call_s: the median of the time to the first answer.
+        last_call_s: the median of the time to the last answer.
     """
 
     row: str
@@ -37,6 +43,11 @@ class Measured:
     actions: Mapping[str, int]
     floors: float
     met: bool | None
+    target_s: float
+    floor_s: float
+    waiting_s: float
+    first_call_s: float
+    last_call_s: float
 
 
 def measured(
@@ -51,6 +62,7 @@ def measured(
     seconds = statistics.median(sample.seconds for sample in samples)
     most = max((sample.calls for sample in samples), key=_of_ecs)
     floors = seconds / floor if floor else 0.0
+    target = row.targets.get(command)
     return Measured(
         row=row.name,
         command=command,
@@ -60,8 +72,17 @@ def measured(
         calls=_of_ecs(most),
         actions=dict(sorted(most.items())),
         floors=round(floors, 2),
-        met=_met(row.targets.get(command), seconds, floors, _of_ecs(most)),
+        met=_met(target, seconds, floors, _of_ecs(most)),
+        target_s=target.seconds if target and math.isfinite(target.seconds) else 0.0,
+        floor_s=round(floor, 2),
+        waiting_s=round(row.workload.waiting_s(command), 2),
+        first_call_s=_median(sample.first_call_s for sample in samples),
+        last_call_s=_median(sample.last_call_s for sample in samples),
     )
+
+
+def _median(seconds: Iterable[float]) -> float:
+    return round(statistics.median(seconds), 2)
 
 
 def _of_ecs(calls: Counter[str]) -> int:

@@ -5,6 +5,7 @@ A stack of many rules on the real engine, against a served fake; each command ti
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -21,6 +22,10 @@ from pathlib import Path
 from alicloud_ingress.testing import FakeEcs
 
 ROOT = Path(__file__).parents[1]
+ROUND_TRIPS = {"up": 2, "destroy": 1}
+"""
+For a rule, one after the other: Authorize and the look that tells its ID; Revoke.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +37,15 @@ class Sample:
         seconds: of wall time, from start to exit.
         memory_mib: of the largest single process, the engine's own included.
         calls: of ECS and STS by action.
+        first_call_s: seconds from the start to the first answer; 0 where none came.
+        last_call_s: seconds from the start to the last answer.
     """
 
     seconds: float
     memory_mib: float
     calls: Counter[str]
+    first_call_s: float
+    last_call_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,16 @@ class Workload:
     groups: int = 1
     latency_ms: int = 0
     parallel: int = 0
+
+    def waiting_s(self, command: str) -> float:
+        """
+        Seconds for which single rules wait for ECS whoever manages them: one after
+        another, as many at a time as `-p` says. Nothing is known of what has no `-p`.
+        """
+        if self.kind != "single" or not self.parallel:
+            return 0.0
+        rounds = math.ceil(self.count / self.parallel)
+        return rounds * ROUND_TRIPS.get(command, 0) * self.latency_ms / 1000
 
 
 def timed(
@@ -119,12 +138,17 @@ class Stack:
         if self._workload.parallel:
             arguments += ["--parallel", str(self._workload.parallel)]
         self._calls.write_text("")
+        began = time.time()
         seconds, memory_mib = timed(arguments, self._environment, self._folder)
-        return Sample(seconds, memory_mib, self._counted())
-
-    def _counted(self) -> Counter[str]:
-        lines = self._calls.read_text().splitlines()
-        return Counter(json.loads(line)["action"] for line in lines)
+        calls = [json.loads(line) for line in self._calls.read_text().splitlines()]
+        answered = [call["time"] - began for call in calls] or [0.0]
+        return Sample(
+            seconds=seconds,
+            memory_mib=memory_mib,
+            calls=Counter(call["action"] for call in calls),
+            first_call_s=min(answered),
+            last_call_s=max(answered),
+        )
 
 
 @contextmanager
