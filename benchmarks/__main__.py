@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import compileall
 import datetime as dt
 import json
 import os
@@ -20,7 +21,7 @@ from benchmarks.cleanup import Surveyed, surveyed
 from benchmarks.readme import FIGURES, rewrite
 from benchmarks.results import Measured, measured
 from benchmarks.rows import ALL, COMMANDS, MAIN, Row
-from benchmarks.stack import Sample, deployed
+from benchmarks.stack import ROOT, Sample, deployed
 from benchmarks.startup import import_times
 
 console = Console(stderr=True)
@@ -44,11 +45,14 @@ def main(runs: int, scaling: bool, only: str, out: Path) -> None:  # noqa: FBT00
     """
     Measure the provider on the real engine, beside the engine alone.
 
-    Exits with 1 if a target is missed.
+    Rows that are not measured this time keep their figures. Exits with 1 if a target is
+    missed.
     """
     rows = [row for row in (ALL if scaling else MAIN) if only in row.name]
     wanted = {row.name for row in rows} | {row.floor for row in rows}
     rows = [row for row in ALL if row.name in wanted]
+    # As an installed package is: else each process would compile it anew.
+    compileall.compile_dir(ROOT / "provider", quiet=1)
     figures = _measured(rows, runs)
     Console().print(_table(figures))
     _write(out, runs, figures, [])
@@ -67,14 +71,17 @@ def main(runs: int, scaling: bool, only: str, out: Path) -> None:  # noqa: FBT00
 def _write(
     out: Path, runs: int, figures: list[Measured], surveys: list[Surveyed]
 ) -> None:
+    known = json.loads(out.read_text()) if out.is_file() else {}
+    names = {figure.row for figure in figures}
+    kept = [old for old in known.get("figures", ()) if old["row"] not in names]
     document = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "python": platform.python_version(),
         "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
         "runs": runs,
         "imports_s": import_times(),
-        "surveys": [asdict(survey) for survey in surveys],
-        "figures": [asdict(figure) for figure in figures],
+        "surveys": [asdict(survey) for survey in surveys] or known.get("surveys", []),
+        "figures": [*(asdict(figure) for figure in figures), *kept],
     }
     out.write_text(json.dumps(document, indent=1) + "\n")
     if out == FIGURES:

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from alicloud_ingress.ecs.batches import Outcome
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.group import SecurityGroup
 from alicloud_ingress.live import LiveGroup, LiveRule
@@ -109,12 +110,26 @@ class GatedCalls:
         self._gate(f"modify {group_id}", [rule_id, rule])
 
 
+class TellingGroup(SecurityGroup):
+    """A group that notes whose outcomes it has told."""
+
+    told: Sequence[IngressRule] = ()
+
+    def authorize_all(
+        self, rules: Sequence[IngressRule]
+    ) -> Iterator[Outcome[IngressRule]]:
+        """The same, noted."""
+        for outcome in super().authorize_all(rules):
+            self.told = [*self.told, outcome[0]]
+            yield outcome
+
+
 @dataclass(frozen=True)
 class Shared:
     """A group, its calls, and threads that use it."""
 
     calls: GatedCalls
-    group: SecurityGroup
+    group: TellingGroup
     pool: ThreadPoolExecutor
 
     def ask(self, act: Callable[..., Any], *arguments: object) -> Future[Any]:
@@ -163,7 +178,7 @@ def sharing(
     calls = GatedCalls()
     with ThreadPoolExecutor(120) as pool:
         try:
-            yield Shared(calls, SecurityGroup(calls, GROUP, now), pool)
+            yield Shared(calls, TellingGroup(calls, GROUP, now), pool)
         finally:
             for call in calls.made:
                 if not call.answer.done():

@@ -209,7 +209,8 @@ def test_a_file_that_cannot_be_written_is_3(fake: FakeEcs) -> None:
     done = run("stale", "plan", "--group", group, "--out", "nowhere/plan.json")
 
     assert done.exit_code == 3
-    assert "nowhere" in done.stderr
+    assert "nowhere/" in done.stderr
+    assert ": No such file or directory; see that its folder is there" in done.stderr
     assert "Traceback" not in done.stderr
 
 

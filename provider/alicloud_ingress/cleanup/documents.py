@@ -76,7 +76,10 @@ def replacing(path: Path) -> Generator[Path]:
     """
     A file beside *path* that takes its place at the end, and is then on the disk.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     os.close(handle)  # mkstemp made it for the owner alone
     temporary = Path(name)
     try:

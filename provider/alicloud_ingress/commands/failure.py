@@ -45,7 +45,16 @@ class Commands(click.Group):
         except (click.exceptions.Exit, click.ClickException, BrokenPipeError):
             raise
         except OSError as error:
-            raise Failure(plain(str(error), LONGEST_MESSAGE)) from None
+            raise Failure(plain(_in_words(error), LONGEST_MESSAGE)) from None
         except Exception:  # noqa: BLE001 - shown whole, with the exit code for it
             traceback.print_exc()
             raise SystemExit(Failure.exit_code) from None
+
+
+def _in_words(error: OSError) -> str:
+    if not error.filename:
+        return str(error)
+    return (
+        f"{error.filename}: {error.strerror}; see that its folder is there, and that"
+        " you may use both"
+    )
