@@ -12,6 +12,7 @@ import platform
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -71,7 +72,7 @@ def main(runs: int, scaling: bool, only: str, out: Path) -> None:  # noqa: FBT00
 def _write(
     out: Path, runs: int, figures: list[Measured], surveys: list[Surveyed]
 ) -> None:
-    known = json.loads(out.read_text()) if out.is_file() else {}
+    known: dict[str, Any] = json.loads(out.read_text()) if out.is_file() else {}
     names = {figure.row for figure in figures}
     kept = [old for old in known.get("figures", ()) if old["row"] not in names]
     document = {
