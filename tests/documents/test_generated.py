@@ -23,6 +23,16 @@ FIGURES = {
     "machine": "2 cores",
     "python": "3.11.7",
     "runs": 3,
+    "imports_s": {"python alone": 0.1, "the SDK, at the first call": 0.4},
+    "surveys": [
+        {
+            "groups": 2000,
+            "rules": 200000,
+            "seconds": 41.0,
+            "groups_per_second": 48.7,
+            "memory_mib": 70,
+        }
+    ],
     "figures": [
         {
             "row": "100 rules",
@@ -31,10 +41,15 @@ FIGURES = {
             "floors": 1.5,
             "calls": calls,
             "met": met,
+            "target_s": target_s,
+            "floor_s": 2.0,
+            "waiting_s": 1.0,
+            "first_call_s": 1.5,
+            "last_call_s": 2.5,
         }
-        for command, seconds, calls, met in (
-            ("up", 4.5, 120, True),
-            ("destroy", 2.9, 0, False),
+        for command, seconds, calls, met, target_s in (
+            ("up", 4.5, 120, True, 0.0),
+            ("destroy", 2.9, 0, False, 2.8),
         )
     ],
 }
@@ -65,6 +80,16 @@ def test_figures_become_a_table() -> None:
     assert "| 100 rules | 4.50 s, 1.50 x the floor, 120 calls |" in text
     assert "2.90 s, 1.50 x the floor, target missed" in text
     assert figures_page("") == NONE_YET
+
+
+def test_the_seconds_that_are_aimed_at_are_taken_apart() -> None:
+    """Floor, waiting, import and their sum; before, in and after the calls."""
+    text = figures_page(json.dumps(FIGURES))
+
+    parts = "2.00 s | 1.00 s | 0.30 s | 3.30 s | 1.50 s | 1.00 s | 0.40 s"
+    assert f"| 100 rules: destroy | {parts} | 2.90 s | 2.80 s |" in text
+    assert "100 rules: up" not in text
+    assert "| 2,000 | 200,000 | 41.0 | 49 | 70 MiB |" in text
 
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
