@@ -9,7 +9,6 @@ that ask, so that nothing is left running behind them.
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Generic, TypeVar
 
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.reactions import is_of_one_entry
+from alicloud_ingress.sharing import shared
 
 MOST_ENTRIES = 100
 """
@@ -160,11 +160,7 @@ class Lane(Generic[Entry]):
             outcome = self._gathered.setdefault(entry, Future())
         while batch := self._batch_to_lead(entry, outcome):
             self._lead(batch)
-        try:
-            outcome.result()
-        except EcsError as error:
-            # Each thread raises an error of its own.
-            raise copy.copy(error) from None
+        shared(outcome)
 
     def _batch_to_lead(
         self, entry: Entry, outcome: Future[None]

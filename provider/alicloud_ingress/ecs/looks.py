@@ -8,7 +8,6 @@ late for them shares the next.
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -16,8 +15,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 
 from alicloud_ingress.ecs.batches import GATHER_S, MOST_UNDER_WAY, wait_until
-from alicloud_ingress.errors import EcsError
 from alicloud_ingress.live import LiveGroup
+from alicloud_ingress.sharing import shared
 
 FRESH_S = 10.0
 """
@@ -112,7 +111,7 @@ class SharedLooks:
             if flight:
                 self._changed.wait_for(flight.answer.done)
         flight = flight or self._next_to_begin()
-        answer = _shared(flight.answer)
+        answer = shared(flight.answer)
         with self._changed:
             self._kept = flight
         return answer
@@ -121,7 +120,7 @@ class SharedLooks:
         """
         An answer that was asked for after this call began.
         """
-        return _shared(self._next_to_begin().answer)
+        return shared(self._next_to_begin().answer)
 
     def _next_to_begin(self) -> _Flight:
         """
@@ -164,13 +163,3 @@ class SharedLooks:
                 if not flight.answer.exception():
                     self._newest = flight
                 self._changed.notify_all()
-
-
-def _shared(answer: Future[LiveGroup]) -> LiveGroup:
-    """
-    Wait for the answer; each thread gets an error of its own to raise.
-    """
-    try:
-        return answer.result()
-    except EcsError as error:
-        raise copy.copy(error) from None

@@ -9,7 +9,6 @@ does: the program and a preview import this module, too, and never make one.
 from __future__ import annotations
 
 import contextlib
-import copy
 import logging
 import os
 import threading
@@ -21,7 +20,8 @@ from typing import TYPE_CHECKING
 from alicloud_ingress import config
 from alicloud_ingress.claims import Claims
 from alicloud_ingress.declarations import Declaration, Declarations
-from alicloud_ingress.errors import EcsError, IngressError
+from alicloud_ingress.errors import IngressError
+from alicloud_ingress.sharing import shared
 
 if TYPE_CHECKING:
     from alicloud_ingress.client import EcsClient
@@ -139,11 +139,7 @@ class Process:
                 answer = self._accounts[place.profile] = Future()
         if asks:
             self._ask_account(place, answer)
-        try:
-            return answer.result()
-        except EcsError as error:
-            # Each thread raises an error of its own.
-            raise copy.copy(error) from None
+        return shared(answer)
 
     def _ask_account(self, place: Place, answer: Future[str]) -> None:
         # Whoever asks looks at the group next, so that is begun meanwhile.
