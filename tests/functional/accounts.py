@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from alicloud_ingress.cli import main
 from alicloud_ingress.testing import FakeEcs, mock_ecs
 
 REGION = "cn-hangzhou"
+EXPIRED = "visit [expires 2020-01-31]"
 TYPE = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRule"
 PEER_TYPE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
 SET_TYPE = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRuleSet"
@@ -72,3 +75,8 @@ def state(*entries: Mapping[str, Any], **deployment: Any) -> str:
     return json.dumps(
         {"version": 3, "deployment": {"resources": list(entries), **deployment}}
     )
+
+
+def run(*arguments: str) -> Result:
+    """Run one command."""
+    return CliRunner().invoke(main, [*arguments])

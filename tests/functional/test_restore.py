@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from alicloud_ingress.cli import main
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.faults import Fault
-from functional.accounts import account, tcp
+from functional.accounts import EXPIRED, account, run, tcp
 
-EXPIRED = "visit [expires 2020-01-31]"
 AUTHORIZE = "AuthorizeSecurityGroup"
 
 
@@ -27,11 +25,6 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
     monkeypatch.chdir(tmp_path)
     with account() as fake:
         yield fake
-
-
-def run(*arguments: str) -> Result:
-    """Run one command."""
-    return CliRunner().invoke(main, [*arguments])
 
 
 def expired(fake: FakeEcs, group: str, *ports: int) -> list[str]:

@@ -13,12 +13,18 @@ import pytest
 from click.testing import CliRunner, Result
 
 from alicloud_ingress.cleanup.lockout import MOST_LISTS
-from alicloud_ingress.cli import main
 from alicloud_ingress.commands.failure import Commands
 from alicloud_ingress.testing import FakeEcs
-from functional.accounts import SECRET, TYPE, account, entry, state, tcp
-
-EXPIRED = "visit [expires 2020-01-31]"
+from functional.accounts import (
+    EXPIRED,
+    SECRET,
+    TYPE,
+    account,
+    entry,
+    run,
+    state,
+    tcp,
+)
 
 
 @pytest.fixture
@@ -27,11 +33,6 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
     monkeypatch.chdir(tmp_path)
     with account() as fake:
         yield fake
-
-
-def run(*arguments: str) -> Result:
-    """Run one command."""
-    return CliRunner().invoke(main, [*arguments])
 
 
 def shown(group: str, *arguments: str) -> Result:

@@ -18,6 +18,7 @@ from alicloud_ingress.errors import WrongAccountError
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.faults import Fault
 from functional.accounts import (
+    EXPIRED,
     PEER_TYPE,
     SECRET,
     SET_TYPE,
@@ -29,7 +30,6 @@ from functional.accounts import (
 )
 
 REVOKE = "RevokeSecurityGroup"
-EXPIRED = "visit [expires 2020-01-31]"
 
 
 @pytest.fixture

@@ -14,14 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from alicloud_ingress.cli import main
 from alicloud_ingress.testing import FakeCall, FakeEcs
 from alicloud_ingress.testing.faults import Fault
-from functional.accounts import SECRET, TYPE, account, entry, owning, state, tcp
+from functional.accounts import (
+    EXPIRED,
+    SECRET,
+    TYPE,
+    account,
+    entry,
+    owning,
+    run,
+    state,
+    tcp,
+)
 
-EXPIRED = "visit [expires 2020-01-31]"
 HOSTILE = (
     "\x1b[2J\x1b]0;x\x07 [red]a[/red] | `b` <img src=x> @all\n# c\u202e [d](http://e)"
 )
@@ -40,11 +48,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the commands run."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run(*arguments: str) -> Result:
-    """Run one command."""
-    return CliRunner().invoke(main, [*arguments])
 
 
 def plan(*arguments: str) -> Result:

@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from alicloud_ingress.testing import FakeEcs
-from functional.accounts import tcp
+from functional.accounts import EXPIRED, tcp
 
-EXPIRED = "visit [expires 2020-01-31]"
 COMMAND = (sys.executable, "-c", "from alicloud_ingress.cli import main; main()")
 DESTROY = (*COMMAND, "stale", "destroy", "plan.json", "--report", "report.json")
 ENDED_BY_CTRL_D = b"\x04"
