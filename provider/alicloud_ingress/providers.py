@@ -2,7 +2,7 @@
 The two kinds of resource as the engine asks for them: dict in, dict out.
 
 Users' state holds a pickle of a provider object, which may never hold anything: all
-that a process has to remember is kept in `_process`. The names that the state knows
+that a process has to remember is kept in `running()`. The names that the state knows
 these classes by are in `resource`.
 """
 
@@ -37,7 +37,7 @@ from alicloud_ingress.checks import (
 )
 from alicloud_ingress.declarations import DECLARATION, Declaration
 from alicloud_ingress.errors import Problem, RuleNotConfirmedError
-from alicloud_ingress.host.process import Place, Process, warn
+from alicloud_ingress.host.process import Place, running, warn
 from alicloud_ingress.host.workers import widen_own_pool
 from alicloud_ingress.logs import log_to_stderr
 from alicloud_ingress.properties import (
@@ -65,8 +65,6 @@ from alicloud_ingress.sets.properties import (
 )
 from alicloud_ingress.unknowns import has_unknown, is_unknown, unknown_among
 
-_process = Process()
-
 
 class _Provider(ResourceProvider):
     """
@@ -81,7 +79,7 @@ class _Provider(ResourceProvider):
         """
         log_to_stderr(os.environ, sys.argv[1:])
         widen_own_pool()
-        _process.configure(
+        running().configure(
             {
                 key: value
                 for key in config.KEYS
@@ -103,21 +101,21 @@ class RuleProvider(_Provider):
         unknown = unknown_among(ARGUMENTS, inputs)
         declaration = Declaration.read(news.get(DECLARATION))
         secret = declaration.secrets if declaration else frozenset[str]()
-        _process.comes_forward(declaration, is_new=not _olds)
+        running().comes_forward(declaration, is_new=not _olds)
         problems = [
             *problems_of(inputs, unknown=unknown, secret=secret),
-            *problems_of_place(_process, inputs, unknown, secret),
+            *problems_of_place(running(), inputs, unknown, secret),
             *problems_of_expiry(_olds, inputs, unknown, secret),
         ]
         if keeps_an_old_system_priority(_olds, inputs):
             problems = [p for p in problems if p.argument != "priority"]
         if declaration and not problems and not unknown & {*PLACE, "profile"}:
             problems += problems_of_company(
-                _process.declarations, declaration, inputs, exclusive=False
+                running().declarations, declaration, inputs, exclusive=False
             )
         if declaration and not problems and not unknown:
             problems += problems_of_twins(
-                _process.declarations,
+                running().declarations,
                 declaration,
                 inputs,
                 rule_of(inputs),
@@ -133,11 +131,11 @@ class RuleProvider(_Provider):
         """
         unknown = unknown_among(ARGUMENTS, _news)
         if not unknown and is_same(_olds, _news):
-            _process.claims.hold(rule_id_of(_olds))
+            running().claims.hold(rule_id_of(_olds))
             return DiffResult(changes=False)
         replaces = replaced(_olds, _news, unknown)
         if not replaces:
-            _process.claims.hold(rule_id_of(_olds), moving=True)
+            running().claims.hold(rule_id_of(_olds), moving=True)
         return DiffResult(changes=None, replaces=replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -145,7 +143,7 @@ class RuleProvider(_Provider):
         Authorize the rule and learn its ID.
         """
         place, rule = _place_of(props), rule_of(props)
-        lifecycle = _process.lifecycle(place)
+        lifecycle = running().lifecycle(place)
         account_id = lifecycle.account_id(rule)
         live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
         identity = live.rule_id or f"{place.group_id}/pending/{uuid.uuid4().hex[:12]}"
@@ -160,7 +158,7 @@ class RuleProvider(_Provider):
         rule = rule_of(props)
         rule_id = rule_id_of(props) or (id_ if id_.startswith("sgr-") else "")
         account_id = str(props.get("account_id") or "")
-        lifecycle = _process.lifecycle(place)
+        lifecycle = running().lifecycle(place)
         live = lifecycle.read(rule, rule_id, account_id, adopt=bool(props.get("adopt")))
         if live is None and DECLARATION in props:
             # A program asks by `get`: no check has dropped what it sends along, and
@@ -184,19 +182,19 @@ class RuleProvider(_Provider):
         """
         rule, rule_id = rule_of(_news), rule_id_of(_olds)
         try:
-            lifecycle = _process.lifecycle(_place_of(_news))
+            lifecycle = running().lifecycle(_place_of(_news))
             account_id = str(_olds.get("account_id") or "")
             account_id = account_id or lifecycle.account_id(rule)
             live = lifecycle.update(rule_of(_olds), rule, rule_id)
         finally:
-            _process.claims.settle(rule_id)
+            running().claims.settle(rule_id)
         return UpdateResult(outputs_of(_news, live, account_id))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """
         Revoke the rule, unless another resource of this run has taken it over.
         """
-        _process.lifecycle(_place_of(_props)).delete(
+        running().lifecycle(_place_of(_props)).delete(
             rule_of(_props), rule_id_of(_props), str(_props.get("account_id") or "")
         )
 
@@ -213,7 +211,7 @@ class RuleSetProvider(_Provider):
         inputs = set_inputs_of(news)
         declaration = Declaration.read(news.get(DECLARATION))
         secret = declaration.secrets if declaration else frozenset[str]()
-        _process.comes_forward(declaration, is_new=not _olds)
+        running().comes_forward(declaration, is_new=not _olds)
         unknown = unknown_among(SET_ARGUMENTS, news)
         checked = checked_rules(
             inputs.get("rules", []),
@@ -226,18 +224,18 @@ class RuleSetProvider(_Provider):
         problems = [
             *checked.problems,
             *problems_of_settings(inputs, is_unknown=is_unknown, secret=secret),
-            *problems_of_place(_process, inputs, unknown, secret),
+            *problems_of_place(running(), inputs, unknown, secret),
         ]
         if declaration and not problems and not unknown & {*PLACE, "profile"}:
             problems += problems_of_company(
-                _process.declarations,
+                running().declarations,
                 declaration,
                 inputs,
                 exclusive=inputs.get("exclusive") is True,
             )
             for path, rule in checked.known.items():
                 problems += problems_of_twins(
-                    _process.declarations, declaration, inputs, rule, path
+                    running().declarations, declaration, inputs, rule, path
                 )
         for text in checked.warnings:
             warn(text)
@@ -273,12 +271,16 @@ class RuleSetProvider(_Provider):
         Authorize all rules, in calls of up to a hundred, and learn their IDs.
         """
         place = _place_of(props)
-        account_id = _process.account_id(place)
-        ids = _process.set_lifecycle(place).create(
-            list(rules_of(props).values()),
-            adopt=bool(props.get("adopt")),
-            exclusive=bool(props.get("exclusive")),
-            keep=keep_of(props),
+        account_id = running().account_id(place)
+        ids = (
+            running()
+            .set_lifecycle(place)
+            .create(
+                list(rules_of(props).values()),
+                adopt=bool(props.get("adopt")),
+                exclusive=bool(props.get("exclusive")),
+                keep=keep_of(props),
+            )
         )
         identity = f"{place.group_id}/set/{uuid.uuid4().hex[:12]}"
         return CreateResult(identity, set_outputs_of(props, ids, account_id))
@@ -290,16 +292,20 @@ class RuleSetProvider(_Provider):
         place = _place_of(props)
         props = {**props, "region": place.region}
         account_id = str(props.get("account_id") or "")
-        seen = _process.set_lifecycle(place).read(
-            members_of(props),
-            account_id,
-            adopt=bool(props.get("adopt")),
-            exclusive=bool(props.get("exclusive")),
-            keep=keep_of(props),
+        seen = (
+            running()
+            .set_lifecycle(place)
+            .read(
+                members_of(props),
+                account_id,
+                adopt=bool(props.get("adopt")),
+                exclusive=bool(props.get("exclusive")),
+                keep=keep_of(props),
+            )
         )
         if seen is None:
             return ReadResult("", {})
-        account_id = account_id or _process.account_id(place)
+        account_id = account_id or running().account_id(place)
         inputs, outputs = set_as_read(props, seen, account_id)
         return ReadResult(id_, outputs, inputs)
 
@@ -310,13 +316,17 @@ class RuleSetProvider(_Provider):
         Authorize, modify, revoke, in this order.
         """
         place = _place_of(_news)
-        account_id = str(_olds.get("account_id") or "") or _process.account_id(place)
-        ids = _process.set_lifecycle(place).update(
-            list(rules_of(_news).values()),
-            members_of(_olds),
-            adopt=bool(_news.get("adopt")),
-            exclusive=bool(_news.get("exclusive")),
-            keep=keep_of(_news),
+        account_id = str(_olds.get("account_id") or "") or running().account_id(place)
+        ids = (
+            running()
+            .set_lifecycle(place)
+            .update(
+                list(rules_of(_news).values()),
+                members_of(_olds),
+                adopt=bool(_news.get("adopt")),
+                exclusive=bool(_news.get("exclusive")),
+                keep=keep_of(_news),
+            )
         )
         return UpdateResult(set_outputs_of(_news, ids, account_id))
 
@@ -324,7 +334,7 @@ class RuleSetProvider(_Provider):
         """
         Revoke the rules that the set declared.
         """
-        _process.set_lifecycle(_place_of(_props)).delete(
+        running().set_lifecycle(_place_of(_props)).delete(
             members_of(_props), str(_props.get("account_id") or "")
         )
 
@@ -348,7 +358,7 @@ def _failures(
 
 def _hold(members: Sequence[Member]) -> None:
     for member in members:
-        _process.claims.hold(member.rule_id)
+        running().claims.hold(member.rule_id)
 
 
 def _place_of(properties: Mapping[str, Any]) -> Place:
@@ -356,6 +366,6 @@ def _place_of(properties: Mapping[str, Any]) -> Place:
     region = str(properties.get("region") or "")
     return Place(
         group_id=str(properties["security_group_id"]),
-        region=region or _process.connection("", profile).region,
+        region=region or running().connection("", profile).region,
         profile=profile,
     )

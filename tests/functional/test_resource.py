@@ -18,9 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress import providers
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError
-from alicloud_ingress.host.process import Place, Process
+from alicloud_ingress.host.process import Place, Process, running
 from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.testing import FakeEcs, Fault
 from faults.stack import THREADS, new_process
@@ -259,7 +258,7 @@ def test_nobody_waits_for_a_change_that_failed_before_it_began(front: Front) -> 
         with pytest.raises(EcsError, match="Unheard"):
             provider.update(created.id, olds, news)
 
-        claims = vars(providers)["_process"].claims
+        claims = running().claims
         assert vars(claims)["_moving"] == {}
 
 

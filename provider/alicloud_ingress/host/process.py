@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -193,3 +193,28 @@ class _Asked:
     def group_exists(self, group_id: str) -> bool:
         client = self.process.client(self.place.region, self.place.profile)
         return client.group_exists(group_id)
+
+
+_running = Process()
+
+
+def running() -> Process:
+    """
+    What the process that asks shares between its resources.
+    """
+    return _running
+
+
+@contextlib.contextmanager
+def running_as(process: Process) -> Generator[Process, None, None]:
+    """
+    Serve all that is asked meanwhile, by any thread, as another process would.
+
+    The engine starts a process for each operation; a double of the engine has but one.
+    """
+    global _running  # noqa: PLW0603  what a process shares is the module's
+    before, _running = _running, process
+    try:
+        yield process
+    finally:
+        _running = before
