@@ -176,21 +176,32 @@ class Operation:
             )
             if self.errors:
                 return
-        self._find_named()
+        self._find_named({wanted.name for wanted in program})
         if self.errors:
             return
         if command.verb == "destroy":
             self._delete(self.entries)
         elif command.verb != "refresh" or command.run_program:
             self._lead(program)
+        if command.verb == "refresh" and command.run_program and self._may_go_on:
+            self._at_once(
+                [
+                    partial(self._refresh, entry)
+                    for entry in self.entries
+                    if entry.key not in self._seen and command.concerns(entry.name)
+                ]
+            )
         if command.verb in ("up", "preview") and self._may_go_on:
             self._delete([e for e in self.entries if e.doomed or e.key not in self._seen])
 
-    def _find_named(self) -> None:
-        """What a command names has to be in the state."""
+    def _find_named(self, declared: set[str]) -> None:
+        """What a command names has to exist once all is read."""
         command = self._command
-        named = command.targets | command.replaced | command.excluded
-        for name in sorted(named - {entry.name for entry in self.entries}):
+        if command.verb == "refresh":
+            return
+        known = {entry.name for entry in self.entries}
+        targets = command.targets - (set() if command.verb == "destroy" else declared)
+        for name in sorted((targets | command.replaced) - known):
             self.errors.append(RefusedError(f"{name} could not be found in the stack"))
 
     @property
@@ -250,9 +261,9 @@ class Operation:
             and self._command.refresh
             and wanted.key not in self._recreated
         ):
-            self._running[self._pool.submit(self._refresh, old)] = partial(
-                self._generate, wanted
-            )
+            read = partial(self._refresh, replace(old, tainted=False))
+            self._put(old, replace(old, tainted=False))  # the engine forgets it here
+            self._running[self._pool.submit(read)] = partial(self._generate, wanted)
         else:
             self._generate(wanted)
 

@@ -82,19 +82,10 @@ def grouped(ways: Iterable[Way]) -> list[Group]:
             way.inline,
             *(step.command for step in way.steps),
             *(_failing_phase(step) for step in way.steps),
-            way.name if stops(way) else "",
+            way.name if way.alone else "",
         )
         groups[key][f"w{number}."] = way
     return [Group(f"group{i}", ways) for i, ways in enumerate(groups.values())]
-
-
-def stops(way: Way) -> bool:
-    """Whether the engine itself stops there: what is protected, or named and gone."""
-    return any(
-        any(each.options.get("protect") for each in (*way.before, *step.program))
-        or (step.by_hand and "{" in step.command)
-        for step in way.steps
-    )
 
 
 def _failing_phase(step: Step) -> str:

@@ -72,12 +72,14 @@ class Way:
 
     Args:
         inline: whether the Automation API runs it, with the program as a function.
+        alone: whether the engine itself stops there, so that it shares no stack.
     """
 
     name: str
     before: Program
     steps: tuple[Step, ...]
     inline: bool = False
+    alone: bool = False
 
 
 def a(value: int = 1, kind: int = 1, **options: Any) -> Declared:
@@ -243,7 +245,12 @@ Changes that stand for the others where a command differs in its preview alone.
 def picked() -> list[Way]:
     """Commands that name resources, each with some changes."""
     return [
-        Way(f"{name}: {command}", change.before, (step_of(command, change),))
+        Way(
+            f"{name}: {command}",
+            change.before,
+            (step_of(command, change),),
+            alone="{a} --refresh" in command and "gone" in name,
+        )
         for command, name in product(
             (
                 f"{UP} --target {{a}}",
@@ -324,6 +331,7 @@ def destroyed() -> list[Way]:
             f"{name}: {command}",
             standing.before,
             (Step(command, standing.before, by_hand=standing.by_hand),),
+            alone="{b} --refresh" in command and "both gone" in name,
         )
         for command, (name, standing) in product(commands, STANDING.items())
         if not (name == "in a component" and "{" in command)
@@ -533,13 +541,15 @@ def failed() -> list[Way]:
 def guarded() -> list[Way]:
     """What protection forbids."""
     both = (a(protect=True), b())
-    return [
-        Way("forbidden, a left", both, (Step(UP, (b(),)),)),
-        Way("forbidden, a left: up --refresh", both, (Step(f"{UP} --refresh", (b(),)),)),
-        Way("forbidden: destroy", both, (Step(DESTROY, both),)),
-        Way("forbidden: destroy --refresh", both, (Step(f"{DESTROY} --refresh", both),)),
-        Way("forbidden, a replaced", both, (Step(UP, (a(kind=2, protect=True), b())),)),
-    ]
+    replaced = (a(kind=2, protect=True), b())
+    steps = {
+        "forbidden, a left": Step(UP, (b(),)),
+        "forbidden, a left: up --refresh": Step(f"{UP} --refresh", (b(),)),
+        "forbidden: destroy": Step(DESTROY, both),
+        "forbidden: destroy --refresh": Step(f"{DESTROY} --refresh", both),
+        "forbidden, a replaced": Step(UP, replaced),
+    }
+    return [Way(name, both, (step,), alone=True) for name, step in steps.items()]
 
 
 def inline() -> list[Way]:
