@@ -21,6 +21,10 @@ from engine.host import Host, Properties, over_the_wire, started
 from engine.state import Entry, Key, Wanted
 
 PARALLEL = 8
+Program = Callable[[bool], Sequence[Wanted]]
+"""
+What a program declares; it is told whether it is run for a preview.
+"""
 VALUED = ("--target", "--exclude", "--replace", "--target-replace", "--plan", "--save-plan")
 
 
@@ -80,7 +84,7 @@ class Stack:
     settings: Mapping[str, str]
     entries: list[Entry] = field(default_factory=list[Entry])
 
-    def run(self, command: str, program: Sequence[Wanted]) -> list[Exception]:
+    def run(self, command: str, program: Program) -> list[Exception]:
         """Run a command; the errors of what failed."""
         parsed = Command.parse(command)
         if parsed.previewed:
@@ -121,11 +125,11 @@ class Stack:
         self.entries = [replace(e, **fields) if e is old else e for e in self.entries]
 
     def _operate(
-        self, command: Command, program: Sequence[Wanted], *, is_preview: bool
+        self, command: Command, program: Program, *, is_preview: bool
     ) -> list[Exception]:
         with started(self.settings) as host, ThreadPoolExecutor(PARALLEL) as pool:
             operation = Operation(host, pool, command, list(self.entries), is_preview)
-            operation.run(program)
+            operation.run(program(is_preview))
         if not is_preview:
             self.entries = operation.entries
         return operation.errors

@@ -58,7 +58,7 @@ def wanted_by(program: Program) -> list[Wanted]:
 def lead(way: Way, cloud: Cloud) -> list[dict[str, Any]]:
     """The recording of a way, as from the real engine."""
     stack = Stack({})
-    assert stack.run("up --skip-preview", wanted_by(way.before)) == []
+    assert run(stack, "up --skip-preview", way.before) == []
     cloud.calls()
     older: list[Entry] = []
     recordings: list[dict[str, Any]] = []
@@ -75,7 +75,7 @@ def lead(way: Way, cloud: Cloud) -> list[dict[str, Any]]:
             edit(stack, step)
         else:
             command = step.command.format(a="a", b="b")
-            went_well = not stack.run(command, wanted_by(step.program))
+            went_well = not run(stack, command, step.program)
         recordings.append(
             {
                 "ok": went_well,
@@ -84,6 +84,11 @@ def lead(way: Way, cloud: Cloud) -> list[dict[str, Any]]:
             }
         )
     return recordings
+
+
+def run(stack: Stack, command: str, program: Program) -> list[Exception]:
+    """Run a command of the engine."""
+    return stack.run(command, lambda _: wanted_by(program))
 
 
 def edit(stack: Stack, step: Step) -> None:

@@ -15,22 +15,24 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
-import pulumi
 from pulumi import automation
 
-from engine.calls import Host, Made, hosts_of, without
+from engine.calls import Made, hosts_of, without
 from engine.program import declare
 from engine.recorder import CLOUD, FAILING, PACE, Cloud
-from engine.ways import Declared, Program, Step, Way
+from engine.ways import Program, Step, Way
 
 TESTS = Path(__file__).parents[1]
 SLOW = 0.2
+WORKERS = 2
 PREFIX = re.compile(r"[wp]\d+\.")
 TYPE = "pulumi-python:dynamic/recorded:{type}"
 MAIN = """\
@@ -45,47 +47,27 @@ declare({p: [Declared(**each) for each in wanted] for p, wanted in programs.item
 Recording = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Group:
+Ways = Mapping[str, Way]
+"""
+Ways by the prefix of their resources.
+"""
+
+
+def apart(ways: Ways, number: int) -> list[Ways]:
     """
-    Ways that take the same commands.
+    The ways that may share a stack in the step of this number.
 
-    Args:
-        ways: by the prefix of their resources.
-    """
-
-    name: str
-    ways: Mapping[str, Way]
-
-    @property
-    def inline(self) -> bool:
-        """Whether the Automation API runs them."""
-        return next(iter(self.ways.values())).inline
-
-    def steps(self) -> list[dict[str, Step]]:
-        """Each step of each way, by prefix."""
-        count = len(next(iter(self.ways.values())).steps)
-        return [
-            {prefix: way.steps[i] for prefix, way in self.ways.items()}
-            for i in range(count)
-        ]
-
-
-def grouped(ways: Iterable[Way]) -> list[Group]:
-    """
-    Ways that may share a stack: a command that fails stops what else it has to do, so
-    that those that fail at the same time are together.
+    A command that fails stops what else it has to do, so that those that fail at the
+    same time are together.
     """
     groups: dict[tuple[object, ...], dict[str, Way]] = defaultdict(dict)
-    for number, way in enumerate(ways):
-        key = (
-            way.inline,
-            *(step.command for step in way.steps),
-            *(_failing_phase(step) for step in way.steps),
-            way.name if way.alone else "",
-        )
-        groups[key][f"w{number}."] = way
-    return [Group(f"group{i}", ways) for i, ways in enumerate(groups.values())]
+    for prefix, way in ways.items():
+        if number < len(way.steps):
+            step = way.steps[number]
+            alone = way.name if way.alone else ""
+            key = (way.inline, alone, step.command, _failing_phase(step))
+            groups[key][prefix] = way
+    return list(groups.values())
 
 
 def _failing_phase(step: Step) -> str:
@@ -196,13 +178,25 @@ class Stack:
         run[words[0]](parallel=200, **more)
         return True
 
+    def narrow_older(self, prefixes: Iterable[str]) -> None:
+        """Leave in the exported state what is of these ways."""
+        file = self.folder / "project" / "older.json"
+        state = json.loads(file.read_text())
+        deployment = state["deployment"]
+        deployment["resources"] = [
+            each
+            for each in deployment["resources"]
+            if not PREFIX.match(name_of(each)) or name_of(each).startswith(tuple(prefixes))
+        ]
+        file.write_text(json.dumps(state))
+
     def resources(self) -> list[dict[str, Any]]:
         """What the state holds."""
         state: dict[str, Any] = json.loads(self.checkpoint.read_text())
         found: list[dict[str, Any]] = state["checkpoint"]["latest"].get("resources", [])
         return found
 
-    def part(self, folder: Path, wanted: Mapping[str, str]) -> None:
+    def part(self, folder: Path, wanted: Mapping[str, str]) -> Stack:
         """
         A copy that holds the same under other prefixes.
 
@@ -211,7 +205,7 @@ class Stack:
             wanted: the prefix here, by the prefix there.
         """
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("home", "cloud", "said.txt"))
-        part = Stack(folder, self.pace)
+        part = Stack(folder, self.pace, self.backwards)
         part.cloud.folder.mkdir()
         state = json.loads(part.checkpoint.read_text())
         latest = state["checkpoint"]["latest"]
@@ -224,6 +218,7 @@ class Stack:
                 copy = part.cloud.folder / file.name.replace(known, prefix)
                 copy.write_text(file.read_text().replace(known, prefix))
         part.checkpoint.write_text(json.dumps(state))
+        return part
 
 
 def backwards(program: Program) -> Program:
@@ -240,56 +235,92 @@ def name_of(resource: Mapping[str, Any]) -> str:
     return str(resource["urn"]).rsplit("::", 1)[1]
 
 
-def record(
-    ways: Sequence[Way],
-    folder: Path,
-    pace: Mapping[str, float],
-    *,
-    backwards: bool = False,
-    threads: int = 2,
-) -> dict[str, list[Recording]]:
-    """The recording of each way, by its name."""
-    groups = grouped(ways)
-    first = Stack(folder / "first", pace={"": 0.0})
-    first.create()
-    begun = {repr(way.before): way.before for way in ways}
-    known = {text: f"p{i}." for i, text in enumerate(begun)}
-    first.write({known[text]: before for text, before in begun.items()})
-    assert first.run("up --skip-preview"), (first.folder / "said.txt").read_text()
-    first.cloud.calls()
+@dataclass(frozen=True)
+class Recorder:
+    """Takes steps on several stacks at a time, each of which begins where one ended."""
 
-    def of_group(group: Group) -> dict[str, list[Recording]]:
-        wanted = {p: known[repr(way.before)] for p, way in group.ways.items()}
-        first.part(folder / group.name, wanted)
-        return of_ways(Stack(folder / group.name, pace, backwards), group)
+    folder: Path
+    pool: ThreadPoolExecutor
+    running: Queue[Future[None]] = field(default_factory=Queue[Future[None]])
+    numbers: Iterator[int] = field(default_factory=count)
+    recordings: dict[str, list[Recording]] = field(
+        default_factory=lambda: defaultdict(list[Recording])
+    )
 
-    with ThreadPoolExecutor(threads) as pool:
-        results = list(pool.map(of_group, groups))
-    return {name: steps for result in results for name, steps in result.items()}
+    def go_on(self, stack: Stack, known: Mapping[str, str], ways: Ways, step: int) -> None:
+        """
+        Take this step of each way, and all that come after.
 
+        Args:
+            stack: what the step before has left.
+            known: the prefixes in that stack, by the ways' own.
+            ways: those that are left.
+            step: its number.
+        """
+        for group in apart(ways, step):
+            folder = self.folder / f"stack{next(self.numbers)}"
+            wanted = {prefix: known[prefix] for prefix in group}
+            self.running.put(
+                self.pool.submit(self._take, stack, folder, wanted, group, step)
+            )
 
-def of_ways(stack: Stack, group: Group) -> dict[str, list[Recording]]:
-    """The recordings of a group, by name of the way."""
-    recordings: dict[str, list[Recording]] = {w.name: [] for w in group.ways.values()}
-    for steps in group.steps():
-        went_well = take(stack, group, steps)
+    def _take(
+        self,
+        before: Stack,
+        folder: Path,
+        wanted: Mapping[str, str],
+        ways: Ways,
+        number: int,
+    ) -> None:
+        stack = before.part(folder, wanted)
+        steps = {prefix: way.steps[number] for prefix, way in ways.items()}
+        inline = next(iter(ways.values())).inline
+        went_well = take(stack, steps, inline=inline)
         calls = stack.cloud.calls()
         resources = stack.resources()
-        for prefix, way in group.ways.items():
+        for prefix, way in ways.items():
             own = [Made.read(c, prefix) for c in calls if c["label"].startswith(prefix)]
-            recordings[way.name].append(
+            self.recordings[way.name].append(
                 {
                     "ok": went_well,
                     "hosts": hosts_of(own),
                     "state": state_of(resources, prefix),
                 }
             )
-    (stack.folder / "recorded.json").write_text(json.dumps(recordings))
-    return recordings
+        self.go_on(stack, {prefix: prefix for prefix in ways}, ways, number + 1)
+
+    def finish(self) -> dict[str, list[Recording]]:
+        """Wait for all, and return the recording of each way."""
+        while not self.running.empty():
+            self.running.get().result()
+        return dict(self.recordings)
 
 
-def take(stack: Stack, group: Group, steps: Mapping[str, Step]) -> bool:
-    """Run one step of all ways of a group."""
+def record(
+    ways: Iterable[Way],
+    folder: Path,
+    pace: Mapping[str, float],
+    *,
+    backwards: bool = False,
+) -> dict[str, list[Recording]]:
+    """The recording of each way, by its name."""
+    ways = list(ways)
+    first = Stack(folder / "first", pace, backwards)
+    first.create()
+    begun = {repr(way.before): way.before for way in ways}
+    known = {text: f"p{i}." for i, text in enumerate(begun)}
+    first.write({known[text]: before for text, before in begun.items()})
+    assert first.run("up --skip-preview"), (first.folder / "said.txt").read_text()
+    first.cloud.calls()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        recorder = Recorder(folder, pool)
+        own = {f"w{number}.": way for number, way in enumerate(ways)}
+        recorder.go_on(first, {p: known[repr(w.before)] for p, w in own.items()}, own, 0)
+        return recorder.finish()
+
+
+def take(stack: Stack, steps: Mapping[str, Step], *, inline: bool) -> bool:
+    """Run one step of the ways of a stack; whether it went well."""
     stack.write({prefix: step.program for prefix, step in steps.items()})
     stack.cloud.refuse(
         [f"{c.split()[0]} {p}{c.split()[1]}" for p, s in steps.items() for c in s.refused]
@@ -298,25 +329,30 @@ def take(stack: Stack, group: Group, steps: Mapping[str, Step]) -> bool:
         for deed in step.by_hand:
             by_hand(stack.cloud, deed, prefix)
     command = next(iter(steps.values())).command
-    if group.inline:
+    if inline:
         programs = {prefix: step.program for prefix, step in steps.items()}
         return stack.run_inline(command, programs)
     if command == "stack export":
-        return stack.run("stack export --file ../older.json")
+        return stack.run("stack export --file older.json")
     if command == "stack import":
-        return stack.run("stack import --file ../older.json")
+        stack.narrow_older(steps)
+        return stack.run("stack import --file older.json")
     if command.startswith("state"):
-        urns = {p: urn_in_state(stack, p) for p in steps}
-        if command.startswith(("state taint", "state untaint")):
-            words = command.split()[:2]
-            return stack.run(shlex.join([*words, *urns.values(), "--yes"]))
-        return all(
-            [
-                stack.run(command.format(a=shlex.quote(urns[p])).replace(" n ", f" {p}n "))
-                for p in steps
-            ]
-        )
+        return edit(stack, command, steps)
     return stack.run(with_urns(command, steps))
+
+
+def edit(stack: Stack, command: str, prefixes: Iterable[str]) -> bool:
+    """Change the state, for all at once where the command takes several."""
+    urns = {prefix: urn_in_state(stack, prefix) for prefix in prefixes}
+    if command.startswith(("state taint", "state untaint")):
+        words = command.split()[:2]
+        return stack.run(shlex.join([*words, *urns.values(), "--yes"]))
+    commands = [
+        command.format(a=shlex.quote(urn)).replace(" n ", f" {prefix}n ")
+        for prefix, urn in urns.items()
+    ]
+    return all([stack.run(each) for each in commands])
 
 
 def urn_in_state(stack: Stack, prefix: str) -> str:

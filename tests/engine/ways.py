@@ -236,6 +236,9 @@ FEW = (
     "renamed with an alias",
     "renamed without an alias",
     "a gone by hand",
+    "b uses a, a replaced",
+    "b uses a, a replaced, deleted first",
+    "b uses a, with replace_on_changes, a replaced, deleted first",
 )
 """
 Changes that stand for the others where a command differs in its preview alone.
@@ -476,8 +479,8 @@ PROGRAM_FAILURES: dict[str, tuple[Change, str]] = {
         "update a",
     ),
     "update of a, b after it": (CHANGES["b after a, both changed"], "update a"),
-    "diff of a": (CHANGES["a changed"], "diff a"),
-    "check of a": (CHANGES["a changed"], "check a"),
+    "diff of a": (CHANGES["b after a, both changed"], "diff a"),
+    "check of a": (CHANGES["b after a, both changed"], "check a"),
 }
 DELETE_FAILURES: dict[str, tuple[Change, str]] = {
     "delete of b": (CHANGES["b left the program"], "delete b"),
@@ -538,6 +541,34 @@ def failed() -> list[Way]:
     ]
 
 
+def reverted() -> list[Way]:
+    """A deployment fails half-way, and the program becomes again what it was."""
+    return [
+        Way(
+            f"{name} fails: {UP}, then {afterwards} of the program before",
+            change.before,
+            (
+                replace(step_of(UP, change), refused=(refused,)),
+                Step(afterwards, change.before),
+            ),
+        )
+        for afterwards in (UP, f"{UP} --refresh")
+        for name, (change, refused) in {**PROGRAM_FAILURES, **DELETE_FAILURES}.items()
+        if not refused.startswith(("check", "diff"))
+    ] + [
+        Way(
+            f"{name} fails: {UP}, then {UP} without a",
+            change.before,
+            (
+                replace(step_of(UP, change), refused=(refused,)),
+                Step(UP, (b(),)),
+            ),
+        )
+        for name, (change, refused) in PROGRAM_FAILURES.items()
+        if "create" in refused
+    ]
+
+
 def guarded() -> list[Way]:
     """What protection forbids."""
     both = (a(protect=True), b())
@@ -593,6 +624,7 @@ def all_ways() -> Sequence[Way]:
         *tainted(),
         *edited(),
         *failed(),
+        *reverted(),
         *guarded(),
         *inline(),
     ]

@@ -11,7 +11,8 @@ from typing import Any
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs
-from faults.stack import Entry, Stack
+from engine.state import Entry
+from faults.stack import Stack
 
 Live = Mapping[str, Mapping[str, object]]
 NEXT_STEPS = (

@@ -16,7 +16,8 @@ import pytest
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.faults import Fault
 from faults.invariants import Watch, rule_as_shown
-from faults.stack import Entry, Properties, Stack
+from engine.host import Properties
+from faults.stack import Stack
 from functional.conftest import Front, opened
 
 AUTHORIZE, DESCRIBE, MODIFY, REVOKE, WHO = (
@@ -307,7 +308,7 @@ def test_delete_without_an_id(
 ) -> None:
     """By the whole quintuple, and proven: the neighbours stay."""
     scene.settle()
-    forget_ids(scene.stack)
+    scene.stack.forget_ids()
     strike(scene, kind, action, passed)
 
     errors = scene.stack.destroy()
@@ -325,7 +326,7 @@ def test_update_without_an_id(
 ) -> None:
     """Found by the old identity; what cannot be found again is named."""
     scene.settle()
-    forget_ids(scene.stack)
+    scene.stack.forget_ids()
     strike(scene, kind, action, passed)
     program = scene.change(priority=7)
 
@@ -334,11 +335,3 @@ def test_update_without_an_id(
     scene.watch.assert_kept(scene.stack, errors, len(program))
     converge(scene, program)
     destroyed(scene)
-
-
-def forget_ids(stack: Stack) -> None:
-    """As after a create whose rule did not show in time."""
-    for name, entry in stack.state.items():
-        outputs = {**entry.outputs, "security_group_rule_id": ""}
-        group = entry.outputs["security_group_id"]
-        stack.state[name] = Entry(f"{group}/pending/0123456789ab", outputs)

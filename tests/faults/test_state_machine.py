@@ -29,7 +29,9 @@ from faults.invariants import (
     assert_stands_alone,
     rule_as_shown,
 )
-from faults.stack import Entry, Properties, Stack
+from engine.host import Properties
+from engine.state import Entry
+from faults.stack import Stack
 from faults.test_each_fault import AUTHORIZE, DESCRIBE, KINDS, MODIFY, REVOKE
 from functional.conftest import opened
 

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from alicloud_ingress.resource import IngressRuleSetProvider
 from faults.invariants import rule_as_shown
-from faults.stack import new_process
+from engine.host import new_process
 from faults.test_each_fault import AUTHORIZE, DESCRIBE, KINDS, MODIFY, REVOKE
 from functional.conftest import opened
 
