@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 
-from alicloud_ingress.claims import Claims
 from alicloud_ingress.host.process import Process, running_as
 
 THREADS = 4
@@ -26,9 +25,7 @@ P = TypeVar("P", bound=ResourceProvider)
 
 def impatient_process() -> Process:
     """A process that remembers nothing, in which no resource waits long for another."""
-    process = Process()
-    process.claims = Claims(patience=0.01)
-    return process
+    return Process(patience_s=0.01)
 
 
 class Host:
