@@ -34,10 +34,18 @@ class Made:
         return cls(
             str(line["host"]),
             str(line["label"]).removeprefix(prefix),
-            without(prefix, line["call"]),
+            [told(prefix, each) for each in line["call"]],
             float(line["started"]),
             float(line["ended"]),
         )
+
+
+def told(prefix: str, argument: Any) -> Any:
+    """An argument of a call, without the label that the call is recorded under."""
+    held = without(prefix, argument)
+    if not isinstance(held, dict):
+        return held
+    return {name: value for name, value in held.items() if name != "label"}  # pyright: ignore[reportUnknownVariableType]
 
 
 def without(prefix: str, value: Any) -> Any:

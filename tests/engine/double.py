@@ -17,7 +17,7 @@ from typing import Any
 
 from pulumi.output import Unknown
 
-from engine.host import Host, Properties, over_the_wire, started
+from engine.host import UnfinishedError, Host, Properties, over_the_wire, started
 from engine.state import Entry, Key, Wanted
 
 PARALLEL = 8
@@ -243,12 +243,6 @@ class Operation:
             elif self._may_go_on:
                 then()
 
-    def _start(self, work: Callable[[], None], then: Callable[[], None]) -> None:
-        if self._is_preview:
-            then()
-            return
-        self._running[self._pool.submit(work)] = then
-
     def _register(self, wanted: Wanted) -> None:
         old = self._old_of(wanted)
         self._seen.add(wanted.key)
@@ -286,17 +280,18 @@ class Operation:
         except Exception as error:  # noqa: BLE001  whatever the engine would show
             self.errors.append(error)
             return
-        self._start(step, partial(self._register_done, wanted, old))
+        if self._is_preview:
+            stays = old is not None and step.func in (self._keep, self._update)
+            self._registered[wanted.name] = old.id if old and stays else Unknown()
+            return
+        self._running[self._pool.submit(step)] = partial(self._note_made, wanted)
 
-    def _register_done(self, wanted: Wanted, old: Entry | None) -> None:
-        if not self._is_preview:
-            made = self._old_of(wanted)
-            assert made is not None
-            self._registered[wanted.name] = made.id
-        else:
-            self._registered[wanted.name] = old.id if old else Unknown()
+    def _note_made(self, wanted: Wanted) -> None:
+        made = self._old_of(wanted)
+        assert made is not None
+        self._registered[wanted.name] = made.id
 
-    def _step(self, wanted: Wanted, old: Entry | None) -> Callable[[], None]:
+    def _step(self, wanted: Wanted, old: Entry | None) -> partial[None]:
         inputs = self._inputs(wanted, old)
         forced = old is not None and (
             wanted.name in self._command.replaced
@@ -401,12 +396,17 @@ class Operation:
         self._put(old, self._entry(wanted, old.id, news, old.outputs))
 
     def _update(self, wanted: Wanted, old: Entry, news: Properties) -> None:
-        made = self._host.serve(
-            wanted.provider,
-            lambda: wanted.provider.update(
-                old.id, over_the_wire(old.outputs), over_the_wire(news)
-            ),
-        )
+        try:
+            made = self._host.serve(
+                wanted.provider,
+                lambda: wanted.provider.update(
+                    old.id, over_the_wire(old.outputs), over_the_wire(news)
+                ),
+            )
+        except UnfinishedError as error:
+            entry = self._entry(wanted, error.id, error.inputs, error.outputs)
+            self._put(old, replace(entry, unfinished=True))
+            raise error.told from None
         self._put(old, self._entry(wanted, old.id, news, made.outs or {}))
 
     def _entry(

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.calls import Made, hosts_of
 from engine.double import Stack
+from engine.real import backwards as the_other_way_round
 from engine.real import by_hand
 from engine.recorder import Cloud, RecordingProvider
 from engine.state import Entry, Key, Options, Wanted
@@ -55,7 +56,9 @@ def wanted_by(program: Program) -> list[Wanted]:
     return [wanted_of(declared) for declared in program]
 
 
-def lead(way: Way, cloud: Cloud) -> list[dict[str, Any]]:
+def lead(
+    way: Way, cloud: Cloud, *, backwards: bool = False
+) -> list[dict[str, Any]]:
     """The recording of a way, as from the real engine."""
     stack = Stack({})
     assert run(stack, "up --skip-preview", way.before) == []
@@ -75,7 +78,8 @@ def lead(way: Way, cloud: Cloud) -> list[dict[str, Any]]:
             edit(stack, step)
         else:
             command = step.command.format(a="a", b="b")
-            went_well = not run(stack, command, step.program)
+            program = the_other_way_round(step.program) if backwards else step.program
+            went_well = not run(stack, command, program)
         recordings.append(
             {
                 "ok": went_well,
@@ -115,7 +119,7 @@ def state_of(stack: Stack, secrets: Mapping[str, list[str]]) -> list[Any]:
             [
                 entry.name,
                 entry.id,
-                dict(sorted(entry.inputs.items())),
+                masked(entry.inputs, []),
                 masked(entry.outputs, secrets.get(entry.name, [])),
                 *marks_of(entry),
             ]
@@ -128,7 +132,8 @@ def state_of(stack: Stack, secrets: Mapping[str, list[str]]) -> list[Any]:
 def marks_of(entry: Entry) -> list[str]:
     """What is noted of a resource in the state."""
     marks = {
-        "delete": entry.doomed or entry.deleted,
+        "delete": entry.doomed,
+        "initErrors": entry.unfinished,
         "pendingReplacement": entry.deleted,
         "protect": entry.options.protect,
         "taint": entry.tainted,
@@ -138,4 +143,8 @@ def marks_of(entry: Entry) -> list[str]:
 
 def masked(outputs: Mapping[str, Any], secret: list[str]) -> dict[str, Any]:
     """Outputs in the order of their names, without what is secret."""
-    return {n: v for n, v in sorted(outputs.items()) if n not in secret}
+    return {
+        name: "secret" if name in secret else value
+        for name, value in sorted(outputs.items())
+        if name != "label"
+    }

@@ -390,7 +390,7 @@ def by_hand(cloud: Cloud, deed: str, prefix: str = "") -> None:
     cloud.put(prefix + identity, {**found, "value": 9.0})
 
 
-MARKS = ("delete", "pendingReplacement", "protect", "taint")
+MARKS = ("delete", "initErrors", "pendingReplacement", "protect", "taint")
 
 
 def state_of(resources: Iterable[Mapping[str, Any]], prefix: str) -> list[Any]:
@@ -419,5 +419,5 @@ def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: "secret" if isinstance(value, dict) else value
         for name, value in sorted(properties.items())
-        if not name.startswith("__")
+        if not name.startswith("__") and name != "label"
     }

@@ -34,16 +34,21 @@ from pulumi.dynamic import (
 )
 from pulumi.output import Unknown
 
+from alicloud_ingress.host.failure import (
+    PROVIDER_KEY,
+    PartialFailureError,
+    shown_as_message,
+)
 from alicloud_ingress.host.process import Process, running
 from alicloud_ingress.host.workers import widen_own_pool
 
 CLOUD = "RECORDED_CLOUD"
 PACE = "RECORDED_PACE"
 """
-Seconds that a call takes, by resource, as JSON; check and diff are always quick. A call
-that is refused takes as long as `FAILING` says.
+Seconds that a call takes, by resource, as JSON. All other calls are quick, check and diff
+among them, and those that fail take as long as `FAILING` says.
 """
-QUICK = 0.005
+QUICK = "quick"
 FAILING = "failing"
 COMPARED = ("label", "value", "kind", "source")
 Properties = dict[str, Any]
@@ -157,10 +162,17 @@ class RecordingProvider(ResourceProvider):
             return ReadResult("", {})
         return ReadResult(id_, {**found, "by": "read"}, found)
 
+    @shown_as_message
     def update(self, _id: str, _olds: Properties, _news: Properties) -> UpdateResult:
         """Change the thing."""
         with _recorded("update", _id, _olds, _news) as cloud:
             cloud.put(_id, plain(_news))
+            if cloud.refuses(f"partly {_news['label']}"):
+                outputs = {**plain(_news), "by": "part of an update"}
+                keys = {PROVIDER_KEY: _news.get(PROVIDER_KEY, "")}
+                raise PartialFailureError(
+                    "in part", _id, {**outputs, **keys}, {**plain(_news), **keys}
+                )
         return UpdateResult({**plain(_news), "by": "update"})
 
     def delete(self, _id: str, _props: Properties) -> None:
@@ -184,8 +196,9 @@ def _recorded(method: str, *arguments: Any) -> Generator[Cloud]:
     held = [plain(a) if isinstance(a, dict) else a for a in arguments]  # pyright: ignore[reportUnknownArgumentType]
     label = str(held[-1]["label"])
     is_refused = cloud.refuses(f"{method} {label}")
+    in_part = method == "update" and cloud.refuses(f"partly {label}")
     started = time.monotonic()
-    time.sleep(_seconds(method, label, is_refused=is_refused))
+    time.sleep(_seconds(method, label, fails=is_refused or in_part))
     try:
         if is_refused:
             raise RefusedError(f"{method} of {label} is refused")
@@ -211,13 +224,14 @@ def _host_number() -> int:
         return _hosts[process]
 
 
-def _seconds(method: str, label: str, *, is_refused: bool) -> float:
+def _seconds(method: str, label: str, *, fails: bool) -> float:
     pace: dict[str, float] = json.loads(os.environ.get(PACE, "{}"))
-    if is_refused:
-        return pace.get(FAILING, QUICK)
+    quick = pace.get(QUICK, 0.005)
+    if fails:
+        return pace.get(FAILING, quick)
     if method in ("check", "diff"):
-        return QUICK
-    return pace.get(label.split(".")[-1], QUICK)
+        return quick
+    return pace.get(label.split(".")[-1], quick)
 
 
 class _Recorded(Resource):

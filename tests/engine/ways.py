@@ -55,7 +55,8 @@ class Step:
     One command of the engine.
 
     Args:
-        refused: the calls that the cloud refuses meanwhile, such as `create a`.
+        refused: the calls that the cloud refuses meanwhile, such as `create a`; or
+            `partly a`, where an update of `a` fails when it has changed something.
         by_hand: what happens in the cloud before: `remove a-1`, `change a-1`.
     """
 
@@ -541,6 +542,45 @@ def failed() -> list[Way]:
     ]
 
 
+def failed_in_part() -> list[Way]:
+    """An update that fails writes down what it has done."""
+    changes = {
+        "a": CHANGES["a changed"],
+        "a, b after it": CHANGES["b after a, both changed"],
+        "a, b left": Change(AB, (a(2),)),
+    }
+    return [
+        Way(
+            f"update of {name} fails in part: {UP}, then {afterwards}",
+            change.before,
+            (
+                replace(step_of(UP, change), refused=("partly a",)),
+                Step(afterwards, change.after),
+            ),
+        )
+        for afterwards in (*AFTERWARDS, f"{UP} --refresh --run-program", "preview")
+        for name, change in changes.items()
+    ] + [
+        Way(
+            f"update of a fails in part: {UP}, then {UP} of the program before",
+            AB,
+            (
+                replace(step_of(UP, changes["a"]), refused=("partly a",)),
+                Step(UP, AB),
+            ),
+        ),
+        Way(
+            f"update of a fails in part: {UP}, then {REFRESH}, then {UP}",
+            AB,
+            (
+                replace(step_of(UP, changes["a"]), refused=("partly a",)),
+                Step(REFRESH, changes["a"].after),
+                Step(UP, changes["a"].after),
+            ),
+        ),
+    ]
+
+
 def reverted() -> list[Way]:
     """A deployment fails half-way, and the program becomes again what it was."""
     return [
@@ -625,6 +665,7 @@ def all_ways() -> Sequence[Way]:
         *edited(),
         *failed(),
         *reverted(),
+        *failed_in_part(),
         *guarded(),
         *inline(),
     ]
