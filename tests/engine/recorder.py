@@ -46,7 +46,8 @@ CLOUD = "RECORDED_CLOUD"
 PACE = "RECORDED_PACE"
 """
 Seconds that a call takes, by resource, as JSON. All other calls are quick, check and diff
-among them, and those that fail take as long as `FAILING` says.
+among them. A call that fails does so once no call has ended for `FAILING` seconds: what
+the engine does beside it is done by then.
 """
 QUICK = "quick"
 FAILING = "failing"
@@ -107,6 +108,15 @@ class Cloud:
         with (self.folder / "calls.jsonl").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.write(json.dumps(line) + "\n")
+
+    def wait_until_quiet(self, seconds: float) -> None:
+        """Wait until no call has been written down for as long as that."""
+        file, size, since = self.folder / "calls.jsonl", -1, 0.0
+        while size < 0 or time.monotonic() - since < seconds:
+            now = file.stat().st_size if file.exists() else 0
+            if now != size:
+                size, since = now, time.monotonic()
+            time.sleep(seconds / 10)
 
     def calls(self) -> list[dict[str, Any]]:
         """The calls since the last time."""
@@ -198,7 +208,10 @@ def _recorded(method: str, *arguments: Any) -> Generator[Cloud]:
     is_refused = cloud.refuses(f"{method} {label}")
     in_part = method == "update" and cloud.refuses(f"partly {label}")
     started = time.monotonic()
-    time.sleep(_seconds(method, label, fails=is_refused or in_part))
+    if is_refused or in_part:
+        cloud.wait_until_quiet(pace_of(FAILING))
+    else:
+        time.sleep(pace_of(QUICK if method in ("check", "diff") else label))
     try:
         if is_refused:
             raise RefusedError(f"{method} of {label} is refused")
@@ -224,14 +237,10 @@ def _host_number() -> int:
         return _hosts[process]
 
 
-def _seconds(method: str, label: str, *, fails: bool) -> float:
+def pace_of(label: str) -> float:
+    """How many seconds such a call takes."""
     pace: dict[str, float] = json.loads(os.environ.get(PACE, "{}"))
-    quick = pace.get(QUICK, 0.005)
-    if fails:
-        return pace.get(FAILING, quick)
-    if method in ("check", "diff"):
-        return quick
-    return pace.get(label.split(".")[-1], quick)
+    return pace.get(label.split(".")[-1], pace.get(QUICK, 0.005))
 
 
 class _Recorded(Resource):

@@ -506,6 +506,7 @@ def failed() -> list[Way]:
                 replace(step_of(command, change), refused=(refused,)),
                 Step(afterwards, change.after),
             ),
+            alone="a before it" in name,
         )
         for failures, command, afterwards in (
             *((PROGRAM_FAILURES, UP, then) for then in AFTERWARDS),
@@ -536,6 +537,7 @@ def failed() -> list[Way]:
                 Step(command, before, refused=("delete b",)),
                 Step(DESTROY, before),
             ),
+            alone=True,
         )
         for command in (DESTROY, f"{DESTROY} --continue-on-error")
         for before in [(a(), b(**AFTER_A))]
@@ -591,6 +593,7 @@ def reverted() -> list[Way]:
                 replace(step_of(UP, change), refused=(refused,)),
                 Step(afterwards, change.before),
             ),
+            alone="a before it" in name,
         )
         for afterwards in (UP, f"{UP} --refresh")
         for name, (change, refused) in {**PROGRAM_FAILURES, **DELETE_FAILURES}.items()
