@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError
 from alicloud_ingress.host.process import Place, Process, running
 from alicloud_ingress.resource import IngressRuleProvider
+from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, Fault
 from faults.stack import THREADS, new_process
 from functional.conftest import SECRET, Front, configure
@@ -284,6 +285,29 @@ def test_those_who_wait_for_the_account_share_an_error(front: Front) -> None:
     assert actions.count("GetCallerIdentity") < THREADS
     front.fake.forget_faults()
     assert process.account_id(place) != ""
+
+
+def test_one_group_that_two_profiles_reach_shares_what_was_written(
+    front: Front, tmp_path: Path
+) -> None:
+    """What one has read is out of date once the other has written."""
+    keys = {"mode": "AK", "access_key_id": "AK", "access_key_secret": SECRET}
+    profiles = [{"name": name, **keys} for name in ("first", "second")]
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"current": "first", "profiles": profiles}))
+    kept = {k: v for k, v in front.settings.items() if not k.endswith("Key")}
+    process = Process()
+    process.configure({**kept, "alicloud:sharedCredentialsFile": str(file)})
+    group_id = front.fake.new_group()
+    first, second = (
+        process.group(Place(group_id, "cn-hangzhou", name))
+        for name in ("first", "second")
+    )
+
+    assert second.look().rules == ()
+    first.authorize(IngressRule.parse(arguments(group_id)))
+
+    assert len(second.look().rules) == 1
 
 
 def test_a_secret_of_an_expired_rule_is_not_told(

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 from alicloud_ingress import config
 from alicloud_ingress.comparisons import CheckedResources
 from alicloud_ingress.declarations import Declaration, Declarations
-from alicloud_ingress.errors import IngressError
+from alicloud_ingress.errors import EcsError
 from alicloud_ingress.ownership import PATIENCE_S, Owner, Ownership, new_mark
 from alicloud_ingress.sharing import shared
 
 if TYPE_CHECKING:
     from alicloud_ingress.client import EcsClient
+    from alicloud_ingress.ecs.looks import Writes
     from alicloud_ingress.group import SecurityGroup
     from alicloud_ingress.rules.lifecycle import RuleLifecycle
     from alicloud_ingress.sets.lifecycle import SetLifecycle
@@ -67,6 +68,7 @@ class Process:
         self._settings: dict[str, str] = {}
         self._clients: dict[tuple[str, str], EcsClient] = {}
         self._groups: dict[Place, SecurityGroup] = {}
+        self._writes: dict[tuple[str, str], Writes] = {}
         self._accounts: dict[str, Future[str]] = {}
         self._is_warm = False
 
@@ -178,18 +180,26 @@ class Process:
         """
         The one object of a group, in which its rules share looks and calls.
         """
+        from alicloud_ingress.ecs.looks import Writes
         from alicloud_ingress.group import SecurityGroup
 
         with self._lock:
-            client = self.client(place.region, place.profile)
-            return self._groups.setdefault(place, SecurityGroup(client, place.group_id))
+            if place not in self._groups:
+                # Another profile may reach the same group.
+                where = (place.region, place.group_id)
+                self._groups[place] = SecurityGroup(
+                    self.client(place.region, place.profile),
+                    place.group_id,
+                    writes=self._writes.setdefault(where, Writes()),
+                )
+            return self._groups[place]
 
     def account_id(self, place: Place) -> str:
         """
         The account of the credentials, asked once a profile; "" if refused.
 
-        Whoever asks meanwhile shares the answer, or the error; after an error the
-        next one asks again.
+        All who ask share the answer. An error is shared by those who ask meanwhile;
+        after that the next one asks again, unless STS cannot be reached.
         """
         with self._lock:
             answer = self._accounts.get(place.profile)
@@ -202,19 +212,20 @@ class Process:
 
     def _ask_account(self, place: Place, answer: Future[str]) -> None:
         # Whoever asks looks at the group next, so that is begun meanwhile.
-        threading.Thread(target=self._look_ahead, args=[place]).start()
+        threading.Thread(target=self._look_ahead, args=[place], daemon=True).start()
         try:
             client = self.client(place.region, place.profile)
             answer.set_result(client.account_id())
         except BaseException as error:
-            with self._lock:
-                self._accounts.pop(place.profile, None)
+            if not (isinstance(error, EcsError) and error.retryable):
+                with self._lock:
+                    self._accounts.pop(place.profile, None)
             answer.set_exception(error)
             if not isinstance(error, Exception):
                 raise
 
     def _look_ahead(self, place: Place) -> None:
-        with contextlib.suppress(IngressError):  # the asker's own look tells it
+        with contextlib.suppress(Exception):  # the asker's own read reports it
             self.group(place).look()
 
     def lifecycle(self, place: Place, owner: Owner) -> RuleLifecycle:

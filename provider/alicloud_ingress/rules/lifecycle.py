@@ -26,10 +26,10 @@ class RuleLifecycle(Site):
 
     def account_id(self, rule: IngressRule) -> str:
         """
-        The account of the credentials that reach the rule; "" where STS refuses.
+        As `Site.account_for_state`, for the state of this rule.
         """
         with self._speaking_of(rule):
-            return self.account.account_id()
+            return self.account_for_state()
 
     def create(self, rule: IngressRule, *, adopt: bool = False) -> LiveRule:
         """

@@ -17,6 +17,7 @@ from alicloud_ingress.errors import (
     GroupNotFoundError,
     RuleNotConfirmedError,
     WrongAccountError,
+    as_sentence,
 )
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.ownership import Owner, Ownership, Release, new_mark
@@ -106,6 +107,24 @@ class Site:
         Group and region, for messages.
         """
         return f"{self.group.group_id} ({self.region})"
+
+    def account_for_state(self) -> str:
+        """
+        The account of the credentials; "" where STS refuses or cannot be asked.
+
+        The rule does not depend on it: without it, nobody can tell later in whose
+        account a group is gone.
+        """
+        try:
+            return self.account.account_id()
+        except EcsError as error:
+            if not error.retryable:
+                raise
+            self.warn(
+                f"the account that owns {self.where} is not known: {as_sentence(error)}"
+                " The state is written without it"
+            )
+            return ""
 
     def glance(self) -> LiveGroup:
         """

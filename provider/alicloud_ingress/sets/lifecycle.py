@@ -123,7 +123,7 @@ class SetLifecycle:
                 plan = planned(wanted, members, group, exclusive=exclusive, keep=keep)
         self._refuse_twins(plan.twins, adopt=adopt)
         before = frozenset(live.rule_id for live in group.rules)
-        additions = Additions(self.group, self.site, before)
+        additions = Additions(self.group, self.site, before, adopts=adopt)
         removals = Removals(self.group, self.site)
         ids: Mapping[IngressRule, str] = {}
         try:
@@ -204,7 +204,7 @@ class SetLifecycle:
         if twins and not adopt:
             there = named(live_words(twin.live for twin in twins))
             exists = (
-                f"AuthorizeSecurityGroup was not sent: {self.site.where} holds already"
+                f"AuthorizeSecurityGroup added nothing: {self.site.where} holds already"
                 f" {there}."
             )
             if any(twin.live.rule_id in self.site.owner.replaces for twin in twins):
