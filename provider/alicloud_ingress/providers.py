@@ -203,7 +203,9 @@ class RuleProvider(_Provider):
         rule, rule_id = rule_of(_news), rule_id_of(_olds)
         mark = mark_of(_olds) or new_mark()
         try:
-            lifecycle = running().lifecycle(_place_of(_news), running().owner(mark))
+            secret = running().secrets_of(inputs_of(_news))
+            owner = running().owner(mark)
+            lifecycle = running().lifecycle(_place_of(_news), owner, secret)
             account_id = str(_olds.get("account_id") or "")
             account_id = account_id or lifecycle.account_id(rule)
             live = lifecycle.update(rule_of(_olds), rule, rule_id)
@@ -349,7 +351,8 @@ class RuleSetProvider(_Provider):
         """
         place, members = _place_of(_news), members_of(_olds)
         owner = running().owner(mark_of(_olds) or new_mark())
-        lifecycle = running().set_lifecycle(place, owner)
+        secret = running().secrets_of(set_inputs_of(_news))
+        lifecycle = running().set_lifecycle(place, owner, secret)
         account_id = str(_olds.get("account_id") or "")
         try:
             account_id = account_id or lifecycle.site.account_for_state()

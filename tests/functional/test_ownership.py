@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from alicloud_ingress.declarations import DECLARATION
 from alicloud_ingress.errors import EcsError, RuleExistsError
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from alicloud_ingress.testing import FakeEcs, Fault
@@ -246,7 +247,7 @@ def test_a_forced_replacement_by_the_same_rule_names_what_helps(scene: Scene) ->
     """Nothing is changed; an alias is no help, so none is named."""
     old = scene.deployed()
     declaration = {"run": "r", "number": 1, "name": "web", "secrets": []}
-    old.program["declaration"] = declaration
+    old.program[DECLARATION] = declaration
     with new_process(scene.front.settings, old.provider):
         old.compare()
         with pytest.raises(RuleExistsError) as caught:
@@ -266,7 +267,7 @@ def test_a_forced_replacement_with_adopt_hands_the_rule_over(scene: Scene) -> No
     """The same resource, created anew, and the old one deleted."""
     old = scene.deployed()
     declaration = {"run": "r", "number": 1, "name": "web", "secrets": []}
-    old.program |= {"declaration": declaration, "adopt": True}
+    old.program |= {DECLARATION: declaration, "adopt": True}
     new = replace(old)
     with new_process(scene.front.settings, old.provider):
         old.compare()

@@ -155,6 +155,14 @@ class Process:
         replaced = checked.rule_ids if checked and checked.is_replaced else frozenset()
         return Owner(self.ownership, new_mark(), replaced)
 
+    def secrets_of(self, inputs: Mapping[str, Any]) -> frozenset[str]:
+        """
+        Paths of the secret values among inputs that check has made in this run.
+        """
+        checked = self.checked.find(inputs)
+        declaration = checked.declaration if checked else None
+        return declaration.secrets if declaration else frozenset()
+
     def connection(self, region: str, profile: str) -> config.Connection:
         """
         Work out where to call, and as whom.
@@ -228,7 +236,9 @@ class Process:
         with contextlib.suppress(Exception):  # the asker's own read reports it
             self.group(place).look()
 
-    def lifecycle(self, place: Place, owner: Owner) -> RuleLifecycle:
+    def lifecycle(
+        self, place: Place, owner: Owner, secret: frozenset[str] = frozenset()
+    ) -> RuleLifecycle:
         """
         What can be done with the rules of a group.
         """
@@ -241,15 +251,18 @@ class Process:
             warn=warn,
             owner=owner,
             timeout_s=self.connection(place.region, place.profile).timeout_s,
+            secret=secret,
         )
 
-    def set_lifecycle(self, place: Place, owner: Owner) -> SetLifecycle:
+    def set_lifecycle(
+        self, place: Place, owner: Owner, secret: frozenset[str] = frozenset()
+    ) -> SetLifecycle:
         """
         What can be done with a set of rules of a group.
         """
         from alicloud_ingress.sets.lifecycle import SetLifecycle
 
-        return SetLifecycle(self.group(place), self.lifecycle(place, owner))
+        return SetLifecycle(self.group(place), self.lifecycle(place, owner, secret))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,8 @@ class RuleLifecycle(Site):
         """
         Change the rule in place by ID.
 
-        Without an ID it is found by its old identity.
+        Without an ID it is found by its old identity. A field that somebody else has
+        changed and that is set back is named in a warning.
 
         Raises:
             RuleExistsError: another rule is the same already, and stays.

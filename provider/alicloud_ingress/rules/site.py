@@ -92,6 +92,7 @@ class Site:
         warn: told, in one sentence, what a person should know of a success.
         owner: the resource that is worked for, among the others of this process.
         timeout_s: seconds for one operation with all that it repeats.
+        secret: paths of the arguments whose values are not shown.
     """
 
     group: Group
@@ -100,6 +101,7 @@ class Site:
     warn: Callable[[str], None]
     owner: Owner = field(default_factory=lambda: Owner(Ownership(), new_mark()))
     timeout_s: float = 120.0
+    secret: frozenset[str] = frozenset()
 
     @property
     def where(self) -> str:
