@@ -102,3 +102,10 @@ class Entry:
     def rule_id(self) -> str:
         """`sgr-...`, or "" while unknown."""
         return str(self.outputs["security_group_rule_id"])
+
+    @property
+    def rule_ids(self) -> set[str]:
+        """The IDs of its rule, or of its rules if it is a set; "" while unknown."""
+        if "rule_ids" in self.outputs:
+            return set(self.outputs["rule_ids"].values())
+        return {self.rule_id}

@@ -69,6 +69,11 @@ class Stack:
         """Remove all that is in the state."""
         return self.run(DESTROY, {})
 
+    def taint(self) -> None:
+        """Let the next deployment replace all."""
+        for name in self.state:
+            self.engine.taint(name)
+
     def forget_ids(self) -> None:
         """As after creates whose rules did not show in time."""
         self.engine.entries = [_without_id(entry) for entry in self.engine.entries]
