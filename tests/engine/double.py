@@ -139,6 +139,10 @@ class RefusedError(Exception):
     """What the engine itself says where it cannot go on."""
 
 
+class UnknownTargetError(RefusedError):
+    """A command names what does not exist."""
+
+
 class Operation:
     """
     One run of a command, by one host.
@@ -166,6 +170,7 @@ class Operation:
         self._registered: dict[str, Any] = {}
         self._seen: set[Key] = set()
         self._recreated: set[Key] = set()
+        self._is_stuck = False
 
     def run(self, program: Sequence[Wanted]) -> None:
         """Do what the command says."""
@@ -195,7 +200,8 @@ class Operation:
                     if entry.key not in self._seen and command.concerns(entry.name)
                 ]
             )
-        if command.verb in ("up", "preview") and self._may_go_on:
+        leads = command.verb in ("up", "preview")
+        if leads and self._may_go_on and not self._is_stuck:
             self._delete([e for e in self.entries if e.doomed or e.key not in self._seen])
 
     def _find_named(self, declared: set[str]) -> None:
@@ -206,7 +212,7 @@ class Operation:
         known = {entry.name for entry in self.entries}
         targets = command.targets - (set() if command.verb == "destroy" else declared)
         for name in sorted((targets | command.replaced) - known):
-            self.errors.append(RefusedError(f"{name} could not be found in the stack"))
+            self.errors.append(UnknownTargetError(f"{name} is not in the stack"))
 
     @property
     def _may_go_on(self) -> bool:
@@ -279,6 +285,7 @@ class Operation:
             step = self._step(wanted, old)
         except Exception as error:  # noqa: BLE001  whatever the engine would show
             self.errors.append(error)
+            self._is_stuck = True
             return
         if self._is_preview:
             stays = old is not None and step.func in (self._keep, self._update)
@@ -404,7 +411,7 @@ class Operation:
                 ),
             )
         except UnfinishedError as error:
-            entry = self._entry(wanted, error.id, error.inputs, error.outputs)
+            entry = self._entry(wanted, error.id, old.inputs, error.outputs)
             self._put(old, replace(entry, unfinished=True))
             raise error.told from None
         self._put(old, self._entry(wanted, old.id, news, made.outs or {}))
@@ -469,7 +476,8 @@ class Operation:
             needed = {key for e in leaving for key in e.depends_on}
             layer = [e for e in leaving if e.key not in needed]
             self._at_once([partial(self._remove, entry, names) for entry in layer])
-            leaving = [e for e in leaving if e not in layer]
+            held = {key for e in layer if e in self.entries for key in e.depends_on}
+            leaving = [e for e in leaving if e not in layer and e.key not in held]
 
     def _remove(self, entry: Entry, names: set[str]) -> None:
         if entry.options.deleted_with not in names:

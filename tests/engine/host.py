@@ -34,13 +34,10 @@ def impatient_process() -> Process:
 class UnfinishedError(Exception):
     """An update that has failed, and what it has made of the resource."""
 
-    def __init__(
-        self, told: Exception, identity: str, inputs: Properties, outputs: Properties
-    ) -> None:
+    def __init__(self, told: Exception, identity: str, outputs: Properties) -> None:
         super().__init__(str(told))
         self.told = told
         self.id = identity
-        self.inputs = inputs
         self.outputs = outputs
 
 
@@ -67,12 +64,9 @@ class Answer(grpc.ServicerContext):
             return None
         found = provider_pb2.ErrorResourceInitFailed()
         status.details[0].Unpack(found)
-        return UnfinishedError(
-            told,
-            found.id,
-            _own(rpc.deserialize_properties(found.inputs)),
-            _own(rpc.deserialize_properties(found.properties)),
-        )
+        outputs = rpc.deserialize_properties(found.properties)
+        own = {n: v for n, v in outputs.items() if not n.startswith("__")}
+        return UnfinishedError(told, found.id, own)
 
     # What no provider asks for.
 
@@ -83,10 +77,6 @@ class Answer(grpc.ServicerContext):
     invocation_metadata = is_active = peer = peer_identities = _nothing
     peer_identity_key = send_initial_metadata = set_code = set_details = _nothing
     time_remaining = _nothing
-
-
-def _own(properties: Mapping[str, Any]) -> Properties:
-    return {n: v for n, v in properties.items() if not n.startswith("__")}
 
 
 class Host:

@@ -32,7 +32,7 @@ from engine.ways import Program, Step, Way
 
 TESTS = Path(__file__).parents[1]
 SLOW = 0.2
-QUIET = 1.5
+QUIET = 4.0
 WORKERS = 2
 PREFIX = re.compile(r"[wp]\d+\.")
 TYPE = "pulumi-python:dynamic/recorded:{type}"
