@@ -139,6 +139,11 @@ class RefusedError(Exception):
     """What the engine itself says where it cannot go on."""
 
 
+def _refuse_if_protected(resource: Wanted | Entry) -> None:
+    if resource.options.protect:
+        raise RefusedError(f"{resource.name} is protected")
+
+
 class UnknownTargetError(RefusedError):
     """A command names what does not exist."""
 
@@ -311,13 +316,13 @@ class Operation:
             return partial(self._create, wanted, news, old)
         if not forced:
             changed, replaces = self._diff(wanted, old, news)
-            if not changed:
+            if not (changed or old.unfinished):
                 return partial(self._keep, wanted, old, news)
             if not replaces:
                 return partial(self._update, wanted, old, news)
+            _refuse_if_protected(wanted)
             news = self._check(wanted, {}, inputs)
-        if old.options.protect and wanted.options.protect:
-            raise RefusedError(f"{wanted.name} is protected")
+        _refuse_if_protected(wanted)
         if wanted.options.delete_before_replace:
             dependents = self._dependents(old)
             self._recreated |= {each.key for each in dependents}
@@ -445,6 +450,7 @@ class Operation:
             id=found.id,
             inputs=inputs,
             outputs=over_the_wire(found.outs or {}),
+            unfinished=False,
         )
         self._diff(entry, fresh, entry.inputs)
         self._put(entry, fresh)

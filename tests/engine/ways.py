@@ -615,15 +615,21 @@ def reverted() -> list[Way]:
 def guarded() -> list[Way]:
     """What protection forbids."""
     both = (a(protect=True), b())
-    replaced = (a(kind=2, protect=True), b())
     steps = {
         "forbidden, a left": Step(UP, (b(),)),
         "forbidden, a left: up --refresh": Step(f"{UP} --refresh", (b(),)),
         "forbidden: destroy": Step(DESTROY, both),
         "forbidden: destroy --refresh": Step(f"{DESTROY} --refresh", both),
-        "forbidden, a replaced": Step(UP, replaced),
     }
-    return [Way(name, both, (step,), alone=True) for name, step in steps.items()]
+    return [
+        *(Way(name, both, (step,), alone=True) for name, step in steps.items()),
+        Way(
+            "forbidden, a replaced",
+            (a(protect=True),),
+            (Step(UP, (a(kind=2, protect=True),)),),
+            alone=True,
+        ),
+    ]
 
 
 def inline() -> list[Way]:
