@@ -45,9 +45,9 @@ from alicloud_ingress.host.workers import widen_own_pool
 CLOUD = "RECORDED_CLOUD"
 PACE = "RECORDED_PACE"
 """
-Seconds that a call takes, by resource, as JSON. All other calls are quick, check and diff
-among them. A call that fails does so once no call has ended for `FAILING` seconds: what
-the engine does beside it is done by then.
+Seconds that a call takes, by resource, as JSON. All other calls are quick, check and
+diff among them. A call that fails does so once no call has ended for `FAILING` seconds:
+what the engine does beside it is done by then.
 """
 QUICK = "quick"
 FAILING = "failing"
@@ -85,7 +85,9 @@ class Cloud:
     def get(self, identity: str) -> Properties | None:
         """The thing, if it exists."""
         file = self.folder / f"{identity}.thing"
-        found: Properties | None = json.loads(file.read_text()) if file.exists() else None
+        found: Properties | None = (
+            json.loads(file.read_text()) if file.exists() else None
+        )
         return found
 
     def remove(self, identity: str) -> None:
@@ -240,7 +242,7 @@ def _host_number() -> int:
 def pace_of(label: str) -> float:
     """How many seconds such a call takes."""
     pace: dict[str, float] = json.loads(os.environ.get(PACE, "{}"))
-    return pace.get(label.split(".")[-1], pace.get(QUICK, 0.005))
+    return pace.get(label.rsplit(".", maxsplit=1)[-1], pace.get(QUICK, 0.005))
 
 
 class _Recorded(Resource):
