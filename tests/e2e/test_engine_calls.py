@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.real import SLOW, record
-from engine.recorded import load, shared
+from engine.recorded import fixed_in, load
 from engine.ways import all_ways
 
 
@@ -19,8 +19,8 @@ def test_the_recording_of_the_engine_still_holds(tmp_path: Path) -> None:
 
     assert found.keys() == recorded.keys()
     differing = {
-        name: {"recorded": recorded[name], "found": steps}
-        for name, steps in found.items()
-        if shared(recorded[name], steps) != recorded[name]
+        way.name: {"recorded": recorded[way.name], "found": found[way.name]}
+        for way in all_ways()
+        if fixed_in(way, found[way.name]) != recorded[way.name]
     }
     assert differing == {}

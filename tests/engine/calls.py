@@ -8,7 +8,7 @@ the calls of each resource, in their order; those of different resources meet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -16,6 +16,10 @@ from typing import Any
 Call = list[Any]
 Stage = dict[str, list[Call]]
 Host = list[Stage]
+End = dict[str, int]
+"""
+How many calls of each resource have been made.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,15 +33,32 @@ class Made:
     ended: float
 
     @classmethod
-    def read(cls, line: Mapping[str, Any], prefix: str = "") -> Made:
-        """From a line of the file, without the prefix of the way."""
+    def read(
+        cls, line: Mapping[str, Any], doomed: Collection[str], prefix: str = ""
+    ) -> Made:
+        """
+        From a line of the file, without the prefix of the way.
+
+        Args:
+            line: what a call has written down.
+            doomed: IDs of what was replaced before, and is another thing now.
+            prefix: what all names of the way begin with.
+        """
+        label = str(line["label"]).removeprefix(prefix)
+        call = [told(prefix, each) for each in line["call"]]
+        is_doomed = isinstance(call[1], str) and call[1] in doomed
         return cls(
             str(line["host"]),
-            str(line["label"]).removeprefix(prefix),
-            [told(prefix, each) for each in line["call"]],
+            f"{label}, replaced" if is_doomed else label,
+            call,
             float(line["started"]),
             float(line["ended"]),
         )
+
+
+def doomed_in(state: Iterable[Sequence[Any]]) -> set[str]:
+    """The IDs of what was replaced and is still to be deleted."""
+    return {str(entry[1]) for entry in state if "delete" in entry[4:]}
 
 
 def told(prefix: str, argument: Any) -> Any:
@@ -112,21 +133,61 @@ def common(first: Sequence[Host], second: Sequence[Host]) -> list[Host] | None:
 
 
 def _common(first: Host, second: Host) -> Host | None:
-    if whole(first) != whole(second):
-        return None
-    ends = [_ends(host) for host in (first, second)]
-    shared_ends = [end for end in ends[0] if end in ends[1]]
     total = whole(first)
+    if total != whole(second):
+        return None
+    others = _ends(second)
+    return _divided(total, [end for end in _ends(first) if end in others])
+
+
+def fixed(host: Host, *, are_ordered: bool, reads_first: bool) -> Host:
+    """
+    The stages that the engine brings about, without those of one recording alone.
+
+    In which order a program registers resources that do not need one another, and the
+    engine reads them, is chance. What is fixed are the phases: all is read before the
+    program runs, and what leaves is deleted when the program has ended.
+
+    Args:
+        host: the calls.
+        are_ordered: whether a resource needs another, so that all is one after the
+            other.
+        reads_first: whether all is read before the program runs.
+    """
+    total = whole(host)
+
+    def is_kept(end: End) -> bool:
+        before = [calls[: end.get(label, 0)] for label, calls in total.items()]
+        after = [calls[end.get(label, 0) :] for label, calls in total.items()]
+        is_reading = reads_first and _methods(before) <= {"read", "diff"}
+        if is_reading:
+            then = {calls[0][0] for calls in after if calls}
+            return "read" not in _methods(after) and "diff" not in then
+        deletes = _methods(after) <= {"delete"}
+        has_begun = any(calls and calls[-1][0] == "delete" for calls in before)
+        return are_ordered or (deletes and not has_begun)
+
+    kept = [end for end in _ends(host) if is_kept(end)]
+    return _divided(
+        total, [*kept, {label: len(calls) for label, calls in total.items()}]
+    )
+
+
+def _methods(chains: Iterable[Sequence[Call]]) -> set[str]:
+    return {call[0] for calls in chains for call in calls}
+
+
+def _divided(total: Stage, ends: Iterable[End]) -> Host:
     stages: Host = []
-    before: dict[str, int] = {}
-    for end in shared_ends:
-        stages.append(
-            {
-                label: calls[before.get(label, 0) : end[label]]
-                for label, calls in total.items()
-                if end.get(label, 0) > before.get(label, 0)
-            }
-        )
+    before: End = {}
+    for end in ends:
+        stage = {
+            label: calls[before.get(label, 0) : end.get(label, 0)]
+            for label, calls in total.items()
+            if end.get(label, 0) > before.get(label, 0)
+        }
+        if stage:
+            stages.append(stage)
         before = end
     return joined(stages)
 
@@ -140,15 +201,19 @@ def whole(host: Host) -> Stage:
     return dict(sorted(total.items()))
 
 
-def _ends(host: Host) -> list[dict[str, int]]:
-    """How many calls of each resource are made by the end of each stage."""
-    ends: list[dict[str, int]] = []
+def _ends(host: Host) -> list[End]:
+    """
+    How many calls of each resource are made wherever all before have ended: at the end
+    of each stage, and after each call of a stage of one resource.
+    """
+    ends: list[End] = []
+    made: End = {}
     for stage in host:
-        before = ends[-1] if ends else {}
-        ends.append(
-            {
-                label: before.get(label, 0) + len(stage.get(label, []))
-                for label in before.keys() | stage.keys()
-            }
-        )
+        if len(stage) == 1:
+            ((label, calls),) = stage.items()
+            count = made.get(label, 0)
+            ends += [{**made, label: count + i + 1} for i in range(len(calls))]
+        else:
+            ends.append({**made, **{n: made.get(n, 0) + len(stage[n]) for n in stage}})
+        made = ends[-1]
     return ends

@@ -70,6 +70,7 @@ def lead(way: Way, cloud: Cloud, *, backwards: bool = False) -> list[dict[str, A
     older: list[Entry] = []
     recordings: list[dict[str, Any]] = []
     for step in way.steps:
+        doomed = {entry.id for entry in stack.entries if entry.doomed}
         cloud.refuse(list(step.refused))
         for deed in step.by_hand:
             by_hand(cloud, deed)
@@ -87,7 +88,7 @@ def lead(way: Way, cloud: Cloud, *, backwards: bool = False) -> list[dict[str, A
         recordings.append(
             {
                 "ok": went_well,
-                "hosts": hosts_of(Made.read(line) for line in cloud.calls()),
+                "hosts": hosts_of(Made.read(line, doomed) for line in cloud.calls()),
                 "state": state_of(stack, secrets_of(step.program)),
             }
         )

@@ -70,7 +70,7 @@ class Operation:
                 [
                     partial(self._refresh, entry)
                     for entry in self.entries
-                    if command.concerns(entry.name)
+                    if command.concerns(entry.name) and not entry.deleted
                 ]
             )
             if self.errors:
@@ -199,17 +199,19 @@ class Operation:
         )
         olds = {} if old is None or forced else old.inputs
         news = self._check(wanted, olds, inputs)
-        if old is None or old.deleted:
-            return partial(self._create, wanted, news, old)
+        if old is None:
+            return partial(self._create, wanted, news, None)
         if not forced:
             changed, replaces = self._diff(wanted, old, news)
-            if not (changed or old.unfinished):
+            if not (changed or old.unfinished or old.deleted):
                 return partial(self._keep, wanted, old, news)
-            if not replaces:
+            if not (replaces or old.deleted):
                 return partial(self._update, wanted, old, news)
             _refuse_if_protected(wanted)
             news = self._check(wanted, {}, inputs)
         _refuse_if_protected(wanted)
+        if wanted.options.delete_before_replace and old.deleted:
+            return partial(self._create_anew, wanted, news, old)
         if wanted.options.delete_before_replace:
             dependents = self._dependents(old)
             self._recreated |= {each.key for each in dependents}
@@ -278,9 +280,12 @@ class Operation:
         with self._lock:
             if old is not None:
                 self.entries.remove(old)
-                if not old.deleted:
-                    self.entries.append(replace(old, doomed=True))
+                self.entries.append(replace(old, doomed=True, deleted=False))
             self.entries.append(entry)
+
+    def _create_anew(self, wanted: Wanted, news: Properties, gone: Entry) -> None:
+        self._create(wanted, news, None)
+        self._put(gone, None)
 
     def _replace_deleted_first(
         self, wanted: Wanted, old: Entry, news: Properties, dependents: Sequence[Entry]
@@ -289,7 +294,7 @@ class Operation:
             self._call_delete(entry)
             gone = replace(entry, deleted=True, tainted=False)
             self._put(entry, gone)
-        self._create(wanted, news, gone)
+        self._create_anew(wanted, news, gone)
 
     def _keep(self, wanted: Wanted, old: Entry, news: Properties) -> None:
         self._put(old, self._entry(wanted, old.id, news, old.outputs))
@@ -359,9 +364,6 @@ class Operation:
 
     def _delete(self, entries: Iterable[Entry]) -> None:
         leaving = [e for e in entries if self._command.concerns(e.name)]
-        if any(e.options.protect for e in leaving):
-            self.errors.append(RefusedError("a protected resource would be deleted"))
-            return
         if self._is_preview:
             return
         names = {e.name for e in leaving}
@@ -373,6 +375,7 @@ class Operation:
             leaving = [e for e in leaving if e not in layer and e.key not in held]
 
     def _remove(self, entry: Entry, names: set[str]) -> None:
+        _refuse_if_protected(entry)
         if entry.options.deleted_with not in names:
             self._call_delete(entry)
         self._put(entry, None)

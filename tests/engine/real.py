@@ -25,7 +25,7 @@ from typing import Any
 
 from pulumi import automation
 
-from engine.calls import Made, hosts_of, without
+from engine.calls import Made, doomed_in, hosts_of, without
 from engine.program import declare
 from engine.recorder import CLOUD, FAILING, PACE, Cloud
 from engine.ways import Program, Step, Way
@@ -289,7 +289,13 @@ class Recorder:
         calls = stack.cloud.calls()
         resources = stack.resources()
         for prefix, way in ways.items():
-            own = [Made.read(c, prefix) for c in calls if c["label"].startswith(prefix)]
+            before_it = self.recordings[way.name]
+            doomed = doomed_in(before_it[-1]["state"]) if before_it else set[str]()
+            own = [
+                Made.read(call, doomed, prefix)
+                for call in calls
+                if call["label"].startswith(prefix)
+            ]
             self.recordings[way.name].append(
                 {
                     "ok": went_well,

@@ -7,14 +7,14 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from engine.calls import common
+from engine.calls import common, fixed
 from engine.real import SLOW, record
-from engine.ways import all_ways
+from engine.ways import Way, all_ways, are_ordered, reads_first
 
 FILE = Path(__file__).with_name("calls.json")
 PACES = ({"a": SLOW}, {"b": SLOW})
@@ -73,6 +73,24 @@ def engine_version() -> str:
     return said.stdout.strip().removeprefix("v")
 
 
+def fixed_in(way: Way, steps: Iterable[Recording]) -> list[Recording]:
+    """The recording of a way, without what is chance in it."""
+    return [
+        {
+            **step,
+            "hosts": [
+                fixed(
+                    host,
+                    are_ordered=are_ordered(way),
+                    reads_first=reads_first(taken.command),
+                )
+                for host in step["hosts"]
+            ],
+        }
+        for taken, step in zip(way.steps, steps, strict=True)
+    ]
+
+
 def shared(first: list[Recording], second: list[Recording]) -> list[Recording] | None:
     """What two recordings of a way have in common; None where they differ."""
     steps: list[Recording] = []
@@ -94,7 +112,7 @@ def main() -> None:
             same = shared(kept.get(name, steps), steps)
             assert same is not None, f"{name} is not the same twice"
             kept[name] = same
-    save({way.name: kept[way.name] for way in all_ways()})
+    save({way.name: fixed_in(way, kept[way.name]) for way in all_ways()})
 
 
 if __name__ == "__main__":

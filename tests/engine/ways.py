@@ -83,6 +83,23 @@ class Way:
     alone: bool = False
 
 
+def are_ordered(way: Way) -> bool:
+    """Whether one of its resources needs another."""
+    programs = [way.before, *(step.program for step in way.steps)]
+    return any(
+        each.source or {"depends_on", "deleted_with"} & each.options.keys()
+        for program in programs
+        for each in program
+    )
+
+
+def reads_first(command: str) -> bool:
+    """Whether all is read before the program runs."""
+    verb, *words = command.split()
+    with_program = "--run-program" in words and verb != "destroy"
+    return ("--refresh" in words or verb == "refresh") and not with_program
+
+
 def a(value: int = 1, kind: int = 1, **options: Any) -> Declared:
     """The resource that most changes are made to."""
     return Declared("a", value, kind, options=options)
