@@ -146,7 +146,8 @@ def fixed(host: Host, *, are_ordered: bool, reads_first: bool) -> Host:
 
     In which order a program registers resources that do not need one another, and the
     engine reads them, is chance. What is fixed are the phases: all is read before the
-    program runs, and what leaves is deleted when the program has ended.
+    program runs, and what leaves is deleted when the program has ended. A delete that
+    is refused may be of either kind, so that nothing is said of it.
 
     Args:
         host: the calls.
@@ -163,7 +164,7 @@ def fixed(host: Host, *, are_ordered: bool, reads_first: bool) -> Host:
         if is_reading:
             then = {calls[0][0] for calls in after if calls}
             return "read" not in _methods(after) and "diff" not in then
-        deletes = _methods(after) <= {"delete"}
+        deletes = _methods(after) <= {"delete"} and not _is_refused(after)
         has_begun = any(calls and calls[-1][0] == "delete" for calls in before)
         return are_ordered or (deletes and not has_begun)
 
@@ -175,6 +176,10 @@ def fixed(host: Host, *, are_ordered: bool, reads_first: bool) -> Host:
 
 def _methods(chains: Iterable[Sequence[Call]]) -> set[str]:
     return {call[0] for calls in chains for call in calls}
+
+
+def _is_refused(chains: Iterable[Sequence[Call]]) -> bool:
+    return any("refused" in call for calls in chains for call in calls)
 
 
 def _divided(total: Stage, ends: Iterable[End]) -> Host:

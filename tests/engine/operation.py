@@ -56,7 +56,8 @@ class Operation:
         self._command = command
         self._is_preview = is_preview
         self._lock = threading.Lock()
-        self._running: dict[Future[None], Callable[[], None]] = {}
+        self._running: dict[Future[None], partial[None]] = {}
+        self._failed: set[str] = set()
         self._registered: dict[str, Any] = {}
         self._seen: set[Key] = set()
         self._recreated: set[Key] = set()
@@ -136,6 +137,7 @@ class Operation:
             error = future.exception()
             if isinstance(error, Exception):
                 self.errors.append(error)
+                self._note_failed(then.args[0])
             elif error is not None:
                 raise error
             elif self._may_go_on:
@@ -183,7 +185,15 @@ class Operation:
             stays = old is not None and step.func in (self._keep, self._update)
             self._registered[wanted.name] = old.id if old and stays else UNKNOWN
             return
+        if wanted.needs & self._failed:
+            self._note_failed(wanted)
+            return
         self._running[self._pool.submit(step)] = partial(self._note_made, wanted)
+
+    def _note_failed(self, wanted: Wanted) -> None:
+        old = self._old_of(wanted)
+        self._failed.add(wanted.name)
+        self._registered[wanted.name] = old.id if old else UNKNOWN
 
     def _note_made(self, wanted: Wanted) -> None:
         made = self._old_of(wanted)
@@ -210,7 +220,8 @@ class Operation:
             _refuse_if_protected(wanted)
             news = self._check(wanted, {}, inputs)
         _refuse_if_protected(wanted)
-        if wanted.options.delete_before_replace and old.deleted:
+        first = wanted.options.delete_before_replace or old.key in self._recreated
+        if first and old.deleted:
             return partial(self._create_anew, wanted, news, old)
         if wanted.options.delete_before_replace:
             dependents = self._dependents(old)
