@@ -183,7 +183,8 @@ class SetLifecycle:
 
         Taking back what was added would leave fewer rules than before and after.
         """
-        left = tuple(m for m in plan.revoke if m.rule not in removals.revoked)
+        done = removals.revoked | removals.left_to_others
+        left = tuple(member for member in plan.revoke if member.rule not in done)
         standing = plan.ids(ids)
 
         def words(rules: Iterable[tuple[IngressRule, str]]) -> str:
