@@ -48,9 +48,10 @@ def rules_of(group: FakeGroup, direction: Direction) -> Iterator[tuple[str, Rule
     """
     The rules of one direction by ID, in the words of inbound rules.
     """
+    inbound = direction == "ingress"
     for rule_id, rule in group.rules.items():
         if rule["Direction"] == direction:
-            yield rule_id, facing(rule, direction)
+            yield rule_id, rule if inbound else facing(rule, direction)
 
 
 def outbound(error: FakeError) -> FakeError:

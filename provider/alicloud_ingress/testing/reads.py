@@ -15,9 +15,13 @@ from alicloud_ingress.testing.writes import Answer
 NIL = "<nil>"
 _BLANK: Rule = dict.fromkeys(
     (
+        "SourceGroupName",
+        "SourcePrefixListName",
         "DestGroupId",
+        "DestGroupName",
         "DestGroupOwnerAccount",
         "DestPrefixListId",
+        "DestPrefixListName",
     ),
     "",
 )
@@ -29,30 +33,21 @@ def shown(rule_id: str, rule: Rule, state: State, behaviour: Behaviour) -> Rule:
     """
     protocol, priority = rule["IpProtocol"], rule["Priority"]
     ports = state.port_range_lists.get(str(rule["PortRangeListId"]))
+    end = "Dest" if rule["Direction"] == "egress" else "Source"
+    group = state.groups.get(str(rule.get(f"{end}GroupId")))
+    prefixes = state.prefix_lists.get(str(rule.get(f"{end}PrefixListId")))
     return {
         **_BLANK,
         **rule,
-        **_names("Source", rule, state),
-        **_names("Dest", rule, state),
         "SecurityGroupRuleId": rule_id,
         "IpProtocol": (
             behaviour.icmpv6_is_shown_as if protocol == "ICMPV6" else protocol
         ),
         "PortRange": rule["PortRange"] or behaviour.port_range_of_a_list,
         "Priority": str(priority) if behaviour.priority_is_shown_as_text else priority,
-        "PortRangeListName": ports.name if ports else "",
-    }
-
-
-def _names(end: str, rule: Rule, state: State) -> Rule:
-    """
-    The names of the group and of the prefix list at one end of a rule.
-    """
-    group = state.groups.get(str(rule.get(f"{end}GroupId")))
-    prefixes = state.prefix_lists.get(str(rule.get(f"{end}PrefixListId")))
-    return {
         f"{end}GroupName": group.name if group else "",
         f"{end}PrefixListName": prefixes.name if prefixes else "",
+        "PortRangeListName": ports.name if ports else "",
     }
 
 
