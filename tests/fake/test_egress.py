@@ -68,7 +68,11 @@ def test_each_kind_of_destination(
 
 def test_the_source_of_an_outbound_rule_is_part_of_it(front: Front) -> None:
     group = front.fake.new_group()
-    sources = ({}, {"SourceCidrIp": "192.168.0.0/16"}, {"SourcePortRange": "1/99"})
+    sources: tuple[dict[str, str], ...] = (
+        {},
+        {"SourceCidrIp": "192.168.0.0/16"},
+        {"SourcePortRange": "1/99"},
+    )
     for source in sources:
         front.call(AUTHORIZE, group, **entry(**source))
 
