@@ -14,6 +14,7 @@ import hmac
 import json
 import urllib.parse
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,52 @@ SHAPES: dict[str, dict[str, Any]] = json.loads(
     Path(__file__).with_name("peer_requests.json").read_text(encoding="utf-8")
 )
 KEY, SECRET = "AK", "secret"
+FIELDS = frozenset(
+    {
+        "IpProtocol",
+        "PortRange",
+        "SourceCidrIp",
+        "Ipv6SourceCidrIp",
+        "SourceGroupId",
+        "SourcePrefixListId",
+        "Policy",
+        "Priority",
+        "NicType",
+        "Description",
+    }
+)
 
 
 def send(front: Front, name: str, group: str = "", **changes: str) -> requests.Response:
     """
-    Send one of the requests; a parameter changed to "-" is left out.
+    Send one of the requests, with some fields of the rule changed.
+    """
+    return send_shape(front, SHAPES[name], group, **changes)
+
+
+def send_rule(
+    front: Front, name: str, group: str, fields: Mapping[str, str]
+) -> requests.Response:
+    """
+    Send one of the requests with the fields of another rule.
     """
     shape = SHAPES[name]
+    place, prefix = ("form", "Permissions.1.") if shape["form"] else ("query", "")
+    kept = {
+        name: value
+        for name, value in shape[place].items()
+        if name.removeprefix(prefix) not in FIELDS
+    }
+    named = {f"{prefix}{name}": value for name, value in fields.items()}
+    return send_shape(front, {**shape, place: {**kept, **named}}, group)
+
+
+def send_shape(
+    front: Front, shape: Mapping[str, Any], group: str, **changes: str
+) -> requests.Response:
+    """
+    Fill in, sign and send a request.
+    """
     query = {
         **_filled(shape["query"], group, changes),
         "AccessKeyId": KEY,
@@ -52,13 +92,12 @@ def send(front: Front, name: str, group: str = "", **changes: str) -> requests.R
 
 
 def _filled(
-    parameters: dict[str, str], group: str, changes: dict[str, str]
+    parameters: Mapping[str, str], group: str, changes: Mapping[str, str]
 ) -> dict[str, str]:
-    filled = {
+    return {
         name: changes.get(name.rpartition(".")[2], value).format(group=group)
         for name, value in parameters.items()
     }
-    return {name: value for name, value in filled.items() if value != "-"}
 
 
 def signature(method: str, parameters: dict[str, str], secret: str) -> str:

@@ -4,13 +4,16 @@ The Terraform provider and pulumi-alicloud live on the fake: their requests, as 
 
 from __future__ import annotations
 
+import ipaddress
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alicloud_ingress.testing import Behaviour
 from fake.front import Front
-from fake.peer import KEY, SECRET, SHAPES, send
+from fake.peer import KEY, SECRET, SHAPES, send, send_rule
 
 
 @pytest.fixture(autouse=True)
@@ -145,3 +148,74 @@ def test_the_regions_are_listed(front: Front) -> None:
         "RegionEndpoint": "ecs.cn-hangzhou.aliyuncs.com",
         "Status": "available",
     }
+
+
+STATE = Path(__file__).parents[1] / "peer_states" / "stack-13-rules.json"
+ARGUMENTS = {
+    "ipProtocol": "IpProtocol",
+    "portRange": "PortRange",
+    "policy": "Policy",
+    "priority": "Priority",
+    "nicType": "NicType",
+    "description": "Description",
+    "cidrIp": "SourceCidrIp",
+    "ipv6CidrIp": "Ipv6SourceCidrIp",
+    "sourceSecurityGroupId": "SourceGroupId",
+    "prefixListId": "SourcePrefixListId",
+}
+"""
+How the provider names the arguments of an inbound rule in its requests.
+"""
+
+
+def kept_rules() -> list[dict[str, Any]]:
+    """The rules of a stack of the real pulumi-alicloud."""
+    resources = json.loads(STATE.read_text(encoding="utf-8"))["deployment"]["resources"]
+    return [each for each in resources if each["type"].endswith("SecurityGroupRule")]
+
+
+def test_the_stack_that_is_kept_has_all_its_rules() -> None:
+    assert len(kept_rules()) == 13
+
+
+@pytest.mark.parametrize("resource", kept_rules(), ids=lambda each: each["id"])
+def test_each_rule_of_a_real_stack_is_made_read_and_revoked(
+    front: Front, resource: dict[str, Any]
+) -> None:
+    fake, outputs = front.fake, resource["outputs"]
+    group = fake.new_group()
+    source, prefixes = fake.new_group(), fake.new_prefix_list("10.0.0.0/8")
+    here = {"sourceSecurityGroupId": source, "prefixListId": prefixes}
+    fields = {
+        ARGUMENTS[name]: here.get(name, str(value))
+        for name, value in resource["inputs"].items()
+        if name in ARGUMENTS and value not in ("", None)
+    }
+    fields = {"Policy": "accept", "Priority": "1", **fields}
+
+    made = send_rule(front, "authorize without nic_type", group, fields)
+    nil = "NicType" not in fields
+    name = f"read a rule {'without' if nil else 'with'} nic_type"
+    (rule,) = shown(front, name, group)
+    flat = {"Description": "", **fields}
+    gone = send_rule(front, "revoke with nic_type and description", group, flat)
+
+    assert made.status_code == 200, made.text
+    assert nil == ("<nil>" in resource["id"])
+    assert rule["IpProtocol"].lower() == outputs["ipProtocol"]
+    assert rule["PortRange"] == outputs["portRange"]
+    assert rule["Policy"].lower() == outputs["policy"]
+    assert rule["Priority"] == outputs["priority"]
+    assert rule["NicType"] == outputs["nicType"]
+    assert rule["SourceCidrIp"] == outputs["cidrIp"]
+    assert short(rule["Ipv6SourceCidrIp"]) == short(outputs["ipv6CidrIp"])
+    assert rule["Description"] == outputs["description"]
+    assert bool(rule["SourceGroupId"]) == bool(outputs["sourceSecurityGroupId"])
+    assert bool(rule["SourcePrefixListId"]) == bool(outputs["prefixListId"])
+    assert gone.status_code == 200, gone.text
+    assert fake.rules(group) == {}
+
+
+def short(block: str) -> str:
+    """An IPv6 block in its shortest spelling."""
+    return str(ipaddress.ip_interface(block)) if block else ""
