@@ -354,7 +354,7 @@ def test_settings_go_to_json_and_back() -> None:
             "enterprise_refuses",
             frozenset({"Policy", "SourceGroupId"}),
         ),
-        ("enterprise_refuses=", "enterprise_refuses", frozenset()),
+        ("enterprise_refuses=", "enterprise_refuses", frozenset[str]()),
     ],
 )
 def test_a_setting_is_changed_by_text(text: str, name: str, value: object) -> None:

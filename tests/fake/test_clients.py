@@ -90,13 +90,13 @@ def test_the_sdk_for_python(fake: FakeEcs, place: Place, token: str) -> None:
         Config(
             access_key_id=key,
             access_key_secret=secret,
-            security_token=token or None,
+            security_token=token,
             region_id=REGION,
             endpoint=place.host,
             protocol=place.scheme,
         )
     )
-    addressed = {"region_id": REGION, "security_group_id": group}
+    addressed: dict[str, Any] = {"region_id": REGION, "security_group_id": group}
     permission = models.AuthorizeSecurityGroupEgressRequestPermissions(
         ip_protocol="tcp", port_range="443/443", dest_cidr_ip="10.0.0.0/8"
     )

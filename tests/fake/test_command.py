@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import ssl
 import stat
@@ -310,3 +311,20 @@ def test_a_port_that_is_none_is_a_mistake_in_the_command() -> None:
 
     assert done.returncode == 2
     assert "'--port'" in done.stderr
+
+
+def test_a_library_that_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "trustme.py").write_text(
+        "raise ModuleNotFoundError('no trustme', name='trustme')"
+    )
+    done = subprocess.run(
+        [COMMAND, "fake"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 2
+    assert "(trustme is missing)" in " ".join(done.stderr.split())

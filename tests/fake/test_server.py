@@ -229,7 +229,10 @@ def test_the_back_door_shows_and_changes_the_behaviour(
 ) -> None:
     url = f"http://127.0.0.1:{port}/_fake/behaviour"
     group = fake.new_group()
-    wanted = {"unknown_rule_id": "not valid", "enterprise_refuses": []}
+    wanted: dict[str, object] = {
+        "unknown_rule_id": "not valid",
+        "enterprise_refuses": [],
+    }
 
     before = requests.get(url, timeout=10).json()
     changed = requests.post(url, json=wanted, timeout=10)

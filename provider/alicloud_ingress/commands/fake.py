@@ -85,10 +85,7 @@ def fake(  # noqa: PLR0913 - one for each option
         from alicloud_ingress.testing.behaviour import Behaviour
         from alicloud_ingress.testing.command import run
     except ImportError as error:
-        raise click.UsageError(
-            "the fake needs `pip install pulumi-alicloud-ingress[testing]`"
-            f" ({error.name} is missing)"
-        ) from error
+        raise _not_installed(error) from error
     settings = Behaviour()
     try:
         for setting in behaviour:
@@ -107,6 +104,15 @@ def fake(  # noqa: PLR0913 - one for each option
             key=key,
             behaviour=settings,
         )
+    except ImportError as error:
+        raise _not_installed(error) from error
     except (OSError, ValueError) as error:
         raise Failure(f"the fake cannot be served: {error}") from error
     raise SystemExit(code)
+
+
+def _not_installed(error: ImportError) -> click.UsageError:
+    return click.UsageError(
+        "the fake needs `pip install pulumi-alicloud-ingress[testing]`"
+        f" ({error.name} is missing)"
+    )

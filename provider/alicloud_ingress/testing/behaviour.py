@@ -85,7 +85,7 @@ class Behaviour:
         """
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return {
-            name: sorted(value) if isinstance(value, frozenset) else value
+            name: sorted(value) if name in _SETS else value
             for name, value in values.items()
         }
 
@@ -114,6 +114,7 @@ class Behaviour:
 
 _HINTS: dict[str, Any] = get_type_hints(Behaviour)
 _DEFAULTS = {entry.name: entry.default for entry in fields(Behaviour)}
+_SETS = {name for name, each in _DEFAULTS.items() if isinstance(each, frozenset)}
 
 
 def _default(name: str) -> object:
@@ -142,7 +143,9 @@ def _checked(name: str, value: object) -> object:
             raise ValueError(f"{name} is a list of {', '.join(FIELDS)}, not {value!r}")
         return frozenset(value)
     if type(value) is not type(default):
-        kind = {bool: "true or false", int: "a number"}.get(type(default), "text")
+        kind = {"bool": "true or false", "int": "a number"}.get(
+            type(default).__name__, "text"
+        )
         raise ValueError(f"{name} is {kind}, not {value!r}")
     choices = get_args(_HINTS[name])
     if choices and value not in choices:

@@ -70,7 +70,8 @@ class Certificate:
                 authority = trustme.CA(organization_name="fake of ECS, for tests")
                 names = dict.fromkeys((self._host, "127.0.0.1", "localhost", "::1"))
                 context = _context()
-                authority.issue_cert(*names).configure_cert(context)
+                leaf = authority.issue_cert(*names)
+                leaf.configure_cert(context)  # pyright: ignore[reportUnknownMemberType] - names a type of pyOpenSSL
                 authority.cert_pem.write_to_path(str(path))
                 self._ready = path, context
             return self._ready
