@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 
 from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.testing.behaviour import Behaviour
-from faults.stack import Properties
+from engine.host import Properties
 from faults.test_each_fault import (
     SSH,
     Scene,
     assert_is,
     destroyed,
-    forget_ids,
+
     scene_of,
 )
 from functional import test_resource
@@ -119,7 +119,7 @@ def test_a_life_among_neighbours(scene: Scene) -> None:
             assert_is(scene, program)
         assert scene.stack.refresh() == []
 
-    forget_ids(scene.stack)
+    scene.stack.forget_ids()
 
     destroyed(scene)
     assert scene.stack.state == {}
@@ -132,7 +132,7 @@ def test_a_rule_without_an_id_and_with_a_remark(scene: Scene) -> None:
     group = scene.fake.groups[scene.watch.group]
     for rule_id in scene.watch.ours():
         group.rules[rule_id]["Description"] = "changed by hand"
-    forget_ids(scene.stack)
+    scene.stack.forget_ids()
 
     destroyed(scene)
 

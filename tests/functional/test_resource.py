@@ -24,7 +24,7 @@ from alicloud_ingress.host.process import Place, Process, running
 from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, Fault
-from faults.stack import THREADS, new_process
+from engine.host import THREADS, new_process
 from functional.conftest import SECRET, Front, configure
 
 
