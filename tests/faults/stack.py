@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 
-from alicloud_ingress.claims import Claims
 from alicloud_ingress.host.process import Process, running_as
 from alicloud_ingress.resource import IngressRuleProvider
 
@@ -34,8 +33,7 @@ def new_process(settings: Mapping[str, str], provider: P) -> Generator[P]:
     """
     A provider in a process that remembers nothing, where nobody waits in earnest.
     """
-    process = Process()
-    process.claims = Claims(patience=0.01)
+    process = Process(patience_s=0.01)
     with running_as(process):
         provider.configure(ConfigureRequest(Config(dict(settings), "test")))
         yield provider
