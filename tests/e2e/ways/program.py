@@ -59,9 +59,7 @@ def _options(
     return pulumi.ResourceOptions(**options)
 
 
-def _alias(
-    given: Mapping[str, str], made: dict[str, pulumi.Resource]
-) -> pulumi.Alias:
+def _alias(given: Mapping[str, str], made: dict[str, pulumi.Resource]) -> pulumi.Alias:
     alias: dict[str, Any] = dict(given)
     if alias.get("parent") == ROOT:
         alias["parent"] = pulumi.ROOT_STACK_RESOURCE

@@ -5,6 +5,7 @@ Where a row is walked: its groups, its part of the stack, and what is done there
 from __future__ import annotations
 
 import copy
+import re
 import shlex
 import uuid
 from collections import Counter
@@ -30,17 +31,53 @@ from e2e.ways.way import (
 
 DYNAMIC = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRule"
 KNOWN_TO_0_1_0 = frozenset(
-    """
-    __provider account_id adopt create_time description dest_cidr_ip exclusive
-    expires_on foreign_rule_ids ip_protocol ipv6_dest_cidr_ip ipv6_source_cidr_ip
-    keep_descriptions keep_rule_ids nic_type policy port_range port_range_list_id
-    priority profile region rule_ids rules security_group_id security_group_rule_id
-    source_cidr_ip source_group_id source_group_owner_account source_group_owner_id
-    source_port_range source_prefix_list_id
-    """.split()
+    [
+        "__provider",
+        "account_id",
+        "adopt",
+        "create_time",
+        "description",
+        "dest_cidr_ip",
+        "exclusive",
+        "expires_on",
+        "foreign_rule_ids",
+        "ip_protocol",
+        "ipv6_dest_cidr_ip",
+        "ipv6_source_cidr_ip",
+        "keep_descriptions",
+        "keep_rule_ids",
+        "nic_type",
+        "policy",
+        "port_range",
+        "port_range_list_id",
+        "priority",
+        "profile",
+        "region",
+        "rule_ids",
+        "rules",
+        "security_group_id",
+        "security_group_rule_id",
+        "source_cidr_ip",
+        "source_group_id",
+        "source_group_owner_account",
+        "source_group_owner_id",
+        "source_port_range",
+        "source_prefix_list_id",
+    ]
 )
 """
 The properties that a state of the first release has.
+"""
+NEIGHBOURS: tuple[dict[str, str], ...] = (
+    {"Priority": "2"},
+    {"Policy": "drop"},
+    {"IpProtocol": "udp"},
+    {"SourceCidrIp": "10.0.0.0/9"},
+    {"DestCidrIp": "10.1.0.0/16"},
+    {"SourcePortRange": "1024/65535"},
+)
+"""
+In what neighbours differ from the rules of a row.
 """
 REVOKE = "RevokeSecurityGroup"
 WRITES = ("AuthorizeSecurityGroup", "ModifySecurityGroupRule", REVOKE)
@@ -53,13 +90,13 @@ class Before:
 
     Args:
         groups: the ID of each group by its name in the row.
+        ecs: these groups as the fake keeps them, by ID.
         resources: the entries of each stack by its name in the row.
-        neighbours: what is live beside, by ID.
     """
 
     groups: dict[str, str]
+    ecs: dict[str, Any]
     resources: dict[str, list[dict[str, Any]]]
-    neighbours: list[str]
 
 
 @dataclass
@@ -73,6 +110,7 @@ class Scene:
         by_hand: IDs of rules that somebody removed.
         dones: how the commands ended.
         found: what was not as expected, in words.
+        neighbours: what is live beside, by ID.
     """
 
     walk: Walk
@@ -84,15 +122,16 @@ class Scene:
     by_hand: set[str] = field(default_factory=set[str])
     dones: list[Done] = field(default_factory=list[Done])
     found: list[str] = field(default_factory=list[str])
+    neighbours: dict[str, Rule] = field(default_factory=dict[str, Rule])
 
     def __post_init__(self) -> None:
         self.program = self.walk.way.after
-        self.neighbours = {
-            rule_id: self.live[rule_id] for rule_id in self.before.neighbours
-        }
-        for entries in self.before.resources.values():
-            for name, ids in self.held(entries).items():
-                self.ids[name] = {i: self.live[i] for i in ids if i in self.live}
+        for fields in self._neighbouring():
+            rule_id = self.fake.add_rule(self.before.groups[""], **fields)
+            self.neighbours[rule_id] = self.live[rule_id]
+        for stack in self.stacks:
+            for name, ids in self.held(self.entries(stack)).items():
+                self.ids[name] = {i: self.live[i] for i in ids}
 
     @property
     def live(self) -> dict[str, Rule]:
@@ -105,12 +144,27 @@ class Scene:
             for rule_id, fields in self.fake.rules(group_id).items()
         }
 
+    def _neighbouring(self) -> list[dict[str, str]]:
+        """
+        Rules that differ in one field from those of the row.
+        """
+        declared = (*self.walk.way.before, *self.walk.way.after)
+        if any(each.arguments.get("exclusive") for each in declared):
+            return []
+        rules = {r for d in declared for r in d.as_kind(self.walk.kind).rules()}
+        beside = {tuple({**dict(r), **o}.items()) for r in rules for o in NEIGHBOURS}
+        return [
+            {name: value for name, value in each if value and name != "NicType"}
+            for each in sorted(beside - rules)
+            if not dict(each)["Ipv6SourceCidrIp"]
+        ]
+
     def entries(self, stack: str = "") -> list[dict[str, Any]]:
         """
         The walk's rules in the state.
         """
         return [
-            entry for entry in self.stacks[stack].resources if self.is_ours(entry)
+            entry for entry in self.stacks[stack].plain_resources if self.is_ours(entry)
         ]
 
     def is_ours(self, entry: Mapping[str, Any]) -> bool:
@@ -188,6 +242,13 @@ class Scene:
         set_suffix = "Set" if self.walk.kind == "set" else ""
         return f"urn:pulumi:test::ways::{DYNAMIC}{set_suffix}::{full}"
 
+    def own_words(self, done: Done) -> str:
+        """
+        What a command says of the resources of this walk.
+        """
+        parts = re.split(r"\n  (?=[\w:/$-]+ \([^)]*\):\n)", done.text)
+        return "\n".join(p for p in parts if f"({self.walk.slug}." in p.split("\n")[0])
+
     def problems(self, expected: Expected) -> list[str]:
         """
         Whatever is not as expected, in words.
@@ -200,7 +261,7 @@ class Scene:
         """
         way = self.walk.way
         end = Expected(way.live, way.unmanaged, way.missing, way.unknown_ids)
-        if way.runs and way.runs[-1].exit == "either" and not self.dones[-1].ok:
+        if way.runs[-1].exit == "either" and "error:" in self.own_words(self.dones[-1]):
             end = Expected(way.before)
         found = [*self.problems(end), *self._wrong_ids(end)]
         if way.revoked_once:
@@ -222,7 +283,9 @@ class Scene:
             return found
         wanted = Counter(r for d in expected.live for r in self.rules_of(d))
         found += [f"is open, and not wanted: {in_words(r)}" for r in ours - wanted]
-        return found + [f"is wanted, and not live: {in_words(r)}" for r in wanted - ours]
+        return found + [
+            f"is wanted, and not live: {in_words(r)}" for r in wanted - ours
+        ]
 
     def _wrong_state(self, expected: Expected) -> list[str]:
         if expected.live is None:
@@ -339,7 +402,10 @@ class Scene:
         for stack in self.stacks:
             lines += [f"  {stack} {_name(e)}: {e}" for e in self.entries(stack)]
         for run, done in zip(self.walk.way.runs, self.dones, strict=False):
-            lines += [f"pulumi {run.command}: {'ok' if done.ok else 'failed'}", done.text]
+            lines += [
+                f"pulumi {run.command}: {'ok' if done.ok else 'failed'}",
+                done.text,
+            ]
         return "\n".join(lines)
 
 

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import yaml
@@ -60,6 +60,9 @@ class Stack:
 
     folder: Path
     environment: Mapping[str, str]
+    _shown: dict[str, list[dict[str, Any]]] = field(
+        default_factory=dict[str, list[dict[str, Any]]]
+    )
 
     @property
     def _file(self) -> Path:
@@ -88,12 +91,22 @@ class Stack:
         """
         The entries of the state; secrets are decrypted where there are any.
         """
-        state = self.state
-        if "ciphertext" in json.dumps(state):
-            shown = self._pulumi("stack", "export", "--show-secrets")
-            state = json.loads(shown.text)["deployment"]
-        resources: list[dict[str, Any]] = state.get("resources", [])
-        return resources
+        text = self._file.read_text()
+        if text not in self._shown:
+            self._shown.clear()
+            state = json.loads(text)["checkpoint"]["latest"]
+            if "ciphertext" in text:
+                shown = self._pulumi("stack", "export", "--show-secrets")
+                state = json.loads(shown.text)["deployment"]
+            self._shown[text] = state.get("resources", [])
+        return self._shown[text]
+
+    @property
+    def plain_resources(self) -> list[dict[str, Any]]:
+        """
+        The same, with what is in a secret in its place.
+        """
+        return [_without_secrets(entry) for entry in self.resources]
 
     def run(
         self, arguments: Sequence[str], program: Placed, via: Via = "command line"
@@ -211,6 +224,17 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
         "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET,
     }
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_secrets(each) for each in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        given = cast("dict[str, Any]", value)
+        if "plaintext" in given:
+            return json.loads(given["plaintext"])
+        return {name: _without_secrets(each) for name, each in given.items()}
+    return value
 
 
 def _option(flag: str) -> str:

@@ -27,8 +27,6 @@ from e2e.ways.scene import (
     without_id,
 )
 from e2e.ways.way import (
-    ByHand,
-    Declared,
     Expected,
     Kind,
     Program,
@@ -159,7 +157,9 @@ def more_changes() -> Iterator[Way]:
         (A, rule("n", 80, group="other", **ALIAS)),
     )
     yield way(
-        "it is renamed with an alias and adopt", (A, B), (A, RENAMED.but(**ALIAS, **ADOPT))
+        "it is renamed with an alias and adopt",
+        (A, B),
+        (A, RENAMED.but(**ALIAS, **ADOPT)),
     )
     yield way("both are renamed with adopt", (A, B),
         (rule("m", 443, **ADOPT), RENAMED.but(**ADOPT)))  # fmt: skip
@@ -305,7 +305,7 @@ def forced(name: str, *before_up: Step, flags: str = "") -> Iterator[Way]:
             (A, B),
             (A, B),
             *before_up,
-            fails(f"up{refresh}{flags}", *WAYS_OUT),
+            fails(f"up{refresh} --continue-on-error{flags}", *WAYS_OUT),
             quiet=True,
         )
 
@@ -315,6 +315,8 @@ def forced_replacements() -> Iterator[Way]:
     Replacements that no difference asks for.
     """
     yield from forced("it is tainted", "state taint b")
+    yield way("it is tainted, without a way out, and nothing else fails: up", (A, B),
+        (A, B), "state taint b", fails("up", *WAYS_OUT), quiet=True)  # fmt: skip
     yield from forced("it is replaced by --replace", flags=" --replace b")
     yield from forced("it is replaced by --target-replace", flags=" --target-replace b")
     replaced = {"replace_on_changes": ["description"]}
@@ -327,7 +329,8 @@ def forced_replacements() -> Iterator[Way]:
         yield way(f"{name}, with adopt", start,
             (A, described.but(**ADOPT)), f"up{refresh}")  # fmt: skip
         yield way(f"{name}, without a way out", start, (A, described),
-            fails(f"up{refresh}", *WAYS_OUT), live=start, quiet=True)  # fmt: skip
+            fails(f"up{refresh} --continue-on-error", *WAYS_OUT), live=start,
+            quiet=True)  # fmt: skip
         yield way(f"it is tainted and untainted: up{refresh}", (A, B), (A, B),
             "state taint b", "state untaint b", f"up{refresh}", quiet=True)  # fmt: skip
         yield way(f"it is tainted, and removed: up{refresh}", (A, B), (A,),
@@ -408,7 +411,7 @@ def targeted() -> Iterator[Way]:
     Commands for some of the resources.
     """
     for flags in ("--target b", "--exclude a"):
-        for refresh in ("", " --refresh", " --continue-on-error"):
+        for refresh in ("", " --refresh"):
             up = f"up{refresh} {flags}"
             yield way(f"all are removed: {up}", (A, B), (), up, live=(A,))
             yield way(f"all are changed: {up}", (A, B), (A.but(ports=(444,)), B81), up,
@@ -424,7 +427,7 @@ def targeted() -> Iterator[Way]:
             yield way(f"two resources of one rule, one of them: {destroy}", (A, B),
                 (A, B), twin("b", "a2"), f"{destroy} --exclude a2"
                 if "exclude" in flags else destroy,
-                live=(A, B.but(name="a2")), alone=True)  # fmt: skip
+                live=(A, B.but(name="a2")))  # fmt: skip
         yield way(f"described by hand: refresh {flags}", (A, B), (A, B),
             changed(BY_HAND), f"refresh {flags}", live=(A, BY_HAND), quiet=True)  # fmt: skip
         yield way(f"removed by hand: refresh {flags}", (A, B), (A, B),
@@ -469,7 +472,7 @@ def refreshes() -> Iterator[Way]:
         "destroy --preview-only",
         "destroy --refresh --preview-only",
     ):
-        for change in MAIN_CHANGES:
+        for change in MAIN_CHANGES[:6]:
             yield replace(change, name=f"{change.name}: {command}", steps=(command,),
                 live=change.before, renewed=(), quiet=True)  # fmt: skip
 
@@ -575,7 +578,7 @@ def two_of_one() -> Iterator[Way]:
     """
     States made by hand, in which two resources name one rule.
     """
-    for up in ("up", "up --refresh", "up --refresh --run-program"):
+    for up in ("up", "up --refresh"):
         for label, own, edits in (
             ("imported twice", True, ()),
             ("copied", False, ()),
@@ -624,7 +627,11 @@ def exclusive_sets() -> Iterator[Way]:
                 yield way(f"{name}, beside a rule: {words(commands)}", (before,), after,
                     added(foreign), *commands, **stays)  # fmt: skip
     gone: dict[str, Any] = {**both, "live": (foreign,)}
-    for commands in (*DESTROYS, ("refresh", "destroy"), ("refresh", "destroy --refresh")):
+    for commands in (
+        *DESTROYS,
+        ("refresh", "destroy"),
+        ("refresh", "destroy --refresh"),
+    ):
         yield way(f"an exclusive set beside a rule: {words(commands)}", (x,), (x,),
             added(foreign), *commands, **gone)  # fmt: skip
     for up in ("up", "up --refresh"):
@@ -714,10 +721,14 @@ def refused() -> Iterator[Way]:
     """
     list_before = (rule("0", 1), rule("1", 2))
     list_after = (rule("0", 3), rule("1", 1), rule("2", 2))
-    for up in ("up", "up --refresh", "up --continue-on-error"):
+    for up in ("up", "up --refresh"):
+        yield way(f"renamed without an alias, and nothing else fails: {up}", (A, B),
+            (A, RENAMED), fails(up, "alias"), live=(A, B), quiet=True)  # fmt: skip
+        yield way(f"two are swapped, and nothing else fails: {up}", (A, B),
+            (A.but(ports=(80,)), B.but(ports=(443,))), either(up), kinds=RULE)  # fmt: skip
+    for up in ("up --continue-on-error", "up --refresh --continue-on-error"):
         yield way(f"renamed without an alias: {up}", (A, B), (A, RENAMED),
             fails(up, "alias"), live=(A, B), quiet=True)  # fmt: skip
-    for up in ("up", "up --refresh"):
         yield way(f"two are swapped: {up}", (A, B),
             (A.but(ports=(80,)), B.but(ports=(443,))), either(up))  # fmt: skip
         yield way(f"a list gets an entry at the front: {up}", list_before, list_after,
@@ -755,16 +766,20 @@ def failing() -> Iterator[Way]:
     one_authorize = faults(Fault.refused(AUTHORIZE, 403, REFUSED))
     no_read = faults(replace(Fault.refused(DESCRIBE, 403, REFUSED), times=1000))
     again: dict[str, Any] = {"alone": True, "revoked_once": False}
+
+    def all_of(together: str) -> dict[str, Any]:
+        return {"together": together, "revoked_once": False}
+
     moving = (A, B_MOVED)
     for up in ("up", "up --refresh", "up --refresh --continue-on-error"):
         yield way(f"no revoke is allowed, then all: {up}", (A, B), (A,), no_revoke,
-            fails(up), Expected((A, B)), all_is_well(), up, **again)  # fmt: skip
+            fails(up), Expected((A, B)), all_is_well(), up, **all_of("no revoke"))  # fmt: skip
         yield way(f"a replacement cannot revoke, then it can: {up}", (A, B), moving,
-            no_revoke, fails(up), CONSISTENT, all_is_well(), up, renewed=("b",), **again)  # fmt: skip
+            no_revoke, fails(up), CONSISTENT, all_is_well(), up, renewed=("b",), **all_of("no revoke"))  # fmt: skip
         yield way(f"two leave and one revoke is refused: {up}",
-            (A, B.but(group="other")), (), one_revoke, fails(up), CONSISTENT, up, **again)  # fmt: skip
+            (A, B.but(group="other")), (), one_revoke, fails(up), CONSISTENT, up, **all_of("one revoke"))  # fmt: skip
         yield way(f"one of two authorizes is refused: {up}", (), (A, B_MOVED),
-            one_authorize, fails(up), CONSISTENT, up, **again)  # fmt: skip
+            one_authorize, fails(up), CONSISTENT, up, **all_of("one authorize"))  # fmt: skip
     for first, then in (
         ("up", "destroy"),
         ("up", "destroy --refresh"),
@@ -774,30 +789,30 @@ def failing() -> Iterator[Way]:
         yield way(f"a replacement cannot revoke: {first}, then {then}", (A, B), moving,
             no_revoke, fails(first), CONSISTENT, all_is_well(), then,
             *(("up",) if then == "refresh" else ()),
-            live=moving if then == "refresh" else (), renewed=("b",), **again)  # fmt: skip
+            live=moving if then == "refresh" else (), renewed=("b",), **all_of("no revoke"))  # fmt: skip
     for destroy in ("destroy", "destroy --refresh", "destroy --continue-on-error"):
         yield way(f"one revoke is refused: {destroy}", (A, B_MOVED), (A, B_MOVED),
             one_revoke, fails(destroy), CONSISTENT, destroy, live=(), **again)  # fmt: skip
     for destroy in ("destroy", "destroy --refresh"):
         yield way(f"no revoke is allowed, then all: {destroy}", (A, B), (A, B),
             no_revoke, fails(destroy), Expected((A, B)), all_is_well(), destroy,
-            live=(), **again)  # fmt: skip
+            live=(), **all_of("no revoke"))  # fmt: skip
         yield way(f"a revoke without an ID does nothing, then it does: {destroy}",
             (A, B), (A, B), without_id("b"), faults(replace(Fault.shaped(
                 REVOKE, '{"RequestId": "1"}', takes_effect=False), times=1000,
-                having="Permissions.")), destroy, live=(), **again)  # fmt: skip
+                having="Permissions.")), destroy, live=(), **all_of("nothing revoked"))  # fmt: skip
         yield way(f"a revoke is answered by a broken connection: {destroy}", (A, B),
             (A, B), faults(Fault.dropped(REVOKE, takes_effect=True)), destroy,
-            live=(), **again)  # fmt: skip
+            live=(), **all_of("broken"))  # fmt: skip
         yield way(f"two resources of one rule, no revoke is allowed, then all: {destroy}",
             (A, B), (A, B), twin("b", "z"), no_revoke, fails(destroy),
-            all_is_well(), destroy, live=(), **again)  # fmt: skip
+            all_is_well(), destroy, live=(), **all_of("no revoke"))  # fmt: skip
     for up in ("up --refresh", "up --refresh --run-program"):
         yield way(f"no read is allowed, then all: {up}", (A, B), (A,), no_read,
-            fails(up), Expected((A, B)), all_is_well(), up, **again)  # fmt: skip
+            fails(up), Expected((A, B)), all_is_well(), up, **all_of("no read"))  # fmt: skip
     yield way("tainted with delete_before_replace, and not authorized, then it is: up",
         (A, B), (A, B.but(**DBR)), "state taint b", one_authorize, fails("up"),
-        Expected((A,)), "up", renewed=("b",), **again)  # fmt: skip
+        Expected((A,)), "up", renewed=("b",), **all_of("one authorize"))  # fmt: skip
     for up in ("up", "up --refresh"):
         yield way(f"a change is refused, then it is not: {up}", (A, B), (A, B81),
             faults(Fault.refused(MODIFY, 403, REFUSED)), fails(up), Expected((A, B)),
@@ -805,7 +820,7 @@ def failing() -> Iterator[Way]:
     for last in ("destroy", "destroy --refresh", "up", "up --refresh"):
         yield way(f"made and not seen for long, then {last}", (), (A,),
             faults(Fault.late(AUTHORIZE, 1000)), "up", shows_at_last(), now(), last,
-            live=(), timeout=3, **again)  # fmt: skip
+            live=(), timeout=3, **all_of("late"))  # fmt: skip
 
 
 def started_otherwise() -> Iterator[Way]:
@@ -871,9 +886,7 @@ def with_commands(row: Way, commands: Commands, *, destroyed: bool = False) -> W
 
 
 WALKS = [
-    Walk(number, row, kind)
-    for number, row in enumerate(table())
-    for kind in row.kinds
+    Walk(number, row, kind) for number, row in enumerate(table()) for kind in row.kinds
 ]
 """
 Every row with single rules and with sets, as far as it says so.

@@ -6,8 +6,6 @@ The table has the rows; `walk` runs them. `WAYS=alone` gives each row a stack of
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from e2e.ways.table import WALKS

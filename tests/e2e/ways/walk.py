@@ -13,37 +13,26 @@ import hashlib
 import json
 import os
 import re
+import uuid
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from alicloud_ingress.properties import OWNER_MARK
 from alicloud_ingress.testing import FakeEcs
-from alicloud_ingress.testing.state import State
+from alicloud_ingress.testing.state import NUMBERS, State
 from e2e.ways.scene import Before, Scene, placed_program
 from e2e.ways.stack import Done, Stack, new_stack
 from e2e.ways.way import NAMING, ByHand, Expected, Run, Step, Walk
 
-BATCH = 40
-"""
-How many rows have what they start from made in one go.
-"""
 MOST = 30
 """
 How many rows share a stack.
 """
-NEIGHBOURS: tuple[dict[str, str], ...] = (
-    {"Priority": "2"},
-    {"Policy": "drop"},
-    {"IpProtocol": "udp"},
-    {"SourceCidrIp": "10.0.0.0/9"},
-    {"DestCidrIp": "10.1.0.0/16"},
-    {"SourcePortRange": "1024/65535"},
-)
-"""
-In what neighbours differ from the rules of a row.
-"""
+PROVIDER_ID = "00000000-0000-4000-8000-000000000000"
 
 
 @dataclass(frozen=True)
@@ -102,7 +91,7 @@ class Walker:
         """
         befores = {walk.id: self._before(walk) for walk in company}
         fake = FakeEcs()
-        groups = {g: v for _, _, ecs in befores.values() for g, v in ecs.items()}
+        groups = {g: v for b in befores.values() for g, v in b.ecs.items()}
         state = {**asdict(State()), "groups": groups}
         fake.load(json.dumps(state))
         names = sorted({d.stack for w in company for d in w.way.before + w.way.after})
@@ -115,20 +104,15 @@ class Walker:
                 )
                 resources = [
                     entry
-                    for _, before, _ in befores.values()
+                    for before in befores.values()
                     for entry in before.resources.get(name, [])
                 ]
-                if resources:
-                    stacks[name].put([*befores[company[0].id][0], *resources])
-            scenes = [
-                Scene(walk, befores[walk.id][1], fake, stacks) for walk in company
-            ]
+                stacks[name].put([*self._made["root"], *resources] if resources else [])
+            scenes = [Scene(walk, befores[walk.id], fake, stacks) for walk in company]
             self._walk_through(scenes, stacks)
         return scenes
 
-    def _walk_through(
-        self, scenes: Sequence[Scene], stacks: dict[str, Stack]
-    ) -> None:
+    def _walk_through(self, scenes: Sequence[Scene], stacks: dict[str, Stack]) -> None:
         older = {name: stack.state for name, stack in stacks.items()}
         rests = {scene.walk.id: list(scene.walk.way.steps) for scene in scenes}
         for number, run in enumerate(scenes[0].walk.way.runs):
@@ -141,46 +125,59 @@ class Walker:
             _do_by_hand(scene, rests[scene.walk.id])
             scene.found += scene.problems_at_the_end()
 
-    def _before(self, walk: Walk) -> tuple[list[dict[str, Any]], Before, Any]:
+    def _before(self, walk: Walk) -> Before:
         """
-        What a row starts from: the stack's own entries, the row's, and its groups.
+        A copy of what a row starts from, with groups, rules and marks of its own.
         """
-        index = self.walks.index(walk) // BATCH * BATCH
-        batch = self.walks[index : index + BATCH]
-        made = self._once(f"before {index}", lambda: self._made(batch))
-        before = Before(**made["befores"][walk.id])
-        groups = {g: made["groups"][g] for g in before.groups.values()}
-        return made["root"], before, groups
+        made = self._made["befores"][_start(walk)]
+        text = json.dumps(made).replace(f"::{made['slug']}.", f"::{walk.slug}.")
+        others = {
+            old: f"{old.split('-')[0]}-{NUMBERS.take():08d}"
+            for old in sorted(set(re.findall(r"\bsgr?-\d{8,}\b", text)))
+        }
+        text = re.sub(r"\bsgr?-\d{8,}\b", lambda found: others[found[0]], text)
+        text = re.sub(
+            rf'"{OWNER_MARK}": "[^"]*"',
+            lambda _: f'"{OWNER_MARK}": "{uuid.uuid4().hex}"',
+            text,
+        )
+        copied = json.loads(text)
+        return Before(copied["groups"], copied["ecs"], copied["resources"])
 
-    def _made(self, batch: Sequence[Walk]) -> dict[str, Any]:
+    @cached_property
+    def _made(self) -> dict[str, Any]:
+        return self._once("before", self._make)
+
+    def _make(self) -> dict[str, Any]:
         """
-        Make what rows start from by one `up` on the real engine.
+        Make all that rows start from by one `up` on the real engine.
         """
+        starts = {_start(walk): walk for walk in self.walks}
         fake = FakeEcs()
-        groups = {w.id: {"": fake.new_group(), "other": fake.new_group()} for w in batch}
-        neighbours = {w.id: _add_neighbours(fake, w, groups[w.id][""]) for w in batch}
+        groups = {
+            start: {"": fake.new_group(), "other": fake.new_group()} for start in starts
+        }
         program = [
             each
-            for walk in batch
+            for start, walk in starts.items()
             for stack in ("", "other")
-            for each in placed_program(walk, walk.way.before, groups[walk.id], stack)
+            for each in placed_program(walk, walk.way.before, groups[start], stack)
         ]
         with fake.serve() as url:
-            stack = new_stack(self.own / f"before{batch[0].slug}", url, 120)
+            stack = new_stack(self.own / "before", url, 120)
             stack.make(program)
-        resources = stack.state["resources"]
+        resources = stack.resources
+        live = json.loads(fake.dump())["groups"]
         return {
             "root": [e for e in resources if e["type"].startswith("pulumi:")],
-            "groups": json.loads(fake.dump())["groups"],
             "befores": {
-                walk.id: asdict(
-                    Before(
-                        groups[walk.id],
-                        _entries_by_stack(walk, resources),
-                        neighbours[walk.id],
-                    )
-                )
-                for walk in batch
+                start: {
+                    "slug": walk.slug,
+                    "groups": groups[start],
+                    "ecs": {g: live[g] for g in groups[start].values()},
+                    "resources": _entries_by_stack(walk, resources),
+                }
+                for start, walk in starts.items()
             },
         }
 
@@ -227,6 +224,8 @@ def _commanded(
         file.write_text(json.dumps({"version": 3, "deployment": older[where]}))
         return stack.run(["stack", "import", "--file", str(file)], ())
     own = [scene.walk.way.runs[number].command.rpartition(": ")[2] for scene in scenes]
+    if command.startswith("state taint "):
+        return _tainted(scenes, own, stack)
     if command.startswith("state "):
         dones = [
             stack.run([*scene.arguments(each), "--yes"], ())
@@ -241,6 +240,24 @@ def _commanded(
     return stack.run(_without_asking(words), program, way.via)
 
 
+def _tainted(scenes: Sequence[Scene], own: Sequence[str], stack: Stack) -> Done:
+    """
+    Taint one resource by the command, and the others as it does it.
+    """
+    done = stack.run([*scenes[0].arguments(own[0]), "--yes"], ())
+    tainted = {
+        scene.arguments(each)[-1] for scene, each in zip(scenes, own, strict=True)
+    }
+    entries = stack.state["resources"]
+    (by_command,) = [entry["urn"] for entry in entries if entry.get("taint")]
+    assert by_command in tainted
+    for entry in entries:
+        if entry["urn"] in tainted:
+            entry["taint"] = True
+    stack.put(entries)
+    return done
+
+
 def _without_asking(words: list[str]) -> list[str]:
     if "--with-preview" in words:
         return [*(word for word in words if word != "--with-preview"), "--yes"]
@@ -251,7 +268,7 @@ def _without_asking(words: list[str]) -> list[str]:
 
 def _ended_well(scene: Scene) -> bool:
     return all(
-        done.ok == (run.exit == "ok")
+        run.exit == "either" or done.ok == (run.exit == "ok")
         for run, done in zip(scene.walk.way.runs, scene.dones, strict=True)
     )
 
@@ -262,30 +279,20 @@ def _judged(scene: Scene) -> Verdict:
         if run.exit != "either" and done.ok != (run.exit == "ok"):
             ended = "well" if done.ok else "badly"
             problems.append(f"`pulumi {run.command}` ended {ended}")
+        said = scene.own_words(done) if run.is_shared else done.text
         problems += [
             f"`pulumi {run.command}` does not say {words!r}"
             for words in run.says
-            if words not in done.text
+            if words not in said
         ]
     return Verdict(problems, scene.report() if problems else "")
 
 
-def _add_neighbours(fake: FakeEcs, walk: Walk, group: str) -> list[str]:
+def _start(walk: Walk) -> str:
     """
-    Add rules by hand that differ in one field from those of the row.
+    What a row starts from: the same for all rows that start alike.
     """
-    declared = (*walk.way.before, *walk.way.after)
-    if any(each.arguments.get("exclusive") for each in declared):
-        return []
-    rules = {rule for d in declared for rule in d.as_kind(walk.kind).rules()}
-    neighbours = {
-        tuple({**dict(rule), **other}.items()) for rule in rules for other in NEIGHBOURS
-    }
-    return [
-        fake.add_rule(group, **{n: v for n, v in each if v and n != "NicType"})
-        for each in sorted(neighbours - {tuple(dict(rule).items()) for rule in rules})
-        if not dict(each)["Ipv6SourceCidrIp"]
-    ]
+    return f"{walk.kind}: {[d.as_kind(walk.kind) for d in walk.way.before]}"
 
 
 def _entries_by_stack(

@@ -152,7 +152,9 @@ def compared(fields: Mapping[str, Any]) -> Rule:
 
     A description that was emptied is shown as `-`: ECS takes no empty one.
     """
-    given = {name: str(fields.get(name, value)).lower() for name, value in FIELDS.items()}
+    given = {
+        name: str(fields.get(name, value)).lower() for name, value in FIELDS.items()
+    }
     given["Description"] = given["Description"].removeprefix("-")
     return tuple(given.items())
 
@@ -189,6 +191,13 @@ class Run:
     command: str
     exit: Literal["ok", "fails", "either"] = "ok"
     says: tuple[str, ...] = ()
+
+    @property
+    def is_shared(self) -> bool:
+        """
+        Whether others may fail in it, without this row being touched.
+        """
+        return "--continue-on-error" in self.command
 
     @property
     def shape(self) -> str:
@@ -273,6 +282,7 @@ class Way:
         quiet: no call changes anything.
         kinds: what the row is walked as.
         alone: the row has a stack of its own; else others share it.
+        together: what strikes all rows that share a stack.
         unknown_ids: the state need not know the rule IDs in the end.
         revoked_once: each rule that went was revoked just once.
         via: how the engine is started, and what runs the program.
@@ -290,6 +300,7 @@ class Way:
     quiet: bool = False
     kinds: tuple[Kind, ...] = BOTH
     alone: bool = False
+    together: str = ""
     unknown_ids: bool = False
     revoked_once: bool = True
     via: Via = "command line"
@@ -335,6 +346,7 @@ class Walk:
         """
         way = self.way
         shapes = tuple(run.shape for run in way.runs)
-        strict = any(run.exit != "ok" for run in way.runs)
-        own = self.id if way.alone or strict else ""
-        return (way.via, shapes, own)
+        exits = tuple(run.exit for run in way.runs)
+        fragile = any(run.exit != "ok" and not run.is_shared for run in way.runs)
+        own = self.id if way.alone or (fragile and not way.together) else ""
+        return (way.via, way.timeout, shapes, exits, way.together, own)
