@@ -263,7 +263,9 @@ class Scene:
         end = Expected(way.live, way.unmanaged, way.missing, way.unknown_ids)
         if way.runs[-1].exit == "either" and "error:" in self.own_words(self.dones[-1]):
             end = Expected(way.before)
-        found = [*self.problems(end), *self._wrong_ids(end)]
+        found = self.problems(end)
+        if not way.any_id:
+            found += self._wrong_ids(end)
         if way.revoked_once:
             found += self._wrong_revokes()
         if way.quiet:
@@ -495,7 +497,7 @@ def changed(declared: Declared) -> ByHand:
     def act(scene: Scene) -> None:
         ids = scene.ids[declared.name]
         for rule_id, rule in zip(ids, scene.rules_of(declared), strict=True):
-            fields = {n: v for n, v in rule if n not in ("group", "NicType")}
+            fields = {n: v for n, v in rule if v and n not in ("group", "NicType")}
             group = scene.before.groups[declared.group]
             scene.fake.change_rule(group, rule_id, **fields)
 

@@ -222,11 +222,11 @@ def more_changes() -> Iterator[Way]:
     yield way("two single rules become a set", (one("a", 443), one("b", 80)),
         (set_of("s", 443, 80, **ADOPT),), kinds=SET)  # fmt: skip
     yield way("a rule of a set becomes a single one", (set_of("s", 80, 81),),
-        (set_of("s", 81), one("b", 80, **ADOPT)), kinds=RULE)  # fmt: skip
+        (set_of("s", 81), one("b", 80, **ADOPT)), kinds=RULE, any_id=True)  # fmt: skip
     yield way("a set becomes single rules", (set_of("s", 443, 80),),
         (one("a", 443, **ADOPT), one("b", 80, **ADOPT)), kinds=SET)  # fmt: skip
     yield way("set: a rule moves to another set", (set_of("s", 1, 2), set_of("t", 3)),
-        (set_of("s", 1), set_of("t", 2, 3, **ADOPT)), kinds=SET)  # fmt: skip
+        (set_of("s", 1), set_of("t", 2, 3, **ADOPT)), kinds=SET, any_id=True)  # fmt: skip
     yield way("set: two become one", (set_of("s", 1, 2), set_of("t", 3)),
         (set_of("s", 1, 2, 3, **ADOPT),), kinds=SET)  # fmt: skip
     yield way("set: one becomes two", (set_of("s", 1, 2),),
@@ -370,8 +370,6 @@ def destroys() -> Iterator[Way]:
     yield way("one goes with another", (A, B.but(deleted_with="a")), (A, B),
         live=(B,), unmanaged=(B,))  # fmt: skip
     yield way("with adopt", (A, B.but(**ADOPT)), (A, B.but(**ADOPT)))
-    yield way("with adopt, and made anew by hand", (A, B), (A, B), removed("b"),
-        added(B), live=(B,), unmanaged=(B,))  # fmt: skip
     yield way("one without an ID", (A, B), (A, B), without_id("b"))
     yield way("all without an ID", (A, B), (A, B), without_id("a", "b"))
     yield way("without an ID, and removed by hand", (A, B), (A, B), without_id("b"),
@@ -404,6 +402,18 @@ MAIN_STATES = (
 """
 What is tried with each further way to destroy.
 """
+
+
+def destroyed_after_adoption() -> Iterator[Way]:
+    """
+    A refresh takes over by `adopt` what was made anew by hand; else it stays.
+    """
+    taking = (A, B.but(**ADOPT))
+    steps = (removed("b"), added(B))
+    yield way("with adopt, and made anew by hand: destroy", taking, taking, *steps,
+        "destroy", live=(B,), unmanaged=(B,))  # fmt: skip
+    yield way("with adopt, and made anew by hand: destroy --refresh", taking, taking,
+        *steps, "destroy --refresh", live=())  # fmt: skip
 
 
 def targeted() -> Iterator[Way]:
@@ -792,7 +802,8 @@ def failing() -> Iterator[Way]:
             live=moving if then == "refresh" else (), renewed=("b",), **all_of("no revoke"))  # fmt: skip
     for destroy in ("destroy", "destroy --refresh", "destroy --continue-on-error"):
         yield way(f"one revoke is refused: {destroy}", (A, B_MOVED), (A, B_MOVED),
-            one_revoke, fails(destroy), CONSISTENT, destroy, live=(), **again)  # fmt: skip
+            one_revoke, fails(destroy), CONSISTENT, destroy, live=(), kinds=RULE,
+            **again)  # fmt: skip
     for destroy in ("destroy", "destroy --refresh"):
         yield way(f"no revoke is allowed, then all: {destroy}", (A, B), (A, B),
             no_revoke, fails(destroy), Expected((A, B)), all_is_well(), destroy,
@@ -861,6 +872,7 @@ def table() -> Iterator[Way]:
         for state in MAIN_STATES:
             if "up" not in commands[0] or "two" not in state.name:
                 yield with_commands(state, commands, destroyed=True)
+    yield from destroyed_after_adoption()
     yield from forced_replacements()
     yield from targeted()
     yield from refreshes()

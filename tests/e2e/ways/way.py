@@ -279,6 +279,8 @@ class Way:
         unmanaged: those of them that the user has taken out of the state.
         missing: names in the state whose rule is gone, which no command has read.
         renewed: names whose rule has a new ID.
+        any_id: a rule that moves may be closed and made anew; the engine fixes no
+            order of the two resources.
         quiet: no call changes anything.
         kinds: what the row is walked as.
         alone: the row has a stack of its own; else others share it.
@@ -297,6 +299,7 @@ class Way:
     unmanaged: Program = ()
     missing: tuple[str, ...] = ()
     renewed: tuple[str, ...] = ()
+    any_id: bool = False
     quiet: bool = False
     kinds: tuple[Kind, ...] = BOTH
     alone: bool = False
