@@ -12,6 +12,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NoReturn, TypeVar
 
 from alicloud_ingress.config import Connection
@@ -34,6 +35,11 @@ from alicloud_ingress.rule import IngressRule
 
 RULES_PER_PAGE = 1_000
 MOST_PAGES = 1_000
+ACCOUNT_TIMEOUT_S = 20.0
+"""
+How long STS may take to name the account. It is another service than ECS, and rules
+can be created without it.
+"""
 _Result = TypeVar("_Result")
 
 
@@ -82,13 +88,15 @@ class EcsClient:
             GroupNotFoundError: there is no such group in account and region.
             NoAnswerError: no whole answer came until the deadline.
         """
-        vpc_id, rules = self._rules(group_id)
+        vpc_id, rules, read_at = self._rules(group_id)
         if not vpc_id:
             # A classic network answers for one kind of interface at a time.
             known = {live.rule_id for live in rules if live.rule_id}
-            _, more = self._rules(group_id, NicType="intranet")
+            _, more, _ = self._rules(group_id, NicType="intranet")
             rules += [live for live in more if live.rule_id not in known]
-        return LiveGroup(group_id, self._connection.region, vpc_id, tuple(rules))
+        return LiveGroup(
+            group_id, self._connection.region, vpc_id, tuple(rules), read_at
+        )
 
     def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
         """
@@ -218,13 +226,17 @@ class EcsClient:
     def _ask_account(self) -> str:
         call = Call("GetCallerIdentity", {}, STS_VERSION)
         try:
-            return str(self._asked(call).get("AccountId") or "")
+            timeout_s = min(self._connection.timeout_s, ACCOUNT_TIMEOUT_S)
+            answer = retried(lambda *left: self._sdk.send(call, *left), timeout_s)
+            return str(answer.get("AccountId") or "")
         except PermissionRefusedError:
             return ""
 
-    def _rules(self, group_id: str, **more: str) -> tuple[str, list[LiveRule]]:
+    def _rules(
+        self, group_id: str, **more: str
+    ) -> tuple[str, list[LiveRule], datetime | None]:
         """
-        The VPC of a group, and its inbound rules of all pages.
+        The VPC of a group, its inbound rules of all pages, and when they were read.
         """
         action = "DescribeSecurityGroupAttribute"
         parameters = {
@@ -233,7 +245,7 @@ class EcsClient:
             "MaxResults": str(RULES_PER_PAGE),
             **more,
         }
-        vpc_id = ""
+        vpc_id, read_at = "", None
         rules: list[LiveRule] = []
         known: set[str] = set()
 
@@ -242,12 +254,13 @@ class EcsClient:
 
         for answer, page in self._pages(action, parameters, read, group_id):
             vpc_id = str(answer.get("VpcId") or "")
+            read_at = answers.server_time(answer)
             ids = {live.rule_id for live in page if live.rule_id}
             if ids and ids <= known:
                 raise answers.broken(action, answer, "a page came twice")
             rules += [live for live in page if live.rule_id not in known]
             known |= ids
-        return vpc_id, rules
+        return vpc_id, rules, read_at
 
     def _pages(
         self,
