@@ -1,5 +1,5 @@
 """
-Where a row is walked: its groups, its part of the stack, and what is done there by hand.
+Where a row is walked: its groups, its part of a stack, and what is done by hand.
 """
 
 from __future__ import annotations
@@ -31,39 +31,16 @@ from e2e.ways.way import (
 
 DYNAMIC = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRule"
 KNOWN_TO_0_1_0 = frozenset(
-    [
-        "__provider",
-        "account_id",
-        "adopt",
-        "create_time",
-        "description",
-        "dest_cidr_ip",
-        "exclusive",
-        "expires_on",
-        "foreign_rule_ids",
-        "ip_protocol",
-        "ipv6_dest_cidr_ip",
-        "ipv6_source_cidr_ip",
-        "keep_descriptions",
-        "keep_rule_ids",
-        "nic_type",
-        "policy",
-        "port_range",
-        "port_range_list_id",
-        "priority",
-        "profile",
-        "region",
-        "rule_ids",
-        "rules",
-        "security_group_id",
-        "security_group_rule_id",
-        "source_cidr_ip",
-        "source_group_id",
-        "source_group_owner_account",
-        "source_group_owner_id",
-        "source_port_range",
-        "source_prefix_list_id",
-    ]
+    (
+        *("__provider", "account_id", "adopt", "create_time", "description"),
+        *("dest_cidr_ip", "exclusive", "expires_on", "foreign_rule_ids"),
+        *("ip_protocol", "ipv6_dest_cidr_ip", "ipv6_source_cidr_ip"),
+        *("keep_descriptions", "keep_rule_ids", "nic_type", "policy", "port_range"),
+        *("port_range_list_id", "priority", "profile", "region", "rule_ids", "rules"),
+        *("security_group_id", "security_group_rule_id", "source_cidr_ip"),
+        *("source_group_id", "source_group_owner_account", "source_group_owner_id"),
+        *("source_port_range", "source_prefix_list_id"),
+    )
 )
 """
 The properties that a state of the first release has.
@@ -107,7 +84,7 @@ class Scene:
     Args:
         program: that the next command runs.
         ids: the rule IDs of each resource in the beginning, by its name.
-        by_hand: IDs of rules that somebody removed.
+        by_hand: IDs of rules that somebody removed, or gave another port.
         dones: how the commands ended.
         found: what was not as expected, in words.
         neighbours: what is live beside, by ID.
@@ -476,6 +453,10 @@ def _name(entry: Mapping[str, Any]) -> str:
     return name
 
 
+def _port(rule: Rule) -> int:
+    return int(dict(rule)["PortRange"].split("/")[0])
+
+
 def removed(name: str) -> ByHand:
     """
     Somebody removes the rules of a resource.
@@ -496,7 +477,11 @@ def changed(declared: Declared) -> ByHand:
 
     def act(scene: Scene) -> None:
         ids = scene.ids[declared.name]
-        for rule_id, rule in zip(ids, scene.rules_of(declared), strict=True):
+        by_port = sorted(ids, key=lambda rule_id: _port(ids[rule_id]))
+        wanted = sorted(scene.rules_of(declared), key=_port)
+        for rule_id, rule in zip(by_port, wanted, strict=True):
+            if _port(rule) != _port(ids[rule_id]):
+                scene.by_hand.add(rule_id)
             fields = {n: v for n, v in rule if v and n not in ("group", "NicType")}
             group = scene.before.groups[declared.group]
             scene.fake.change_rule(group, rule_id, **fields)

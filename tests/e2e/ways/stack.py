@@ -96,7 +96,7 @@ class Stack:
             self._shown.clear()
             state = json.loads(text)["checkpoint"]["latest"]
             if "ciphertext" in text:
-                shown = self._pulumi("stack", "export", "--show-secrets")
+                shown = self.pulumi("stack", "export", "--show-secrets")
                 state = json.loads(shown.text)["deployment"]
             self._shown[text] = state.get("resources", [])
         return self._shown[text]
@@ -115,15 +115,15 @@ class Stack:
         Run a command of the engine on a program.
         """
         if arguments[0] in ("state", "stack"):
-            return self._pulumi(*arguments)
+            return self.pulumi(*arguments)
         if via == "automation":
             return self._automated(arguments, program)
         if via == "language host":
             declared = self.folder / "project" / "program" / "declared.json"
             declared.write_text(json.dumps(program))
-            return self._pulumi(*arguments)
+            return self.pulumi(*arguments)
         with _served(lambda: declare(program)) as address:
-            return self._pulumi(*arguments, f"--client={address}")
+            return self.pulumi(*arguments, f"--client={address}")
 
     def make(self, program: Placed) -> None:
         """
@@ -140,7 +140,10 @@ class Stack:
         """
         file.write_text(json.dumps({"version": 3, "deployment": self.state}))
 
-    def _pulumi(self, *arguments: str) -> Done:
+    def pulumi(self, *arguments: str) -> Done:
+        """
+        Run the command line.
+        """
         experimental = any(a.startswith(("--plan", "--save-plan")) for a in arguments)
         done = subprocess.run(
             ["pulumi", *arguments, "--stack=test", "--non-interactive"],
@@ -207,7 +210,7 @@ def _make(folder: Path) -> None:
     (project / "Pulumi.yaml").write_text(
         f"name: {PROJECT}\nruntime: python\nmain: program\n"
     )
-    done = Stack(folder, _environment(folder, ""))._pulumi("stack", "init")
+    done = Stack(folder, _environment(folder, "")).pulumi("stack", "init")
     assert done.ok, done.text
 
 
@@ -228,7 +231,7 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
 
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, list):
-        return [_without_secrets(each) for each in cast("list[Any]", value)]
+        return [_without_secrets(each) for each in value]
     if isinstance(value, dict):
         given = cast("dict[str, Any]", value)
         if "plaintext" in given:

@@ -1,7 +1,7 @@
 """
 Every way in which the engine leads a rule: what is live is what the program wants.
 
-The table has the rows; `walk` runs them. `WAYS=alone` gives each row a stack of its own.
+The table has the rows; `walk` runs them. `WAYS=alone` gives each row its own stack.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What a row of the table says: programs, commands, what is done by hand, what is expected.
+What a row of the table says: programs, commands, acts by hand, and what is expected.
 """
 
 from __future__ import annotations
@@ -85,8 +85,7 @@ class Declared:
         """
         The same resource with other options, arguments or fields.
         """
-        own = {n: changes.pop(n) for n in ("name", "ports", "source") if n in changes}
-        own |= {n: changes.pop(n) for n in ("group", "stack") if n in changes}
+        own = {n: changes.pop(n) for n in _OWN if n in changes}
         options = {n: changes.pop(n) for n in OPTIONS if n in changes}
         arguments = {n: changes.pop(n) for n in _ARGUMENTS if n in changes}
         return replace(
@@ -122,6 +121,7 @@ class Declared:
 
 
 Program = tuple[Declared, ...]
+_OWN = ("name", "ports", "source", "group", "stack")
 _ARGUMENTS = ("adopt", "exclusive", "keep_descriptions")
 
 
