@@ -279,7 +279,8 @@ class Scene:
                 for d in expected.live
                 if d.stack == stack and d not in expected.unmanaged
             }
-            odd = held.keys() - managed.keys() - set(expected.missing)
+            known = {*managed, *expected.missing}
+            odd = [name for name, ids in held.items() if ids and name not in known]
             found += [f"is in the state, and not wanted: {name}" for name in odd]
             if not self.dones or self.dones[-1].ok:
                 late = [e["urn"] for e in entries if e.get("delete")]

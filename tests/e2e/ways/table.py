@@ -440,7 +440,7 @@ def targeted() -> Iterator[Way]:
             yield way(f"two resources of one rule, one of them: {destroy}", (A, B),
                 (A, B), twin("b", "a2"), f"{destroy} --exclude a2"
                 if "exclude" in flags else destroy,
-                live=(A, B.but(name="a2")))
+                live=(A,), missing=("a2",))
         yield way(f"described by hand: refresh {flags}", (A, B), (A, B),
             changed(BY_HAND), f"refresh {flags}", live=(A, BY_HAND), quiet=True)
         yield way(f"removed by hand: refresh {flags}", (A, B), (A, B),
