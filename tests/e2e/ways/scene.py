@@ -260,7 +260,7 @@ class Scene:
         ours = Counter(r for i, r in live.items() if i not in self.neighbours)
         if expected.live is None:
             return found
-        wanted = Counter(r for d in expected.live for r in self.rules_of(d))
+        wanted = Counter({r for d in expected.live for r in self.rules_of(d)})
         found += [f"is open, and not wanted: {in_words(r)}" for r in ours - wanted]
         return found + [
             f"is wanted, and not live: {in_words(r)}" for r in wanted - ours
