@@ -34,12 +34,14 @@ class LiveGroup:
 
     Args:
         vpc_id: "" for a group of the classic network.
+        name: of the group; "" where it has none.
     """
 
     group_id: str
     region: str
     vpc_id: str
     rules: tuple[LiveRule, ...]
+    name: str = ""
 
     def by_id(self, rule_id: str) -> LiveRule | None:
         """

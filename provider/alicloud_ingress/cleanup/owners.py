@@ -33,6 +33,7 @@ from alicloud_ingress.previews.stated import (
     mapping,
 )
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.texts import parsed
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _PEER_ID = re.compile(
@@ -159,7 +160,10 @@ class Owners:
         Raises:
             StateError: one of them is none.
         """
-        read = [_State(text) for text in states]
+        try:
+            read = [_State(text) for text in states]
+        except RecursionError:
+            raise StateError("it is nested too deeply") from None
         return Owners(
             stacks=[state.stack for state in read],
             claims=[claim for state in read for claim in state.claims],
@@ -200,9 +204,9 @@ class _State:
 
     def __init__(self, text: str) -> None:
         try:
-            export = json.loads(text)
+            export = parsed(text)
         except ValueError as error:
-            raise StateError(f"this is no JSON: {error}") from None
+            raise StateError(f"this is not valid JSON: {error}") from None
         deployment = mapping(mapping(export).get("deployment"))
         if not deployment:
             raise StateError("this is no state: give what `pulumi stack export` wrote")

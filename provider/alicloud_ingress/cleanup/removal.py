@@ -34,6 +34,7 @@ from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.policy.cover import covered
 from alicloud_ingress.policy.diagram import TooComplexError
 from alicloud_ingress.rules.repetition import SHOWN_WITHIN_S
+from alicloud_ingress.waiting import waiting_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,13 +293,15 @@ def _prove(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> None:
         RuleNotConfirmedError: some still are.
     """
     ids = {entry.rule_id for entry in entries}
-    for attempt in stamina.retry_context(
+    attempts = stamina.retry_context(
         on=RuleNotConfirmedError, attempts=None, timeout=SHOWN_WITHIN_S, wait_max=4.0
-    ):
-        with attempt:
-            there = {live.rule_id for live in client.describe(group_id).rules}
-            if still := ids & there:
-                raise RuleNotConfirmedError(
-                    f"RevokeSecurityGroup on {group_id} answered 200, and"
-                    f" {', '.join(sorted(still))} are still there; run it again"
-                )
+    )
+    with waiting_for(f"the deleted rules to leave {group_id}", SHOWN_WITHIN_S):
+        for attempt in attempts:
+            with attempt:
+                there = {live.rule_id for live in client.describe(group_id).rules}
+                if still := ids & there:
+                    raise RuleNotConfirmedError(
+                        f"RevokeSecurityGroup on {group_id} answered 200, and"
+                        f" {', '.join(sorted(still))} are still there; run it again"
+                    )

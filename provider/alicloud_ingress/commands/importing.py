@@ -13,8 +13,8 @@ import click
 
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.commands.failure import Failure
-from alicloud_ingress.commands.options import located, states, where
-from alicloud_ingress.connections import Connections
+from alicloud_ingress.commands.options import states, where
+from alicloud_ingress.connections import Connections, located
 from alicloud_ingress.importer import (
     Import,
     import_of,
@@ -60,8 +60,8 @@ def import_(  # noqa: PLR0913, PLR0917 - one argument for each option
         if each.exists():
             raise click.UsageError(f"{each} is there already; give another --out")
     owners, _ = read_owners(state_files, stacks)
-    ((client, group_id),) = located(Connections(profile), regions, [group])
-    live = client.describe(group_id)
+    client = located(Connections(profile), regions, group)
+    live = client.describe(group)
     owned = owners.of(live) if owners.given else None
     found = import_of(live, owned, client.account_id())
     for line in skipped_lines(found):

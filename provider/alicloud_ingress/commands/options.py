@@ -4,34 +4,59 @@ Options that several commands share, and what they come to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from alicloud_ingress.client import EcsClient
-from alicloud_ingress.connections import Connections
-from alicloud_ingress.errors import IngressError
+from alicloud_ingress.config import TIMEOUT_VARIABLE
+from alicloud_ingress.settings import LONGEST_NUMBER
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-class NoSuchGroupError(IngressError):
+def timeout(command: _Command) -> _Command:
     """
-    A group is in none of the regions that were asked.
+    Give a command `--timeout`, which sets `ALICLOUD_INGRESS_TIMEOUT` while it runs.
+
+    So it holds for each client that the command makes, wherever that happens.
     """
+    return click.option(
+        "--timeout",
+        type=click.IntRange(1, 10**LONGEST_NUMBER - 1),
+        envvar=TIMEOUT_VARIABLE,
+        show_envvar=True,
+        metavar="SECONDS",
+        expose_value=False,
+        callback=_set_timeout,
+        help="Limit for each API call with its retries; 120 by default.",
+    )(command)
+
+
+def _set_timeout(ctx: click.Context, _: click.Parameter, seconds: int | None) -> None:
+    if seconds is None:
+        return
+    before = {k: v for k, v in os.environ.items() if k == TIMEOUT_VARIABLE}
+
+    def restore() -> None:
+        os.environ.pop(TIMEOUT_VARIABLE, None)
+        os.environ.update(before)
+
+    ctx.call_on_close(restore)
+    os.environ[TIMEOUT_VARIABLE] = str(seconds)
 
 
 def where(command: _Command) -> _Command:
     """
-    Give a command `--region` and `--profile`.
+    Give a command `--region`, `--profile` and `--timeout`.
     """
     command = click.option(
-        "--profile", default="", help="Of the Alibaba Cloud command line."
-    )(command)
+        "--profile", default="", help="Profile of the aliyun CLI to use."
+    )(timeout(command))
     return click.option(
         "--region",
         "regions",
@@ -66,29 +91,7 @@ def shown_as(command: _Command) -> _Command:
     return click.option(
         "--format",
         "form",
-        type=click.Choice(["table", "json", "markdown"]),
+        type=click.Choice(["table", "json", "markdown", "csv"]),
         default="table",
         show_default=True,
     )(command)
-
-
-def located(
-    connections: Connections, regions: Sequence[str], groups: Sequence[str]
-) -> Iterator[tuple[EcsClient, str]]:
-    """
-    The client that reaches each group, with the group's ID.
-
-    Raises:
-        NoSuchGroupError: one is in none of the regions.
-    """
-    asked = tuple(regions) or (connections.region(),)
-    for group_id in dict.fromkeys(groups):
-        clients = [connections.client(region) for region in asked]
-        if len(clients) > 1:
-            clients = [each for each in clients if each.group_exists(group_id)]
-        if not clients:
-            raise NoSuchGroupError(
-                f"{group_id} is in none of {', '.join(asked)}; check its ID, --region"
-                " and the account"
-            )
-        yield clients[0], group_id

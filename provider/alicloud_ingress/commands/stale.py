@@ -23,9 +23,10 @@ from alicloud_ingress.cleanup.report_file import written_report
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.commands.failure import Failure
 from alicloud_ingress.commands.options import FILE, shown_as, states, where
-from alicloud_ingress.commands.tables import print_table, progress
+from alicloud_ingress.commands.tables import count, csv_text, print_rows, progress
 from alicloud_ingress.connections import Connections
-from alicloud_ingress.markup import markdown_table, plain
+from alicloud_ingress.markup import plain
+from alicloud_ingress.texts import text_in
 
 SOME = 1
 REPORT_COLUMNS = ("group", "ID", "rule", "status", "restored as", "why")
@@ -121,7 +122,7 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
     if states_are_complete and not (state_files or stacks):
         raise click.UsageError("--states-are-complete needs --state or --stack")
     owners, texts = read_owners(state_files, stacks)
-    kept = _text_of(keep) if keep else ""
+    kept = text_in(keep) if keep else ""
     narrowing = job.Narrowing(
         older_than=older_than, cidrs=cidrs, ports=ports, descriptions=descriptions
     )
@@ -157,13 +158,6 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
         raise SystemExit(SOME)
 
 
-def _text_of(keep: Path) -> str:
-    try:
-        return keep.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise Failure(f"{keep} is no text in UTF-8; write it anew as such") from None
-
-
 def _surveyed(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
     """
     Judge group by group, going on from where an earlier run was ended.
@@ -173,7 +167,9 @@ def _surveyed(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
     """
     known = partial.known(now_text())
     if known:
-        click.echo(f"going on after {len(known)} groups of an earlier run", err=True)
+        click.echo(
+            f"going on after {count(len(known), 'group')} of an earlier run", err=True
+        )
     survey.known = known
     judged = len(known)
     with progress() as bar:
@@ -199,6 +195,8 @@ class _Telling:
 
     def __init__(self, form: str) -> None:
         self._form = form
+        if form == "csv":
+            click.echo(csv_text([("group", "region", *COLUMNS)]), nl=False)
         self._kinds: Counter[str] = Counter()
         self.stale = 0
         self.incomplete = False
@@ -208,6 +206,7 @@ class _Telling:
         self._kinds.update(r.kind for found in group.stale for r in found.reasons)
         rows = [
             (
+                *((group.group_id, group.region) if self._form == "csv" else ()),
                 found.rule_id,
                 found.in_words,
                 found.rule.description,
@@ -217,10 +216,8 @@ class _Telling:
             for found in (*group.stale, *group.kept)
         ]
         title = f"{group.group_id} in {group.region}"
-        if rows and self._form == "table":
-            print_table(title, COLUMNS, rows)
-        elif rows and self._form == "markdown":
-            click.echo("\n".join(markdown_table(title, COLUMNS, rows)).encode())
+        if rows:
+            print_rows(self._form, title, COLUMNS, rows)
         for problem in group.not_judged:
             self._not_judged(f"{title}: {problem}")
 
@@ -228,11 +225,11 @@ class _Telling:
         """
         Tell what is said of all groups together.
         """
-        if self._form != "json":
+        if self._form in ("table", "markdown"):
             kinds = ", ".join(f"{n} {kind}" for kind, n in self._kinds.items())
             click.echo(
-                f"{self.stale} stale rules{f' ({kinds})' if kinds else ''} in"
-                f" {head.groups_judged} groups"
+                f"{count(self.stale, 'stale rule')}{f' ({kinds})' if kinds else ''} in"
+                f" {count(head.groups_judged, 'group')}"
             )
         for group_id in head.left_alone:
             text = f"left alone: {group_id} is managed by a cloud service"
@@ -360,17 +357,15 @@ def _show(report: job.Report, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(written_report(report), indent=1))
         return
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (e.group_id, e.rule_id, e.in_words, e.status, e.restored_as or "", e.why)
         for e in report.entries
     ]
     counted = Counter(entry.status for entry in report.entries)
     title = ", ".join(f"{n} {s}" for s, n in counted.items()) or "nothing planned"
-    if form == "markdown":
-        lines = markdown_table(title, REPORT_COLUMNS, rows)
-        click.echo("\n".join(lines).encode())
-    else:
-        print_table(title, REPORT_COLUMNS, rows)
+    if form == "csv":
+        rows.insert(0, REPORT_COLUMNS)
+    print_rows(form, title, REPORT_COLUMNS, rows)
 
 
 @stale.command("restore")

@@ -64,6 +64,13 @@ class Call:
     version: str = ECS_VERSION
     place: str = ""
 
+    @property
+    def words(self) -> str:
+        """
+        The call, for messages.
+        """
+        return f"{self.action} on {self.place}" if self.place else self.action
+
 
 def import_sdk() -> None:
     """

@@ -1,0 +1,263 @@
+"""
+Commands as processes: dead endpoints, pipes, full disks, encodings, closed streams.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alicloud_ingress.testing import FakeEcs
+from alicloud_ingress.waiting import AGAIN_S, NOTABLE_S, Notices, waiting_for
+from functional.accounts import EXPIRED, tcp
+
+COMMAND = str(Path(sys.executable).with_name("alicloud-ingress"))
+PREVIEW = Path(__file__).parents[1] / "golden" / "change.preview.json"
+
+
+class Shell:
+    """A shell in a folder, with an account of which it has the keys."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("ALICLOUD_", "ALIBABA_CLOUD_", "LC_", "LANG"))
+        } | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "ALIBABA_CLOUD_ENDPOINT_ECS": url,
+            "ALIBABA_CLOUD_REGION": "cn-hangzhou",
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "a-secret",
+        }
+
+    def __call__(
+        self, line: str, **variables: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run one line of bash."""
+        return subprocess.run(
+            ["bash", "-c", line],
+            cwd=self.folder,
+            env=self.environment | variables,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+            check=False,
+        )
+
+
+@pytest.fixture
+def fake() -> FakeEcs:
+    """An account."""
+    return FakeEcs()
+
+
+@pytest.fixture
+def shell(fake: FakeEcs, tmp_path: Path) -> Iterator[Shell]:
+    """Where the commands run."""
+    with fake.serve() as url:
+        yield Shell(tmp_path, url)
+
+
+@pytest.fixture
+def dead() -> Iterator[str]:
+    """An address at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """An address that takes connections and never answers."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def stale_group(fake: FakeEcs, description: str = EXPIRED) -> str:
+    """A group with a rule that has ended."""
+    group = fake.new_group()
+    fake.add_rule(group, **tcp(80, Description=description))
+    return group
+
+
+@pytest.mark.parametrize(
+    ("command", "environment"),
+    [
+        ("show --group sg-1 --timeout 6", {}),
+        ("import --group sg-1 --out out", {"ALICLOUD_INGRESS_TIMEOUT": "6"}),
+        ("stale plan --group sg-1 --out plan.json --timeout 6", {}),
+        (f"preview-report {PREVIEW} --live --region cn-hangzhou --timeout 6", {}),
+    ],
+)
+def test_an_endpoint_that_refuses_connections_is_reported_within_the_timeout(
+    shell: Shell, dead: str, command: str, environment: dict[str, str]
+) -> None:
+    began = time.monotonic()
+
+    done = shell(
+        f"alicloud-ingress {command}", ALIBABA_CLOUD_ENDPOINT_ECS=dead, **environment
+    )
+
+    assert time.monotonic() - began < 60
+    assert done.returncode == 3
+    notices = [line for line in done.stderr.decode().splitlines() if "waiting" in line]
+    assert any("the connection was refused" in line for line in notices)
+    assert all("of at most 6 s" in line for line in notices)
+
+
+def test_a_call_that_gets_no_answer_is_named_while_it_is_waited_for(
+    shell: Shell, silent: str
+) -> None:
+    done = shell(
+        "alicloud-ingress show --group sg-1 --timeout 3",
+        ALIBABA_CLOUD_ENDPOINT_ECS=silent,
+    )
+
+    assert done.returncode == 3
+    first = done.stderr.decode().splitlines()[0]
+    assert first.startswith("waiting for DescribeSecurityGroupAttribute on sg-1")
+
+
+def test_a_timeout_that_is_not_a_number_is_a_mistake_in_the_command(
+    shell: Shell,
+) -> None:
+    for line in (
+        "alicloud-ingress show --group sg-1 --timeout 0",
+        "ALICLOUD_INGRESS_TIMEOUT=soon alicloud-ingress show --group sg-1",
+    ):
+        done = shell(line)
+        assert done.returncode == 2
+        assert b"--timeout" in done.stderr
+
+
+def test_a_notice_names_the_oldest_wait_its_reason_and_how_many_more() -> None:
+    """Once in a while, however many calls are waited for."""
+    said: list[str] = []
+    now_s = time.monotonic()
+    notices = Notices(said.append, lambda: now_s)
+    with waiting_for("A", 120) as first, waiting_for("B", 60):
+        first.why = "the connection was refused"
+        notices.report()
+        assert said == []
+        now_s += NOTABLE_S + 1
+        notices.report()
+        notices.report()
+        (line,) = said
+        assert line.startswith("waiting for A, and 1 more: the connection was refused")
+        assert line.endswith("(3 s of at most 120 s)")
+        now_s += AGAIN_S
+        notices.report()
+        assert len(said) == 2
+    now_s += AGAIN_S
+    notices.report()
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "show --group {group}",
+        "show --group {group} --format json",
+        "stale plan --group {group} --out plan.json",
+        "import --group {group} --out out",
+        f"preview-report {PREVIEW}",
+        "doctor",
+        "--help",
+    ],
+)
+def test_an_answer_that_nobody_reads_is_141(
+    shell: Shell, fake: FakeEcs, command: str
+) -> None:
+    """In Python's own words it would be 1, "some were found", or 120."""
+    group = stale_group(fake)
+
+    done = shell(
+        f"set -o pipefail; alicloud-ingress {command.format(group=group)} | (exec <&-)"
+    )
+
+    assert done.returncode == 141, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["show --group {group}", f"preview-report {PREVIEW}", "doctor", "stale plan -h"],
+)
+def test_output_to_a_full_disk_is_3(shell: Shell, fake: FakeEcs, command: str) -> None:
+    group = stale_group(fake)
+
+    done = shell(f"alicloud-ingress {command.format(group=group)} >/dev/full")
+
+    assert done.returncode == 3
+    assert b"the output cannot be written: No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_messages_to_a_full_disk_lose_no_exit_code(shell: Shell) -> None:
+    assert shell("alicloud-ingress show --group sg-1 2>/dev/full").returncode == 3
+
+
+def test_a_closed_standard_output_is_3_before_any_call(
+    shell: Shell, fake: FakeEcs
+) -> None:
+    group = stale_group(fake)
+
+    done = shell(f"alicloud-ingress show --group {group} >&-")
+
+    assert done.returncode == 3
+    assert b"standard output is closed" in done.stderr
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+)
+@pytest.mark.parametrize("form", ["table", "json", "markdown", "csv"])
+def test_each_encoding_shows_all_of_an_answer(
+    shell: Shell, fake: FakeEcs, encoding: dict[str, str], form: str
+) -> None:
+    """What it has no letter for is written as an escape."""
+    group = stale_group(fake, "办公室 [expires 2020-01-31]")
+
+    for command in (
+        f"show --group {group} --format {form}",
+        f"stale plan --group {group} --out plan.json --format {form}",
+    ):
+        done = shell(f"alicloud-ingress {command}", **encoding)
+
+        assert done.returncode == (1 if "plan" in command else 0), done.stderr
+        assert b"Traceback" not in done.stderr
+        shown = done.stdout.decode()
+        assert "办公室" in shown or "\\u529e\\u516c\\u5ba4" in shown
+
+
+def test_without_a_terminal_nothing_is_destroyed_unless_yes_is_said(
+    shell: Shell, fake: FakeEcs
+) -> None:
+    group = stale_group(fake)
+    shell(f"alicloud-ingress stale plan --group {group} --out plan.json")
+
+    done = shell("alicloud-ingress stale destroy plan.json --report report.json")
+
+    assert done.returncode == 2
+    assert b"--yes" in done.stderr
+    assert len(fake.rules(group)) == 1
+    assert json.loads((shell.folder / "plan.json").read_text())["groups"]
