@@ -25,7 +25,6 @@ from alicloud_ingress.previews.stated import (
     PEER_RULE,
     RULE,
     RULE_SET,
-    SECRET,
     StatedRule,
     Statement,
     inputs_of,
@@ -44,6 +43,10 @@ _RULE_ID = {
     RULE: "security_group_rule_id",
     PEER_RULE: "securityGroupRuleId",
 }
+_STEP = (
+    "run `pulumi refresh` to learn the ID, or pipe the state in, which writes no secret"
+    " to disk: `pulumi stack export --show-secrets | alicloud-ingress ... --state -`"
+)
 
 
 class StateError(IngressError):
@@ -96,12 +99,10 @@ class Doubt:
 
     Args:
         group_id: the only group that it can be about; "" where that is hidden.
-        holds_back: whether a rule may be its own that nobody can name.
     """
 
     text: str
     group_id: str
-    holds_back: bool
 
     def is_about(self, group_id: str) -> bool:
         """
@@ -192,7 +193,7 @@ class Owners:
         doubts = [
             doubt.text
             for doubt in self.doubts
-            if doubt.holds_back and doubt.is_about(group.group_id)
+            if doubt.is_about(group.group_id)
         ]
         return GroupOwners(tuple(owners), managed, tuple(doubts))
 
@@ -258,10 +259,8 @@ class _State:
                 )
             )
         hidden = stated.doubts if group_id else (*stated.doubts, "its group is hidden")
-        if rule_id and not loosely:
-            hidden = tuple(doubt for doubt in hidden if doubt.endswith(SECRET))
-        if hidden:
-            self._doubt(owner, hidden, group_id, holds_back=not rule_id or loosely)
+        if hidden and (loosely or not rule_id):
+            self._doubt(owner, hidden, group_id)
 
     def _take_set(
         self, owner: str, stated: Sequence[StatedRule], entry: Mapping[str, Any]
@@ -282,17 +281,10 @@ class _State:
             rule_id = known.get(key, "")
             if not rule_id.startswith("sgr-"):
                 self._take_rule(owner, each, "")
-            elif each.doubts:
-                self._doubt(owner, each.doubts, group_id, holds_back=False)
 
-    def _doubt(
-        self, owner: str, why: Sequence[str], group_id: str, *, holds_back: bool
-    ) -> None:
-        text = (
-            f"{owner}: {', '.join(why)}; export the state with --show-secrets to have"
-            " it judged"
-        )
-        self.doubts.append(Doubt(text=text, group_id=group_id, holds_back=holds_back))
+    def _doubt(self, owner: str, why: Sequence[str], group_id: str) -> None:
+        text = f"{owner} has no rule ID yet, and {', '.join(why)}; {_STEP}"
+        self.doubts.append(Doubt(text=text, group_id=group_id))
 
 
 def _claim_of_peer(owner: str, identity: str, rule_id: str) -> Claim | None:

@@ -14,6 +14,7 @@ import click
 from alicloud_ingress.config import TIMEOUT_VARIABLE
 from alicloud_ingress.settings import LONGEST_NUMBER
 
+INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -61,7 +62,7 @@ def where(command: _Command) -> _Command:
         "--region",
         "regions",
         multiple=True,
-        help="Can be given again; else the one that is configured.",
+        help="Region, instead of the configured one; can be repeated.",
     )(command)
 
 
@@ -73,14 +74,14 @@ def states(command: _Command) -> _Command:
         "--stack",
         "stacks",
         multiple=True,
-        help="A stack whose state is exported through `pulumi`; can be given again.",
+        help="Stack whose state is exported through `pulumi`; can be repeated.",
     )(command)
     return click.option(
         "--state",
         "state_files",
         multiple=True,
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="What `pulumi stack export` wrote; can be given again.",
+        type=INPUT,
+        help="Output of `pulumi stack export`; `-` is standard input; can be repeated.",
     )(command)
 
 
