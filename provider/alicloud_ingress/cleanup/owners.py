@@ -190,11 +190,7 @@ class Owners:
         for claim in self._nameless.get(group.group_id, ()):
             for place in claim.holds(group):
                 owners[place] = owners[place] or claim.owner
-        doubts = [
-            doubt.text
-            for doubt in self.doubts
-            if doubt.is_about(group.group_id)
-        ]
+        doubts = [doubt.text for doubt in self.doubts if doubt.is_about(group.group_id)]
         return GroupOwners(tuple(owners), managed, tuple(doubts))
 
 
@@ -283,7 +279,7 @@ class _State:
                 self._take_rule(owner, each, "")
 
     def _doubt(self, owner: str, why: Sequence[str], group_id: str) -> None:
-        text = f"{owner} has no rule ID yet, and {', '.join(why)}; {_STEP}"
+        text = f"{owner} shows no rule ID, and {', '.join(why)}; {_STEP}"
         self.doubts.append(Doubt(text=text, group_id=group_id))
 
 

@@ -10,9 +10,9 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -28,10 +28,15 @@ from alicloud_ingress.connections import Connections
 from alicloud_ingress.markup import plain
 from alicloud_ingress.texts import text_in
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 SOME = 1
 REPORT_COLUMNS = ("group", "ID", "rule", "status", "restored as", "why")
 COLUMNS = ("ID", "rule", "description", "why", "kept")
 
+ACCOUNT_UNKNOWN = (
+    "account unknown: STS refused GetCallerIdentity. `stale destroy` will ask for"
+    " --account or --yes-unknown-account"
+)
 _IN_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
 
 
@@ -54,6 +59,23 @@ def cidr(text: str) -> str:
     except ValueError:
         message = f"{text!r} is no address block such as 10.0.0.0/8"
         raise click.BadParameter(message) from None
+
+
+def account_guard(command: _Command) -> _Command:
+    """
+    Give a command `--account` and `--yes-unknown-account`.
+    """
+    command = click.option(
+        "--yes-unknown-account",
+        is_flag=True,
+        help="Go on though STS refuses to tell the account of the credentials.",
+    )(command)
+    return click.option(
+        "--account",
+        "account_id",
+        default="",
+        help="Account ID that plan and credentials are of; another one is refused.",
+    )(command)
 
 
 @click.group()
@@ -89,7 +111,8 @@ def stale() -> None:
 @click.option(
     "--keep",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of rules to keep, one a line: `sgr-...`, or a glob over descriptions.",
+    help="File of rules to keep, one entry a line: a rule ID (`sgr-...`), an address"
+    " block around sources, `tag:KEY=VALUE` of the group, or a glob over descriptions.",
 )
 @click.option(
     "--states-are-complete",
@@ -141,6 +164,8 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
         ),
     )
     account = survey.account_id()
+    if not account:
+        click.echo(ACCOUNT_UNKNOWN, err=True)
     asked = (account, regions, groups, narrowing, kept, states_are_complete, texts)
     partial = Partial(out, repr(asked))
     head = _surveyed(survey, partial, account)
@@ -273,6 +298,7 @@ class _Telling:
     type=FILE,
     help="Where it is told what was done; a second run goes on from it.",
 )
+@account_guard
 @where
 @states
 @shown_as
@@ -283,6 +309,8 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     yes: bool,  # noqa: FBT001 - click passes flags by name
     allow_lockout: bool,  # noqa: FBT001
     report: Path,
+    account_id: str,
+    yes_unknown_account: bool,  # noqa: FBT001
     regions: tuple[str, ...],
     profile: str,
     state_files: tuple[Path, ...],
@@ -306,11 +334,15 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
         open_ = job.candidates(made, report, limits)
     except job.OtherPlanError as error:
         raise click.UsageError(plain(str(error))) from None
-    count = min(len(open_), most)
-    where_ = f"{len({e.group_id for e in open_})} groups of account {made.account_id}"
-    if open_ and not yes and not _agreed(f"Destroy {count} rules in {where_}?"):
-        click.echo("nothing was destroyed")
-        raise SystemExit(SOME)
+    guard = job.AccountGuard(
+        account_id=account_id, unknown_is_accepted=yes_unknown_account
+    )
+    connections = Connections(profile)
+    if open_:
+        _require_account(connections, made, guard)
+        if not yes and not _agreed(_question(open_, most, made, account_id)):
+            click.echo("nothing was destroyed", err=True)
+            raise SystemExit(SOME)
     with progress() as bar:
         task = bar.add_task("rules", total=len(open_))
         seen: set[str] = set()
@@ -322,7 +354,13 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
             _say(entry, bar.console.print)
 
         done = job.destroy(
-            Connections(profile), made, report, limits, owners=owners, told=tell
+            connections,
+            made,
+            report,
+            limits,
+            owners=owners,
+            account=guard,
+            told=tell,
         )
     _show(done, form)
     mine = [
@@ -331,10 +369,47 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
         if {reason.kind for reason in entry.reasons} & limits.reasons
         and entry.region in (limits.regions or {entry.region})
     ]
+    for line in _left_over(mine, limits):
+        click.echo(line, err=True)
     if any(e.status in ("planned", "destroying", "failed") for e in mine):
         raise SystemExit(Failure.exit_code)
-    if any(e.status == "left" for e in mine):
+    if any(e.status in ("left", "restored") for e in mine):
         raise SystemExit(SOME)
+
+
+def _require_account(
+    connections: Connections, document: job.Plan | job.Report, guard: job.AccountGuard
+) -> None:
+    try:
+        job.require_account(connections, document, guard)
+    except job.UnknownAccountError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _question(
+    open_: Sequence[job.Entry], most: int, made: job.Plan, account_id: str
+) -> str:
+    groups = count(len({entry.group_id for entry in open_}), "group")
+    account = made.account_id or account_id or "(unknown)"
+    upto = "up to " if len(open_) > most else ""
+    rules = count(min(len(open_), most), "rule")
+    return f"Destroy {upto}{rules} in {groups} of account {account}?"
+
+
+def _left_over(entries: Sequence[job.Entry], limits: job.Limits) -> Iterator[str]:
+    """
+    What still exists and was not tried, in a line for each reason.
+    """
+    if beyond := sum(entry.why == limits.reached for entry in entries):
+        yield (
+            f"{count(beyond, 'rule')} left: {limits.reached}; run the same command"
+            " again, or raise --max"
+        )
+    if back := sum(entry.status == "restored" for entry in entries):
+        yield (
+            f"restored since, under new IDs: {count(back, 'rule')}; make a new plan to"
+            " destroy what exists"
+        )
 
 
 def _agreed(question: str) -> bool:
@@ -372,10 +447,16 @@ def _show(report: job.Report, form: str) -> None:
 @click.argument(
     "report_file", type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
+@account_guard
 @where
 @shown_as
-def restore(
-    report_file: Path, regions: tuple[str, ...], profile: str, form: str
+def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
+    report_file: Path,
+    account_id: str,
+    yes_unknown_account: bool,  # noqa: FBT001
+    regions: tuple[str, ...],
+    profile: str,
+    form: str,
 ) -> None:
     """
     Put the rules back that REPORT_FILE says were destroyed; they get new IDs.
@@ -388,7 +469,14 @@ def restore(
         text = f"{entry.rule_id} ({entry.in_words}) {what} {entry.why}".strip()
         click.echo(plain(text, 1_000), err=True)
 
-    failed = job.restore(Connections(profile), report_file, regions=regions, told=tell)
+    guard = job.AccountGuard(
+        account_id=account_id, unknown_is_accepted=yes_unknown_account
+    )
+    connections = Connections(profile)
+    _require_account(connections, job.read_report(report_file), guard)
+    failed = job.restore(
+        connections, report_file, regions=regions, account=guard, told=tell
+    )
     _show(job.read_report(report_file), form)
     if failed:
         raise SystemExit(Failure.exit_code)
