@@ -66,6 +66,7 @@ class Claim:
         rule_id: "" while unknown; then `rule` is what tells it.
         rule: None where only the ID counts.
         loosely: whether source ports and destination do not count.
+        peer_urn: of the resource, where it is one of pulumi-alicloud.
     """
 
     owner: str
@@ -73,6 +74,7 @@ class Claim:
     rule_id: str = ""
     rule: IngressRule | None = None
     loosely: bool = False
+    peer_urn: str = ""
 
     def holds(self, group: LiveGroup) -> Iterator[int]:
         """
@@ -120,11 +122,14 @@ class GroupOwners:
         owners: for each rule of the group its owner in words, "" for none.
         managed: whether the states own a rule in this group at all.
         doubts: why rules without an owner cannot be judged.
+        peer_urns: for each rule the URN of its owner, where that is a resource of
+            pulumi-alicloud.
     """
 
     owners: tuple[str, ...]
     managed: bool
     doubts: tuple[str, ...]
+    peer_urns: tuple[str, ...]
 
 
 class Owners:
@@ -148,8 +153,9 @@ class Owners:
         self._groups: set[str] = set()
         for claim in claims:
             self._groups.add(claim.group_id)
-            if claim.rule_id:
-                self._by_id.setdefault(claim.rule_id, claim)
+            known = self._by_id.get(claim.rule_id)
+            if claim.rule_id and (known is None or known.peer_urn):
+                self._by_id[claim.rule_id] = claim
             if claim.rule is not None:
                 self._nameless.setdefault(claim.group_id, []).append(claim)
 
@@ -182,16 +188,18 @@ class Owners:
         """
         Tell whose the rules of a group are.
         """
-        owners = [
-            claim.owner if (claim := self._by_id.get(live.rule_id)) else ""
-            for live in group.rules
-        ]
-        managed = group.group_id in self._groups or any(owners)
+        claims = [self._by_id.get(live.rule_id) for live in group.rules]
+        managed = group.group_id in self._groups or any(claims)
         for claim in self._nameless.get(group.group_id, ()):
             for place in claim.holds(group):
-                owners[place] = owners[place] or claim.owner
+                claims[place] = claims[place] or claim
         doubts = [doubt.text for doubt in self.doubts if doubt.is_about(group.group_id)]
-        return GroupOwners(tuple(owners), managed, tuple(doubts))
+        return GroupOwners(
+            owners=tuple(claim.owner if claim else "" for claim in claims),
+            managed=managed,
+            doubts=tuple(doubts),
+            peer_urns=tuple(claim.peer_urn if claim else "" for claim in claims),
+        )
 
 
 class _State:
@@ -233,15 +241,17 @@ class _State:
         rule_id = str(outputs.get(_RULE_ID[kind]) or "")
         if not rule_id.startswith("sgr-"):
             rule_id = identity if identity.startswith("sgr-") else ""
-        if kind == PEER_RULE and (claim := _claim_of_peer(owner, identity, rule_id)):
-            self.claims.append(claim)
+        peer_urn = str(entry.get("urn") or "") if kind == PEER_RULE else ""
+        if peer_urn and (claim := _claim_of_peer(owner, identity, rule_id)):
+            self.claims.append(replace(claim, peer_urn=peer_urn))
             return
         for each in stated:
-            self._take_rule(owner, each, rule_id, loosely=kind == PEER_RULE)
+            self._take_rule(owner, each, rule_id, peer_urn)
 
     def _take_rule(
-        self, owner: str, stated: StatedRule, rule_id: str, *, loosely: bool = False
+        self, owner: str, stated: StatedRule, rule_id: str, peer_urn: str = ""
     ) -> None:
+        loosely = bool(peer_urn)
         group_id = stated.group if stated.known_group else ""
         by_rule = not stated.doubts and (loosely or not rule_id)
         if rule_id or (by_rule and group_id):
@@ -252,6 +262,7 @@ class _State:
                     rule_id=rule_id,
                     rule=stated.rule if by_rule else None,
                     loosely=loosely,
+                    peer_urn=peer_urn,
                 )
             )
         hidden = stated.doubts if group_id else (*stated.doubts, "its group is hidden")

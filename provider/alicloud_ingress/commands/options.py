@@ -4,7 +4,10 @@ Options that several commands share, and what they come to.
 
 from __future__ import annotations
 
+import datetime as dt
+import ipaddress
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +17,7 @@ import click
 from alicloud_ingress.config import TIMEOUT_VARIABLE
 from alicloud_ingress.settings import LONGEST_NUMBER
 
+_IN_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
 INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -83,6 +87,60 @@ def states(command: _Command) -> _Command:
         type=INPUT,
         help="Output of `pulumi stack export`; `-` is standard input; can be repeated.",
     )(command)
+
+
+def days(text: str) -> dt.timedelta:
+    """
+    Read `30d`.
+    """
+    match = _IN_DAYS.fullmatch(text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is not an age such as 30d")
+    return dt.timedelta(days=int(match[1]))
+
+
+def cidr(text: str) -> str:
+    """
+    Read an address block, IPv4 or IPv6.
+    """
+    try:
+        return str(ipaddress.ip_interface(text).network)
+    except ValueError:
+        message = f"{text!r} is not an address block such as 10.0.0.0/8"
+        raise click.BadParameter(message) from None
+
+
+def filters(command: _Command) -> _Command:
+    """
+    Give a command `--older-than`, `--cidr`, `--port` and `--description`.
+    """
+    for option in (
+        click.option(
+            "--description",
+            "descriptions",
+            multiple=True,
+            help="Only rules whose description matches this glob; can be repeated.",
+        ),
+        click.option(
+            "--port",
+            "ports",
+            multiple=True,
+            type=click.IntRange(1, 65535),
+            help="Only rules of tcp, udp and all protocols with this port.",
+        ),
+        click.option(
+            "--cidr",
+            "cidrs",
+            multiple=True,
+            type=cidr,
+            help="Only rules whose source lies within this address block.",
+        ),
+        click.option(
+            "--older-than", type=days, help="Only rules that old or older, such as 30d."
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def shown_as(command: _Command) -> _Command:

@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +20,7 @@ from alicloud_ingress.cleanup.plan_file import Partial, write_streamed
 from alicloud_ingress.cleanup.report_file import written_report
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.commands.failure import Failure
-from alicloud_ingress.commands.options import FILE, shown_as, states, where
+from alicloud_ingress.commands.options import FILE, filters, shown_as, states, where
 from alicloud_ingress.commands.tables import count, csv_text, print_rows, progress
 from alicloud_ingress.connections import Connections
 from alicloud_ingress.markup import plain
@@ -37,28 +35,6 @@ ACCOUNT_UNKNOWN = (
     "account unknown: STS refused GetCallerIdentity. `stale destroy` will ask for"
     " --account or --yes-unknown-account"
 )
-_IN_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
-
-
-def days(text: str) -> dt.timedelta:
-    """
-    Read `30d`.
-    """
-    match = _IN_DAYS.fullmatch(text)
-    if match is None:
-        raise click.BadParameter(f"{text!r} is no age such as 30d")
-    return dt.timedelta(days=int(match[1]))
-
-
-def cidr(text: str) -> str:
-    """
-    Read an address block, IPv4 or IPv6.
-    """
-    try:
-        return str(ipaddress.ip_interface(text).network)
-    except ValueError:
-        message = f"{text!r} is no address block such as 10.0.0.0/8"
-        raise click.BadParameter(message) from None
 
 
 def account_guard(command: _Command) -> _Command:
@@ -92,22 +68,7 @@ def stale() -> None:
 @where
 @states
 @shown_as
-@click.option(
-    "--older-than", type=days, help="Only rules that old or older, such as 30d."
-)
-@click.option(
-    "--cidr", "cidrs", multiple=True, type=cidr, help="Only sources within this."
-)
-@click.option(
-    "--port",
-    "ports",
-    multiple=True,
-    type=click.IntRange(1, 65535),
-    help="Only rules of tcp, udp and all protocols with this port.",
-)
-@click.option(
-    "--description", "descriptions", multiple=True, help="Only these: a glob."
-)
+@filters
 @click.option(
     "--keep",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
