@@ -261,3 +261,20 @@ def test_without_a_terminal_nothing_is_destroyed_unless_yes_is_said(
     assert b"--yes" in done.stderr
     assert len(fake.rules(group)) == 1
     assert json.loads((shell.folder / "plan.json").read_text())["groups"]
+
+
+def test_credentials_that_do_not_exist_do_not_work(shell: Shell) -> None:
+    """The default chain is asked for a key, and has none."""
+    done = shell(
+        "unset ALIBABA_CLOUD_ACCESS_KEY_ID ALIBABA_CLOUD_ACCESS_KEY_SECRET;"
+        " alicloud-ingress doctor --format json",
+        ALIBABA_CLOUD_ECS_METADATA_DISABLED="true",
+        HOME=str(shell.folder),
+    )
+
+    assert done.returncode == 3
+    findings = {each["check"]: each for each in json.loads(done.stdout)["findings"]}
+    assert findings["credentials"]["outcome"] == "fails"
+    assert "aliyun configure" in findings["credentials"]["next_step"]
+    assert findings["endpoint"]["outcome"] == "works"
+    assert findings["account and permissions"]["outcome"] == "not tried"

@@ -117,6 +117,17 @@ class Sdk:
         self._client: Any = None
         self._source: KeySource | None = None
 
+    def keys(self) -> Keys:
+        """
+        The keys that calls are signed with now.
+
+        Raises:
+            ConfigurationError: there are none.
+            EcsError: STS gave none.
+        """
+        with exchange():
+            return self._prepared().keys()
+
     def send(self, call: Call, left_s: float, attempt: int = 1) -> Answer:
         """
         Make one attempt, and tell the log.
