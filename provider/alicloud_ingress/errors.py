@@ -295,6 +295,14 @@ def speaking_of(place: str) -> Generator[None]:
         raise error.about(place) from error
 
 
+def as_sentence(error: Exception) -> str:
+    """
+    The message of an error, with a full stop, so that more can follow.
+    """
+    text = str(error)
+    return text if text.endswith(".") else f"{text}."
+
+
 def one_line(text: str) -> str:
     """
     Make foreign text fit for a message: no control characters, and not long.

@@ -19,8 +19,9 @@ from typing import Any
 from alicloud_ingress.arguments import LAST_PRIORITY, RULE_ARGUMENTS, problems_of
 from alicloud_ingress.cleanup.owners import GroupOwners
 from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.ownership import new_mark
 from alicloud_ingress.previews.stated import RULE, RULE_SET
-from alicloud_ingress.properties import outputs_of
+from alicloud_ingress.properties import OWNER_MARK, outputs_of
 from alicloud_ingress.rendering import template
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.spelling import ALL_PORTS
@@ -136,7 +137,7 @@ def resources(found: Import, provider: str) -> list[dict[str, Any]]:
     for each in found.rules:
         place = {"security_group_id": found.group_id, "region": found.region}
         inputs = {**each.arguments, **place}
-        outputs = outputs_of(inputs, each.live, found.account_id)
+        outputs = outputs_of(inputs, each.live, found.account_id, new_mark())
         entries.append(
             {
                 "type": RULE,
@@ -173,6 +174,7 @@ def set_resource(found: Import, provider: str) -> dict[str, Any]:
             "account_id": found.account_id,
             "rule_ids": ids,
             "foreign_rule_ids": [],
+            OWNER_MARK: new_mark(),
         },
     }
 

@@ -4,6 +4,7 @@ What a look at a security group shows.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from alicloud_ingress.rule import IngressRule
@@ -48,6 +49,15 @@ class LiveGroup:
         The rule with this ID, if it is there.
         """
         return next((live for live in self.rules if live.rule_id == rule_id), None)
+
+    def without(self, rule_ids: Collection[str]) -> LiveGroup:
+        """
+        The group, less the rules with these IDs.
+        """
+        if not rule_ids:
+            return self
+        kept = tuple(live for live in self.rules if live.rule_id not in rule_ids)
+        return replace(self, rules=kept)
 
     def identical_to(self, rule: IngressRule) -> LiveRule | None:
         """

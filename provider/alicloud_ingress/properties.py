@@ -17,6 +17,10 @@ from alicloud_ingress.rule import IngressRule
 
 ARGUMENTS = (*RULE_ARGUMENTS, "security_group_id", "region", "profile", "adopt")
 PLACE = ("security_group_id", "region")
+OWNER_MARK = "owner_mark"
+"""
+The output that tells one resource from another, though both name the same rule.
+"""
 NEVER_EMPTIED = ("dest_cidr_ip", "ipv6_dest_cidr_ip", "source_port_range")
 """
 Parts of a rule's identity that ModifySecurityGroupRule does not take away.
@@ -46,6 +50,13 @@ def rule_id_of(properties: Mapping[str, Any]) -> str:
     The rule's ID; "" while unknown.
     """
     return str(properties.get("security_group_rule_id") or "")
+
+
+def mark_of(properties: Mapping[str, Any]) -> str:
+    """
+    The owner's mark of the resource; "" in a state that an older release wrote.
+    """
+    return str(properties.get(OWNER_MARK) or "")
 
 
 def is_same(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
@@ -93,16 +104,17 @@ def replaced(
 
 
 def outputs_of(
-    inputs: Mapping[str, Any], live: LiveRule, account_id: str
+    inputs: Mapping[str, Any], live: LiveRule, account_id: str, mark: str
 ) -> dict[str, Any]:
     """
-    All inputs and what ECS told; "" where unknown.
+    All inputs, what ECS told, and the owner's mark; "" where unknown.
     """
     return {
         **inputs_of(inputs),
         "account_id": account_id,
         "security_group_rule_id": live.rule_id,
         "create_time": live.create_time,
+        OWNER_MARK: mark,
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from alicloud_ingress.errors import IngressError
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.rule import IngressRule
 
@@ -93,6 +94,33 @@ class Plan:
     kept: tuple[Member, ...]
     unseen: tuple[LiveRule, ...]
 
+    def ids(self, added: Mapping[IngressRule, str]) -> dict[IngressRule, str]:
+        """
+        The ID of each wanted rule, given those of what was authorized.
+        """
+        standing = (*self.own, *self.twins)
+        return {**added, **{change.wanted: change.live.rule_id for change in standing}}
+
+
+class UnfinishedUpdateError(IngressError):
+    """
+    An update failed after it had revoked some rules, so that nothing is taken back.
+
+    Attributes:
+        ids: ID of each wanted rule, as `SetLifecycle.update` returns them.
+        left: what the set still has to revoke.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        ids: Mapping[IngressRule, str],
+        left: Sequence[Member],
+    ) -> None:
+        super().__init__(message)
+        self.ids = ids
+        self.left = left
+
 
 class Index:
     """
@@ -161,23 +189,28 @@ def planned(
     authorize: list[IngressRule] = []
     twins: list[Change] = []
     own: list[Change] = []
+    mine = {live for member in members if (live := index.of(member))}
+    staying: set[LiveRule] = set()
     for rule in wanted:
         member = by_rule.get(rule)
-        if member and (live := index.of(member)):
-            own.append(Change(group.in_terms_of(rule, live), rule))
-        elif twin := index.matching(rule):
-            twins.append(Change(group.in_terms_of(rule, twin), rule))
-        else:
+        live = (member and index.of(member)) or index.matching(rule)
+        if live is None:
             authorize.append(rule)
-    staying = {change.live.rule_id for change in (*own, *twins)}
+            continue
+        # ECS may clear host bits: a live rule of the set can be wanted in other words.
+        there = own if live in mine else twins
+        there.append(Change(group.in_terms_of(rule, live), rule))
+        staying.add(live)
     wanted_rules = set(wanted)
     leaving = [
         member
         for member in members
-        if member.rule not in wanted_rules and (member.declared or exclusive)
+        if member.rule not in wanted_rules
+        and (member.declared or exclusive)
+        and index.of(member) not in staying
     ]
     kept = [m for m in leaving if (live := index.of(m)) and keep.holds(live)]
-    known = staying | {member.rule_id for member in members}
+    known = {live.rule_id for live in staying} | {m.rule_id for m in members}
     return Plan(
         authorize=tuple(authorize),
         twins=tuple(twins),

@@ -16,11 +16,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import pytest
 from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 
-from alicloud_ingress.claims import Claims
-from alicloud_ingress.host.process import Process
+from alicloud_ingress.host.process import Process, running_as
 from alicloud_ingress.resource import IngressRuleProvider
 
 THREADS = 4
@@ -35,10 +33,8 @@ def new_process(settings: Mapping[str, str], provider: P) -> Generator[P]:
     """
     A provider in a process that remembers nothing, where nobody waits in earnest.
     """
-    process = Process()
-    process.claims = Claims(patience=0.01)
-    with pytest.MonkeyPatch.context() as fresh:
-        fresh.setattr("alicloud_ingress.providers._process", process)
+    process = Process(patience_s=0.01)
+    with running_as(process):
         provider.configure(ConfigureRequest(Config(dict(settings), "test")))
         yield provider
 

@@ -41,6 +41,7 @@ class MemoryGroup:
         self.answers: dict[str, list[EcsError | None]] = {}
         self.acts_in_silence = False
         self.deaf = False
+        self.deaf_to_ids = False
         self.masks = False
         self.tells_ids = True
         self.hidden_looks = 0
@@ -104,6 +105,8 @@ class MemoryGroup:
         """Remove rules by ID."""
 
         def act() -> None:
+            if self.deaf_to_ids:
+                return
             if self.rules.pop(rule_id, None) is None:
                 raise RuleNotFoundError("Revoke", "RuleNotExist", "no")
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from alicloud_ingress.claims import Claims
 from alicloud_ingress.ecs.looks import BUSY_S
 from alicloud_ingress.errors import RuleExistsError
 from alicloud_ingress.live import LiveRule
+from alicloud_ingress.ownership import Owner, Ownership, new_mark
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.rules.lifecycle import RuleLifecycle
 from functional.gated_calls import Call, Shared, sharing
@@ -39,12 +39,16 @@ class Work:
 
     shared: Shared
     clock: Clock
-    claims: Claims = field(default_factory=lambda: Claims(patience=0))
+    ownership: Ownership = field(default_factory=lambda: Ownership(patience_s=0))
 
     def create(self, rule: IngressRule) -> Future[LiveRule]:
         """Begin to make a rule."""
         one = RuleLifecycle(
-            self.shared.group, MemoryGroup(), "cn-hangzhou", print, self.claims
+            self.shared.group,
+            MemoryGroup(),
+            "cn-hangzhou",
+            print,
+            Owner(self.ownership, new_mark()),
         )
         return self.shared.pool.submit(one.create, rule)
 
@@ -152,7 +156,7 @@ class TestBesideOthers:
         work.remove("sgr-gone")
         work.shared.calls.rules["sgr-there"] = HTTPS
         if held:
-            work.claims.hold("sgr-there")
+            work.ownership.keep(["sgr-there"], "another")
 
         second = work.create(HTTPS)
         came = work.shared.carry_out_until_done(second)

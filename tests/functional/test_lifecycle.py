@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import pytest
 
-from alicloud_ingress.claims import Claims
 from alicloud_ingress.errors import (
     DuplicateRuleError,
     EcsError,
@@ -20,6 +19,7 @@ from alicloud_ingress.errors import (
     RuleNotFoundError,
     WrongAccountError,
 )
+from alicloud_ingress.ownership import Owner, Ownership
 from alicloud_ingress.rules.lifecycle import RuleLifecycle
 from conftest import ATTEMPTS
 from functional.memory_group import GROUP, NEIGHBOURS, SSH, MemoryGroup, silence
@@ -38,15 +38,17 @@ def warnings() -> list[str]:
 
 
 @pytest.fixture
-def claims() -> Claims:
+def ownership() -> Ownership:
     """What other resources of the process hold; nobody waits in earnest."""
-    return Claims(patience=0.05)
+    return Ownership(patience_s=0.05)
 
 
 @pytest.fixture
-def one(api: MemoryGroup, warnings: list[str], claims: Claims) -> RuleLifecycle:
+def one(api: MemoryGroup, warnings: list[str], ownership: Ownership) -> RuleLifecycle:
     """The lifecycle of one rule."""
-    return RuleLifecycle(api, api, "cn-hangzhou", warnings.append, claims)
+    return RuleLifecycle(
+        api, api, "cn-hangzhou", warnings.append, Owner(ownership, "own")
+    )
 
 
 class TestCreate:
@@ -73,10 +75,10 @@ class TestCreate:
         assert api.calls == ["describe"]
 
     def test_a_twin_that_another_resource_has_is_told_as_such(
-        self, api: MemoryGroup, one: RuleLifecycle, claims: Claims
+        self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
         """Adopt would be no way out, so it is not advised."""
-        claims.hold(api.add(SSH))
+        ownership.keep([api.add(SSH)], "another")
 
         with pytest.raises(RuleExistsError, match="another resource") as caught:
             one.create(SSH)
@@ -194,10 +196,10 @@ class TestCreate:
         assert live.rule_id == "sgr-1"
 
     def test_a_rule_of_another_resource_is_not_adopted(
-        self, api: MemoryGroup, one: RuleLifecycle, claims: Claims
+        self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
         """One rule is one resource."""
-        claims.hold(api.add(SSH))
+        ownership.keep([api.add(SSH)], "another")
 
         with pytest.raises(RuleExistsError, match="another resource of this") as caught:
             one.create(SSH, adopt=True)
@@ -207,16 +209,19 @@ class TestCreate:
         )
 
     def test_an_adoption_that_fails_holds_nothing(
-        self, api: MemoryGroup, one: RuleLifecycle, claims: Claims
+        self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
         """What was not taken over may be removed by its owner."""
-        there = api.add(SSH)
+        api.add(SSH)
         api.answers["modify"] = [EcsError("Modify", "Forbidden.RAM", "no")]
 
-        with pytest.raises(EcsError, match=r"Forbidden\.RAM"):
+        with (
+            pytest.raises(EcsError, match=r"Forbidden\.RAM"),
+            one.owner.acquiring(),
+        ):
             one.create(replace(SSH, description="office"), adopt=True)
 
-        assert not claims.holds(there)
+        assert not ownership.holds_any
 
     def test_an_error_says_which_rule_of_which_group(
         self, api: MemoryGroup, one: RuleLifecycle
@@ -276,7 +281,7 @@ class TestDelete:
         one.delete(SSH, "", "1")
 
         assert api.rules == {}
-        assert api.calls[-1] == "revoke_by_id sgr-1"
+        assert api.calls[-2:] == ["revoke_by_id sgr-1", "describe"]
 
     def test_an_id_that_is_gone_leaves_the_identical_rule_alone(
         self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]
@@ -332,11 +337,11 @@ class TestDelete:
             one.delete(SSH, "sgr-1", "1")
 
     def test_what_another_resource_holds_is_not_revoked(
-        self, api: MemoryGroup, one: RuleLifecycle, claims: Claims
+        self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
         """A rename is a create of the new and a delete of the old."""
         there = api.add(SSH)
-        claims.hold(there)
+        ownership.keep([there], "another")
 
         one.delete(SSH, there, "1")
         one.delete(SSH, "", "1")
@@ -365,8 +370,25 @@ class TestDelete:
 
         one.delete(SSH, "", "1")
 
-        assert api.calls == ["revoke_by_attributes", "describe", "revoke_by_id sgr-1"]
+        assert api.calls == [
+            "revoke_by_attributes",
+            "describe",
+            "revoke_by_id sgr-1",
+            "describe",
+        ]
         assert api.rules == {}
+
+    def test_a_rule_that_survives_both_revokes_fails_the_delete(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """Two calls succeeded, and a read still shows the rule."""
+        there = api.add(SSH)
+        api.deaf = api.deaf_to_ids = True
+
+        with pytest.raises(RuleNotConfirmedError, match=f"{there}.*still exists"):
+            one.delete(SSH, "", "1")
+
+        assert list(api.rules) == [there]
 
     def test_a_rule_without_any_id_is_revoked_as_ecs_spells_it(
         self, api: MemoryGroup, one: RuleLifecycle
@@ -470,28 +492,28 @@ class TestReadAndUpdate:
         assert api.calls == ["describe"]
 
     def test_a_change_into_a_twin_says_to_name_by_content(
-        self, api: MemoryGroup, one: RuleLifecycle, claims: Claims
+        self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
         """Nothing is changed, and the twin's ID is told."""
         there, twin = api.add(SSH), api.add(NEIGHBOURS[0])
         api.answers["modify"] = [DuplicateRuleError("Modify", "RuleDuplicate", "no")]
-        claims.hold(twin)
+        ownership.keep([twin], "another")
 
         with pytest.raises(RuleExistsError, match=f"{twin}.*name them by what they"):
             one.update(SSH, NEIGHBOURS[0], there)
 
     def test_a_twin_that_is_about_to_move_is_waited_for(
-        self, api: MemoryGroup, one: RuleLifecycle, claims: Claims
+        self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
         """Its resource changes it in the same run."""
         there, twin = api.add(SSH), api.add(NEIGHBOURS[0])
-        claims.hold(there, moving=True)
-        claims.hold(twin, moving=True)
+        ownership.begin_change([there])
+        ownership.begin_change([twin])
         api.answers["modify"] = [DuplicateRuleError("Modify", "RuleDuplicate", "no")]
 
         def move_on() -> None:
             api.rules[twin] = replace(SSH, priority=99)
-            claims.settle(twin)
+            ownership.finish_change([twin])
 
         threading.Timer(0.01, move_on).start()
 

@@ -222,7 +222,7 @@ SCENES = [
         RefusedForEnterpriseError,
         delete_by_attributes,
         None,
-        [BY_QUINTUPLE, LOOK, BY_ID],
+        [BY_QUINTUPLE, LOOK, BY_ID, LOOK],
     ),
     Scene(
         "revoke_by_attributes",

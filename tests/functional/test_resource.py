@@ -18,9 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress import providers
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError
-from alicloud_ingress.host.process import Place, Process
+from alicloud_ingress.host.process import Place, Process, running
 from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.testing import FakeEcs, Fault
 from faults.stack import THREADS, new_process
@@ -133,6 +132,17 @@ def test_an_update_keeps_the_rule_and_its_id(
     assert updated.outs is not None
     assert updated.outs["security_group_rule_id"] == created.id
     assert fake.rules(group)[created.id]["PortRange"] == "22/23"
+
+
+def test_the_name_of_a_group_in_place_of_its_id_is_a_problem(
+    provider: IngressRuleProvider,
+) -> None:
+    """ECS would say that there is no such group, and only in `up`."""
+    (failure,) = provider.check({}, arguments("web")).failures
+
+    assert failure.property == "security_group_id"
+    assert "'web' is not an ID" in failure.reason
+    assert "'sg-'" in failure.reason
 
 
 @pytest.mark.parametrize(
@@ -259,8 +269,7 @@ def test_nobody_waits_for_a_change_that_failed_before_it_began(front: Front) -> 
         with pytest.raises(EcsError, match="Unheard"):
             provider.update(created.id, olds, news)
 
-        claims = vars(providers)["_process"].claims
-        assert vars(claims)["_moving"] == {}
+        assert not running().ownership.wait_for_change(created.id)
 
 
 def test_those_who_wait_for_the_account_share_an_error(front: Front) -> None:

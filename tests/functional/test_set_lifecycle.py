@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from alicloud_ingress.claims import Claims
 from alicloud_ingress.client import EcsClient
 from alicloud_ingress.config import Connection, Credentials
 from alicloud_ingress.ecs.codes import of_code
@@ -25,6 +24,7 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.group import GroupCalls, SecurityGroup
 from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.ownership import Owner, Ownership
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.rules.lifecycle import RuleLifecycle
 from alicloud_ingress.ruleset import Keep, Member
@@ -98,13 +98,18 @@ class Stack:
     client: EcsClient
     group: str
     told: list[str] = field(default_factory=list[str])
-    claims: Claims = field(default_factory=lambda: Claims(patience=0))
+    ownership: Ownership = field(default_factory=lambda: Ownership(patience_s=0))
 
-    def life(self, calls: GroupCalls | None = None) -> SetLifecycle:
-        """The set, as a process that has just begun sees it."""
+    def life(self, calls: GroupCalls | None = None, mark: str = "own") -> SetLifecycle:
+        """A set with this owner's mark."""
         group = SecurityGroup(calls or self.client, self.group)
+        owner = Owner(self.ownership, mark)
         one = RuleLifecycle(
-            group, self.client, "cn-hangzhou", self.told.append, self.claims
+            group,
+            self.client,
+            "cn-hangzhou",
+            self.told.append,
+            owner,
         )
         return SetLifecycle(group, one)
 
@@ -170,7 +175,7 @@ def test_many_rules_take_few_calls(
     assert len(seen) == number
     assert sum(stack.counted().values()) == refresh
 
-    stack.claims = Claims()
+    stack.ownership = Ownership()
     stack.life().delete(members, "")
     assert sum(stack.counted().values()) == destroy
     assert stack.live() == set()
@@ -222,7 +227,7 @@ def test_after_a_fault_at_any_call_the_next_up_converges(
     except IngressError:
         left = stack.live() - set(old)
         assert left == set()
-        stack.claims = Claims()
+        stack.ownership = Ownership()
         stack.life().update(wanted, members)
 
     assert stack.live() == set(wanted)
@@ -332,7 +337,7 @@ class Outrun(Faulty):
         assert self.stack is not None
         super().authorize(group_id, rules)
         (member,) = self.stack.members(rules[:1])
-        assert self.stack.claims.make(member.rule_id)
+        assert self.stack.ownership.record_created(member.rule_id, "another")
 
 
 def test_what_another_resource_has_made_is_not_taken_back(stack: Stack) -> None:
@@ -364,14 +369,14 @@ def test_adopted_rules_keep_their_ids_and_take_the_sets_remark(stack: Stack) -> 
 
     assert ids == {SSH: twin}
     assert stack.by_id()[twin].description == "office"
-    assert stack.claims.holds(twin)
+    assert stack.ownership.is_anothers(twin, "another")
     assert twin in stack.told[0]
 
 
 def test_a_rule_held_by_another_resource_is_not_adopted(stack: Stack) -> None:
     """One rule is one resource."""
     (twin,) = stack.add(SSH)
-    stack.claims.hold(twin)
+    stack.ownership.keep([twin], "another")
 
     with pytest.raises(RuleExistsError, match="another resource"):
         stack.life().create([SSH], adopt=True)
@@ -381,7 +386,7 @@ def test_a_member_that_moved_to_another_resource_is_not_revoked(stack: Stack) ->
     """As after a rename of the set with adopt."""
     stack.add(*rules(2))
     members = stack.members(rules(2))
-    stack.claims.hold(members[0].rule_id)
+    stack.ownership.keep([members[0].rule_id], "another")
 
     stack.life().delete(members, "")
 
@@ -395,17 +400,16 @@ def test_a_rule_that_moves_between_two_sets_is_never_lost(stack: Stack) -> None:
     members = stack.members(rules(2))
 
     stack.life().update([], members[:1])
-    with pytest.raises(RuleExistsError):
-        stack.life(Stale(stack.client, stack.by_id(), members)).create(
-            rules(1), adopt=True
-        )
-    stack.life().create(rules(2)[1:], adopt=True)
+    lagging = Stale(stack.client, stack.by_id(), members)
+    stack.life(lagging, "second").create(rules(1), adopt=True)
+    third = stack.life(mark="third")
+    with third.site.owner.acquiring():
+        third.create(rules(2)[1:], adopt=True)
     stack.life().update([], members[1:])
 
-    assert stack.live() == {rules(2)[1]}
-    stack.claims = Claims()
-    stack.life().create(rules(1))
     assert stack.live() == set(rules(2))
+    assert members[0].rule_id not in stack.by_id()
+    assert members[1].rule_id in stack.by_id()
 
 
 class Overtaken(Faulty):
@@ -425,7 +429,7 @@ def test_a_rule_that_leaves_a_set_can_be_made_by_another_resource(
     """It waits until the set has let go of it: there is nothing to take over."""
     stack.add(*rules(1))
     members = stack.members(rules(1))
-    stack.claims = Claims()
+    stack.ownership = Ownership()
     one = stack.life().site
     assert isinstance(one, RuleLifecycle)
     calls = Overtaken(stack.client)
@@ -563,6 +567,6 @@ def test_a_group_that_is_gone_is_believed_only_in_its_own_account(
     stack.life().delete(members, "1000000000000001")
     with pytest.raises(WrongAccountError):
         stack.life().read(members, "2")
-    stack.claims = Claims()
+    stack.ownership = Ownership()
     with pytest.raises(WrongAccountError):
         stack.life().delete(members, "2")

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from alicloud_ingress.claims import Claims
 from alicloud_ingress.client import EcsClient
 from alicloud_ingress.config import Connection, Credentials
 from alicloud_ingress.errors import PermissionRefusedError, RuleNotConfirmedError
 from alicloud_ingress.group import SecurityGroup
+from alicloud_ingress.ownership import Owner, Ownership
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.rules.lifecycle import RuleLifecycle
 from alicloud_ingress.ruleset import Member
@@ -37,7 +37,7 @@ class Account:
     fake: FakeEcs
     group: str
     told: list[str] = field(default_factory=list[str])
-    claims: Claims = field(default_factory=lambda: Claims(patience=0))
+    ownership: Ownership = field(default_factory=lambda: Ownership(patience_s=0))
 
     def add(self, rule: IngressRule) -> Member:
         """Put a rule in; it as a state holds it."""
@@ -51,7 +51,8 @@ class Account:
         """Have these removed by a process that has just begun."""
         client = EcsClient(Connection("cn-hangzhou", KEYS, timeout_s=20))
         group = SecurityGroup(client, self.group)
-        one = RuleLifecycle(group, client, "cn-hangzhou", self.told.append, self.claims)
+        owner = Owner(self.ownership, "own")
+        one = RuleLifecycle(group, client, "cn-hangzhou", self.told.append, owner)
         SetLifecycle(group, one).delete(members, "")
 
     def left(self) -> Sequence[str]:
@@ -82,7 +83,7 @@ def test_an_id_that_is_called_invalid_is_gone_only_if_no_look_shows_it(
     assert members[0].rule_id not in str(caught.value)
     assert "InvalidParam.SecurityGroupRuleId" in str(caught.value)
     account.fake.forget_faults()
-    account.claims = Claims()
+    account.ownership = Ownership()
     account.delete(*members)
     assert account.left() == []
 
@@ -106,7 +107,7 @@ def test_without_an_id_a_rule_that_another_resource_holds_stays(
 ) -> None:
     """It is found by what it says, and the others go."""
     held, other = account.add(SSH), account.add(WEB)
-    account.claims.hold(held.rule_id)
+    account.ownership.keep([held.rule_id], "another")
 
     account.delete(*(replace(member, rule_id="") for member in (held, other)))
 

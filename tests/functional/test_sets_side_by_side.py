@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.claims import Claims
 from alicloud_ingress.ecs.batches import BATCHES_AT_ONCE, MOST_ENTRIES
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError, ThrottledError
+from alicloud_ingress.ownership import Owner, Ownership
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.rules.lifecycle import RuleLifecycle
 from alicloud_ingress.sets.lifecycle import SetLifecycle
@@ -39,8 +39,13 @@ def refusal() -> EcsError:
 
 def creating(shared: Shared, wanted: Sequence[IngressRule]) -> Future[Any]:
     """Begin to make a set; its first look has been answered."""
+    owner = Owner(Ownership(patience_s=0), "own")
     one = RuleLifecycle(
-        shared.group, MemoryGroup(), "cn-hangzhou", print, Claims(patience=0)
+        shared.group,
+        MemoryGroup(),
+        "cn-hangzhou",
+        print,
+        owner,
     )
     made = shared.pool.submit(SetLifecycle(shared.group, one).create, wanted)
     shared.calls.carry_out(shared.calls.next())

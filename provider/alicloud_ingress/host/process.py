@@ -12,15 +12,16 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alicloud_ingress import config
-from alicloud_ingress.claims import Claims
+from alicloud_ingress.comparisons import CheckedResources
 from alicloud_ingress.declarations import Declaration, Declarations
 from alicloud_ingress.errors import IngressError
+from alicloud_ingress.ownership import PATIENCE_S, Owner, Ownership, new_mark
 from alicloud_ingress.sharing import shared
 
 if TYPE_CHECKING:
@@ -52,11 +53,15 @@ class Place:
 
 class Process:
     """
-    Configuration, clients, groups and claims; safe to use from several threads.
+    Configuration, clients, groups and ownership; safe to use from several threads.
+
+    Args:
+        patience_s: how long one resource waits for another.
     """
 
-    def __init__(self) -> None:
-        self.claims = Claims()
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self.ownership = Ownership(patience_s)
+        self.checked = CheckedResources()
         self.declarations = Declarations()
         self._lock = threading.RLock()
         self._settings: dict[str, str] = {}
@@ -84,7 +89,7 @@ class Process:
         If it is to be made, calls will be needed soon: the SDK is imported while the
         engine does its part. A preview never needs it.
         """
-        self.claims.stir()
+        self.ownership.touch()
         if not is_new or declaration is None or not declaration.deploys:
             return
         with self._lock:
@@ -93,6 +98,60 @@ class Process:
             from alicloud_ingress.client import warm_up
 
             warm_up()
+
+    def has_checked(
+        self,
+        inputs: Mapping[str, Any],
+        declaration: Declaration | None,
+        *,
+        is_new: bool,
+    ) -> None:
+        """
+        Check has made these inputs. If a replacement was asked for, nothing is kept.
+        """
+        checked = self.checked.add(inputs, declaration, is_new=is_new)
+        if checked.is_replaced:
+            self.ownership.withdraw(checked.rule_ids, checked.mark)
+
+    def has_compared(
+        self,
+        inputs: Mapping[str, Any],
+        mark: str,
+        rule_ids: Sequence[str],
+        *,
+        staying: Iterable[str] = (),
+        leaving: Iterable[str] = (),
+    ) -> None:
+        """
+        A comparison has found what becomes of a resource, if it was the program's.
+
+        Args:
+            inputs: the new ones.
+            mark: the owner's mark in the state.
+            rule_ids: of the rules that the state has for the resource.
+            staying: those that it keeps, changed or not.
+            leaving: those that an update is going to change or revoke.
+        """
+        checked = self.checked.find(inputs)
+        if checked is None:
+            return
+        checked.mark, checked.rule_ids = mark, frozenset(rule_ids)
+        self.ownership.keep(staying, mark)
+        self.ownership.begin_change(leaving)
+
+    def owner(self, mark: str) -> Owner:
+        """
+        A resource of the state; one of an older state gets its mark by an update.
+        """
+        return Owner(self.ownership, mark)
+
+    def new_owner(self, inputs: Mapping[str, Any]) -> Owner:
+        """
+        A resource that is created with these inputs.
+        """
+        checked = self.checked.find(inputs)
+        replaced = checked.rule_ids if checked and checked.is_replaced else frozenset()
+        return Owner(self.ownership, new_mark(), replaced)
 
     def connection(self, region: str, profile: str) -> config.Connection:
         """
@@ -158,7 +217,7 @@ class Process:
         with contextlib.suppress(IngressError):  # the asker's own look tells it
             self.group(place).look()
 
-    def lifecycle(self, place: Place) -> RuleLifecycle:
+    def lifecycle(self, place: Place, owner: Owner) -> RuleLifecycle:
         """
         What can be done with the rules of a group.
         """
@@ -169,17 +228,17 @@ class Process:
             account=_Asked(self, place),
             region=place.region,
             warn=warn,
-            claims=self.claims,
+            owner=owner,
             timeout_s=self.connection(place.region, place.profile).timeout_s,
         )
 
-    def set_lifecycle(self, place: Place) -> SetLifecycle:
+    def set_lifecycle(self, place: Place, owner: Owner) -> SetLifecycle:
         """
         What can be done with a set of rules of a group.
         """
         from alicloud_ingress.sets.lifecycle import SetLifecycle
 
-        return SetLifecycle(self.group(place), self.lifecycle(place))
+        return SetLifecycle(self.group(place), self.lifecycle(place, owner))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +252,28 @@ class _Asked:
     def group_exists(self, group_id: str) -> bool:
         client = self.process.client(self.place.region, self.place.profile)
         return client.group_exists(group_id)
+
+
+_running = Process()
+
+
+def running() -> Process:
+    """
+    What the process that asks shares between its resources.
+    """
+    return _running
+
+
+@contextlib.contextmanager
+def running_as(process: Process) -> Generator[Process, None, None]:
+    """
+    Serve all that is asked meanwhile, by any thread, as another process would.
+
+    The engine starts a process for each operation; a double of the engine has but one.
+    """
+    global _running  # noqa: PLW0603  what a process shares is the module's
+    before, _running = _running, process
+    try:
+        yield process
+    finally:
+        _running = before

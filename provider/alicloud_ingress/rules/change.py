@@ -39,10 +39,10 @@ def _found(site: Site, old: IngressRule, new: IngressRule, rule_id: str) -> Live
         live = group.by_id(rule_id) if rule_id else group.matching(old)
         return live and group.in_terms_of(new, live)
 
-    group = site.group.look()
+    group = site.look()
     live = among(group)
     if live is None:
-        group = site.group.prove()
+        group = site.prove()
         live = among(group)
     if live is None or not live.rule_id:
         twin = None if rule_id else group.matching(new)
@@ -67,7 +67,7 @@ def _modify(site: Site, live: LiveRule, new: IngressRule) -> None:
         try:
             return send_change(site, live, new)
         except DuplicateRuleError as error:
-            twin = site.twin_that_stays(new, live.rule_id)
+            twin = site.twin_that_stays(new, [live.rule_id])
             given_way += 1
             if twin is None and given_way < MOST_TWINS:
                 continue

@@ -21,31 +21,46 @@ from alicloud_ingress.rules.repetition import (
 )
 from alicloud_ingress.rules.site import ANOTHER_RESOURCE, Site
 
+FORCED_REPLACEMENT = (
+    "A replacement by the very same rule needs delete_before_replace=True in its"
+    " ResourceOptions, or adopt=True; `pulumi state untaint` takes a taint back."
+)
+"""
+What helps where the engine replaces a rule that means the same as before.
+"""
+
 
 def create(site: Site, rule: IngressRule, *, adopt: bool) -> LiveRule:
     """
     Make the rule, and return it with its ID; see `RuleLifecycle.create`.
     """
-    # Whoever has written since the glance claims what came of it.
-    seen = site.group.glance().matching(rule)
-    twin = site.twin_that_stays(rule) if seen else None
-    if twin is None:
-        return _made(site, rule)
-    if not adopt:
-        raise RuleExistsError(_how_to_take_over(site, twin))
-    return _adopted(site, twin, rule)
+    # A resource that has written since the glance holds what came of it.
+    twin = site.glance().matching(rule)
+    while twin and (twin := site.twin_that_stays(rule)):
+        if not adopt:
+            raise RuleExistsError(_how_to_take_over(site, twin))
+        if site.owner.adopt(twin.rule_id):
+            return _adopted(site, twin, rule)
+        if not site.owner.ownership.is_leaving(twin.rule_id):
+            raise RuleExistsError(_held_by_another(site, twin))
+    return _made(site, rule)
 
 
 def _how_to_take_over(site: Site, twin: LiveRule) -> str:
-    if site.claims.has(twin.rule_id):
+    exists = (
+        f"AuthorizeSecurityGroup was not sent: {site.where} holds this rule already, as"
+        f" {twin.rule_id} ({twin.rule.in_words})."
+    )
+    if twin.rule_id in site.owner.replaces:
+        return f"{exists} {FORCED_REPLACEMENT}"
+    if site.owner.ownership.knows(twin.rule_id):
         return _held_by_another(site, twin)
     return (
-        f"AuthorizeSecurityGroup was not sent: {site.where} holds this rule"
-        f" already, as {twin.rule_id} ({twin.rule.in_words}). If the resource was"
-        " renamed, give it an alias (ResourceOptions(aliases=[...])); if the rule"
-        f" is to be managed from here, import it by {twin.rule_id}; if it was made"
-        " by a run that was interrupted, or is to be taken over as it is, set"
-        " adopt=True."
+        f"{exists} If this resource is being replaced (`--replace`, `pulumi state"
+        f" taint`): {FORCED_REPLACEMENT} If it was renamed, give it an alias"
+        " (ResourceOptions(aliases=[...])). If the rule is to be managed from here,"
+        f" import it by {twin.rule_id}; if a run that was interrupted made it, or it"
+        " is to be taken over as it is, set adopt=True."
     )
 
 
@@ -59,14 +74,8 @@ def _held_by_another(site: Site, twin: LiveRule) -> str:
 
 
 def _adopted(site: Site, twin: LiveRule, rule: IngressRule) -> LiveRule:
-    if not site.claims.take(twin.rule_id):
-        raise RuleExistsError(_held_by_another(site, twin))
-    try:
-        if twin.rule.difference(rule):
-            send_change(site, twin, rule)
-    except BaseException:
-        site.claims.release(twin.rule_id)
-        raise
+    if twin.rule.difference(rule):
+        send_change(site, twin, rule)
     site.warn(f"{twin.rule_id} ({rule.in_words}) was there before and is adopted")
     return replace(twin, rule=rule, as_spelled=None)
 
@@ -80,7 +89,7 @@ def _made(site: Site, rule: IngressRule) -> LiveRule:
         if not silences:
             raise
         raise _taken_back(site, rule, error) from error
-    if live.rule_id and not site.claims.make(live.rule_id):
+    if live.rule_id and not site.owner.record_created(live.rule_id):
         raise RuleExistsError(_held_by_another(site, live))
     return live
 
@@ -158,7 +167,7 @@ def _shown(site: Site, rule: IngressRule) -> LiveRule:
 
 
 def _look_for(site: Site, rule: IngressRule) -> LiveRule:
-    live = site.group.prove().matching(rule)
+    live = site.prove().matching(rule)
     if live is None:
         raise NotShownError
     return live

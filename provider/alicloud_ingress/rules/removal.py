@@ -7,6 +7,8 @@ apart; a revoke by ID is proof, and never falls back to the attributes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from alicloud_ingress.errors import (
     EcsError,
     GroupNotFoundError,
@@ -15,7 +17,11 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.live import LiveRule
 from alicloud_ingress.reactions import MAY_HAVE_ACTED, Call, Reaction, reaction
 from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.rules.repetition import until_answered
+from alicloud_ingress.rules.repetition import (
+    StillShownError,
+    until_answered,
+    until_gone,
+)
 from alicloud_ingress.rules.site import Site
 
 
@@ -23,17 +29,15 @@ def delete(site: Site, rule: IngressRule, rule_id: str, account_id: str) -> None
     """
     Remove the rule, unless another resource holds it; see `RuleLifecycle.delete`.
     """
-    if site.claims.holds(rule_id):
-        site.leave_to_its_holder(rule_id)
-        return
     try:
-        if rule_id:
-            _revoke_by_id(site, rule, rule_id)
-        else:
+        if not rule_id:
             _revoke_by_attributes(site, rule)
+            return
+        with site.releasing(rule_id) as is_ours:
+            if is_ours:
+                _revoke_by_id(site, rule, rule_id)
     except GroupNotFoundError as error:
         site.believe_group_gone(error, account_id, ask_again=False)
-    site.claims.release(rule_id)
 
 
 def _revoke_by_id(site: Site, rule: IngressRule, rule_id: str) -> None:
@@ -60,7 +64,7 @@ def _name_the_twin_of_what_is_gone(site: Site, rule: IngressRule, rule_id: str) 
         twin = site.group.look().identical_to(rule)
     except EcsError:
         return
-    if twin and not site.claims.has(twin.rule_id):
+    if twin and not site.owner.ownership.knows(twin.rule_id):
         site.warn(
             f"{rule_id} is gone already; {twin.rule_id} is an identical rule of"
             f" {site.where}, was not made by this resource, and is left alone"
@@ -68,11 +72,16 @@ def _name_the_twin_of_what_is_gone(site: Site, rule: IngressRule, rule_id: str) 
 
 
 def _revoke_by_attributes(site: Site, rule: IngressRule) -> None:
-    if site.claims.any_held:
-        twin = site.group.look().identical_to(rule)
-        if twin and site.claims.holds(twin.rule_id):
-            site.leave_to_its_holder(twin.rule_id)
-            return
+    shown = site.look().identical_to(rule) if site.owner.ownership.holds_any else None
+    if shown is None or not shown.rule_id:
+        _revoke_until_gone(site, rule)
+        return
+    with site.releasing(shown.rule_id) as is_ours:
+        if is_ours:
+            _revoke_until_gone(site, rule)
+
+
+def _revoke_until_gone(site: Site, rule: IngressRule) -> None:
     live = until_answered(site.timeout_s)(_left_by_revoke, site, rule)
     if live:
         _revoke_what_was_found(site, rule, live)
@@ -108,8 +117,14 @@ def _left_by_revoke(site: Site, rule: IngressRule) -> LiveRule | None:
 
 
 def _revoke_what_was_found(site: Site, rule: IngressRule, live: LiveRule) -> None:
+    """
+    Revoke what the attributes did not match, and verify it.
+
+    A read has just shown the rule after a success: no further success is believed.
+    """
     if live.rule_id:
         _revoke_by_id(site, rule, live.rule_id)
+        require_gone(site, {live.rule_id: rule})
         return
     site.group.revoke_by_attributes(live.as_spelled or live.rule)
     if site.group.prove().identical_to(rule):
@@ -118,3 +133,33 @@ def _revoke_what_was_found(site: Site, rule: IngressRule, live: LiveRule) -> Non
             f" {site.where}, without an ID; remove it in the console, then run"
             " `pulumi refresh`."
         )
+
+
+def require_gone(site: Site, rules: Mapping[str, IngressRule]) -> None:
+    """
+    Read until none of these rules shows.
+
+    Args:
+        site: of the group.
+        rules: by ID.
+
+    Raises:
+        RuleNotConfirmedError: some show after all the time that a read may lag.
+    """
+    left = dict(rules)
+
+    def read() -> None:
+        group = site.group.prove()
+        for rule_id in [id_ for id_ in left if group.by_id(id_) is None]:
+            del left[rule_id]
+        if left:
+            raise StillShownError
+
+    try:
+        until_gone(site.timeout_s)(read)
+    except StillShownError:
+        named = ", ".join(f"{id_} ({rule.in_words})" for id_, rule in left.items())
+        raise RuleNotConfirmedError(
+            f"RevokeSecurityGroup succeeded, and {named} still exists in {site.where};"
+            " run `pulumi refresh`, then the same command again."
+        ) from None

@@ -25,6 +25,12 @@ class NotShownError(Exception):
     """
 
 
+class StillShownError(Exception):
+    """
+    What was revoked still shows.
+    """
+
+
 def until_shown(timeout_s: float) -> stamina.BoundRetryingCaller:
     """
     Call what looks again while it raises `NotShownError`.
@@ -32,13 +38,27 @@ def until_shown(timeout_s: float) -> stamina.BoundRetryingCaller:
     Args:
         timeout_s: seconds for the whole operation.
     """
+    return _reading(timeout_s).on(NotShownError)
+
+
+def until_gone(timeout_s: float) -> stamina.BoundRetryingCaller:
+    """
+    Call what reads again while it raises `StillShownError`.
+
+    Args:
+        timeout_s: seconds for the whole operation.
+    """
+    return _reading(timeout_s).on(StillShownError)
+
+
+def _reading(timeout_s: float) -> stamina.RetryingCaller:
     return stamina.RetryingCaller(
         attempts=None,
         timeout=min(SHOWN_WITHIN_S, timeout_s),
         wait_initial=0.1,
         wait_max=4.0,
         wait_jitter=0.1,
-    ).on(NotShownError)
+    )
 
 
 def until_answered(timeout_s: float) -> stamina.BoundRetryingCaller:

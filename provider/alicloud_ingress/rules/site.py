@@ -7,13 +7,19 @@ and ask it the same things.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from alicloud_ingress.claims import Claims
-from alicloud_ingress.errors import EcsError, GroupNotFoundError, WrongAccountError
+from alicloud_ingress.errors import (
+    EcsError,
+    GroupNotFoundError,
+    RuleNotConfirmedError,
+    WrongAccountError,
+)
 from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.ownership import Owner, Ownership, Release, new_mark
 from alicloud_ingress.rule import IngressRule
 
 ANOTHER_RESOURCE = "another resource of this stack"
@@ -83,7 +89,7 @@ class Site:
     Args:
         region: where the group is, for messages.
         warn: told, in one sentence, what a person should know of a success.
-        claims: what the other resources of this process hold.
+        owner: the resource that is worked for, among the others of this process.
         timeout_s: seconds for one operation with all that it repeats.
     """
 
@@ -91,7 +97,7 @@ class Site:
     account: Account
     region: str
     warn: Callable[[str], None]
-    claims: Claims = field(default_factory=Claims)
+    owner: Owner = field(default_factory=lambda: Owner(Ownership(), new_mark()))
     timeout_s: float = 120.0
 
     @property
@@ -101,41 +107,85 @@ class Site:
         """
         return f"{self.group.group_id} ({self.region})"
 
+    def glance(self) -> LiveGroup:
+        """
+        As `Group.glance`, without what this run has revoked: a read may lag.
+        """
+        return self.group.glance().without(self.owner.ownership.revoked)
+
+    def look(self) -> LiveGroup:
+        """
+        As `Group.look`, without what this run has revoked.
+        """
+        return self.group.look().without(self.owner.ownership.revoked)
+
+    def prove(self) -> LiveGroup:
+        """
+        As `Group.prove`, without what this run has revoked.
+        """
+        return self.group.prove().without(self.owner.ownership.revoked)
+
     def is_there(self, rule_id: str) -> bool:
         """
-        Whether a look proves that a rule has this ID.
+        Whether a fresh read shows a rule with this ID.
         """
         return self.group.prove().by_id(rule_id) is not None
 
     def seen_after_silence(self) -> LiveGroup | None:
         """
-        The group as it is; None where this look fails, too, and so tells nothing.
+        The group as it is; None where this read fails, too, and so shows nothing.
         """
         try:
-            return self.group.prove()
+            return self.prove()
         except EcsError:
             return None
 
-    def twin_that_stays(self, rule: IngressRule, own_id: str = "") -> LiveRule | None:
+    def twin_that_stays(
+        self, rule: IngressRule, own_ids: Collection[str] = ()
+    ) -> LiveRule | None:
         """
-        The very rule, unless another resource is about to make it another one.
+        The very rule, unless another resource is about to change or revoke it.
+
+        Args:
+            rule: wanted.
+            own_ids: of the rules of the resource that wants it.
         """
-        twin = self.group.look().matching(rule)
-        while twin and twin.rule_id != own_id:
-            hoped = self.claims.wait_for(twin.rule_id, own_id)
-            if not self.claims.has(twin.rule_id):
+        twin = self.look().matching(rule)
+        while twin and twin.rule_id not in {*own_ids, *self.owner.replaces}:
+            changed = self.owner.ownership.wait_for_change(twin.rule_id, own_ids)
+            if not changed and not self.owner.ownership.knows(twin.rule_id):
                 return twin
-            still = self.group.prove().matching(rule)
-            if still is None or (still.rule_id == twin.rule_id and not hoped):
+            still = self.prove().matching(rule)
+            if still is None or (still.rule_id == twin.rule_id and not changed):
                 return still
             twin = still
-        return None
+        return twin if twin and twin.rule_id in self.owner.replaces else None
 
-    def leave_to_its_holder(self, rule_id: str) -> None:
+    @contextmanager
+    def releasing(self, rule_id: str) -> Generator[bool, None, None]:
         """
-        Say of a rule that it is not removed, since it has been taken over.
+        Give a rule up, and revoke it meanwhile where the value is True.
+
+        Raises:
+            RuleNotConfirmedError: another resource is taking it over, and that does
+                not end.
         """
-        self.warn(f"{rule_id} now belongs to {ANOTHER_RESOURCE} and is not revoked")
+        with self.owner.releasing(rule_id) as release:
+            self.report_release(rule_id, release)
+            yield release is Release.REVOKE
+
+    def report_release(self, rule_id: str, release: Release) -> None:
+        """
+        Say what a person should know of a rule that is not revoked.
+        """
+        if release is Release.HELD:
+            self.warn(f"{rule_id} now belongs to {ANOTHER_RESOURCE} and is not revoked")
+        elif release is Release.UNDECIDED:
+            raise RuleNotConfirmedError(
+                f"RevokeSecurityGroup of {rule_id} in {self.where} was not sent:"
+                f" {ANOTHER_RESOURCE} is taking it over, and that has not ended. Run"
+                " the same command again."
+            )
 
     def believe_group_gone(
         self, error: GroupNotFoundError, account_id: str, *, ask_again: bool

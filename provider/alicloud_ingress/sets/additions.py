@@ -13,6 +13,7 @@ from alicloud_ingress.errors import (
     NoAnswerError,
     RuleExistsError,
     RuleNotConfirmedError,
+    as_sentence,
 )
 from alicloud_ingress.reactions import MAY_HAVE_ACTED, Call, Reaction, reaction
 from alicloud_ingress.rule import IngressRule
@@ -36,14 +37,12 @@ class Additions:
         site: where the group is, and what its rules are judged by.
         before: IDs of the rules that were there when the run began.
         sent: rules that may have been added, and whether ECS has said so.
-        claimed: IDs that the run holds for its set.
     """
 
     group: RuleGroup
     site: Site
     before: frozenset[str]
     sent: dict[IngressRule, bool] = field(default_factory=dict[IngressRule, bool])
-    claimed: list[str] = field(default_factory=list[str])
 
     def authorize(self, rules: Sequence[IngressRule]) -> None:
         """
@@ -103,7 +102,7 @@ class Additions:
         Hold the twins, so that no other resource revokes what this one takes over.
         """
         for twin in twins:
-            self._claim(self.site.claims.take, twin.live.rule_id, twin.wanted)
+            self._acquire(self.site.owner.adopt, twin.live.rule_id, twin.wanted)
 
     def ids(self) -> dict[IngressRule, str]:
         """
@@ -111,21 +110,18 @@ class Additions:
         """
         ids = self._shown(list(self.sent))
         for rule, rule_id in ids.items():
-            self._claim(self.site.claims.make, rule_id, rule)
+            self._acquire(self.site.owner.record_created, rule_id, rule)
         return ids
 
-    def _claim(
-        self, claim: Callable[[str], bool], rule_id: str, rule: IngressRule
+    def _acquire(
+        self, acquire: Callable[[str], bool], rule_id: str, rule: IngressRule
     ) -> None:
-        if not rule_id:
-            return
-        if not claim(rule_id):
+        if rule_id and not acquire(rule_id):
             raise RuleExistsError(
                 f"{rule_id} ({rule.in_words}) of {self.site.where} belongs to"
                 f" {ANOTHER_RESOURCE}. One rule is one resource: remove it from one"
                 " of the two; if it is moving from the other, run `pulumi up` again."
             )
-        self.claimed.append(rule_id)
 
     def _shown(self, rules: Sequence[IngressRule]) -> dict[IngressRule, str]:
         """
@@ -150,7 +146,7 @@ class Additions:
         return ids
 
     def _look_for(self, ids: dict[IngressRule, str]) -> None:
-        shown = ids_by_rule(ids, self.group.prove())
+        shown = ids_by_rule(ids, self.site.prove())
         ids.update(shown)
         if len(shown) < len(ids):
             raise NotShownError
@@ -162,8 +158,6 @@ class Additions:
         Raises:
             RuleNotConfirmedError: something may stay, or come late.
         """
-        for rule_id in self.claimed:
-            self.site.claims.release(rule_id)
         if not self.sent:
             return
         try:
@@ -173,16 +167,16 @@ class Additions:
                     raise refusal.about(rule.in_words)
         except EcsError as refusal:
             raise RuleNotConfirmedError(
-                f"{error} What this run had added could not be taken back ({refusal}),"
-                f" so these may exist in {self.site.where}: {_words(self.sent)}."
-                " Look with `alicloud-ingress show`; `pulumi up` with adopt=True takes"
-                " them over."
+                f"{as_sentence(error)} What this run had added could not be taken back"
+                f" ({refusal}), so these may exist in {self.site.where}:"
+                f" {_words(self.sent)}. Look with `alicloud-ingress show`; `pulumi up`"
+                " with adopt=True takes them over."
             ) from error
         if hidden:
             raise RuleNotConfirmedError(
-                f"{error} What this run had added was taken back, and what does not"
-                f" show was revoked in case it comes late: {_words(hidden)}. Run"
-                " `pulumi up` again once ECS answers."
+                f"{as_sentence(error)} What this run had added was taken back, and what"
+                f" does not show was revoked in case it comes late: {_words(hidden)}."
+                " Run `pulumi up` again once ECS answers."
             ) from error
 
     def _hidden_after_taking_back(self) -> list[IngressRule]:
@@ -195,11 +189,11 @@ class Additions:
         ids = {rule: "" for rule, made in self.sent.items() if made}
         with suppress(NotShownError):
             until_shown(self.site.timeout_s)(self._look_for, ids)
-        ids |= ids_by_rule(self.sent, self.group.prove())
+        ids |= ids_by_rule(self.sent, self.site.prove())
         ours = [
             id_
             for id_ in ids.values()
-            if id_ and id_ not in self.before and not self.site.claims.has(id_)
+            if id_ and id_ not in self.before and not self.site.owner.is_anothers(id_)
         ]
         for rule_id, error in self.group.revoke_all_by_id(ours):
             if error and reaction(Call.REVOKE_BY_ID, error) is not Reaction.DONE:

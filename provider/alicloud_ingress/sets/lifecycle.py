@@ -8,14 +8,20 @@ take back it names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from alicloud_ingress.errors import GroupNotFoundError, RuleExistsError, speaking_of
+from alicloud_ingress.errors import (
+    GroupNotFoundError,
+    RuleExistsError,
+    as_sentence,
+    speaking_of,
+)
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.rules.change import send_change
+from alicloud_ingress.rules.creation import FORCED_REPLACEMENT
 from alicloud_ingress.rules.site import Site
 from alicloud_ingress.ruleset import (
     Change,
@@ -23,6 +29,7 @@ from alicloud_ingress.ruleset import (
     Member,
     Plan,
     Seen,
+    UnfinishedUpdateError,
     planned,
     refreshed,
 )
@@ -109,23 +116,29 @@ class SetLifecycle:
             the ID of each wanted rule; "" where one does not show in time.
         """
         with self._speaking_of(f"a set of {len(wanted)} rules"):
-            group = self.group.look()
-        plan = planned(wanted, members, group, exclusive=exclusive, keep=keep)
+            group = self.site.look()
+            plan = planned(wanted, members, group, exclusive=exclusive, keep=keep)
+            while self._some_neighbour_moved(plan.twins, members):
+                group = self.site.prove()
+                plan = planned(wanted, members, group, exclusive=exclusive, keep=keep)
         self._refuse_twins(plan.twins, adopt=adopt)
         before = frozenset(live.rule_id for live in group.rules)
         additions = Additions(self.group, self.site, before)
+        removals = Removals(self.group, self.site)
+        ids: Mapping[IngressRule, str] = {}
         try:
             additions.adopt(plan.twins)
             additions.authorize(plan.authorize)
             ids = additions.ids()
             self._change(plan)
-            self._removals.revoke(plan.revoke)
+            removals.revoke(plan.revoke)
         except Exception as error:
+            if removals.revoked:
+                raise self._unfinished(error, plan, ids, removals) from error
             additions.take_back(error)
             raise
         self._tell(plan)
-        standing = (*plan.own, *plan.twins)
-        return ids | {change.wanted: change.live.rule_id for change in standing}
+        return plan.ids(ids)
 
     def delete(self, members: Sequence[Member], account_id: str) -> None:
         """
@@ -135,13 +148,51 @@ class SetLifecycle:
             RuleNotConfirmedError: some are still there.
         """
         try:
-            self._removals.revoke([member for member in members if member.declared])
+            Removals(self.group, self.site).revoke([m for m in members if m.declared])
         except GroupNotFoundError as error:
             self.site.believe_group_gone(error, account_id, ask_again=False)
 
-    @property
-    def _removals(self) -> Removals:
-        return Removals(self.group, self.site)
+    def _some_neighbour_moved(
+        self, twins: Sequence[Change], members: Sequence[Member]
+    ) -> bool:
+        """
+        Wait for those twins that other resources are about to change or revoke.
+        """
+        own = [member.rule_id for member in members if member.rule_id]
+        owner = self.site.owner
+        others = {twin.live.rule_id for twin in twins} - owner.replaces
+        moved = [owner.ownership.wait_for_change(rule_id, own) for rule_id in others]
+        return any(moved)
+
+    def _unfinished(
+        self,
+        error: Exception,
+        plan: Plan,
+        ids: Mapping[IngressRule, str],
+        removals: Removals,
+    ) -> UnfinishedUpdateError:
+        """
+        What an update has come to that failed after a revoke.
+
+        Taking back what was added would leave fewer rules than before and after.
+        """
+        left = tuple(m for m in plan.revoke if m.rule not in removals.revoked)
+        standing = plan.ids(ids)
+
+        def words(rules: Iterable[tuple[IngressRule, str]]) -> str:
+            return named(
+                f"{id_ or 'ID unknown'} ({rule.in_words})" for rule, id_ in rules
+            )
+
+        added = words((rule, standing[rule]) for rule in plan.authorize)
+        return UnfinishedUpdateError(
+            f"{as_sentence(error)} Of {len(plan.revoke)} rules that were to be revoked,"
+            f" {len(removals.revoked)} are gone, and these still exist in"
+            f" {self.site.where}: {words((m.rule, m.rule_id) for m in left)}."
+            + (f" These were added and are kept: {added}." if added else ""),
+            standing,
+            left,
+        )
 
     def _speaking_of(self, subject: str) -> AbstractContextManager[None]:
         return speaking_of(f"{subject} in {self.site.where}")
@@ -152,11 +203,17 @@ class SetLifecycle:
         """
         if twins and not adopt:
             there = named(live_words(twin.live for twin in twins))
-            raise RuleExistsError(
+            exists = (
                 f"AuthorizeSecurityGroup was not sent: {self.site.where} holds already"
-                f" {there}. If the set was renamed, give it an alias"
-                " (ResourceOptions(aliases=[...])); if a run was interrupted, or the"
-                " rules are to be taken over as they are, set adopt=True."
+                f" {there}."
+            )
+            if any(twin.live.rule_id in self.site.owner.replaces for twin in twins):
+                raise RuleExistsError(f"{exists} {FORCED_REPLACEMENT}")
+            raise RuleExistsError(
+                f"{exists} If this resource is being replaced (`--replace`, `pulumi"
+                f" state taint`): {FORCED_REPLACEMENT} If the set was renamed, give it"
+                " an alias (ResourceOptions(aliases=[...])); if a run was interrupted,"
+                " or the rules are to be taken over as they are, set adopt=True."
             )
 
     def _change(self, plan: Plan) -> None:

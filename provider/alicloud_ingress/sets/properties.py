@@ -12,9 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from alicloud_ingress.arguments import RULE_ARGUMENTS
-from alicloud_ingress.properties import PLACE, inputs_as_read, rule_of
+from alicloud_ingress.properties import (
+    OWNER_MARK,
+    PLACE,
+    inputs_as_read,
+    mark_of,
+    rule_of,
+)
 from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.ruleset import Keep, Member, Seen
+from alicloud_ingress.ruleset import Keep, Member, Seen, UnfinishedUpdateError
 
 SET_ARGUMENTS = (
     "security_group_id",
@@ -82,6 +88,7 @@ def set_outputs_of(
     inputs: Mapping[str, Any],
     ids: Mapping[IngressRule, str],
     account_id: str,
+    mark: str,
     foreign: Iterable[str] = (),
 ) -> dict[str, Any]:
     """
@@ -91,6 +98,7 @@ def set_outputs_of(
         inputs: what check made.
         ids: `sgr-...` by rule.
         account_id: whose group it is.
+        mark: the owner's mark of the set.
         foreign: IDs of rules that an exclusive set holds and did not declare;
             its destruction leaves them alone.
     """
@@ -99,6 +107,7 @@ def set_outputs_of(
         "account_id": account_id,
         "rule_ids": {key: ids.get(rule, "") for key, rule in rules_of(inputs).items()},
         "foreign_rule_ids": sorted(foreign),
+        OWNER_MARK: mark,
     }
 
 
@@ -126,7 +135,29 @@ def set_as_read(
         for found in seen
         if not (found.member and found.member.declared)
     ]
-    return inputs, set_outputs_of(inputs, ids, account_id, foreign)
+    mark = mark_of(properties)
+    return inputs, set_outputs_of(inputs, ids, account_id, mark, foreign)
+
+
+def unfinished_outputs_of(
+    olds: Mapping[str, Any],
+    news: Mapping[str, Any],
+    unfinished: UnfinishedUpdateError,
+    account_id: str,
+    mark: str,
+) -> dict[str, Any]:
+    """
+    The outputs after an update that failed in part: what is wanted and what is left.
+    """
+    left = {member.rule: member.rule_id for member in unfinished.left}
+    still = {
+        key: entry for key, entry in _entries_of(olds).items() if rule_of(entry) in left
+    }
+    rules = {**_entries_of(news), **still}
+    foreign = [m.rule_id for m in unfinished.left if not m.declared]
+    return set_outputs_of(
+        {**news, "rules": rules}, {**unfinished.ids, **left}, account_id, mark, foreign
+    )
 
 
 def is_same_set(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:

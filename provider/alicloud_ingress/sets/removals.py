@@ -5,12 +5,14 @@ Remove many rules: by ID where known, else by their whole quintuples, all proven
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alicloud_ingress.errors import EcsError, NoAnswerError, RuleNotConfirmedError
 from alicloud_ingress.live import LiveRule
+from alicloud_ingress.ownership import Release
 from alicloud_ingress.reactions import Call, Reaction, reaction
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.removal import require_gone
 from alicloud_ingress.rules.repetition import until_answered
 from alicloud_ingress.rules.site import Site
 from alicloud_ingress.ruleset import Index, Member
@@ -20,69 +22,87 @@ from alicloud_ingress.sets.rule_group import RuleGroup, named
 @dataclass(frozen=True, slots=True)
 class Removals:
     """
-    What can be taken out of a group for a set.
+    What one run takes out of a group for a set.
 
     Args:
         group: the group, with calls for many rules.
         site: where the group is, and what its rules are judged by.
+        revoked: filled with the rules that are gone.
     """
 
     group: RuleGroup
     site: Site
+    revoked: set[IngressRule] = field(default_factory=set[IngressRule])
 
     def revoke(self, members: Sequence[Member]) -> None:
         """
         Remove members: by ID if known, else by their whole quintuples, proven.
+
+        A rule that another resource holds is left to it.
+
+        Raises:
+            RuleNotConfirmedError: some still exist.
+            EcsError: of the rule that was refused.
         """
-        held = [m for m in members if m.rule_id and not self._is_free(m.rule_id)]
-        for member in held:
-            self.site.leave_to_its_holder(member.rule_id)
-        ours = [member for member in members if member not in held]
-        by_id = {member.rule_id: member.rule for member in ours if member.rule_id}
-        try:
-            left = self._left_by_revoking_ids(by_id)
-        finally:
-            for rule_id in by_id:
-                self.site.claims.settle(rule_id)
-        unknown = [member.rule for member in ours if not member.rule_id]
-        left += self._left_by_revoking_attributes(unknown)
+        left = self._left_of_known(members)
+        left += self._left_by_revoking_attributes(
+            [member.rule for member in members if not member.rule_id]
+        )
         if left:
             raise RuleNotConfirmedError(
                 f"RevokeSecurityGroup left {named(left)} in {self.site.where}; run"
                 " `pulumi refresh`, then the same command again."
             )
 
-    def _is_free(self, rule_id: str) -> bool:
-        """
-        Whether nobody holds the rule; from now on nobody can, and whoever wants the
-        like of it waits until it is gone.
-        """
-        return self.site.claims.take(rule_id, moving=True)
+    def _left_of_known(self, members: Sequence[Member]) -> list[str]:
+        rules = {member.rule_id: member.rule for member in members if member.rule_id}
+        releases = self.site.owner.begin_release(list(rules))
+        ours = [id_ for id_, told in releases.items() if told is Release.REVOKE]
+        ownership = self.site.owner.ownership
+        try:
+            for rule_id, release in releases.items():
+                self.site.report_release(rule_id, release)
+            left = self._left_by_revoking_ids({id_: rules[id_] for id_ in ours})
+        finally:
+            gone = [rule_id for rule_id in ours if rules[rule_id] in self.revoked]
+            ownership.end_release(gone, revoked=True)
+            ownership.end_release(set(ours).difference(gone), revoked=False)
+        elsewhere = [i for i, told in releases.items() if told is Release.IN_PROGRESS]
+        if not elsewhere:
+            return left
+        ownership.wait_until_released(elsewhere)
+        return left + self._left_of_known(
+            [m for m in members if m.rule_id in elsewhere]
+        )
 
     def _left_by_revoking_ids(self, rules: Mapping[str, IngressRule]) -> list[str]:
         """
         Revoke by ID; a 200 is proof, and what is gone never falls back.
         """
-        gone: dict[str, EcsError] = {}
-        doubtful: dict[str, EcsError] = {}
-        for rule_id, error in self.group.revoke_all_by_id(list(rules)):
-            if error is None:
-                continue
-            asked = reaction(Call.REVOKE_BY_ID, error)
-            if asked is Reaction.DONE:
-                gone[rule_id] = error
-            elif asked is Reaction.LOOK:
-                doubtful[rule_id] = error
-            else:
-                words = f"{rule_id} ({rules[rule_id].in_words}) in {self.site.where}"
-                raise error.about(words) from error
+        outcomes = dict(self.group.revoke_all_by_id(list(rules)))
+        asked = {
+            rule_id: error and reaction(Call.REVOKE_BY_ID, error)
+            for rule_id, error in outcomes.items()
+        }
+        doubtful = [id_ for id_, told in asked.items() if told is Reaction.LOOK]
         index = Index(self.group.prove()) if doubtful else None
         left = [id_ for id_ in doubtful if index and index.by_id(id_)]
-        self._name_twins_of({*gone, *doubtful}.difference(left), rules)
+        gone = [id_ for id_, told in asked.items() if told is Reaction.DONE]
+        gone += set(doubtful).difference(left)
+        done = [rule_id for rule_id, error in outcomes.items() if error is None]
+        self.revoked.update(rules[rule_id] for rule_id in (*done, *gone))
+        for rule_id, error in outcomes.items():
+            if error and asked[rule_id] not in (Reaction.DONE, Reaction.LOOK):
+                more = len(rules) - len(done) - len(gone) - 1
+                words = f"{rule_id} ({rules[rule_id].in_words})" + (
+                    f" and {more} more" if more else ""
+                )
+                raise error.about(f"{words} in {self.site.where}") from error
+        self._name_twins_of(gone, rules)
         return [
-            f"{rule_id} ({rules[rule_id].in_words}; {doubtful[rule_id].code},"
-            f" RequestId {doubtful[rule_id].request_id})"
+            f"{rule_id} ({rules[rule_id].in_words}; {error.quoted})"
             for rule_id in left
+            if (error := outcomes[rule_id])
         ]
 
     def _name_twins_of(
@@ -100,7 +120,7 @@ class Removals:
             return
         for rule_id in ids:
             twin = index.identical_to(rules[rule_id])
-            if twin and twin.rule_id not in rules and not self._is_held(twin):
+            if twin and twin.rule_id not in rules and not self._is_known(twin):
                 self.site.warn(
                     f"{rule_id} is gone already; {twin.rule_id} is an identical rule of"
                     f" {self.site.where}, was not made by this set, and is left alone"
@@ -129,26 +149,35 @@ class Removals:
             for rule in free
             if rule not in shown and (live := index.matching(rule))
         ]
-        return left + self._left_by_revoking_ids(by_id)
+        left += self._left_by_revoking_ids(by_id)
+        if by_id:
+            require_gone(
+                self.site, {i: r for i, r in by_id.items() if r in self.revoked}
+            )
+        self.revoked.update(rule for rule in free if rule not in shown)
+        return left
 
     def _not_held(self, rules: Sequence[IngressRule]) -> list[IngressRule]:
         """
         Those that no other resource of this process has taken over.
         """
-        if not rules or not self.site.claims.any_held:
+        if not rules or not self.site.owner.ownership.holds_any:
             return list(rules)
-        index = Index(self.group.look())
+        index = Index(self.site.look())
         free: list[IngressRule] = []
         for rule in rules:
             twin = index.identical_to(rule)
             if twin and self._is_held(twin):
-                self.site.leave_to_its_holder(twin.rule_id)
+                self.site.report_release(twin.rule_id, Release.HELD)
             else:
                 free.append(rule)
         return free
 
+    def _is_known(self, live: LiveRule) -> bool:
+        return self.site.owner.ownership.knows(live.rule_id)
+
     def _is_held(self, live: LiveRule) -> bool:
-        return self.site.claims.holds(live.rule_id)
+        return self.site.owner.is_anothers(live.rule_id)
 
     def _index_after_revoke(self, rules: Sequence[IngressRule]) -> Index:
         """

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 
 from alicloud_ingress.testing.actions import action_of, carry_out
 from alicloud_ingress.testing.behaviour import Behaviour
@@ -20,7 +20,7 @@ from alicloud_ingress.testing.signatures import Gatekeeper, KeyPair, access_key_
 from alicloud_ingress.testing.spelling import Rule
 from alicloud_ingress.testing.state import ACCOUNT, NUMBERS, FakeGroup, Lag
 from alicloud_ingress.testing.wire import Reply, Request, answered
-from alicloud_ingress.testing.world import World, now
+from alicloud_ingress.testing.world import World, system_time
 
 READING = ("Describe", "Get")
 """
@@ -71,6 +71,7 @@ class FakeEcs(World):
         behaviour: how it acts where the documentation is silent; may be replaced.
         latency_s: how long each call takes; calls in parallel wait in parallel.
         clock: seconds that rise steadily, for rate limits.
+        now: the time of day, with a time zone; the system's unless set.
 
     Attributes:
         calls: every call since the start, in the order of their answers.
@@ -86,8 +87,9 @@ class FakeEcs(World):
         behaviour: Behaviour | None = None,
         latency_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = system_time,
     ) -> None:
-        super().__init__(behaviour or Behaviour())
+        super().__init__(behaviour or Behaviour(), now)
         self.latency_s = latency_s
         self.calls: list[FakeCall] = []
         self.accounts: dict[str, str] = {}
@@ -187,6 +189,17 @@ class FakeEcs(World):
         Raises:
             ConnectionDroppedError: a fault wants no answer to be sent.
         """
+        return self.dated(self._undated(url, headers, body, method))
+
+    def dated(self, reply: Reply) -> Reply:
+        """
+        The reply with the header `Date`, by the clock of this fake.
+        """
+        return reply._replace(headers={**reply.headers, "date": self.http_date()})
+
+    def _undated(
+        self, url: str, headers: Mapping[str, str], body: str, method: str
+    ) -> Reply:
         request = Request.read(method, url, headers, body)
         if len(url) > self.behaviour.longest_url:
             return _page(414)
@@ -227,7 +240,9 @@ class FakeEcs(World):
         return reply
 
     def _write_down(self, request: Request, status: int, code: str) -> None:
-        call = FakeCall(request.action, request.parameters, status, code, time.time())
+        call = FakeCall(
+            request.action, request.parameters, status, code, self.now().timestamp()
+        )
         self.calls.append(call)
         for tell in self.listeners:
             tell(call)
@@ -236,8 +251,7 @@ class FakeEcs(World):
         try:
             action = action_of(request.action, request.version)
             default = self.accounts.get(access_key_id(request), ACCOUNT)
-            moment = datetime.now(timezone.utc)
-            account = self._gatekeeper.account_of(request, moment, default)
+            account = self._gatekeeper.account_of(request, self.now(), default)
             if request.action in self._limits:
                 self._limits[request.action].take()
             call = self._call(request.action, request.parameters, account)
@@ -257,7 +271,7 @@ class FakeEcs(World):
             account=account,
             state=self.state,
             behaviour=self.behaviour,
-            now=now(),
+            now=self._timestamp(),
             logins=self.logins,
         )
 

@@ -5,8 +5,9 @@ The front for code of the same process: `responses` in place of the network.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import datetime
 
 import requests
 import responses
@@ -14,19 +15,25 @@ import responses
 from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.errors import ConnectionDroppedError
 from alicloud_ingress.testing.fake import FakeEcs
+from alicloud_ingress.testing.world import system_time
 
 _HOSTS = re.compile(r"https?://(ecs|sts)[\w.-]*\.aliyuncs\.com(:\d+)?/.*")
 
 
 @contextmanager
-def mock_ecs(*, behaviour: Behaviour | None = None) -> Generator[FakeEcs]:
+def mock_ecs(
+    *,
+    behaviour: Behaviour | None = None,
+    now: Callable[[], datetime] = system_time,
+) -> Generator[FakeEcs]:
     """
     Answer all calls to ECS and STS of this process from a new fake.
 
     Args:
         behaviour: how the fake acts where the documentation is silent.
+        now: the time of day, with a time zone; the system's unless set.
     """
-    fake = FakeEcs(behaviour=behaviour)
+    fake = FakeEcs(behaviour=behaviour, now=now)
 
     def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         body = request.body or ""

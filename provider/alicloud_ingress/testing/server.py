@@ -159,9 +159,10 @@ class _Handler(BaseHTTPRequestHandler):
         return whole
 
     def _send(self, reply: Reply) -> None:
+        dated = cast("_Server", self.server).fake.dated(reply)
         payload = reply.body.encode(errors="replace")
-        self.send_response(reply.status)
-        for name, value in reply.headers.items():
+        self.send_response_only(reply.status)
+        for name, value in dated.headers.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(payload)))
         if self.close_connection:

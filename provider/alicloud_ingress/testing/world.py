@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from email.utils import format_datetime
 from typing import Literal
 
 from alicloud_ingress.testing.behaviour import Behaviour
@@ -26,19 +27,30 @@ from alicloud_ingress.testing.writes import add
 BY_HAND = ("CreateTime", "Direction", "Priority")
 
 
+def system_time() -> datetime:
+    """
+    The time of this machine.
+    """
+    return datetime.now(timezone.utc)
+
+
 class World:
     """
     Groups, rules and lists, under one lock.
 
     Args:
         behaviour: how addresses and protocols are remembered and shown.
+        now: the clock, with a time zone.
 
     Attributes:
+        now: the clock of the fake, from which `CreateTime`, the header `Date` and
+            the age of a signature come; a test may replace it at any time.
         keepers: told each time that the state may have changed.
     """
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, now: Callable[[], datetime]) -> None:
         self.behaviour = behaviour
+        self.now = now
         self.state = State()
         self.keepers: list[Callable[[], object]] = []
         self._lock = threading.RLock()
@@ -75,7 +87,7 @@ class World:
                 service_managed=service_managed,
                 name=name,
                 tags=dict(tags or {}),
-                create_time=now(),
+                create_time=self._timestamp(),
             )
             return group_id
 
@@ -88,7 +100,7 @@ class World:
         """
         with self._lock:
             group = self.groups[group_id]
-            return add(self._by_hand(permission, group), group, now())
+            return add(self._by_hand(permission, group), group, self._timestamp())
 
     def change_rule(self, group_id: str, rule_id: str, **permission: str) -> None:
         """
@@ -141,7 +153,7 @@ class World:
                 dict.fromkeys(cidrs, ""),
                 most_entries,
                 family=family,
-                create_time=now(),
+                create_time=self._timestamp(),
             )
             return list_id
 
@@ -165,7 +177,7 @@ class World:
                 name,
                 dict.fromkeys(ports, ""),
                 most_entries,
-                create_time=now(),
+                create_time=self._timestamp(),
             )
             return list_id
 
@@ -205,9 +217,17 @@ class World:
                 rule["NicType"] = "intranet"
         return {**rule, **taken}
 
+    def _timestamp(self) -> str:
+        """
+        The time as ECS writes it.
+        """
+        return self._utc().strftime("%Y-%m-%dT%H:%M:%SZ")
 
-def now() -> str:
-    """
-    The time as ECS writes it.
-    """
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    def http_date(self) -> str:
+        """
+        The time as the header `Date` has it.
+        """
+        return format_datetime(self._utc(), usegmt=True)
+
+    def _utc(self) -> datetime:
+        return self.now().astimezone(timezone.utc)

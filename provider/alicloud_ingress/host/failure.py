@@ -1,0 +1,126 @@
+"""
+How a failure reaches the engine: as one message, with what the resource has become.
+
+The dynamic host answers an exception with its whole traceback, and has no way to say
+that an update was done in part. The engine's protocol has both: a gRPC status carries
+a message of its own, and `ErrorResourceInitFailed` among its details makes the engine
+write the resource's new state down before it fails the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any, TypeVar, cast
+
+from alicloud_ingress.errors import IngressError, RuleNotConfirmedError
+
+PROVIDER_KEY = "__provider"
+"""
+The property by which the host finds the provider; it is in all inputs and outputs.
+"""
+_STATUS_UNKNOWN = 2
+_log = logging.getLogger("alicloud_ingress")
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+class PartialFailureError(IngressError):
+    """
+    An operation that failed, and whose effects belong into the state.
+
+    Args:
+        message: for the person at the engine.
+        resource_id: ID of the resource.
+        outputs: for its state.
+        inputs: for its state.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        resource_id: str,
+        outputs: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+    ) -> None:
+        super().__init__(message)
+        self.resource_id = resource_id
+        self.outputs = outputs
+        self.inputs = inputs
+
+
+def shown_as_message(method: _Method) -> _Method:
+    """
+    Let the engine show an error of this package as one message.
+
+    The debug log keeps the traceback. Any other error passes as it is.
+    """
+
+    @functools.wraps(method)
+    def wrapper(*arguments: Any) -> Any:
+        try:
+            return method(*arguments)
+        except IngressError as error:
+            _log.debug("%s failed", method.__name__, exc_info=True)
+            raise _answered(error).with_traceback(None) from None
+
+    return cast("_Method", wrapper)
+
+
+def _answered(error: IngressError) -> IngressError:
+    """
+    Answer the call under way by the message alone; elsewhere, the error is all.
+    """
+    context = _context_of_host()
+    if context is not None:
+        from pulumi.runtime.proto import status_pb2
+
+        status = status_pb2.Status(code=_STATUS_UNKNOWN, message=str(error))
+        if isinstance(error, PartialFailureError):
+            status.details.add().Pack(_init_failed(error))
+        details = ("grpc-status-details-bin", status.SerializeToString())
+        context.set_trailing_metadata((details,))
+    elif isinstance(error, PartialFailureError):
+        return RuleNotConfirmedError(
+            f"{error} The state could not be written, so set adopt=True for the next"
+            " `pulumi up`: it takes over what was added."
+        )
+    return error
+
+
+def _init_failed(error: PartialFailureError) -> Any:
+    from pulumi.runtime import rpc
+    from pulumi.runtime.proto import provider_pb2
+
+    def written(properties: Mapping[str, Any]) -> Any:
+        return asyncio.run(rpc.serialize_properties(dict(properties), {}))
+
+    return provider_pb2.ErrorResourceInitFailed(
+        id=error.resource_id,
+        properties=written(error.outputs),
+        inputs=written(error.inputs),
+        reasons=[str(error)],
+    )
+
+
+def _context_of_host() -> Any:
+    """
+    The gRPC context of the call under way; None where no dynamic host has called.
+
+    The host keeps it from the provider, so it is looked for among the callers. Where
+    it is not found, an error reaches the engine with the host's traceback.
+    """
+    if "grpc" not in sys.modules:
+        return None
+    import grpc
+
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    while frame is not None:
+        found = frame.f_locals.get("context")
+        if isinstance(found, grpc.ServicerContext):
+            return found
+        frame = frame.f_back
+    return None

@@ -1,0 +1,380 @@
+"""
+Which resource each rule belongs to, within one run of the engine.
+
+Each resource has an owner's mark in its state. A rule ID that two resources name is
+told apart by it: the delete of one resource leaves the rule alone only where another
+resource of the run holds it. A resource's own mark never stops its own delete, since
+the engine compares a resource (`diff`) that it deletes or replaces a moment later.
+
+A program that names its rules by their place in a list shifts them when an entry is
+inserted at the front: each resource then wants the identity that its neighbour is
+about to leave. So a resource can wait until another one has changed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Generator, Iterable, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+PATIENCE_S = 30.0
+"""
+How long one resource waits for another. The engine may never get to that one.
+"""
+QUIET_S = 1.0
+"""
+How long to wait after the last new resource before no other is expected: the engine
+may ask for a change before it has compared the neighbour.
+"""
+
+
+def new_mark() -> str:
+    """
+    An owner's mark for a new resource.
+    """
+    return uuid.uuid4().hex[:12]
+
+
+class Release(Enum):
+    """
+    What a resource that leaves has to do about a rule.
+    """
+
+    REVOKE = "no other resource has it"
+    HELD = "another resource has it, so it is kept"
+    IN_PROGRESS = "another resource is revoking it"
+    REVOKED = "another resource has revoked it in this run"
+    UNDECIDED = "another resource is taking it over, and that has not ended in time"
+
+
+class Ownership:
+    """
+    The rules of the resources of one process; safe to use from several threads.
+
+    Args:
+        patience_s: how long one resource waits for another.
+    """
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
+        self._changed = threading.Condition()
+        self._owners: dict[str, set[str]] = defaultdict(set)
+        self._pending: dict[str, set[str]] = defaultdict(set)
+        self._compared: set[str] = set()
+        self._changing: dict[str, str] = {}
+        self._revoking: set[str] = set()
+        self._revoked: set[str] = set()
+        self._waited_in_vain = False
+        self._touched = time.monotonic()
+
+    def touch(self) -> None:
+        """
+        A resource has been checked, so that others may follow.
+        """
+        with self._changed:
+            self._touched = time.monotonic()
+            self._changed.notify_all()
+
+    def keep(self, rule_ids: Iterable[str], mark: str) -> None:
+        """
+        The program keeps these rules for the resource with this mark.
+
+        A resource of an older state has no mark: its rules are known, and it holds
+        nothing against others.
+        """
+        with self._changed:
+            for rule_id in filter(None, rule_ids):
+                self._compared.add(rule_id)
+                if mark:
+                    self._owners[rule_id].add(mark)
+            self._changed.notify_all()
+
+    def withdraw(self, rule_ids: Iterable[str], mark: str) -> None:
+        """
+        The resource is replaced after all, so that it keeps nothing.
+        """
+        with self._changed:
+            for rule_id in rule_ids:
+                self._owners[rule_id].discard(mark)
+
+    def begin_change(self, rule_ids: Iterable[str]) -> None:
+        """
+        An update is going to change or revoke these rules, so others wait for it.
+        """
+        with self._changed:
+            for rule_id in filter(None, rule_ids):
+                self._changing.setdefault(rule_id, "")
+            self._changed.notify_all()
+
+    def finish_change(self, rule_ids: Iterable[str]) -> None:
+        """
+        The change is made or has failed; nobody has to wait any longer.
+        """
+        with self._changed:
+            for rule_id in rule_ids:
+                self._changing.pop(rule_id, None)
+            self._changed.notify_all()
+
+    @contextmanager
+    def acquiring(self, mark: str) -> Generator[None, None, None]:
+        """
+        A create or update, which keeps what it has acquired only if it succeeds.
+        """
+        try:
+            yield
+        except BaseException:
+            with self._changed:
+                for rule_id in self._pending.pop(mark, ()):
+                    self._owners[rule_id].discard(mark)
+                self._changed.notify_all()
+            raise
+        with self._changed:
+            self._pending.pop(mark, None)
+            self._changed.notify_all()
+
+    def adopt(self, rule_id: str, mark: str) -> bool:
+        """
+        Acquire a rule that existed before.
+
+        Returns:
+            False where another resource holds it, or where it is being revoked.
+        """
+        with self._changed:
+            if rule_id in self._revoking or rule_id in self._revoked:
+                return False
+            return self._acquire(rule_id, mark)
+
+    def record_created(self, rule_id: str, mark: str) -> bool:
+        """
+        Acquire a rule that the resource has created.
+
+        Returns:
+            False where another resource has it: ECS made one rule of two.
+        """
+        with self._changed:
+            if rule_id in self._compared and mark not in self._owners[rule_id]:
+                return False
+            return self._acquire(rule_id, mark)
+
+    def _acquire(self, rule_id: str, mark: str) -> bool:
+        if self._owners[rule_id] - {mark}:
+            return False
+        if mark not in self._owners[rule_id]:
+            self._owners[rule_id].add(mark)
+            self._pending[mark].add(rule_id)
+        self._changed.notify_all()
+        return True
+
+    def is_anothers(self, rule_id: str, mark: str) -> bool:
+        """
+        Whether another resource holds the rule.
+        """
+        with self._changed:
+            return bool(self._owners[rule_id] - {mark})
+
+    def knows(self, rule_id: str) -> bool:
+        """
+        Whether some resource of this run has, changes or revokes the rule.
+        """
+        with self._changed:
+            return self._knows(rule_id)
+
+    def _knows(self, rule_id: str) -> bool:
+        return (
+            rule_id in self._compared
+            or rule_id in self._changing
+            or rule_id in self._revoking
+            or bool(self._owners[rule_id])
+        )
+
+    def is_leaving(self, rule_id: str) -> bool:
+        """
+        Whether the rule is being revoked, or has been.
+        """
+        with self._changed:
+            return rule_id in self._revoking or rule_id in self._revoked
+
+    @property
+    def holds_any(self) -> bool:
+        """
+        Whether any resource holds a rule.
+        """
+        with self._changed:
+            return any(self._owners.values())
+
+    @property
+    def revoked(self) -> Collection[str]:
+        """
+        IDs of the rules that this run has revoked. A read may show them for a while.
+        """
+        with self._changed:
+            return frozenset(self._revoked)
+
+    def begin_release(self, rule_ids: Sequence[str], mark: str) -> dict[str, Release]:
+        """
+        A resource gives rules up; it has to revoke those that are told so.
+
+        Call `end_release` for each of those.
+        """
+        with self._changed:
+            for rule_id in rule_ids:
+                self._owners[rule_id].discard(mark)
+            self._changed.wait_for(
+                lambda: not any(map(self._is_pending, rule_ids)), self._patience_s
+            )
+            return {rule_id: self._released(rule_id) for rule_id in rule_ids}
+
+    def end_release(self, rule_ids: Iterable[str], *, revoked: bool) -> None:
+        """
+        The rules are revoked, or that has failed.
+        """
+        with self._changed:
+            for rule_id in rule_ids:
+                self._revoking.discard(rule_id)
+                self._changing.pop(rule_id, None)
+                if revoked:
+                    self._revoked.add(rule_id)
+            self._changed.notify_all()
+
+    def wait_until_released(self, rule_ids: Iterable[str]) -> None:
+        """
+        Wait until no other resource is revoking these rules.
+        """
+        every = set(rule_ids)
+        with self._changed:
+            self._changed.wait_for(lambda: not every & self._revoking)
+
+    def _is_pending(self, rule_id: str) -> bool:
+        return any(rule_id in acquired for acquired in self._pending.values())
+
+    def _released(self, rule_id: str) -> Release:
+        if self._is_pending(rule_id):
+            return Release.UNDECIDED
+        if self._owners[rule_id]:
+            return Release.HELD
+        if rule_id in self._revoked:
+            return Release.REVOKED
+        if rule_id in self._revoking:
+            return Release.IN_PROGRESS
+        self._revoking.add(rule_id)
+        self._changing.setdefault(rule_id, "")
+        return Release.REVOKE
+
+    def wait_for_change(self, holder: str, waiters: Collection[str] = ()) -> bool:
+        """
+        Wait until the rule *holder* has been changed or revoked.
+
+        Args:
+            holder: ID of the rule that is in the way.
+            waiters: IDs of the rules of the resource that waits.
+
+        Returns:
+            False where that is not to be expected: no change of it is announced, it
+            did not come in time, or it waits for a change of the waiters itself.
+            After one wait in vain nobody waits any more, since all threads may be
+            waiting for what none is left to do.
+        """
+        with self._changed:
+            self._wait_until_quiet(holder)
+            if holder not in self._changing or self._waits_for(holder, waiters):
+                return False
+            waiting = [rule_id for rule_id in waiters if rule_id in self._changing]
+            self._changing |= dict.fromkeys(waiting, holder)
+            self._changed.wait_for(
+                lambda: holder not in self._changing or self._waited_in_vain,
+                self._patience_s,
+            )
+            changed = holder not in self._changing
+            if not changed:
+                self._waited_in_vain = True
+                self._changed.notify_all()
+            for rule_id in waiting:
+                if rule_id in self._changing:
+                    self._changing[rule_id] = ""
+            return changed
+
+    def _wait_until_quiet(self, holder: str) -> None:
+        quiet = min(QUIET_S, self._patience_s)
+        give_up = time.monotonic() + self._patience_s
+        while not self._knows(holder):
+            now = time.monotonic()
+            left = min(self._touched + quiet, give_up) - now
+            if left <= 0:
+                return
+            self._changed.wait(left)
+
+    def _waits_for(self, rule_id: str, others: Collection[str]) -> bool:
+        while rule_id := self._changing.get(rule_id, ""):
+            if rule_id in others:
+                return True
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """
+    One resource, as the owner of rules.
+
+    Args:
+        ownership: of all resources of the process.
+        mark: of this resource; "" for one of an older state.
+        replaces: IDs of the rules that a create is the replacement of, as far as this
+            run has compared them.
+    """
+
+    ownership: Ownership
+    mark: str
+    replaces: frozenset[str] = frozenset()
+
+    def acquiring(self) -> AbstractContextManager[None]:
+        """
+        As `Ownership.acquiring`.
+        """
+        return self.ownership.acquiring(self.mark)
+
+    def adopt(self, rule_id: str) -> bool:
+        """
+        As `Ownership.adopt`.
+        """
+        return self.ownership.adopt(rule_id, self.mark)
+
+    def record_created(self, rule_id: str) -> bool:
+        """
+        As `Ownership.record_created`.
+        """
+        return self.ownership.record_created(rule_id, self.mark)
+
+    def is_anothers(self, rule_id: str) -> bool:
+        """
+        As `Ownership.is_anothers`.
+        """
+        return self.ownership.is_anothers(rule_id, self.mark)
+
+    def begin_release(self, rule_ids: Sequence[str]) -> dict[str, Release]:
+        """
+        As `Ownership.begin_release`.
+        """
+        return self.ownership.begin_release(rule_ids, self.mark)
+
+    @contextmanager
+    def releasing(self, rule_id: str) -> Generator[Release, None, None]:
+        """
+        Give one rule up, and revoke it meanwhile if the value says so.
+        """
+        while True:
+            release = self.begin_release([rule_id])[rule_id]
+            if release is not Release.IN_PROGRESS:
+                break
+            self.ownership.wait_until_released([rule_id])
+        revoked = False
+        try:
+            yield release
+            revoked = True
+        finally:
+            if release is Release.REVOKE:
+                self.ownership.end_release([rule_id], revoked=revoked)

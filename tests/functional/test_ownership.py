@@ -1,0 +1,328 @@
+"""
+Whose a rule is: the delete of a resource never stops at the resource's own comparison.
+
+The engine's calls in each way are those that the real engine makes. Where a test says
+"refreshed", the resource was read, and then compared with its old inputs.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from alicloud_ingress.errors import EcsError, RuleExistsError
+from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
+from alicloud_ingress.testing import FakeEcs, Fault
+from faults.stack import new_process
+from functional.conftest import Front
+
+REVOKE = "RevokeSecurityGroup"
+Provider = IngressRuleProvider | IngressRuleSetProvider
+Properties = dict[str, Any]
+RULE: Properties = {
+    "ip_protocol": "tcp",
+    "port_range": 22.0,
+    "source_cidr_ip": "10.0.0.0/8",
+}
+KINDS: dict[str, type[Provider]] = {
+    "a rule": IngressRuleProvider,
+    "a set": IngressRuleSetProvider,
+}
+
+
+@dataclass
+class Resource:
+    """A resource as the engine holds it, and the calls that the engine makes."""
+
+    provider: Provider
+    program: Properties
+    inputs: Properties = field(default_factory=dict[str, Any])
+    outputs: Properties = field(default_factory=dict[str, Any])
+    id: str = ""
+
+    def create(self) -> None:
+        """Check without old inputs, and create."""
+        self.inputs = self.provider.check({}, copy.deepcopy(self.program)).inputs
+        made = self.provider.create(copy.deepcopy(self.inputs))
+        self.id, self.outputs = str(made.id), dict(made.outs or {})
+
+    def refresh(self) -> None:
+        """Read, and compare what was read with the old inputs."""
+        read = self.provider.read(self.id, copy.deepcopy(self.outputs))
+        assert read.id
+        self.id, self.outputs = str(read.id), dict(read.outs or {})
+        self.provider.diff(self.id, self.outputs, copy.deepcopy(self.inputs))
+
+    def compare(self, **change: object) -> Properties:
+        """Check with the old inputs, and compare; the new inputs."""
+        program = copy.deepcopy({**self.program, **change})
+        inputs: Properties = self.provider.check(self.inputs, program).inputs
+        self.provider.diff(self.id, self.outputs, copy.deepcopy(inputs))
+        return inputs
+
+    def update(self, **change: object) -> None:
+        """Compare, and update."""
+        inputs = self.compare(**change)
+        done = self.provider.update(self.id, self.outputs, copy.deepcopy(inputs))
+        self.inputs, self.outputs = inputs, dict(done.outs or {})
+
+    def delete(self) -> None:
+        """Delete."""
+        self.provider.delete(self.id, copy.deepcopy(self.outputs))
+
+    def twin(self) -> Resource:
+        """Another resource of the same rule, as a state edited by hand has it."""
+        outputs = {**self.outputs, "owner_mark": "another"}
+        return replace(self, outputs=outputs)
+
+    def without_mark(self) -> Resource:
+        """The same resource, as the release before marks wrote it."""
+        outputs = {k: v for k, v in self.outputs.items() if k != "owner_mark"}
+        return replace(self, outputs=outputs)
+
+
+@dataclass
+class Scene:
+    """A group, and the kind of resource that a test is about."""
+
+    front: Front
+    kind: str
+    group: str
+
+    @property
+    def fake(self) -> FakeEcs:
+        """ECS."""
+        return self.front.fake
+
+    def resource(self, **change: object) -> Resource:
+        """A resource of the program; its rule differs as told."""
+        provider = KINDS[self.kind]()
+        adopt = {"adopt": change.pop("adopt")} if "adopt" in change else {}
+        return Resource(provider, {**self.arguments(**change), **adopt})
+
+    def arguments(self, **change: object) -> Properties:
+        """What a program declares."""
+        rule = {**RULE, **change}
+        group = {"security_group_id": self.group}
+        return (
+            {**group, **rule} if self.kind == "a rule" else {**group, "rules": [rule]}
+        )
+
+    def deployed(self) -> Resource:
+        """A resource that an earlier run has created."""
+        made = self.resource()
+        with new_process(self.front.settings, made.provider):
+            made.create()
+        self.fake.calls.clear()
+        return made
+
+    def live(self) -> list[str]:
+        """The live ports."""
+        return sorted(str(r["PortRange"]) for r in self.fake.rules(self.group).values())
+
+    def revokes(self) -> int:
+        """How many revokes were sent."""
+        return sum(call.action == REVOKE for call in self.fake.calls)
+
+
+@pytest.fixture(params=KINDS)
+def scene(front: Front, request: pytest.FixtureRequest) -> Scene:
+    """An empty group."""
+    return Scene(front, request.param, front.fake.new_group())
+
+
+def test_a_refreshed_resource_that_leaves_is_revoked(scene: Scene) -> None:
+    """As `destroy --refresh` and `up --refresh` do, in one process."""
+    leaving = scene.deployed()
+    with new_process(scene.front.settings, leaving.provider):
+        leaving.refresh()
+        leaving.delete()
+
+    assert scene.live() == []
+
+
+def test_a_resource_that_the_engine_replaces_in_spite_of_diff_is_revoked(
+    scene: Scene,
+) -> None:
+    """As `replace_on_changes` does: diff said "update"."""
+    old = scene.deployed()
+    new = scene.resource(port_range=23.0)
+    with new_process(scene.front.settings, old.provider):
+        old.compare(**scene.arguments(port_range=23.0))
+        new.create()
+        old.delete()
+
+    assert scene.live() == ["23/23"]
+
+
+@pytest.mark.parametrize("refreshed", [False, True], ids=["", "refreshed"])
+def test_two_resources_of_one_rule_that_both_leave_revoke_it_once(
+    scene: Scene, *, refreshed: bool
+) -> None:
+    """Side by side, whichever is the first."""
+    first = scene.deployed()
+    both = [first, first.twin()]
+    start = threading.Barrier(2)
+
+    def delete(resource: Resource) -> None:
+        start.wait()
+        resource.delete()
+
+    with new_process(scene.front.settings, first.provider):
+        for resource in both if refreshed else ():
+            resource.refresh()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(delete, both))
+
+    assert scene.live() == []
+    assert scene.revokes() == 1
+
+
+def test_a_second_delete_revokes_what_the_first_could_not(scene: Scene) -> None:
+    """It does not take the failure of the other for a success."""
+    first = scene.deployed()
+    scene.fake.inject(Fault.refused(REVOKE, 403, "NoPermission"))
+    with new_process(scene.front.settings, first.provider):
+        with pytest.raises(EcsError, match="NoPermission"):
+            first.delete()
+        first.twin().delete()
+
+    assert scene.live() == []
+
+
+def test_a_rule_that_another_resource_keeps_is_not_revoked(scene: Scene) -> None:
+    """The program still has the one, and the other has left it."""
+    staying = scene.deployed()
+    leaving = staying.twin()
+    with new_process(scene.front.settings, staying.provider):
+        staying.refresh()
+        leaving.refresh()
+        staying.compare()
+        leaving.delete()
+
+    assert scene.live() == ["22/22"]
+    assert scene.revokes() == 0
+
+
+@pytest.mark.parametrize("refreshed", [False, True], ids=["", "refreshed"])
+@pytest.mark.parametrize("marked", [False, True], ids=["no mark", "marked"])
+def test_an_adopted_rule_outlives_the_resource_that_had_it(
+    scene: Scene, *, refreshed: bool, marked: bool
+) -> None:
+    """A rename with adopt, also of a resource of an older state."""
+    old = scene.deployed() if marked else scene.deployed().without_mark()
+    new = scene.resource(adopt=True)
+    with new_process(scene.front.settings, old.provider):
+        if refreshed:
+            old.refresh()
+        new.create()
+        old.delete()
+
+    assert scene.live() == ["22/22"]
+    assert scene.revokes() == 0
+    assert new.outputs["owner_mark"] != old.outputs.get("owner_mark")
+
+
+def test_an_adoption_that_failed_does_not_stop_a_delete(scene: Scene) -> None:
+    """With `--continue-on-error` the old resource is deleted all the same."""
+    old = scene.deployed()
+    new = scene.resource(adopt=True, description="renamed")
+    scene.fake.inject(Fault.refused("ModifySecurityGroupRule", 403, "NoPermission"))
+    with new_process(scene.front.settings, old.provider):
+        with pytest.raises(EcsError, match="NoPermission"):
+            new.create()
+        old.delete()
+
+    assert scene.live() == []
+
+
+def test_a_forced_replacement_by_the_same_rule_names_what_helps(scene: Scene) -> None:
+    """Nothing is changed; an alias is no help, so none is named."""
+    old = scene.deployed()
+    declaration = {"run": "r", "number": 1, "name": "web", "secrets": []}
+    old.program["declaration"] = declaration
+    with new_process(scene.front.settings, old.provider):
+        old.compare()
+        with pytest.raises(RuleExistsError) as caught:
+            replace(old).create()
+
+    for way in ("delete_before_replace", "adopt=True", "pulumi state untaint"):
+        assert way in str(caught.value)
+    assert "alias" not in str(caught.value)
+    assert scene.live() == ["22/22"]
+    assert {call.action for call in scene.fake.calls} <= {
+        "DescribeSecurityGroupAttribute",
+        "GetCallerIdentity",
+    }
+
+
+def test_a_forced_replacement_with_adopt_hands_the_rule_over(scene: Scene) -> None:
+    """The same resource, created anew, and the old one deleted."""
+    old = scene.deployed()
+    declaration = {"run": "r", "number": 1, "name": "web", "secrets": []}
+    old.program |= {"declaration": declaration, "adopt": True}
+    new = replace(old)
+    with new_process(scene.front.settings, old.provider):
+        old.compare()
+        new.create()
+        old.delete()
+
+    assert scene.live() == ["22/22"]
+    assert scene.revokes() == 0
+
+
+def test_a_rule_that_was_revoked_is_not_taken_for_its_replacement(
+    scene: Scene,
+) -> None:
+    """`delete_before_replace`, and reads that go on showing the old rule."""
+    old = scene.deployed()
+    (gone,) = scene.fake.rules(scene.group)
+    new = scene.resource()
+    scene.fake.inject(Fault(action=REVOKE, lag=3))
+    with new_process(scene.front.settings, old.provider):
+        old.delete()
+        new.create()
+        new.delete()
+
+    assert scene.live() == []
+    assert gone not in str(new.outputs)
+
+
+def test_a_mark_is_kept_by_read_and_update(scene: Scene) -> None:
+    """It is what tells the resource from its own replacement."""
+    resource = scene.deployed()
+    mark = resource.outputs["owner_mark"]
+    with new_process(scene.front.settings, resource.provider):
+        resource.refresh()
+        resource.update(**scene.arguments(port_range=23.0))
+
+    assert resource.outputs["owner_mark"] == mark
+
+
+def test_an_update_gives_a_mark_to_a_resource_of_an_older_state(scene: Scene) -> None:
+    """A refresh does not: it would show a change where there is none."""
+    resource = scene.deployed().without_mark()
+    with new_process(scene.front.settings, resource.provider):
+        resource.refresh()
+        assert not resource.outputs["owner_mark"]
+        resource.update(**scene.arguments(port_range=23.0))
+
+    assert resource.outputs["owner_mark"]
+
+
+def test_a_resource_of_an_older_state_holds_nothing_against_others(
+    scene: Scene,
+) -> None:
+    """Whose the rule is cannot be told, and a closed port is the safer mistake."""
+    staying = scene.deployed().without_mark()
+    leaving = staying.twin()
+    with new_process(scene.front.settings, staying.provider):
+        staying.compare()
+        leaving.delete()
+
+    assert scene.live() == []
