@@ -4,11 +4,17 @@ Commands as processes: dead endpoints, pipes, full disks, encodings, closed stre
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import re
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +37,9 @@ class Shell:
         self.environment = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("ALICLOUD_", "ALIBABA_CLOUD_", "LC_", "LANG"))
+            if not name.startswith(
+                ("ALICLOUD_", "ALIBABA_CLOUD_", "LC_", "LANG", "COL")
+            )
         } | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "ALIBABA_CLOUD_ENDPOINT_ECS": url,
@@ -278,3 +286,62 @@ def test_credentials_that_do_not_exist_do_not_work(shell: Shell) -> None:
     assert "aliyun configure" in findings["credentials"]["next_step"]
     assert findings["endpoint"]["outcome"] == "works"
     assert findings["account and permissions"]["outcome"] == "not tried"
+
+
+def at_a_terminal(shell: Shell, command: str, columns: int) -> str:
+    """What a command shows on a terminal of this width."""
+    person, program = pty.openpty()
+    size = struct.pack("HHHH", 24, columns, 0, 0)
+    fcntl.ioctl(program, termios.TIOCSWINSZ, size)
+    with subprocess.Popen(
+        ["bash", "-c", command],
+        cwd=shell.folder,
+        env={**shell.environment, "TERM": "xterm"},
+        stdin=program,
+        stdout=program,
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        os.close(program)
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux ends a terminal
+            while more := os.read(person, 65_536):
+                shown += more
+    os.close(person)
+    assert running.returncode == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
+
+
+def test_on_a_terminal_of_80_columns_each_id_stands_in_one_line(
+    shell: Shell, fake: FakeEcs
+) -> None:
+    """As a record where a table does not fit; a wide terminal shows a table."""
+    group, source = fake.new_group(name="web"), fake.new_group()
+    by_group = fake.add_rule(group, **tcp(22, source, Description="d" * 200))
+    by_block = fake.add_rule(group, **tcp(80, "2001:db8:1234:5678::/64"))
+    command = f"alicloud-ingress show --group {group}"
+
+    narrow = at_a_terminal(shell, command, 80)
+    wide = at_a_terminal(shell, command, 240)
+
+    for shown in (narrow, wide):
+        assert all(each in shown for each in (by_group, by_block, source))
+        assert "2001:db8:1234:5678::/64" in shown
+    assert all(len(line.rstrip("\r")) <= 80 for line in narrow.split("\n"))
+    assert "│" in wide
+    assert "│" not in narrow
+
+
+def test_a_pipe_gets_columns_of_plain_text(shell: Shell, fake: FakeEcs) -> None:
+    """A line for each rule, and no letters of boxes."""
+    group = fake.new_group()
+    ids = [fake.add_rule(group, **tcp(n, Description="d" * 300)) for n in (80, 81)]
+
+    done = shell(f"alicloud-ingress show --group {group} | cat")
+
+    title, head, *rows = done.stdout.decode().splitlines()
+    assert title == f"{group} in cn-hangzhou: 2 inbound rules"
+    assert head.split()[:2] == ["rule", "ID"]
+    assert [rule_id in row for rule_id, row in zip(ids, rows, strict=False)] == [
+        True
+    ] * 2
+    assert done.stdout.isascii()
