@@ -54,6 +54,11 @@ def parsed(text: str) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except ValueError as error:
+        # Python's own words for a number without end are a hint for programmers.
+        if isinstance(error, json.JSONDecodeError):
+            raise
+        raise ValueError("it holds a number of too many digits") from None
 
 
 @contextlib.contextmanager

@@ -210,7 +210,7 @@ def test_output_to_a_full_disk_is_3(shell: Shell, fake: FakeEcs, command: str) -
     done = shell(f"alicloud-ingress {command.format(group=group)} >/dev/full")
 
     assert done.returncode == 3
-    assert b"the output cannot be written: No space left on device" in done.stderr
+    assert b"the output cannot be written: [Errno 28] No space left" in done.stderr
     assert b"Traceback" not in done.stderr
 
 
@@ -345,3 +345,51 @@ def test_a_pipe_gets_columns_of_plain_text(shell: Shell, fake: FakeEcs) -> None:
         True
     ] * 2
     assert done.stdout.isascii()
+
+
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [
+        ("stale plan --group {group} --out plan.json", "plan.json"),
+        ("import --group {group} --out out", "out/import.json"),
+    ],
+)
+def test_a_file_that_cannot_be_written_to_the_end_is_named_and_left_out(
+    shell: Shell, fake: FakeEcs, command: str, file: str
+) -> None:
+    """A limit of the shell stands for a full disk: both come without a name."""
+    group = stale_group(fake)
+    for port in range(20):
+        fake.add_rule(group, **tcp(1000 + port, Description=EXPIRED))
+
+    done = shell(f"ulimit -f 1; alicloud-ingress {command.format(group=group)}")
+
+    assert done.returncode == 3
+    assert f"{file}" in done.stderr.decode()
+    assert "File too large" in done.stderr.decode()
+    assert not (shell.folder / file).exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "stale plan --all-groups --out {path}",
+        "stale destroy plan.json --yes --report {path}",
+    ],
+)
+@pytest.mark.parametrize("path", ["fifo", "''", "link"])
+def test_no_file_takes_the_place_of_a_device(
+    shell: Shell, fake: FakeEcs, command: str, path: str
+) -> None:
+    """A pipe stands for `/dev/null`, which root could replace."""
+    group = stale_group(fake)
+    pipe = shell.folder / "fifo"
+    os.mkfifo(pipe)
+    (shell.folder / "link").symlink_to(pipe)
+    (shell.folder / "plan.json").write_text("{}")
+
+    done = shell(f"alicloud-ingress {command.format(path=path)}")
+
+    assert done.returncode == 2
+    assert pipe.is_fifo()
+    assert len(fake.rules(group)) == 1

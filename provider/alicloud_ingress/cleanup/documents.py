@@ -55,13 +55,13 @@ def reading(path: Path, form: str) -> Generator[Mapping[str, Any]]:
             f"{path} is not valid JSON ({error}); was it cut short?"
         ) from None
     if found.get("form") != form or found.get("version") != VERSION:
-        raise DocumentError(f"{path} is no {form} of version {VERSION}")
+        raise DocumentError(f"{path} is not an {form} of version {VERSION}")
     try:
         yield found
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DocumentError(
-            f"{path} is no whole {form} ({type(error).__name__}: {error}); it must not"
-            " be edited"
+            f"{path} is not a whole {form} ({type(error).__name__}: {error}); it must"
+            " not be edited"
         ) from None
 
 
@@ -78,8 +78,15 @@ def write_document(path: Path, document: Mapping[str, Any]) -> None:
 def replacing(path: Path) -> Generator[Path]:
     """
     A file beside *path* that takes its place at the end, and is then on the disk.
+
+    Raises:
+        DocumentError: there is something else than a regular file, such as a device,
+            in whose place no file may come.
     """
-    with writing(path):
+    named, path = path, path.resolve()
+    if path.exists() and not path.is_file():
+        raise DocumentError(f"{named} is not a regular file; pass another path")
+    with writing(named):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)  # mkstemp made it for the owner alone
         temporary = Path(name)

@@ -214,7 +214,7 @@ class _State:
             raise StateError(f"this is not valid JSON: {error}") from None
         deployment = mapping(mapping(export).get("deployment"))
         if not deployment:
-            raise StateError("this is no state: give what `pulumi stack export` wrote")
+            raise StateError("this is not the output of `pulumi stack export`")
         self.claims: list[Claim] = []
         self.doubts: list[Doubt] = []
         self.stack = ""

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from alicloud_ingress.commands.failure import Failure
-from alicloud_ingress.commands.options import shown_as, timeout
+from alicloud_ingress.commands.options import as_group_id, shown_as, timeout
 from alicloud_ingress.commands.tables import print_rows
 from alicloud_ingress.diagnosis.doctor import Finding, all_works
 from alicloud_ingress.markup import cell, plain
@@ -31,6 +31,7 @@ Characters of a cell: what ECS said is not to be cut before its RequestId.
 @click.option(
     "--group",
     default="",
+    callback=lambda _ctx, _param, text: text and as_group_id(text),
     help="A group (`sg-...`) to try the permissions on; nothing in it is changed.",
 )
 @timeout
@@ -45,7 +46,9 @@ def doctor(region: str, profile: str, group: str, form: str) -> None:
     from alicloud_ingress.diagnosis.checkup import checkup
 
     findings = list(
-        checkup(os.environ, Path.cwd(), region=region, profile=profile, group_id=group)
+        checkup(
+            os.environ, Path.cwd(), region=region, profile=profile, group_id=group or ""
+        )
     )
     if form == "json":
         document = {

@@ -5,6 +5,7 @@ How a command ends that could not do what it was asked.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -23,6 +24,7 @@ NO_READER = 141
 """
 What a shell reports for a program that SIGPIPE ended.
 """
+_OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 LONGEST_MESSAGE = 2_000
 
 
@@ -100,7 +102,8 @@ def _exit_codes() -> Generator[None]:
 
 def _in_words(error: OSError) -> str:
     if not error.filename:
-        return f"the output cannot be written: {error.strerror or error}"
+        is_output = error.errno in _OF_OUTPUT
+        return f"the output cannot be written: {error}" if is_output else str(error)
     return (
         f"{error.filename}: {error.strerror}; see that its folder is there, and that"
         " you may use both"

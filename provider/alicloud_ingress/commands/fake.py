@@ -71,6 +71,6 @@ def fake(  # noqa: PLR0913 - one for each option
             state=state,
             admin=admin,
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"the fake cannot be served: {error}") from error
     raise SystemExit(code)

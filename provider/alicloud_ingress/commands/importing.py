@@ -20,7 +20,13 @@ from alicloud_ingress.cleanup.owners import Owners
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.client import EcsClient
 from alicloud_ingress.commands.failure import Failure
-from alicloud_ingress.commands.options import filters, states, where
+from alicloud_ingress.commands.options import (
+    FOLDER,
+    as_group_id,
+    filters,
+    states,
+    where,
+)
 from alicloud_ingress.commands.tables import count
 from alicloud_ingress.connections import Connections, located
 from alicloud_ingress.errors import (
@@ -56,12 +62,13 @@ which takes {resources} of pulumi-alicloud out of the state, and deletes no rule
     "groups",
     required=True,
     multiple=True,
+    type=as_group_id,
     help="Group ID (`sg-...`); can be repeated.",
 )
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder for import.json and __main__.py; nothing is overwritten.",
 )
 @click.option("--set", "as_set", is_flag=True, help="One rule set for each group.")

@@ -19,7 +19,38 @@ from alicloud_ingress.settings import LONGEST_NUMBER
 
 _IN_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
 INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
-FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class NewFile(click.Path):
+    """
+    A file to be written, new or in place of an older one; never a device.
+    """
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """
+        Refuse what cannot become a file.
+        """
+        path = Path(str(value))
+        if not str(value):
+            self.fail("the path is empty", param, ctx)
+        if path.exists() and not path.is_dir() and not path.is_file():
+            self.fail(f"{path} is not a regular file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def as_group_id(text: str) -> str:
+    """
+    Read the ID of a security group; no group has a name, or none, for an ID.
+    """
+    if not text.startswith("sg-"):
+        raise click.BadParameter(f"{text!r} is not a group ID; one begins with 'sg-'")
+    return text
+
+
+FILE = NewFile(dir_okay=False, path_type=Path)
+FOLDER = NewFile(file_okay=False, path_type=Path)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

@@ -15,7 +15,7 @@ import click
 from alicloud_ingress.cleanup.clock import now
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.commands.failure import Failure
-from alicloud_ingress.commands.options import shown_as, states, where
+from alicloud_ingress.commands.options import as_group_id, shown_as, states, where
 from alicloud_ingress.commands.tables import count, csv_text, print_table
 from alicloud_ingress.connections import Connections
 from alicloud_ingress.listing import (
@@ -34,7 +34,11 @@ from alicloud_ingress.markup import plain
 
 @click.command()
 @click.option(
-    "--group", "groups", multiple=True, help="Group ID (`sg-...`); can be repeated."
+    "--group",
+    "groups",
+    multiple=True,
+    type=as_group_id,
+    help="Group ID (`sg-...`); can be repeated.",
 )
 @click.option("--all-groups", is_flag=True, help="All groups of the regions.")
 @click.option(

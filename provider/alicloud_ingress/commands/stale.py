@@ -20,7 +20,14 @@ from alicloud_ingress.cleanup.plan_file import Partial, write_streamed
 from alicloud_ingress.cleanup.report_file import written_report
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.commands.failure import Failure
-from alicloud_ingress.commands.options import FILE, filters, shown_as, states, where
+from alicloud_ingress.commands.options import (
+    FILE,
+    as_group_id,
+    filters,
+    shown_as,
+    states,
+    where,
+)
 from alicloud_ingress.commands.tables import count, csv_text, print_rows, progress
 from alicloud_ingress.connections import Connections
 from alicloud_ingress.markup import plain
@@ -62,7 +69,13 @@ def stale() -> None:
 
 
 @stale.command("plan")
-@click.option("--group", "groups", multiple=True, help="`sg-...`; can be given again.")
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    type=as_group_id,
+    help="Group ID (`sg-...`); can be repeated.",
+)
 @click.option("--all-groups", is_flag=True, help="All groups of the regions.")
 @click.option("--out", required=True, type=FILE, help="Where the plan is written.")
 @where
