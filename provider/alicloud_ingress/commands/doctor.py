@@ -30,13 +30,12 @@ Characters of a cell: what ECS said is not to be cut before its RequestId.
 @click.option("--profile", default="", help="Profile of the aliyun CLI to use.")
 @click.option(
     "--group",
-    default="",
-    callback=lambda _ctx, _param, text: text and as_group_id(text),
+    type=as_group_id,
     help="A group (`sg-...`) to try the permissions on; nothing in it is changed.",
 )
 @timeout
 @shown_as
-def doctor(region: str, profile: str, group: str, form: str) -> None:
+def doctor(region: str, profile: str, group: str | None, form: str) -> None:
     """
     Tell what works on this machine, and what to do about the rest.
 
