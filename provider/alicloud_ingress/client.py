@@ -34,6 +34,11 @@ from alicloud_ingress.rule import IngressRule
 
 RULES_PER_PAGE = 1_000
 MOST_PAGES = 1_000
+ACCOUNT_TIMEOUT_S = 20.0
+"""
+How long STS may take to name the account. It is another service than ECS, and rules
+can be created without it.
+"""
 _Result = TypeVar("_Result")
 
 
@@ -89,8 +94,14 @@ class EcsClient:
             known = {live.rule_id for live in rules if live.rule_id}
             _, more = self._rules(group_id, NicType="intranet")
             rules += [live for live in more if live.rule_id not in known]
-        name = str(head.get("SecurityGroupName") or "")
-        return LiveGroup(group_id, self._connection.region, vpc_id, tuple(rules), name)
+        return LiveGroup(
+            group_id,
+            self._connection.region,
+            vpc_id,
+            tuple(rules),
+            answers.server_time(head),
+            str(head.get("SecurityGroupName") or ""),
+        )
 
     def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
         """
@@ -220,7 +231,11 @@ class EcsClient:
     def _ask_account(self) -> str:
         call = Call("GetCallerIdentity", {}, STS_VERSION)
         try:
-            return str(self._asked(call).get("AccountId") or "")
+            timeout_s = min(self._connection.timeout_s, ACCOUNT_TIMEOUT_S)
+            answer = retried(
+                call.words, lambda *left: self._sdk.send(call, *left), timeout_s
+            )
+            return str(answer.get("AccountId") or "")
         except PermissionRefusedError:
             return ""
 

@@ -119,6 +119,23 @@ def resolve(
     )
 
 
+def region_of(
+    get: Callable[[str], str | None], environ: Mapping[str, str], profile: str = ""
+) -> str:
+    """
+    The region for a resource that names none.
+
+    Args:
+        get: as for `resolve`.
+        environ: the environment.
+        profile: of the resource; it wins over all configuration.
+
+    Raises:
+        ConfigurationError: saying what to set.
+    """
+    return _region(Settings(get, environ), profile)
+
+
 def is_loopback(endpoint: str) -> bool:
     """
     Whether `host:port` is on this very machine.

@@ -15,9 +15,10 @@ from typing import Any, cast
 
 from alicloud_ingress.rule import IngressRule
 
-DECLARATION = "declaration"
+DECLARATION = "__declaration"
 """
-An input that the program adds and check drops again.
+An input that the program adds and check drops again. The engine shows no difference in
+a property with such a name: `refresh --run-program` compares what check has not seen.
 """
 
 

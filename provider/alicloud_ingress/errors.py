@@ -33,8 +33,9 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, TypeVar
 
+_Error = TypeVar("_Error", bound=BaseException)
 LONGEST_DETAIL = 256
 """
 Characters of a message of ECS that are passed on; more is no help, and may leak.
@@ -109,10 +110,14 @@ class EcsError(IngressError):
         detail: what ECS said; cut, and freed of control characters.
         request_id: what a support ticket asks for.
         place: what it was about, such as `sg-1 in cn-hangzhou`.
+
+    Attributes:
+        credentials: where they came from, if that is what the person has to know.
     """
 
     retryable: ClassVar[bool] = False
     next_step: ClassVar[str] = "look the code up in the API reference of ECS"
+    credentials: str = ""
 
     def __init__(
         self,
@@ -127,13 +132,23 @@ class EcsError(IngressError):
         self.detail = one_line(detail)
         self.request_id = one_line(request_id)
         self.place = place
-        super().__init__(self._message())
+        super().__init__(action, code, self.detail, self.request_id, place)
 
     def about(self, place: str) -> EcsError:
         """
         The same error, said of something nearer, such as one rule of a group.
         """
-        return type(self)(self.action, self.code, self.detail, self.request_id, place)
+        nearer = copied(self)
+        nearer.place = place
+        return nearer
+
+    def of_credentials(self, source: str) -> EcsError:
+        """
+        The same error, naming where the credentials came from.
+        """
+        named = copied(self)
+        named.credentials = source
+        return named
 
     @property
     def quoted(self) -> str:
@@ -143,12 +158,10 @@ class EcsError(IngressError):
         request = f", RequestId {self.request_id}" if self.request_id else ""
         return f"{self.code}{request}"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        fields = (self.action, self.code, self.detail, self.request_id, self.place)
-        return (type(self), fields)
-
-    def _message(self) -> str:
+    def __str__(self) -> str:
         about = f" on {self.place}" if self.place else ""
+        if self.credentials:
+            about += f" (credentials: {self.credentials})"
         request = f" (RequestId {self.request_id})" if self.request_id else ""
         step = _STEP_BY_CODE.get(self.code, self.next_step)
         return (
@@ -282,6 +295,15 @@ class BatchEntryError(EcsError):
     """
 
     next_step = "correct the rule that the message is about"
+
+
+def copied(error: _Error) -> _Error:
+    """
+    The same error for another thread to raise, without what was raised meanwhile.
+    """
+    twin = type(error).__new__(type(error), *error.args)
+    twin.__dict__.update(error.__dict__)
+    return twin
 
 
 @contextmanager

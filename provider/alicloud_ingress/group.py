@@ -17,7 +17,7 @@ from alicloud_ingress.ecs.batches import (
     delivered,
     delivered_side_by_side,
 )
-from alicloud_ingress.ecs.looks import SharedLooks
+from alicloud_ingress.ecs.looks import SharedLooks, Writes
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.live import LiveGroup
 from alicloud_ingress.reactions import Call, Reaction, reaction
@@ -60,6 +60,7 @@ class SecurityGroup:
         calls: what speaks to ECS.
         group_id: `sg-...`.
         now: seconds of a clock that never goes back.
+        writes: of this process to the group, by whichever credentials.
     """
 
     def __init__(
@@ -67,10 +68,12 @@ class SecurityGroup:
         calls: GroupCalls,
         group_id: str,
         now: Callable[[], float] = time.monotonic,
+        writes: Writes | None = None,
     ) -> None:
         self.group_id = group_id
         self._calls = calls
-        self._looks = SharedLooks(lambda: calls.describe(group_id), now)
+        self._writes = writes or Writes()
+        self._looks = SharedLooks(lambda: calls.describe(group_id), self._writes, now)
         self._authorizing = Lane(self._authorize)
         self._revoking_by_id = Lane(self._revoke_by_id)
         self._revoking_by_attributes = Lane(self._revoke_by_attributes)
@@ -115,36 +118,44 @@ class SecurityGroup:
         """
         Change the rule with this ID, sending all of its fields.
         """
-        with self._looks.writing():
+        with self._writes.writing():
             self._calls.modify(self.group_id, rule_id, rule)
 
-    def authorize_all(
-        self, rules: Sequence[IngressRule]
-    ) -> Iterator[Outcome[IngressRule]]:
+    def authorize_all(self, rules: Sequence[IngressRule]) -> list[Outcome[IngressRule]]:
         """
         Add rules, in several calls at a time, each of as many as it takes.
 
-        Yields:
+        Returns:
             each rule that was sent with its own error, or None. After an error no
             further call begins.
         """
-        return _side_by_side(Call.AUTHORIZE, rules, self._authorize)
+        return list(self._outcomes(Call.AUTHORIZE, rules, self._authorize))
 
-    def revoke_all_by_id(self, rule_ids: Sequence[str]) -> Iterator[Outcome[str]]:
+    def revoke_all_by_id(self, rule_ids: Sequence[str]) -> list[Outcome[str]]:
         """
         Remove rules by ID; see `authorize_all`. That some are gone is no end.
         """
-        return _side_by_side(Call.REVOKE_BY_ID, rule_ids, self._revoke_by_id)
+        return list(self._outcomes(Call.REVOKE_BY_ID, rule_ids, self._revoke_by_id))
 
     def revoke_all_by_attributes(
         self, rules: Sequence[IngressRule]
-    ) -> Iterator[Outcome[IngressRule]]:
+    ) -> list[Outcome[IngressRule]]:
         """
         Remove rules by all that names them; see `revoke_all_by_id`.
         """
-        return _side_by_side(
-            Call.REVOKE_BY_ATTRIBUTES, rules, self._revoke_by_attributes
-        )
+        call, deliver = Call.REVOKE_BY_ATTRIBUTES, self._revoke_by_attributes
+        return list(self._outcomes(call, rules, deliver))
+
+    def _outcomes(
+        self,
+        call: Call,
+        entries: Sequence[_Entry],
+        deliver: Callable[[Sequence[_Entry]], Iterator[Outcome[_Entry]]],
+    ) -> Iterator[Outcome[_Entry]]:
+        def ends_all(error: EcsError) -> bool:
+            return reaction(call, error) not in (Reaction.DONE, Reaction.LOOK)
+
+        return delivered_side_by_side(entries, deliver, ends_all)
 
     def _authorize(
         self, rules: Sequence[IngressRule]
@@ -194,7 +205,7 @@ class SecurityGroup:
         """
 
         def send(part: Sequence[_Entry]) -> None:
-            with self._looks.writing():
+            with self._writes.writing():
                 call(self.group_id, part)
 
         def sift(
@@ -207,14 +218,3 @@ class SecurityGroup:
             return {entry: told(error) for entry in part if is_so(group, entry)}
 
         return delivered(entries, send, sift)
-
-
-def _side_by_side(
-    call: Call,
-    entries: Sequence[_Entry],
-    deliver: Callable[[Sequence[_Entry]], Iterator[Outcome[_Entry]]],
-) -> Iterator[Outcome[_Entry]]:
-    def ends_all(error: EcsError) -> bool:
-        return reaction(call, error) not in (Reaction.DONE, Reaction.LOOK)
-
-    return delivered_side_by_side(entries, deliver, ends_all)

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from alicloud_ingress.rule import IngressRule
+
+CLOCK_TOLERANCE = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,19 @@ class LiveRule:
     create_time: str
     as_spelled: IngressRule | None = None
 
+    def existed_before(self, moment: datetime) -> bool:
+        """
+        Whether the rule is clearly older than a moment of ECS's clock.
+
+        Its creation time is cut to seconds, and two machines of ECS may differ in
+        another: within two seconds nothing is said.
+        """
+        try:
+            created = datetime.strptime(self.create_time, "%Y-%m-%dT%H:%M:%S%z")
+        except ValueError:
+            return False
+        return created + CLOCK_TOLERANCE < moment
+
 
 @dataclass(frozen=True, slots=True)
 class LiveGroup:
@@ -35,6 +51,7 @@ class LiveGroup:
 
     Args:
         vpc_id: "" for a group of the classic network.
+        read_at: when it was read, by the clock of ECS; None where that is not known.
         name: of the group; "" where it has none.
     """
 
@@ -42,6 +59,7 @@ class LiveGroup:
     region: str
     vpc_id: str
     rules: tuple[LiveRule, ...]
+    read_at: datetime | None = None
     name: str = ""
 
     def by_id(self, rule_id: str) -> LiveRule | None:

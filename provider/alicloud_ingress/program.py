@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import os
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, TypeGuard, cast
 
 import pulumi
 
+from alicloud_ingress import config
 from alicloud_ingress.declarations import Declaration
+from alicloud_ingress.errors import ConfigurationError
+from alicloud_ingress.sets.arguments import checked_rules
 
 _run = uuid.uuid4().hex
 _numbers = itertools.count(1)
@@ -45,6 +49,34 @@ def declaration_of(
         ).written()
 
     return pulumi.Output.from_input(written())
+
+
+def with_region(given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The arguments, with the region that check would fill in.
+
+    `refresh --run-program` compares them without asking check.
+    """
+    profile = given.get("profile") or ""
+    if given.get("region") is not None or not isinstance(profile, str):
+        return dict(given)
+    try:
+        region = config.region_of(pulumi.runtime.get_config, os.environ, profile)
+    except ConfigurationError:  # check reports it
+        return dict(given)
+    return {**given, "region": region}
+
+
+def as_checked(rules: object) -> object:
+    """
+    The rules of a set, keyed as check keys them, where all is known and right.
+
+    `refresh --run-program` compares them without asking check.
+    """
+    if _holds_output(rules):
+        return rules
+    checked = checked_rules(rules, {}, "", is_unknown=lambda _: False)
+    return rules if checked.problems else checked.rules
 
 
 def secret_where(

@@ -203,7 +203,9 @@ class RuleProvider(_Provider):
         rule, rule_id = rule_of(_news), rule_id_of(_olds)
         mark = mark_of(_olds) or new_mark()
         try:
-            lifecycle = running().lifecycle(_place_of(_news), running().owner(mark))
+            secret = running().secrets_of(inputs_of(_news))
+            owner = running().owner(mark)
+            lifecycle = running().lifecycle(_place_of(_news), owner, secret)
             account_id = str(_olds.get("account_id") or "")
             account_id = account_id or lifecycle.account_id(rule)
             live = lifecycle.update(rule_of(_olds), rule, rule_id)
@@ -304,9 +306,9 @@ class RuleSetProvider(_Provider):
         Authorize all rules, in calls of up to a hundred, and learn their IDs.
         """
         place = _place_of(props)
-        account_id = running().account_id(place)
         owner = running().new_owner(set_inputs_of(props))
         lifecycle = running().set_lifecycle(place, owner)
+        account_id = lifecycle.site.account_for_state()
         with owner.acquiring():
             ids = lifecycle.create(
                 list(rules_of(props).values()),
@@ -336,7 +338,7 @@ class RuleSetProvider(_Provider):
         )
         if seen is None:
             return ReadResult("", {})
-        account_id = account_id or running().account_id(place)
+        account_id = account_id or lifecycle.site.account_for_state()
         inputs, outputs = set_as_read(props, seen, account_id)
         return ReadResult(id_, outputs, inputs)
 
@@ -349,9 +351,11 @@ class RuleSetProvider(_Provider):
         """
         place, members = _place_of(_news), members_of(_olds)
         owner = running().owner(mark_of(_olds) or new_mark())
-        account_id = str(_olds.get("account_id") or "") or running().account_id(place)
-        lifecycle = running().set_lifecycle(place, owner)
+        secret = running().secrets_of(set_inputs_of(_news))
+        lifecycle = running().set_lifecycle(place, owner, secret)
+        account_id = str(_olds.get("account_id") or "")
         try:
+            account_id = account_id or lifecycle.site.account_for_state()
             with owner.acquiring():
                 ids = lifecycle.update(
                     list(rules_of(_news).values()),

@@ -15,7 +15,13 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from alicloud_ingress.declarations import DECLARATION
-from alicloud_ingress.program import declaration_of, secret_where, with_dates_as_text
+from alicloud_ingress.program import (
+    as_checked,
+    declaration_of,
+    secret_where,
+    with_dates_as_text,
+    with_region,
+)
 from alicloud_ingress.properties import ARGUMENTS
 from alicloud_ingress.providers import RuleProvider, RuleSetProvider
 from alicloud_ingress.sets.properties import SET_ARGUMENTS
@@ -145,7 +151,7 @@ class SecurityGroupIngressRule(
         super().__init__(
             IngressRuleProvider(),
             resource_name,
-            {**given, **known_after, DECLARATION: declaration},
+            {**with_region(given), **known_after, DECLARATION: declaration},
             opts,
         )
 
@@ -226,11 +232,12 @@ class SecurityGroupIngressRuleSet(
         given = {
             name: value for name, value in locals().items() if name in SET_ARGUMENTS
         }
-        given["rules"] = with_dates_as_text(rules)
+        given["rules"] = as_checked(with_dates_as_text(rules))
         known_after = dict.fromkeys(("account_id", "rule_ids", "foreign_rule_ids"))
+        declaration = declaration_of(resource_name, given)
         super().__init__(
             IngressRuleSetProvider(),
             resource_name,
-            {**given, **known_after, DECLARATION: declaration_of(resource_name, given)},
+            {**with_region(given), **known_after, DECLARATION: declaration},
             secret_where(rules, ["rule_ids"], opts),
         )

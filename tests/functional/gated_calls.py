@@ -113,13 +113,10 @@ class GatedCalls:
 class TellingGroup(SecurityGroup):
     """A group that notes whose outcomes it has told."""
 
-    told: Sequence[IngressRule] = ()
+    told: Sequence[Any] = ()
 
-    def authorize_all(
-        self, rules: Sequence[IngressRule]
-    ) -> Iterator[Outcome[IngressRule]]:
-        """The same, noted."""
-        for outcome in super().authorize_all(rules):
+    def _outcomes(self, *arguments: Any) -> Iterator[Outcome[Any]]:
+        for outcome in super()._outcomes(*arguments):
             self.told = [*self.told, outcome[0]]
             yield outcome
 

@@ -11,10 +11,12 @@ import copy
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
+from alicloud_ingress.declarations import DECLARATION
 from alicloud_ingress.errors import EcsError, RuleExistsError
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from alicloud_ingress.testing import FakeEcs, Fault
@@ -245,7 +247,7 @@ def test_a_forced_replacement_by_the_same_rule_names_what_helps(scene: Scene) ->
     """Nothing is changed; an alias is no help, so none is named."""
     old = scene.deployed()
     declaration = {"run": "r", "number": 1, "name": "web", "secrets": []}
-    old.program["declaration"] = declaration
+    old.program[DECLARATION] = declaration
     with new_process(scene.front.settings, old.provider):
         old.compare()
         with pytest.raises(RuleExistsError) as caught:
@@ -265,7 +267,7 @@ def test_a_forced_replacement_with_adopt_hands_the_rule_over(scene: Scene) -> No
     """The same resource, created anew, and the old one deleted."""
     old = scene.deployed()
     declaration = {"run": "r", "number": 1, "name": "web", "secrets": []}
-    old.program |= {"declaration": declaration, "adopt": True}
+    old.program |= {DECLARATION: declaration, "adopt": True}
     new = replace(old)
     with new_process(scene.front.settings, old.provider):
         old.compare()
@@ -291,6 +293,72 @@ def test_a_rule_that_was_revoked_is_not_taken_for_its_replacement(
 
     assert scene.live() == []
     assert gone not in str(new.outputs)
+
+
+def test_a_rule_that_somebody_made_after_the_read_is_not_taken_for_created(
+    scene: Scene,
+) -> None:
+    """Authorizing it succeeds; its creation time, by the clock of ECS, tells."""
+    new = scene.resource()
+    theirs: list[str] = []
+
+    def somebody(fake: FakeEcs) -> None:
+        then = datetime.now(timezone.utc)
+        fake.now = lambda: then - timedelta(seconds=5)
+        rule = {"IpProtocol": "tcp", "PortRange": "22/22"}
+        theirs.append(fake.add_rule(scene.group, **rule, SourceCidrIp="10.0.0.0/8"))
+        fake.now = lambda: then
+
+    scene.fake.inject(Fault(action="AuthorizeSecurityGroup", edit=somebody))
+    with (
+        new_process(scene.front.settings, new.provider),
+        pytest.raises(RuleExistsError) as caught,
+    ):
+        new.create()
+
+    assert theirs[0] in str(caught.value)
+    assert "adopt=True" in str(caught.value)
+    assert list(scene.fake.rules(scene.group)) == theirs
+    assert scene.revokes() == 0
+
+
+def test_a_rule_that_somebody_made_after_the_read_is_adopted_if_asked_for(
+    scene: Scene,
+) -> None:
+    """As one that the read shows, with the same warning."""
+    new = scene.resource(adopt=True)
+
+    def somebody(fake: FakeEcs) -> None:
+        then = datetime.now(timezone.utc)
+        fake.now = lambda: then - timedelta(seconds=5)
+        rule = {"IpProtocol": "tcp", "PortRange": "22/22"}
+        fake.add_rule(scene.group, **rule, SourceCidrIp="10.0.0.0/8")
+        fake.now = lambda: then
+
+    scene.fake.inject(Fault(action="AuthorizeSecurityGroup", edit=somebody))
+    with new_process(scene.front.settings, new.provider):
+        new.create()
+        new.delete()
+
+    assert scene.live() == []
+
+
+def test_a_resource_is_created_though_its_account_cannot_be_asked(
+    scene: Scene, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """STS is another service; its silence is reported, and costs one attempt."""
+    new, other = scene.resource(), scene.resource(port_range=23.0)
+    scene.fake.inject(Fault(action="GetCallerIdentity", drop=True, times=100))
+    with new_process(scene.front.settings, new.provider):
+        new.create()
+        asked = [call.action for call in scene.fake.calls].count("GetCallerIdentity")
+        other.create()
+
+    assert scene.live() == ["22/22", "23/23"]
+    assert new.outputs["account_id"] == ""
+    assert "the account" in capfd.readouterr().err
+    actions = [call.action for call in scene.fake.calls]
+    assert actions.count("GetCallerIdentity") == asked
 
 
 def test_a_mark_is_kept_by_read_and_update(scene: Scene) -> None:

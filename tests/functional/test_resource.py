@@ -18,9 +18,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alicloud_ingress.declarations import DECLARATION
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError
 from alicloud_ingress.host.process import Place, Process, running
 from alicloud_ingress.resource import IngressRuleProvider
+from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, Fault
 from faults.stack import THREADS, new_process
 from functional.conftest import SECRET, Front, configure
@@ -297,11 +299,34 @@ def test_those_who_wait_for_the_account_share_an_error(front: Front) -> None:
     assert process.account_id(place) != ""
 
 
+def test_one_group_that_two_profiles_reach_shares_what_was_written(
+    front: Front, tmp_path: Path
+) -> None:
+    """What one has read is out of date once the other has written."""
+    keys = {"mode": "AK", "access_key_id": "AK", "access_key_secret": SECRET}
+    profiles = [{"name": name, **keys} for name in ("first", "second")]
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"current": "first", "profiles": profiles}))
+    kept = {k: v for k, v in front.settings.items() if not k.endswith("Key")}
+    process = Process()
+    process.configure({**kept, "alicloud:sharedCredentialsFile": str(file)})
+    group_id = front.fake.new_group()
+    first, second = (
+        process.group(Place(group_id, "cn-hangzhou", name))
+        for name in ("first", "second")
+    )
+
+    assert second.look().rules == ()
+    first.authorize(IngressRule.parse(arguments(group_id)))
+
+    assert len(second.look().rules) == 1
+
+
 def test_a_secret_of_an_expired_rule_is_not_told(
     provider: IngressRuleProvider, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Neither where it is new nor while it stands."""
-    secret = {"declaration": {**FIRST, "secrets": ["source_cidr_ip", "expires_on"]}}
+    secret = {DECLARATION: {**FIRST, "secrets": ["source_cidr_ip", "expires_on"]}}
     expired = arguments("sg-1", expires_on=YESTERDAY, **secret)
 
     told = reasons(provider, expired)
@@ -318,9 +343,9 @@ def test_the_same_rule_twice_names_both_resources(
     provider: IngressRuleProvider,
 ) -> None:
     """However it is spelled; in one run of one program."""
-    declared = {"declaration": {**FIRST, "run": "twice"}}
-    again = {"declaration": {**FIRST, "run": "twice", "number": 2, "name": "second"}}
-    other_run = {"declaration": {**FIRST, "run": "again", "number": 2}}
+    declared = {DECLARATION: {**FIRST, "run": "twice"}}
+    again = {DECLARATION: {**FIRST, "run": "twice", "number": 2, "name": "second"}}
+    other_run = {DECLARATION: {**FIRST, "run": "again", "number": 2}}
 
     assert reasons(provider, {**arguments("sg-1"), **declared}) == ""
     assert reasons(provider, {**arguments("sg-1"), **declared}) == ""
@@ -335,9 +360,9 @@ def test_what_the_program_says_of_itself_is_no_input(
     provider: IngressRuleProvider,
 ) -> None:
     """Neither the state nor a preview shows it."""
-    result = provider.check({}, {**arguments("sg-1"), "declaration": FIRST})
+    result = provider.check({}, {**arguments("sg-1"), DECLARATION: FIRST})
 
-    assert "declaration" not in result.inputs
+    assert DECLARATION not in result.inputs
 
 
 @pytest.mark.parametrize(
@@ -355,7 +380,7 @@ def test_a_secret_value_is_not_in_a_reason(
 ) -> None:
     """The person knows it; the log must not."""
     declaration = {**FIRST, "secrets": [argument]}
-    inputs = {**arguments("sg-1"), argument: value, "declaration": declaration}
+    inputs = {**arguments("sg-1"), argument: value, DECLARATION: declaration}
     told = reasons(provider, inputs)
 
     assert f"{argument}: [secret]" in told
@@ -368,7 +393,7 @@ def test_the_engine_is_not_told_whose_secret_value_to_show(
     """It shows the value, secret or not, of the property that a failure names."""
     inputs = {**arguments("sg-1"), "source_cidr_ip": "10.0.0.1/33", "priority": 0}
     declaration = {**FIRST, "secrets": ["source_cidr_ip"]}
-    failures = provider.check({}, {**inputs, "declaration": declaration}).failures
+    failures = provider.check({}, {**inputs, DECLARATION: declaration}).failures
 
     assert sorted(failure.property for failure in failures) == ["", "priority"]
 
@@ -483,7 +508,7 @@ def test_to_get_a_rule_that_is_not_there_fails(
     inputs = {"security_group_id": fake.new_group()}
 
     with pytest.raises(RuleNotConfirmedError, match="sgr-gone is not in"):
-        provider.read("sgr-gone", {**inputs, "declaration": FIRST})
+        provider.read("sgr-gone", {**inputs, DECLARATION: FIRST})
     assert provider.read("sgr-gone", inputs).id == ""
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -17,23 +17,29 @@ from alicloud_ingress.ecs.batches import (
     BATCHES_AT_ONCE,
     MOST_ENTRIES,
     MOST_UNDER_WAY,
+    Lane,
     Outcome,
     delivered,
     delivered_side_by_side,
 )
 from alicloud_ingress.ecs.codes import of_code
-from alicloud_ingress.ecs.looks import FRESH_S, SharedLooks
+from alicloud_ingress.ecs.looks import FRESH_S, SharedLooks, Writes
 from alicloud_ingress.errors import (
     EcsError,
     GroupNotFoundError,
+    IngressError,
+    InvalidRuleError,
     NoAnswerError,
     PermissionRefusedError,
+    Problem,
     RuleIdNotValidError,
     RuleNotFoundError,
+    WrongAccountError,
 )
 from alicloud_ingress.group import SecurityGroup
 from alicloud_ingress.live import LiveGroup
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.sharing import shared as its_answer
 from functional.gated_calls import BOUND_S, GROUP, GatedCalls, Shared, sharing, until
 from functional.memory_group import SSH, silence
 
@@ -100,7 +106,7 @@ class TestLooks:
             calls += 1
             return LiveGroup(GROUP, "cn-hangzhou", "vpc-1", ())
 
-        looks = SharedLooks(describe, lambda: now)
+        looks = SharedLooks(describe, Writes(), lambda: now)
         looks.recent()
         now = FRESH_S
         looks.recent()
@@ -468,3 +474,40 @@ def test_who_stops_at_the_first_error_leaves_the_rest_unsent() -> None:
 
     assert next(delivered([1, 2], send, lambda _part, _error: {}))[0] == 1
     assert sent == [[1, 2]]
+
+
+def test_an_entry_that_its_call_leaves_without_an_outcome_raises() -> None:
+    """It would wait for ever."""
+
+    def deliver(_part: Sequence[int]) -> Iterator[Outcome[int]]:
+        return iter(())
+
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(Lane(deliver).send, 1)
+        with pytest.raises(IngressError, match="without an outcome"):
+            sent.result(timeout=BOUND_S)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        WrongAccountError("account 1 and account 2"),
+        InvalidRuleError(Problem("port_range", "0 is no port")),
+        GroupNotFoundError("Describe", "Code", "no", "R-1", "sg-1"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_each_thread_gets_an_error_of_its_own(error: IngressError) -> None:
+    """A traceback grows with each raise, and a thread may say more of its error."""
+    answer: Future[int] = Future()
+    answer.set_exception(error)
+    raised: list[IngressError] = []
+    for _ in range(2):
+        with pytest.raises(type(error)) as caught:
+            its_answer(answer)
+        raised.append(caught.value)
+
+    assert raised[0] is not raised[1]
+    assert error not in raised
+    assert {str(each) for each in raised} == {str(error)}
+    assert vars(raised[0]) == vars(error)

@@ -9,7 +9,7 @@ import pickle
 import pytest
 
 from alicloud_ingress.ecs.codes import BY_CODE, of_code
-from alicloud_ingress.errors import LONGEST_DETAIL, EcsError
+from alicloud_ingress.errors import LONGEST_DETAIL, EcsError, ThrottledError
 
 RETRIED = {"ThrottledError", "ServiceFaultError"}
 DOCUMENTED = {
@@ -157,3 +157,13 @@ def test_an_error_survives_a_pickle() -> None:
 
     assert type(copy) is type(error)
     assert str(copy) == str(error)
+
+
+def test_what_an_error_knows_survives_saying_what_it_is_about() -> None:
+    """Where the credentials came from, and how long ECS asked to wait."""
+    refused = of_code("Revoke", "Forbidden.RAM", "no").of_credentials("alicloud:key")
+    throttled = ThrottledError("Revoke", "Throttling", "no")
+    throttled.retry_after_s = 7.0
+
+    assert "on tcp 22/22 (credentials: alicloud:key)" in str(refused.about("tcp 22/22"))
+    assert vars(throttled.about("sg-1"))["retry_after_s"] == 7.0

@@ -8,6 +8,8 @@ Fields that are not known here are left alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import cast
 
 from alicloud_ingress.ecs.group_listing import ListedGroup
@@ -16,6 +18,10 @@ from alicloud_ingress.live import LiveRule
 from alicloud_ingress.rule import IngressRule
 
 Answer = Mapping[str, object]
+SERVER_TIME = "Date"
+"""
+The header beside the fields of the body: when the answer left, by the server's clock.
+"""
 
 
 def as_object(value: object) -> Answer | None:
@@ -50,6 +56,16 @@ def broken(action: str, answer: Answer, why: str) -> NoAnswerError:
     return NoAnswerError(
         action, "BrokenAnswer", f"the answer is not whole: {why}", request_id
     )
+
+
+def server_time(answer: Answer) -> datetime | None:
+    """
+    When the answer left, in whole seconds; None where it does not say so.
+    """
+    try:
+        return parsedate_to_datetime(str(answer.get(SERVER_TIME) or ""))
+    except ValueError:
+        return None
 
 
 def rules(action: str, answer: Answer, group_id: str) -> list[LiveRule]:

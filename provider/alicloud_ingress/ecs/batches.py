@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import Generic, TypeVar
 
-from alicloud_ingress.errors import EcsError
+from alicloud_ingress.errors import EcsError, IngressError
 from alicloud_ingress.reactions import is_of_one_entry
 from alicloud_ingress.sharing import shared
 
@@ -87,6 +87,8 @@ def delivered_side_by_side(
     """
     Send any number of entries, in several calls at a time.
 
+    Whoever iterates goes on to the end, so that no call is left under way.
+
     Args:
         entries: no two of them equal.
         deliver: sends entries, at most `MOST_ENTRIES`, and tells each one's outcome.
@@ -129,6 +131,18 @@ def wait_until(
     """
     while (left := wait_s()) is None or left > 0:
         changed.wait(left)
+
+
+class _NoOutcomeError(IngressError):
+    """
+    A call ended and left an entry without an outcome.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the call ended without an outcome for this rule, which is a fault of"
+            " alicloud-ingress; run `pulumi refresh` to see what exists"
+        )
 
 
 class Lane(Generic[Entry]):
@@ -203,6 +217,7 @@ class Lane(Generic[Entry]):
                     batch[entry].set_result(None)
                 else:
                     batch[entry].set_exception(error)
+            raise _NoOutcomeError  # noqa: TRY301  to those that are left, if any
         except BaseException as error:
             for outcome in batch.values():
                 if not outcome.done():

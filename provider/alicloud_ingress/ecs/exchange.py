@@ -32,12 +32,14 @@ class Exchange:
         status: of HTTP; 0 while there is none.
         sent: False where the request surely never left.
         trouble: what went wrong, in words, without any parameter.
+        date: the header of that name in the answer; "" without one.
     """
 
     keys: Keys | None = field(default=None, repr=False)
     status: int = 0
     sent: bool = True
     trouble: str = ""
+    date: str = ""
 
 
 _CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)

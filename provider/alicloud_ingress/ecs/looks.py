@@ -43,52 +43,83 @@ class _Flight:
         self.writes_before = 0
 
 
+class Writes:
+    """
+    The writes of one process to one group; safe to use from several threads.
+
+    Whatever comes of a write, what was read before it ended is out of date.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ended = 0
+        self._under_way = 0
+
+    @contextmanager
+    def writing(self) -> Generator[None, None, None]:
+        """
+        A write, from its beginning to its end.
+        """
+        with self._lock:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
+                self._ended += 1
+
+    @property
+    def ended(self) -> int:
+        """
+        How many writes have ended.
+        """
+        with self._lock:
+            return self._ended
+
+    @property
+    def are_under_way(self) -> bool:
+        """
+        Whether a write has begun and not ended.
+        """
+        with self._lock:
+            return self._under_way > 0
+
+
 class SharedLooks:
     """
     What a group holds, asked by many threads and read by few calls.
 
     Args:
         describe: reads all rules of the group.
+        writes: after which an answer is out of date.
         now: seconds of a clock that never goes back.
     """
 
     def __init__(
         self,
         describe: Callable[[], LiveGroup],
+        writes: Writes,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._describe = describe
         self._now = now
         self._changed = threading.Condition()
-        self._writes = 0
-        self._writing = 0
+        self._writes = writes
         self._under_way: list[_Flight] = []
         self._next: _Flight | None = None
         self._kept: _Flight | None = None
         self._newest: _Flight | None = None
-
-    @contextmanager
-    def writing(self) -> Generator[None, None, None]:
-        """
-        A write of this process: whatever comes of it, what was read before it ended
-        is out of date.
-        """
-        with self._changed:
-            self._writing += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._writing -= 1
-                self._writes += 1
 
     def passing(self) -> LiveGroup:
         """
         Where others are at work, the newest answer, if it is at most `BUSY_S` old,
         whatever they have written since; else as `recent`.
         """
+        busy = self._writes.are_under_way
         with self._changed:
-            newest = self._newest if self._writing or self._under_way else None
+            busy = busy or bool(self._under_way)
+            newest = self._newest if busy else None
         if newest and self._now() - newest.began <= BUSY_S:
             return newest.answer.result()
         return self.recent()
@@ -97,16 +128,18 @@ class SharedLooks:
         """
         An answer at most `FRESH_S` old, and read after the last write.
         """
+        writes = self._writes.ended
         with self._changed:
             kept = self._kept
             if (
                 kept
-                and kept.writes_before == self._writes
+                and kept.writes_before == writes
                 and self._now() - kept.began <= FRESH_S
             ):
                 return kept.answer.result()
             flight = next(
-                (f for f in self._under_way if f.writes_before == self._writes), None
+                (f for f in self._under_way if f.writes_before == self._writes.ended),
+                None,
             )
             if flight:
                 self._changed.wait_for(flight.answer.done)
@@ -133,7 +166,7 @@ class SharedLooks:
             if leads:
                 self._next = None
                 self._under_way.append(flight)
-                flight.began, flight.writes_before = self._now(), self._writes
+                flight.began, flight.writes_before = self._now(), self._writes.ended
             else:
                 self._changed.wait_for(flight.answer.done)
         if leads:

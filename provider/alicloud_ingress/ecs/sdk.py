@@ -20,7 +20,7 @@ from typing import Any
 
 from alicloud_ingress.config import Connection
 from alicloud_ingress.credentials import Credentials
-from alicloud_ingress.ecs.answers import Answer, as_object, broken
+from alicloud_ingress.ecs.answers import SERVER_TIME, Answer, as_object, broken
 from alicloud_ingress.ecs.codes import of_code
 from alicloud_ingress.ecs.exchange import Exchange, current, exchange, silence_sdk
 from alicloud_ingress.ecs.keys import AssumedRole, FixedKeys, Keys, KeySource
@@ -238,7 +238,7 @@ class Sdk:
             raise broken(call.action, body or {}, why)
         if code := body.get("Code"):
             raise self._error(call, str(code), body, attempt)
-        return body
+        return {**body, SERVER_TIME: attempt.date}
 
     def _translated(self, call: Call, error: Exception, attempt: Exchange) -> EcsError:
         """
@@ -267,8 +267,7 @@ class Sdk:
         made = of_code(call.action, code, detail, request_id, call.place)
         if isinstance(made, PermissionRefusedError):
             source = self._credentials.source or "the SDK's default chain"
-            place = f"{call.place} (credentials: {source})".strip()
-            return type(made)(call.action, code, detail, request_id, place)
+            return made.of_credentials(source)
         if type(made) is EcsError and attempt.status >= _SERVER_FAULT:
             return ServiceFaultError(call.action, code, detail, request_id, call.place)
         if isinstance(made, ThrottledError):

@@ -69,6 +69,7 @@ class Transport(HTTPAdapter):
             attempt.sent, attempt.trouble = _explained(error)
             raise
         attempt.status = response.status_code
+        attempt.date = response.headers.get("date", "")
         if target := response.headers.pop("location", ""):
             host = urlsplit(target).hostname or "itself"
             attempt.trouble = f"a redirect to {host}, which is not followed"

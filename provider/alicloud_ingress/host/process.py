@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 from alicloud_ingress import config
 from alicloud_ingress.comparisons import CheckedResources
 from alicloud_ingress.declarations import Declaration, Declarations
-from alicloud_ingress.errors import IngressError
+from alicloud_ingress.errors import EcsError
 from alicloud_ingress.ownership import PATIENCE_S, Owner, Ownership, new_mark
 from alicloud_ingress.sharing import shared
 
 if TYPE_CHECKING:
     from alicloud_ingress.client import EcsClient
+    from alicloud_ingress.ecs.looks import Writes
     from alicloud_ingress.group import SecurityGroup
     from alicloud_ingress.rules.lifecycle import RuleLifecycle
     from alicloud_ingress.sets.lifecycle import SetLifecycle
@@ -67,6 +68,7 @@ class Process:
         self._settings: dict[str, str] = {}
         self._clients: dict[tuple[str, str], EcsClient] = {}
         self._groups: dict[Place, SecurityGroup] = {}
+        self._writes: dict[tuple[str, str], Writes] = {}
         self._accounts: dict[str, Future[str]] = {}
         self._is_warm = False
 
@@ -153,6 +155,14 @@ class Process:
         replaced = checked.rule_ids if checked and checked.is_replaced else frozenset()
         return Owner(self.ownership, new_mark(), replaced)
 
+    def secrets_of(self, inputs: Mapping[str, Any]) -> frozenset[str]:
+        """
+        Paths of the secret values among inputs that check has made in this run.
+        """
+        checked = self.checked.find(inputs)
+        declaration = checked.declaration if checked else None
+        return declaration.secrets if declaration else frozenset()
+
     def connection(self, region: str, profile: str) -> config.Connection:
         """
         Work out where to call, and as whom.
@@ -178,18 +188,26 @@ class Process:
         """
         The one object of a group, in which its rules share looks and calls.
         """
+        from alicloud_ingress.ecs.looks import Writes
         from alicloud_ingress.group import SecurityGroup
 
         with self._lock:
-            client = self.client(place.region, place.profile)
-            return self._groups.setdefault(place, SecurityGroup(client, place.group_id))
+            if place not in self._groups:
+                # Another profile may reach the same group.
+                where = (place.region, place.group_id)
+                self._groups[place] = SecurityGroup(
+                    self.client(place.region, place.profile),
+                    place.group_id,
+                    writes=self._writes.setdefault(where, Writes()),
+                )
+            return self._groups[place]
 
     def account_id(self, place: Place) -> str:
         """
         The account of the credentials, asked once a profile; "" if refused.
 
-        Whoever asks meanwhile shares the answer, or the error; after an error the
-        next one asks again.
+        All who ask share the answer. An error is shared by those who ask meanwhile;
+        after that the next one asks again, unless STS cannot be reached.
         """
         with self._lock:
             answer = self._accounts.get(place.profile)
@@ -202,22 +220,25 @@ class Process:
 
     def _ask_account(self, place: Place, answer: Future[str]) -> None:
         # Whoever asks looks at the group next, so that is begun meanwhile.
-        threading.Thread(target=self._look_ahead, args=[place]).start()
+        threading.Thread(target=self._look_ahead, args=[place], daemon=True).start()
         try:
             client = self.client(place.region, place.profile)
             answer.set_result(client.account_id())
         except BaseException as error:
-            with self._lock:
-                self._accounts.pop(place.profile, None)
+            if not (isinstance(error, EcsError) and error.retryable):
+                with self._lock:
+                    self._accounts.pop(place.profile, None)
             answer.set_exception(error)
             if not isinstance(error, Exception):
                 raise
 
     def _look_ahead(self, place: Place) -> None:
-        with contextlib.suppress(IngressError):  # the asker's own look tells it
+        with contextlib.suppress(Exception):  # the asker's own read reports it
             self.group(place).look()
 
-    def lifecycle(self, place: Place, owner: Owner) -> RuleLifecycle:
+    def lifecycle(
+        self, place: Place, owner: Owner, secret: frozenset[str] = frozenset()
+    ) -> RuleLifecycle:
         """
         What can be done with the rules of a group.
         """
@@ -230,15 +251,18 @@ class Process:
             warn=warn,
             owner=owner,
             timeout_s=self.connection(place.region, place.profile).timeout_s,
+            secret=secret,
         )
 
-    def set_lifecycle(self, place: Place, owner: Owner) -> SetLifecycle:
+    def set_lifecycle(
+        self, place: Place, owner: Owner, secret: frozenset[str] = frozenset()
+    ) -> SetLifecycle:
         """
         What can be done with a set of rules of a group.
         """
         from alicloud_ingress.sets.lifecycle import SetLifecycle
 
-        return SetLifecycle(self.group(place), self.lifecycle(place, owner))
+        return SetLifecycle(self.group(place), self.lifecycle(place, owner, secret))
 
 
 @dataclass(frozen=True, slots=True)

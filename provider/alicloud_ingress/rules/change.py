@@ -28,16 +28,57 @@ def update(site: Site, old: IngressRule, new: IngressRule, rule_id: str) -> Live
     """
     Make the old rule the new one; see `RuleLifecycle.update`.
     """
-    live = _found(site, old, new, rule_id)
+    group, found = _found(site, old, new, rule_id)
+    live = group.in_terms_of(new, found)
     if live.rule.difference(new):
+        report_set_back(site, group.in_terms_of(old, found), old, new)
         _modify(site, live, new)
     return replace(live, rule=new, as_spelled=None)
 
 
-def _found(site: Site, old: IngressRule, new: IngressRule, rule_id: str) -> LiveRule:
+def report_set_back(
+    site: Site,
+    live: LiveRule,
+    old: IngressRule,
+    new: IngressRule,
+) -> None:
+    """
+    Warn of each field that somebody else has changed and that an update sets back.
+
+    Args:
+        site: of the group.
+        live: as found, in the spelling of *old*.
+        old: as the state has it.
+        new: as it is going to be.
+    """
+
+    def shown(rule: IngressRule, name: str) -> str:
+        is_secret = any(path.endswith((name, "]", "rules")) for path in site.secret)
+        return "[secret]" if is_secret else repr(getattr(rule, name))
+
+    theirs = set(live.rule.difference(old))
+    words = [
+        f"{name} was {shown(old, name)}, is {shown(live.rule, name)} now, and becomes"
+        f" {shown(new, name)}"
+        for name in live.rule.difference(new)
+        if name in theirs
+    ]
+    if words:
+        site.warn(
+            f"{live.rule_id} in {site.where} was changed outside of this stack, and"
+            f" this update sets it back: {'; '.join(words)}"
+        )
+
+
+def _found(
+    site: Site, old: IngressRule, new: IngressRule, rule_id: str
+) -> tuple[LiveGroup, LiveRule]:
+    """
+    The rule as it is, and the group that it was found in.
+    """
+
     def among(group: LiveGroup) -> LiveRule | None:
-        live = group.by_id(rule_id) if rule_id else group.matching(old)
-        return live and group.in_terms_of(new, live)
+        return group.by_id(rule_id) if rule_id else group.matching(old)
 
     group = site.look()
     live = among(group)
@@ -55,7 +96,7 @@ def _found(site: Site, old: IngressRule, new: IngressRule, rule_id: str) -> Live
             f" ({old.in_words}) is not in {site.where}.{changed or ''}"
             " Run `pulumi refresh`, then `pulumi up`."
         )
-    return live
+    return group, live
 
 
 def _modify(site: Site, live: LiveRule, new: IngressRule) -> None:

@@ -10,23 +10,30 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alicloud_ingress.errors import EcsError, RuleExistsError, RuleNotConfirmedError
-from alicloud_ingress.live import LiveRule
+from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.reactions import MAY_HAVE_ACTED
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.rules.change import send_change
 from alicloud_ingress.rules.repetition import (
+    Moment,
     NotShownError,
     until_answered,
     until_shown,
 )
 from alicloud_ingress.rules.site import ANOTHER_RESOURCE, Site
 
-FORCED_REPLACEMENT = (
-    "A replacement by the very same rule needs delete_before_replace=True in its"
-    " ResourceOptions, or adopt=True; `pulumi state untaint` takes a taint back."
+WAYS_TO_REPLACE = (
+    "set delete_before_replace=True in its ResourceOptions, or adopt=True, or take a"
+    " taint back by `pulumi state untaint`."
+)
+FORCED_REPLACEMENT = f"To replace this resource by the very same, {WAYS_TO_REPLACE}"
+PERHAPS_REPLACED = (
+    "If the engine is replacing this resource (`--replace`, `pulumi state taint`),"
+    f" {WAYS_TO_REPLACE}"
 )
 """
-What helps where the engine replaces a rule that means the same as before.
+What helps where a rule that is to be created exists, and may be that of the resource
+itself: the engine does not tell a replacement from a new resource.
 """
 
 
@@ -37,27 +44,38 @@ def create(site: Site, rule: IngressRule, *, adopt: bool) -> LiveRule:
     # A resource that has written since the glance holds what came of it.
     twin = site.glance().matching(rule)
     while twin and (twin := site.twin_that_stays(rule)):
-        if not adopt:
-            raise RuleExistsError(_how_to_take_over(site, twin))
-        if site.owner.adopt(twin.rule_id):
-            return _adopted(site, twin, rule)
-        if not site.owner.ownership.is_leaving(twin.rule_id):
-            raise RuleExistsError(_held_by_another(site, twin))
-    return _made(site, rule)
+        if not adopt or not site.owner.ownership.is_leaving(twin.rule_id):
+            return _taken_over(site, twin, rule, adopt=adopt)
+    return _made(site, rule, adopt=adopt)
+
+
+def _taken_over(
+    site: Site, twin: LiveRule, rule: IngressRule, *, adopt: bool
+) -> LiveRule:
+    """
+    Adopt a rule that existed before, or say how.
+    """
+    if not adopt:
+        raise RuleExistsError(_how_to_take_over(site, twin))
+    if not site.owner.adopt(twin.rule_id):
+        raise RuleExistsError(_held_by_another(site, twin))
+    if twin.rule.difference(rule):
+        send_change(site, twin, rule)
+    site.warn(f"{twin.rule_id} ({rule.in_words}) was there before and is adopted")
+    return replace(twin, rule=rule, as_spelled=None)
 
 
 def _how_to_take_over(site: Site, twin: LiveRule) -> str:
     exists = (
-        f"AuthorizeSecurityGroup was not sent: {site.where} holds this rule already, as"
-        f" {twin.rule_id} ({twin.rule.in_words})."
+        f"AuthorizeSecurityGroup added nothing: {site.where} holds this rule already,"
+        f" as {twin.rule_id} ({twin.rule.in_words})."
     )
     if twin.rule_id in site.owner.replaces:
         return f"{exists} {FORCED_REPLACEMENT}"
     if site.owner.ownership.knows(twin.rule_id):
         return _held_by_another(site, twin)
     return (
-        f"{exists} If this resource is being replaced (`--replace`, `pulumi state"
-        f" taint`): {FORCED_REPLACEMENT} If it was renamed, give it an alias"
+        f"{exists} {PERHAPS_REPLACED} If it was renamed, give it an alias"
         " (ResourceOptions(aliases=[...])). If the rule is to be managed from here,"
         f" import it by {twin.rule_id}; if a run that was interrupted made it, or it"
         " is to be taken over as it is, set adopt=True."
@@ -66,29 +84,28 @@ def _how_to_take_over(site: Site, twin: LiveRule) -> str:
 
 def _held_by_another(site: Site, twin: LiveRule) -> str:
     return (
-        f"AuthorizeSecurityGroup made nothing: {site.where} holds this rule"
+        f"AuthorizeSecurityGroup added nothing: {site.where} holds this rule"
         f" already, as {twin.rule_id} ({twin.rule.in_words}), for {ANOTHER_RESOURCE}."
         " One rule is one resource: remove one of the two, or let them differ in"
         " priority; if it is moving from the other, run `pulumi up` again."
     )
 
 
-def _adopted(site: Site, twin: LiveRule, rule: IngressRule) -> LiveRule:
-    if twin.rule.difference(rule):
-        send_change(site, twin, rule)
-    site.warn(f"{twin.rule_id} ({rule.in_words}) was there before and is adopted")
-    return replace(twin, rule=rule, as_spelled=None)
-
-
-def _made(site: Site, rule: IngressRule) -> LiveRule:
+def _made(site: Site, rule: IngressRule, *, adopt: bool) -> LiveRule:
     silences: list[EcsError] = []
+    moment = Moment()
     try:
-        live = until_answered(site.timeout_s)(_authorized, site, rule, silences)
-        live = live or _shown(site, rule)
+        answered = until_answered(site.timeout_s)
+        group = answered(_authorized, site, rule, silences) or _shown(site, rule)
     except EcsError as error:
         if not silences:
             raise
         raise _taken_back(site, rule, error) from error
+    live = group.matching(rule) if group else None
+    if group is None or live is None:
+        return LiveRule(rule, rule_id="", create_time="")
+    if moment.is_after(live, group):
+        return _taken_over(site, live, rule, adopt=adopt)
     if live.rule_id and not site.owner.record_created(live.rule_id):
         raise RuleExistsError(_held_by_another(site, live))
     return live
@@ -96,7 +113,7 @@ def _made(site: Site, rule: IngressRule) -> LiveRule:
 
 def _authorized(
     site: Site, rule: IngressRule, silences: list[EcsError]
-) -> LiveRule | None:
+) -> LiveGroup | None:
     """
     Send Authorize; where no answer comes, look.
 
@@ -107,7 +124,7 @@ def _authorized(
             follows is no proof that it did not.
 
     Returns:
-        the rule, if it was seen on the way.
+        the group, if the rule was seen in it on the way.
 
     Raises:
         NoAnswerError: none came, and the rule does not show.
@@ -117,10 +134,9 @@ def _authorized(
     except MAY_HAVE_ACTED as error:
         silences.append(error)
         group = site.seen_after_silence()
-        live = None if group is None else group.matching(rule)
-        if live is None:
+        if group is None or group.matching(rule) is None:
             raise
-        return live
+        return group
     return None
 
 
@@ -150,9 +166,12 @@ def _taken_back(
     )
 
 
-def _shown(site: Site, rule: IngressRule) -> LiveRule:
+def _shown(site: Site, rule: IngressRule) -> LiveGroup | None:
+    """
+    The group as soon as it shows the rule; None where it does not in time.
+    """
     try:
-        return until_shown(site.timeout_s)(_look_for, site, rule)
+        return until_shown(site.timeout_s)(_read_with, site, rule)
     except NotShownError:
         site.warn(
             f"{rule.in_words} was made in {site.where} and does not show yet;"
@@ -163,11 +182,11 @@ def _shown(site: Site, rule: IngressRule) -> LiveRule:
             f"{rule.in_words} was made in {site.where}, and its ID could not be"
             f" read ({error.code}); `pulumi refresh` fills it in"
         )
-    return LiveRule(rule, rule_id="", create_time="")
+    return None
 
 
-def _look_for(site: Site, rule: IngressRule) -> LiveRule:
-    live = site.prove().matching(rule)
-    if live is None:
+def _read_with(site: Site, rule: IngressRule) -> LiveGroup:
+    group = site.prove()
+    if group.matching(rule) is None:
         raise NotShownError
-    return live
+    return group

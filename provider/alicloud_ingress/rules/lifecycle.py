@@ -26,10 +26,10 @@ class RuleLifecycle(Site):
 
     def account_id(self, rule: IngressRule) -> str:
         """
-        The account of the credentials that reach the rule; "" where STS refuses.
+        As `Site.account_for_state`, for the state of this rule.
         """
         with self._speaking_of(rule):
-            return self.account.account_id()
+            return self.account_for_state()
 
     def create(self, rule: IngressRule, *, adopt: bool = False) -> LiveRule:
         """
@@ -63,7 +63,8 @@ class RuleLifecycle(Site):
         """
         Change the rule in place by ID.
 
-        Without an ID it is found by its old identity.
+        Without an ID it is found by its old identity. A field that somebody else has
+        changed and that is set back is named in a warning.
 
         Raises:
             RuleExistsError: another rule is the same already, and stays.

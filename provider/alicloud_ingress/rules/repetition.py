@@ -8,9 +8,13 @@ after a look.
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
+
 import stamina
 
 from alicloud_ingress.errors import NoAnswerError
+from alicloud_ingress.live import LiveGroup, LiveRule
 
 SHOWN_WITHIN_S = 30.0
 """
@@ -23,6 +27,32 @@ class NotShownError(Exception):
     """
     What was made does not show yet.
     """
+
+
+class Moment:
+    """
+    When a create began, to tell its own rules from those that existed before.
+
+    The read before an Authorize may be a few seconds old, and the Authorize of a rule
+    that somebody made meanwhile succeeds, too. The clock of this machine may be wrong,
+    so the moment is worked out by the clock of ECS.
+    """
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def is_after(self, live: LiveRule, group: LiveGroup) -> bool:
+        """
+        Whether a rule existed before this moment.
+
+        Args:
+            live: the rule.
+            group: as read just now.
+        """
+        if group.read_at is None:
+            return False
+        passed = timedelta(seconds=time.monotonic() - self._began)
+        return live.existed_before(group.read_at - passed)
 
 
 class StillShownError(Exception):

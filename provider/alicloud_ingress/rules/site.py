@@ -17,6 +17,7 @@ from alicloud_ingress.errors import (
     GroupNotFoundError,
     RuleNotConfirmedError,
     WrongAccountError,
+    as_sentence,
 )
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.ownership import Owner, Ownership, Release, new_mark
@@ -91,6 +92,7 @@ class Site:
         warn: told, in one sentence, what a person should know of a success.
         owner: the resource that is worked for, among the others of this process.
         timeout_s: seconds for one operation with all that it repeats.
+        secret: paths of the arguments whose values are not shown.
     """
 
     group: Group
@@ -99,6 +101,7 @@ class Site:
     warn: Callable[[str], None]
     owner: Owner = field(default_factory=lambda: Owner(Ownership(), new_mark()))
     timeout_s: float = 120.0
+    secret: frozenset[str] = frozenset()
 
     @property
     def where(self) -> str:
@@ -106,6 +109,24 @@ class Site:
         Group and region, for messages.
         """
         return f"{self.group.group_id} ({self.region})"
+
+    def account_for_state(self) -> str:
+        """
+        The account of the credentials; "" where STS refuses or cannot be asked.
+
+        The rule does not depend on it: without it, nobody can tell later in whose
+        account a group is gone.
+        """
+        try:
+            return self.account.account_id()
+        except EcsError as error:
+            if not error.retryable:
+                raise
+            self.warn(
+                f"the account that owns {self.where} is not known: {as_sentence(error)}"
+                " The state is written without it"
+            )
+            return ""
 
     def glance(self) -> LiveGroup:
         """

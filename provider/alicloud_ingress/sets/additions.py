@@ -18,12 +18,13 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.reactions import MAY_HAVE_ACTED, Call, Reaction, reaction
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.rules.repetition import (
+    Moment,
     NotShownError,
     until_answered,
     until_shown,
 )
 from alicloud_ingress.rules.site import ANOTHER_RESOURCE, Site
-from alicloud_ingress.ruleset import Change, ids_by_rule
+from alicloud_ingress.ruleset import Change, Index, ids_by_rule
 from alicloud_ingress.sets.rule_group import RuleGroup, named
 
 
@@ -36,13 +37,19 @@ class Additions:
         group: the group, with calls for many rules.
         site: where the group is, and what its rules are judged by.
         before: IDs of the rules that were there when the run began.
+        adopts: whether rules that existed before are to be taken over.
         sent: rules that may have been added, and whether ECS has said so.
+        older: rules that somebody else made after `before` was read, by ID.
+        began: when the run began.
     """
 
     group: RuleGroup
     site: Site
     before: frozenset[str]
+    adopts: bool = False
     sent: dict[IngressRule, bool] = field(default_factory=dict[IngressRule, bool])
+    older: dict[str, IngressRule] = field(default_factory=dict[str, IngressRule])
+    began: Moment = field(default_factory=Moment)
 
     def authorize(self, rules: Sequence[IngressRule]) -> None:
         """
@@ -109,8 +116,20 @@ class Additions:
         The IDs of the rules that were added, held against other resources.
         """
         ids = self._shown(list(self.sent))
+        older = named(f"{id_} ({rule.in_words})" for id_, rule in self.older.items())
+        if older and not self.adopts:
+            raise RuleExistsError(
+                f"AuthorizeSecurityGroup added not all rules: somebody has just made"
+                f" {older} in {self.site.where}. Set adopt=True to take over what"
+                " exists, or remove it from the set."
+            )
+        if older:
+            self.site.warn(f"{older}: there before, and adopted")
         for rule, rule_id in ids.items():
-            self._acquire(self.site.owner.record_created, rule_id, rule)
+            acquire = self.site.owner.record_created
+            if rule_id in self.older:
+                acquire = self.site.owner.adopt
+            self._acquire(acquire, rule_id, rule)
         return ids
 
     def _acquire(
@@ -146,8 +165,13 @@ class Additions:
         return ids
 
     def _look_for(self, ids: dict[IngressRule, str]) -> None:
-        shown = ids_by_rule(ids, self.site.prove())
-        ids.update(shown)
+        group = self.site.prove()
+        index = Index(group)
+        shown = {rule: live for rule in ids if (live := index.matching(rule))}
+        for rule, live in shown.items():
+            ids[rule] = live.rule_id
+            if self.began.is_after(live, group):
+                self.older[live.rule_id] = rule
         if len(shown) < len(ids):
             raise NotShownError
 
@@ -193,7 +217,10 @@ class Additions:
         ours = [
             id_
             for id_ in ids.values()
-            if id_ and id_ not in self.before and not self.site.owner.is_anothers(id_)
+            if id_
+            and id_ not in self.before
+            and id_ not in self.older
+            and not self.site.owner.is_anothers(id_)
         ]
         for rule_id, error in self.group.revoke_all_by_id(ours):
             if error and reaction(Call.REVOKE_BY_ID, error) is not Reaction.DONE:

@@ -6,7 +6,7 @@ A preview may not know all: what is unknown passes, under a key of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, cast
@@ -89,16 +89,18 @@ def checked_rules(
     """
     if is_unknown(given):
         return Checked(given, {}, (), ())
-    entries: object = given
+    entries: Iterable[tuple[str | int, object]]
     if isinstance(given, Mapping):
-        entries = list(cast("Mapping[str, object]", given).values())
-    if not isinstance(entries, list | tuple):
-        kind = type(entries).__name__
+        entries = cast("Mapping[str, object]", given).items()
+    elif isinstance(given, list | tuple):
+        entries = enumerate(cast("Sequence[object]", given))
+    else:
+        kind = type(given).__name__
         reason = f"this is a {kind}; give a list of IngressRuleArgs"
         return Checked({}, {}, (Problem("rules", reason),), ())
     making = _Making(olds, group_id, is_unknown, secret)
-    for number, entry in enumerate(cast("Sequence[object]", entries)):
-        making.add(f"rules[{number}]", entry)
+    for place, entry in entries:
+        making.add(f"rules[{place!r}]", entry)
     return Checked(
         making.rules, making.known, tuple(making.problems), tuple(making.warnings)
     )

@@ -20,8 +20,8 @@ from alicloud_ingress.errors import (
     speaking_of,
 )
 from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.rules.change import send_change
-from alicloud_ingress.rules.creation import FORCED_REPLACEMENT
+from alicloud_ingress.rules.change import report_set_back, send_change
+from alicloud_ingress.rules.creation import FORCED_REPLACEMENT, PERHAPS_REPLACED
 from alicloud_ingress.rules.site import Site
 from alicloud_ingress.ruleset import (
     Change,
@@ -112,6 +112,13 @@ class SetLifecycle:
         Adds, changes, and only then removes. If anything fails, what was added is
         taken back.
 
+        Args:
+            wanted: what the program declares.
+            members: what the state holds.
+            adopt: take over rules that exist and are not the set's.
+            exclusive: no other rule may be in the group.
+            keep: what an exclusive set leaves alone.
+
         Returns:
             the ID of each wanted rule; "" where one does not show in time.
         """
@@ -123,14 +130,14 @@ class SetLifecycle:
                 plan = planned(wanted, members, group, exclusive=exclusive, keep=keep)
         self._refuse_twins(plan.twins, adopt=adopt)
         before = frozenset(live.rule_id for live in group.rules)
-        additions = Additions(self.group, self.site, before)
+        additions = Additions(self.group, self.site, before, adopts=adopt)
         removals = Removals(self.group, self.site)
         ids: Mapping[IngressRule, str] = {}
         try:
             additions.adopt(plan.twins)
             additions.authorize(plan.authorize)
             ids = additions.ids()
-            self._change(plan)
+            self._change(plan, members)
             removals.revoke(plan.revoke)
         except Exception as error:
             if removals.revoked:
@@ -176,7 +183,8 @@ class SetLifecycle:
 
         Taking back what was added would leave fewer rules than before and after.
         """
-        left = tuple(m for m in plan.revoke if m.rule not in removals.revoked)
+        done = removals.revoked | removals.left_to_others
+        left = tuple(member for member in plan.revoke if member.rule not in done)
         standing = plan.ids(ids)
 
         def words(rules: Iterable[tuple[IngressRule, str]]) -> str:
@@ -204,22 +212,25 @@ class SetLifecycle:
         if twins and not adopt:
             there = named(live_words(twin.live for twin in twins))
             exists = (
-                f"AuthorizeSecurityGroup was not sent: {self.site.where} holds already"
+                f"AuthorizeSecurityGroup added nothing: {self.site.where} holds already"
                 f" {there}."
             )
             if any(twin.live.rule_id in self.site.owner.replaces for twin in twins):
                 raise RuleExistsError(f"{exists} {FORCED_REPLACEMENT}")
             raise RuleExistsError(
-                f"{exists} If this resource is being replaced (`--replace`, `pulumi"
-                f" state taint`): {FORCED_REPLACEMENT} If the set was renamed, give it"
-                " an alias (ResourceOptions(aliases=[...])); if a run was interrupted,"
-                " or the rules are to be taken over as they are, set adopt=True."
+                f"{exists} {PERHAPS_REPLACED} If it was renamed, give it an alias"
+                " (ResourceOptions(aliases=[...])); if a run was interrupted, or the"
+                " rules are to be taken over as they are, set adopt=True."
             )
 
-    def _change(self, plan: Plan) -> None:
+    def _change(self, plan: Plan, members: Sequence[Member]) -> None:
         needed = [c for c in (*plan.own, *plan.twins) if c.is_needed]
         if not needed:
             return
+        old = {member.rule: member.rule for member in members}
+        for change in plan.own:
+            before = old.get(change.wanted, change.wanted)
+            report_set_back(self.site, change.live, before, change.wanted)
         with ThreadPoolExecutor(min(CHANGES_AT_ONCE, len(needed))) as pool:
             list(pool.map(self._change_one, needed))
 

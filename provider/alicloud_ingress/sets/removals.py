@@ -28,11 +28,13 @@ class Removals:
         group: the group, with calls for many rules.
         site: where the group is, and what its rules are judged by.
         revoked: filled with the rules that are gone.
+        left_to_others: filled with the rules that another resource holds.
     """
 
     group: RuleGroup
     site: Site
     revoked: set[IngressRule] = field(default_factory=set[IngressRule])
+    left_to_others: set[IngressRule] = field(default_factory=set[IngressRule])
 
     def revoke(self, members: Sequence[Member]) -> None:
         """
@@ -62,6 +64,8 @@ class Removals:
         try:
             for rule_id, release in releases.items():
                 self.site.report_release(rule_id, release)
+                if release is Release.HELD:
+                    self.left_to_others.add(rules[rule_id])
             left = self._left_by_revoking_ids({id_: rules[id_] for id_ in ours})
         finally:
             gone = [rule_id for rule_id in ours if rules[rule_id] in self.revoked]
@@ -169,6 +173,7 @@ class Removals:
             twin = index.identical_to(rule)
             if twin and self._is_held(twin):
                 self.site.report_release(twin.rule_id, Release.HELD)
+                self.left_to_others.add(rule)
             else:
                 free.append(rule)
         return free

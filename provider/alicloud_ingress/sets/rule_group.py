@@ -23,19 +23,17 @@ class RuleGroup(Group, Protocol):
     The security group of the set.
     """
 
-    def authorize_all(
-        self, rules: Sequence[IngressRule]
-    ) -> Iterator[Outcome[IngressRule]]:
+    def authorize_all(self, rules: Sequence[IngressRule]) -> list[Outcome[IngressRule]]:
         """Add rules, telling each one's outcome."""
         ...
 
-    def revoke_all_by_id(self, rule_ids: Sequence[str]) -> Iterator[Outcome[str]]:
+    def revoke_all_by_id(self, rule_ids: Sequence[str]) -> list[Outcome[str]]:
         """Remove rules by ID, telling each one's outcome."""
         ...
 
     def revoke_all_by_attributes(
         self, rules: Sequence[IngressRule]
-    ) -> Iterator[Outcome[IngressRule]]:
+    ) -> list[Outcome[IngressRule]]:
         """Remove rules by all that names them, telling each one's outcome."""
         ...
 

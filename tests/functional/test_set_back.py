@@ -1,0 +1,88 @@
+"""
+What somebody else has changed, and an update sets back.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from alicloud_ingress.declarations import DECLARATION
+from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
+from faults.stack import new_process
+from functional.conftest import Front
+
+RULE: dict[str, Any] = {
+    "ip_protocol": "tcp",
+    "port_range": 22,
+    "source_cidr_ip": "0.0.0.0/0",
+    "description": "open",
+}
+SECRET: dict[str, Any] = {"run": "r", "number": 1, "name": "web"}
+
+
+def update(
+    front: Front, *, as_set: bool, by_hand: dict[str, str], secrets: list[str]
+) -> None:
+    """Deploy a rule, change it by hand, and deploy another description."""
+    group = front.fake.new_group()
+
+    def program(rule: dict[str, Any]) -> dict[str, Any]:
+        declaration = {DECLARATION: {**SECRET, "secrets": secrets}}
+        arguments = {"rules": [rule]} if as_set else rule
+        return {"security_group_id": group, **arguments, **declaration}
+
+    provider = IngressRuleSetProvider() if as_set else IngressRuleProvider()
+    with new_process(front.settings, provider):
+        inputs = provider.check({}, program(RULE)).inputs
+        made = provider.create(copy.deepcopy(inputs))
+    assert made.outs is not None
+    (rule_id,) = front.fake.rules(group)
+    front.fake.groups[group].rules[rule_id].update(by_hand)
+    with new_process(front.settings, provider):
+        news = provider.check(inputs, program({**RULE, "description": "new"})).inputs
+        provider.diff(made.id, made.outs, copy.deepcopy(news))
+        provider.update(made.id, made.outs, copy.deepcopy(news))
+    (rule,) = front.fake.rules(group).values()
+    assert (rule["SourceCidrIp"], rule["Description"]) == ("0.0.0.0/0", "new")
+
+
+@pytest.mark.parametrize("as_set", [False, True], ids=["a rule", "a set"])
+def test_a_field_that_is_set_back_is_named_with_all_its_values(
+    front: Front, capfd: pytest.CaptureFixture[str], *, as_set: bool
+) -> None:
+    """The preview shows the description alone, and this opens a port to the world."""
+    update(front, as_set=as_set, by_hand={"SourceCidrIp": "10.0.0.0/8"}, secrets=[])
+
+    told = capfd.readouterr().err
+    assert "changed outside of this stack" in told
+    assert "source_cidr_ip was '0.0.0.0/0', is '10.0.0.0/8' now" in told
+    assert "becomes '0.0.0.0/0'" in told
+    assert "description" not in told
+
+
+@pytest.mark.parametrize("as_set", [False, True], ids=["a rule", "a set"])
+def test_a_change_of_the_program_alone_is_no_warning(
+    front: Front, capfd: pytest.CaptureFixture[str], *, as_set: bool
+) -> None:
+    """Nobody else has changed anything."""
+    update(front, as_set=as_set, by_hand={}, secrets=[])
+
+    assert "outside of this stack" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("as_set", "path"),
+    [(False, "source_cidr_ip"), (True, "rules[0].source_cidr_ip"), (True, "rules")],
+)
+def test_a_secret_value_that_is_set_back_is_not_shown(
+    front: Front, capfd: pytest.CaptureFixture[str], *, as_set: bool, path: str
+) -> None:
+    """Neither the old one, nor the one found, nor the new one."""
+    by_hand = {"SourceCidrIp": "10.0.0.0/8"}
+    update(front, as_set=as_set, by_hand=by_hand, secrets=[path])
+
+    told = capfd.readouterr().err
+    assert "source_cidr_ip was [secret], is [secret] now" in told
