@@ -106,7 +106,7 @@ def fake(  # noqa: PLR0913 - one for each option
         )
     except ImportError as error:
         raise _not_installed(error) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"the fake cannot be served: {error}") from error
     raise SystemExit(code)
 

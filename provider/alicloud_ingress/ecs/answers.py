@@ -100,9 +100,20 @@ def groups(action: str, answer: Answer) -> list[ListedGroup]:
             vpc_id=str(entry.get("VpcId") or ""),
             service_managed=entry.get("ServiceManaged") in (True, "true", "True"),
             rule_count=_number(entry.get("RuleCount")),
+            tags={
+                str(tag.get("TagKey") or ""): str(tag.get("TagValue") or "")
+                for tag in _tags(action, entry)
+            },
         )
         for entry in entries
     ]
+
+
+def _tags(action: str, group: Answer) -> list[Answer]:
+    """
+    The tags of a group; ECS leaves the list out where there are none.
+    """
+    return objects(action, group, "Tags", "Tag") if group.get("Tags") else []
 
 
 def prefix_lists(action: str, answer: Answer) -> list[str]:
