@@ -128,7 +128,7 @@ def test_a_file_that_is_no_text_ends_with_3(run: Runner) -> None:
     result = CliRunner().invoke(main, arguments)
 
     assert result.exit_code == 3
-    assert result.stderr.startswith("Error: the report could not be made: Unicode")
+    assert result.stderr.startswith("Error: this is not text")
 
 
 def test_a_failed_preview_ends_with_3_though_something_matched(run: Runner) -> None:
