@@ -178,7 +178,8 @@ def _planes(
     """
     if ports is not None:
         asked = tuple(ports)
-        entries = [_narrowed(entry, asked) for entry in entries]
+        narrowed = (_narrowed(entry, asked) for entry in entries)
+        entries = [entry for entry in narrowed if entry.matched.boxes]
     for plane in planes_of(entries, whole=True):
         if all(unknown.kind != "group" for unknown in plane.members):
             for world in WORLDS:
@@ -231,17 +232,18 @@ def _opened(
     """
     Ports to which some packet gets in newly, and half of a world does afterwards.
     """
-    new, after = (
-        [
+
+    def parts_of(wanted: Callable[[int], bool]) -> list[Piece]:
+        return [
             piece
             for piece in plane.diagram.region(wanted)
             if piece.ports != (0, 0) and _is_of(piece.sources, world)
         ]
-        for wanted in (newly, afterwards)
-    )
+
+    new = parts_of(newly)
     if not new:
         return
-    parts = [*new, *after]
+    parts = [*new, *parts_of(afterwards)]
     flat = Diagram([_flat(part) for part in parts])
     opened = (1 << len(new)) - 1
     half = sum(map(_size, _USED[world]))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from alicloud_ingress.policy.packets import Box, Interval, Matched, matched
 from alicloud_ingress.policy.planes import Entry, Judged, entries_of
@@ -52,7 +53,7 @@ class Standing:
 Side = tuple[Standing, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
     """
     A group before and after.
@@ -76,26 +77,39 @@ class Change:
     lists_before: Lists = field(default_factory=dict[str, Sequence[str]])
     lists_after: Lists = field(default_factory=dict[str, Sequence[str]])
 
-    def entries(self, waived: Waived | None = None) -> list[Entry]:
+    @cached_property
+    def entries(self) -> list[Entry]:
         """
         Both sides, in the order of evaluation.
         """
-        return self._entries(self.before, self.after, waived)
+        return self._entries(self.before, self.after, {})
 
-    def worst(self, waived: Waived | None = None) -> list[Entry] | None:
+    @cached_property
+    def worst_entries(self) -> list[Entry] | None:
         """
-        Both sides as bad as they may be; None where that is no other question.
+        Both sides as bad as they may be; None where that is the same question.
         """
+        return self._worst({})
+
+    def without(self, waived: Waived) -> tuple[list[Entry], list[Entry] | None]:
+        """
+        The same two, with what is waived left out where it accepts.
+        """
+        if not waived:
+            return self.entries, self.worst_entries
+        return self._entries(self.before, self.after, waived), self._worst(waived)
+
+    def _worst(self, waived: Waived) -> list[Entry] | None:
         if self.least_before is None and self.most_after is None:
             return None
         before = self.before if self.least_before is None else self.least_before
         after = self.after if self.most_after is None else self.most_after
         return self._entries(before, after, waived)
 
-    def _entries(self, before: Side, after: Side, waived: Waived | None) -> list[Entry]:
+    def _entries(self, before: Side, after: Side, waived: Waived) -> list[Entry]:
         return entries_of(
-            _judged(before, self.lists_before, waived or {}),
-            _judged(after, self.lists_after, waived or {}),
+            _judged(before, self.lists_before, waived),
+            _judged(after, self.lists_after, waived),
         )
 
 
@@ -120,9 +134,8 @@ def openings(
         TooComplexError: the rules cannot be judged in bounded time.
     """
     asked = None if ports is None else tuple(ports)
-    entries = change.entries(waived)
+    entries, worst = change.without(waived or {})
     found = world_openings(entries, asked)
-    worst = change.worst(waived)
     if worst is not None:
         found += _perhaps(lacking(world_openings(worst, asked), found))
     if not change.is_whole and _some_drop_goes(entries):

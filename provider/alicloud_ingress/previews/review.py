@@ -181,6 +181,7 @@ class _Group:
             lists_before=lists[0],
             lists_after=lists[1],
         )
+        self._known: dict[frozenset[int] | None, tuple[WorldOpen, ...]] = {}
         self._owners: dict[IngressRule, dict[str, None]] = {}
         for standing in (*result.before, *result.after, *(most or ())):
             owners = self._owners.setdefault(standing.rule, {})
@@ -216,8 +217,8 @@ class _Group:
         """
         return replace(
             self.unjudged(today),
-            change=difference(self.change.entries()),
-            openings=openings(self.change),
+            change=difference(self.change.entries),
+            openings=self._found(None),
             idle=tuple(self._idle()),
         )
 
@@ -233,11 +234,16 @@ class _Group:
             for finding in self._openings(kind, ports, waivers)
         ]
 
+    def _found(self, ports: frozenset[int] | None) -> tuple[WorldOpen, ...]:
+        if ports not in self._known:
+            self._known[ports] = openings(self.change, ports)
+        return self._known[ports]
+
     def _openings(
         self, kind: str, ports: frozenset[int] | None, waivers: Waivers
     ) -> Iterator[Finding]:
         waived = waivers.of(self.group)
-        found = openings(self.change, ports)
+        found = self._found(ports)
         left = openings(self.change, ports, waived) if waived else found
         for opening in left:
             yield self._finding(kind, opening)
