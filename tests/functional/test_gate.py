@@ -346,3 +346,302 @@ def test_an_update_of_a_rule_that_was_removed_by_hand_is_foretold(gate: Gate) ->
 
     assert "would fail" in done.stdout
     assert rule_id in done.stdout
+
+
+def from_list(gate: Gate, list_id: str, **more: Any) -> dict[str, Any]:
+    """The inputs of a rule of port 22 from a prefix list."""
+    rule = {k: v for k, v in gate.rule().items() if k != "source_cidr_ip"}
+    return {**rule, "source_prefix_list_id": list_id, **more}
+
+
+def test_a_prefix_list_is_judged_by_what_it_holds(gate: Gate) -> None:
+    """Where a look can read it; else it is not judged."""
+    offices = gate.fake.new_prefix_list("203.0.113.0/24")
+    world = gate.fake.new_prefix_list("0.0.0.0/1", "128.0.0.0/1")
+
+    assert gate([step("create", new=from_list(gate, offices))], *LIVE).exit_code == 0
+    unread = gate([step("create", new=from_list(gate, offices))], *ADMIN)
+    assert "not judged" in unread.stderr
+    opened = gate([step("create", new=from_list(gate, world))], *LIVE)
+    assert opened.exit_code == 1
+    assert "not judged" not in opened.stderr
+
+
+def test_a_port_list_is_judged_by_what_it_holds(gate: Gate) -> None:
+    """As a prefix list is."""
+    web = gate.fake.new_port_range_list("80/80", "443/443")
+    admin = gate.fake.new_port_range_list("80/80", "20/30")
+
+    for list_id, code in ((web, 0), (admin, 1)):
+        rule = {k: v for k, v in gate.rule().items() if k != "port_range"}
+        new = {**rule, "port_range_list_id": list_id}
+        assert gate([step("create", new=new)], *LIVE).exit_code == code
+
+
+def test_a_list_that_cannot_be_read_is_not_judged(gate: Gate) -> None:
+    """That it cannot be read is said."""
+    list_id = gate.fake.new_prefix_list("203.0.113.0/24")
+    gate.fake.fail_next("DescribePrefixListAttributes", 403, "Forbidden.RAM")
+
+    done = gate([step("create", new=from_list(gate, list_id))], *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert f"what {list_id} holds could not be read" in done.stderr
+
+
+def list_step(list_id: str, old: list[str], new: list[str]) -> dict[str, Any]:
+    """A prefix list of the stack whose blocks change."""
+    before, after = (
+        {"entries": [{"cidr": block, "description": ""} for block in blocks]}
+        for blocks in (old, new)
+    )
+    return step(
+        "update",
+        "offices",
+        old=before,
+        new=after,
+        kind="alicloud:ecs/ecsPrefixList:EcsPrefixList",
+        old_state={"id": list_id},
+    )
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_prefix_list_that_grows_opens_what_its_rules_let_in(
+    gate: Gate, *, live: bool
+) -> None:
+    """Though no rule changes; groups that the preview does not name may use it too."""
+    list_id = gate.fake.new_prefix_list("203.0.113.0/24")
+    rule = from_list(gate, list_id)
+    rule_id = gate.fake.add_rule(
+        gate.group, IpProtocol="tcp", PortRange="22/22", SourcePrefixListId=list_id
+    )
+    mine = step("same", old=rule, new=rule, old_state=known(rule, rule_id))
+    grows = list_step(list_id, ["203.0.113.0/24"], ["0.0.0.0/1", "128.0.0.0/1"])
+    shrinks = list_step(list_id, ["203.0.113.0/24"], ["203.0.113.7"])
+    options = LIVE if live else ADMIN
+
+    done = gate([mine, grows], *options)
+    assert done.exit_code == 1
+    assert f"0.0.0.0/0 may reach tcp 22 of {gate.group}" in done.stderr
+    assert f"each group that uses {list_id}" in done.stderr
+    alone = gate([grows], *options)
+    assert f"each group that uses {list_id}" in alone.stderr
+    assert gate([mine, shrinks], *options).exit_code == 0
+
+
+def test_what_joins_a_group_and_its_inner_policy_are_named_as_not_judged(
+    gate: Gate,
+) -> None:
+    """No rule changes, and who reaches whom may."""
+    policy = step(
+        "update",
+        "front",
+        old={"innerAccessPolicy": "Drop"},
+        new={"innerAccessPolicy": "Accept"},
+        kind="alicloud:ecs/securityGroup:SecurityGroup",
+    )
+    member = step(
+        "update",
+        "server",
+        old={"securityGroups": ["sg-1"]},
+        new={"securityGroups": ["sg-1", "sg-2"]},
+        kind="alicloud:ecs/instance:Instance",
+    )
+
+    done = gate([policy, member], *ADMIN)
+
+    assert done.exit_code == 0
+    assert "front: its inner access policy changes" in done.stdout
+    assert "server (alicloud:ecs/instance:Instance) joins or leaves" in done.stdout
+    assert "Some of it is not judged." in done.stdout
+
+
+def test_a_waiver_may_be_about_some_ports_of_one_group(gate: Gate) -> None:
+    """Elsewhere and for other ports it has no effect."""
+    steps = [step("create", "ssh", new=gate.rule("22/3389"))]
+    group, other = gate.group, gate.fake.new_group()
+
+    def code(**waiver: Any) -> int:
+        return gate(steps, *ADMIN, *gate.waive({"resource": "ssh", **waiver})).exit_code
+
+    assert code(ports=[22, "3000/3389"], group=group) == 0
+    assert code(ports=[22], group=group) == 1
+    assert code(group=other) == 1
+    assert code() == 0
+
+
+def test_waivers_that_have_no_effect_or_no_end_are_named(gate: Gate) -> None:
+    """The report and standard error say so."""
+    steps = [
+        step("create", "ssh", new=gate.rule()),
+        step("create", "web", new=gate.rule(80)),
+    ]
+    waivers = gate.waive(
+        {"resource": "nothing"},
+        {"resource": "web"},
+        {"resource": "ssh", "until": "2020-01-01"},
+        {"resource": "ssh", "until": "9999-12-31"},
+    )
+
+    done = gate(steps, *ADMIN, *waivers)
+
+    for remark in (
+        "the waiver for nothing matches nothing in this preview",
+        "the waiver for web matches no finding of this preview",
+        "the waiver for ssh has ended on 2020-01-01: remove it",
+        "the waiver for ssh ends on 9999-12-31, more than 90 days from today",
+    ):
+        assert remark in done.stderr
+        assert remark in done.stdout
+    far = gate(steps, *ADMIN, *waivers, "--waivers-max-days", "9999999")
+    assert "days from today" not in far.stderr
+
+
+def test_a_rule_that_is_not_in_the_stack_is_waived_by_its_id(gate: Gate) -> None:
+    """What opens is a rule made by hand, when a drop goes."""
+    drop_id = gate.live(Policy="drop")
+    behind = gate.live(Priority="2")
+    drop = gate.rule(policy="drop")
+    steps = [step("delete", "drop", old=drop, old_state=known(drop, drop_id))]
+
+    assert gate(steps, *LIVE).exit_code == 1
+    assert gate(steps, *LIVE, *gate.waive({"resource": "drop"})).exit_code == 1
+    assert gate(steps, *LIVE, *gate.waive({"resource": behind})).exit_code == 0
+
+
+def test_what_an_earlier_run_left_to_be_deleted_is_deleted(gate: Gate) -> None:
+    """It has the URN of what replaced it, and shows with --show-replacement-steps."""
+    old, new = gate.rule(policy="drop"), gate.rule(priority=2)
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    steps = [
+        step("same", old=new, new=new, old_state=known(new, rule_id)),
+        step("delete-replaced", old=old, old_state=known(old, drop_id, delete=True)),
+    ]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert "0.0.0.0/0 may reach tcp 22" in done.stderr
+
+
+def test_a_deletion_that_the_engine_leaves_to_that_of_another_resource_is_not_judged(
+    gate: Gate,
+) -> None:
+    """By `deleted_with` the rule stays, while the drop above it goes."""
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    drop, rule = gate.rule(policy="drop"), gate.rule(priority=2)
+    state = known(rule, rule_id, deletedWith="urn:pulumi:dev::web::a:b:C::other")
+    steps = [
+        step("delete", "drop", old=drop, old_state=known(drop, drop_id)),
+        step("delete", "ssh", old=rule, old_state=state),
+    ]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+def test_a_run_that_will_stop_half_way_is_judged_by_the_worst_it_may_leave(
+    gate: Gate,
+) -> None:
+    """The drop may not come, if another create is refused."""
+    gate.live("80/80", "10.0.0.0/8")
+    steps = [
+        step("create", "drop", new=gate.rule(policy="drop")),
+        step("create", "ssh", new=gate.rule(priority=2)),
+        step("create", "web", new=gate.rule("80/80", "10.0.0.0/8")),
+    ]
+
+    assert "not judged" in gate(steps, *LIVE).stderr
+    assert gate(steps[:2], *LIVE).exit_code == 0
+
+
+def test_rules_whose_group_is_not_known_do_not_hide_one_another(gate: Gate) -> None:
+    """The drop may go to another group than the rule."""
+    unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    other = "urn:pulumi:dev::web::random:index/pet:Pet::groups"
+    state = {"propertyDependencies": {"security_group_id": [other]}}
+    place = {"security_group_id": unknown}
+    steps = [
+        step(
+            "create", "drop", new={**gate.rule(policy="drop"), **place}, new_state=state
+        ),
+        step("create", "ssh", new={**gate.rule(priority=2), **place}, new_state=state),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+
+
+def test_two_groups_to_come_of_one_name_are_two(gate: Gate) -> None:
+    """They belong to different components."""
+    unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    kind = "alicloud:ecs/securityGroup:SecurityGroup"
+
+    def of(parent: str) -> dict[str, Any]:
+        urn = f"urn:pulumi:dev::web::{parent}{kind}::front"
+        return {"propertyDependencies": {"security_group_id": [urn]}}
+
+    place = {"security_group_id": unknown}
+    drop = {**gate.rule(policy="drop"), **place}
+    rule = {**gate.rule(priority=2), **place}
+    apart = [
+        step("create", "drop", new=drop, new_state=of("my:m:A$")),
+        step("create", "ssh", new=rule, new_state=of("my:m:B$")),
+    ]
+    together = [
+        step("create", "drop", new=drop, new_state=of("")),
+        step("create", "ssh", new=rule, new_state=of("")),
+    ]
+
+    assert gate(apart, *LIVE).exit_code == 1
+    assert gate(together, *LIVE).exit_code == 0
+
+
+def test_a_drop_that_goes_in_a_group_that_is_secret_is_not_judged(gate: Gate) -> None:
+    """The look cannot find the group."""
+    drop = {**gate.rule(policy="drop"), "security_group_id": "[secret]"}
+
+    done = gate([step("delete", "drop", old=drop)], *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+def test_a_rule_of_a_secret_group_that_is_set_back_is_not_judged(gate: Gate) -> None:
+    """A look was asked for, so the state is not relied on."""
+    old = {**gate.rule(), "security_group_id": "[secret]"}
+    steps = [step("update", old=old, new={**old, "description": "x"})]
+
+    assert "not judged" in gate(steps, *LIVE).stderr
+    assert gate(steps, *ADMIN).exit_code == 0
+
+
+def test_a_drop_taken_over_from_the_other_provider_may_be_lost(gate: Gate) -> None:
+    """Its rule is revoked last, though ours has adopted it."""
+    drop_id = gate.live(Policy="drop")
+    gate.live(Priority="2")
+    old = {
+        "type": "ingress",
+        "securityGroupId": gate.group,
+        "ipProtocol": "tcp",
+        "portRange": "22/22",
+        "cidrIp": WORLD,
+        "policy": "drop",
+        "priority": 1,
+    }
+    state = {"outputs": {**old, "securityGroupRuleId": drop_id}}
+    steps = [
+        step("create", "drop", new=gate.rule(policy="drop", adopt=True)),
+        step("delete", "old", old=old, kind=PEER_RULE, old_state=state),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+    ours = step(
+        "delete",
+        "old",
+        old=gate.rule(policy="drop"),
+        old_state=known(gate.rule(policy="drop"), drop_id),
+    )
+    assert gate([steps[0], ours], *LIVE).exit_code == 0

@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import click
 
-from alicloud_ingress.client import EcsClient
 from alicloud_ingress.commands.failure import Failure
+from alicloud_ingress.commands.lists import read_lists
 from alicloud_ingress.connections import Connections
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.live import LiveGroup
@@ -25,7 +25,7 @@ from alicloud_ingress.previews.findings import (
 from alicloud_ingress.previews.formats import as_json, as_sarif
 from alicloud_ingress.previews.page import markdown
 from alicloud_ingress.previews.preview import Preview, read_preview
-from alicloud_ingress.previews.review import judge, known_groups, used_lists
+from alicloud_ingress.previews.review import judge, known_groups, rules_of
 from alicloud_ingress.previews.waivers import Waiver, WaiverError, read_waivers
 from alicloud_ingress.report import compose, finding_line, not_judged
 
@@ -157,12 +157,8 @@ class _Look:
             except IngressError as error:
                 self.problems.append(f"{group} could not be looked at: {error}")
                 continue
-            for list_id in used_lists(preview, self.groups[group]):
-                if list_id not in self.lists:
-                    self._read(client, list_id)
-
-    def _read(self, client: EcsClient, list_id: str) -> None:
-        try:
-            self.lists[list_id] = client.list_entries(list_id)
-        except IngressError as error:
-            click.echo(f"{list_id} could not be read: {plain(str(error))}", err=True)
+            rules = [live.rule for live in self.groups[group].rules]
+            found, unread = read_lists(client, [*rules, *rules_of(preview, group)])
+            self.lists.update(found)
+            for problem in unread:
+                click.echo(plain(problem), err=True)

@@ -11,6 +11,7 @@ import click
 from alicloud_ingress.cleanup.clock import now
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.commands.failure import Failure
+from alicloud_ingress.commands.lists import read_lists
 from alicloud_ingress.commands.options import located, shown_as, states, where
 from alicloud_ingress.commands.tables import print_table
 from alicloud_ingress.connections import Connections
@@ -44,11 +45,14 @@ def show(  # noqa: PLR0913, PLR0917 - one argument for each option
     Exits with 3 where something could not be read or judged.
     """
     owners, _ = read_owners(state_files, stacks)
-    listings = [
-        listing(group, owners.of(group) if owners.given else None, now())
-        for client, group_id in located(Connections(profile), regions, groups)
-        for group in [client.describe(group_id)]
-    ]
+    listings: list[Listing] = []
+    unread: list[str] = []
+    for client, group_id in located(Connections(profile), regions, groups):
+        group = client.describe(group_id)
+        lists, problems = read_lists(client, (live.rule for live in group.rules))
+        unread += problems
+        of_group = owners.of(group) if owners.given else None
+        listings.append(listing(group, of_group, now(), lists))
     if form == "json":
         click.echo(as_json(listings))
     elif form == "markdown":
@@ -59,6 +63,7 @@ def show(  # noqa: PLR0913, PLR0917 - one argument for each option
     doubts = [
         *(doubt.text for doubt in owners.doubts),
         *(doubt for each in listings for doubt in each.doubts),
+        *unread,
     ]
     for doubt in dict.fromkeys(doubts):
         click.echo(f"not judged: {plain(doubt)}", err=True)

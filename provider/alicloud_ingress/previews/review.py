@@ -111,14 +111,11 @@ def known_groups(preview: Preview) -> dict[str, str]:
     return {g: region for g, region in groups_of(preview).items() if g in known}
 
 
-def used_lists(preview: Preview, group: LiveGroup) -> tuple[str, ...]:
+def rules_of(preview: Preview, group: str) -> Iterator[IngressRule]:
     """
-    The prefix lists and port lists that rules of a group use, before or after.
+    The rules that a preview states of a group, before and after.
     """
-    stated = (s.rule for s in _stated(preview) if s.group == group.group_id)
-    rules = (*(live.rule for live in group.rules), *stated)
-    names = {n for r in rules for n in (r.source_prefix_list_id, r.port_range_list_id)}
-    return tuple(sorted(n for n in names if n.startswith(("pl-", "prl-"))))
+    return (stated.rule for stated in _stated(preview) if stated.group == group)
 
 
 def _stated(preview: Preview) -> Iterator[StatedRule]:
