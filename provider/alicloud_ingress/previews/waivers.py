@@ -129,7 +129,7 @@ class Waivers:
             if waiver.until < today:
                 self._remarks.append(f"{what} has ended on {waiver.until}: remove it")
                 continue
-            if waiver.until > today + dt.timedelta(days=longest_days):
+            if (waiver.until - today).days > longest_days:
                 self._remarks.append(
                     f"{what} ends on {waiver.until}, more than {longest_days} days"
                     " from today"
