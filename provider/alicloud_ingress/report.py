@@ -178,6 +178,8 @@ def _not_judged(review: Review, code: Callable[[str], str] = code) -> Iterator[s
                 f"whether {code(opening.world)} may reach {code(opening.what)} of"
                 f" {code(group.group)} {_hangs_on(group, opening, code)}"
             )
+    for urn in review.preview.unknown_rules:
+        yield f"{code(urn)}: a rule of a type that is not known here"
     yield from map(code, review.preview.notes)
     for changed in review.preview.lists:
         if changed.changes:
@@ -200,9 +202,12 @@ def _hangs_on(
         rule.source_prefix_list_id or rule.port_range_list_id for rule in opening.rules
     ):
         return f"hangs on a list: {rules}"
-    if group.refusals:
-        return f"hangs on where the run stops, which will fail: {rules}"
-    return f"hangs on what the group holds: {rules}; {WITH_LIVE}"
+    if group.rules_left is None:
+        return f"hangs on what the group holds: {rules}; {WITH_LIVE}"
+    return (
+        f"hangs on how far the run comes: a step will fail, or a drop is deleted"
+        f" before it is there again, or two resources state one rule: {rules}"
+    )
 
 
 def _doubted(review: Review) -> frozenset[IngressRule]:

@@ -646,3 +646,59 @@ def test_a_drop_taken_over_from_the_other_provider_may_be_lost(gate: Gate) -> No
         old_state=known(gate.rule(policy="drop"), drop_id),
     )
     assert gate([steps[0], ours], *LIVE).exit_code == 0
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_drop_that_is_replaced_with_a_gap_may_be_lost(
+    gate: Gate, *, live: bool
+) -> None:
+    """If the create fails after the delete, what it held back stays open."""
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    drop, rule = gate.rule(policy="drop"), gate.rule(priority=2)
+    state = known(drop, drop_id, taint=True, pendingReplacement=True)
+    steps = [
+        step("replace", "drop", old=drop, new=drop, old_state=state),
+        step("same", "ssh", old=rule, new=rule, old_state=known(rule, rule_id)),
+    ]
+
+    done = gate(steps, *(LIVE if live else ADMIN))
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+def test_a_drop_that_the_other_provider_replaces_by_the_very_same_is_lost(
+    gate: Gate,
+) -> None:
+    """Its NIC type changes, which a VPC does not keep."""
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    old = {
+        "type": "ingress",
+        "securityGroupId": gate.group,
+        "ipProtocol": "tcp",
+        "portRange": "22/22",
+        "cidrIp": WORLD,
+        "policy": "drop",
+        "priority": 1,
+        "nicType": "internet",
+    }
+    state = {"outputs": {**old, "securityGroupRuleId": drop_id}}
+    new = {**old, "nicType": "intranet"}
+    rule = gate.rule(priority=2)
+    steps = [
+        step("replace", "drop", old=old, new=new, kind=PEER_RULE, old_state=state),
+        step("same", "ssh", old=rule, new=rule, old_state=known(rule, rule_id)),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+
+
+def test_a_rule_of_a_type_that_is_not_known_is_not_judged(gate: Gate) -> None:
+    """It comes from another bridge to the same cloud."""
+    kind = "alicloud:index/securityGroupRule:SecurityGroupRule"
+
+    done = gate([step("create", "ssh", new={"cidr_ip": WORLD}, kind=kind)], *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert gate([step("same", "ssh", old={}, new={}, kind=kind)], *ADMIN).exit_code == 0

@@ -5,6 +5,7 @@ what joins or leaves a group.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from alicloud_ingress.previews.stated import (
 )
 
 PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
+_SOME_RULE = re.compile(r"security_?group_?(ingress_?)?rule", re.IGNORECASE)
 _STANDING = ("same", "read", "refresh", "import")
 _INNER = ("innerAccessPolicy", "innerAccess")
 _JOINING = ("securityGroups", "securityGroupIds", "securityGroupId")
@@ -60,6 +62,17 @@ def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
             after=_blocks(inputs_of(new)) if changes else before,
             changes=changes and step.get("op") == "update",
         )
+
+
+def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """
+    URNs of what seems to be a security group rule of a kind that is not known here.
+    """
+    for step in steps:
+        kind = _kind(step)
+        is_known = kind in GROUP_ARGUMENT or step.get("op") in _STANDING
+        if not is_known and _SOME_RULE.search(kind):
+            yield str(step.get("urn"))
 
 
 def notes(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:

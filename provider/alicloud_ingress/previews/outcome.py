@@ -127,7 +127,7 @@ def _as_stated(preview: Preview, group: str, *, looked: bool) -> Outcome:
         ]
         news += [old for old in staying if old not in news]
         after += news
-        most += news
+        most += [new for new in news if not (step.gap and _drops(new.rule))]
         if step.unsure_delete or step.keeps:
             most += [old for old in olds if not _drops(old.rule) and old not in news]
     return Outcome(
@@ -396,14 +396,19 @@ class _Applied:
 
     def _lost(self) -> Iterator[IngressRule]:
         """
-        Rules that one step lets go and another wants, or that two steps change.
+        Rules that one step lets go and another wants, or the same step, with a gap;
+        rules that two steps change.
+
+        What pulumi-alicloud replaces by the very same is gone: it finds the new one
+        there, and revokes the old one by what both say.
         """
         added = self._adders()
         for slot in self._slots:
             adders = added.get(slot.rule, ())
             wanting = {step.urn for step in adders}
             if not self._stays(slot, adders) and any(
-                remover.urn not in wanting for remover in slot.removers
+                remover.gap or remover.kind == PEER_RULE or remover.urn not in wanting
+                for remover in slot.removers
             ):
                 yield slot.rule
             if slot.changes and (slot.removers or len(slot.changes) > 1):

@@ -20,7 +20,12 @@ from typing import Any
 
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.previews.document import DocumentError, decoded
-from alicloud_ingress.previews.neighbours import ListChange, list_changes, notes
+from alicloud_ingress.previews.neighbours import (
+    ListChange,
+    list_changes,
+    notes,
+    unknown_rules,
+)
 from alicloud_ingress.previews.stated import (
     GROUP_ARGUMENT,
     FieldChange,
@@ -135,12 +140,14 @@ class Preview:
         hidden: unchanged resources that the preview leaves out.
         problems: why it is not whole, one sentence each.
         lists: what becomes of prefix lists.
+        unknown_rules: URNs of changing rules of a kind that is not known here.
         notes: what else may change who reaches what, one sentence each.
     """
 
     stack: str = ""
     steps: tuple[Step, ...] = ()
     lists: tuple[ListChange, ...] = ()
+    unknown_rules: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     others: int = 0
     hidden: int = 0
@@ -197,6 +204,7 @@ def _preview(
         stack=next(map(_stack, filter(_is_whole, by_urn)), ""),
         steps=tuple(sorted(rules, key=lambda step: (step.name, step.urn, step.op))),
         lists=tuple(list_changes(steps)),
+        unknown_rules=tuple(dict.fromkeys(unknown_rules(steps))),
         notes=tuple(notes(steps)),
         others=others,
         hidden=hidden,

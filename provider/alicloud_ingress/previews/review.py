@@ -333,6 +333,15 @@ def _list_findings(
 def _other_findings(
     preview: Preview, groups: Sequence[GroupReview]
 ) -> Iterator[Finding]:
+    for urn in preview.unknown_rules:
+        for kind in ("world-open-any", "world-open-admin"):
+            yield Finding(
+                kind=kind,
+                resources=(name_of(urn),),
+                urns=(urn,),
+                text=f"what a rule of the type {urn.split('::')[2]} opens is not known",
+                judged=False,
+            )
     for step in preview.steps:
         yield from _losses(step)
     for group in groups:
