@@ -31,7 +31,7 @@ from alicloud_ingress.policy.planes import (
     rank,
 )
 from alicloud_ingress.policy.reach import Reach, reaches
-from alicloud_ingress.policy.world import WorldOpen, world_openings
+from alicloud_ingress.policy.world import WorldOpen, world_openings, world_planes
 from alicloud_ingress.rule import IngressRule
 
 
@@ -89,7 +89,7 @@ class Policy:
         Args:
             ports: of tcp and udp; None for everything, other protocols too.
         """
-        return world_openings(entries_of((), self.judged), ports)
+        return world_openings(world_planes(entries_of((), self.judged), ports))
 
 
 def difference(entries: Sequence[Entry]) -> Difference:

@@ -17,7 +17,7 @@ from alicloud_ingress.policy.diagram import Diagram, TooComplexError
 from alicloud_ingress.policy.packets import IPV6, addresses, matched
 from alicloud_ingress.policy.planes import Entry, entries_of
 from alicloud_ingress.policy.reach import Reach
-from alicloud_ingress.policy.world import world_openings
+from alicloud_ingress.policy.world import world_openings, world_planes
 from alicloud_ingress.rule import IngressRule
 from packet_model import PACKETS, Packet, gets_in, in_some_of, matches, rules
 
@@ -309,7 +309,7 @@ def test_only_new_exposure_to_the_world_counts(
     before: list[IngressRule], after: list[IngressRule], ports: list[int]
 ) -> None:
     """What was open is not news; a drop taken away is."""
-    found = world_openings(entries(before, after), [22, 3389])
+    found = world_openings(world_planes(entries(before, after), [22, 3389]))
 
     assert [p for o in found for t in o.traffic for p, _ in t.ports] == ports
     assert all(opening.certain for opening in found)
@@ -319,7 +319,7 @@ def test_another_list_is_not_the_same_unknown() -> None:
     """One that was there says nothing of one that comes."""
     before, after = [rule(22, "pl-1")], [rule(22, "pl-1"), rule(22, "pl-2")]
 
-    found = world_openings(entries(before, after), [22])
+    found = world_openings(world_planes(entries(before, after), [22]))
 
     assert {(o.world, o.certain, o.rules) for o in found} == {
         (world, False, (rule(22, "pl-2"),)) for world in ("0.0.0.0/0", "::/0")

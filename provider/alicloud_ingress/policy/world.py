@@ -35,6 +35,11 @@ WORLDS = {
 The two worlds, by how a rule names them.
 """
 
+WorldPlane = tuple[Plane, str]
+"""
+A plane, and one of the worlds.
+"""
+
 _WITH_PORTS = (6, 17)
 _ASSIGNED_IPV6 = (
     "2001:0::/23",
@@ -119,19 +124,13 @@ class WorldOpen:
         return f"{self.world} {may} {self.what}"
 
 
-def world_openings(
-    entries: Sequence[Entry], ports: Iterable[int] | None = None
-) -> tuple[WorldOpen, ...]:
+def world_openings(planes: Iterable[WorldPlane]) -> tuple[WorldOpen, ...]:
     """
     What the world may reach after a change, where some of it could not before.
-
-    Args:
-        entries: both sides, in the order of evaluation.
-        ports: of tcp and udp; None for everything, other protocols too.
     """
     certain: dict[str, list[_Opening]] = {world: [] for world in WORLDS}
     found: dict[tuple[bool, str, tuple[IngressRule, ...]], list[_Opening]] = {}
-    for plane, world in _planes(entries, ports):
+    for plane, world in planes:
         known = certain[world]
         for opening in _opened(plane, world, plane.opens, plane.lets_in_after):
             if plane.members and any(map(opening.is_within, known)):
@@ -146,21 +145,15 @@ def world_openings(
     )
 
 
-def world_uncovered(
-    entries: Sequence[Entry], ports: Iterable[int] | None = None
-) -> tuple[WorldOpen, ...]:
+def world_uncovered(planes: Iterable[WorldPlane]) -> tuple[WorldOpen, ...]:
     """
-    What the world might reach after a change by rules that are not among the entries.
+    What the world might reach after a change by rules that are not in the planes.
 
     Such a rule may stand anywhere in the order. It shows where a drop has decided and
     decides no longer, or not as early.
-
-    Args:
-        entries: both sides, in the order of evaluation.
-        ports: as in `world_openings`.
     """
     found: dict[str, list[_Opening]] = {}
-    for plane, world in _planes(entries, ports):
+    for plane, world in planes:
         opened = _opened(plane, world, plane.uncovers, plane.may_let_in_after)
         found.setdefault(world, []).extend(opened)
     return tuple(
@@ -170,20 +163,26 @@ def world_uncovered(
     )
 
 
-def _planes(
-    entries: Sequence[Entry], ports: Iterable[int] | None
-) -> Iterator[tuple[Plane, str]]:
+def world_planes(
+    entries: Sequence[Entry], ports: Iterable[int] | None = None
+) -> tuple[WorldPlane, ...]:
     """
     Each plane that the world may be in, for each world.
+
+    Args:
+        entries: both sides, in the order of evaluation.
+        ports: of tcp and udp; None for everything, other protocols too.
     """
     if ports is not None:
         asked = tuple(ports)
         narrowed = (_narrowed(entry, asked) for entry in entries)
         entries = [entry for entry in narrowed if entry.matched.boxes]
-    for plane in planes_of(entries, whole=True):
-        if all(unknown.kind != "group" for unknown in plane.members):
-            for world in WORLDS:
-                yield plane, world
+    return tuple(
+        (plane, world)
+        for plane in planes_of(entries, whole=True)
+        if all(unknown.kind != "group" for unknown in plane.members)
+        for world in WORLDS
+    )
 
 
 def _narrowed(entry: Entry, ports: Sequence[int]) -> Entry:

@@ -56,12 +56,14 @@ def decoded(content: str | bytes, *, of: str) -> object:
             ) from None
         raise DocumentError(f"this is not JSON ({where}), and should be {of}") from None
     except (ValueError, RecursionError):
-        is_endless = True
-    else:
-        is_endless = _is_too_deep(document)
-    if is_endless:
-        raise DocumentError(f"this goes on without end, and should be {of}")
+        raise _endless(of) from None
+    if _is_too_deep(document):
+        raise _endless(of)
     return document
+
+
+def _endless(of: str) -> DocumentError:
+    return DocumentError(f"this goes on without end, and should be {of}")
 
 
 def _text(content: bytes, of: str) -> str:

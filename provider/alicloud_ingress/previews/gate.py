@@ -16,7 +16,12 @@ from functools import cached_property
 from alicloud_ingress.policy.packets import Box, Interval, Matched, matched
 from alicloud_ingress.policy.planes import Entry, Judged, entries_of
 from alicloud_ingress.policy.reach import Traffic
-from alicloud_ingress.policy.world import WorldOpen, world_openings, world_uncovered
+from alicloud_ingress.policy.world import (
+    WorldOpen,
+    world_openings,
+    world_planes,
+    world_uncovered,
+)
 from alicloud_ingress.rule import IngressRule
 
 Lists = Mapping[str, Sequence[str]]
@@ -135,11 +140,13 @@ def openings(
     """
     asked = None if ports is None else tuple(ports)
     entries, worst = change.without(waived or {})
-    found = world_openings(entries, asked)
+    planes = world_planes(entries, asked)
+    found = world_openings(planes)
     if worst is not None:
-        found += _perhaps(lacking(world_openings(worst, asked), found))
+        perhaps = world_openings(world_planes(worst, asked))
+        found += _perhaps(lacking(perhaps, found))
     if not change.is_whole and _some_drop_goes(entries):
-        found += lacking(world_uncovered(entries, asked), found)
+        found += lacking(world_uncovered(planes), found)
     return found
 
 
