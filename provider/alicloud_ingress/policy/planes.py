@@ -121,13 +121,6 @@ class Plane:
             return True
         return not self.lets_in(is_) and self._priority(is_) > self._priority(was)
 
-    def may_let_in_after(self, met: int) -> bool:
-        """
-        Whether a packet may get in after the change, by a rule that is not here.
-        """
-        is_ = met & self.after
-        return self.lets_in(is_) or not is_ or self._priority(is_) > 1
-
     def _priority(self, met: int) -> int:
         """
         Of the first of these boxes.

@@ -154,7 +154,7 @@ def world_uncovered(planes: Iterable[WorldPlane]) -> tuple[WorldOpen, ...]:
     """
     found: dict[str, list[_Opening]] = {}
     for plane, world in planes:
-        opened = _opened(plane, world, plane.uncovers, plane.may_let_in_after)
+        opened = _opened(plane, world, plane.uncovers, None)
         found.setdefault(world, []).extend(opened)
     return tuple(
         WorldOpen(certain=False, world=world, rules=(), traffic=_traffic(openings))
@@ -226,10 +226,11 @@ def _opened(
     plane: Plane,
     world: str,
     newly: Callable[[int], bool],
-    afterwards: Callable[[int], bool],
+    afterwards: Callable[[int], bool] | None,
 ) -> Iterator[_Opening]:
     """
-    Ports to which some packet gets in newly, and half of a world does afterwards.
+    Ports to which some packet gets in newly, and half of a world does afterwards: all
+    of it if that is not told.
     """
 
     def parts_of(wanted: Callable[[int], bool]) -> list[Piece]:
@@ -242,14 +243,14 @@ def _opened(
     new = parts_of(newly)
     if not new:
         return
-    parts = [*new, *parts_of(afterwards)]
+    parts = [*new, *(parts_of(afterwards) if afterwards else ())]
     flat = Diagram([_flat(part) for part in parts])
     opened = (1 << len(new)) - 1
     half = sum(map(_size, _USED[world]))
 
     def is_open(met: int) -> bool:
-        if not met & opened:
-            return False
+        if not met & opened or afterwards is None:
+            return bool(met & opened)
         sources = joined(s for n in bits(met & ~opened) for s in parts[n].sources)
         return 2 * _share(sources, world) >= half
 
