@@ -110,16 +110,14 @@ class Plane:
 
     def uncovers(self, met: int) -> bool:
         """
-        Whether a drop decided before, and after the change a rule may decide that is
-        not here: none decides, or a drop of a later priority.
+        Whether a drop decided before, and after the change none does as early.
+
+        What gets in then may be more than what the rules here let in.
         """
         was, is_ = met & self.before, met & self.after
-        first = was & -was
-        if not first or first & self.accepts:
+        if not was or self.lets_in(was):
             return False
-        if not is_:
-            return True
-        return not self.lets_in(is_) and self._priority(is_) > self._priority(was)
+        return not is_ or self.lets_in(is_) or self._priority(is_) > self._priority(was)
 
     def _priority(self, met: int) -> int:
         """
