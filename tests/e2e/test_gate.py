@@ -27,6 +27,7 @@ class Door:
 
     def __init__(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         self.project = project
+        self.file = Path(project.folder) / "preview.json"
         url = project.environment["ALIBABA_CLOUD_ENDPOINT_ECS"]
         monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_ECS", url)
         monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "AK")
@@ -34,12 +35,17 @@ class Door:
 
     def gate(self, *options: str, preview: tuple[str, ...] = WHOLE) -> Result:
         """What the gate says of the program as it is."""
-        file = Path(self.project.folder) / "preview.json"
-        file.write_text(self.project.pulumi("preview", *preview))
-        return CliRunner().invoke(
-            main,
-            ["preview-report", str(file), "--fail-on", "world-open-admin", *options],
-        )
+        self.preview(*preview)
+        return self.judge(*options)
+
+    def preview(self, *options: str) -> None:
+        """Let the engine write its preview."""
+        self.file.write_text(self.project.pulumi("preview", *options))
+
+    def judge(self, *options: str) -> Result:
+        """What the gate says of that."""
+        asked = ("--fail-on", "world-open-admin", *options)
+        return CliRunner().invoke(main, ["preview-report", str(self.file), *asked])
 
     def rules(self) -> list[IngressRule]:
         """The live rules."""
@@ -78,26 +84,29 @@ def test_a_replacement_that_failed_half_way_is_stopped_when_it_opens_again(
 ) -> None:
     """The old rule is gone, the state still has it, and the program is as it was."""
     project = door.project
-    project.program(f'rule("ssh", 22, "{WORLD}", opts={BEFORE})')
+    good = f'rule("ssh", 22, "{WORLD}", opts={BEFORE})'
+    project.program(good)
     project.up()
     project.program(
-        f'rule("ssh", "22/23", "{WORLD}", opts={BEFORE}, dest_cidr_ip="10.0.0.1")'
+        f'Rule("ssh", security_group_id="{project.group}", ip_protocol="tcp",'
+        f' port_range=22, ipv6_source_cidr_ip="::/0", opts={BEFORE})'
     )
-    project.up()
-    project.program(f'rule("ssh", 22, "{WORLD}", opts={BEFORE})')
     project.fake.fail_next("AuthorizeSecurityGroup", 403, "Forbidden.RAM", 5)
     assert not project.run("up", "--yes", "--skip-preview").ok
     project.fake.forget_faults()
     assert project.rules() == {}
+    project.program(good)
 
-    for preview in (WHOLE, WHOLE[:2]):
-        done = door.gate("--live", "--fail-on", "gap", preview=preview)
+    for preview, words in ((WHOLE, "may reach"), (WHOLE[:2], "might reach")):
+        door.preview(*preview)
+        done = door.judge("--live", "--fail-on", "gap")
         assert done.exit_code == 1
         assert "gap" not in done.stderr
         assert "0.0.0.0/0 may reach tcp 22" in done.stderr
         assert "will hold 1 inbound rules" in done.stdout
-    assert door.gate(preview=WHOLE).exit_code == 1
-    assert "not judged" in door.gate(preview=WHOLE[:2]).stderr
+        by_state = door.judge()
+        assert by_state.exit_code == 1
+        assert f"0.0.0.0/0 {words} tcp 22" in by_state.stderr
 
 
 def test_a_deletion_that_a_failed_run_has_left_is_stopped_where_it_opens(
@@ -122,7 +131,7 @@ def test_a_deletion_that_a_failed_run_has_left_is_stopped_where_it_opens(
     assert newly_open(before, door.rules(), [22]) == {(WORLD, 6, 22)}
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(4))
 def test_what_the_gate_lets_pass_opens_nothing_on_the_engine(
     door: Door, seed: int
 ) -> None:
