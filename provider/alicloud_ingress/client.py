@@ -198,6 +198,20 @@ class EcsClient:
                 found.update(page)
         return frozenset(found.intersection(named))
 
+    def list_entries(self, list_id: str) -> tuple[str, ...]:
+        """
+        The blocks of a prefix list (`pl-`), or the ranges of a port list (`prl-`).
+        """
+        kind = "PortRangeList" if list_id.startswith("prl-") else "PrefixList"
+        action = (
+            "DescribePortRangeListEntries"
+            if kind == "PortRangeList"
+            else "DescribePrefixListAttributes"
+        )
+        parameters = {f"{kind}Id": list_id}
+        pages = self._pages(action, parameters, answers.list_entries, place=list_id)
+        return tuple(entry for _, page in pages for entry in page)
+
     def account_id(self) -> str:
         """
         The account of the credentials, asked once; "" where STS refuses to tell.
@@ -270,7 +284,7 @@ class EcsClient:
         action: str,
         parameters: Mapping[str, str],
         read: Callable[[str, Answer], list[_Result]],
-        group_id: str = "",
+        place: str = "",
     ) -> Iterator[tuple[Answer, list[_Result]]]:
         """
         All pages, each asked again until it can be read.
@@ -281,7 +295,7 @@ class EcsClient:
             where = {"RegionId": self._connection.region}
             if token:
                 where["NextToken"] = token
-            call = Call(action, {**where, **parameters}, place=self._place(group_id))
+            call = Call(action, {**where, **parameters}, place=self._place(place))
             answer, page = self._read(call, read)
             yield answer, page
             token = str(answer.get("NextToken") or "")

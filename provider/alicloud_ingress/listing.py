@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from alicloud_ingress.errors import (
     UnreachableError,
 )
 from alicloud_ingress.exposure import Policy
+from alicloud_ingress.list_entries import read_lists
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.markup import code, markdown_table
 from alicloud_ingress.policy.cover import alone, covers_in_words
@@ -142,16 +143,24 @@ class Reader:
             )
         try:
             self._pace.wait()
-            group = client().describe(group_id)
+            reader = client()
+            group = reader.describe(group_id)
         except (EcsError, NoSuchGroupError) as error:
             if isinstance(error, UnreachableError | CredentialsRefusedError):
                 self._hopeless = error
             return Unread(why=str(error))
         owners = self._owners.of(group) if self._owners.given else None
-        return listing(group, owners, self._now)
+        lists, unread = read_lists(reader, (live.rule for live in group.rules))
+        found = listing(group, owners, self._now, lists)
+        return replace(found, doubts=(*found.doubts, *unread))
 
 
-def listing(group: LiveGroup, owners: GroupOwners | None, now: dt.datetime) -> Listing:
+def listing(
+    group: LiveGroup,
+    owners: GroupOwners | None,
+    now: dt.datetime,
+    lists: Mapping[str, Sequence[str]] | None = None,
+) -> Listing:
     """
     List a group's rules, in the order in which ECS takes them.
 
@@ -159,19 +168,20 @@ def listing(group: LiveGroup, owners: GroupOwners | None, now: dt.datetime) -> L
         group: as read.
         owners: None where no state was given.
         now: with its zone.
+        lists: what prefix lists and port lists hold, by ID.
     """
     doubts = list(owners.doubts) if owners else []
     rules = [live.rule for live in group.rules]
     ids = {n: live.rule_id for n, live in enumerate(group.rules)}
     try:
-        policy = Policy(rules)
+        policy = Policy(rules, lists)
         openings = policy.world_open()
         reach = tuple(reach.in_words for reach in policy.reach)
         idle = alone(rules)
     except TooComplexError as error:
         doubts.append(f"what the group lets in cannot be judged: {error}")
         openings, reach, idle = (), (), {}
-    wide = {rule for opening in openings for rule in opening.rules}
+    wide = {rule for each in openings if each.certain for rule in each.rules}
     rows = [
         Row(
             live=live,
@@ -181,7 +191,7 @@ def listing(group: LiveGroup, owners: GroupOwners | None, now: dt.datetime) -> L
             exposes=(
                 f"nothing: {covers_in_words(idle[n], rules, ids)}"
                 if n in idle
-                else _exposes(live.rule)
+                else _exposes(live.rule, lists)
             ),
             world_open=live.rule in wide,
         )
@@ -284,10 +294,10 @@ def _place(row: Row) -> tuple[int, bool, str, str]:
     return rule.priority, rule.policy != "drop", rule.in_words, row.live.rule_id
 
 
-def _exposes(rule: IngressRule) -> str:
+def _exposes(rule: IngressRule, lists: Mapping[str, Sequence[str]] | None) -> str:
     if rule.policy == "drop":
         return "nothing: it drops"
-    return "; ".join(reach.in_words for reach in Policy([rule]).reach)
+    return "; ".join(reach.in_words for reach in Policy([rule], lists).reach)
 
 
 def _age_days(live: LiveRule, now: dt.datetime) -> int | None:

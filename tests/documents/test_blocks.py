@@ -26,6 +26,8 @@ How many blocks are not run; each says why. One more is to be a decision.
 """
 ACTIONS = {
     "ecs:AuthorizeSecurityGroup",
+    "ecs:DescribePortRangeListEntries",
+    "ecs:DescribePrefixListAttributes",
     "ecs:DescribePrefixLists",
     "ecs:DescribeSecurityGroupAttribute",
     "ecs:DescribeSecurityGroups",

@@ -17,7 +17,7 @@ from typing import Any
 
 from pulumi.output import Unknown
 
-from engine.host import UnfinishedError, Host, Properties, over_the_wire, started
+from engine.host import Host, Properties, UnfinishedError, over_the_wire, started
 from engine.state import Entry, Key, Wanted
 
 PARALLEL = 8

@@ -240,7 +240,7 @@ def _host_number() -> int:
 def pace_of(label: str) -> float:
     """How many seconds such a call takes."""
     pace: dict[str, float] = json.loads(os.environ.get(PACE, "{}"))
-    return pace.get(label.split(".")[-1], pace.get(QUICK, 0.005))
+    return pace.get(label.rsplit(".", maxsplit=1)[-1], pace.get(QUICK, 0.005))
 
 
 class _Recorded(Resource):

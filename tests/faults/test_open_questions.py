@@ -20,7 +20,6 @@ from faults.test_each_fault import (
     Scene,
     assert_is,
     destroyed,
-
     scene_of,
 )
 from functional import test_resource

@@ -24,15 +24,15 @@ from hypothesis.stateful import (
 )
 
 from alicloud_ingress.rule import IngressRule
+from engine.double import UnknownTargetError
+from engine.host import Properties
+from engine.state import Entry, Options
+from engine.ways import UP
 from faults.invariants import (
     WAYS_TO_TAKE_OVER,
     assert_stands_alone,
     rule_as_shown,
 )
-from engine.double import UnknownTargetError
-from engine.host import Properties
-from engine.state import Entry, Options
-from engine.ways import UP
 from faults.stack import Stack
 from faults.test_each_fault import (
     AUTHORIZE,

@@ -124,6 +124,19 @@ def prefix_lists(action: str, answer: Answer) -> list[str]:
     return [str(entry.get("PrefixListId") or "") for entry in entries]
 
 
+def list_entries(action: str, answer: Answer) -> list[str]:
+    """
+    The entries of a prefix list, which has them in `Entries.Entry`, or of a port list,
+    which has them in `Entries`.
+    """
+    path = ("Entries", "Entry") if as_object(answer.get("Entries")) else ("Entries",)
+    entries = objects(action, answer, *path)
+    found = [str(e.get("Cidr") or e.get("PortRange") or "") for e in entries]
+    if not all(found):
+        raise broken(action, answer, "an entry is empty")
+    return found
+
+
 def _rule(entry: Answer) -> LiveRule:
     for name in ("IpProtocol", "Policy"):
         if not entry[name]:
