@@ -4,6 +4,7 @@ What has to be so after every operation, whatever ECS did.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs
-from faults.stack import Entry, Stack
+from engine.state import Entry
+from faults.stack import Stack
 
 Live = Mapping[str, Mapping[str, object]]
 NEXT_STEPS = (
@@ -105,11 +107,32 @@ class Watch:
             assert naming, f"{rule_id} ({words}) is lost; errors: {errors}"
             assert any(way in text for way in WAYS_TO_TAKE_OVER for text in naming)
 
+    def assert_exact(self, stack: Stack, wanted: Iterable[IngressRule]) -> None:
+        """The live rules are those that are wanted, and state and cloud agree on IDs."""
+        ours = self.ours()
+        live = Counter(rule_as_shown(rule) for rule in ours.values())
+        assert live == Counter(rule.masked for rule in wanted)
+        assert_same_rules(ours, stack)
+
     def assert_calls_are_bounded(self, rules: int) -> None:
         """No call is repeated without end."""
         made = len(self.fake.calls) - self._calls
         self._calls = len(self.fake.calls)
         assert made <= CALLS_PER_RULE * rules
+
+
+def assert_same_rules(ours: Live, stack: Stack) -> None:
+    """Each live rule is one of the state's, and each of the state's is live."""
+    unnamed = dict(ours)
+    for entry in stack.entries:
+        for rule_id in entry.rule_ids - {""}:
+            assert unnamed.pop(rule_id, None) is not None, f"{rule_id} is not live"
+    for entry in stack.entries:
+        if "" in entry.rule_ids:
+            known = [i for i, rule in unnamed.items() if _knows(entry, i, rule)]
+            assert known, f"{entry.name} has no rule"
+            del unnamed[known[0]]
+    assert unnamed == {}, "rules that the state does not know"
 
 
 def _knows(entry: Entry, rule_id: str, rule: Mapping[str, Any]) -> bool:

@@ -1,178 +1,113 @@
 """
-A stack as the engine leads it: a state, a program, and a host for each operation.
-
-It keeps to what the real engine does with a dynamic provider: check and diff before
-anything else, creates and updates at once on threads, deletes last and only where
-nothing failed; a failed create leaves nothing in the state, a failed update the old
-entry, a replaced rule waits in the state for its removal. The real engine has its
-own tests, in e2e.
+A stack of rules and sets of rules, led as the engine leads it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
+from pulumi.dynamic import ResourceProvider
 
-from alicloud_ingress.host.process import Process, running_as
-from alicloud_ingress.resource import IngressRuleProvider
+from alicloud_ingress.declarations import DECLARATION, Declaration
+from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
+from engine import double
+from engine.host import Properties
+from engine.state import NO_OPTIONS, Entry, Key, Options, Wanted
+from engine.ways import DESTROY, REFRESH, UP
 
-THREADS = 4
-Properties = dict[str, Any]
-
-
-P = TypeVar("P", bound=ResourceProvider)
-
-
-@contextmanager
-def new_process(settings: Mapping[str, str], provider: P) -> Generator[P]:
-    """
-    A provider in a process that remembers nothing, where nobody waits in earnest.
-    """
-    process = Process(patience_s=0.01)
-    with running_as(process):
-        provider.configure(ConfigureRequest(Config(dict(settings), "test")))
-        yield provider
-
-
-def new_host(
-    settings: Mapping[str, str],
-) -> AbstractContextManager[IngressRuleProvider]:
-    """
-    The provider of single rules in a new process.
-    """
-    return new_process(settings, IngressRuleProvider())
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A resource in the state."""
-
-    id: str
-    outputs: Properties
-
-    @property
-    def rule_id(self) -> str:
-        """`sgr-...`, or "" while unknown."""
-        return str(self.outputs["security_group_rule_id"])
+Program = Mapping[str, Properties]
+RULES, SETS = IngressRuleProvider(), IngressRuleSetProvider()
+NO_MORE: Mapping[str, Options] = {}
 
 
 @dataclass
 class Stack:
     """
-    One stack.
-
-    Attributes:
-        state: what the engine knows, by the name of the resource.
-        doomed: what was replaced and has still to be removed.
+    One stack, whose programs are the arguments of each resource by its name.
     """
 
     settings: Mapping[str, str]
-    state: dict[str, Entry] = field(default_factory=dict[str, Entry])
-    doomed: list[Entry] = field(default_factory=list[Entry])
+    engine: double.Stack = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.engine = double.Stack(self.settings)
 
     @property
     def entries(self) -> list[Entry]:
-        """All that the state holds."""
-        return [*self.state.values(), *self.doomed]
+        """All that the state says to exist."""
+        return [entry for entry in self.engine.entries if not entry.deleted]
 
-    def up(self, program: Mapping[str, Properties]) -> list[Exception]:
-        """
-        Make the state what the program says; the errors of what failed.
-        """
-        with new_host(self.settings) as host:
-            steps = [self._step(host, name, args) for name, args in program.items()]
-            errors = _at_once(steps)
-            if errors:
-                return errors
-            gone = [name for name in self.state if name not in program]
-            return _at_once([self._removal(host, name) for name in gone]) + _at_once(
-                [self._clearance(host, entry) for entry in self.doomed]
-            )
+    @property
+    def state(self) -> dict[str, Entry]:
+        """What the program's resources are, by name."""
+        return {entry.name: entry for entry in self.entries if not entry.doomed}
+
+    @property
+    def doomed(self) -> list[Entry]:
+        """What was replaced and has still to be removed."""
+        return [entry for entry in self.entries if entry.doomed]
+
+    def run(
+        self, command: str, program: Program, options: Mapping[str, Options] = NO_MORE
+    ) -> list[Exception]:
+        """Run a command of the engine; the errors of what failed."""
+        return self.engine.run(
+            command, lambda is_preview: declared(program, options, is_preview)
+        )
+
+    def up(self, program: Program) -> list[Exception]:
+        """Make the state what the program says."""
+        return self.run(UP, program)
 
     def refresh(self) -> list[Exception]:
-        """
-        Read all that is in the state; what is gone leaves it.
-        """
-        with new_host(self.settings) as host:
-            return _at_once([self._reading(host, name) for name in self.state])
+        """Read all that is in the state; what is gone leaves it."""
+        return self.run(REFRESH, {})
 
     def destroy(self) -> list[Exception]:
-        """
-        Remove all that is in the state.
-        """
-        return self.up({})
+        """Remove all that is in the state."""
+        return self.run(DESTROY, {})
 
-    def _step(
-        self, host: IngressRuleProvider, name: str, arguments: Properties
-    ) -> Callable[[], None]:
-        old = self.state.get(name)
-        checked = host.check(old.outputs if old else {}, dict(arguments))
-        assert checked.failures == []
-        inputs = dict(checked.inputs)
-        if old is None:
-            return self._creation(host, name, inputs)
-        change = host.diff(old.id, dict(old.outputs), dict(inputs))
-        if change.changes is False:
-            return lambda: None
-        if change.replaces:
-            return self._creation(host, name, inputs)
+    def taint(self) -> None:
+        """Let the next deployment replace all."""
+        for name in self.state:
+            self.engine.taint(name)
 
-        def update() -> None:
-            outputs = host.update(old.id, dict(old.outputs), dict(inputs)).outs
-            assert outputs is not None
-            self.state[name] = Entry(old.id, dict(outputs))
-
-        return update
-
-    def _creation(
-        self, host: IngressRuleProvider, name: str, inputs: Properties
-    ) -> Callable[[], None]:
-        def create() -> None:
-            made = host.create(dict(inputs))
-            assert made.outs is not None
-            if name in self.state:
-                self.doomed.append(self.state[name])
-            self.state[name] = Entry(str(made.id), dict(made.outs))
-
-        return create
-
-    def _reading(self, host: IngressRuleProvider, name: str) -> Callable[[], None]:
-        def read() -> None:
-            entry = self.state[name]
-            found = host.read(entry.id, dict(entry.outputs))
-            if found.id:
-                self.state[name] = Entry(str(found.id), dict(found.outs or {}))
-            else:
-                del self.state[name]
-
-        return read
-
-    def _removal(self, host: IngressRuleProvider, name: str) -> Callable[[], None]:
-        def remove() -> None:
-            entry = self.state[name]
-            host.delete(entry.id, dict(entry.outputs))
-            del self.state[name]
-
-        return remove
-
-    def _clearance(self, host: IngressRuleProvider, entry: Entry) -> Callable[[], None]:
-        def remove() -> None:
-            host.delete(entry.id, dict(entry.outputs))
-            self.doomed.remove(entry)
-
-        return remove
+    def forget_ids(self) -> None:
+        """As after creates whose rules did not show in time."""
+        self.engine.entries = [_without_id(entry) for entry in self.engine.entries]
 
 
-def _at_once(steps: Iterable[Callable[[], None]]) -> list[Exception]:
-    """
-    Do all on threads, as the host does; the errors of those that failed.
-    """
-    with ThreadPoolExecutor(THREADS) as pool:
-        running = [pool.submit(step) for step in steps]
-    failures = [each.exception() for each in running]
-    return [error for error in failures if isinstance(error, Exception)]
+def _without_id(entry: Entry) -> Entry:
+    group = entry.outputs["security_group_id"]
+    outputs = {**entry.outputs, "security_group_rule_id": ""}
+    return replace(entry, id=f"{group}/pending/0123456789ab", outputs=outputs)
+
+
+def declared(
+    program: Program,
+    options: Mapping[str, Options],
+    is_preview: bool,  # noqa: FBT001  as the engine tells a program
+) -> Sequence[Wanted]:
+    """The resources of one run of a program."""
+    run = uuid.uuid4().hex
+    return [
+        Wanted(
+            Key(name),
+            provider_of(arguments),
+            {
+                **arguments,
+                DECLARATION: Declaration(
+                    run, number, name, deploys=not is_preview
+                ).written(),
+            },
+            options.get(name, NO_OPTIONS),
+        )
+        for number, (name, arguments) in enumerate(program.items())
+    ]
+
+
+def provider_of(arguments: Properties) -> ResourceProvider:
+    """What serves a resource with these arguments."""
+    return SETS if "rules" in arguments else RULES

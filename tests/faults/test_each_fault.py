@@ -8,15 +8,20 @@ counts is what is left in ECS, in the state, and in the words of the error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import itertools
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
 
+from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.faults import Fault
-from faults.invariants import Watch, rule_as_shown
-from faults.stack import Entry, Properties, Stack
+from engine.host import Properties
+from engine.state import NO_OPTIONS, Options
+from engine.ways import DESTROY, REFRESH, UP
+from faults.invariants import Watch, assert_same_rules
+from faults.stack import Stack
 from functional.conftest import Front, opened
 
 AUTHORIZE, DESCRIBE, MODIFY, REVOKE, WHO = (
@@ -87,6 +92,32 @@ WITH_ONE_NEIGHBOUR_EACH = (
 SSH = {"IpProtocol": "tcp", "PortRange": "22/22", "SourceCidrIp": "10.0.0.0/8"}
 
 
+SAME = ("up --skip-preview", "up --skip-preview --refresh")
+DEPLOYING = (
+    *SAME,
+    "up",
+    "up --skip-preview --refresh --run-program",
+    "up --skip-preview --continue-on-error",
+)
+REFRESHING = (
+    "refresh --skip-preview",
+    "refresh",
+    "refresh --skip-preview --run-program",
+)
+REMOVING = (
+    "destroy --skip-preview",
+    "destroy --skip-preview --refresh",
+    "destroy",
+    "destroy --skip-preview --run-program",
+    "up --skip-preview, without the rules",
+    "up --skip-preview --refresh, without the rules",
+)
+"""
+Ways to bring a program about, to read it, and to remove all.
+"""
+FIRST = Options(delete_before_replace=True)
+
+
 @dataclass(frozen=True)
 class Scene:
     """A stack, its group, and what the program declares."""
@@ -100,10 +131,38 @@ class Scene:
         """The program with a field of each rule changed."""
         return {name: {**args, **change} for name, args in self.program.items()}
 
+    def lead(
+        self,
+        command: str,
+        program: Mapping[str, Properties] | None = None,
+        options: Options = NO_OPTIONS,
+    ) -> list[Exception]:
+        """
+        Run a command; what it leaves is known, and just what is wanted where it went
+        well.
+        """
+        if program is None:
+            program = self.program
+        command, _, without = command.partition(",")
+        if without:
+            program = {}
+        errors = self.stack.run(command, program, dict.fromkeys(program, options))
+        self.watch.assert_kept(self.stack, errors, 2 * len(self.program))
+        if not errors and command.startswith(("up", "destroy")):
+            wanted = {} if command.startswith("destroy") else program
+            self.watch.assert_exact(
+                self.stack, [IngressRule.parse(args) for args in wanted.values()]
+            )
+        return errors
+
     def settle(self) -> None:
         """What is made before any fault strikes."""
-        assert self.stack.up(self.program) == []
-        self.watch.assert_kept(self.stack, [], len(self.program))
+        assert self.lead(UP) == []
+
+    def calm(self) -> None:
+        """All is well again."""
+        self.fake.forget_faults()
+        self.fake.groups[self.watch.group].lags.clear()
 
 
 def scene_of(front: Front, rules: int) -> Scene:
@@ -126,10 +185,14 @@ def scene_of(front: Front, rules: int) -> Scene:
     return Scene(fake, Stack(front.settings), watch, program)
 
 
-@pytest.fixture(
-    params=[("in process", 1), ("served", 1), ("served", 3)],
-    ids=["in process", "served", "served, three at once"],
+SCENES = (
+    ("in process", "in process", 1),
+    ("served", "served", 1),
+    ("served, three at once", "served", 3),
 )
+
+
+@pytest.fixture(params=[one[1:] for one in SCENES], ids=[one[0] for one in SCENES])
 def scene(request: pytest.FixtureRequest) -> Generator[Scene]:
     """One rule over both fronts, and several that leave together."""
     kind, rules = request.param
@@ -137,50 +200,41 @@ def scene(request: pytest.FixtureRequest) -> Generator[Scene]:
         yield scene_of(front, rules)
 
 
-def converge(scene: Scene, program: dict[str, Properties]) -> None:
+def converge(
+    scene: Scene,
+    program: dict[str, Properties],
+    command: str = UP,
+    options: Options = NO_OPTIONS,
+) -> None:
     """
-    Once ECS answers, the same `up` brings about what was wanted; with `adopt` where
+    Once ECS answers, the same command brings about what was wanted; with `adopt` where
     an error has said so, after a refresh where one has said that.
     """
-    scene.fake.forget_faults()
-    scene.fake.groups[scene.watch.group].lags.clear()
-    rules = len(program)
-    errors = scene.stack.up(program)
-    scene.watch.assert_kept(scene.stack, errors, rules)
+    scene.calm()
+    errors = scene.lead(command, program, options)
     if any("pulumi refresh" in str(error) for error in errors):
-        scene.watch.assert_kept(scene.stack, scene.stack.refresh(), rules)
-        errors = scene.stack.up(program)
-        scene.watch.assert_kept(scene.stack, errors, rules)
+        scene.lead(REFRESH)
+        errors = scene.lead(command, program, options)
     if errors:
         assert all("adopt=True" in str(error) for error in errors), errors
         adopting = {name: {**args, "adopt": True} for name, args in program.items()}
-        assert scene.stack.up(adopting) == []
+        assert scene.lead(command, adopting, options) == []
     assert_is(scene, program)
 
 
 def assert_is(scene: Scene, program: dict[str, Properties]) -> None:
-    """The live rules are just those of the program, and a refresh finds them."""
-    wanted = {named(arguments) for arguments in program.values()}
-    assert {rule_as_shown(r).in_words for r in scene.watch.ours().values()} == wanted
-    assert scene.stack.refresh() == []
+    """A refresh finds what the program declares, and nothing is left to be done."""
+    assert scene.lead(REFRESH) == []
     assert scene.stack.state.keys() == program.keys()
-    known = {entry.rule_id for entry in scene.stack.state.values()}
-    assert known == set(scene.watch.ours())
+    assert scene.stack.doomed == []
+    assert_same_rules(scene.watch.ours(), scene.stack)
 
 
-def named(arguments: Properties) -> str:
-    """The rule that a resource declares, in words."""
-    words = f"tcp {arguments['port_range']}/{arguments['port_range']} from"
-    more = f" priority {arguments['priority']}" if "priority" in arguments else ""
-    return f"{words} {arguments['source_cidr_ip']}{more}"
-
-
-def destroyed(scene: Scene) -> None:
+def destroyed(scene: Scene, command: str = DESTROY) -> None:
     """A destroy at the end leaves what was there before."""
-    errors = scene.stack.destroy()
-    scene.watch.assert_kept(scene.stack, errors, len(scene.program))
-    assert errors == []
+    assert scene.lead(command) == []
     assert scene.watch.ours() == {}
+    assert scene.stack.state == {}
 
 
 def strike(scene: Scene, kind: str, action: str, passed: int) -> None:
@@ -188,157 +242,190 @@ def strike(scene: Scene, kind: str, action: str, passed: int) -> None:
     scene.fake.inject(replace(KINDS[kind](action), skip=passed))
 
 
-def cases(*at: tuple[str, int]) -> pytest.MarkDecorator:
-    """Each kind of fault at each of these calls."""
+def cases(
+    *at: tuple[str, int], ways: Sequence[str] = (UP,)
+) -> pytest.MarkDecorator:
+    """
+    Each kind of fault at each of these calls, in one way after the other.
+    """
+    calls = itertools.product(SCENES, at, KINDS)
+    drawn = [
+        (scene, kind, action, passed, way)
+        for (scene, (action, passed), kind), way in zip(calls, itertools.cycle(ways))
+    ]
     return pytest.mark.parametrize(
-        ("kind", "action", "passed"),
+        ("scene", "kind", "action", "passed", "way"),
         [
-            pytest.param(kind, action, passed, id=f"{kind}, {action} {passed + 1}")
-            for action, passed in at
-            for kind in KINDS
+            pytest.param(
+                scene[1:],
+                kind,
+                action,
+                passed,
+                way,
+                id=f"{scene[0]}: {way}: {kind}, {action} {passed + 1}",
+            )
+            for scene, kind, action, passed, way in drawn
         ],
+        indirect=["scene"],
     )
 
 
-@cases((DESCRIBE, 0), (DESCRIBE, 1), (AUTHORIZE, 0), (AUTHORIZE, 1), (WHO, 0))
-def test_create(scene: Scene, kind: str, action: str, passed: int) -> None:
+@cases(
+    (DESCRIBE, 0),
+    (DESCRIBE, 1),
+    (AUTHORIZE, 0),
+    (AUTHORIZE, 1),
+    (WHO, 0),
+    ways=DEPLOYING,
+)
+def test_create(scene: Scene, kind: str, action: str, passed: int, way: str) -> None:
     """What was made is in the state, or was taken back, or is named."""
     strike(scene, kind, action, passed)
 
-    errors = scene.stack.up(scene.program)
+    scene.lead(way)
 
-    scene.watch.assert_kept(scene.stack, errors, len(scene.program))
     converge(scene, scene.program)
     destroyed(scene)
 
 
-@cases((DESCRIBE, 0), (DESCRIBE, 1))
-def test_read(scene: Scene, kind: str, action: str, passed: int) -> None:
+@cases((DESCRIBE, 0), (DESCRIBE, 1), ways=REFRESHING)
+def test_read(scene: Scene, kind: str, action: str, passed: int, way: str) -> None:
     """A broken answer is an error and never "no rules"."""
     scene.settle()
     known = dict(scene.stack.state)
     strike(scene, kind, action, passed)
 
-    errors = scene.stack.refresh()
+    scene.lead(way)
 
-    scene.watch.assert_kept(scene.stack, errors, len(scene.program))
     assert scene.stack.state == known
     converge(scene, scene.program)
     destroyed(scene)
 
 
-@cases((DESCRIBE, 0), (DESCRIBE, 1), (MODIFY, 0), (MODIFY, 1))
-def test_update(scene: Scene, kind: str, action: str, passed: int) -> None:
-    """The rule keeps its ID, and is the old one or the new one: no gap, no twin."""
+@cases((DESCRIBE, 0), (DESCRIBE, 1), (MODIFY, 0), (MODIFY, 1), ways=DEPLOYING)
+def test_update(scene: Scene, kind: str, action: str, passed: int, way: str) -> None:
+    """The rule keeps its ID, and is the old one or the new one: no gap, no duplicate."""
     scene.settle()
     before = set(scene.watch.ours())
     program = scene.change(priority=7)
     strike(scene, kind, action, passed)
 
-    errors = scene.stack.up(program)
+    scene.lead(way, program)
 
-    scene.watch.assert_kept(scene.stack, errors, len(program))
     converge(scene, program)
     assert set(scene.watch.ours()) == before
     destroyed(scene)
 
 
-@cases((DESCRIBE, 0), (DESCRIBE, 1), (AUTHORIZE, 0), (REVOKE, 0), (REVOKE, 1))
-def test_replace(scene: Scene, kind: str, action: str, passed: int) -> None:
-    """Another kind of source is a new rule first, and then one less."""
+REPLACED = {
+    "by diff": NO_OPTIONS,
+    "by diff, deleted first": FIRST,
+    "replace_on_changes": Options(replace_on_changes=("priority",)),
+    "replace_on_changes of all": Options(replace_on_changes=("*",)),
+    "replace_on_changes, deleted first": Options(
+        replace_on_changes=("priority",), delete_before_replace=True
+    ),
+}
+REPLACING = tuple(
+    f"{how}: {command}" for command in SAME for how in REPLACED
+)
+
+
+@cases(
+    (DESCRIBE, 0),
+    (DESCRIBE, 1),
+    (AUTHORIZE, 0),
+    (REVOKE, 0),
+    (REVOKE, 1),
+    ways=REPLACING,
+)
+def test_replace(scene: Scene, kind: str, action: str, passed: int, way: str) -> None:
+    """A new rule first, and then one less; or the other way round where that is said."""
     scene.settle()
-    program = {
-        name: {
-            **{n: v for n, v in args.items() if n != "source_cidr_ip"},
-            "source_group_id": scene.fake.new_group(),
+    how, command = way.split(": ")
+    program = scene.change(priority=7)
+    if "by diff" in how:
+        program = {
+            name: {
+                **{n: v for n, v in args.items() if n != "source_cidr_ip"},
+                "source_group_id": scene.fake.new_group(),
+            }
+            for name, args in scene.program.items()
         }
-        for name, args in scene.program.items()
-    }
     strike(scene, kind, action, passed)
 
-    errors = scene.stack.up(program)
+    scene.lead(command, program, REPLACED[how])
 
-    scene.watch.assert_kept(scene.stack, errors, 2 * len(program))
-    for args in program.values():
-        args["source_cidr_ip"] = args.pop("source_group_id")
-    converged = dict(program)
-    for name, args in program.items():
-        group = args["source_cidr_ip"]
-        without = {n: v for n, v in args.items() if n != "source_cidr_ip"}
-        program[name] = {**without, "source_group_id": group}
-    converge_replaced(scene, program, converged)
+    converge(scene, program, options=REPLACED[how])
     destroyed(scene)
 
 
-def converge_replaced(
-    scene: Scene, program: dict[str, Properties], wanted: dict[str, Properties]
+FORCED = tuple(
+    f"{how}: {command}"
+    for command in SAME
+    for how in ("tainted", "named by --replace")
+)
+
+
+@cases((DESCRIBE, 0), (AUTHORIZE, 0), (REVOKE, 0), (REVOKE, 1), ways=FORCED)
+def test_replace_by_force(
+    scene: Scene, kind: str, action: str, passed: int, way: str
 ) -> None:
-    """As `converge`, for rules whose source is a group."""
-    scene.fake.forget_faults()
-    scene.fake.groups[scene.watch.group].lags.clear()
-    errors = scene.stack.up(program)
-    scene.watch.assert_kept(scene.stack, errors, 2 * len(program))
-    if errors:
-        assert all("adopt=True" in str(error) for error in errors), errors
-        adopting = {name: {**args, "adopt": True} for name, args in program.items()}
-        assert scene.stack.up(adopting) == []
-    assert_is(scene, wanted)
-    assert scene.stack.doomed == []
+    """The very same rule anew, where it is deleted first."""
+    scene.settle()
+    how, command = way.split(": ")
+    if how == "tainted":
+        scene.stack.taint()
+    else:
+        command += "".join(f" --replace {name}" for name in scene.program)
+    strike(scene, kind, action, passed)
+
+    scene.lead(command, options=FIRST)
+
+    converge(scene, scene.program, options=FIRST)
+    destroyed(scene)
 
 
-@cases((REVOKE, 0), (REVOKE, 1), (DESCRIBE, 0))
-def test_delete_by_id(scene: Scene, kind: str, action: str, passed: int) -> None:
+@cases((REVOKE, 0), (REVOKE, 1), (DESCRIBE, 0), ways=REMOVING)
+def test_delete_by_id(
+    scene: Scene, kind: str, action: str, passed: int, way: str
+) -> None:
     """Gone, or still in the state; a second destroy ends it."""
     scene.settle()
     strike(scene, kind, action, passed)
 
-    errors = scene.stack.destroy()
+    scene.lead(way)
 
-    scene.watch.assert_kept(scene.stack, errors, len(scene.program))
-    scene.fake.forget_faults()
-    scene.fake.groups[scene.watch.group].lags.clear()
+    scene.calm()
     destroyed(scene)
-    assert scene.stack.state == {}
 
 
-@cases((REVOKE, 0), (REVOKE, 1), (DESCRIBE, 0), (DESCRIBE, 1))
+@cases((REVOKE, 0), (REVOKE, 1), (DESCRIBE, 0), (DESCRIBE, 1), ways=REMOVING)
 def test_delete_without_an_id(
-    scene: Scene, kind: str, action: str, passed: int
+    scene: Scene, kind: str, action: str, passed: int, way: str
 ) -> None:
     """By the whole quintuple, and proven: the neighbours stay."""
     scene.settle()
-    forget_ids(scene.stack)
+    scene.stack.forget_ids()
     strike(scene, kind, action, passed)
 
-    errors = scene.stack.destroy()
+    scene.lead(way)
 
-    scene.watch.assert_kept(scene.stack, errors, len(scene.program))
-    scene.fake.forget_faults()
-    scene.fake.groups[scene.watch.group].lags.clear()
+    scene.calm()
     destroyed(scene)
-    assert scene.stack.state == {}
 
 
-@cases((MODIFY, 0), (DESCRIBE, 0), (DESCRIBE, 1))
+@cases((MODIFY, 0), (DESCRIBE, 0), (DESCRIBE, 1), ways=SAME)
 def test_update_without_an_id(
-    scene: Scene, kind: str, action: str, passed: int
+    scene: Scene, kind: str, action: str, passed: int, way: str
 ) -> None:
     """Found by the old identity; what cannot be found again is named."""
     scene.settle()
-    forget_ids(scene.stack)
+    scene.stack.forget_ids()
     strike(scene, kind, action, passed)
     program = scene.change(priority=7)
 
-    errors = scene.stack.up(program)
+    scene.lead(way, program)
 
-    scene.watch.assert_kept(scene.stack, errors, len(program))
     converge(scene, program)
     destroyed(scene)
-
-
-def forget_ids(stack: Stack) -> None:
-    """As after a create whose rule did not show in time."""
-    for name, entry in stack.state.items():
-        outputs = {**entry.outputs, "security_group_rule_id": ""}
-        group = entry.outputs["security_group_id"]
-        stack.state[name] = Entry(f"{group}/pending/0123456789ab", outputs)

@@ -25,7 +25,6 @@ from faults.test_each_fault import (
     Scene,
     converge,
     destroyed,
-    forget_ids,
     scene,
     scene_of,
 )
@@ -108,7 +107,7 @@ def test_a_delete_that_acted_without_saying_so_and_is_then_refused(
     """It stays in the state until it is proven gone."""
     scene.settle()
     if without_ids:
-        forget_ids(scene.stack)
+        scene.stack.forget_ids()
     scene.fake.inject(KINDS[first](REVOKE), replace(KINDS[then](REVOKE), times=STORM))
 
     errors = scene.stack.destroy()
@@ -128,7 +127,7 @@ def test_an_update_that_acted_without_saying_so_and_is_then_refused(
     """The rule is still the state's, or the error of the next run names it."""
     scene.settle()
     if without_ids:
-        forget_ids(scene.stack)
+        scene.stack.forget_ids()
     program = scene.change(priority=9)
     scene.fake.inject(KINDS[first](MODIFY), replace(KINDS[then](MODIFY), times=STORM))
 
@@ -190,7 +189,7 @@ def test_another_hand_in_the_middle_of_a_destroy(
     """
     scene.settle()
     if without_ids:
-        forget_ids(scene.stack)
+        scene.stack.forget_ids()
     scene.fake.inject(Fault.other_hand(REVOKE, hand(scene)))
 
     errors = scene.stack.destroy()
@@ -218,7 +217,7 @@ def test_a_rule_that_is_gone_leaves_its_twin_alone(scene: Scene) -> None:
 def test_a_yes_without_effect_is_not_believed(scene: Scene) -> None:
     """Revoke by attributes answers 200 and removes nothing: the ID that shows goes."""
     scene.settle()
-    forget_ids(scene.stack)
+    scene.stack.forget_ids()
     scene.fake.inject(
         replace(
             Fault.shaped(REVOKE, '{"RequestId": "R-1"}', takes_effect=False),

@@ -14,13 +14,12 @@ from hypothesis import HealthCheck, given, settings
 
 from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.testing.behaviour import Behaviour
-from faults.stack import Properties
+from engine.host import Properties
 from faults.test_each_fault import (
     SSH,
     Scene,
     assert_is,
     destroyed,
-    forget_ids,
     scene_of,
 )
 from functional import test_resource
@@ -34,7 +33,7 @@ ANSWERS: dict[str, tuple[object, object]] = {
     "revoke_compares_description": (False, True),
     "authorize_takes_over_description": (False, True),
     "repeated_revoke_is_judged_anew": (False, True),
-    "address_equals_its_block": (True, False),
+    "address_equals_its_block": (False, True),
     "host_bits_are_masked": (False, True),
     "priority_is_shown_as_text": (False, True),
     "omitted_fields_are_reset": (False, True),
@@ -45,6 +44,9 @@ ANSWERS: dict[str, tuple[object, object]] = {
         frozenset({"Policy", "Priority", "SourceGroupId"}),
         frozenset({"Policy", "SourceGroupId"}),
     ),
+    "enterprise_allows_defaults": (True, False),
+    "unknown_nic_type_is_refused": (True, False),
+    "permissions_as_json": (False, True),
     "longest_url": (16_384, 900),
 }
 CASES = [
@@ -116,7 +118,7 @@ def test_a_life_among_neighbours(scene: Scene) -> None:
             assert_is(scene, program)
         assert scene.stack.refresh() == []
 
-    forget_ids(scene.stack)
+    scene.stack.forget_ids()
 
     destroyed(scene)
     assert scene.stack.state == {}
@@ -129,7 +131,7 @@ def test_a_rule_without_an_id_and_with_a_remark(scene: Scene) -> None:
     group = scene.fake.groups[scene.watch.group]
     for rule_id in scene.watch.ours():
         group.rules[rule_id]["Description"] = "changed by hand"
-    forget_ids(scene.stack)
+    scene.stack.forget_ids()
 
     destroyed(scene)
 

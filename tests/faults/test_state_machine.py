@@ -24,13 +24,25 @@ from hypothesis.stateful import (
 )
 
 from alicloud_ingress.rule import IngressRule
+from engine.double import UnknownTargetError
+from engine.host import Properties
+from engine.state import Entry, Options
+from engine.ways import UP
 from faults.invariants import (
     WAYS_TO_TAKE_OVER,
     assert_stands_alone,
     rule_as_shown,
 )
-from faults.stack import Entry, Properties, Stack
-from faults.test_each_fault import AUTHORIZE, DESCRIBE, KINDS, MODIFY, REVOKE
+from faults.stack import Stack
+from faults.test_each_fault import (
+    AUTHORIZE,
+    DEPLOYING,
+    DESCRIBE,
+    KINDS,
+    MODIFY,
+    REFRESHING,
+    REVOKE,
+)
 from functional.conftest import opened
 
 STEPS = int(os.environ.get("STEPS", "2000"))
@@ -62,6 +74,16 @@ FAULTS = st.tuples(
     st.sampled_from(sorted(KINDS)),
     st.integers(0, 2),
 )
+OPTIONS = st.builds(
+    Options,
+    replace_on_changes=st.sampled_from([(), (), ("priority",), ("*",)]),
+    delete_before_replace=st.sampled_from([None, None, True]),
+)
+DESTROYING = (
+    "destroy --skip-preview",
+    "destroy --skip-preview --refresh",
+    "destroy --skip-preview --run-program",
+)
 steps_made = 0
 
 
@@ -72,14 +94,18 @@ class Model:
 
     Attributes:
         program: what the stack declares.
+        options: what it says of its resources beside.
+        removed: rules of the stack that were removed by hand.
         foreign: the rules of others, as they have to stay, by group and ID.
         lost: rules that the state does not know and that an error has named.
     """
 
     program: dict[str, Properties] = field(default_factory=dict[str, Properties])
+    options: dict[str, Options] = field(default_factory=dict[str, Options])
     foreign: dict[str, dict[str, Any]] = field(
         default_factory=dict[str, dict[str, Any]]
     )
+    removed: set[str] = field(default_factory=set[str])
     lost: set[str] = field(default_factory=set[str])
 
 
@@ -123,13 +149,21 @@ class Lives(RuleBasedStateMachine):
             self.groups.append(group)
             self.model.foreign[group] = self.fake.rules(group)
 
-    @rule(name=st.sampled_from(NAMES), place=st.integers(0, GROUPS - 1), args=ARGUMENTS)
-    def declare(self, name: str, place: int, args: Properties) -> None:
+    @rule(
+        name=st.sampled_from(NAMES),
+        place=st.integers(0, GROUPS - 1),
+        args=ARGUMENTS,
+        options=OPTIONS,
+    )
+    def declare(
+        self, name: str, place: int, args: Properties, options: Options
+    ) -> None:
         """Put a resource into the program, or change it; no rule twice."""
         wanted = {**args, "security_group_id": self.groups[place]}
         others = [a for n, a in self.model.program.items() if n != name]
         if identity(wanted) not in [identity(other) for other in others]:
             self.model.program[name] = wanted
+            self.model.options[name] = options
 
     @rule(name=st.sampled_from(NAMES))
     def drop(self, name: str) -> None:
@@ -170,6 +204,7 @@ class Lives(RuleBasedStateMachine):
         """Somebody removes one of our rules."""
         entry = self.drawn(data)
         self.fake.groups[group_of(entry)].rules.pop(entry.rule_id, None)
+        self.model.removed.add(entry.rule_id)
 
     @precondition(lambda self: self.stack.state)
     @rule(data=st.data())
@@ -180,16 +215,74 @@ class Lives(RuleBasedStateMachine):
         if live is not None:
             live["Description"] = "by hand"
 
-    @rule()
-    def up(self) -> None:
-        """Bring the program about, as far as it goes."""
-        self.errors = self.stack.up(self.model.program)
+    @precondition(lambda self: self.stack.state)
+    @rule(data=st.data())
+    def taint(self, data: st.DataObject) -> None:
+        """A resource is to be replaced by the next deployment."""
+        self.stack.engine.taint(self.drawn(data).name)
 
-    @rule()
-    def refresh(self) -> None:
+    @rule(command=st.sampled_from(DEPLOYING))
+    def up(self, command: str) -> None:
+        """Bring the program about, as far as it goes."""
+        self.deploy(command)
+
+    @precondition(lambda self: self.stack.state.keys() & self.model.program.keys())
+    @rule(command=st.sampled_from([UP, f"{UP} --refresh"]), data=st.data())
+    def replace_by_force(self, command: str, data: st.DataObject) -> None:
+        """One resource is named for replacement."""
+        names = sorted(self.stack.state.keys() & self.model.program.keys())
+        self.deploy(f"{command} --replace {data.draw(st.sampled_from(names))}")
+
+    @rule(command=st.sampled_from(DESTROYING))
+    def destroy(self, command: str) -> None:
+        """Remove all, as far as it goes."""
+        self.errors = self.stack.run(command, self.model.program, self.model.options)
+        if not self.errors:
+            self.assert_exact({})
+
+    def deploy(self, command: str, *, adopt: bool = False) -> None:
+        """Run a command that deploys; where it went well, what is wanted is there."""
+        program = self.model.program
+        if adopt:
+            program = {name: {**args, "adopt": True} for name, args in program.items()}
+        errors = self.stack.run(command, program, self.model.options)
+        self.errors = [e for e in errors if not isinstance(e, UnknownTargetError)]
+        if not errors:
+            self.assert_exact(program)
+
+    def assert_exact(self, program: dict[str, Properties]) -> None:
+        """
+        The live rules are those of the program, and the state's; what was removed by
+        hand may be known to the state until a refresh, and what is lost has been named.
+        """
+        state = self.stack.state
+        assert state.keys() == program.keys()
+        assert self.stack.doomed == []
+        live = {
+            (group, rule_id): identity_of(rule_as_shown(shown))
+            for group in self.groups
+            for rule_id, shown in self.fake.rules(group).items()
+            if rule_id not in self.model.foreign[group].keys() | self.model.lost
+        }
+        for name, args in program.items():
+            group, rule_id = args["security_group_id"], state[name].rule_id
+            if rule_id in self.model.removed:
+                continue
+            wanted = identity(args)[1:]
+            named = {
+                known
+                for known, shown in live.items()
+                if known[0] == group and rule_id in ("", known[1]) and shown == wanted
+            }
+            assert named, f"{name} has no rule: {args}"
+            del live[named.pop()]
+        assert live == {}, "rules that no resource has"
+
+    @rule(command=st.sampled_from(REFRESHING))
+    def refresh(self, command: str) -> None:
         """Read everything."""
         before = dict(self.stack.state)
-        self.errors = self.stack.refresh()
+        self.errors = self.stack.run(command, self.model.program, self.model.options)
         for name, entry in before.items():
             shown = entry.rule_id in self.fake.rules(group_of(entry))
             assert name in self.stack.state or not shown or self.is_hidden(entry)
@@ -200,20 +293,12 @@ class Lives(RuleBasedStateMachine):
         self.calm()
         self.take_over()
         assert self.stack.refresh() == []
-        assert self.stack.up(self.model.program) == []
-        wanted = {
-            (args["security_group_id"], identity(args)[1:])
-            for args in self.model.program.values()
-        }
-        live = {
-            (group, identity_of(rule_as_shown(shown)))
-            for group in self.groups
-            for rule_id, shown in self.fake.rules(group).items()
-            if rule_id not in self.model.foreign[group]
-        }
-        assert live == wanted
+        self.model.removed.clear()
+        self.deploy(UP)
+        assert self.errors == []
         self.calls = len(self.fake.calls)
-        assert self.stack.up(self.model.program) == []
+        self.deploy(UP)
+        assert self.errors == []
         assert len(self.fake.calls) == self.calls
 
     @invariant()
@@ -266,25 +351,20 @@ class Lives(RuleBasedStateMachine):
         for name, args in list(self.model.program.items()):
             if self.is_foreign(args):
                 del self.model.program[name]
-        errors = self.stack.up(self.model.program)
-        if errors:
+        self.deploy(UP)
+        if self.errors:
             assert self.stack.refresh() == []
-            errors = self.stack.up(self.model.program)
-        if errors:
-            assert all("adopt=True" in str(error) for error in errors), errors
-            self.adopt()
+            self.deploy(UP)
+        if self.errors:
+            assert all("adopt=True" in str(e) for e in self.errors), self.errors
+            self.deploy(UP, adopt=True)
+            assert self.errors == []
         self.remove_the_lost()
 
     def is_foreign(self, args: Properties) -> bool:
         """Whether another hand had made this very rule before it was declared."""
         foreign = self.model.foreign[args["security_group_id"]].values()
         return IngressRule.parse(args) in [rule_as_shown(shown) for shown in foreign]
-
-    def adopt(self) -> None:
-        """Once, for the rules that are ours."""
-        adopting = {n: {**a, "adopt": True} for n, a in self.model.program.items()}
-        errors = self.stack.up(adopting)
-        assert errors == []
 
     def remove_the_lost(self) -> None:
         """What an error has named and the program no longer wants goes by hand."""

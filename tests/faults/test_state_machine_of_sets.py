@@ -7,9 +7,8 @@ the state unless an error has named it, and what is somebody else's is never tou
 
 from __future__ import annotations
 
-import copy
 import os
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -19,14 +18,26 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
 
-from alicloud_ingress.resource import IngressRuleSetProvider
+from engine.host import Properties
+from engine.state import NO_OPTIONS, Options
+from engine.ways import REFRESH, UP
 from faults.invariants import rule_as_shown
-from faults.stack import new_process
-from faults.test_each_fault import AUTHORIZE, DESCRIBE, KINDS, MODIFY, REVOKE
+from faults.stack import Stack
+from faults.test_each_fault import (
+    AUTHORIZE,
+    DEPLOYING,
+    DESCRIBE,
+    KINDS,
+    MODIFY,
+    REFRESHING,
+    REVOKE,
+)
+from faults.test_state_machine import DESTROYING
 from functional.conftest import opened
 
 LIVES = int(os.environ.get("STEPS", "1500")) // 30
@@ -36,6 +47,11 @@ FAULTS = st.tuples(
     st.sampled_from([AUTHORIZE, DESCRIBE, MODIFY, REVOKE]),
     st.sampled_from(sorted(KINDS)),
     st.integers(0, 2),
+)
+OPTIONS = st.builds(
+    Options,
+    replace_on_changes=st.sampled_from([(), (), ("rules",)]),
+    delete_before_replace=st.sampled_from([None, None, True]),
 )
 WANTED = st.dictionaries(
     st.integers(22, 30), st.sampled_from(["", "office"]), min_size=1, max_size=6
@@ -49,21 +65,18 @@ class Sets(RuleBasedStateMachine):
         super().__init__()
         self.open = ExitStack()
         front = self.open.enter_context(opened("in process"))
-        self.fake, self.settings = front.fake, front.settings
+        self.fake, self.stack = front.fake, Stack(front.settings)
         self.group = self.fake.new_group()
         self.foreign: dict[str, Any] = {}
         self.wanted: dict[int, str] = {}
-        self.id = ""
-        self.outputs: dict[str, Any] = {}
         self.told: set[str] = set()
+        self.removed: set[str] = set()
 
     def teardown(self) -> None:
         """At the end the set goes, and only the foreign rules stay."""
         try:
             self.settle()
-            if self.id:
-                with self.host() as provider:
-                    provider.delete(self.id, copy.deepcopy(self.outputs))
+            assert self.stack.destroy() == []
             left = {i: r for i, r in self.ours().items() if i not in self.told}
             assert left == {}
         finally:
@@ -77,21 +90,60 @@ class Sets(RuleBasedStateMachine):
             self.add_foreign(port, Priority="2")
             self.add_foreign(port, Policy="drop")
 
-    @rule(wanted=WANTED, fault=st.none() | FAULTS)
+    @rule(
+        command=st.sampled_from(DEPLOYING),
+        wanted=WANTED,
+        fault=st.none() | FAULTS,
+        options=OPTIONS,
+    )
     def deploy(
-        self, wanted: dict[int, str], fault: tuple[str, str, int] | None
+        self,
+        command: str,
+        wanted: dict[int, str],
+        fault: tuple[str, str, int] | None,
+        options: Options,
     ) -> None:
         """The program changes, and is deployed while ECS may misbehave."""
         self.wanted = wanted
         self.strike(fault)
-        self.up()
+        self.up(command, options=options)
         self.fake.forget_faults()
 
-    @rule(fault=st.none() | FAULTS)
-    def refresh(self, fault: tuple[str, str, int] | None) -> None:
+    @precondition(lambda self: self.stack.state)
+    @rule(
+        command=st.sampled_from([UP, f"{UP} --refresh"]),
+        fault=st.none() | FAULTS,
+        options=OPTIONS,
+        tainted=st.booleans(),
+    )
+    def replace_by_force(
+        self,
+        command: str,
+        fault: tuple[str, str, int] | None,
+        options: Options,
+        *,
+        tainted: bool,
+    ) -> None:
+        """The set is named for replacement, or marked for it."""
+        if tainted:
+            self.stack.taint()
+        self.strike(fault)
+        self.up(command if tainted else f"{command} --replace set", options=options)
+        self.fake.forget_faults()
+
+    @rule(command=st.sampled_from(REFRESHING), fault=st.none() | FAULTS)
+    def refresh(self, command: str, fault: tuple[str, str, int] | None) -> None:
         """All is read; a read that fails changes nothing."""
         self.strike(fault)
-        self.read()
+        self.run(command, self.program())
+        self.fake.forget_faults()
+
+    @rule(command=st.sampled_from(DESTROYING), fault=st.none() | FAULTS)
+    def destroy(self, command: str, fault: tuple[str, str, int] | None) -> None:
+        """All goes, as far as ECS lets it."""
+        self.strike(fault)
+        if self.run(command, self.program()) == "":
+            assert self.ours().keys() <= self.told
         self.fake.forget_faults()
 
     @rule(port=st.integers(22, 30), priority=st.integers(3, 9))
@@ -104,6 +156,7 @@ class Sets(RuleBasedStateMachine):
         """A rule of the set goes behind its back."""
         if ours := sorted(self.ours()):
             self.fake.remove_rule(self.group, ours[where % len(ours)])
+            self.removed.add(ours[where % len(ours)])
 
     @rule(where=st.integers(0, 5))
     def another_hand_describes(self, where: int) -> None:
@@ -120,9 +173,10 @@ class Sets(RuleBasedStateMachine):
         """
         self.fake.forget_faults()
         self.fake.groups[self.group].lags.clear()
-        assert self.read() == ""
-        if self.up():
-            assert self.up(adopt=True) == ""
+        assert self.run(REFRESH, {}) == ""
+        self.removed.clear()
+        if self.up(UP):
+            assert self.up(UP, adopt=True) == ""
         abandoned = self.unknown() & self.told
         ours = [rule for i, rule in self.ours().items() if i not in abandoned]
         ports = sorted(int(str(rule["PortRange"]).split("/")[0]) for rule in ours)
@@ -142,7 +196,7 @@ class Sets(RuleBasedStateMachine):
 
     def unknown(self) -> set[str]:
         """The set's live rules that the state does not know."""
-        known = self.outputs.get("rule_ids", {})
+        known = self.known()
         return {
             rule_id
             for rule_id, live in self.ours().items()
@@ -150,64 +204,66 @@ class Sets(RuleBasedStateMachine):
             and known.get(rule_as_shown(live).in_words) != ""
         }
 
-    def up(self, *, adopt: bool = False) -> str:
-        """Deploy; the error, if there is one."""
-        inputs = {
-            "security_group_id": self.group,
-            "adopt": adopt,
-            "rules": [
-                {
-                    "ip_protocol": "tcp",
-                    "port_range": port,
-                    "source_cidr_ip": OURS,
-                    "description": description,
-                }
-                for port, description in self.wanted.items()
-            ],
+    def known(self) -> dict[str, str]:
+        """The IDs of the rules that the state knows, by what they say."""
+        return {
+            words: rule_id
+            for entry in self.stack.entries
+            for words, rule_id in entry.outputs["rule_ids"].items()
         }
-        with self.host() as provider:
-            news = dict(provider.check(self.outputs, inputs).inputs)
-            try:
-                self.deploy_with(provider, news)
-            except Exception as error:  # noqa: BLE001  whatever the engine would show
-                live = self.fake.rules(self.group)
-                self.told |= {
-                    rule_id
-                    for rule_id in self.unknown()
-                    if rule_id in str(error)
-                    or rule_as_shown(live[rule_id]).in_words in str(error)
-                }
-                return str(error)
-        return ""
 
-    def deploy_with(
-        self, provider: IngressRuleSetProvider, news: dict[str, Any]
-    ) -> None:
-        """Create the set, or update it where it means something else."""
-        if not self.id:
-            made = provider.create(copy.deepcopy(news))
-            self.id, self.outputs = str(made.id), dict(made.outs or {})
-        elif provider.diff(self.id, copy.deepcopy(self.outputs), news).changes is None:
-            changed = provider.update(
-                self.id, copy.deepcopy(self.outputs), copy.deepcopy(news)
-            )
-            self.outputs = dict(changed.outs or {})
+    def up(
+        self, command: str, *, adopt: bool = False, options: Options = NO_OPTIONS
+    ) -> str:
+        """Deploy; the error, if there is one. If there is none, all is as wanted."""
+        error = self.run(command, self.program(adopt=adopt), options)
+        if not error:
+            self.assert_exact()
+        return error
 
-    def read(self) -> str:
-        """Refresh; the error, if there is one."""
-        if not self.id:
-            return ""
-        with self.host() as provider:
-            try:
-                found = provider.read(self.id, copy.deepcopy(self.outputs))
-            except Exception as error:  # noqa: BLE001  as above
-                return str(error)
-        self.id, self.outputs = str(found.id or ""), dict(found.outs or {})
-        return ""
+    def assert_exact(self) -> None:
+        """What is live is what is wanted, but for what a hand has removed since."""
+        assert self.unknown() <= self.told
+        missing = set(self.known().values()) - self.ours().keys() - {""}
+        assert missing <= self.removed
+        live = [rule for i, rule in self.ours().items() if i not in self.told]
+        ports = {int(str(rule["PortRange"]).split("/")[0]) for rule in live}
+        assert len(ports) == len(live)
+        assert ports <= self.wanted.keys()
+        assert len(self.wanted) - len(ports) == len(missing)
 
-    def host(self) -> AbstractContextManager[IngressRuleSetProvider]:
-        """A provider in a process that remembers nothing."""
-        return new_process(self.settings, IngressRuleSetProvider())
+    def program(self, *, adopt: bool = False) -> dict[str, Properties]:
+        """The set with its rules."""
+        rules = [
+            {
+                "ip_protocol": "tcp",
+                "port_range": port,
+                "source_cidr_ip": OURS,
+                "description": description,
+            }
+            for port, description in self.wanted.items()
+        ]
+        return {
+            "set": {"security_group_id": self.group, "adopt": adopt, "rules": rules}
+        }
+
+    def run(
+        self,
+        command: str,
+        program: dict[str, Properties],
+        options: Options = NO_OPTIONS,
+    ) -> str:
+        """Run a command; the error, if there is one, which names what it leaves."""
+        errors = self.stack.run(command, program, {"set": options})
+        text = "\n".join(str(error) for error in errors)
+        live = self.fake.rules(self.group)
+        self.told -= set(self.known().values())
+        self.told |= {
+            rule_id
+            for rule_id in self.unknown()
+            if rule_id in text or rule_as_shown(live[rule_id]).in_words in text
+        }
+        return text
 
     def strike(self, fault: tuple[str, str, int] | None) -> None:
         """Order a fault for one of the calls to come."""

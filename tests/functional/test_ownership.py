@@ -20,7 +20,7 @@ from alicloud_ingress.declarations import DECLARATION
 from alicloud_ingress.errors import EcsError, RuleExistsError
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from alicloud_ingress.testing import FakeEcs, Fault
-from faults.stack import new_process
+from engine.host import new_process
 from functional.conftest import Front
 
 REVOKE = "RevokeSecurityGroup"

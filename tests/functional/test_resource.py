@@ -24,7 +24,7 @@ from alicloud_ingress.host.process import Place, Process, running
 from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, Fault
-from faults.stack import THREADS, new_process
+from engine.host import THREADS, new_process
 from functional.conftest import SECRET, Front, configure
 
 
@@ -134,6 +134,17 @@ def test_an_update_keeps_the_rule_and_its_id(
     assert updated.outs is not None
     assert updated.outs["security_group_rule_id"] == created.id
     assert fake.rules(group)[created.id]["PortRange"] == "22/23"
+
+
+def test_the_name_of_a_group_in_place_of_its_id_is_a_problem(
+    provider: IngressRuleProvider,
+) -> None:
+    """ECS would say that there is no such group, and only in `up`."""
+    (failure,) = provider.check({}, arguments("web")).failures
+
+    assert failure.property == "security_group_id"
+    assert "'web' is not an ID" in failure.reason
+    assert "'sg-'" in failure.reason
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from alicloud_ingress.declarations import DECLARATION
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
-from faults.stack import new_process
+from engine.host import new_process
 from functional.conftest import Front
 
 RULE: dict[str, Any] = {

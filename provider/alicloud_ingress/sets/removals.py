@@ -88,13 +88,14 @@ class Removals:
             rule_id: error and reaction(Call.REVOKE_BY_ID, error)
             for rule_id, error in outcomes.items()
         }
+        gone = [id_ for id_, told in asked.items() if told is Reaction.DONE]
+        done = [id_ for id_, told in asked.items() if told is None]
+        self.revoked.update(rules[rule_id] for rule_id in (*done, *gone))
         doubtful = [id_ for id_, told in asked.items() if told is Reaction.LOOK]
         index = Index(self.group.prove()) if doubtful else None
         left = [id_ for id_ in doubtful if index and index.by_id(id_)]
-        gone = [id_ for id_, told in asked.items() if told is Reaction.DONE]
         gone += set(doubtful).difference(left)
-        done = [rule_id for rule_id, error in outcomes.items() if error is None]
-        self.revoked.update(rules[rule_id] for rule_id in (*done, *gone))
+        self.revoked.update(rules[rule_id] for rule_id in gone)
         for rule_id, error in outcomes.items():
             if error and asked[rule_id] not in (Reaction.DONE, Reaction.LOOK):
                 more = len(rules) - len(done) - len(gone) - 1

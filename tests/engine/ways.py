@@ -1,0 +1,682 @@
+"""
+The ways in which the engine leads resources, as data.
+
+A way is a program that is deployed first, and steps that are recorded. A command is
+written as for the engine; `{a}` stands for the URN of the resource `a`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+UP = "up --skip-preview"
+REFRESH = "refresh --skip-preview"
+DESTROY = "destroy --skip-preview"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """
+    A resource in a program.
+
+    Args:
+        label: what its calls are recorded under; its name if left out.
+        value: what an update changes.
+        kind: what makes a replacement.
+        remark: what diff does not compare.
+        source: the resource whose ID is this one's input.
+        type: `Recorded` or `Renamed`.
+        options: as of `pulumi.ResourceOptions`, with names in place of resources.
+    """
+
+    name: str
+    value: int = 1
+    kind: int = 1
+    remark: int = 1
+    label: str = ""
+    source: str = ""
+    type: str = "Recorded"
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def but(self, **options: Any) -> Declared:
+        """The same with more options."""
+        return replace(self, options={**self.options, **options})
+
+
+Program = tuple[Declared, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    One command of the engine.
+
+    Args:
+        refused: the calls that the cloud refuses meanwhile, such as `create a`; or
+            `partly a`, where an update of `a` fails when it has changed something.
+        by_hand: what happens in the cloud before: `remove a-1`, `change a-1`.
+    """
+
+    command: str
+    program: Program
+    refused: tuple[str, ...] = ()
+    by_hand: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Way:
+    """
+    Steps after a first `up` of a program.
+
+    Args:
+        inline: whether the Automation API runs it, with the program as a function.
+        alone: whether the engine itself stops there, so that it shares no stack.
+    """
+
+    name: str
+    before: Program
+    steps: tuple[Step, ...]
+    inline: bool = False
+    alone: bool = False
+
+
+def a(value: int = 1, kind: int = 1, **options: Any) -> Declared:
+    """The resource that most changes are made to."""
+    return Declared("a", value, kind, options=options)
+
+
+def b(value: int = 1, kind: int = 1, **options: Any) -> Declared:
+    """The resource beside it."""
+    return Declared("b", value, kind, options=options)
+
+
+N = Declared("n")
+ALIASED = Declared("n", label="a", options={"aliases": [{"name": "a"}]})
+USES_A = Declared("b", source="a")
+ON_VALUE = {"replace_on_changes": ["value"]}
+ON_ANY = {"replace_on_changes": ["*"]}
+FIRST = {"delete_before_replace": True}
+AFTER_A = {"depends_on": ["a"]}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One program after another, and what happens by hand in between."""
+
+    before: Program
+    after: Program
+    by_hand: tuple[str, ...] = ()
+
+
+AB = (a(), b())
+CHANGES: dict[str, Change] = {
+    "nothing changed": Change(AB, AB),
+    "b left the program": Change(AB, (a(),)),
+    "both left the program": Change(AB, ()),
+    "n joined": Change(AB, (*AB, N)),
+    "a changed": Change(AB, (a(2), b())),
+    "both changed": Change(AB, (a(2), b(2))),
+    "a replaced by diff": Change(AB, (a(kind=2), b())),
+    "both replaced by diff": Change(AB, (a(kind=2), b(kind=2))),
+    "a replaced, b left": Change(AB, (a(kind=2),)),
+    "a replaced, deleted first": Change(AB, (a(kind=2, **FIRST), b())),
+    "replace_on_changes": Change(AB, (a(2, **ON_VALUE), b())),
+    "replace_on_changes of all": Change(AB, (a(2, **ON_ANY), b())),
+    "replace_on_changes of another field": Change(
+        AB, (a(2, replace_on_changes=["kind"]), b())
+    ),
+    "replace_on_changes, deleted first": Change(AB, (a(2, **ON_VALUE, **FIRST), b())),
+    "renamed with an alias": Change(AB, (ALIASED, b())),
+    "renamed with an alias and changed": Change(AB, (replace(ALIASED, value=2), b())),
+    "renamed with an alias and replaced": Change(AB, (replace(ALIASED, kind=2), b())),
+    "renamed without an alias": Change(AB, (N, b())),
+    "another parent, with an alias": Change(
+        AB, (a(parent="c", aliases=[{"parent": None}]), b())
+    ),
+    "another parent, without an alias": Change(AB, (a(parent="c"), b())),
+    "another type, with an alias": Change(
+        AB,
+        (
+            replace(
+                a(aliases=[{"type_": "pulumi-python:dynamic/recorded:Recorded"}]),
+                type="Renamed",
+            ),
+            b(),
+        ),
+    ),
+    "another type, without an alias": Change(AB, (replace(a(), type="Renamed"), b())),
+    "in a component, nothing changed": Change(
+        (a(parent="c"), b()), (a(parent="c"), b())
+    ),
+    "in a component, a left": Change((a(parent="c"), b()), (b(),)),
+    "retained, a left": Change((a(retain_on_delete=True), b()), (b(),)),
+    "retained, a replaced": Change(
+        (a(retain_on_delete=True), b()), (a(kind=2, retain_on_delete=True), b())
+    ),
+    "b deleted with a, both left": Change((a(), b(deleted_with="a")), ()),
+    "b deleted with a, b left": Change((a(), b(deleted_with="a")), (a(),)),
+    "b deleted with a, a replaced": Change(
+        (a(), b(deleted_with="a")), (a(kind=2), b(deleted_with="a"))
+    ),
+    "ignore_changes": Change(AB, (a(2, ignore_changes=["value"]), b())),
+    "b after a, both changed": Change((a(), b(**AFTER_A)), (a(2), b(2, **AFTER_A))),
+    "b after a, both left": Change((a(), b(**AFTER_A)), ()),
+    "b after a, a replaced": Change((a(), b(**AFTER_A)), (a(kind=2), b(**AFTER_A))),
+    "b after a, a replaced, deleted first": Change(
+        (a(**FIRST), b(**AFTER_A)), (a(kind=2, **FIRST), b(**AFTER_A))
+    ),
+    "b uses a, a changed": Change((a(), USES_A), (a(2), USES_A)),
+    "b uses a, a replaced": Change((a(), USES_A), (a(kind=2), USES_A)),
+    "b uses a, a replaced, deleted first": Change(
+        (a(**FIRST), USES_A), (a(kind=2, **FIRST), USES_A)
+    ),
+    "b uses a, with replace_on_changes, a replaced, deleted first": Change(
+        (a(**FIRST), USES_A.but(replace_on_changes=["source"])),
+        (a(kind=2, **FIRST), USES_A.but(replace_on_changes=["source"])),
+    ),
+    "b uses a, both left": Change((a(), USES_A), ()),
+    "a remarked": Change(AB, (replace(a(), remark=2), b())),
+    "a remarked, replace_on_changes of all": Change(
+        AB, (replace(a(**ON_ANY), remark=2), b())
+    ),
+    "secret output": Change(
+        (a(additional_secret_outputs=["value"]), b()),
+        (a(2, additional_secret_outputs=["value"]), b()),
+    ),
+    "a protected and changed": Change(
+        (a(protect=True), b()), (a(2, protect=True), b())
+    ),
+    "a gone by hand": Change(AB, AB, ("remove a-1",)),
+    "a gone by hand and changed": Change(AB, (a(2), b()), ("remove a-1",)),
+    "a gone by hand and left": Change(AB, (b(),), ("remove a-1",)),
+    "a changed by hand": Change(AB, AB, ("change a-1",)),
+    "a changed by hand and changed": Change(AB, (a(2), b()), ("change a-1",)),
+    "a changed by hand, with ignore_changes": Change(
+        (a(ignore_changes=["value"]), b()),
+        (a(ignore_changes=["value"]), b()),
+        ("change a-1",),
+    ),
+    "a changed by hand, with replace_on_changes": Change(
+        (a(**ON_VALUE), b()), (a(**ON_VALUE), b()), ("change a-1",)
+    ),
+    "a changed by hand and replaced": Change(AB, (a(kind=2), b()), ("change a-1",)),
+    "a changed by hand and left": Change(AB, (b(),), ("change a-1",)),
+    "a changed by hand and renamed with an alias": Change(
+        AB, (ALIASED, b()), ("change a-1",)
+    ),
+}
+LEADING = (UP, f"{UP} --refresh", f"{UP} --refresh --run-program")
+ALIKE = ("up", "up --refresh", "preview", "preview --refresh", f"{UP} --continue-on-error")
+
+
+def step_of(command: str, change: Change) -> Step:
+    """The second program, deployed by this command."""
+    return Step(command, change.after, by_hand=change.by_hand)
+
+
+def changed() -> list[Way]:
+    """Each change, by each command that runs the program."""
+    pairs = [*product(LEADING, CHANGES), *product(ALIKE, FEW)]
+    return [
+        Way(f"{name}: {command}", change.before, (step_of(command, change),))
+        for command, name in pairs
+        if (change := CHANGES[name])
+    ]
+
+
+FEW = (
+    "nothing changed",
+    "b left the program",
+    "a changed",
+    "a replaced by diff",
+    "replace_on_changes",
+    "a replaced, deleted first",
+    "renamed with an alias",
+    "renamed without an alias",
+    "a gone by hand",
+    "b uses a, a replaced",
+    "b uses a, a replaced, deleted first",
+    "b uses a, with replace_on_changes, a replaced, deleted first",
+)
+"""
+Changes that stand for the others where a command differs in its preview alone.
+"""
+
+
+def picked() -> list[Way]:
+    """Commands that name resources, each with some changes."""
+    return [
+        Way(
+            f"{name}: {command}",
+            change.before,
+            (step_of(command, change),),
+            alone="{a} --refresh" in command and "gone" in name,
+        )
+        for command, name in product(
+            (
+                f"{UP} --target {{a}}",
+                f"{UP} --target {{a}} --refresh",
+                f"{UP} --target {{b}}",
+                f"{UP} --exclude {{b}}",
+                f"{UP} --exclude {{b}} --refresh",
+                f"{UP} --replace {{a}}",
+                f"{UP} --replace {{a}} --refresh",
+                f"{UP} --target-replace {{a}}",
+            ),
+            PICKED,
+        )
+        if (change := PICKED[name])
+    ]
+
+
+PICKED = {
+    "nothing changed": CHANGES["nothing changed"],
+    "both changed": CHANGES["both changed"],
+    "b left the program": CHANGES["b left the program"],
+    "a replaced by diff": CHANGES["a replaced by diff"],
+    "a gone by hand": CHANGES["a gone by hand"],
+    "deleted first, both changed": Change(
+        (a(**FIRST), b()), (a(2, **FIRST), b(2))
+    ),
+    "b after a, both changed": CHANGES["b after a, both changed"],
+    "b after a, deleted first, both changed": Change(
+        (a(**FIRST), b(**AFTER_A)), (a(2, **FIRST), b(2, **AFTER_A))
+    ),
+}
+
+
+def planned() -> list[Way]:
+    """A preview saves a plan, and the deployment keeps to it."""
+    return [
+        Way(
+            f"{name}: a plan",
+            CHANGES[name].before,
+            (
+                step_of("preview --save-plan plan.json", CHANGES[name]),
+                Step(f"{UP} --plan plan.json", CHANGES[name].after),
+            ),
+        )
+        for name in FEW
+    ]
+
+
+STANDING: dict[str, Change] = {
+    "two": Change(AB, AB),
+    "retained": Change((a(retain_on_delete=True), b()), AB),
+    "deleted with a": Change((a(), b(deleted_with="a")), AB),
+    "b after a": Change((a(), b(**AFTER_A)), AB),
+    "b uses a": Change((a(), USES_A), AB),
+    "in a component": Change((a(parent="c"), b()), AB),
+    "a gone by hand": Change(AB, AB, ("remove a-1",)),
+    "both gone by hand": Change(AB, AB, ("remove a-1", "remove b-1")),
+    "a changed by hand": Change(AB, AB, ("change a-1",)),
+}
+
+
+def destroyed() -> list[Way]:
+    """Each way to remove all."""
+    commands = (
+        DESTROY,
+        f"{DESTROY} --refresh",
+        "destroy",
+        "destroy --refresh",
+        f"{DESTROY} --run-program",
+        f"{DESTROY} --run-program --refresh",
+        f"{DESTROY} --continue-on-error",
+        f"{DESTROY} --target {{b}}",
+        f"{DESTROY} --target {{b}} --refresh",
+        f"{DESTROY} --exclude {{a}}",
+    )
+    return [
+        Way(
+            f"{name}: {command}",
+            standing.before,
+            (Step(command, standing.before, by_hand=standing.by_hand),),
+            alone="{b} --refresh" in command and "both gone" in name,
+        )
+        for command, (name, standing) in product(commands, STANDING.items())
+        if not (name == "in a component" and "{" in command)
+    ]
+
+
+REFRESHED: dict[str, Change] = {
+    **{
+        name: CHANGES[name]
+        for name in (
+            "nothing changed",
+            "a changed",
+            "b left the program",
+            "a replaced by diff",
+            "a gone by hand",
+            "a changed by hand",
+            "a changed by hand and changed",
+            "a changed by hand, with ignore_changes",
+            "b after a, both changed",
+            "retained, a left",
+        )
+    },
+    "both gone by hand": Change(AB, AB, ("remove a-1", "remove b-1")),
+}
+
+
+def refreshed() -> list[Way]:
+    """Each way to read all, and the deployment after it."""
+    commands = (
+        REFRESH,
+        "refresh",
+        f"{REFRESH} --run-program",
+        "refresh --preview-only",
+        f"{REFRESH} --target {{a}}",
+    )
+    return [
+        Way(
+            f"{name}: {command}, then up",
+            change.before,
+            (step_of(command, change), Step(UP, change.after)),
+        )
+        for command, (name, change) in product(commands, REFRESHED.items())
+    ]
+
+
+TAINT, UNTAINT = "state taint {a}", "state untaint {a}"
+
+
+def tainted() -> list[Way]:
+    """What happens to a resource that is marked for replacement."""
+    changes = {
+        "nothing changed": Change(AB, AB),
+        "a changed": Change(AB, (a(2), b())),
+        "a left": Change(AB, (b(),)),
+        "deleted first": Change((a(**FIRST), b()), (a(**FIRST), b())),
+        "b after a": Change((a(), b(**AFTER_A)), (a(), b(**AFTER_A))),
+        "renamed with an alias": Change(AB, (ALIASED, b())),
+        "gone by hand": Change(AB, AB, ("remove a-1",)),
+    }
+    commands = (
+        UP,
+        f"{UP} --refresh",
+        f"{UP} --refresh --run-program",
+        REFRESH,
+        f"{DESTROY} --refresh",
+    )
+    ways = [
+        Way(
+            f"{name}, tainted: {command}",
+            change.before,
+            (Step(TAINT, change.before), step_of(command, change)),
+        )
+        for command, (name, change) in product(commands, changes.items())
+    ]
+    return [
+        *ways,
+        Way(
+            "untainted: up",
+            AB,
+            (Step(TAINT, AB), Step(UNTAINT, AB), Step(UP, AB)),
+        ),
+    ]
+
+
+def edited() -> list[Way]:
+    """What is done to the state by itself."""
+    guarded = (a(protect=True), b())
+    renaming = "state rename {a} n --yes"
+    deletion = "state delete {a} --yes"
+    unprotect = "state unprotect {a} --yes"
+    renamed = (Declared("n", label="a"), b())
+    return [
+        Way("unprotected, a left: up", guarded, (Step(unprotect, AB), Step(UP, (b(),)))),
+        Way(
+            "unprotected, a left: up --refresh",
+            guarded,
+            (Step(unprotect, AB), Step(f"{UP} --refresh", (b(),))),
+        ),
+        Way("renamed in the state: up", AB, (Step(renaming, AB), Step(UP, renamed))),
+        Way(
+            "renamed in the state: up --refresh",
+            AB,
+            (Step(renaming, AB), Step(f"{UP} --refresh", renamed)),
+        ),
+        Way("renamed in the state, not in the program: up", AB, (Step(renaming, AB), Step(UP, AB))),
+        Way("deleted from the state: up", AB, (Step(deletion, AB), Step(UP, AB))),
+        Way(
+            "deleted from the state: up --refresh",
+            AB,
+            (Step(deletion, AB), Step(f"{UP} --refresh", AB)),
+        ),
+        *(
+            Way(
+                f"an older state, {name}: {command}",
+                AB,
+                (
+                    Step("stack export", AB),
+                    Step(UP, after),
+                    Step("stack import", after),
+                    Step(command, after),
+                ),
+            )
+            for name, after in {
+                "a changed since": (a(2), b()),
+                "a replaced since": (a(kind=2), b()),
+                "n joined since": (*AB, N),
+                "b left since": (a(),),
+            }.items()
+            for command in (UP, f"{UP} --refresh", f"{DESTROY} --refresh")
+        ),
+    ]
+
+
+PROGRAM_FAILURES: dict[str, tuple[Change, str]] = {
+    "create of n": (CHANGES["n joined"], "create n"),
+    "update of a": (CHANGES["a changed"], "update a"),
+    "create of a's replacement": (CHANGES["a replaced by diff"], "create a"),
+    "create of a, deleted first": (CHANGES["a replaced, deleted first"], "create a"),
+    "delete of a, deleted first": (CHANGES["a replaced, deleted first"], "delete a"),
+    "update of a, b left": (
+        Change(AB, (a(2),)),
+        "update a",
+    ),
+    "update of a, b after it": (CHANGES["b after a, both changed"], "update a"),
+    "diff of a": (CHANGES["b after a, both changed"], "diff a"),
+    "check of a": (CHANGES["b after a, both changed"], "check a"),
+}
+DELETE_FAILURES: dict[str, tuple[Change, str]] = {
+    "delete of b": (CHANGES["b left the program"], "delete b"),
+    "delete of one of two": (CHANGES["both left the program"], "delete a"),
+    "delete of the replaced a": (CHANGES["a replaced by diff"], "delete a"),
+    "delete of b, a before it": (
+        CHANGES["b after a, both left"],
+        "delete b",
+    ),
+}
+READ_FAILURE = (CHANGES["a changed"], "read a")
+AFTERWARDS = (UP, f"{UP} --refresh", REFRESH, DESTROY, f"{DESTROY} --refresh")
+
+
+def failed() -> list[Way]:
+    """A call is refused, and what comes after."""
+    return [
+        Way(
+            f"{name} fails: {command}, then {afterwards}",
+            change.before,
+            (
+                replace(step_of(command, change), refused=(refused,)),
+                Step(afterwards, change.after),
+            ),
+            alone="a before it" in name,
+        )
+        for failures, command, afterwards in (
+            *((PROGRAM_FAILURES, UP, then) for then in AFTERWARDS),
+            *((DELETE_FAILURES, UP, then) for then in AFTERWARDS),
+            (PROGRAM_FAILURES, f"{UP} --continue-on-error", UP),
+            (PROGRAM_FAILURES, f"{UP} --continue-on-error", DESTROY),
+            (DELETE_FAILURES, f"{UP} --continue-on-error", UP),
+        )
+        for name, (change, refused) in failures.items()
+        if not refused.startswith(("check", "diff")) or afterwards == UP
+    ] + [
+        Way(
+            f"read of a fails: {command}",
+            READ_FAILURE[0].before,
+            (replace(step_of(command, READ_FAILURE[0]), refused=("read a",)),),
+        )
+        for command in (
+            REFRESH,
+            f"{UP} --refresh",
+            f"{UP} --refresh --run-program",
+            f"{DESTROY} --refresh",
+        )
+    ] + [
+        Way(
+            f"delete of b fails: {command}, then {DESTROY}",
+            before,
+            (
+                Step(command, before, refused=("delete b",)),
+                Step(DESTROY, before),
+            ),
+            alone=True,
+        )
+        for command in (DESTROY, f"{DESTROY} --continue-on-error")
+        for before in [(a(), b(**AFTER_A))]
+    ]
+
+
+def failed_in_part() -> list[Way]:
+    """An update that fails writes down what it has done."""
+    changes = {
+        "a": CHANGES["a changed"],
+        "a, b after it": CHANGES["b after a, both changed"],
+        "a, b left": Change(AB, (a(2),)),
+    }
+    return [
+        Way(
+            f"update of {name} fails in part: {UP}, then {afterwards}",
+            change.before,
+            (
+                replace(step_of(UP, change), refused=("partly a",)),
+                Step(afterwards, change.after),
+            ),
+        )
+        for afterwards in (*AFTERWARDS, f"{UP} --refresh --run-program", "preview")
+        for name, change in changes.items()
+    ] + [
+        Way(
+            f"update of a fails in part: {UP}, then {UP} of the program before",
+            AB,
+            (
+                replace(step_of(UP, changes["a"]), refused=("partly a",)),
+                Step(UP, AB),
+            ),
+        ),
+        Way(
+            f"update of a fails in part: {UP}, then {REFRESH}, then {UP}",
+            AB,
+            (
+                replace(step_of(UP, changes["a"]), refused=("partly a",)),
+                Step(REFRESH, changes["a"].after),
+                Step(UP, changes["a"].after),
+            ),
+        ),
+    ]
+
+
+def reverted() -> list[Way]:
+    """A deployment fails half-way, and the program becomes again what it was."""
+    return [
+        Way(
+            f"{name} fails: {UP}, then {afterwards} of the program before",
+            change.before,
+            (
+                replace(step_of(UP, change), refused=(refused,)),
+                Step(afterwards, change.before),
+            ),
+            alone="a before it" in name,
+        )
+        for afterwards in (UP, f"{UP} --refresh")
+        for name, (change, refused) in {**PROGRAM_FAILURES, **DELETE_FAILURES}.items()
+        if not refused.startswith(("check", "diff"))
+    ] + [
+        Way(
+            f"{name} fails: {UP}, then {UP} without a",
+            change.before,
+            (
+                replace(step_of(UP, change), refused=(refused,)),
+                Step(UP, (b(),)),
+            ),
+        )
+        for name, (change, refused) in PROGRAM_FAILURES.items()
+        if "create" in refused
+    ]
+
+
+def guarded() -> list[Way]:
+    """What protection forbids."""
+    both = (a(protect=True), b())
+    steps = {
+        "forbidden, a left": Step(UP, (b(),)),
+        "forbidden, a left: up --refresh": Step(f"{UP} --refresh", (b(),)),
+        "forbidden: destroy": Step(DESTROY, both),
+        "forbidden: destroy --refresh": Step(f"{DESTROY} --refresh", both),
+    }
+    return [
+        *(Way(name, both, (step,), alone=True) for name, step in steps.items()),
+        Way(
+            "forbidden, a replaced",
+            (a(protect=True),),
+            (Step(UP, (a(kind=2, protect=True),)),),
+            alone=True,
+        ),
+    ]
+
+
+def inline() -> list[Way]:
+    """The main ones by the Automation API."""
+    return [
+        Way(
+            f"inline, {name}: {command}",
+            CHANGES[name].before,
+            (step_of(command, CHANGES[name]),),
+            inline=True,
+        )
+        for command, name in product(
+            (
+                UP,
+                f"{UP} --refresh",
+                "preview",
+                REFRESH,
+                DESTROY,
+                f"{DESTROY} --refresh",
+            ),
+            (
+                "nothing changed",
+                "b left the program",
+                "a changed",
+                "a replaced by diff",
+                "replace_on_changes",
+                "a gone by hand",
+            ),
+        )
+    ]
+
+
+def all_ways() -> Sequence[Way]:
+    """The whole table."""
+    ways = [
+        *changed(),
+        *picked(),
+        *planned(),
+        *destroyed(),
+        *refreshed(),
+        *tainted(),
+        *edited(),
+        *failed(),
+        *reverted(),
+        *failed_in_part(),
+        *guarded(),
+        *inline(),
+    ]
+    assert len({way.name for way in ways}) == len(ways)
+    return ways
