@@ -27,6 +27,7 @@ from e2e.ways.scene import (
     without_id,
 )
 from e2e.ways.way import (
+    Declared,
     Expected,
     Kind,
     Program,
@@ -97,6 +98,12 @@ MORE_DESTROYS: tuple[Commands, ...] = (
     ("refresh", "destroy --refresh"),
     ("up --refresh", "destroy --refresh"),
 )
+
+
+CONSISTENT = Expected(live=None)
+"""
+What is live is in the state, and the other way round.
+"""
 
 
 def way(name: str, before: Program, after: Program, *steps: Step, **more: Any) -> Way:
@@ -527,6 +534,10 @@ def changed_by_hand() -> Iterator[Way]:
             added(B), up, live=(A, B), unmanaged=(B,))
         yield way(f"a neighbour is added by hand, and it is removed: {up}", (A, B),
             (A,), added(C), up, live=(A, C), unmanaged=(C,))
+    both = (A, B, rule("c", 81))
+    yield way("another port by hand, which another resource wants: up --refresh",
+        (A, B), both, changed(B81), either("up --refresh"), CONSISTENT, "up --refresh",
+        kinds=RULE, any_id=True, revoked_once=False)
     yield way("made anew by hand, with adopt: up --refresh", (A, B),
         (A, B.but(**ADOPT)), now(A, B.but(**ADOPT)), "up", removed("b"), added(B),
         "up --refresh")
@@ -740,12 +751,6 @@ def older_states() -> Iterator[Way]:
             unmanaged=(B,))
 
 
-CONSISTENT = Expected(live=None)
-"""
-What is live is in the state, and the other way round.
-"""
-
-
 def refused() -> Iterator[Way]:
     """
     Runs that cannot converge: they fail with nothing changed, or do converge.
@@ -759,6 +764,8 @@ def refused() -> Iterator[Way]:
         yield way(f"renamed without an alias: {up}", (A, B), (A, RENAMED),
             fails(up, "alias"), live=(A, B), quiet=True)
         yield way(f"two are swapped: {up}", (A, B), swapped, either(up))
+        if up == "up --refresh":
+            continue
         yield way(f"a list gets an entry at the front: {up}", lists, entry_more,
             either(up), kinds=RULE)
         yield way(f"a list loses its first entry: {up}", lists, (rule("0", 2),),
@@ -808,10 +815,11 @@ def failing() -> Iterator[Way]:
             no_revoke, fails(up), CONSISTENT, all_is_well(), up, renewed=("b",),
             **all_of("no revoke"))
         yield way(f"two leave and one revoke is refused: {up}",
-            (A, B.but(group="other")), (), one_revoke, fails(up), CONSISTENT, up,
-            **all_of("one revoke"))
+            (A, B.but(group="other")), (), one_revoke, fails(up), CONSISTENT,
+            all_is_well(), up, **all_of("one revoke"))
         yield way(f"one of two authorizes is refused: {up}", (), (A, B_MOVED),
-            one_authorize, fails(up), CONSISTENT, up, **all_of("one authorize"))
+            one_authorize, fails(up), CONSISTENT, all_is_well(), up,
+            **all_of("one authorize"))
     for first, then in (("up", "destroy --refresh"), ("up --refresh", "refresh")):
         yield way(f"a replacement cannot revoke: {first}, then {then}", (A, B), moving,
             no_revoke, fails(first), CONSISTENT, all_is_well(), then,
@@ -841,7 +849,7 @@ def failing() -> Iterator[Way]:
             fails(up), Expected((A, B)), all_is_well(), up, **all_of("no read"))
     yield way("tainted with delete_before_replace, and not authorized, then it is: up",
         (A, B), (A, B.but(**DBR)), "state taint b", one_authorize, fails("up"),
-        Expected((A,)), "up", renewed=("b",), **all_of("one authorize"))
+        CONSISTENT, all_is_well(), "up", renewed=("b",), **all_of("one authorize"))
     for up in ("up", "up --refresh"):
         yield way(f"a change is refused, then it is not: {up}", (A, B), (A, B81),
             faults(Fault.refused(MODIFY, 403, REFUSED)), fails(up), Expected((A, B)),
@@ -850,6 +858,32 @@ def failing() -> Iterator[Way]:
         yield way(f"made and not seen for long, then {last}", (), (A,),
             faults(Fault.late(AUTHORIZE, 1000)), "up", shows_at_last(), now(), last,
             live=(), timeout=3, **all_of("late"))
+
+
+def stopped_half_way() -> Iterator[Way]:
+    """
+    Another resource fails, so that the engine stops before it deletes.
+
+    A replacement leaves two entries in the state, of which one is still to be deleted:
+    the next run begins with that, before it has compared anything.
+    """
+    one_authorize = faults(Fault.refused(AUTHORIZE, 403, REFUSED))
+    more: dict[str, Any] = {"together": "one authorize"}
+    adopted, described = B.but(**ADOPT), DESCRIBED.but(**ADOPT)
+    renamed = RENAMED.but(**ADOPT)
+    changes: tuple[tuple[str, Declared, tuple[Step, ...], tuple[str, ...]], ...] = (
+        ("tainted, with adopt", adopted, ("state taint b",), ()),
+        ("tainted and described, with adopt", described, ("state taint b",), ()),
+        ("tainted, and moved", B_MOVED, ("state taint b",), ("b",)),
+        ("renamed with adopt", renamed, (), ()),
+    )
+    last: tuple[Commands, ...] = (("up",), ("up --refresh",), ("destroy --refresh",))
+    for name, after, first, renewed in changes:
+        wanted = (A, after, C)
+        for then in last:
+            yield way(f"{name}, and another fails; then {words(then)}", (A, B), wanted,
+                *first, one_authorize, fails("up"), CONSISTENT, all_is_well(), *then,
+                live=wanted if "up" in then[-1] else (), renewed=renewed, **more)
 
 
 def started_otherwise() -> Iterator[Way]:
@@ -902,6 +936,7 @@ def table() -> Iterator[Way]:
     yield from older_states()
     yield from refused()
     yield from failing()
+    yield from stopped_half_way()
     yield from started_otherwise()
 
 
