@@ -12,17 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-<<<<<<< HEAD
-from pulumi.output import Unknown
-
-from engine.host import Host, Properties, UnfinishedError, over_the_wire, started
-from engine.state import Entry, Key, Wanted
-=======
 from engine.command import Command
 from engine.host import started
 from engine.operation import Operation
 from engine.state import Entry, Wanted
->>>>>>> double
 
 PARALLEL = 8
 Program = Callable[[bool], Sequence[Wanted]]
