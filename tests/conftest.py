@@ -12,6 +12,10 @@ import stamina
 
 ATTEMPTS = 6
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+WAYS = "e2e/ways/test_ways.py::test_what_is_live_is_what_the_program_wants["
+"""
+How the tests begin that are each a row of the table of ways.
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +46,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for suite, counted in sorted(suites.items()):
         told = ", ".join(f"{count} {outcome}" for outcome, count in counted.items())
         terminalreporter.line(f"{suite}: {told}")
+    ways = Counter(
+        outcome
+        for outcome in OUTCOMES
+        for report in terminalreporter.getreports(outcome)
+        if WAYS in report.nodeid
+    )
+    if ways:
+        told = ", ".join(f"{count} {outcome}" for outcome, count in ways.items())
+        terminalreporter.line(f"ways walked on the real engine: {told}")

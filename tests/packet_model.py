@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from itertools import chain, combinations, product
+from itertools import chain, combinations, pairwise, product
 
 from hypothesis import strategies as st
 
@@ -162,3 +162,80 @@ def rules(draw: st.DrawFn, *, unknown: bool = True) -> IngressRule:
             **fields,
         }
     )
+
+
+USED_4 = ("0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/3")
+USED_6 = (
+    *(f"2001:{n:x}00::/23" for n in (0, 2, 4, 6, 0xC, 0xE, 0x12, 0x18, 0x1A)),
+    *(f"2001:{n:x}00::/23" for n in (0x40, 0x42, 0x44, 0x46, 0x48, 0x4A, 0x4C)),
+    *(f"2001:{n:x}00::/22" for n in (8, 0x14, 0x1C)),
+    *(f"2001:{n}000::/{size}" for n, size in (("2", 19), ("5", 20), ("8", 19))),
+    *(f"2001:{n}000::/20" for n in "ab"),
+    *("2002::/16", "2003::/18", "2610::/23", "2620::/23"),
+    *(f"2{n}0::/12" for n in ("40", "41", "60", "63", "80", "a0", "a1", "c0")),
+)
+"""What is in use; of IPv6 the blocks that IANA has assigned to the registries."""
+
+Cell = tuple[str, int, int]
+"""A world, a protocol and a port."""
+
+
+@cache
+def _span(block: str) -> tuple[int, int]:
+    network = ipaddress.ip_network(block, strict=False)
+    return int(network.network_address), int(network.broadcast_address)
+
+
+def _sources(rules: Iterable[IngressRule], *, six: bool) -> list[tuple[str, int]]:
+    """
+    One address of each set of sources that no rule tells apart, and how many of it
+    are in use.
+    """
+    named = (r.ipv6_source_cidr_ip if six else r.source_cidr_ip for r in rules)
+    blocks = [_span(block) for block in dict.fromkeys(named) if block]
+    used = [_span(block) for block in (USED_6 if six else USED_4)]
+    cuts = {end for first, last in (*blocks, *used) for end in (first, last + 1)}
+    ends = sorted({0, *cuts, 1 << (128 if six else 32)})
+    kind = ipaddress.IPv6Address if six else ipaddress.IPv4Address
+    found: dict[tuple[bool, ...], tuple[str, int]] = {}
+    for first, end in pairwise(ends):
+        inside = tuple(a <= first <= b for a, b in blocks)
+        address, count = found.get(inside, (str(kind(first)), 0))
+        is_used = any(a <= first <= b for a, b in used)
+        found[inside] = (address, count + (end - first) * is_used)
+    return list(found.values())
+
+
+def newly_open(
+    before: list[IngressRule], after: list[IngressRule], ports: Iterable[int]
+) -> set[Cell]:
+    """
+    What is newly open to a world, packet by packet: some packet gets in newly, and
+    half of the addresses in use do afterwards.
+    """
+    found: set[Cell] = set()
+    for six, world in ((False, "0.0.0.0/0"), (True, "::/0")):
+        segments = _sources((*before, *after), six=six)
+        whole = sum(count for _, count in segments)
+        for protocol, port in product((6, 17), ports):
+            packets = {
+                source: [
+                    Packet(protocol, source, dest, source_port, port)
+                    for dest in (DESTS_6 if six else DESTS_4)
+                    for source_port in SOURCE_PORTS
+                ]
+                for source, _ in segments
+            }
+            new = any(
+                gets_in(after, packet) and not gets_in(before, packet)
+                for some in packets.values()
+                for packet in some
+            )
+            share = sum(
+                count
+                for source, count in segments
+                if any(gets_in(after, packet) for packet in packets[source])
+            )
+            if new and 2 * share >= whole:
+                found.add((world, protocol, port))
+    return found

@@ -52,6 +52,12 @@ RULE_ARGUMENTS = (
     "description",
     "expires_on",
 )
+ID_PREFIXES = {
+    "security_group_id": "sg-",
+    "source_group_id": "sg-",
+    "source_prefix_list_id": "pl-",
+    "port_range_list_id": "prl-",
+}
 HIGHEST_PROTOCOL = 255
 HIGHEST_PORT = 65535
 LAST_PRIORITY = 100
@@ -76,6 +82,24 @@ def problems_of(
         secret: names of arguments whose value is not to be shown.
     """
     return _Inspection(arguments, unknown, secret).problems()
+
+
+def problem_of_id(argument: str, value: str, shown: str) -> Problem | None:
+    """
+    Tell whether a value is no ID, such as the name of a group.
+
+    Args:
+        argument: one of `ID_PREFIXES`.
+        value: of the argument.
+        shown: the value for a message.
+    """
+    prefix = ID_PREFIXES[argument]
+    if not value or value.startswith(prefix):
+        return None
+    reason = (
+        f"{shown} is not an ID; use the ID, which begins with '{prefix}', not a name"
+    )
+    return Problem(argument, reason)
 
 
 class _Inspection:
@@ -108,6 +132,7 @@ class _Inspection:
         self.check_ports()
         self.check_source_ports()
         self.check_sources()
+        self.check_ids()
         self.check_owner()
         self.check_networks()
         self.check_words()
@@ -134,7 +159,13 @@ class _Inspection:
         name = self.protocol
         short = name.isascii() and name.isdigit() and len(name) <= len("255")
         numeric = short and int(name) <= HIGHEST_PROTOCOL
-        if self.known("ip_protocol") and name not in PROTOCOLS and not numeric:
+        if self.given["ip_protocol"] == "-1":
+            self.problem(
+                "ip_protocol",
+                f"{self.shown('ip_protocol')} is not a protocol of ECS; use 'all' if"
+                " every protocol is meant",
+            )
+        elif self.known("ip_protocol") and name not in PROTOCOLS and not numeric:
             self.problem(
                 "ip_protocol",
                 f"{self.shown('ip_protocol')} is no protocol; use"
@@ -231,7 +262,24 @@ class _Inspection:
                 " use 'intranet'",
             )
 
+    def check_ids(self) -> None:
+        for name in ID_PREFIXES:
+            # The group of the rule is checked by place: a set has one for all rules.
+            if name == "security_group_id":
+                continue
+            if found := problem_of_id(name, self.given[name], self.shown(name)):
+                self.found.append(found)
+
     def check_owner(self) -> None:
+        owner_id = self.given["source_group_owner_id"]
+        if owner_id and not (owner_id.isascii() and owner_id.isdigit()):
+            self.problem(
+                "source_group_owner_id",
+                f"{self.shown('source_group_owner_id')} is not an account ID such as"
+                " '1234567890123456'; an account name goes into"
+                " source_group_owner_account",
+            )
+            return
         if self.given["source_group_id"] or not self.known("source_group_id"):
             return
         for name in ("source_group_owner_id", "source_group_owner_account"):

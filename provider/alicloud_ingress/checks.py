@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from alicloud_ingress.arguments import LAST_PRIORITY
+from alicloud_ingress.arguments import LAST_PRIORITY, problem_of_id
 from alicloud_ingress.declarations import Declaration, Declarations
 from alicloud_ingress.errors import ConfigurationError, Problem
 from alicloud_ingress.host.process import Process, warn
@@ -30,8 +30,13 @@ def problems_of_place(
     Check group, region and `adopt`; fill in the region where none is given.
     """
     problems: list[Problem] = []
-    if not inputs.get("security_group_id"):
+    group_id = str(inputs.get("security_group_id") or "")
+    if not group_id:
         problems.append(Problem("security_group_id", "'' is no group; give its sg- ID"))
+    elif "security_group_id" not in unknown:
+        shown = "[secret]" if "security_group_id" in secret else repr(group_id[:80])
+        found = problem_of_id("security_group_id", group_id, shown)
+        problems += [found] if found else []
     if not isinstance(inputs.get("adopt", False), bool) and "adopt" not in unknown:
         shown = "[secret]" if "adopt" in secret else repr(inputs["adopt"])
         problems.append(Problem("adopt", f"{shown} is not True or False"))

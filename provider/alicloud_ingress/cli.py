@@ -12,13 +12,14 @@ from alicloud_ingress.commands.doctor import doctor
 from alicloud_ingress.commands.failure import Commands
 from alicloud_ingress.commands.fake import fake
 from alicloud_ingress.commands.importing import import_
+from alicloud_ingress.commands.options import timeout
 from alicloud_ingress.commands.preview_report import preview_report
 from alicloud_ingress.commands.show import show
 from alicloud_ingress.commands.stale import stale
 from alicloud_ingress.logs import log_to_stderr
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pulumi-alicloud-ingress")
 def main() -> None:
     """
@@ -30,6 +31,6 @@ def main() -> None:
 main.add_command(doctor)
 main.add_command(fake)
 main.add_command(import_)
-main.add_command(preview_report)
+main.add_command(timeout(preview_report))
 main.add_command(show)
 main.add_command(stale)

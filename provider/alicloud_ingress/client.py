@@ -12,7 +12,6 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import NoReturn, TypeVar
 
 from alicloud_ingress.config import Connection
@@ -88,14 +87,20 @@ class EcsClient:
             GroupNotFoundError: there is no such group in account and region.
             NoAnswerError: no whole answer came until the deadline.
         """
-        vpc_id, rules, read_at = self._rules(group_id)
+        head, rules = self._rules(group_id)
+        vpc_id = str(head.get("VpcId") or "")
         if not vpc_id:
             # A classic network answers for one kind of interface at a time.
             known = {live.rule_id for live in rules if live.rule_id}
-            _, more, _ = self._rules(group_id, NicType="intranet")
+            _, more = self._rules(group_id, NicType="intranet")
             rules += [live for live in more if live.rule_id not in known]
         return LiveGroup(
-            group_id, self._connection.region, vpc_id, tuple(rules), read_at
+            group_id,
+            self._connection.region,
+            vpc_id,
+            tuple(rules),
+            answers.server_time(head),
+            str(head.get("SecurityGroupName") or ""),
         )
 
     def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
@@ -143,7 +148,7 @@ class EcsClient:
                 if not silent or len(named) > 1:
                     raise
 
-        retried(send, self._connection.timeout_s)
+        retried(call.words, send, self._connection.timeout_s)
 
     def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
         """
@@ -193,6 +198,20 @@ class EcsClient:
                 found.update(page)
         return frozenset(found.intersection(named))
 
+    def list_entries(self, list_id: str) -> tuple[str, ...]:
+        """
+        The blocks of a prefix list (`pl-`), or the ranges of a port list (`prl-`).
+        """
+        kind = "PortRangeList" if list_id.startswith("prl-") else "PrefixList"
+        action = (
+            "DescribePortRangeListEntries"
+            if kind == "PortRangeList"
+            else "DescribePrefixListAttributes"
+        )
+        parameters = {f"{kind}Id": list_id}
+        pages = self._pages(action, parameters, answers.list_entries, place=list_id)
+        return tuple(entry for _, page in pages for entry in page)
+
     def account_id(self) -> str:
         """
         The account of the credentials, asked once; "" where STS refuses to tell.
@@ -225,18 +244,19 @@ class EcsClient:
 
     def _ask_account(self) -> str:
         call = Call("GetCallerIdentity", {}, STS_VERSION)
+        timeout_s = min(self._connection.timeout_s, ACCOUNT_TIMEOUT_S)
+
+        def send(left_s: float, attempt: int) -> Answer:
+            return self._sdk.send(call, left_s, attempt)
+
         try:
-            timeout_s = min(self._connection.timeout_s, ACCOUNT_TIMEOUT_S)
-            answer = retried(lambda *left: self._sdk.send(call, *left), timeout_s)
-            return str(answer.get("AccountId") or "")
+            return str(retried(call.words, send, timeout_s).get("AccountId") or "")
         except PermissionRefusedError:
             return ""
 
-    def _rules(
-        self, group_id: str, **more: str
-    ) -> tuple[str, list[LiveRule], datetime | None]:
+    def _rules(self, group_id: str, **more: str) -> tuple[Answer, list[LiveRule]]:
         """
-        The VPC of a group, its inbound rules of all pages, and when they were read.
+        The last page of an answer about a group, and the inbound rules of all pages.
         """
         action = "DescribeSecurityGroupAttribute"
         parameters = {
@@ -245,7 +265,7 @@ class EcsClient:
             "MaxResults": str(RULES_PER_PAGE),
             **more,
         }
-        vpc_id, read_at = "", None
+        answer: Answer = {}
         rules: list[LiveRule] = []
         known: set[str] = set()
 
@@ -253,21 +273,19 @@ class EcsClient:
             return answers.rules(action, answer, group_id)
 
         for answer, page in self._pages(action, parameters, read, group_id):
-            vpc_id = str(answer.get("VpcId") or "")
-            read_at = answers.server_time(answer)
             ids = {live.rule_id for live in page if live.rule_id}
             if ids and ids <= known:
                 raise answers.broken(action, answer, "a page came twice")
             rules += [live for live in page if live.rule_id not in known]
             known |= ids
-        return vpc_id, rules, read_at
+        return answer, rules
 
     def _pages(
         self,
         action: str,
         parameters: Mapping[str, str],
         read: Callable[[str, Answer], list[_Result]],
-        group_id: str = "",
+        place: str = "",
     ) -> Iterator[tuple[Answer, list[_Result]]]:
         """
         All pages, each asked again until it can be read.
@@ -278,7 +296,7 @@ class EcsClient:
             where = {"RegionId": self._connection.region}
             if token:
                 where["NextToken"] = token
-            call = Call(action, {**where, **parameters}, place=self._place(group_id))
+            call = Call(action, {**where, **parameters}, place=self._place(place))
             answer, page = self._read(call, read)
             yield answer, page
             token = str(answer.get("NextToken") or "")
@@ -296,7 +314,7 @@ class EcsClient:
             answer = self._sdk.send(call, left_s, attempt)
             return answer, read(call.action, answer)
 
-        return retried(send, self._connection.timeout_s)
+        return retried(call.words, send, self._connection.timeout_s)
 
     def _write(self, action: str, group_id: str, parameters: Mapping[str, str]) -> Call:
         """
@@ -317,7 +335,7 @@ class EcsClient:
         def send(left_s: float, attempt: int) -> Answer:
             return self._sdk.send(call, left_s, attempt)
 
-        return retried(send, self._connection.timeout_s, but)
+        return retried(call.words, send, self._connection.timeout_s, but)
 
     def _asked_for_good(self, call: Call, but: type[EcsError] | None = None) -> None:
         """
@@ -335,7 +353,7 @@ class EcsClient:
                 raise
 
         try:
-            retried(send, self._connection.timeout_s, but)
+            retried(call.words, send, self._connection.timeout_s, but)
         except EcsError as error:
             if not is_open or isinstance(error, MAY_HAVE_ACTED):
                 raise

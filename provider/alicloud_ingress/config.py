@@ -37,6 +37,7 @@ KEYS = (
     "alicloud:clientReadTimeout",
     "alicloud-ingress:timeout",
 )
+TIMEOUT_VARIABLE = "ALICLOUD_INGRESS_TIMEOUT"
 _ENDPOINTS = '[{"ecs": "host:port"}]'
 
 
@@ -112,7 +113,7 @@ def resolve(
         protocol=protocol,
         connect_timeout_ms=settings.number("alicloud:clientConnectTimeout", 5_000),
         read_timeout_ms=settings.number("alicloud:clientReadTimeout", 10_000),
-        timeout_s=settings.number("alicloud-ingress:timeout", 120),
+        timeout_s=settings.number("alicloud-ingress:timeout", 120, TIMEOUT_VARIABLE),
         expected_account_id="" if profile else _expected_account(settings),
         sts_url=_sts_url(settings),
     )

@@ -6,9 +6,17 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 
 from alicloud_ingress import config
 from alicloud_ingress.client import EcsClient
+from alicloud_ingress.errors import IngressError
+
+
+class NoSuchGroupError(IngressError):
+    """
+    A group is in none of the regions that were asked.
+    """
 
 
 class Connections:
@@ -49,3 +57,25 @@ class Connections:
         return config.resolve(
             lambda _: None, os.environ, region=region, profile=self._profile
         )
+
+
+def located(
+    connections: Connections, regions: Sequence[str], group_id: str
+) -> EcsClient:
+    """
+    The client of the region that a group is in; of one region, without asking.
+
+    Raises:
+        NoSuchGroupError: it is in none of the regions.
+    """
+    asked = tuple(regions) or (connections.region(),)
+    if len(asked) == 1:
+        return connections.client(asked[0])
+    for region in asked:
+        client = connections.client(region)
+        if client.group_exists(group_id):
+            return client
+    raise NoSuchGroupError(
+        f"{group_id} is in none of {', '.join(asked)}; check its ID, --region and the"
+        " account"
+    )

@@ -7,7 +7,6 @@ is made here; this only says where the client is to get its credentials.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import NoReturn, cast
 
 from alicloud_ingress.errors import ConfigurationError
 from alicloud_ingress.settings import Settings
+from alicloud_ingress.texts import UnreadableError, parsed, text_in
 
 SESSION_NAME = "pulumi"
 DEFAULT_SESSION_S = 3_600
@@ -137,12 +137,19 @@ def profile_entry(settings: Settings, name: str) -> Mapping[str, str]:
     """
     file = profile_file(settings)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = parsed(text_in(file))
         profiles = cast("list[dict[str, object]]", content["profiles"])
         named = [entry for entry in profiles if entry.get("name") == name]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        UnreadableError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        why = getattr(error, "why", "") or "it is not a file of the aliyun CLI"
         raise ConfigurationError(
-            f"profile {name!r} cannot be read from {file}: {type(error).__name__};"
+            f"profile {name!r} cannot be read from {file}: {why};"
             " run `aliyun configure`, or set alicloud:sharedCredentialsFile"
         ) from None
     if not named:

@@ -31,7 +31,7 @@ from alicloud_ingress.policy.planes import (
     rank,
 )
 from alicloud_ingress.policy.reach import Reach, reaches
-from alicloud_ingress.policy.world import WorldOpen, world_openings
+from alicloud_ingress.policy.world import WorldOpen, world_openings, world_planes
 from alicloud_ingress.rule import IngressRule
 
 
@@ -46,16 +46,10 @@ class Difference:
     Args:
         opened: what can be reached after it only.
         closed: what could be reached before it only.
-        without_effect: rules added or taken away (in this order) that have no
-            part in that: another rule decides, or did the same before. A rule
-            with an unknown set is never among them.
-        newly_world_open: of `opened`, what the world may reach.
     """
 
     opened: tuple[Reach, ...]
     closed: tuple[Reach, ...]
-    without_effect: tuple[IngressRule, ...]
-    newly_world_open: tuple[WorldOpen, ...]
 
 
 class Policy:
@@ -86,7 +80,7 @@ class Policy:
         """
         All that may be reached, and by whom, in a fixed order.
         """
-        return _Comparison(Policy(()), self).opened()
+        return difference(entries_of((), self.judged)).opened
 
     def world_open(self, ports: Iterable[int] | None = None) -> tuple[WorldOpen, ...]:
         """
@@ -95,78 +89,26 @@ class Policy:
         Args:
             ports: of tcp and udp; None for everything, other protocols too.
         """
-        return newly_world_open(Policy(()), self, ports)
+        return world_openings(world_planes(entries_of((), self.judged), ports))
 
 
-def difference(
-    before: Policy, after: Policy, ports: Iterable[int] | None = None
-) -> Difference:
+def difference(entries: Sequence[Entry]) -> Difference:
     """
     Compare two policies of one group.
 
     Args:
-        before: the group as it is.
-        after: the group as it will be.
-        ports: what counts for `newly_world_open`, as in `Policy.world_open`.
+        entries: of `entries_of`, the group as it is and as it will be.
     """
-    comparison = _Comparison(before, after)
-    return Difference(
-        opened=comparison.opened(),
-        closed=comparison.closed(),
-        without_effect=comparison.without_effect(),
-        newly_world_open=newly_world_open(before, after, ports),
-    )
+    planes = planes_of(entries, whole=False)
 
-
-class _Comparison:
-    """
-    Two policies, judged where they differ.
-    """
-
-    def __init__(self, before: Policy, after: Policy) -> None:
-        entries = entries_of(before.judged, after.judged)
-        self._changed = [entry for entry in entries if entry.before != entry.after]
-        self._planes = planes_of(entries, whole=False)
-
-    def opened(self) -> tuple[Reach, ...]:
-        return self._told(lambda plane: plane.opens)
-
-    def closed(self) -> tuple[Reach, ...]:
-        return self._told(lambda plane: plane.closes)
-
-    def _told(
-        self, change: Callable[[Plane], Callable[[int], bool]]
-    ) -> tuple[Reach, ...]:
+    def told(change: Callable[[Plane], Callable[[int], bool]]) -> tuple[Reach, ...]:
         return tuple(
             reach
-            for plane in self._planes
+            for plane in planes
             for reach in reaches(plane.only_here(change(plane)), plane.members)
         )
 
-    def without_effect(self) -> tuple[IngressRule, ...]:
-        effective = set[Entry]().union(*(p.effective() for p in self._planes))
-        idle = [
-            entry
-            for entry in self._changed
-            if not entry.matched.unknown and entry not in effective
-        ]
-        return tuple(
-            entry.rule
-            for side in (True, False)
-            for entry in idle
-            if entry.after is side
-        )
-
-
-def newly_world_open(
-    before: Policy, after: Policy, ports: Iterable[int] | None = None
-) -> tuple[WorldOpen, ...]:
-    """
-    What the world may reach after a change and could not before.
-
-    Args:
-        before: the group as it is.
-        after: the group as it will be.
-        ports: of tcp and udp; None for everything, other protocols too.
-    """
-    return world_openings(entries_of(before.judged, after.judged), ports)
+    return Difference(
+        opened=told(lambda plane: plane.opens),
+        closed=told(lambda plane: plane.closes),
+    )

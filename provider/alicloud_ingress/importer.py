@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,13 @@ from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.spelling import ALL_PORTS
 
 LONGEST_NAME = 80
+_LEADING_ZEROS = re.compile(r"(?<= )::")
+_DELETIONS = (
+    "#!/bin/sh",
+    "# Takes resources out of the state. No security group rule is deleted.",
+    "# Run it before `pulumi import`, and before the next `pulumi up`.",
+    "set -e",
+)
 _DEFAULTS = {"policy": "accept", "priority": 1, "nic_type": "intranet"}
 
 
@@ -47,6 +55,7 @@ class Import:
 
     Args:
         skipped: live rules that are not, with why.
+        peer_urns: of resources of pulumi-alicloud that own the rules now.
     """
 
     group_id: str
@@ -54,9 +63,15 @@ class Import:
     account_id: str
     rules: tuple[Named, ...]
     skipped: tuple[tuple[LiveRule, str], ...]
+    peer_urns: tuple[str, ...] = ()
 
 
-def import_of(group: LiveGroup, owners: GroupOwners | None, account_id: str) -> Import:
+def import_of(
+    group: LiveGroup,
+    owners: GroupOwners | None,
+    account_id: str,
+    wanted: Callable[[LiveRule], bool] = lambda _: True,
+) -> Import:
     """
     Choose and name what is to be imported.
 
@@ -64,15 +79,20 @@ def import_of(group: LiveGroup, owners: GroupOwners | None, account_id: str) -> 
         group: as read.
         owners: None where no state was given.
         account_id: whose the group is.
+        wanted: tells the rules that were asked for.
     """
+    peer_urns: list[str] = []
     skipped: list[tuple[LiveRule, str]] = []
     taken: list[tuple[LiveRule, dict[str, Any]]] = []
     for place, live in enumerate(group.rules):
+        if not wanted(live):
+            continue
         arguments = arguments_of(live.rule)
         if why := _skipped(live, arguments, group, owners, place):
             skipped.append((live, why))
         else:
             taken.append((live, arguments))
+            peer_urns += [owners.peer_urns[place]] if owners else []
     stems = Counter(_stem(group.group_id, live.rule) for live, _ in taken)
     named = [
         Named(_name(group.group_id, live.rule, stems), live, arguments)
@@ -84,6 +104,7 @@ def import_of(group: LiveGroup, owners: GroupOwners | None, account_id: str) -> 
         account_id=account_id,
         rules=tuple(sorted(named, key=lambda each: each.name)),
         skipped=tuple(skipped),
+        peer_urns=tuple(dict.fromkeys(filter(None, peer_urns))),
     )
 
 
@@ -165,26 +186,44 @@ def set_name(found: Import) -> str:
     return f"{found.group_id}-rules"
 
 
-def program(found: Import, *, as_set: bool) -> str:
+def program(imports: Sequence[Import], *, as_set: bool) -> str:
     """
     The Python program that declares what the import file brings in.
     """
     name = "import_set.py.j2" if as_set else "import_rules.py.j2"
     return template(name, literal=literal).render(
-        group_id=found.group_id,
-        region=found.region,
-        name=set_name(found),
-        rules=found.rules,
+        groups=[(found, set_name(found)) for found in imports]
     )
 
 
+def state_deletions(imports: Sequence[Import]) -> str:
+    """
+    The shell script that takes the resources of pulumi-alicloud out of the state; ""
+    where there are none.
+    """
+    urns = dict.fromkeys(urn for found in imports for urn in found.peer_urns)
+    lines = [
+        "pulumi state delete --yes --stack"
+        f" {shlex.quote(_stack_of(urn))} {shlex.quote(urn)}"
+        for urn in urns
+    ]
+    return "\n".join([*_DELETIONS, *lines, ""]) if lines else ""
+
+
+def _stack_of(urn: str) -> str:
+    return urn.removeprefix("urn:pulumi:").partition("::")[0]
+
+
 def literal(value: object) -> str:
+    r"""
+    A value as Python; what cannot be seen in text is escaped, as `\u202e`.
     """
-    A value as Python, in plain ASCII: no letter looks like another, or is unseen.
-    """
-    if isinstance(value, str) and value.isascii() and value.isprintable():
-        return json.dumps(value)
-    return ascii(value)
+    if not isinstance(value, str):
+        return repr(value)
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in quoted
+    )
 
 
 def _skipped(
@@ -197,9 +236,10 @@ def _skipped(
     """
     Why a rule is not imported; "" if it is.
     """
-    if owners and owners.owners[place]:
+    is_peers = bool(owners and owners.peer_urns[place])
+    if owners and owners.owners[place] and not is_peers:
         return f"owned by {owners.owners[place]}"
-    if owners and owners.doubts:
+    if owners and owners.doubts and not is_peers:
         return f"perhaps owned: {owners.doubts[0]}"
     if not live.rule_id:
         return "ECS does not tell its ID"
@@ -213,6 +253,7 @@ def _skipped(
 
 def _stem(group_id: str, rule: IngressRule) -> str:
     words = rule.in_words.replace(f" {ALL_PORTS}", "")
+    words = _LEADING_ZEROS.sub("ipv6-", words.replace(" ::/0", " all-ipv6"))
     first, _, last = rule.port_range.partition("/")
     if first == last:
         words = words.replace(rule.port_range, first, 1)

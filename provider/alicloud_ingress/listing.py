@@ -6,13 +6,23 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.cleanup.judgement import created_at
-from alicloud_ingress.cleanup.owners import GroupOwners
+from alicloud_ingress.cleanup.owners import GroupOwners, Owners
+from alicloud_ingress.cleanup.pace import Pace
+from alicloud_ingress.cleanup.survey import CALLS_PER_S, in_parallel
+from alicloud_ingress.client import EcsClient
+from alicloud_ingress.connections import Connections, NoSuchGroupError, located
+from alicloud_ingress.errors import (
+    CredentialsRefusedError,
+    EcsError,
+    UnreachableError,
+)
 from alicloud_ingress.exposure import Policy
+from alicloud_ingress.list_entries import read_lists
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.markup import code, markdown_table
 from alicloud_ingress.policy.cover import alone, covers_in_words
@@ -61,7 +71,96 @@ class Listing:
     doubts: tuple[str, ...]
 
 
-def listing(group: LiveGroup, owners: GroupOwners | None, now: dt.datetime) -> Listing:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """
+    A group, or the groups of a region, that could not be read.
+    """
+
+    why: str
+
+
+class Reader:
+    """
+    Reads and lists groups of one or more regions, several at once.
+
+    Args:
+        connections: clients by region.
+        regions: names; none for the one that is configured.
+        owners: of the states that were given.
+        now: with its zone.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        regions: Sequence[str],
+        owners: Owners,
+        now: dt.datetime,
+    ) -> None:
+        self._connections = connections
+        self._regions = tuple(regions) or (connections.region(),)
+        self._owners = owners
+        self._now = now
+        self._pace = Pace(CALLS_PER_S)
+        self._hopeless: EcsError | None = None
+
+    def groups(self, group_ids: Sequence[str]) -> Iterator[Listing | Unread]:
+        """
+        List these groups, in this order; each is in one of the regions.
+        """
+        yield from in_parallel(self._of_group, dict.fromkeys(group_ids))
+
+    def all_groups(self) -> Iterator[Listing | Unread]:
+        """
+        List all groups of the regions.
+        """
+        yield from in_parallel(self._of_place, self._places())
+
+    def _places(self) -> Iterator[tuple[str, str] | EcsError]:
+        for region in self._regions:
+            try:
+                for group in self._connections.client(region).describe_groups():
+                    yield region, group.group_id
+            except EcsError as error:
+                yield error
+
+    def _of_place(self, place: tuple[str, str] | EcsError) -> Listing | Unread:
+        if isinstance(place, EcsError):
+            return Unread(why=str(place))
+        region, group_id = place
+        return self._read(group_id, lambda: self._connections.client(region))
+
+    def _of_group(self, group_id: str) -> Listing | Unread:
+        return self._read(
+            group_id, lambda: located(self._connections, self._regions, group_id)
+        )
+
+    def _read(self, group_id: str, client: Callable[[], EcsClient]) -> Listing | Unread:
+        if self._hopeless is not None:
+            return Unread(
+                why=f"{group_id} was not read either: {self._hopeless.quoted}"
+            )
+        try:
+            self._pace.wait()
+            reader = client()
+            group = reader.describe(group_id)
+        except (EcsError, NoSuchGroupError) as error:
+            if isinstance(error, UnreachableError | CredentialsRefusedError):
+                self._hopeless = error
+            return Unread(why=str(error))
+        owners = self._owners.of(group) if self._owners.given else None
+        lists, unread = read_lists(reader, (live.rule for live in group.rules))
+        found = listing(group, owners, self._now, lists)
+        return replace(found, doubts=(*found.doubts, *unread))
+
+
+def listing(
+    group: LiveGroup,
+    owners: GroupOwners | None,
+    now: dt.datetime,
+    lists: Mapping[str, Sequence[str]] | None = None,
+) -> Listing:
     """
     List a group's rules, in the order in which ECS takes them.
 
@@ -69,19 +168,20 @@ def listing(group: LiveGroup, owners: GroupOwners | None, now: dt.datetime) -> L
         group: as read.
         owners: None where no state was given.
         now: with its zone.
+        lists: what prefix lists and port lists hold, by ID.
     """
     doubts = list(owners.doubts) if owners else []
     rules = [live.rule for live in group.rules]
     ids = {n: live.rule_id for n, live in enumerate(group.rules)}
     try:
-        policy = Policy(rules)
+        policy = Policy(rules, lists)
         openings = policy.world_open()
         reach = tuple(reach.in_words for reach in policy.reach)
         idle = alone(rules)
     except TooComplexError as error:
         doubts.append(f"what the group lets in cannot be judged: {error}")
         openings, reach, idle = (), (), {}
-    wide = {rule for opening in openings for rule in opening.rules}
+    wide = {rule for each in openings if each.certain for rule in each.rules}
     rows = [
         Row(
             live=live,
@@ -91,7 +191,7 @@ def listing(group: LiveGroup, owners: GroupOwners | None, now: dt.datetime) -> L
             exposes=(
                 f"nothing: {covers_in_words(idle[n], rules, ids)}"
                 if n in idle
-                else _exposes(live.rule)
+                else _exposes(live.rule, lists)
             ),
             world_open=live.rule in wide,
         )
@@ -125,23 +225,35 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def as_json(listings: Sequence[Listing]) -> str:
+def title_of(listed: Listing) -> str:
     """
-    The groups as one JSON document.
+    The group in words; not made safe.
     """
-    return json.dumps({"groups": [_group(each) for each in listings]}, indent=1)
-
-
-def as_markdown(listings: Sequence[Listing]) -> str:
-    """
-    The groups as Markdown in which no text of others means anything.
-    """
-    return "\n".join(line for each in listings for line in _lines(each))
-
-
-def _lines(listed: Listing) -> Iterator[str]:
     group = listed.group
-    title = f"{group.group_id} in {group.region}"
+    name = f" ({group.name})" if group.name else ""
+    return f"{group.group_id}{name} in {group.region}"
+
+
+def open_to_world(listed: Listing) -> Listing | None:
+    """
+    The group with those of its rules that let the world in; None if none does.
+    """
+    rows = tuple(row for row in listed.rows if row.world_open)
+    return replace(listed, rows=rows) if rows or listed.doubts else None
+
+
+def as_json(listed: Listing) -> str:
+    """
+    One group as a JSON object.
+    """
+    return json.dumps(_group(listed), indent=1)
+
+
+def as_markdown(listed: Listing) -> Iterator[str]:
+    """
+    Lines of Markdown in which no text of others means anything.
+    """
+    title = title_of(listed)
     yield from markdown_table(title, COLUMNS, map(cells, listed.rows))
     for opening in listed.world_open:
         yield f"- open to the world: {code(opening)}"
@@ -152,6 +264,7 @@ def _lines(listed: Listing) -> Iterator[str]:
 def _group(listed: Listing) -> dict[str, Any]:
     return {
         "group_id": listed.group.group_id,
+        "name": listed.group.name,
         "region": listed.group.region,
         "vpc_id": listed.group.vpc_id,
         "rules": [
@@ -181,10 +294,10 @@ def _place(row: Row) -> tuple[int, bool, str, str]:
     return rule.priority, rule.policy != "drop", rule.in_words, row.live.rule_id
 
 
-def _exposes(rule: IngressRule) -> str:
+def _exposes(rule: IngressRule, lists: Mapping[str, Sequence[str]] | None) -> str:
     if rule.policy == "drop":
         return "nothing: it drops"
-    return "; ".join(reach.in_words for reach in Policy([rule]).reach)
+    return "; ".join(reach.in_words for reach in Policy([rule], lists).reach)
 
 
 def _age_days(live: LiveRule, now: dt.datetime) -> int | None:

@@ -52,6 +52,7 @@ class LiveGroup:
     Args:
         vpc_id: "" for a group of the classic network.
         read_at: when it was read, by the clock of ECS; None where that is not known.
+        name: of the group; "" where it has none.
     """
 
     group_id: str
@@ -59,6 +60,7 @@ class LiveGroup:
     vpc_id: str
     rules: tuple[LiveRule, ...]
     read_at: datetime | None = None
+    name: str = ""
 
     def by_id(self, rule_id: str) -> LiveRule | None:
         """

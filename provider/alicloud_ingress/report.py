@@ -7,19 +7,13 @@ What matters most comes first and is cut last. The same review gives the same by
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from alicloud_ingress.markup import cell, code, label, plain
 from alicloud_ingress.policy.reach import Reach
 from alicloud_ingress.policy.world import WorldOpen
+from alicloud_ingress.previews.findings import Finding, GroupReview, Review
 from alicloud_ingress.previews.page import Report, Section
-from alicloud_ingress.previews.review import (
-    RULE_LIMIT,
-    SHOW_SAMES,
-    Finding,
-    GroupReview,
-    Review,
-)
 from alicloud_ingress.previews.stated import FieldChange, StatedRule
 from alicloud_ingress.rule import IngressRule
 
@@ -33,7 +27,12 @@ NAMED = 5
 Ports named in the headline.
 """
 
-MOVING = ("update", "replace")
+RULE_LIMIT = 1_000
+"""
+Rules of one network interface, in and out, over all of its groups.
+"""
+
+WITH_LIVE = "make the report with --live"
 _VERBS = {
     "create": "to create",
     "import": "to import",
@@ -63,6 +62,7 @@ def compose(review: Review) -> Report:
         _list("Only the cloud knows", _live(review)),
         _list("Changed by another hand", _drift(review)),
         _list("Waived", _waived(review)),
+        _list("Waivers", map(code, review.remarks)),
         *_pictures(review),
         _table(review),
     )
@@ -81,6 +81,13 @@ def finding_line(finding: Finding) -> str:
     names = ", ".join(finding.resources)
     through = f" ({names})" if names else ""
     return plain(f"{finding.kind}:{verdict} {finding.text}{through}")
+
+
+def not_judged(review: Review) -> list[str]:
+    """
+    What is not judged, one sentence each, for a terminal or a program.
+    """
+    return list(_not_judged(review, plain))
 
 
 def _stack(review: Review) -> str:
@@ -132,8 +139,7 @@ def _openings(review: Review) -> list[tuple[GroupReview, WorldOpen]]:
     return [
         (group, opening)
         for group in review.groups
-        if group.change
-        for opening in group.change.newly_world_open
+        for opening in group.openings
         if opening.certain
     ]
 
@@ -150,7 +156,7 @@ def _world(review: Review) -> Iterator[str]:
         )
 
 
-def _not_judged(review: Review) -> Iterator[str]:
+def _not_judged(review: Review, code: Callable[[str], str] = code) -> Iterator[str]:
     for step in review.preview.steps:
         standing = {stated.rule for stated in step.before}
         doubts = [
@@ -165,24 +171,43 @@ def _not_judged(review: Review) -> Iterator[str]:
             yield f"{code(step.name)}: {code(', '.join(dict.fromkeys(doubts)))}"
     doubted = _doubted(review)
     for group in review.groups:
-        unsure = [
-            opening
-            for opening in (group.change.newly_world_open if group.change else ())
-            if not opening.certain and doubted.isdisjoint(opening.rules)
-        ]
-        for opening in unsure:
-            lists = ", ".join(code(rule.in_words) for rule in opening.rules)
+        for opening in group.openings:
+            if opening.certain or not doubted.isdisjoint(opening.rules):
+                continue
             yield (
                 f"whether {code(opening.world)} may reach {code(opening.what)} of"
-                f" {code(group.group)} hangs on a list: {lists}"
+                f" {code(group.group)} {_hangs_on(group, opening, code)}"
             )
-        for opening in group.perhaps_world_open:
+    for urn in review.preview.unknown_rules:
+        yield f"{code(urn)}: a rule of a type that is not known here"
+    yield from map(code, review.preview.notes)
+    for changed in review.preview.lists:
+        if changed.changes:
             yield (
-                f"a drop goes that may have kept {code(opening.world)} from"
-                f" {code(opening.what)} of {code(group.group)}, and"
-                f" {review.preview.hidden} unchanged resources are not shown:"
-                f" {SHOW_SAMES}"
+                f"{code(changed.name)}: groups beyond this preview may use"
+                f" {code(changed.list_id)}, whose blocks change"
             )
+
+
+def _hangs_on(
+    group: GroupReview, opening: WorldOpen, code: Callable[[str], str]
+) -> str:
+    if not opening.rules:
+        return (
+            "hangs on rules that are not in this stack: a drop goes that may have held"
+            f" them back; {WITH_LIVE}"
+        )
+    rules = ", ".join(code(rule.in_words) for rule in opening.rules)
+    if any(
+        rule.source_prefix_list_id or rule.port_range_list_id for rule in opening.rules
+    ):
+        return f"hangs on a list: {rules}"
+    if group.rules_left is None:
+        return f"hangs on what the group holds: {rules}; {WITH_LIVE}"
+    return (
+        f"hangs on how far the run comes: a step will fail, or a drop is deleted"
+        f" before it is there again, or two resources state one rule: {rules}"
+    )
 
 
 def _doubted(review: Review) -> frozenset[IngressRule]:
@@ -241,14 +266,10 @@ def _change(change: FieldChange) -> str:
 
 
 def _without_effect(review: Review) -> Iterator[str]:
-    moved = {step.name for step in review.preview.steps if step.op in MOVING}
     for group in review.groups:
-        for rule in group.change.without_effect if group.change else ():
-            owners = group.names.get(rule, ())
-            if rule not in group.added and moved.issuperset(owners):
-                continue
-            names = ", ".join(map(code, owners))
-            done = "added to" if rule in group.added else "taken from"
+        for rule, comes in group.idle:
+            names = ", ".join(map(code, group.names.get(rule, ())))
+            done = "added to" if comes else "taken from"
             yield (
                 f"{code(rule.in_words)} is {done} {code(group.group)} ({names}):"
                 " what gets in is the same without it"
@@ -259,11 +280,16 @@ def _live(review: Review) -> Iterator[str]:
     for group in review.groups:
         if group.rules_left is None:
             continue
-        for step, twin in group.twins:
-            what = "would take over" if step.adopts else "would fail:"
+        for refusal in group.refusals:
             yield (
-                f"{code(step.name)} {what} {code(twin.rule_id or 'a rule')}, which is"
-                f" the very same rule, in {code(group.group)}"
+                f"{code(refusal.step.name)} would fail: {code(refusal.rule)},"
+                f" {refusal.why}, in {code(group.group)}"
+            )
+        for takeover in group.takeovers:
+            yield (
+                f"{code(takeover.step.name)} would take over"
+                f" {code(takeover.rule_id)}, which is the very same rule, in"
+                f" {code(group.group)}"
             )
         for live in group.expired:
             yield (

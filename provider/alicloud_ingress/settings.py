@@ -14,6 +14,11 @@ from typing import cast
 
 from alicloud_ingress.errors import ConfigurationError
 
+LONGEST_NUMBER = 9
+"""
+Digits of a setting: more than 30 years in seconds.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -40,15 +45,22 @@ class Settings:
         """
         return next((value for name in names if (value := self.environ.get(name))), "")
 
-    def number(self, key: str, otherwise: int) -> int:
+    def number(self, key: str, otherwise: int, variable: str = "") -> int:
         """
-        A whole number above 0.
+        A whole number above 0, of a key or else of a variable of the environment.
         """
-        text = self.text(key)
+        name, text = key, self.text(key)
+        if not text and variable:
+            name, text = variable, self.variable(variable)
         if not text:
             return otherwise
-        if not text.isdecimal() or int(text) == 0:
-            raise ConfigurationError(f"{key} is {text!r}; give a whole number above 0")
+        few = text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
+        if not few or int(text) == 0:
+            shown = repr(text[:40])
+            raise ConfigurationError(
+                f"{name} is {shown}; give a whole number above 0, of at most"
+                f" {LONGEST_NUMBER} digits"
+            )
         return int(text)
 
     def block(self, key: str, known: Sequence[str]) -> Mapping[str, str] | None:

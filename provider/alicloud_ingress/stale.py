@@ -49,10 +49,12 @@ from alicloud_ingress.cleanup.report_file import (
 from alicloud_ingress.cleanup.restoration import Restorer
 from alicloud_ingress.cleanup.survey import CALLS_PER_S, Surveyor, in_parallel
 from alicloud_ingress.connections import Connections
+from alicloud_ingress.ecs.group_listing import ListedGroup
 from alicloud_ingress.errors import EcsError, IngressError, WrongAccountError
 
 __all__ = [
     "KINDS",
+    "AccountGuard",
     "Connections",
     "DocumentError",
     "Entry",
@@ -69,16 +71,45 @@ __all__ = [
     "Reason",
     "Report",
     "Survey",
+    "UnknownAccountError",
     "candidates",
     "destroy",
     "plan",
     "read_plan",
     "read_report",
+    "require_account",
     "restore",
     "schema",
     "write_plan",
     "write_report",
 ]
+
+
+class UnknownAccountError(IngressError):
+    """
+    Whose rules they are cannot be checked.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountGuard:
+    """
+    What stands for a check of the account where STS refuses to tell it.
+
+    Args:
+        account_id: the account that plan and credentials are of; "" for none given.
+        unknown_is_accepted: whether to go on though it is not known.
+    """
+
+    account_id: str = ""
+    unknown_is_accepted: bool = False
+
+    @property
+    def settles(self) -> bool:
+        """
+        Whether the user has answered for the account.
+        """
+        return bool(self.account_id) or self.unknown_is_accepted
 
 
 class OtherPlanError(IngressError):
@@ -147,7 +178,7 @@ class Survey:
     def _regions(self) -> tuple[str, ...]:
         return tuple(self.regions) or (self.connections.region(),)
 
-    def _places(self, pace: Pace) -> Iterator[tuple[str, str]]:
+    def _places(self, pace: Pace) -> Iterator[tuple[str, ListedGroup]]:
         known = frozenset(self.known)
         missing = set(self.groups)
         for region in self._regions():
@@ -159,7 +190,7 @@ class Survey:
                     if listed.service_managed:
                         self.left_alone.append(listed.group_id)
                     elif (region, listed.group_id) not in known:
-                        yield region, listed.group_id
+                        yield region, listed
             except EcsError as error:
                 missing.clear()
                 self.not_judged.append(str(error))
@@ -245,6 +276,7 @@ def destroy(  # noqa: PLR0913 - one for each thing that it goes by
     limits: Limits | None = None,
     *,
     owners: Owners | None = None,
+    account: AccountGuard | None = None,
     told: Callable[[Entry], object] = _silent,
 ) -> Report:
     """
@@ -259,16 +291,18 @@ def destroy(  # noqa: PLR0913 - one for each thing that it goes by
         path: of the report.
         limits: what may be done; all reasons, 50 rules, no lockout.
         owners: of states as they are now; what they own stays.
-        told: called with each rule whose status has changed.
+        account: for a check of the account that STS refuses.
+        told: called with each rule whose status has changed; not with those that are
+            left for another run.
 
     Raises:
         WrongAccountError: the credentials are of another account than the plan's.
+        UnknownAccountError: that cannot be checked.
         OtherPlanError: the report at *path* is one of another plan.
         DocumentError: what is at *path* is no report.
     """
     report = _report(plan, path)
-    regions = {group.region for group, _ in plan.stale}
-    _require_account(connections, sorted(regions), plan.account_id)
+    require_account(connections, plan, account or AccountGuard())
     Destroyer(
         connections=connections,
         report=report,
@@ -285,6 +319,7 @@ def restore(
     path: Path,
     *,
     regions: Sequence[str] = (),
+    account: AccountGuard | None = None,
     told: Callable[[Entry], object] = _silent,
 ) -> list[Entry]:
     """
@@ -294,6 +329,7 @@ def restore(
         connections: clients by region, of the report's account.
         path: of the report; it is written to.
         regions: only rules there; none for all.
+        account: for a check of the account that STS refuses.
         told: called with each rule that was tried.
 
     Returns:
@@ -301,11 +337,11 @@ def restore(
 
     Raises:
         WrongAccountError: the credentials are of another account than the report's.
+        UnknownAccountError: that cannot be checked.
         DocumentError: what is at *path* is no report.
     """
     report = read_report(path)
-    places = {entry.region for entry in report.entries}
-    _require_account(connections, sorted(places), report.account_id)
+    require_account(connections, report, account or AccountGuard())
     return Restorer(connections, report, path, regions, told).run()
 
 
@@ -337,14 +373,38 @@ def _report(plan: Plan, path: Path) -> Report:
     )
 
 
-def _require_account(
-    connections: Connections, regions: Sequence[str], account_id: str
+def require_account(
+    connections: Connections,
+    document: Plan | Report,
+    account: AccountGuard,
 ) -> None:
-    for region in regions[:1]:
-        asking = connections.client(region).account_id()
-        if asking != account_id:
-            raise WrongAccountError(
-                f"the plan is of account {account_id or '(unknown)'}, and the"
-                f" credentials are of account {asking or '(unknown)'}: nothing was"
-                " changed. Use the credentials that the plan was made with"
-            )
+    """
+    Make sure that a plan or report and the credentials are of one account.
+
+    Raises:
+        WrongAccountError: they are not.
+        UnknownAccountError: STS refused to tell, now or when the plan was made, and
+            *account* does not settle it.
+    """
+    if isinstance(document, Plan):
+        regions = {group.region for group, _ in document.stale}
+    else:
+        regions = {entry.region for entry in document.entries}
+    if not regions:
+        return
+    asking = connections.client(min(regions)).account_id()
+    known = {document.account_id, asking, account.account_id} - {""}
+    if len(known) > 1:
+        given = f", and --account is {account.account_id}" if account.account_id else ""
+        raise WrongAccountError(
+            f"the plan is of account {document.account_id or '(unknown)'}, and the"
+            f" credentials are of account {asking or '(unknown)'}{given}: nothing was"
+            " changed. Use the credentials that the plan was made with"
+        )
+    if not (asking and document.account_id) and not account.settles:
+        raise UnknownAccountError(
+            "whether the plan and the credentials are of the same account is not known:"
+            f" STS refused GetCallerIdentity {'now' if not asking else 'then'}. Nothing"
+            " was changed. Allow sts:GetCallerIdentity and make a new plan, or pass"
+            " --account with the account ID, or --yes-unknown-account"
+        )

@@ -38,7 +38,7 @@ class Engine(pulumi.runtime.Mocks):
             outputs |= checked.inputs
             if not args.resource_id:
                 problems.extend(failure.reason for failure in checked.failures)
-        return args.resource_id or f"{args.name}-id", outputs
+        return args.resource_id or f"sg-{args.name}", outputs
 
     def call(
         self, args: pulumi.runtime.MockCallArgs

@@ -125,5 +125,5 @@ def test_rules_of_a_set_with_secrets_are_never_stale(project: Project) -> None:
     )
 
     assert said.code == 3
-    assert "export the state with --show-secrets" in said.out + said.err
+    assert "pulumi stack export --show-secrets |" in said.out + said.err
     assert "0 stale rules" in said.out

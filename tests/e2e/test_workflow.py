@@ -10,8 +10,10 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from e2e.project import ROOT, Project
 
@@ -154,3 +156,117 @@ def test_a_fork_is_told_that_there_is_no_preview(run: Runner) -> None:
     """In the check's summary, with no secret at hand."""
     assert "::notice::No preview" in run("Say so").stdout
     assert "comes from a fork" in run.summary.read_text()
+
+
+GITLAB = ROOT / ".gitlab" / "preview.gitlab-ci.yml"
+CURL = """\
+#!/usr/bin/env bash
+printf '%s\\n' "$*" >> curl.calls
+case "$*" in
+  */user) echo '{"id": 7}' ;;
+  *per_page*) cat notes ;;
+esac
+"""
+
+
+class GitLabRunner:
+    """Runs the commands of a job one after the other, as GitLab does."""
+
+    def __init__(self, project: Project) -> None:
+        self.folder = project.folder
+        self.jobs: dict[str, Any] = yaml.safe_load(GITLAB.read_text())
+        stub = project.folder / "bin" / "curl"
+        stub.parent.mkdir(exist_ok=True)
+        stub.write_text(CURL)
+        stub.chmod(0o755)
+        environment = project.environment
+        self.environment = {
+            **environment,
+            "PATH": f"{stub.parent}:{environment['PATH']}",
+            "PULUMI_STACK": "test",
+            "CI_API_V4_URL": "https://gitlab.example/api/v4",
+            "CI_PROJECT_ID": "3",
+            "CI_MERGE_REQUEST_IID": "5",
+            "INGRESS_NOTES_TOKEN": "a token",
+        }
+
+    def __call__(self, job: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", "\n".join(self.jobs[job]["script"])],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    @property
+    def report(self) -> str:
+        return (self.folder / "report.md").read_text()
+
+    def calls(self) -> list[str]:
+        return (self.folder / "curl.calls").read_text().splitlines()
+
+
+@pytest.fixture
+def gitlab(run: Runner) -> GitLabRunner:
+    run.project.pulumi("config")
+    return GitLabRunner(run.project)
+
+
+def test_gitlab_reports_and_notes_a_first_preview(gitlab: GitLabRunner) -> None:
+    """The note is new where nobody, or somebody else, has written one."""
+    (gitlab.folder / "notes").write_text(
+        '[{"id": 1, "author": {"id": 8},'
+        ' "body": "<!-- alicloud-ingress preview-report x -->"}]'
+    )
+
+    done = gitlab("ingress-preview")
+    assert done.returncode == 0, done.stderr
+    assert "6 to create" in gitlab.report
+    assert "will hold 6 inbound rules" in gitlab.report
+    done = gitlab("ingress-note")
+    assert done.returncode == 0, done.stderr
+    assert gitlab.calls()[-1].endswith(
+        "--request POST --data-urlencode body@report.md"
+        " https://gitlab.example/api/v4/projects/3/merge_requests/5/notes"
+    )
+
+
+def test_gitlab_stops_what_opens_and_edits_its_note(gitlab: GitLabRunner) -> None:
+    """A preview that fails is a failure too, with a note that says so."""
+    (gitlab.folder / "notes").write_text(
+        '[{"id": 1, "author": {"id": 7}, "body": "hello"},'
+        ' {"id": 2, "author": {"id": 7},'
+        ' "body": "<!-- alicloud-ingress preview-report x -->"}]'
+    )
+    program = gitlab.folder / "sample-stack" / "__main__.py"
+    good = program.read_text()
+    opening = 'port_range=22, source_cidr_ip="0.0.0.0/0"'
+    program.write_text(
+        good
+        + '\nSecurityGroupIngressRule("x", security_group_id=group,'
+        + f' ip_protocol="tcp", {opening})\n'
+    )
+
+    assert gitlab("ingress-preview").returncode == 1
+    assert "Stops the pull request" in gitlab.report
+    assert gitlab("ingress-note").returncode == 0
+    assert "--request PUT" in gitlab.calls()[-1]
+    assert gitlab.calls()[-1].endswith("/notes/2")
+    program.write_text("raise RuntimeError('no program')\n")
+    assert gitlab("ingress-preview").returncode == 3
+    assert gitlab.report.startswith("<!-- alicloud-ingress preview-report")
+
+
+def test_gitlab_runs_in_merge_requests_of_the_project_alone(
+    gitlab: GitLabRunner,
+) -> None:
+    """And says so in those of a fork."""
+    needed = gitlab.jobs[".ingress-merge-request"]["rules"][0]["if"]
+
+    assert "SOURCE_PROJECT_ID == $CI_MERGE_REQUEST_PROJECT_ID" in needed
+    for job in ("ingress-preview", "ingress-note"):
+        assert gitlab.jobs[job]["extends"] == ".ingress-merge-request"
+    assert "comes from a fork" in gitlab("ingress-fork").stdout

@@ -1,12 +1,12 @@
 // A rule is authorized, read and revoked by the SDK for JavaScript; what it saw is
-// printed as JSON. Arguments: host:port, group ID, key ID, secret.
+// printed as JSON. Arguments: host:port, scheme, group ID, key ID, secret.
 const ecs = require("@alicloud/ecs20140526");
 const { Config } = require("@alicloud/openapi-client");
 
-async function main([endpoint, securityGroupId, accessKeyId, accessKeySecret]) {
+async function main([endpoint, protocol, securityGroupId, accessKeyId, accessKeySecret]) {
   const regionId = "cn-hangzhou";
   const client = new ecs.default(
-    new Config({ endpoint, regionId, accessKeyId, accessKeySecret, protocol: "http" }),
+    new Config({ endpoint, regionId, accessKeyId, accessKeySecret, protocol }),
   );
   const addressed = { regionId, securityGroupId };
   const permission = { ipProtocol: "tcp", portRange: "22/22", sourceCidrIp: "10.0.0.0/8" };

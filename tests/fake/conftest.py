@@ -1,5 +1,5 @@
 """
-Both fronts of the fake.
+Both fronts of the fake; the served one over plain HTTP and over TLS.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from alicloud_ingress.testing import FakeEcs, mock_ecs
 from fake.front import Front
 
 
-@pytest.fixture(params=["in process", "served"])
+@pytest.fixture(params=["in process", "served", "served over TLS"])
 def front(request: pytest.FixtureRequest) -> Generator[Front]:
     """Each test runs over both fronts."""
     with requests.Session() as session:
@@ -24,4 +24,8 @@ def front(request: pytest.FixtureRequest) -> Generator[Front]:
             return
         fake = FakeEcs()
         with fake.serve() as url:
-            yield Front(fake, url, session)
+            if request.param == "served":
+                yield Front(fake, url, session)
+            else:
+                session.verify = str(url.certificate)
+                yield Front(fake, url.https, session)

@@ -4,6 +4,7 @@ What the documentation leaves open: each setting both ways, over both fronts.
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -237,6 +238,82 @@ def test_what_an_enterprise_group_refuses(front: Front) -> None:
     assert statuses == [400, 200, 200]
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_what_is_so_anyway_may_be_spelled_out_in_an_enterprise_group(
+    front: Front, *, allowed: bool
+) -> None:
+    front.fake.behaviour = Behaviour(enterprise_allows_defaults=allowed)
+    group = front.fake.new_group(kind="enterprise")
+
+    codes = [
+        front.code(AUTHORIZE, group, **entry(PortRange=f"{number}/{number}", **fields))
+        for number, fields in enumerate(
+            (
+                {"Policy": "accept", "Priority": "1"},
+                {"Policy": "Accept"},
+                {"Policy": "drop", "Priority": "1"},
+                {"Policy": "accept", "Priority": "2"},
+            ),
+            start=1,
+        )
+    ]
+
+    refused = (400, "InvalidGroupParameter.OperationDenied")
+    passed = (200, "") if allowed else refused
+    assert codes == [passed, passed, refused, refused]
+
+
+@pytest.mark.parametrize("refused", [True, False])
+@pytest.mark.parametrize("vpc_id", ["vpc-1", ""])
+def test_a_nic_type_that_does_not_exist(
+    front: Front, vpc_id: str, *, refused: bool
+) -> None:
+    front.fake.behaviour = Behaviour(unknown_nic_type_is_refused=refused)
+    group = front.fake.new_group(vpc_id=vpc_id)
+    front.fake.add_rule(group, **SSH, NicType="internet")
+    absent = front.shown(group)
+
+    nil = front.shown(group, NicType="<nil>")
+    other = front.code("DescribeSecurityGroupAttribute", group, NicType="public")
+
+    assert nil == absent
+    assert len(absent) == 1
+    bad = (400, "InvalidNicType.ValueNotSupported")
+    assert other == (bad if refused else (200, ""))
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_entries_as_one_json_text(front: Front, *, taken: bool) -> None:
+    front.fake.behaviour = Behaviour(permissions_as_json=taken)
+    group = front.fake.new_group()
+    rules = [{**SSH, "Priority": 7}, {**SSH, "PortRange": "80/80"}]
+
+    code = front.code(AUTHORIZE, group, Permissions=json.dumps(rules))
+
+    assert code == ((200, "") if taken else (400, "InvalidParameter"))
+    shown = {(r["PortRange"], r["Priority"]) for r in front.fake.rules(group).values()}
+    assert shown == ({("22/22", 7), ("80/80", 1)} if taken else set())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "7", "null", "[7]", '{"a": 1}', "[" * 5_000, '"x"', "[[]]"]
+)
+def test_entries_as_json_of_another_form(front: Front, text: str) -> None:
+    front.fake.behaviour = Behaviour(permissions_as_json=True)
+    group = front.fake.new_group()
+
+    code = front.code(AUTHORIZE, group, Permissions=text)
+
+    assert code == (400, "InvalidParam.Permissions")
+    both = {"Permissions": json.dumps([SSH]), **entry(2)}
+    assert front.code(AUTHORIZE, group, **both)[1] == "InvalidParam.Permissions"
+    many = json.dumps([{**SSH, "Priority": n} for n in range(1, 102)])
+    assert front.code(AUTHORIZE, group, Permissions=many)[0] == 400
+    odd = json.dumps([{**SSH, "Nonsense": 1}])
+    assert front.code(AUTHORIZE, group, Permissions=odd) == (400, "InvalidParameter")
+    assert front.fake.rules(group) == {}
+
+
 @pytest.mark.parametrize("longest", [100, 100_000])
 def test_a_url_that_is_too_long(front: Front, longest: int) -> None:
     """414 and a page; as a form the same call is short."""
@@ -254,3 +331,69 @@ def test_a_url_that_is_too_long(front: Front, longest: int) -> None:
     assert answer.status_code == (414 if longest == 100 else 200)
     assert answer.text.startswith("<html>") is (longest == 100)
     assert by_form.status_code == 200
+
+
+def test_settings_go_to_json_and_back() -> None:
+    default = Behaviour()
+
+    assert Behaviour().changed(json.loads(json.dumps(default.to_json()))) == default
+    assert default.to_json().keys() == {entry.name for entry in fields(Behaviour)}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("batches_are_atomic=false", "batches_are_atomic", False),
+        ("omitted_matches_any=TRUE", "omitted_matches_any", True),
+        ("longest_url=900", "longest_url", 900),
+        ("unknown_rule_id=not valid", "unknown_rule_id", "not valid"),
+        ("icmpv6_is_shown_as=a=b", "icmpv6_is_shown_as", "a=b"),
+        ("port_range_of_a_list=", "port_range_of_a_list", ""),
+        (
+            "enterprise_refuses=Policy,SourceGroupId",
+            "enterprise_refuses",
+            frozenset({"Policy", "SourceGroupId"}),
+        ),
+        ("enterprise_refuses=", "enterprise_refuses", frozenset[str]()),
+    ],
+)
+def test_a_setting_is_changed_by_text(text: str, name: str, value: object) -> None:
+    changed = Behaviour().changed_by_text(text)
+
+    assert getattr(changed, name) == value
+    assert changed.changed({name: Behaviour().to_json()[name]}) == Behaviour()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("batches_are_atomic", "NAME=VALUE"),
+        ("=true", "no behaviour ''"),
+        ("batches=true", "no behaviour 'batches'"),
+        ("batches_are_atomic=1", "true or false"),
+        ("longest_url=-1", "a number"),
+        ("longest_url=true", "a number"),
+        ("unknown_rule_id=gone", "one of"),
+        ("enterprise_refuses=policy", "a list of"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_with_words(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Behaviour().changed_by_text(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batches_are_atomic", "true"),
+        ("batches_are_atomic", 1),
+        ("longest_url", True),
+        ("longest_url", 1.5),
+        ("enterprise_refuses", "Policy"),
+        ("enterprise_refuses", [["Policy"]]),
+        ("icmpv6_is_shown_as", None),
+    ],
+)
+def test_a_setting_of_another_type_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        Behaviour().changed({name: value})

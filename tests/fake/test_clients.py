@@ -10,11 +10,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alibabacloud_ecs20140526 import models
+from alibabacloud_ecs20140526.client import Client
+from alibabacloud_tea_openapi.models import Config
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkcore.auth.credentials import StsTokenCredential
 from aliyunsdkcore.client import AcsClient
@@ -51,25 +54,94 @@ def fake() -> FakeEcs:
     return fake
 
 
-@pytest.fixture
-def host(fake: FakeEcs) -> Generator[str]:
-    """Where it is served: host and port."""
+@dataclass(frozen=True)
+class Place:
+    """Where the fake is served, and what its clients have to trust."""
+
+    host: str
+    scheme: str
+    trusted: str
+
+
+@pytest.fixture(params=["http", "https"])
+def place(
+    fake: FakeEcs, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Generator[Place]:
+    """One port, over plain HTTP and over TLS."""
     with fake.serve() as url:
-        yield url.removeprefix("http://")
+        trusted = str(url.certificate)
+        monkeypatch.setenv("SSL_CERT_FILE", trusted)
+        yield Place(url.removeprefix("http://"), request.param, trusted)
 
 
-def our_client(host: str, key: str, secret: str, token: str = "") -> EcsClient:
+def our_client(place: Place, key: str, secret: str, token: str = "") -> EcsClient:
     """The provider's own, with the SDK for Python beneath it."""
     credentials = Credentials("sts" if token else "access_key", key, secret, token)
     connection = Connection(REGION, credentials, timeout_s=10)
-    return EcsClient(replace(connection, endpoint=host, protocol="http"))
+    return EcsClient(replace(connection, endpoint=place.host, protocol=place.scheme))
 
 
+@pytest.mark.parametrize("token", ["", "token"])
+def test_the_sdk_for_python(fake: FakeEcs, place: Place, token: str) -> None:
+    """Signature V3, as whoever calls the SDK without the provider sends it."""
+    group = fake.new_group(account="42")
+    key, secret = ("STS.AK", "other") if token else ("AK", "secret")
+    client: Any = Client(
+        Config(
+            access_key_id=key,
+            access_key_secret=secret,
+            security_token=token,
+            region_id=REGION,
+            endpoint=place.host,
+            protocol=place.scheme,
+        )
+    )
+    addressed: dict[str, Any] = {"region_id": REGION, "security_group_id": group}
+    permission = models.AuthorizeSecurityGroupEgressRequestPermissions(
+        ip_protocol="tcp", port_range="443/443", dest_cidr_ip="10.0.0.0/8"
+    )
+
+    client.authorize_security_group_egress(
+        models.AuthorizeSecurityGroupEgressRequest(
+            **addressed, permissions=[permission]
+        )
+    )
+    described = client.describe_security_group_attribute(
+        models.DescribeSecurityGroupAttributeRequest(**addressed)
+    )
+    (rule,) = described.body.permissions.permission
+    client.revoke_security_group_egress(
+        models.RevokeSecurityGroupEgressRequest(
+            **addressed, security_group_rule_id=[rule.security_group_rule_id]
+        )
+    )
+    made = client.create_security_group(
+        models.CreateSecurityGroupRequest(
+            region_id=REGION,
+            vpc_id="vpc-1",
+            security_group_name="web",
+            tag=[models.CreateSecurityGroupRequestTag(key="team", value="shop")],
+        )
+    )
+
+    assert (rule.direction, rule.dest_cidr_ip) == ("egress", "10.0.0.0/8")
+    assert fake.rules(group) == {}
+    assert fake.groups[made.body.security_group_id].tags == {"team": "shop"}
+
+
+PLAIN = pytest.mark.parametrize("place", ["http"], indirect=True)
+"""
+The provider reaches the fake over plain HTTP: it trusts no certificate but those of
+public authorities.
+"""
+
+
+@PLAIN
 @pytest.mark.parametrize("keys", [("AK", "secret"), ("STS.AK", "other", "token")])
-def test_the_sdk_for_python(fake: FakeEcs, host: str, keys: tuple[str, ...]) -> None:
+def test_the_provider(fake: FakeEcs, place: Place, keys: tuple[str, ...]) -> None:
     """Signature V3 over query and form, with and without a token of STS."""
     group = fake.new_group(account="42")
-    client = our_client(host, *keys)
+    client = our_client(place, *keys)
     long = [
         replace(SSH, port_range=f"{port}/{port}", description="ü +~*/" * 80)
         for port in range(101, 131)
@@ -87,6 +159,7 @@ def test_the_sdk_for_python(fake: FakeEcs, host: str, keys: tuple[str, ...]) -> 
         client.revoke_by_id(group, [live.rule_id])
 
 
+@PLAIN
 @pytest.mark.parametrize(
     ("keys", "code"),
     [
@@ -96,20 +169,20 @@ def test_the_sdk_for_python(fake: FakeEcs, host: str, keys: tuple[str, ...]) -> 
         (("STS.AK", "other", "old"), "InvalidSecurityToken.MismatchWithAccessKey"),
     ],
 )
-def test_a_wrong_key_of_the_sdk_for_python(
-    fake: FakeEcs, host: str, keys: tuple[str, ...], code: str
+def test_a_wrong_key_of_the_provider(
+    fake: FakeEcs, place: Place, keys: tuple[str, ...], code: str
 ) -> None:
     """Nothing is told to whom it does not know."""
     with pytest.raises(EcsError) as caught:
-        our_client(host, *keys).describe(fake.new_group(account="42"))
+        our_client(place, *keys).describe(fake.new_group(account="42"))
 
     assert caught.value.code == code
 
 
-def older(host: str, request: Any, group: str, **fields: object) -> Any:
+def older(place: Place, request: Any, group: str, **fields: object) -> Any:
     """Address a request of the older SDK."""
-    request.set_endpoint(host)
-    request.set_protocol_type("http")
+    request.set_endpoint(place.host)
+    request.set_protocol_type(place.scheme)
     request.set_SecurityGroupId(group)
     for name, value in fields.items():
         getattr(request, f"set_{name}")(value)
@@ -117,21 +190,23 @@ def older(host: str, request: Any, group: str, **fields: object) -> Any:
 
 
 @pytest.mark.parametrize("token", ["", "token"])
-def test_the_older_sdk_for_python(fake: FakeEcs, host: str, token: str) -> None:
+def test_the_older_sdk_for_python(fake: FakeEcs, place: Place, token: str) -> None:
     """RPC signatures V1, parameters in the query."""
     group = fake.new_group(account="42")
     client: Any = (
         AcsClient(
-            region_id=REGION, credential=StsTokenCredential("STS.AK", "other", token)
+            region_id=REGION,
+            credential=StsTokenCredential("STS.AK", "other", token),
+            verify=place.trusted,
         )
         if token
-        else AcsClient("AK", "secret", REGION)
+        else AcsClient("AK", "secret", REGION, verify=place.trusted)
     )
     permission = {"IpProtocol": "tcp", "PortRange": "22/22", "Description": "a+b ~*/ü"}
     rules = [{**permission, "SourceCidrIp": "10.0.0.0/8"}]
 
     def call(request: Any, **fields: object) -> dict[str, Any]:
-        answer = client.do_action_with_exception(older(host, request, group, **fields))
+        answer = client.do_action_with_exception(older(place, request, group, **fields))
         return dict(json.loads(answer))
 
     call(AuthorizeSecurityGroupRequest(), Permissions=rules)
@@ -156,15 +231,15 @@ def test_the_older_sdk_for_python(fake: FakeEcs, host: str, token: str) -> None:
     ],
 )
 def test_a_wrong_key_of_the_older_sdk(
-    fake: FakeEcs, host: str, keys: tuple[str, str], code: str
+    fake: FakeEcs, place: Place, keys: tuple[str, str], code: str
 ) -> None:
     """It says itself that the secret is wrong once both signed the same text."""
-    client: Any = AcsClient(*keys, REGION)
+    client: Any = AcsClient(*keys, REGION, verify=place.trusted)
     group = fake.new_group(account="42")
 
     with pytest.raises(ServerException) as caught:
         client.do_action_with_exception(
-            older(host, DescribeSecurityGroupAttributeRequest(), group)
+            older(place, DescribeSecurityGroupAttributeRequest(), group)
         )
 
     assert caught.value.get_error_code() == code
@@ -190,11 +265,18 @@ def node_modules() -> Path:
     return modules
 
 
-def in_node(node_modules: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def in_node(
+    node_modules: Path, place: Place, *arguments: str
+) -> subprocess.CompletedProcess[str]:
     """Run the JavaScript beside this file."""
+    script = str(Path(__file__).with_name("client.cjs"))
     return subprocess.run(
-        ["node", str(Path(__file__).with_name("client.cjs")), *arguments],
-        env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
+        ["node", script, place.host, place.scheme, *arguments],
+        env={
+            "PATH": os.environ["PATH"],
+            "NODE_PATH": str(node_modules),
+            "NODE_EXTRA_CA_CERTS": place.trusted,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -202,11 +284,13 @@ def in_node(node_modules: Path, *arguments: str) -> subprocess.CompletedProcess[
     )
 
 
-def test_the_sdk_for_javascript(fake: FakeEcs, host: str, node_modules: Path) -> None:
+def test_the_sdk_for_javascript(
+    fake: FakeEcs, place: Place, node_modules: Path
+) -> None:
     """Another implementation of V3, from another package."""
     group = fake.new_group(account="42")
 
-    done = in_node(node_modules, host, group, "AK", "secret")
+    done = in_node(node_modules, place, group, "AK", "secret")
 
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
@@ -215,10 +299,10 @@ def test_the_sdk_for_javascript(fake: FakeEcs, host: str, node_modules: Path) ->
 
 
 def test_a_wrong_key_of_the_sdk_for_javascript(
-    fake: FakeEcs, host: str, node_modules: Path
+    fake: FakeEcs, place: Place, node_modules: Path
 ) -> None:
     """It is told so in the words of the gateway."""
-    done = in_node(node_modules, host, fake.new_group(account="42"), "AK", "wrong")
+    done = in_node(node_modules, place, fake.new_group(account="42"), "AK", "wrong")
 
     assert done.returncode == 1
     assert "SignatureDoesNotMatch" in done.stderr

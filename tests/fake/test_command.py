@@ -5,19 +5,23 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import ssl
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import requests
+import trustme
 
 from alicloud_ingress.testing import FakeEcs
+from alicloud_ingress.testing.command import StateFile
 from fake.front import entry
 
 COMMAND = str(Path(sys.executable).with_name("alicloud-ingress"))
@@ -133,6 +137,150 @@ def test_new_ids_are_none_of_the_loaded_ones(tmp_path: Path) -> None:
     assert _rules(path, group) == 2
 
 
+def test_the_second_line_names_the_certificate_for_https() -> None:
+    with served("--behaviour", "unknown_rule_id=not valid", "--admin") as (
+        process,
+        url,
+    ):
+        assert process.stdout
+        word, path = process.stdout.readline().split()
+        answer = requests.get(
+            f"{url.replace('http', 'https')}/_fake/behaviour", timeout=10, verify=path
+        )
+        assert Path(path).read_text().startswith("-----BEGIN CERTIFICATE-----")
+
+    assert word == "certificate"
+    assert answer.json()["unknown_rule_id"] == "not valid"
+    assert not Path(path).exists()
+
+
+def test_a_certificate_of_ones_own_is_served(tmp_path: Path) -> None:
+    leaf = trustme.CA().issue_cert("127.0.0.1")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    leaf.cert_chain_pems[0].write_to_path(str(cert))
+    leaf.private_key_pem.write_to_path(str(key))
+
+    with served("--cert", str(cert), "--key", str(key)) as (process, url):
+        assert process.stdout
+        assert process.stdout.readline().split() == ["certificate", str(cert)]
+        port = int(url.rpartition(":")[2])
+        assert leaf.cert_chain_pems[0].bytes().decode() == ssl.get_server_certificate(
+            ("127.0.0.1", port)
+        )
+
+
+def test_who_reads_only_the_first_line_leaves_the_fake_running() -> None:
+    with served() as (process, url):
+        assert process.stdout
+        process.stdout.close()
+        assert requests.get(url, timeout=10).status_code == 400
+
+
+def refused(*options: str) -> subprocess.CompletedProcess[str]:
+    """What the command says when it does not serve."""
+    return subprocess.run(
+        [COMMAND, "fake", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_two_fakes_do_not_keep_their_state_in_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    group = state_with_a_group(path)
+    with served("--state", str(path)) as (_, url):
+        at_once = refused("--state", str(path))
+        parameters = {**REGION, "SecurityGroupId": group, **entry()}
+        headers = {"x-acs-action": "AuthorizeSecurityGroup"}
+        requests.post(url, params=parameters, headers=headers, timeout=10)
+        after_a_save = refused("--state", str(path))
+        elsewhere = refused("--state", str(tmp_path / "other.json"), "--port", "99999")
+
+    for done in (at_once, after_a_save):
+        assert done.returncode == 3
+        assert str(path) in done.stderr.replace("\n", "")
+        assert "another fake keeps its state in it" in " ".join(done.stderr.split())
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+    assert elsewhere.returncode == 2
+    assert _rules(path, group) == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["state.json"]
+    with served("--state", str(path)):
+        assert _rules(path, group) == 1
+
+
+def test_a_fake_that_was_killed_leaves_its_file_to_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    with served("--state", str(path)) as (process, _):
+        process.kill()
+        process.wait(timeout=20)
+        with served("--state", str(path)):
+            assert refused("--state", str(path)).returncode == 3
+
+
+def test_an_empty_file_is_a_new_state(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.touch()
+
+    with served("--state", str(path)):
+        assert json.loads(path.read_text())["groups"] == {}
+
+
+def test_state_files_are_locked_through_every_save(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    fake = FakeEcs()
+    kept = StateFile(path, fake)
+    ended = threading.Event()
+    held: list[StateFile] = []
+
+    def try_it() -> None:
+        while not ended.is_set():
+            with suppress(ValueError):
+                held.append(StateFile(path, FakeEcs()))
+
+    trying = threading.Thread(target=try_it)
+    trying.start()
+    for _ in range(200):
+        fake.new_group()
+        kept.save()
+    ended.set()
+    trying.join(timeout=20)
+
+    assert held == []
+    assert json.loads(path.read_text())["groups"].keys() == fake.groups.keys()
+    kept.close()
+    StateFile(path, FakeEcs()).close()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--behaviour", "nonsense=1"], "there is no behaviour 'nonsense'"),
+        (["--behaviour", "batches_are_atomic"], "NAME=VALUE"),
+        (["--cert", "missing.pem"], "does not exist"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_a_mistake_in_the_command(
+    options: list[str], words: str
+) -> None:
+    done = refused(*options)
+
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())
+
+
+def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
+    cert = tmp_path / "cert.pem"
+    cert.touch()
+
+    done = refused("--cert", str(cert))
+
+    assert done.returncode == 3
+    assert "set together" in " ".join(done.stderr.split())
+
+
 def test_a_file_that_is_no_state_is_refused(tmp_path: Path) -> None:
     """With exit code 3, and left as it is."""
     path = tmp_path / "state.json"
@@ -163,3 +311,20 @@ def test_a_port_that_is_none_is_a_mistake_in_the_command() -> None:
 
     assert done.returncode == 2
     assert "'--port'" in done.stderr
+
+
+def test_a_library_that_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "trustme.py").write_text(
+        "raise ModuleNotFoundError('no trustme', name='trustme')"
+    )
+    done = subprocess.run(
+        [COMMAND, "fake"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 2
+    assert "(trustme is missing)" in " ".join(done.stderr.split())

@@ -222,3 +222,62 @@ def test_the_back_door_is_shut_unless_asked_for(fake: FakeEcs) -> None:
     """It is then no path of the fake at all."""
     with fake.serve() as url:
         assert requests.get(f"{url}/_fake/state", timeout=10).status_code == 400
+
+
+def test_the_back_door_shows_and_changes_the_behaviour(
+    fake: FakeEcs, port: int
+) -> None:
+    url = f"http://127.0.0.1:{port}/_fake/behaviour"
+    group = fake.new_group()
+    wanted: dict[str, object] = {
+        "unknown_rule_id": "not valid",
+        "enterprise_refuses": [],
+    }
+
+    before = requests.get(url, timeout=10).json()
+    changed = requests.post(url, json=wanted, timeout=10)
+
+    assert before["unknown_rule_id"] == "not found"
+    assert changed.json() == requests.get(url, timeout=10).json()
+    assert changed.json() == {**before, **wanted}
+    revoked = requests.post(
+        f"http://127.0.0.1:{port}{TARGET}{group}",
+        params={"SecurityGroupRuleId.1": "sgr-1"},
+        headers={"x-acs-action": "RevokeSecurityGroup", "accept": "application/json"},
+        timeout=10,
+    )
+    assert revoked.json()["Code"] == "InvalidParam.SecurityGroupRuleId"
+
+
+@pytest.mark.parametrize(
+    "body", ["{", "7", "[1]", '{"x": 1}', '{"longest_url": "long"}', "[" * 100_000]
+)
+def test_a_behaviour_that_cannot_be_is_refused_and_changes_nothing(
+    fake: FakeEcs, port: int, body: str
+) -> None:
+    before = fake.behaviour
+
+    answer = requests.post(f"http://127.0.0.1:{port}/_fake/behaviour", body, timeout=10)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+    assert fake.behaviour == before
+
+
+def test_json_that_is_nested_too_deeply_is_refused(fake: FakeEcs, port: int) -> None:
+    deep = "[" * 100_000
+    for path in ("faults", "state"):
+        method = "POST" if path == "faults" else "PUT"
+        url = f"http://127.0.0.1:{port}/_fake/{path}"
+        answer = requests.request(method, url, data=deep, timeout=10)
+        assert answer.status_code == 400
+
+    fake.new_group()
+    listed = requests.post(
+        f"http://127.0.0.1:{port}/",
+        {"RegionId": "cn-hangzhou", "SecurityGroupIds": deep},
+        headers={"x-acs-action": "DescribeSecurityGroups"},
+        timeout=10,
+    )
+
+    assert "InvalidSecurityGroupIds.Malformed" in listed.text

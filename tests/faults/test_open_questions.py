@@ -33,7 +33,7 @@ ANSWERS: dict[str, tuple[object, object]] = {
     "revoke_compares_description": (False, True),
     "authorize_takes_over_description": (False, True),
     "repeated_revoke_is_judged_anew": (False, True),
-    "address_equals_its_block": (True, False),
+    "address_equals_its_block": (False, True),
     "host_bits_are_masked": (False, True),
     "priority_is_shown_as_text": (False, True),
     "omitted_fields_are_reset": (False, True),
@@ -44,6 +44,9 @@ ANSWERS: dict[str, tuple[object, object]] = {
         frozenset({"Policy", "Priority", "SourceGroupId"}),
         frozenset({"Policy", "SourceGroupId"}),
     ),
+    "enterprise_allows_defaults": (True, False),
+    "unknown_nic_type_is_refused": (True, False),
+    "permissions_as_json": (False, True),
     "longest_url": (16_384, 900),
 }
 CASES = [

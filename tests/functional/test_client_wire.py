@@ -39,6 +39,7 @@ from alicloud_ingress.errors import (
     WrongAccountError,
 )
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.testing import FakeEcs
 from functional.wire import DROPPED, Reply, Wire, refusal, reply, wire
 
 SECRET = "a-secret-that-is-never-shown"
@@ -352,6 +353,25 @@ def test_a_certificate_that_is_not_trusted_ends_the_call() -> None:
 
         with pytest.raises(UnreachableError, match="TLS"):
             client.authorize("sg-1", [SSH])
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_an_authority_that_the_environment_names_is_trusted(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a company's proxy, or for the fake over TLS."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    fake = FakeEcs()
+    group = fake.new_group()
+    with fake.serve() as url:
+        endpoint = url.https.removeprefix("https://")
+        client = EcsClient(Connection("cn-hangzhou", KEYS, endpoint, "https"))
+        with pytest.raises(UnreachableError, match="TLS"):
+            client.describe(group)
+        monkeypatch.setenv(variable, str(url.certificate))
+
+        assert client.describe(group).rules == ()
 
 
 def test_no_secret_is_shown_even_if_the_server_echoes_it(

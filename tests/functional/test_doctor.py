@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,11 +100,57 @@ def test_a_permission_that_is_missing_is_found(doctor: Doctor, action: str) -> N
     assert f"have ecs:{action} allowed" in line
 
 
-def test_a_group_that_is_not_there_fails(doctor: Doctor) -> None:
-    """Since it was named on purpose."""
+def test_a_group_that_is_not_there_fails_once(doctor: Doctor) -> None:
+    """Since it was named on purpose; the permissions are tried without it."""
     findings = doctor.findings("--group", "sg-nowhere")
 
+    failed = [name for name, each in findings.items() if each["outcome"] == "fails"]
+    assert failed == ["ecs:DescribeSecurityGroupAttribute"]
+    told = [each for each in findings.values() if "sg-nowhere" in str(each)]
+    assert len(told) == 1
+    assert findings["ecs:RevokeSecurityGroup"]["outcome"] == "likely works"
+
+
+def test_the_permission_for_prefix_lists_is_tried_and_its_lack_is_a_warning(
+    doctor: Doctor,
+) -> None:
+    """`stale plan` needs it, and stacks do not."""
+    assert doctor.findings()["ecs:DescribePrefixLists"]["outcome"] == "works"
+    doctor.fake.inject(Fault.refused("DescribePrefixLists", 403, "Forbidden.RAM"))
+
+    result = doctor("--format", "json")
+
+    assert result.exit_code == 0
+    findings = {each["check"]: each for each in json.loads(result.stdout)["findings"]}
+    assert findings["ecs:DescribePrefixLists"]["outcome"] == "warning"
+    assert "stale plan" in findings["ecs:DescribePrefixLists"]["next_step"]
+
+
+def test_an_endpoint_that_goes_silent_is_waited_for_once(doctor: Doctor) -> None:
+    """Each of the six calls would wait as long."""
+    doctor.fake.inject(Fault(action="DescribeSecurityGroupAttribute", drop=True))
+
+    findings = doctor.findings()
+
     assert findings["ecs:DescribeSecurityGroupAttribute"]["outcome"] == "fails"
+    assert findings["the other permissions"]["outcome"] == "not tried"
+    assert "ecs:RevokeSecurityGroup" not in findings
+
+
+def test_an_endpoint_that_takes_connections_and_says_nothing_ends_in_seconds(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_ECS", address)
+        began = time.monotonic()
+
+        findings = doctor.findings("--timeout", "2")
+
+    assert time.monotonic() - began < 30
+    assert "no answer came in time" in findings["endpoint"]["detail"]
 
 
 def test_keys_that_are_refused_end_the_trials(doctor: Doctor) -> None:
@@ -158,10 +206,10 @@ def test_credentials_that_cannot_be_had_fail_with_what_to_do(
 
     findings = doctor.findings("--profile", "ci")
 
-    assert findings["account"]["outcome"] == "fails"
-    assert str(token) in findings["account"]["detail"]
-    assert "oidcTokenFile" in findings["account"]["next_step"]
-    assert findings["permissions"]["outcome"] == "not tried"
+    assert findings["credentials"]["outcome"] == "fails"
+    assert str(token) in findings["credentials"]["detail"]
+    assert "oidcTokenFile" in findings["credentials"]["next_step"]
+    assert findings["account and permissions"]["outcome"] == "not tried"
     assert [call.action for call in doctor.fake.calls if call.action] == []
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -120,15 +121,77 @@ def test_what_is_no_preview_ends_with_3(run: Runner, document: object) -> None:
     assert result.stderr.startswith("Error: this is no")
 
 
-def test_a_file_that_is_no_text_ends_with_3(run: Runner) -> None:
-    """1 would say that something matched."""
-    run.file.write_bytes(b"\xff\xfe\x00")
+EVENTS = (
+    '{"sequence":0,"timestamp":1,"preludeEvent":{"config":{}}}\n'
+    '{"sequence":1,"timestamp":1,"diagnosticEvent":{"message":"x"}}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\xff\xfe\x00", "this is not text"),
+        (b"\x80\x81", "this is not text"),
+        (b"", "this is empty"),
+        (b"\xef\xbb\xbf", "this is empty"),
+        (EVENTS.encode(), "PULUMI_ENABLE_STREAMING_JSON_PREVIEW"),
+        (EVENTS.splitlines()[0].encode(), "one event of a stream"),
+        (b"[" * 100_000, "goes on without end"),
+        (b"[" * 900 + b"]" * 900, "goes on without end"),
+        (b'{"steps": [' + b"9" * 5_000 + b"]}", "goes on without end"),
+        (b'{"steps": [], "x": tru', "not JSON (line 1, column 20)"),
+        (b"null", "this is not a preview"),
+    ],
+)
+@pytest.mark.parametrize("waivers", [True, False])
+def test_a_file_that_cannot_be_read_is_told_in_words(
+    run: Runner, content: bytes, told: str, *, waivers: bool
+) -> None:
+    """Without the name of an exception; 1 would say that something matched."""
+    run.file.write_bytes(content)
     arguments = ["preview-report", str(run.file), "--fail-on", "gap"]
+    code = 3
+    if waivers:
+        run.waivers.write_bytes(content)
+        run.file.write_text('{"steps": []}')
+        arguments += ["--waivers", str(run.waivers)]
+        code = 2
 
     result = CliRunner().invoke(main, arguments)
 
-    assert result.exit_code == 3
-    assert result.stderr.startswith("Error: the report could not be made: Unicode")
+    assert result.exit_code == code
+    assert result.stdout == ""
+    if not waivers:
+        assert result.stderr.startswith("Error: this ")
+        assert told in result.stderr
+    for name in ("Error:", "Exception", "Traceback", "Recursion", "Unicode", "set_int"):
+        assert name not in result.stderr.split("Error: ", 1)[1]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_does_no_harm(run: Runner, encoding: str) -> None:
+    """As some shells write it."""
+    run.file.write_bytes(json.dumps({"steps": OPEN}).encode(encoding))
+    arguments = ["preview-report", str(run.file), "--fail-on", "world-open-admin"]
+
+    assert CliRunner().invoke(main, arguments).exit_code == 1
+
+
+@pytest.mark.parametrize("form", ["json", "sarif"])
+def test_the_exit_code_is_the_same_in_each_form(run: Runner, form: str) -> None:
+    """And standard output holds the document alone."""
+    failed = [{"severity": "error", "message": "it broke"}]
+    asked = ("--fail-on", "world-open-admin", "--format", form)
+
+    cases: list[tuple[dict[str, Any], int]] = [
+        ({"steps": []}, 0),
+        ({"steps": OPEN}, 1),
+        ({"steps": OPEN, "diagnostics": failed}, 3),
+    ]
+    for document, code in cases:
+        result = run(document, *asked)
+        assert result.exit_code == code
+        assert isinstance(json.loads(result.stdout), dict)
 
 
 def test_a_failed_preview_ends_with_3_though_something_matched(run: Runner) -> None:

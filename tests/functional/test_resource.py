@@ -136,6 +136,17 @@ def test_an_update_keeps_the_rule_and_its_id(
     assert fake.rules(group)[created.id]["PortRange"] == "22/23"
 
 
+def test_the_name_of_a_group_in_place_of_its_id_is_a_problem(
+    provider: IngressRuleProvider,
+) -> None:
+    """ECS would say that there is no such group, and only in `up`."""
+    (failure,) = provider.check({}, arguments("web")).failures
+
+    assert failure.property == "security_group_id"
+    assert "'web' is not an ID" in failure.reason
+    assert "'sg-'" in failure.reason
+
+
 @pytest.mark.parametrize(
     ("change", "replaced"),
     [

@@ -27,9 +27,9 @@ from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.ownership import Owner, Ownership
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.rules.lifecycle import RuleLifecycle
-from alicloud_ingress.ruleset import Keep, Member
+from alicloud_ingress.ruleset import Keep, Member, UnfinishedUpdateError
 from alicloud_ingress.sets.lifecycle import SetLifecycle
-from alicloud_ingress.testing import FakeEcs, mock_ecs
+from alicloud_ingress.testing import FakeEcs, Fault, mock_ecs
 
 KEYS = Credentials("access_key", "AK", "a-secret-that-is-never-shown")
 SSH = IngressRule.parse(
@@ -202,6 +202,48 @@ def test_an_update_authorizes_modifies_and_revokes_in_this_order(stack: Stack) -
     assert stack.live() == {neighbour, *rules(2), *rules(1, first=80)}
     assert {stack.by_id()[rule_id] for rule_id in ids.values()} == set(ids)
     assert "office" in [rule.description for rule in stack.live()]
+
+
+@pytest.mark.parametrize("revoked_calls", [1, 2])
+def test_an_update_that_fails_after_a_revoke_takes_nothing_back(
+    stack: Stack, revoked_calls: int
+) -> None:
+    """There would be fewer rules than before and after; the next update goes on."""
+    stack.add(*rules(500))
+    old, wanted = stack.members(rules(500)), rules(500, first=1000)
+    refused = Fault.refused("RevokeSecurityGroup", 403, "NoPermission")
+    faults = replace(refused, skip=revoked_calls, times=100)
+    stack.fake.inject(faults)
+
+    with pytest.raises(UnfinishedUpdateError) as caught:
+        stack.life().update(wanted, old)
+
+    gone = 100 * revoked_calls
+    assert set(wanted) <= stack.live()
+    assert len(stack.live()) == 1000 - gone
+    live = stack.by_id()
+    left = {live[member.rule_id] for member in caught.value.left}
+    assert left == set(live.values()) - set(wanted)
+    for words in (f"{gone} are gone", "NoPermission", "these still exist", "kept"):
+        assert words in str(caught.value)
+    stack.fake.forget_faults()
+    stack.ownership = Ownership()
+    new = [Member(rule, rule_id) for rule, rule_id in caught.value.ids.items()]
+    stack.life().update(wanted, [*new, *caught.value.left])
+    assert stack.live() == set(wanted)
+
+
+def test_an_update_whose_first_revoke_fails_takes_all_back(stack: Stack) -> None:
+    """Nothing is gone yet, so the set is as it was."""
+    stack.add(*rules(500))
+    old = stack.members(rules(500))
+    refused = Fault.refused("RevokeSecurityGroup", 403, "NoPermission")
+    stack.fake.inject(replace(refused, times=4))
+
+    with pytest.raises(EcsError, match="NoPermission"):
+        stack.life().update(rules(500, first=1000), old)
+
+    assert stack.live() == set(rules(500))
 
 
 REFUSAL = "Forbidden.RAM"
@@ -447,6 +489,47 @@ def test_a_rule_that_leaves_a_set_can_be_made_by_another_resource(
 
     assert stack.by_id() == {rule_id: rules(1)[0]}
     assert rule_id != members[0].rule_id
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_set_waits_for_a_neighbour_that_moves_away(
+    stack: Stack, *, adopt: bool
+) -> None:
+    """Another resource is about to change the rule that the set wants."""
+    (theirs,) = stack.add(*rules(1))
+    stack.ownership = Ownership()
+    stack.ownership.keep([theirs], "another")
+    stack.ownership.begin_change([theirs])
+
+    with ThreadPoolExecutor() as pool:
+        made = pool.submit(stack.life().create, rules(1), adopt=adopt)
+        wait([made], timeout=0.2)
+        assert not made.done()
+        stack.client.modify(stack.group, theirs, replace(SSH, priority=9))
+        stack.ownership.finish_change([theirs])
+        ids = made.result(timeout=30)
+
+    assert ids[rules(1)[0]] != theirs
+    assert stack.live() == {rules(1)[0], replace(SSH, priority=9)}
+
+
+def test_a_set_does_not_wait_for_what_waits_for_the_set(stack: Stack) -> None:
+    """Two sets want each other's rule: one of them fails, and nothing is changed."""
+    ours, theirs = stack.add(*rules(2))
+    stack.ownership = Ownership()
+    stack.ownership.keep([ours], "own")
+    stack.ownership.keep([theirs], "another")
+    stack.ownership.begin_change([ours, theirs])
+
+    with ThreadPoolExecutor() as pool:
+        other = pool.submit(stack.ownership.wait_for_change, ours, [theirs])
+        wait([other], timeout=0.2)
+        with pytest.raises(RuleExistsError, match=theirs):
+            stack.life().update(rules(2)[1:], [Member(rules(1)[0], ours)])
+        stack.ownership.finish_change([ours])
+        assert other.result(timeout=30)
+
+    assert list(stack.by_id()) == [ours, theirs]
 
 
 def test_members_that_are_gone_stop_no_removal_and_their_twins_are_named(

@@ -74,6 +74,46 @@ def test_what_is_open_to_the_world_is_told_below_the_rules(
     assert "open to the world" not in shown(closed, "--format", form).stdout
 
 
+def from_list(fake: FakeEcs, group: str, *blocks: str) -> str:
+    """A rule of port 22 from a prefix list that holds some blocks; the list's ID."""
+    list_id = fake.new_prefix_list(*blocks)
+    rule = {"IpProtocol": "tcp", "PortRange": "22/22", "SourcePrefixListId": list_id}
+    fake.add_rule(group, **rule)
+    return list_id
+
+
+@pytest.mark.parametrize(
+    ("blocks", "is_open"),
+    [(["10.0.0.0/8"], False), (["0.0.0.0/1", "128.0.0.0/1"], True)],
+)
+def test_a_rule_from_a_prefix_list_exposes_what_the_list_holds(
+    fake: FakeEcs, blocks: list[str], *, is_open: bool
+) -> None:
+    """A list of offices is not the world."""
+    group = fake.new_group()
+    from_list(fake, group, *blocks)
+
+    done = shown(group, "--format", "json")
+
+    (told,) = json.loads(done.stdout)["groups"]
+    assert done.exit_code == 0
+    assert told["rules"][0]["world_open"] is is_open
+    assert bool(told["world_open"]) is is_open
+
+
+def test_a_list_that_cannot_be_read_is_not_judged_and_it_is_3(fake: FakeEcs) -> None:
+    """It is not called the world."""
+    group = fake.new_group()
+    list_id = from_list(fake, group, "10.0.0.0/8")
+    fake.fail_next("DescribePrefixListAttributes", 403, "Forbidden.RAM")
+
+    done = shown(group)
+
+    assert done.exit_code == 3
+    assert f"what {list_id} holds could not be read" in done.stderr
+    assert "THE WORLD" not in done.stdout
+
+
 @pytest.mark.parametrize("form", ["table", "markdown", "json"])
 def test_rules_that_cannot_be_judged_are_shown_and_it_is_3(
     fake: FakeEcs, form: str
@@ -133,7 +173,7 @@ def test_a_rule_goes_only_where_it_can_be_told_who_is_locked_out(
 
 
 def test_a_state_that_hides_whose_a_rule_is_makes_it_3(fake: FakeEcs) -> None:
-    """The rules are shown; none of them is taken over."""
+    """The rules are shown; none of them is taken over, so no file is written."""
     group = fake.new_group()
     rule_id = fake.add_rule(group, **tcp(80))
     hidden = entry(
@@ -149,13 +189,13 @@ def test_a_state_that_hides_whose_a_rule_is_makes_it_3(fake: FakeEcs) -> None:
     assert rule_id in told.stdout
     assert "port_range is secret" in told.stderr
     assert "port_range is secret" in taken.stderr
-    assert json.loads(Path("out/import.json").read_text()) == {"resources": []}
+    assert not Path("out").exists()
     assert "perhaps owned" in taken.stderr
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [(b"\xff\xfe", "it is no text"), (b"{}", "pulumi stack export")],
+    [(b"\xff\xfe", "it is not text in UTF-8"), (b"{}", "pulumi stack export")],
     ids=["no text", "no state"],
 )
 def test_a_state_that_cannot_be_read_is_3(

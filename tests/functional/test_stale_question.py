@@ -86,7 +86,7 @@ def test_only_a_yes_destroys(
 
     assert ended_with == code, shown
     account = fake.groups[group].account
-    assert f"Destroy 1 rules in 1 groups of account {account}?" in shown
+    assert f"Destroy 1 rule in 1 group of account {account}?" in shown
     assert ("nothing was destroyed" in shown) is (code == 1)
     writes = [call for call in fake.calls if call.action == "RevokeSecurityGroup"]
     assert [w.parameters["SecurityGroupRuleId.1"] for w in writes] == [stale] * revoked

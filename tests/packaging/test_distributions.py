@@ -21,6 +21,8 @@ INSIDE = (
     "py.typed",
     "templates/preview.md.j2",
     "templates/import_rules.py.j2",
+    "schemas/preview-report-1.json",
+    "schemas/preview-waivers-1.json",
     "schemas/stale-plan-1.json",
     "testing/fake.py",
 )

@@ -12,7 +12,7 @@ import pulumi
 from typing_extensions import assert_type
 
 from alicloud_ingress import SecurityGroupIngressRule
-from alicloud_ingress.testing import FakeEcs, Fault, mock_ecs
+from alicloud_ingress.testing import FakeEcs, Fault, ServedUrl, mock_ecs
 
 
 def every_argument_takes_an_output(
@@ -59,7 +59,8 @@ def in_a_test() -> None:
         assert_type(ecs.new_group(), str)
         ecs.inject(Fault.throttled("RevokeSecurityGroup"))
     with FakeEcs().serve() as url:
-        assert_type(url, str)
+        assert_type(url, ServedUrl)
+        assert_type(url.https, str)
 
 
 def mistakes() -> None:

@@ -93,8 +93,9 @@ def test_the_source_of_credentials_is_told_and_the_key_masked() -> None:
     key = Credentials("access_key", "LTAI5tExampleKey", "hunter2", source="the shell")
     role = Credentials("role", role=Role(arn="acs:ram::1:role/r"), base=key, source="r")
 
-    assert doctor.credentials(key).detail == "the shell, key LTAI..."
-    assert doctor.credentials(role).detail == "r, key LTAI..."
+    shown = doctor.credentials(key, "LTAI5tExampleKey")
+    assert shown.detail == "the shell, key LTAI..."
+    assert doctor.credentials(role, "STS.abcdefgh").detail == "r, key STS...."
     assert doctor.masked("AK") == "..."
 
 
@@ -183,6 +184,39 @@ class TestEnginePython:
         found = engine_python(tmp_path, {})
 
         assert "leave virtualenv out" in found.next_step
+
+    @pytest.mark.parametrize(
+        "options", ["virtualenv: venv", "toolchain: uv"], ids=["virtualenv", "uv"]
+    )
+    def test_a_language_host_that_ignores_the_options_runs_the_python_on_path(
+        self, tmp_path: Path, options: str
+    ) -> None:
+        """As the one does that our tools build; the official one knows the option."""
+        text = f"runtime: {{name: python, options: {{{options}}}}}\nname: x\n"
+        (tmp_path / "Pulumi.yaml").write_text(text)
+        python, old, new = (tmp_path / n for n in ("python3", "old-host", "new-host"))
+        python.write_text("#!/bin/sh\n")
+        python.chmod(0o755)
+        old.write_bytes(b"\x7fELF virtualenv")
+        new.write_bytes(b"\x7fELF virtualenv toolchain")
+        environ = {"PATH": str(tmp_path)}
+
+        found = engine_python(tmp_path, environ, old)
+
+        assert found.executable == str(python)
+        assert f"{old} ignores virtualenv and toolchain" in found.why
+        assert "activate the environment" in found.next_step
+        assert engine_python(tmp_path, environ, new).executable != str(python)
+
+    @pytest.mark.parametrize("data", [b"\xff\xfe", b"[" * 5_000])
+    def test_a_project_file_that_is_not_one_is_named(
+        self, tmp_path: Path, data: bytes
+    ) -> None:
+        (tmp_path / "Pulumi.yaml").write_bytes(data)
+
+        found = engine_python(tmp_path, {})
+
+        assert "Pulumi.yaml cannot be read" in found.problem
 
     @pytest.mark.parametrize(
         "text", ["runtime: nodejs", "[", "name: x", "runtime: {name: go}"]

@@ -4,7 +4,6 @@ What a group lets in, against one packet and one rule after the other.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,9 +15,11 @@ from hypothesis import strategies as st
 from alicloud_ingress.exposure import Policy, difference
 from alicloud_ingress.policy.diagram import Diagram, TooComplexError
 from alicloud_ingress.policy.packets import IPV6, addresses, matched
+from alicloud_ingress.policy.planes import Entry, entries_of
 from alicloud_ingress.policy.reach import Reach
+from alicloud_ingress.policy.world import world_openings, world_planes
 from alicloud_ingress.rule import IngressRule
-from packet_model import PACKETS, Packet, decider, gets_in, in_some_of, matches, rules
+from packet_model import PACKETS, Packet, gets_in, in_some_of, matches, rules
 
 FEW = st.lists(rules(), max_size=5)
 SOME_PACKETS = st.integers(0, 8).map(lambda start: PACKETS[start::9])
@@ -95,7 +96,7 @@ def test_a_difference_tells_just_what_changes(
 ) -> None:
     """What got in before or after only, by the sets of each rule that matches."""
     before, after = kept + old, kept + new
-    change = difference(Policy(before), Policy(after))
+    change = difference(entries(before, after))
     everything = frozenset[str]().union(*map(sets_of, before + after))
 
     for packet in packets:
@@ -107,36 +108,6 @@ def test_a_difference_tells_just_what_changes(
             both = list(zip(was, is_, strict=True))
             assert told(change.opened, choice) == ((False, True) in both)
             assert told(change.closed, choice) == ((True, False) in both)
-
-
-@settings(deadline=None, max_examples=60)
-@given(FEW, FEW, FEW, SOME_PACKETS)
-def test_a_change_without_effect_has_no_part_in_any_outcome(
-    kept: list[IngressRule],
-    old: list[IngressRule],
-    new: list[IngressRule],
-    packets: Sequence[Packet],
-) -> None:
-    """It decides no packet that changes, and undoing it changes none of those."""
-    before, after = kept + old, kept + new
-    idle = Counter(difference(Policy(before), Policy(after)).without_effect)
-    added, taken = Counter(after) - Counter(before), Counter(before) - Counter(after)
-    both = Counter(before) & Counter(after)
-    assert not idle - (added + taken)
-    assert not any(map(sets_of, idle))
-    everything = frozenset[str]().union(*map(sets_of, before + after))
-
-    for packet in packets:
-        for choice in in_some_of(packet, everything):
-            if gets_in(before, choice) == gets_in(after, choice):
-                continue
-            for rules_, changed in ((before, taken), (after, added)):
-                first = decider(rules_, choice)
-                if first is not None and first not in both:
-                    assert not 0 < idle[first] == changed[first]
-            for each in taken if not choice.sets else ():
-                if idle[each] == taken[each]:
-                    assert gets_in([*after, each], choice) == gets_in(after, choice)
 
 
 @given(st.lists(rules(unknown=False), max_size=8), st.data())
@@ -261,6 +232,10 @@ def test_what_cannot_be_read_of_a_rule_is_named_beside_what_it_may_open(
     assert not opening.certain
 
 
+def entries(before: list[IngressRule], after: list[IngressRule]) -> list[Entry]:
+    return entries_of(Policy(before).judged, Policy(after).judged)
+
+
 WORLD = "0.0.0.0/0"
 
 
@@ -334,7 +309,7 @@ def test_only_new_exposure_to_the_world_counts(
     before: list[IngressRule], after: list[IngressRule], ports: list[int]
 ) -> None:
     """What was open is not news; a drop taken away is."""
-    found = difference(Policy(before), Policy(after), [22, 3389]).newly_world_open
+    found = world_openings(world_planes(entries(before, after), [22, 3389]))
 
     assert [p for o in found for t in o.traffic for p, _ in t.ports] == ports
     assert all(opening.certain for opening in found)
@@ -344,21 +319,18 @@ def test_another_list_is_not_the_same_unknown() -> None:
     """One that was there says nothing of one that comes."""
     before, after = [rule(22, "pl-1")], [rule(22, "pl-1"), rule(22, "pl-2")]
 
-    found = difference(Policy(before), Policy(after), [22]).newly_world_open
+    found = world_openings(world_planes(entries(before, after), [22]))
 
     assert {(o.world, o.certain, o.rules) for o in found} == {
         (world, False, (rule(22, "pl-2"),)) for world in ("0.0.0.0/0", "::/0")
     }
 
 
-def test_a_rule_replaced_by_one_that_does_the_same_has_no_effect() -> None:
-    """Both are named, and nothing is said to open or to close."""
-    one, other = rule(22), rule(22, priority=2)
-
-    change = difference(Policy([one]), Policy([other]))
+def test_a_rule_replaced_by_one_that_does_the_same_opens_and_closes_nothing() -> None:
+    """Another priority decides the same packets."""
+    change = difference(entries([rule(22)], [rule(22, priority=2)]))
 
     assert (change.opened, change.closed) == ((), ())
-    assert change.without_effect == (other, one)
 
 
 def test_rules_in_any_order_give_the_same_values() -> None:

@@ -8,18 +8,22 @@ import datetime as dt
 import json
 import os
 from collections.abc import Iterable, Iterator
+from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alicloud_ingress.previews.formats import as_json, as_sarif
 from alicloud_ingress.previews.page import markdown
 from alicloud_ingress.previews.preview import PreviewError, read_preview
 from alicloud_ingress.previews.review import FAIL_ON, Gate, judge
 from alicloud_ingress.previews.stated import items, mapping
-from alicloud_ingress.report import compose, finding_line
+from alicloud_ingress.previews.waivers import WaiverError, read_waivers
+from alicloud_ingress.report import compose, finding_line, not_judged
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TODAY = dt.date(2026, 1, 1)
@@ -56,6 +60,104 @@ def test_each_finding_of_the_change_is_one_line() -> None:
     ]
 
 
+def schema(name: str) -> dict[str, Any]:
+    folder = resources.files("alicloud_ingress") / "schemas"
+    return cast("dict[str, Any]", json.loads((folder / f"{name}-1.json").read_text()))
+
+
+@pytest.mark.parametrize("name", ["create", "change", "drift", "destroy"])
+def test_a_report_as_json_is_what_its_schema_says(name: str) -> None:
+    """And holds what the report for people says."""
+    preview = read_preview((GOLDEN / f"{name}.preview.json").read_text())
+    review = judge(preview, GATE, today=TODAY)
+    document = json.loads(as_json(review, not_judged(review)))
+
+    jsonschema.validate(document, schema("preview-report"))
+    assert document["passes"] is not bool(review.failing)
+    assert len(document["findings"]) == len(review.findings)
+    assert [s["urn"] for s in document["steps"]] == [s.urn for s in preview.steps]
+
+
+WAIVER = {"resource": "a", "reason": "b", "until": "2026-12-31"}
+LIMITED = {**WAIVER, "group": "sg-1", "ports": [22, "8000/8010", "80-90"]}
+
+
+@pytest.mark.parametrize(
+    ("entries", "is_good"),
+    [
+        ("[]", True),
+        (json.dumps([WAIVER, LIMITED]), True),
+        ('[{"resource": "a", "reason": "b"}]', False),
+        (json.dumps([{**WAIVER, "resource": " "}]), False),
+        (json.dumps([{**WAIVER, "until": "20261231"}]), False),
+        (json.dumps([{**WAIVER, "x": 1}]), False),
+        (json.dumps([{**WAIVER, "group": ""}]), False),
+        (json.dumps([WAIVER]).replace("}", ', "ports": []}'), False),
+        (json.dumps([{**WAIVER, "ports": [True]}]), False),
+        (json.dumps([{**WAIVER, "ports": [0]}]), False),
+        ("{}", False),
+    ],
+)
+def test_the_schema_of_waivers_says_what_is_read(
+    entries: str, *, is_good: bool
+) -> None:
+    """The one refuses what the other does."""
+    try:
+        jsonschema.validate(json.loads(entries), schema("preview-waivers"))
+        by_schema = True
+    except jsonschema.ValidationError:
+        by_schema = False
+    try:
+        read_waivers(entries)
+        by_reading = True
+    except WaiverError:
+        by_reading = False
+
+    assert (by_schema, by_reading) == (is_good, is_good)
+
+
+def test_sarif_has_one_result_for_each_finding_at_its_line() -> None:
+    """A finding without a line stands at the project's file; a waived one is kept."""
+    document = json.loads((GOLDEN / "change.preview.json").read_text())
+    for step in document["steps"]:
+        if step["urn"].endswith("::desktops"):
+            step["newState"]["stackTrace"] = [
+                {"sourcePosition": f"project:///{file}"}
+                for file in (
+                    ".venv/lib/site-packages/alicloud_ingress/resource.py#145",
+                    "../elsewhere/rules.py#3",
+                    "program/__main__.py#12,4",
+                    "program/__main__.py#40",
+                )
+            ]
+    preview = read_preview(json.dumps(document))
+    waiver = '[{"resource": "metrics", "reason": "a test", "until": "2026-01-02"}]'
+    gate = Gate(fail_on=frozenset(FAIL_ON), waivers=read_waivers(waiver))
+    review = judge(preview, gate, today=TODAY)
+    sarif = json.loads(as_sarif(review))
+    (run,) = sarif["runs"]
+
+    assert sarif["version"] == "2.1.0"
+    assert len(run["results"]) == len(review.findings) > 0
+    assert {r["ruleId"] for r in run["results"]} <= {
+        rule["id"] for rule in run["tool"]["driver"]["rules"]
+    }
+    places = {
+        result["message"]["text"].rsplit("(", 1)[-1]: (
+            result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+            result["locations"][0]["physicalLocation"]["region"]["startLine"],
+        )
+        for result in run["results"]
+    }
+    assert places["desktops)"] == ("program/__main__.py", 12)
+    assert places["from-a-secret)"] == ("Pulumi.yaml", 1)
+    waived = [r for r in run["results"] if "suppressions" in r]
+    assert [r["suppressions"][0]["justification"] for r in waived] == ["a test"]
+    assert [r["ruleId"] for r in waived] == ["gap"]
+    prints = [r["partialFingerprints"]["finding/v1"] for r in run["results"]]
+    assert len(set(prints)) == len(prints)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
@@ -87,7 +189,12 @@ def test_a_broken_preview_never_ends_in_a_crash(name: str, data: st.DataObject) 
         preview = read_preview(json.dumps(document))
     except PreviewError:
         return
-    assert markdown(compose(judge(preview, GATE, today=TODAY)))
+    review = judge(preview, GATE, today=TODAY)
+    assert markdown(compose(review))
+    jsonschema.validate(
+        json.loads(as_json(review, not_judged(review))), schema("preview-report")
+    )
+    assert as_sarif(review)
 
 
 def test_the_readme_shows_a_report_that_is_so() -> None:

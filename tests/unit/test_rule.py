@@ -114,6 +114,22 @@ def test_a_description_is_a_remark() -> None:
         ({"ipv6_dest_cidr_ip": "2001:db8::/32"}, "ipv6_dest_cidr_ip"),
         ({"port_range_list_id": "prl-1"}, "port_range_list_id"),
         ({"source_group_owner_id": "1"}, "source_group_owner_id"),
+        ({"ip_protocol": "-1", "port_range": ""}, "ip_protocol"),
+        ({"ip_protocol": -1, "port_range": ""}, "ip_protocol"),
+        ({"source_cidr_ip": "", "source_group_id": "web"}, "source_group_id"),
+        (
+            {"source_cidr_ip": "", "source_prefix_list_id": "offices"},
+            "source_prefix_list_id",
+        ),
+        ({"port_range": "", "port_range_list_id": "web"}, "port_range_list_id"),
+        (
+            {
+                "source_cidr_ip": "",
+                "source_group_id": "sg-1",
+                "source_group_owner_id": "someone@example.com",
+            },
+            "source_group_owner_id",
+        ),
     ],
 )
 def test_a_mistake_is_one_problem_that_names_its_argument(

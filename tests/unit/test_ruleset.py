@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,15 @@ SSH = IngressRule.parse(
 )
 WEB = replace(SSH, port_range="443/443")
 DNS = replace(SSH, ip_protocol="udp", port_range="53/53")
+
+
+_SHAPES = st.sampled_from(
+    [
+        replace(SSH, source_cidr_ip=network, priority=priority)
+        for network in ("10.0.0.0/8", "10.1.2.3/8", "10.9.9.9/8", "10.0.0.1")
+        for priority in (1, 2)
+    ]
+)
 
 
 def group(*live: LiveRule, vpc_id: str = "vpc-1") -> LiveGroup:
@@ -130,10 +140,15 @@ def test_one_key_is_one_identity(one: IngressRule, other: IngressRule) -> None:
     assert (key_of(one) == key_of(other)) == (one == other)
 
 
+def _distinct(shapes: st.SearchStrategy[IngressRule]) -> st.SearchStrategy[Any]:
+    """Rules as check lets them pass: no two are one without host bits."""
+    return st.lists(shapes, unique_by=lambda rule: rule.masked, max_size=6)
+
+
 @given(
-    st.lists(rules(), unique=True, max_size=6),
-    st.lists(rules(), unique=True, max_size=6),
-    st.lists(rules(), unique=True, max_size=6),
+    _distinct(rules() | _SHAPES),
+    _distinct(rules() | _SHAPES),
+    st.lists(rules() | _SHAPES, unique=True, max_size=6),
     st.booleans(),
 )
 def test_a_plan_brings_the_group_to_what_is_wanted(
@@ -150,16 +165,33 @@ def test_a_plan_brings_the_group_to_what_is_wanted(
 
     plan = planned(wanted, members, group(*live, vpc_id=""), exclusive=exclusive)
 
-    assert {member.rule for member in plan.revoke} == set(owned) - set(wanted)
-    assert {change.wanted for change in plan.own} == set(owned) & set(wanted)
-    twins = {change.wanted for change in plan.twins}
-    assert set(plan.authorize) | twins == set(wanted) - set(owned)
+    own = {change.live.rule_id for change in plan.own}
+    twins = {change.live.rule_id for change in plan.twins}
+    revoked = {member.rule_id for member in plan.revoke}
+    assert own <= {ids[rule] for rule in owned}
+    assert not twins & {ids[rule] for rule in owned}
+    assert not revoked & (own | twins)
+    assert revoked == {ids[r] for r in set(owned) - set(wanted)} - own
+    standing = [change.wanted for change in (*plan.own, *plan.twins)]
+    assert sorted([*plan.authorize, *standing], key=key_of) == sorted(
+        wanted, key=key_of
+    )
     unseen = {entry.rule for entry in plan.unseen}
     assert not unseen & (set(wanted) | set(owned))
     assert bool(unseen) <= exclusive
 
 
 class TestPlan:
+    def test_a_rule_that_ecs_has_masked_is_the_sets_own_in_other_words(self) -> None:
+        """10.1.2.3/8 became 10.0.0.0/8; 10.9.9.9/8 is the very rule, and stays."""
+        old = replace(SSH, source_cidr_ip="10.1.2.3/8")
+        new = replace(SSH, source_cidr_ip="10.9.9.9/8")
+
+        plan = planned([new], [Member(old, "sgr-1")], group(shown(SSH, "sgr-1")))
+
+        assert [change.live.rule_id for change in plan.own] == ["sgr-1"]
+        assert (plan.twins, plan.revoke, plan.authorize) == ((), (), ())
+
     def test_a_member_changed_by_hand_is_put_back(self) -> None:
         """By its ID, whatever it says now."""
         live = shown(replace(SSH, port_range="23/23"), "sgr-1")

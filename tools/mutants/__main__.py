@@ -85,7 +85,7 @@ def is_caught(mutant: Mutant) -> bool:
         tree = copied(Path(folder))
         mutate(tree, mutant)
         code, words = run_tests(tree, mutant.tests)
-    caught = code == TESTS_FAILED
+    caught = code == TESTS_FAILED and words.startswith("FAILED ")
     verdict = "caught  " if caught else "SURVIVED"
     test = words.removeprefix("FAILED ").split(" - ")[0].rpartition("::")[2]
     print(f"{verdict}  {mutant.promise}\n          {test if caught else words}")

@@ -16,6 +16,7 @@ MEET = "tests/faults/test_faults_that_meet.py"
 OPEN = "tests/faults/test_open_questions.py"
 HOSTILE = "tests/faults/test_hostile_input.py"
 SECURITY = "tests/faults/test_security.py"
+OWNERSHIP = "tests/functional/test_ownership.py"
 SETS = "tests/functional/test_set_lifecycle.py"
 SET_RESOURCE = "tests/functional/test_set_resource.py"
 RULESET = "tests/unit/test_ruleset.py"
@@ -106,18 +107,101 @@ MUTANTS = (
         (LIFECYCLE, REACTIONS, OPEN),
     ),
     Mutant(
-        "a claim is ignored by ID",
-        "rules/removal.py",
-        "if site.claims.holds(rule_id):\n        site.leave_",
-        "if False:\n        site.leave_",
-        (LIFECYCLE, RESOURCE),
+        "a resource's own claim stops its delete",
+        "ownership.py",
+        "                self._owners[rule_id].discard(mark)\n"
+        "            self._changed.wait_for(\n",
+        "                pass\n            self._changed.wait_for(\n",
+        (OWNERSHIP,),
     ),
     Mutant(
-        "a claim is ignored by attributes",
+        "a claim has no owner",
+        "ownership.py",
+        "                    self._owners[rule_id].add(mark)\n"
+        "            self._changed.notify_all()",
+        '                    self._owners[rule_id].add("")\n'
+        "            self._changed.notify_all()",
+        (OWNERSHIP,),
+    ),
+    Mutant(
+        "diff means that it stays",
+        "host/process.py",
+        "        if checked is None:\n            return\n",
+        "        if checked is None:\n"
+        "            self.ownership.keep(rule_ids, mark)\n"
+        "            return\n",
+        (OWNERSHIP,),
+    ),
+    Mutant(
+        "what another resource holds is revoked",
+        "ownership.py",
+        "        if self._owners[rule_id]:\n            return Release.HELD\n",
+        "",
+        (OWNERSHIP, LIFECYCLE),
+    ),
+    Mutant(
+        "what another resource has revoked is revoked again",
+        "ownership.py",
+        "        if rule_id in self._revoked:\n            return Release.REVOKED\n",
+        "",
+        (OWNERSHIP,),
+    ),
+    Mutant(
+        "an adoption that failed stops a delete",
+        "ownership.py",
+        "                for rule_id in self._pending.pop(mark, ()):\n"
+        "                    self._owners[rule_id].discard(mark)\n",
+        "                self._pending.pop(mark, None)\n",
+        (OWNERSHIP, LIFECYCLE),
+    ),
+    Mutant(
+        "a rule that was revoked is taken for its replacement",
+        "rules/site.py",
+        "return self.group.prove().without(self.owner.ownership.revoked)",
+        "return self.group.prove()",
+        (OWNERSHIP,),
+    ),
+    Mutant(
+        "a rule that somebody has just made is taken for created",
+        "rules/repetition.py",
+        "return live.existed_before(group.read_at - passed)",
+        "return False",
+        (OWNERSHIP,),
+    ),
+    Mutant(
+        "the revoke of what a read has shown is believed",
         "rules/removal.py",
-        "if twin and site.claims.holds(twin.rule_id):\n            site.leave_",
-        "if False:\n            site.leave_",
+        "        require_gone(site, {live.rule_id: rule})\n",
+        "",
         (LIFECYCLE,),
+    ),
+    Mutant(
+        "additions are taken back after a revoke",
+        "sets/lifecycle.py",
+        "            if removals.revoked:\n",
+        "            if False:\n",
+        (SETS,),
+    ),
+    Mutant(
+        "one live rule is both the set's own and to be revoked",
+        "ruleset.py",
+        "        and index.of(member) not in staying\n",
+        "",
+        (RULESET,),
+    ),
+    Mutant(
+        "a set does not wait for its neighbours",
+        "sets/lifecycle.py",
+        "        return any(moved)\n",
+        "        return False\n",
+        (SETS,),
+    ),
+    Mutant(
+        "a field that somebody has changed is set back in silence",
+        "rules/change.py",
+        "    if words:\n        site.warn(",
+        "    if False:\n        site.warn(",
+        ("tests/functional/test_set_back.py",),
     ),
     Mutant(
         "the wrong account is believed",
@@ -143,15 +227,17 @@ MUTANTS = (
     Mutant(
         "silence after Authorize is taken for failure",
         "rules/creation.py",
-        "live = None if group is None else group.matching(rule)",
-        "live = None",
+        "        if group is None or group.matching(rule) is None:\n"
+        "            raise\n        return group\n",
+        "        raise\n",
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
         "silence after Authorize is taken for success",
         "rules/creation.py",
-        "        if live is None:\n            raise\n        return live\n",
-        "        return live\n",
+        "        if group is None or group.matching(rule) is None:\n"
+        "            raise\n        return group\n",
+        "        return group\n",
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
@@ -193,8 +279,8 @@ MUTANTS = (
     Mutant(
         "nobody looks before Authorize",
         "rules/creation.py",
-        "    if twin is None:\n        return _made(site, rule)",
-        "    if True:\n        return _made(site, rule)",
+        "    twin = site.glance().matching(rule)\n",
+        "    twin = None\n",
         (LIFECYCLE, MEET),
     ),
     Mutant(
@@ -258,7 +344,7 @@ MUTANTS = (
     Mutant(
         "a look is answered from before an own write",
         "ecs/looks.py",
-        "and kept.writes_before == self._writes\n",
+        "and kept.writes_before == writes\n",
         "",
         (SHARED,),
     ),
@@ -283,7 +369,7 @@ MUTANTS = (
     Mutant(
         "a set that is destroyed takes rules along that it did not declare",
         "sets/lifecycle.py",
-        "[member for member in members if member.declared]",
+        "[m for m in members if m.declared]",
         "list(members)",
         (SETS, SET_RESOURCE),
     ),
@@ -297,8 +383,8 @@ MUTANTS = (
     Mutant(
         "a failed set takes away what was there before it",
         "sets/additions.py",
-        "if id_ and id_ not in self.before and not",
-        "if id_ and not",
+        "            and id_ not in self.before\n",
+        "",
         (SETS,),
     ),
     Mutant(
@@ -312,7 +398,7 @@ MUTANTS = (
         "a set removes before it adds",
         "sets/lifecycle.py",
         "            additions.adopt(plan.twins)\n",
-        "            self._removals.revoke(plan.revoke)\n"
+        "            removals.revoke(plan.revoke)\n"
         "            additions.adopt(plan.twins)\n",
         (SETS,),
     ),

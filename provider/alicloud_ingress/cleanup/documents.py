@@ -19,6 +19,7 @@ from alicloud_ingress.cleanup.judgement import KINDS, Reason
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.previews.stated import items, mapping
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.texts import UnreadableError, parsed, text_in, writing
 
 VERSION = 1
 
@@ -46,19 +47,21 @@ def reading(path: Path, form: str) -> Generator[Mapping[str, Any]]:
         DocumentError: the file is none, or what is read of it in here is not whole.
     """
     try:
-        found = mapping(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise DocumentError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise DocumentError(f"{path} is no JSON; was it cut?") from None
+        found = mapping(parsed(text_in(path)))
+    except UnreadableError as error:
+        raise DocumentError(str(error)) from None
+    except ValueError as error:
+        raise DocumentError(
+            f"{path} is not valid JSON ({error}); was it cut short?"
+        ) from None
     if found.get("form") != form or found.get("version") != VERSION:
-        raise DocumentError(f"{path} is no {form} of version {VERSION}")
+        raise DocumentError(f"{path} is not an {form} of version {VERSION}")
     try:
         yield found
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DocumentError(
-            f"{path} is no whole {form} ({type(error).__name__}: {error}); it must not"
-            " be edited"
+            f"{path} is not a whole {form} ({type(error).__name__}: {error}); it must"
+            " not be edited"
         ) from None
 
 
@@ -75,25 +78,30 @@ def write_document(path: Path, document: Mapping[str, Any]) -> None:
 def replacing(path: Path) -> Generator[Path]:
     """
     A file beside *path* that takes its place at the end, and is then on the disk.
+
+    Raises:
+        DocumentError: there is something else than a regular file, such as a device,
+            in whose place no file may come.
     """
-    try:
+    named, path = path, path.resolve()
+    if path.exists() and not path.is_file():
+        raise DocumentError(f"{named} is not a regular file; pass another path")
+    with writing(named):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    os.close(handle)  # mkstemp made it for the owner alone
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        os.close(handle)  # mkstemp made it for the owner alone
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def written_reasons(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal, get_args
 
 from alicloud_ingress.arguments import LAST_PRIORITY
 from alicloud_ingress.cleanup.owners import GroupOwners
+from alicloud_ingress.errors import IngressError
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.policy.cover import alone, covers_in_words, together
 from alicloud_ingress.policy.diagram import TooComplexError
@@ -29,6 +31,9 @@ NEEDLESS: frozenset[Kind] = frozenset({"shadowed", "duplicate"})
 """
 The reasons for which a removal changes no packet's lot.
 """
+
+FOR_GOOD = "restore cannot bring this rule back"
+_ADDRESS = re.compile(r"[0-9a-fA-F.]*[.:][0-9a-fA-F.:]*(/\d*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,32 +120,72 @@ class Narrowing:
         return created is not None and now - created >= self.older_than
 
 
-@dataclass(frozen=True, slots=True)
+class KeepListError(IngressError):
+    """
+    A line of a list of rules to keep that would keep nothing.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeepList:
     """
-    Rules that are never to be destroyed: by ID, or by a glob over descriptions.
+    Rules that are never to be destroyed.
+
+    Args:
+        rule_ids: of rules.
+        cidrs: rules whose source lies within one of these blocks.
+        tags: rules of groups that have one of these tags; "" stands for any value.
+        descriptions: globs over descriptions of rules.
     """
 
     rule_ids: frozenset[str] = frozenset()
+    cidrs: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
     descriptions: tuple[str, ...] = ()
 
     @staticmethod
     def read(text: str) -> KeepList:
         """
-        Read one entry a line: `sgr-...`, or a glob over descriptions.
+        Read one entry a line: `sgr-...`, an address block, `tag:KEY=VALUE` (or
+        `tag:KEY`), or a glob over descriptions.
 
         Empty lines, and those that begin with #, say nothing.
+
+        Raises:
+            KeepListError: a line looks like an address block, and is none.
         """
         lines = [line.strip() for line in text.splitlines()]
         entries = [line for line in lines if line and not line.startswith("#")]
-        ids = frozenset(entry for entry in entries if entry.startswith("sgr-"))
-        return KeepList(ids, tuple(entry for entry in entries if entry not in ids))
+        ids = [entry for entry in entries if entry.startswith("sgr-")]
+        cidrs = [entry for entry in entries if _ADDRESS.fullmatch(entry)]
+        for cidr in cidrs:
+            try:
+                ipaddress.ip_interface(cidr)
+            except ValueError:
+                raise KeepListError(
+                    f"the keep list has {cidr!r}, which is not an address block such as"
+                    " 10.0.0.0/8; correct it, or write a glob such as '*"
+                    f"{cidr}' if it is a description"
+                ) from None
+        tags = [entry for entry in entries if entry.startswith("tag:")]
+        parted = [tag.removeprefix("tag:").partition("=") for tag in tags]
+        return KeepList(
+            rule_ids=frozenset(ids),
+            cidrs=tuple(cidrs),
+            tags=tuple((key, value) for key, _, value in parted),
+            descriptions=tuple(e for e in entries if e not in {*ids, *cidrs, *tags}),
+        )
 
-    def holds(self, live: LiveRule) -> bool:
+    def holds(self, live: LiveRule, tags: Mapping[str, str]) -> bool:
         """
-        Whether a rule is on the list.
+        Whether a rule of a group with these tags is on the list.
         """
-        return live.rule_id in self.rule_ids or _matches(live.rule, self.descriptions)
+        return (
+            live.rule_id in self.rule_ids
+            or any(_within(live.rule, cidr) for cidr in self.cidrs)
+            or any(k in tags and v in ("", tags[k]) for k, v in self.tags)
+            or _matches(live.rule, self.descriptions)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,11 +214,13 @@ class Surroundings:
         owners: None where no state was given.
         gone: source groups and prefix lists that are gone, by ID.
         not_judged: of which that could not be asked, in sentences.
+        tags: of the group.
     """
 
     owners: GroupOwners | None = None
     gone: frozenset[str] = frozenset()
     not_judged: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def judge(
@@ -237,7 +284,7 @@ class _Judgement:
         live = self.group.rules[n]
         if self.owners[n]:
             return f"owned by {self.owners[n]}"
-        if self.question.keep.holds(live):
+        if self.question.keep.holds(live, self.around.tags):
             return "on the keep list"
         if not live.rule_id:
             return "ECS does not tell its ID"
@@ -255,10 +302,13 @@ class _Judgement:
         ):
             yield Reason("expired", f"it ended with {rule.expires_on}, UTC")
         if rule.source_group_id in self.around.gone:
-            yield Reason("dangling", f"the group {rule.source_group_id} is gone")
+            yield Reason(
+                "dangling", f"the group {rule.source_group_id} is gone; {FOR_GOOD}"
+            )
         if rule.source_prefix_list_id in self.around.gone:
             yield Reason(
-                "dangling", f"the prefix list {rule.source_prefix_list_id} is gone"
+                "dangling",
+                f"the prefix list {rule.source_prefix_list_id} is gone; {FOR_GOOD}",
             )
 
     def _is_unmanaged(self, n: int) -> bool:

@@ -25,7 +25,6 @@ from alicloud_ingress.previews.stated import (
     PEER_RULE,
     RULE,
     RULE_SET,
-    SECRET,
     StatedRule,
     Statement,
     inputs_of,
@@ -33,6 +32,7 @@ from alicloud_ingress.previews.stated import (
     mapping,
 )
 from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.texts import parsed
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _PEER_ID = re.compile(
@@ -43,6 +43,10 @@ _RULE_ID = {
     RULE: "security_group_rule_id",
     PEER_RULE: "securityGroupRuleId",
 }
+_STEP = (
+    "run `pulumi refresh` to learn the ID, or pipe the state in, which writes no secret"
+    " to disk: `pulumi stack export --show-secrets | alicloud-ingress ... --state -`"
+)
 
 
 class StateError(IngressError):
@@ -62,6 +66,7 @@ class Claim:
         rule_id: "" while unknown; then `rule` is what tells it.
         rule: None where only the ID counts.
         loosely: whether source ports and destination do not count.
+        peer_urn: of the resource, where it is one of pulumi-alicloud.
     """
 
     owner: str
@@ -69,6 +74,7 @@ class Claim:
     rule_id: str = ""
     rule: IngressRule | None = None
     loosely: bool = False
+    peer_urn: str = ""
 
     def holds(self, group: LiveGroup) -> Iterator[int]:
         """
@@ -95,12 +101,10 @@ class Doubt:
 
     Args:
         group_id: the only group that it can be about; "" where that is hidden.
-        holds_back: whether a rule may be its own that nobody can name.
     """
 
     text: str
     group_id: str
-    holds_back: bool
 
     def is_about(self, group_id: str) -> bool:
         """
@@ -118,11 +122,14 @@ class GroupOwners:
         owners: for each rule of the group its owner in words, "" for none.
         managed: whether the states own a rule in this group at all.
         doubts: why rules without an owner cannot be judged.
+        peer_urns: for each rule the URN of its owner, where that is a resource of
+            pulumi-alicloud.
     """
 
     owners: tuple[str, ...]
     managed: bool
     doubts: tuple[str, ...]
+    peer_urns: tuple[str, ...]
 
 
 class Owners:
@@ -146,8 +153,9 @@ class Owners:
         self._groups: set[str] = set()
         for claim in claims:
             self._groups.add(claim.group_id)
-            if claim.rule_id:
-                self._by_id.setdefault(claim.rule_id, claim)
+            known = self._by_id.get(claim.rule_id)
+            if claim.rule_id and (known is None or known.peer_urn):
+                self._by_id[claim.rule_id] = claim
             if claim.rule is not None:
                 self._nameless.setdefault(claim.group_id, []).append(claim)
 
@@ -159,7 +167,10 @@ class Owners:
         Raises:
             StateError: one of them is none.
         """
-        read = [_State(text) for text in states]
+        try:
+            read = [_State(text) for text in states]
+        except RecursionError:
+            raise StateError("it is nested too deeply") from None
         return Owners(
             stacks=[state.stack for state in read],
             claims=[claim for state in read for claim in state.claims],
@@ -177,20 +188,18 @@ class Owners:
         """
         Tell whose the rules of a group are.
         """
-        owners = [
-            claim.owner if (claim := self._by_id.get(live.rule_id)) else ""
-            for live in group.rules
-        ]
-        managed = group.group_id in self._groups or any(owners)
+        claims = [self._by_id.get(live.rule_id) for live in group.rules]
+        managed = group.group_id in self._groups or any(claims)
         for claim in self._nameless.get(group.group_id, ()):
             for place in claim.holds(group):
-                owners[place] = owners[place] or claim.owner
-        doubts = [
-            doubt.text
-            for doubt in self.doubts
-            if doubt.holds_back and doubt.is_about(group.group_id)
-        ]
-        return GroupOwners(tuple(owners), managed, tuple(doubts))
+                claims[place] = claims[place] or claim
+        doubts = [doubt.text for doubt in self.doubts if doubt.is_about(group.group_id)]
+        return GroupOwners(
+            owners=tuple(claim.owner if claim else "" for claim in claims),
+            managed=managed,
+            doubts=tuple(doubts),
+            peer_urns=tuple(claim.peer_urn if claim else "" for claim in claims),
+        )
 
 
 class _State:
@@ -200,12 +209,12 @@ class _State:
 
     def __init__(self, text: str) -> None:
         try:
-            export = json.loads(text)
+            export = parsed(text)
         except ValueError as error:
-            raise StateError(f"this is no JSON: {error}") from None
+            raise StateError(f"this is not valid JSON: {error}") from None
         deployment = mapping(mapping(export).get("deployment"))
         if not deployment:
-            raise StateError("this is no state: give what `pulumi stack export` wrote")
+            raise StateError("this is not the output of `pulumi stack export`")
         self.claims: list[Claim] = []
         self.doubts: list[Doubt] = []
         self.stack = ""
@@ -232,15 +241,17 @@ class _State:
         rule_id = str(outputs.get(_RULE_ID[kind]) or "")
         if not rule_id.startswith("sgr-"):
             rule_id = identity if identity.startswith("sgr-") else ""
-        if kind == PEER_RULE and (claim := _claim_of_peer(owner, identity, rule_id)):
-            self.claims.append(claim)
+        peer_urn = str(entry.get("urn") or "") if kind == PEER_RULE else ""
+        if peer_urn and (claim := _claim_of_peer(owner, identity, rule_id)):
+            self.claims.append(replace(claim, peer_urn=peer_urn))
             return
         for each in stated:
-            self._take_rule(owner, each, rule_id, loosely=kind == PEER_RULE)
+            self._take_rule(owner, each, rule_id, peer_urn)
 
     def _take_rule(
-        self, owner: str, stated: StatedRule, rule_id: str, *, loosely: bool = False
+        self, owner: str, stated: StatedRule, rule_id: str, peer_urn: str = ""
     ) -> None:
+        loosely = bool(peer_urn)
         group_id = stated.group if stated.known_group else ""
         by_rule = not stated.doubts and (loosely or not rule_id)
         if rule_id or (by_rule and group_id):
@@ -251,13 +262,12 @@ class _State:
                     rule_id=rule_id,
                     rule=stated.rule if by_rule else None,
                     loosely=loosely,
+                    peer_urn=peer_urn,
                 )
             )
         hidden = stated.doubts if group_id else (*stated.doubts, "its group is hidden")
-        if rule_id and not loosely:
-            hidden = tuple(doubt for doubt in hidden if doubt.endswith(SECRET))
-        if hidden:
-            self._doubt(owner, hidden, group_id, holds_back=not rule_id or loosely)
+        if hidden and (loosely or not rule_id):
+            self._doubt(owner, hidden, group_id)
 
     def _take_set(
         self, owner: str, stated: Sequence[StatedRule], entry: Mapping[str, Any]
@@ -278,17 +288,10 @@ class _State:
             rule_id = known.get(key, "")
             if not rule_id.startswith("sgr-"):
                 self._take_rule(owner, each, "")
-            elif each.doubts:
-                self._doubt(owner, each.doubts, group_id, holds_back=False)
 
-    def _doubt(
-        self, owner: str, why: Sequence[str], group_id: str, *, holds_back: bool
-    ) -> None:
-        text = (
-            f"{owner}: {', '.join(why)}; export the state with --show-secrets to have"
-            " it judged"
-        )
-        self.doubts.append(Doubt(text=text, group_id=group_id, holds_back=holds_back))
+    def _doubt(self, owner: str, why: Sequence[str], group_id: str) -> None:
+        text = f"{owner} shows no rule ID, and {', '.join(why)}; {_STEP}"
+        self.doubts.append(Doubt(text=text, group_id=group_id))
 
 
 def _claim_of_peer(owner: str, identity: str, rule_id: str) -> Claim | None:

@@ -26,6 +26,7 @@ from alicloud_ingress.cleanup.documents import (
 )
 from alicloud_ingress.cleanup.judgement import Finding, GroupFindings
 from alicloud_ingress.previews.stated import items, mapping
+from alicloud_ingress.texts import writing
 
 FORM = "alicloud-ingress stale plan"
 
@@ -172,7 +173,7 @@ class Partial:
         """
         Keep what was found in a group.
         """
-        with self._path.open("a", encoding="utf-8") as file:
+        with writing(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(_written(group)) + "\n")
 
     def groups(self) -> Iterator[GroupFindings]:

@@ -34,6 +34,7 @@ from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.policy.cover import covered
 from alicloud_ingress.policy.diagram import TooComplexError
 from alicloud_ingress.rules.repetition import SHOWN_WITHIN_S
+from alicloud_ingress.waiting import waiting_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,13 @@ class Limits:
     allow_lockout: bool = False
     regions: frozenset[str] = frozenset()
 
+    @property
+    def reached(self) -> str:
+        """
+        Why a rule is left for another run.
+        """
+        return f"a run destroys {self.most} at most"
+
 
 @dataclass(slots=True, kw_only=True)
 class Destroyer:
@@ -65,7 +73,8 @@ class Destroyer:
         path: where it is kept.
         limits: what the run may do.
         owners: of states; what they own stays, whatever the plan says.
-        told: called with each entry whose status has changed.
+        told: called with each entry whose status has changed; not with those that
+            are left for another run.
     """
 
     connections: Connections
@@ -104,7 +113,7 @@ class Destroyer:
         group = self._looked_at(client, group_id, entries)
         if group is None:
             return
-        safe = self._safe(group, self._capped(self._unchanged(group, entries)))
+        safe = self._within_cap(group, self._unchanged(group, entries))
         for start in range(0, len(safe), MOST_ENTRIES):
             self._batch(client, group_id, safe[start : start + MOST_ENTRIES])
 
@@ -150,10 +159,28 @@ class Destroyer:
                 unchanged.append(entry)
         return unchanged
 
-    def _capped(self, entries: list[Entry]) -> list[Entry]:
+    def _within_cap(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
+        """
+        As many of those whose removal is safe as the run may still destroy.
+
+        What is safe depends on what else goes, so each choice is judged as a whole,
+        and what was refused makes room for the next.
+        """
+        open_ = entries
         left = self.limits.most - self._sent
-        self._set("left", entries[left:], f"a run destroys {self.limits.most} at most")
-        return entries[:left]
+        try:
+            while True:
+                going = open_[:left]
+                safe = self._safe(group, going)
+                if len(safe) == len(going):
+                    break
+                refused = {e.rule_id for e in going} - {e.rule_id for e in safe}
+                open_ = [e for e in open_ if e.rule_id not in refused]
+        except TooComplexError as error:
+            self._set("left", open_, f"its effect cannot be judged: {error}")
+            return []
+        self._set("left", open_[left:], self.limits.reached, told=False)
+        return safe
 
     def _safe(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
@@ -161,12 +188,8 @@ class Destroyer:
         whatever part of it comes to be, nobody is locked out.
         """
         ordered = sorted(entries, key=lambda e: e.rule.policy.lower() != "drop")
-        try:
-            still = self._still_covered(group, ordered)
-            return still if self.limits.allow_lockout else self._open(group, still)
-        except TooComplexError as error:
-            self._set("left", ordered, f"its effect cannot be judged: {error}")
-            return []
+        still = self._still_covered(group, ordered)
+        return still if self.limits.allow_lockout else self._open(group, still)
 
     def _still_covered(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
@@ -218,12 +241,14 @@ class Destroyer:
         while left:
             self._set("destroying", left)
             self._save()
+            self._sent += len(left)
             try:
                 client.revoke_by_id(group_id, [entry.rule_id for entry in left])
             except (RuleNotFoundError, RuleIdNotValidError):
                 group = client.describe(group_id)
                 there = [e for e in left if group.by_id(e.rule_id) is not None]
                 gone = [e for e in left if e not in there]
+                self._sent -= len(there)
                 if not gone:
                     raise
                 # One was missing to ECS; of more, some may have gone by this call.
@@ -235,16 +260,22 @@ class Destroyer:
                 )
                 left = self._unchanged(group, there)
                 continue
-            self._sent += len(left)
             _prove(client, group_id, left)
             self._set("destroyed", left)
             self._save()
             return
 
-    def _set(self, status: Status, entries: Iterable[Entry], why: str = "") -> None:
+    def _set(
+        self,
+        status: Status,
+        entries: Iterable[Entry],
+        why: str = "",
+        *,
+        told: bool = True,
+    ) -> None:
         for entry in entries:
             entry.status, entry.why, entry.at = status, why, now_text()
-            if status != "planned":
+            if told and status != "planned":
                 self.told(entry)
 
     def _save(self) -> None:
@@ -292,13 +323,15 @@ def _prove(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> None:
         RuleNotConfirmedError: some still are.
     """
     ids = {entry.rule_id for entry in entries}
-    for attempt in stamina.retry_context(
+    attempts = stamina.retry_context(
         on=RuleNotConfirmedError, attempts=None, timeout=SHOWN_WITHIN_S, wait_max=4.0
-    ):
-        with attempt:
-            there = {live.rule_id for live in client.describe(group_id).rules}
-            if still := ids & there:
-                raise RuleNotConfirmedError(
-                    f"RevokeSecurityGroup on {group_id} answered 200, and"
-                    f" {', '.join(sorted(still))} are still there; run it again"
-                )
+    )
+    with waiting_for(f"the deleted rules to leave {group_id}", SHOWN_WITHIN_S):
+        for attempt in attempts:
+            with attempt:
+                there = {live.rule_id for live in client.describe(group_id).rules}
+                if still := ids & there:
+                    raise RuleNotConfirmedError(
+                        f"RevokeSecurityGroup on {group_id} answered 200, and"
+                        f" {', '.join(sorted(still))} are still there; run it again"
+                    )

@@ -26,6 +26,7 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.rules.repetition import SHOWN_WITHIN_S
+from alicloud_ingress.waiting import waiting_for
 
 
 class Restorer:
@@ -130,7 +131,10 @@ class Restorer:
             if missing:
                 raise RuleNotConfirmedError
 
-        with contextlib.suppress(RuleNotConfirmedError):
+        with (
+            waiting_for(f"the restored rules to show in {group_id}", SHOWN_WITHIN_S),
+            contextlib.suppress(RuleNotConfirmedError),
+        ):
             look()
         return missing
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from alicloud_ingress.cleanup.owners import Owners, StateError
 from alicloud_ingress.errors import one_line
+from alicloud_ingress.texts import UnreadableError, text_in
+from alicloud_ingress.waiting import waiting_for
 
 EXPORT_WITHIN_S = 300
 
@@ -19,7 +21,7 @@ def read_owners(files: Sequence[Path], stacks: Sequence[str]) -> tuple[Owners, s
     Read who owns what.
 
     Args:
-        files: written by `pulumi stack export`.
+        files: written by `pulumi stack export`; `-` is standard input.
         stacks: names, exported through the engine from the present folder.
 
     Returns:
@@ -29,7 +31,7 @@ def read_owners(files: Sequence[Path], stacks: Sequence[str]) -> tuple[Owners, s
     Raises:
         StateError: one of them cannot be read, so that nothing can be judged.
     """
-    texts = [_text_of(file) for file in files] + [_export(stack) for stack in stacks]
+    texts = [_in_file(file) for file in files] + [_export(stack) for stack in stacks]
     for name, text in zip([*map(str, files), *stacks], texts, strict=True):
         try:
             Owners.read([text])
@@ -38,24 +40,25 @@ def read_owners(files: Sequence[Path], stacks: Sequence[str]) -> tuple[Owners, s
     return Owners.read(texts), "\0".join(texts)
 
 
-def _text_of(file: Path) -> str:
+def _in_file(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", "") or "it is no text"
-        raise StateError(f"the state {file} cannot be read: {why}") from None
+        return text_in(file)
+    except UnreadableError as error:
+        raise StateError(f"the state {error}") from None
 
 
 def _export(stack: str) -> str:
     command = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
     try:
-        done = subprocess.run(  # noqa: S603 - the name is one argument, not a shell's
-            command,
-            capture_output=True,
-            text=True,
-            timeout=EXPORT_WITHIN_S,
-            check=False,
-        )
+        with waiting_for(" ".join(command[:-1]), EXPORT_WITHIN_S):
+            done = subprocess.run(  # noqa: S603 - the name is one argument, not a shell's
+                command,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=EXPORT_WITHIN_S,
+                check=False,
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise StateError(
             f"the stack {stack} cannot be exported: {type(error).__name__}; is `pulumi`"

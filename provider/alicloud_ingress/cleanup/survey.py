@@ -21,6 +21,7 @@ from alicloud_ingress.cleanup.judgement import (
 from alicloud_ingress.cleanup.owners import Owners
 from alicloud_ingress.cleanup.pace import Pace
 from alicloud_ingress.client import EcsClient
+from alicloud_ingress.ecs.group_listing import ListedGroup
 from alicloud_ingress.errors import EcsError, GroupNotFoundError
 from alicloud_ingress.live import LiveGroup
 from alicloud_ingress.rule import IngressRule
@@ -85,20 +86,22 @@ class Surveyor:
         self._lock = threading.Lock()
         self._is_gone: dict[str, bool] = {}
 
-    def findings(self, group_id: str) -> GroupFindings:
+    def findings(self, listed: ListedGroup) -> GroupFindings:
         """
         Read a group and judge it; one that cannot be read is not judged.
         """
         try:
             self._pace.wait()
-            group = self._client.describe(group_id)
+            group = self._client.describe(listed.group_id)
         except EcsError as error:
             return GroupFindings(
-                group_id=group_id, region=self._region, not_judged=(str(error),)
+                group_id=listed.group_id, region=self._region, not_judged=(str(error),)
             )
         owners = self._owners.of(group) if self._owners.given else None
         gone, problems = self._gone(group)
-        around = Surroundings(owners=owners, gone=gone, not_judged=problems)
+        around = Surroundings(
+            owners=owners, gone=gone, not_judged=problems, tags=listed.tags
+        )
         return judge(group, around, self._question)
 
     def _gone(self, group: LiveGroup) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 
 from alicloud_ingress.commands.failure import Failure
-from alicloud_ingress.commands.options import shown_as
-from alicloud_ingress.commands.tables import print_table
+from alicloud_ingress.commands.options import as_group_id, shown_as, timeout
+from alicloud_ingress.commands.tables import print_rows
 from alicloud_ingress.diagnosis.doctor import Finding, all_works
 from alicloud_ingress.markup import cell, plain
 
@@ -27,14 +27,15 @@ Characters of a cell: what ECS said is not to be cut before its RequestId.
 
 @click.command()
 @click.option("--region", default="", help="Else the one that is configured.")
-@click.option("--profile", default="", help="Of the Alibaba Cloud command line.")
+@click.option("--profile", default="", help="Profile of the aliyun CLI to use.")
 @click.option(
     "--group",
-    default="",
+    type=as_group_id,
     help="A group (`sg-...`) to try the permissions on; nothing in it is changed.",
 )
+@timeout
 @shown_as
-def doctor(region: str, profile: str, group: str, form: str) -> None:
+def doctor(region: str, profile: str, group: str | None, form: str) -> None:
     """
     Tell what works on this machine, and what to do about the rest.
 
@@ -44,7 +45,9 @@ def doctor(region: str, profile: str, group: str, form: str) -> None:
     from alicloud_ingress.diagnosis.checkup import checkup
 
     findings = list(
-        checkup(os.environ, Path.cwd(), region=region, profile=profile, group_id=group)
+        checkup(
+            os.environ, Path.cwd(), region=region, profile=profile, group_id=group or ""
+        )
     )
     if form == "json":
         document = {
@@ -54,9 +57,12 @@ def doctor(region: str, profile: str, group: str, form: str) -> None:
         }
         click.echo(json.dumps(document, indent=2))
     elif form == "markdown":
-        click.echo(_markdown(findings))
+        click.echo(_markdown(findings).encode())
     else:
-        print_table("what works here", COLUMNS, map(_row, findings))
+        rows = [_row(each) for each in findings]
+        if form == "csv":
+            rows.insert(0, COLUMNS)
+        print_rows(form, "what works here", COLUMNS, rows)
     if not all_works(findings):
         raise SystemExit(Failure.exit_code)
 

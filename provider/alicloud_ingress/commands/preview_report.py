@@ -5,36 +5,45 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-from typing import NoReturn, TextIO
+from typing import BinaryIO
 
 import click
 
+from alicloud_ingress.commands.failure import Failure
+from alicloud_ingress.connections import Connections
 from alicloud_ingress.errors import IngressError
+from alicloud_ingress.list_entries import read_lists
 from alicloud_ingress.live import LiveGroup
 from alicloud_ingress.markup import plain
-from alicloud_ingress.previews.page import markdown
-from alicloud_ingress.previews.preview import Preview, PreviewError, read_preview
-from alicloud_ingress.previews.review import (
+from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
     FAIL_ON,
+    LONGEST_WAIVER_DAYS,
     Gate,
     Review,
-    judge,
-    known_groups,
 )
+from alicloud_ingress.previews.formats import as_json, as_sarif
+from alicloud_ingress.previews.page import markdown
+from alicloud_ingress.previews.preview import Preview, read_preview
+from alicloud_ingress.previews.review import judge, known_groups, rules_of
 from alicloud_ingress.previews.waivers import Waiver, WaiverError, read_waivers
-from alicloud_ingress.report import compose, finding_line
+from alicloud_ingress.report import compose, finding_line, not_judged
 
 MATCHED = 1
-FAILED = 3
 
 
 @click.command("preview-report")
-@click.argument("preview", type=click.File(encoding="utf-8"))
-@click.option("--live", is_flag=True, help="Look at the groups too; changes nothing.")
+@click.argument("preview", type=click.File("rb"))
+@click.option("--live", is_flag=True, help="Read the groups and lists too.")
 @click.option("--region", default="", help="Where the preview does not tell it.")
-@click.option("--profile", default="", help="Of the Alibaba Cloud CLI, for --live.")
+@click.option("--profile", default="", help="Profile of the aliyun CLI, for --live.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "json", "sarif"]),
+    default="markdown",
+    show_default=True,
+)
 @click.option(
     "--fail-on",
     multiple=True,
@@ -52,21 +61,30 @@ FAILED = 3
 )
 @click.option(
     "--waivers",
-    type=click.File(encoding="utf-8"),
-    help='Accepted findings: [{"resource": .., "reason": .., "until": "2026-12-31"}].',
+    type=click.File("rb"),
+    help="Accepted findings, as JSON; see the guide on pull requests.",
+)
+@click.option(
+    "--waivers-max-days",
+    type=click.IntRange(1),
+    default=LONGEST_WAIVER_DAYS,
+    show_default=True,
+    help="Name each waiver that ends later than in so many days.",
 )
 def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
-    preview: TextIO,
+    preview: BinaryIO,
     live: bool,  # noqa: FBT001 - click passes flags by name
     region: str,
     profile: str,
+    form: str,
     fail_on: tuple[str, ...],
     admin_ports: tuple[int, ...],
-    waivers: TextIO | None,
+    waivers: BinaryIO | None,
+    waivers_max_days: int,
 ) -> None:
     """
-    Write a Markdown report of PREVIEW, which `pulumi preview --json --show-sames`
-    wrote ("-" for standard input).
+    Write a report of PREVIEW, which `pulumi preview --json --show-sames
+    --show-replacement-steps` wrote ("-" for standard input).
 
     Exits with 1 where --fail-on matched, with 3 where the report is not whole.
     """
@@ -76,40 +94,40 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
         fail_on=frozenset(fail_on),
         admin_ports=frozenset(admin_ports),
         waivers=_waivers(waivers),
+        longest_waiver_days=waivers_max_days,
     )
-    try:
-        judged = _judged(
-            preview.read(), gate, live=live, region=region, profile=profile
-        )
-        text = markdown(compose(judged))
-    except PreviewError as error:
-        _fail(str(error))
-    except Exception as error:  # noqa: BLE001 - 1 would say that --fail-on matched
-        _fail(f"the report could not be made: {type(error).__name__}: {error}")
-    click.echo(text.encode(), nl=False)
+    read = read_preview(preview.read())
+    look = _Look(read, region, profile) if live else None
+    judged = judge(
+        read,
+        gate,
+        today=dt.datetime.now(tz=dt.timezone.utc).date(),
+        live=look.groups if look else None,
+        lists=look.lists if look else None,
+        problems=look.problems if look else (),
+    )
+    click.echo(_written(judged, form).encode(errors="replace"), nl=False)
     for finding in judged.failing:
         click.echo(finding_line(finding), err=True)
+    for remark in judged.remarks:
+        click.echo(plain(remark), err=True)
     for problem in judged.problems:
         click.echo(f"not whole: {plain(problem)}", err=True)
     if judged.problems:
-        raise SystemExit(FAILED)
+        raise SystemExit(Failure.exit_code)
     if judged.failing:
         raise SystemExit(MATCHED)
 
 
-def _judged(text: str, gate: Gate, *, live: bool, region: str, profile: str) -> Review:
-    preview = read_preview(text)
-    found, problems = _look(preview, region, profile) if live else ({}, [])
-    return judge(
-        preview,
-        gate,
-        today=dt.datetime.now(tz=dt.timezone.utc).date(),
-        live=found,
-        problems=problems,
-    )
+def _written(judged: Review, form: str) -> str:
+    if form == "json":
+        return as_json(judged, not_judged(judged))
+    if form == "sarif":
+        return as_sarif(judged)
+    return markdown(compose(judged))
 
 
-def _waivers(file: TextIO | None) -> tuple[Waiver, ...]:
+def _waivers(file: BinaryIO | None) -> tuple[Waiver, ...]:
     if file is None:
         return ()
     try:
@@ -118,30 +136,29 @@ def _waivers(file: TextIO | None) -> tuple[Waiver, ...]:
         raise click.UsageError(plain(str(error))) from None
 
 
-def _look(
-    preview: Preview, region: str, profile: str
-) -> tuple[dict[str, LiveGroup], list[str]]:
+class _Look:
     """
-    Read each group that the preview names; what cannot be read is a problem.
+    The groups that a preview names, and what the lists hold that their rules use.
+
+    Attributes:
+        problems: which groups could not be read, in sentences. A list that cannot be
+            read is no problem: what hangs on it is not judged.
     """
-    from alicloud_ingress import config
-    from alicloud_ingress.client import EcsClient
 
-    clients: dict[str, EcsClient] = {}
-    found: dict[str, LiveGroup] = {}
-    problems: list[str] = []
-    for group, told in known_groups(preview).items():
-        try:
-            where = config.resolve(
-                lambda _: None, os.environ, region=told or region, profile=profile
-            )
-            client = clients.setdefault(where.region, EcsClient(where))
-            found[group] = client.describe(group)
-        except IngressError as error:
-            problems.append(f"{group} could not be looked at: {error}")
-    return found, problems
-
-
-def _fail(message: str) -> NoReturn:
-    click.echo(f"Error: {plain(message)}", err=True)
-    raise SystemExit(FAILED)
+    def __init__(self, preview: Preview, region: str, profile: str) -> None:
+        self.groups: dict[str, LiveGroup] = {}
+        self.lists: dict[str, tuple[str, ...]] = {}
+        self.problems: list[str] = []
+        connections = Connections(profile)
+        for group, told in known_groups(preview).items():
+            try:
+                client = connections.client(connections.region(told or region))
+                self.groups[group] = client.describe(group)
+            except IngressError as error:
+                self.problems.append(f"{group} could not be looked at: {error}")
+                continue
+            rules = [live.rule for live in self.groups[group].rules]
+            found, unread = read_lists(client, [*rules, *rules_of(preview, group)])
+            self.lists.update(found)
+            for problem in unread:
+                click.echo(plain(problem), err=True)

@@ -5,14 +5,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 import json
-import re
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -22,37 +20,45 @@ from alicloud_ingress.cleanup.plan_file import Partial, write_streamed
 from alicloud_ingress.cleanup.report_file import written_report
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.commands.failure import Failure
-from alicloud_ingress.commands.options import FILE, shown_as, states, where
-from alicloud_ingress.commands.tables import print_table, progress
+from alicloud_ingress.commands.options import (
+    FILE,
+    as_group_id,
+    filters,
+    shown_as,
+    states,
+    where,
+)
+from alicloud_ingress.commands.tables import count, csv_text, print_rows, progress
 from alicloud_ingress.connections import Connections
-from alicloud_ingress.markup import markdown_table, plain
+from alicloud_ingress.markup import plain
+from alicloud_ingress.texts import text_in
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 SOME = 1
 REPORT_COLUMNS = ("group", "ID", "rule", "status", "restored as", "why")
 COLUMNS = ("ID", "rule", "description", "why", "kept")
 
-_IN_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
+ACCOUNT_UNKNOWN = (
+    "account unknown: STS refused GetCallerIdentity. `stale destroy` will ask for"
+    " --account or --yes-unknown-account"
+)
 
 
-def days(text: str) -> dt.timedelta:
+def account_guard(command: _Command) -> _Command:
     """
-    Read `30d`.
+    Give a command `--account` and `--yes-unknown-account`.
     """
-    match = _IN_DAYS.fullmatch(text)
-    if match is None:
-        raise click.BadParameter(f"{text!r} is no age such as 30d")
-    return dt.timedelta(days=int(match[1]))
-
-
-def cidr(text: str) -> str:
-    """
-    Read an address block, IPv4 or IPv6.
-    """
-    try:
-        return str(ipaddress.ip_interface(text).network)
-    except ValueError:
-        message = f"{text!r} is no address block such as 10.0.0.0/8"
-        raise click.BadParameter(message) from None
+    command = click.option(
+        "--yes-unknown-account",
+        is_flag=True,
+        help="Go on though STS refuses to tell the account of the credentials.",
+    )(command)
+    return click.option(
+        "--account",
+        "account_id",
+        default="",
+        help="Account ID that plan and credentials are of; another one is refused.",
+    )(command)
 
 
 @click.group()
@@ -63,32 +69,24 @@ def stale() -> None:
 
 
 @stale.command("plan")
-@click.option("--group", "groups", multiple=True, help="`sg-...`; can be given again.")
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    type=as_group_id,
+    help="Group ID (`sg-...`); can be repeated.",
+)
 @click.option("--all-groups", is_flag=True, help="All groups of the regions.")
 @click.option("--out", required=True, type=FILE, help="Where the plan is written.")
 @where
 @states
 @shown_as
-@click.option(
-    "--older-than", type=days, help="Only rules that old or older, such as 30d."
-)
-@click.option(
-    "--cidr", "cidrs", multiple=True, type=cidr, help="Only sources within this."
-)
-@click.option(
-    "--port",
-    "ports",
-    multiple=True,
-    type=click.IntRange(1, 65535),
-    help="Only rules of tcp, udp and all protocols with this port.",
-)
-@click.option(
-    "--description", "descriptions", multiple=True, help="Only these: a glob."
-)
+@filters
 @click.option(
     "--keep",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of rules to keep, one a line: `sgr-...`, or a glob over descriptions.",
+    help="File of rules to keep, one entry a line: a rule ID (`sgr-...`), an address"
+    " block around sources, `tag:KEY=VALUE` of the group, or a glob over descriptions.",
 )
 @click.option(
     "--states-are-complete",
@@ -121,7 +119,7 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
     if states_are_complete and not (state_files or stacks):
         raise click.UsageError("--states-are-complete needs --state or --stack")
     owners, texts = read_owners(state_files, stacks)
-    kept = _text_of(keep) if keep else ""
+    kept = text_in(keep) if keep else ""
     narrowing = job.Narrowing(
         older_than=older_than, cidrs=cidrs, ports=ports, descriptions=descriptions
     )
@@ -140,6 +138,8 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
         ),
     )
     account = survey.account_id()
+    if not account:
+        click.echo(ACCOUNT_UNKNOWN, err=True)
     asked = (account, regions, groups, narrowing, kept, states_are_complete, texts)
     partial = Partial(out, repr(asked))
     head = _surveyed(survey, partial, account)
@@ -157,13 +157,6 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
         raise SystemExit(SOME)
 
 
-def _text_of(keep: Path) -> str:
-    try:
-        return keep.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise Failure(f"{keep} is no text in UTF-8; write it anew as such") from None
-
-
 def _surveyed(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
     """
     Judge group by group, going on from where an earlier run was ended.
@@ -173,7 +166,9 @@ def _surveyed(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
     """
     known = partial.known(now_text())
     if known:
-        click.echo(f"going on after {len(known)} groups of an earlier run", err=True)
+        click.echo(
+            f"going on after {count(len(known), 'group')} of an earlier run", err=True
+        )
     survey.known = known
     judged = len(known)
     with progress() as bar:
@@ -199,6 +194,8 @@ class _Telling:
 
     def __init__(self, form: str) -> None:
         self._form = form
+        if form == "csv":
+            click.echo(csv_text([("group", "region", *COLUMNS)]), nl=False)
         self._kinds: Counter[str] = Counter()
         self.stale = 0
         self.incomplete = False
@@ -208,6 +205,7 @@ class _Telling:
         self._kinds.update(r.kind for found in group.stale for r in found.reasons)
         rows = [
             (
+                *((group.group_id, group.region) if self._form == "csv" else ()),
                 found.rule_id,
                 found.in_words,
                 found.rule.description,
@@ -217,10 +215,8 @@ class _Telling:
             for found in (*group.stale, *group.kept)
         ]
         title = f"{group.group_id} in {group.region}"
-        if rows and self._form == "table":
-            print_table(title, COLUMNS, rows)
-        elif rows and self._form == "markdown":
-            click.echo("\n".join(markdown_table(title, COLUMNS, rows)).encode())
+        if rows:
+            print_rows(self._form, title, COLUMNS, rows)
         for problem in group.not_judged:
             self._not_judged(f"{title}: {problem}")
 
@@ -228,11 +224,11 @@ class _Telling:
         """
         Tell what is said of all groups together.
         """
-        if self._form != "json":
+        if self._form in ("table", "markdown"):
             kinds = ", ".join(f"{n} {kind}" for kind, n in self._kinds.items())
             click.echo(
-                f"{self.stale} stale rules{f' ({kinds})' if kinds else ''} in"
-                f" {head.groups_judged} groups"
+                f"{count(self.stale, 'stale rule')}{f' ({kinds})' if kinds else ''} in"
+                f" {count(head.groups_judged, 'group')}"
             )
         for group_id in head.left_alone:
             text = f"left alone: {group_id} is managed by a cloud service"
@@ -276,6 +272,7 @@ class _Telling:
     type=FILE,
     help="Where it is told what was done; a second run goes on from it.",
 )
+@account_guard
 @where
 @states
 @shown_as
@@ -286,6 +283,8 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     yes: bool,  # noqa: FBT001 - click passes flags by name
     allow_lockout: bool,  # noqa: FBT001
     report: Path,
+    account_id: str,
+    yes_unknown_account: bool,  # noqa: FBT001
     regions: tuple[str, ...],
     profile: str,
     state_files: tuple[Path, ...],
@@ -309,11 +308,15 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
         open_ = job.candidates(made, report, limits)
     except job.OtherPlanError as error:
         raise click.UsageError(plain(str(error))) from None
-    count = min(len(open_), most)
-    where_ = f"{len({e.group_id for e in open_})} groups of account {made.account_id}"
-    if open_ and not yes and not _agreed(f"Destroy {count} rules in {where_}?"):
-        click.echo("nothing was destroyed")
-        raise SystemExit(SOME)
+    guard = job.AccountGuard(
+        account_id=account_id, unknown_is_accepted=yes_unknown_account
+    )
+    connections = Connections(profile)
+    if open_:
+        _require_account(connections, made, guard)
+        if not yes and not _agreed(_question(open_, most, made, account_id)):
+            click.echo("nothing was destroyed", err=True)
+            raise SystemExit(SOME)
     with progress() as bar:
         task = bar.add_task("rules", total=len(open_))
         seen: set[str] = set()
@@ -325,7 +328,13 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
             _say(entry, bar.console.print)
 
         done = job.destroy(
-            Connections(profile), made, report, limits, owners=owners, told=tell
+            connections,
+            made,
+            report,
+            limits,
+            owners=owners,
+            account=guard,
+            told=tell,
         )
     _show(done, form)
     mine = [
@@ -334,10 +343,47 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
         if {reason.kind for reason in entry.reasons} & limits.reasons
         and entry.region in (limits.regions or {entry.region})
     ]
+    for line in _left_over(mine, limits):
+        click.echo(line, err=True)
     if any(e.status in ("planned", "destroying", "failed") for e in mine):
         raise SystemExit(Failure.exit_code)
-    if any(e.status == "left" for e in mine):
+    if any(e.status in ("left", "restored") for e in mine):
         raise SystemExit(SOME)
+
+
+def _require_account(
+    connections: Connections, document: job.Plan | job.Report, guard: job.AccountGuard
+) -> None:
+    try:
+        job.require_account(connections, document, guard)
+    except job.UnknownAccountError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _question(
+    open_: Sequence[job.Entry], most: int, made: job.Plan, account_id: str
+) -> str:
+    groups = count(len({entry.group_id for entry in open_}), "group")
+    account = made.account_id or account_id or "(unknown)"
+    upto = "up to " if len(open_) > most else ""
+    rules = count(min(len(open_), most), "rule")
+    return f"Destroy {upto}{rules} in {groups} of account {account}?"
+
+
+def _left_over(entries: Sequence[job.Entry], limits: job.Limits) -> Iterator[str]:
+    """
+    What still exists and was not tried, in a line for each reason.
+    """
+    if beyond := sum(entry.why == limits.reached for entry in entries):
+        yield (
+            f"{count(beyond, 'rule')} left: {limits.reached}; run the same command"
+            " again, or raise --max"
+        )
+    if back := sum(entry.status == "restored" for entry in entries):
+        yield (
+            f"restored since, under new IDs: {count(back, 'rule')}; make a new plan to"
+            " destroy what exists"
+        )
 
 
 def _agreed(question: str) -> bool:
@@ -360,27 +406,31 @@ def _show(report: job.Report, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(written_report(report), indent=1))
         return
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (e.group_id, e.rule_id, e.in_words, e.status, e.restored_as or "", e.why)
         for e in report.entries
     ]
     counted = Counter(entry.status for entry in report.entries)
     title = ", ".join(f"{n} {s}" for s, n in counted.items()) or "nothing planned"
-    if form == "markdown":
-        lines = markdown_table(title, REPORT_COLUMNS, rows)
-        click.echo("\n".join(lines).encode())
-    else:
-        print_table(title, REPORT_COLUMNS, rows)
+    if form == "csv":
+        rows.insert(0, REPORT_COLUMNS)
+    print_rows(form, title, REPORT_COLUMNS, rows)
 
 
 @stale.command("restore")
 @click.argument(
     "report_file", type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
+@account_guard
 @where
 @shown_as
-def restore(
-    report_file: Path, regions: tuple[str, ...], profile: str, form: str
+def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
+    report_file: Path,
+    account_id: str,
+    yes_unknown_account: bool,  # noqa: FBT001
+    regions: tuple[str, ...],
+    profile: str,
+    form: str,
 ) -> None:
     """
     Put the rules back that REPORT_FILE says were destroyed; they get new IDs.
@@ -393,7 +443,14 @@ def restore(
         text = f"{entry.rule_id} ({entry.in_words}) {what} {entry.why}".strip()
         click.echo(plain(text, 1_000), err=True)
 
-    failed = job.restore(Connections(profile), report_file, regions=regions, told=tell)
+    guard = job.AccountGuard(
+        account_id=account_id, unknown_is_accepted=yes_unknown_account
+    )
+    connections = Connections(profile)
+    _require_account(connections, job.read_report(report_file), guard)
+    failed = job.restore(
+        connections, report_file, regions=regions, account=guard, told=tell
+    )
     _show(job.read_report(report_file), form)
     if failed:
         raise SystemExit(Failure.exit_code)

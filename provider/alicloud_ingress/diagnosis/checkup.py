@@ -20,17 +20,28 @@ from pathlib import Path
 import requests
 
 from alicloud_ingress import config
-from alicloud_ingress.config import Connection
+from alicloud_ingress.config import TIMEOUT_VARIABLE, Connection
 from alicloud_ingress.diagnosis import doctor
 from alicloud_ingress.diagnosis.doctor import Finding
 from alicloud_ingress.diagnosis.engine_python import EnginePython, engine_python
 from alicloud_ingress.ecs.exchange import exchange
 from alicloud_ingress.ecs.sdk import STS_VERSION, Call, Sdk, address_of
 from alicloud_ingress.ecs.transport import proxies_for, session
-from alicloud_ingress.errors import ConfigurationError, EcsError
+from alicloud_ingress.errors import (
+    ConfigurationError,
+    EcsError,
+    GroupNotFoundError,
+    NoAnswerError,
+    UnreachableError,
+)
+from alicloud_ingress.waiting import waiting_for
 
 DISTRIBUTIONS = ("pulumi-alicloud-ingress", "pulumi", "alibabacloud-ecs20140526")
-PATIENCE_S = 15.0
+PATIENCE_S = 5.0
+"""
+Seconds for each call, unless `--timeout` sets them.
+"""
+LANGUAGE_HOST = "pulumi-language-python"
 COMMAND_PATIENCE_S = 60
 MADE_UP_GROUP = "sg-doctor0made0up"
 NO_RULE = "sgr-doctor"
@@ -40,6 +51,7 @@ A rule ID of a form that ECS gives to no rule.
 LOOKS: Mapping[str, Mapping[str, str]] = {
     "DescribeSecurityGroupAttribute": {"Direction": "ingress", "MaxResults": "10"},
     "DescribeSecurityGroups": {"MaxResults": "10"},
+    "DescribePrefixLists": {"MaxResults": "10"},
 }
 TRIALS: Mapping[str, Mapping[str, str]] = {
     "AuthorizeSecurityGroup": {
@@ -50,6 +62,7 @@ TRIALS: Mapping[str, Mapping[str, str]] = {
     "ModifySecurityGroupRule": {"SecurityGroupRuleId": NO_RULE, "Policy": "none"},
     "RevokeSecurityGroup": {"SecurityGroupRuleId.1": NO_RULE},
 }
+WITHOUT_GROUP = ("DescribeSecurityGroups", "DescribePrefixLists")
 _IMPORTED = "import alicloud_ingress.resource as r; print(r.__file__)"
 
 
@@ -84,7 +97,6 @@ def checkup(
     yield doctor.works(
         "region", f"{connection.region} (a stack's own configuration is not read here)"
     )
-    yield doctor.credentials(connection.credentials)
     yield from _network(environ, connection, group_id)
 
 
@@ -93,65 +105,100 @@ def _machine(environ: Mapping[str, str], folder: Path) -> Iterator[Finding]:
     yield doctor.packages({name: _installed(name) for name in DISTRIBUTIONS})
     path = shutil.which("pulumi", path=environ.get("PATH"))
     yield doctor.engine(path, _printed([path, "version"], environ) if path else "")
-    yield _importable(engine_python(folder, environ), environ)
+    yield _importable(engine_python(folder, environ, _language_host(path)), environ)
     yield doctor.talkative_sdk(environ)
+
+
+def _language_host(engine: str | None) -> Path | None:
+    """
+    The engine's language host for Python, which comes with it.
+    """
+    host = Path(engine).resolve().with_name(LANGUAGE_HOST) if engine else None
+    return host if host and host.is_file() else None
 
 
 def _network(
     environ: Mapping[str, str], connection: Connection, group_id: str
 ) -> Iterator[Finding]:
+    patience_s = connection.timeout_s if environ.get(TIMEOUT_VARIABLE) else PATIENCE_S
     address = address_of(connection)
+    sdk = Sdk(connection)
+    # A role is assumed at the endpoint, so that is tried first.
+    needs_endpoint = connection.credentials.role is not None
+    found = None if needs_endpoint else _credentials(sdk, connection)
+    if found:
+        yield found
     yield doctor.proxies(environ, address, proxies_for(address))
     reached = False
-    for finding in _endpoint(address):
+    for finding in _endpoint(address, patience_s):
         reached = reached or finding.outcome is doctor.Outcome.WORKS
         yield finding
     if not reached:
         yield doctor.not_tried("calls of ECS", "endpoint")
         return
-    sdk = Sdk(connection)
-    identity = Call("GetCallerIdentity", {}, STS_VERSION)
-    try:
-        told = _sent(sdk, identity)
-    except ConfigurationError as error:
-        said, _, step = str(error).rpartition("; ")
-        yield doctor.fails("account", said, step)
-        yield doctor.not_tried("permissions", "account")
+    if not found:
+        found = _credentials(sdk, connection)
+        yield found
+    if found.outcome is doctor.Outcome.FAILS:
+        yield doctor.not_tried("account and permissions", "credentials")
         return
+    identity = Call("GetCallerIdentity", {}, STS_VERSION)
+    told = _sent(sdk, identity, patience_s)
     identified = doctor.account(told, connection.expected_account_id)
     yield identified
     if identified.outcome is doctor.Outcome.FAILS:
         yield doctor.not_tried("permissions", "account")
         return
-    yield from _permissions(sdk, connection.region, group_id)
+    yield from _permissions(sdk, connection.region, group_id, patience_s)
 
 
-def _permissions(sdk: Sdk, region: str, group_id: str) -> Iterator[Finding]:
-    group = {"SecurityGroupId": group_id or MADE_UP_GROUP}
+def _credentials(sdk: Sdk, connection: Connection) -> Finding:
+    try:
+        with waiting_for("the source of the credentials", connection.timeout_s):
+            key = sdk.keys().access_key_id
+    except (ConfigurationError, EcsError) as error:
+        return doctor.no_credentials(error)
+    return doctor.credentials(connection.credentials, key)
+
+
+def _permissions(
+    sdk: Sdk, region: str, group_id: str, patience_s: float
+) -> Iterator[Finding]:
     for action, parameters in {**LOOKS, **TRIALS}.items():
-        about = {} if action == "DescribeSecurityGroups" else group
+        group = {"SecurityGroupId": group_id or MADE_UP_GROUP}
+        about = {} if action in WITHOUT_GROUP else group
         place = f"{group_id or 'a made-up group'} in {region}"
         call = Call(action, {"RegionId": region, **about, **parameters}, place=place)
-        answer = _sent(sdk, call)
+        answer = _sent(sdk, call, patience_s)
         refusal = answer if isinstance(answer, EcsError) else None
-        yield doctor.permission(action, refusal, group_id, acts=action in TRIALS)
+        finding = doctor.permission(action, refusal, group_id, acts=action in TRIALS)
+        yield finding
+        if isinstance(refusal, UnreachableError | NoAnswerError):
+            yield doctor.not_tried("the other permissions", finding.check)
+            return
+        if isinstance(refusal, GroupNotFoundError):
+            group_id = ""  # said once; the others are tried without it
 
 
-def _sent(sdk: Sdk, call: Call) -> Mapping[str, object] | EcsError:
+def _sent(sdk: Sdk, call: Call, patience_s: float) -> Mapping[str, object] | EcsError:
     try:
-        return sdk.send(call, PATIENCE_S)
+        with waiting_for(call.words, patience_s):
+            return sdk.send(call, patience_s)
     except EcsError as error:
         return error
 
 
-def _endpoint(address: str) -> Iterator[Finding]:
+def _endpoint(address: str, patience_s: float) -> Iterator[Finding]:
     """
     Knock at the endpoint without credentials; any answer of HTTP will do.
     """
     with exchange() as attempt:
         began = time.time()
         try:
-            answer = session(1).get(address, timeout=PATIENCE_S, allow_redirects=False)
+            with waiting_for(address, patience_s):
+                answer = session(1).get(
+                    address, timeout=patience_s, allow_redirects=False
+                )
         except requests.RequestException:
             yield doctor.fails(
                 "endpoint",
@@ -183,7 +230,8 @@ def _importable(python: EnginePython, environ: Mapping[str, str]) -> Finding:
         return doctor.fails(
             check,
             f"{python.executable} ({python.why}) cannot import alicloud_ingress",
-            f"run `{python.executable} -m pip install pulumi-alicloud-ingress`",
+            python.next_step
+            or f"run `{python.executable} -m pip install pulumi-alicloud-ingress`",
         )
     return doctor.works(check, f"{python.executable} ({python.why}) imports it")
 

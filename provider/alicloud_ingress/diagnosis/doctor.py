@@ -13,6 +13,7 @@ from enum import Enum
 
 from alicloud_ingress.credentials import Credentials
 from alicloud_ingress.errors import (
+    ConfigurationError,
     CredentialsRefusedError,
     EcsError,
     GroupNotFoundError,
@@ -29,6 +30,9 @@ Seconds between the clocks from which ECS refuses what is signed.
 """
 NOTABLE_SKEW_S = 60
 PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+OPTIONAL = {
+    "DescribePrefixLists": "only `stale plan` needs it, for rules with a prefix list"
+}
 
 
 class Outcome(str, Enum):
@@ -203,13 +207,19 @@ def talkative_sdk(environ: Mapping[str, str]) -> Finding:
     )
 
 
-def credentials(found: Credentials) -> Finding:
+def credentials(found: Credentials, key: str) -> Finding:
     """
-    Tell where the credentials come from, the key masked.
+    Tell where the credentials come from, the key that came of it masked.
     """
     source = found.source or "the SDK's default chain"
-    key = found.access_key_id or (found.base.access_key_id if found.base else "")
-    return works("credentials", f"{source}{f', key {masked(key)}' if key else ''}")
+    return works("credentials", f"{source}, key {masked(key)}")
+
+
+def no_credentials(error: ConfigurationError | EcsError) -> Finding:
+    """
+    The source of the credentials gives none.
+    """
+    return fails("credentials", *_refusal(error))
 
 
 def masked(key: str) -> str:
@@ -258,6 +268,9 @@ def permission(
     check = f"ecs:{action}"
     if refusal is None:
         return works(check, "tried, and answered")
+    if action in OPTIONAL and isinstance(refusal, PermissionRefusedError):
+        said, step = _refusal(refusal)
+        return warning(check, said, f"{step}; {OPTIONAL[action]}")
     if isinstance(refusal, GroupNotFoundError) and not group_id:
         return _probably(check, refusal, "the group was made up; give --group")
     if isinstance(refusal, PermissionRefusedError | GroupNotFoundError):
@@ -276,9 +289,9 @@ def _probably(check: str, refusal: EcsError, why: str) -> Finding:
     )
 
 
-def _refusal(error: EcsError) -> tuple[str, str]:
+def _refusal(error: ConfigurationError | EcsError) -> tuple[str, str]:
     """
-    What ECS said, and what to do, of an error that tells both in one sentence.
+    What failed, and what to do, of an error that tells both in one sentence.
     """
     said, _, step = str(error).rpartition("; ")
     return said, step

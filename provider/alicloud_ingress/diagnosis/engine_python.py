@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
+
+from alicloud_ingress.texts import UnreadableError, text_in
 
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml")
 
@@ -33,25 +35,40 @@ class EnginePython:
     next_step: str = ""
 
 
-def engine_python(folder: Path, environ: Mapping[str, str]) -> EnginePython:
+def engine_python(
+    folder: Path, environ: Mapping[str, str], host: Path | None = None
+) -> EnginePython:
     """
     Find it as the engine does: by the project file, else on PATH.
+
+    Args:
+        folder: of the Pulumi project.
+        environ: the environment.
+        host: the engine's language host for Python; None where it is not known.
     """
     file = _project_file(folder)
     if file is None:
         return _on_path(folder, environ, "on PATH; no Pulumi.yaml is here")
     try:
-        project: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        project: Any = yaml.safe_load(text_in(file))
         given: Any = project["runtime"]
         runtime = cast(
             "dict[str, Any]", given if isinstance(given, dict) else {"name": str(given)}
         )
         options: dict[str, Any] = runtime.get("options") or {}
         main = str(project.get("main") or "")
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (
+        UnreadableError,
+        yaml.YAMLError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        why = getattr(error, "why", "") or type(error).__name__
         return EnginePython(
             folder=folder,
-            problem=f"{file} cannot be read ({type(error).__name__})",
+            problem=f"{file} cannot be read: {why}",
             next_step="correct the project file",
         )
     root = file.parent
@@ -64,7 +81,23 @@ def engine_python(folder: Path, environ: Mapping[str, str]) -> EnginePython:
     home = options.get("virtualenv") or (options.get("toolchain") == "uv" and ".venv")
     if not home:
         return _on_path(root / main, environ, f"on PATH, as {file} names none")
+    if host is not None and not _knows_options(host):
+        why = f"on PATH: {host} ignores virtualenv and toolchain of {file}"
+        found = _on_path(root / main, environ, why)
+        step = f"activate the environment {home} before running pulumi"
+        return found if found.problem else replace(found, next_step=step)
     return _in_virtualenv(root, main, str(home), file)
+
+
+def _knows_options(host: Path) -> bool:
+    """
+    Whether a language host heeds the project's options: an old one, such as the one
+    that our tools build, does not know the word.
+    """
+    try:
+        return b"toolchain" in host.read_bytes()
+    except OSError:
+        return True
 
 
 def _in_virtualenv(root: Path, main: str, home: str, file: Path) -> EnginePython:

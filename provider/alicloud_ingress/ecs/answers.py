@@ -100,9 +100,20 @@ def groups(action: str, answer: Answer) -> list[ListedGroup]:
             vpc_id=str(entry.get("VpcId") or ""),
             service_managed=entry.get("ServiceManaged") in (True, "true", "True"),
             rule_count=_number(entry.get("RuleCount")),
+            tags={
+                str(tag.get("TagKey") or ""): str(tag.get("TagValue") or "")
+                for tag in _tags(action, entry)
+            },
         )
         for entry in entries
     ]
+
+
+def _tags(action: str, group: Answer) -> list[Answer]:
+    """
+    The tags of a group; ECS leaves the list out where there are none.
+    """
+    return objects(action, group, "Tags", "Tag") if group.get("Tags") else []
 
 
 def prefix_lists(action: str, answer: Answer) -> list[str]:
@@ -111,6 +122,19 @@ def prefix_lists(action: str, answer: Answer) -> list[str]:
     """
     entries = objects(action, answer, "PrefixLists", "PrefixList")
     return [str(entry.get("PrefixListId") or "") for entry in entries]
+
+
+def list_entries(action: str, answer: Answer) -> list[str]:
+    """
+    The entries of a prefix list, which has them in `Entries.Entry`, or of a port list,
+    which has them in `Entries`.
+    """
+    path = ("Entries", "Entry") if as_object(answer.get("Entries")) else ("Entries",)
+    entries = objects(action, answer, *path)
+    found = [str(e.get("Cidr") or e.get("PortRange") or "") for e in entries]
+    if not all(found):
+        raise broken(action, answer, "an entry is empty")
+    return found
 
 
 def _rule(entry: Answer) -> LiveRule:

@@ -4,7 +4,8 @@ What a list of security groups shows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class ListedGroup:
         vpc_id: "" in the classic network.
         service_managed: whether a cloud service manages it, and we may not.
         rule_count: of both directions; None where it is not told.
+        tags: by key.
     """
 
     group_id: str
@@ -25,3 +27,4 @@ class ListedGroup:
     vpc_id: str
     service_managed: bool
     rule_count: int | None
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -15,6 +15,7 @@ from typing import TypeVar
 import stamina
 
 from alicloud_ingress.errors import EcsError, ThrottledError
+from alicloud_ingress.waiting import waiting_for
 
 LONGEST_WAIT_S = 20.0
 NOTABLE_WAIT_S = 3.0
@@ -34,6 +35,7 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 def retried(
+    what: str,
     send: Callable[[float, int], _Result],
     timeout_s: float,
     but: type[EcsError] | None = None,
@@ -42,6 +44,7 @@ def retried(
     Send until it works, is refused, or the time is over.
 
     Args:
+        what: the call, for notices of a long wait.
         send: makes one attempt, given the seconds left and its number.
         timeout_s: seconds for all attempts and what is waited between them.
         but: an error that is not to be retried here.
@@ -54,6 +57,7 @@ def retried(
             return False
         if but is not None and isinstance(error, but):
             return False
+        wait.why = f"{error.code}: {error.detail}"
         wait_s = max(next_wait_s, _advised_wait_s(error))
         if time.monotonic() + wait_s >= deadline:
             return False
@@ -62,16 +66,17 @@ def retried(
             _log.info(told, error.action, error.place, error.code, wait_s)
         return True if wait_s == next_wait_s else wait_s + random.uniform(0, 1)  # noqa: S311 - no secret
 
-    for attempt in stamina.retry_context(
-        on=again,
-        attempts=None,
-        timeout=timeout_s,
-        wait_initial=0.2,
-        wait_max=LONGEST_WAIT_S,
-    ):
-        next_wait_s = attempt.next_wait
-        with attempt:
-            return send(deadline - time.monotonic(), attempt.num)
+    with waiting_for(what, timeout_s) as wait:
+        for attempt in stamina.retry_context(
+            on=again,
+            attempts=None,
+            timeout=timeout_s,
+            wait_initial=0.2,
+            wait_max=LONGEST_WAIT_S,
+        ):
+            next_wait_s = attempt.next_wait
+            with attempt:
+                return send(deadline - time.monotonic(), attempt.num)
     raise AssertionError("stamina either returns or raises")
 
 

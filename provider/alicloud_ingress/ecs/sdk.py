@@ -64,6 +64,13 @@ class Call:
     version: str = ECS_VERSION
     place: str = ""
 
+    @property
+    def words(self) -> str:
+        """
+        The call, for messages.
+        """
+        return f"{self.action} on {self.place}" if self.place else self.action
+
 
 def import_sdk() -> None:
     """
@@ -109,6 +116,17 @@ class Sdk:
         self._lock = threading.Lock()
         self._client: Any = None
         self._source: KeySource | None = None
+
+    def keys(self) -> Keys:
+        """
+        The keys that calls are signed with now.
+
+        Raises:
+            ConfigurationError: there are none.
+            EcsError: STS gave none.
+        """
+        with exchange():
+            return self._prepared().keys()
 
     def send(self, call: Call, left_s: float, attempt: int = 1) -> Answer:
         """

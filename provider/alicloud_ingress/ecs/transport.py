@@ -9,6 +9,7 @@ of our own: other users of the SDK in the same process are left as they are.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,7 +62,7 @@ class Transport(HTTPAdapter):
                 request,
                 stream=stream,
                 timeout=timeout,
-                verify=verify,
+                verify=authorities() if verify is True else verify,
                 cert=cert,
                 proxies=proxies_for(str(request.url)),
             )
@@ -85,6 +86,15 @@ def session(pool_size: int = POOL_SIZE) -> requests.Session:
     made.mount("https://", transport)
     made.mount("http://", transport)
     return made
+
+
+def authorities() -> str | bool:
+    """
+    The file of certificate authorities that the environment names, as for `requests`
+    and OpenSSL; True for those that `requests` brings along.
+    """
+    named = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    return next((file for name in named if (file := os.environ.get(name))), True)
 
 
 def proxies_for(url: str) -> dict[str, str]:

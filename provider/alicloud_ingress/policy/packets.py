@@ -8,13 +8,19 @@ an interval that spans everything, together with an `Unknown` that names it.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.spelling import ALL_PORTS, PROTOCOL_NUMBERS, WITH_PORTS
+from alicloud_ingress.spelling import (
+    ALL_PORTS,
+    KNOWN_NETWORKS,
+    PROTOCOL_NUMBERS,
+    WITH_PORTS,
+)
 
 Interval = tuple[int, int]
 """
@@ -119,6 +125,15 @@ def matched(
     return Matched(reader.boxes(), frozenset(reader.unknown))
 
 
+def lists_of(rules: Iterable[IngressRule]) -> tuple[str, ...]:
+    """
+    The IDs of the prefix lists and port lists that rules use, in a fixed order.
+    """
+    names = {n for r in rules for n in (r.source_prefix_list_id, r.port_range_list_id)}
+    return tuple(sorted(name for name in names if name.startswith(("pl-", "prl-"))))
+
+
+@functools.lru_cache(maxsize=KNOWN_NETWORKS)
 def addresses(text: str) -> Interval:
     """
     Place an address or a block on the line of all addresses.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from alicloud_ingress.policy.diagram import Diagram, Piece, bits
+from alicloud_ingress.policy.diagram import Diagram, Piece
 from alicloud_ingress.policy.packets import Matched, Unknown
 from alicloud_ingress.rule import IngressRule
 
@@ -108,6 +108,23 @@ class Plane:
         """
         return self.lets_in_after(met) and not self.lets_in_before(met)
 
+    def uncovers(self, met: int) -> bool:
+        """
+        Whether a drop decided before, and after the change none does as early.
+
+        What gets in then may be more than what the rules here let in.
+        """
+        was, is_ = met & self.before, met & self.after
+        if not was or self.lets_in(was):
+            return False
+        return not is_ or self.lets_in(is_) or self._priority(is_) > self._priority(was)
+
+    def _priority(self, met: int) -> int:
+        """
+        Of the first of these boxes.
+        """
+        return self.entries[(met & -met).bit_length() - 1].rule.priority
+
     def closes(self, met: int) -> bool:
         """
         Whether a packet got in before the change only.
@@ -128,26 +145,6 @@ class Plane:
             )
 
         return self.diagram.region(changes_here)
-
-    def effective(self) -> set[Entry]:
-        """
-        The rules of one side that have a part in a change.
-
-        Such a rule decides on its side; or it would decide otherwise if it had
-        been left in.
-        """
-        changed = self.before ^ self.after
-        taken = self.before & ~self.after
-        effective = 0
-        for met in self.diagram.met():
-            was, is_ = met & self.before, met & self.after
-            if self.lets_in(was) == self.lets_in(is_):
-                continue
-            first = is_ & -is_
-            otherwise = ~self.accepts if self.lets_in(is_) else self.accepts
-            effective |= ((was & -was) | first) & changed
-            effective |= met & taken & (first - 1) & otherwise
-        return {self.entries[number] for number in bits(effective)}
 
 
 def planes_of(entries: Sequence[Entry], *, whole: bool) -> list[Plane]:

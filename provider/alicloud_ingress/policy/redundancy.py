@@ -84,6 +84,26 @@ def removable(rules: Sequence[IngressRule]) -> tuple[Needless, ...]:
     return cover.explained(sorted(gone), keep=frozenset(cover.judged) - gone)
 
 
+def covered_by(
+    rules: Sequence[IngressRule], staying: Iterable[int], asked: Sequence[int]
+) -> tuple[int, ...]:
+    """
+    Name those of some rules that do nothing beside the rules that stay.
+
+    Args:
+        rules: all of them.
+        staying: places of those that cover.
+        asked: places of those in question; one that stays does not cover itself.
+
+    Raises:
+        TooComplexError: the rules cannot be judged in bounded time.
+    """
+    if not asked:
+        return ()
+    cover = _Cover(rules)
+    return tuple(cover.covered(frozenset(staying), asked))
+
+
 class _Cover:
     """
     Which rules meet where.
@@ -136,6 +156,22 @@ class _Cover:
     def _first(self, met: Iterable[int]) -> Iterator[int]:
         best = min(self._ranks[place] for place in met)
         return (place for place in sorted(met) if self._ranks[place] == best)
+
+    def covered(self, staying: frozenset[int], asked: Iterable[int]) -> Iterator[int]:
+        """
+        Those asked for that some staying rule comes before, or is like, everywhere.
+        """
+        wanted = set(asked).intersection(self.judged)
+        needed = {
+            place
+            for met in self._met
+            for place in met & wanted
+            if not any(
+                other != place and self._ranks[other] <= self._ranks[place]
+                for other in met & staying
+            )
+        }
+        return iter(sorted(wanted - needed))
 
     def explained(
         self, named: Sequence[int], keep: frozenset[int]

@@ -2,12 +2,14 @@
 What the whole world may reach, however it gets in.
 
 The world need not come by one rule: halves add up, ranges and ALL count, and a drop
-that wins holds. Half of all addresses in use is taken for all of them.
+that wins holds. Half of all addresses in use is taken for all of them. A port is newly
+open to the world where some packet to it is newly accepted, and what is accepted
+afterwards for that port is the world.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -33,10 +35,57 @@ WORLDS = {
 The two worlds, by how a rule names them.
 """
 
+WorldPlane = tuple[Plane, str]
+"""
+A plane, and one of the worlds.
+"""
+
 _WITH_PORTS = (6, 17)
+_ASSIGNED_IPV6 = (
+    "2001:0::/23",
+    "2001:200::/23",
+    "2001:400::/23",
+    "2001:600::/23",
+    "2001:800::/22",
+    "2001:c00::/23",
+    "2001:e00::/23",
+    "2001:1200::/23",
+    "2001:1400::/22",
+    "2001:1800::/23",
+    "2001:1a00::/23",
+    "2001:1c00::/22",
+    "2001:2000::/19",
+    "2001:4000::/23",
+    "2001:4200::/23",
+    "2001:4400::/23",
+    "2001:4600::/23",
+    "2001:4800::/23",
+    "2001:4a00::/23",
+    "2001:4c00::/23",
+    "2001:5000::/20",
+    "2001:8000::/19",
+    "2001:a000::/20",
+    "2001:b000::/20",
+    "2002::/16",
+    "2003::/18",
+    "2400::/12",
+    "2410::/12",
+    "2600::/12",
+    "2610::/23",
+    "2620::/23",
+    "2630::/12",
+    "2800::/12",
+    "2a00::/12",
+    "2a10::/12",
+    "2c00::/12",
+)
+"""
+Source: the IANA registry "IPv6 Global Unicast Address Assignments".
+"""
+
 _USED = {
-    "0.0.0.0/0": (IPV4[0], addresses("224.0.0.0")[0] - 1),
-    "::/0": addresses("2000::/3"),
+    "0.0.0.0/0": ((IPV4[0], addresses("224.0.0.0")[0] - 1),),
+    "::/0": joined(map(addresses, _ASSIGNED_IPV6)),
 }
 """
 What of a world is in use as single hosts' addresses.
@@ -75,11 +124,50 @@ class WorldOpen:
         return f"{self.world} {may} {self.what}"
 
 
-def world_openings(
-    entries: Sequence[Entry], ports: Iterable[int] | None = None
-) -> tuple[WorldOpen, ...]:
+def world_openings(planes: Iterable[WorldPlane]) -> tuple[WorldOpen, ...]:
     """
-    What the world may reach after a change and could not before.
+    What the world may reach after a change, where some of it could not before.
+    """
+    certain: dict[str, list[_Opening]] = {world: [] for world in WORLDS}
+    found: dict[tuple[bool, str, tuple[IngressRule, ...]], list[_Opening]] = {}
+    for plane, world in planes:
+        known = certain[world]
+        for opening in _opened(plane, world, plane.opens, plane.lets_in_after):
+            if plane.members and any(map(opening.is_within, known)):
+                continue
+            if not plane.members:
+                known.append(opening)
+            key = (not plane.members, world, opening.rules)
+            found.setdefault(key, []).append(opening)
+    return tuple(
+        WorldOpen(certain=sure, world=world, rules=rules, traffic=_traffic(openings))
+        for (sure, world, rules), openings in found.items()
+    )
+
+
+def world_uncovered(planes: Iterable[WorldPlane]) -> tuple[WorldOpen, ...]:
+    """
+    What the world might reach after a change by rules that are not in the planes.
+
+    Such a rule may stand anywhere in the order. It shows where a drop has decided and
+    decides no longer, or not as early.
+    """
+    found: dict[str, list[_Opening]] = {}
+    for plane, world in planes:
+        opened = _opened(plane, world, plane.uncovers, None)
+        found.setdefault(world, []).extend(opened)
+    return tuple(
+        WorldOpen(certain=False, world=world, rules=(), traffic=_traffic(openings))
+        for world, openings in found.items()
+        if openings
+    )
+
+
+def world_planes(
+    entries: Sequence[Entry], ports: Iterable[int] | None = None
+) -> tuple[WorldPlane, ...]:
+    """
+    Each plane that the world may be in, for each world.
 
     Args:
         entries: both sides, in the order of evaluation.
@@ -87,23 +175,13 @@ def world_openings(
     """
     if ports is not None:
         asked = tuple(ports)
-        entries = [_narrowed(entry, asked) for entry in entries]
-    certain: dict[str, list[_Opening]] = {world: [] for world in WORLDS}
-    found: dict[tuple[bool, str, tuple[IngressRule, ...]], list[_Opening]] = {}
-    for plane in planes_of(entries, whole=True):
-        if any(unknown.kind == "group" for unknown in plane.members):
-            continue
-        for world, known in certain.items():
-            for opening in _newly_open(plane, world):
-                if plane.members and any(map(opening.is_within, known)):
-                    continue
-                if not plane.members:
-                    known.append(opening)
-                key = (not plane.members, world, opening.rules)
-                found.setdefault(key, []).append(opening)
+        narrowed = (_narrowed(entry, asked) for entry in entries)
+        entries = [entry for entry in narrowed if entry.matched.boxes]
     return tuple(
-        WorldOpen(certain=sure, world=world, rules=rules, traffic=_traffic(openings))
-        for (sure, world, rules), openings in found.items()
+        (plane, world)
+        for plane in planes_of(entries, whole=True)
+        if all(unknown.kind != "group" for unknown in plane.members)
+        for world in WORLDS
     )
 
 
@@ -144,39 +222,48 @@ def _traffic(openings: Iterable[_Opening]) -> tuple[Traffic, ...]:
     return tuple(Traffic(p, joined(ports)) for p, ports in sorted(by_protocol.items()))
 
 
-def _newly_open(plane: Plane, world: str) -> Iterator[_Opening]:
+def _opened(
+    plane: Plane,
+    world: str,
+    newly: Callable[[int], bool],
+    afterwards: Callable[[int], bool] | None,
+) -> Iterator[_Opening]:
     """
-    Where half of a world gets in by the change, or by both what was and what is new.
+    Ports to which some packet gets in newly, and half of a world does afterwards: all
+    of it if that is not told.
     """
-    regions = [
-        [
+
+    def parts_of(wanted: Callable[[int], bool]) -> list[Piece]:
+        return [
             piece
             for piece in plane.diagram.region(wanted)
-            if piece.ports != (0, 0) and _share(piece.sources, world)
+            if piece.ports != (0, 0) and _is_of(piece.sources, world)
         ]
-        for wanted in (plane.opens, plane.lets_in_after, plane.lets_in_before)
-    ]
-    parts = [part for region in regions for part in region]
+
+    new = parts_of(newly)
+    if not new:
+        return
+    parts = [*new, *(parts_of(afterwards) if afterwards else ())]
     flat = Diagram([_flat(part) for part in parts])
-    ends = [len(regions[0]), len(regions[0]) + len(regions[1]), len(parts)]
-    opened, after, before = (
-        (1 << end) - (1 << start) for start, end in zip([0, *ends], ends, strict=False)
-    )
+    opened = (1 << len(new)) - 1
+    half = sum(map(_size, _USED[world]))
 
     def is_open(met: int) -> bool:
-        sources = joined(part for n in bits(met) for part in parts[n].sources)
-        return 2 * _share(sources, world) >= _size(_USED[world])
+        if not met & opened or afterwards is None:
+            return bool(met & opened)
+        sources = joined(s for n in bits(met & ~opened) for s in parts[n].sources)
+        return 2 * _share(sources, world) >= half
 
-    widest = _widest(plane, world) if parts else []
-    for piece in flat.region(
-        lambda met: (
-            is_open(met & opened)
-            or (is_open(met & after) and not is_open(met & before))
-        )
-    ):
+    widest = _widest(plane, world)
+    for piece in flat.region(is_open):
         yield _Opening(
             piece.protocols, piece.ports, _opening(plane, piece, world, widest)
         )
+
+
+def _is_of(sources: Iterable[Interval], world: str) -> bool:
+    first, last = WORLDS[world]
+    return any(a <= last and b >= first for a, b in sources)
 
 
 def _flat(piece: Piece) -> Box:
@@ -196,7 +283,7 @@ def _opening(
     found: dict[IngressRule, None] = {}
     share = 0
     for part, number in widest:
-        if 2 * share >= _size(_USED[world]):
+        if 2 * share >= sum(map(_size, _USED[world])):
             break
         if plane.boxes[number].meets(around):
             found[plane.entries[number].rule] = None
@@ -207,7 +294,7 @@ def _opening(
 def _widest(plane: Plane, world: str) -> list[tuple[int, int]]:
     """
     The boxes by which some packet gets in after the change, and how many of the
-    world's addresses they hold, widest first.
+    world's addresses they hold: those that are new first, of these the widest.
     """
     met = plane.diagram.met()
     first = {after & -after for each in met if (after := each & plane.after)}
@@ -215,12 +302,19 @@ def _widest(plane: Plane, world: str) -> list[tuple[int, int]]:
         (_share((plane.boxes[number].sources,), world), number)
         for number in bits(sum(first) & plane.accepts)
     )
-    return sorted((s for s in shares if s[0]), key=lambda pair: (-pair[0], pair[1]))
+
+    def place(pair: tuple[int, int]) -> tuple[bool, int, int]:
+        return plane.entries[pair[1]].before, -pair[0], pair[1]
+
+    return sorted((s for s in shares if s[0]), key=place)
 
 
 def _share(sources: Iterable[Interval], world: str) -> int:
-    first, last = _USED[world]
-    return sum(max(0, min(b, last) - max(a, first) + 1) for a, b in sources)
+    return sum(
+        max(0, min(b, last) - max(a, first) + 1)
+        for a, b in sources
+        for first, last in _USED[world]
+    )
 
 
 def _size(interval: Interval) -> int:

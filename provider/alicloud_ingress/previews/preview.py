@@ -2,8 +2,8 @@
 Reads what `pulumi preview --json` wrote: which rules were there, and which will be.
 
 What the engine shows is not always whole: outputs may be missing, and unchanged
-resources are left out without `--show-sames`. What is not there is said in `hidden`
-and `problems`.
+resources are left out without `--show-sames`, pending deletions without
+`--show-replacement-steps`. What is not there is said in `hidden` and `problems`.
 
 Source: pkg/display/json.go and sdk/go/common/display/json.go of the engine, and
 previews made by it.
@@ -11,12 +11,21 @@ previews made by it.
 
 from __future__ import annotations
 
-import json
+import re
+import urllib.parse
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
+from alicloud_ingress.previews.document import DocumentError, decoded
+from alicloud_ingress.previews.neighbours import (
+    ListChange,
+    list_changes,
+    notes,
+    unknown_rules,
+)
 from alicloud_ingress.previews.stated import (
     GROUP_ARGUMENT,
     FieldChange,
@@ -39,12 +48,39 @@ _REPLACING = {
 _STANDING = {"same", "read", "import", "refresh", "read-discard", "discard"}
 _KNOWN_OPS = {*_REPLACING, *_STANDING, "create", "update", "delete"}
 _IGNORED_OPS = {"remove-pending-replace"}
+_WHAT = "what `pulumi preview --json --show-sames > preview.json` writes"
+_POSITION = re.compile(
+    r"project:///(?P<file>[^#]+)#(?P<line>\d{1,9})(?:,\d+)?", re.ASCII
+)
+_ELSEWHERE = re.compile(r"(?:^|/)(?:\.\.|site-packages|node_modules)/")
+"""
+Files that are not the program's own: packages, and what is outside of the project.
+"""
+
+_KEEPING = ("keep_rule_ids", "keep_descriptions")
+_COUNTED = ("create", "update", "replace", "delete", "import")
+"""
+Operations that are counted in the summary and always shown.
+"""
 
 
 class PreviewError(IngressError):
     """
     This is no preview that can be read.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """
+    A line of the program.
+
+    Args:
+        file: relative to the project's folder.
+    """
+
+    file: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +93,13 @@ class Step:
             `refresh` for one that was only read.
         before: its rules as they stand; `after` likewise, when all is done.
         gap: whether the old rule goes before the new one comes.
+        old_is_gone: of a replacement, whether the old rule has been deleted by a run
+            that failed then; None where the preview does not tell.
+        unsure_delete: whether the engine lets the old rule go without a delete, which
+            is right only where its group goes too.
+        keeps: whether a set has rules that it may keep though it wants them no more.
+        exclusive: whether a set also removes rules that it has not declared.
+        source: where the program declares it; None where the engine does not tell.
         retained: whether the old rule stays in the group though it is let go.
         adopts: whether an identical live rule would be taken over.
         changes: fields of an update or a replacement.
@@ -72,6 +115,11 @@ class Step:
     before: tuple[StatedRule, ...] = ()
     after: tuple[StatedRule, ...] = ()
     gap: bool = False
+    old_is_gone: bool | None = False
+    unsure_delete: bool = False
+    keeps: bool = False
+    exclusive: bool = False
+    source: Source | None = None
     retained: bool = False
     adopts: bool = False
     changes: tuple[FieldChange, ...] = ()
@@ -91,16 +139,22 @@ class Preview:
         others: how many resources of other kinds change.
         hidden: unchanged resources that the preview leaves out.
         problems: why it is not whole, one sentence each.
+        lists: what becomes of prefix lists.
+        unknown_rules: URNs of changing rules of a kind that is not known here.
+        notes: what else may change who reaches what, one sentence each.
     """
 
     stack: str = ""
     steps: tuple[Step, ...] = ()
+    lists: tuple[ListChange, ...] = ()
+    unknown_rules: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     others: int = 0
     hidden: int = 0
     problems: tuple[str, ...] = ()
 
 
-def read_preview(text: str) -> Preview:
+def read_preview(content: str | bytes) -> Preview:
     """
     Read the output of `pulumi preview --json`.
 
@@ -108,16 +162,17 @@ def read_preview(text: str) -> Preview:
         PreviewError: it is no such output.
     """
     try:
-        document = json.loads(text)
-    except ValueError as error:
+        document = mapping(decoded(content, of=_WHAT))
+    except DocumentError as error:
+        raise PreviewError(str(error)) from None
+    steps = document.get("steps")
+    if "sequence" in document:
+        raise PreviewError(f"this is one event of a stream, and should be {_WHAT}")
+    if items(steps) != steps and not _errors(document):
         raise PreviewError(
-            f"this is not JSON ({error}); write it by"
-            " `pulumi preview --json --show-sames > preview.json`"
-        ) from None
-    steps = mapping(document).get("steps")
-    if items(steps) != steps and not _errors(mapping(document)):
-        raise PreviewError("this is no preview: it has no list of steps")
-    return _preview(mapping(document), [mapping(step) for step in items(steps)])
+            f"this is not a preview, for it has no list of steps: it should be {_WHAT}"
+        )
+    return _preview(document, [mapping(step) for step in items(steps)])
 
 
 def _preview(
@@ -132,26 +187,91 @@ def _preview(
     for urn, own in by_urn.items():
         odd = {str(s.get("op")) for s in own} - _KNOWN_OPS - _IGNORED_OPS
         problems += [f"a step {op!r} of {urn} is not known" for op in sorted(odd)]
+        main, dropped = _parted(own)
+        if _stands_twice(main):
+            problems.append(f"{urn} stands twice in the preview, which the engine")
+            problems[-1] += " never writes: make the preview anew"
         if _kind(urn) in GROUP_ARGUMENT:
-            rules.append(_Reader(urn, own).step())
+            rules += [_Reader(urn, [step]).step() for step in dropped]
+            if main:
+                rules.append(_Reader(urn, main).step())
         elif not _kind(urn).startswith("pulumi:") and any(
             s.get("op") not in (*_STANDING, *_IGNORED_OPS) for s in own
         ):
             others += 1
-    same = mapping(document.get("changeSummary")).get("same") or 0
-    if not isinstance(same, int):
-        problems.append("how many resources are unchanged is not told")
-        same = 0
-    shown = sum(
-        any(s.get("op") in ("same", "refresh") for s in own) for own in by_urn.values()
-    )
+    missing, hidden = _missing(document, steps)
     return Preview(
         stack=next(map(_stack, filter(_is_whole, by_urn)), ""),
-        steps=tuple(sorted(rules, key=lambda step: (step.name, step.urn))),
+        steps=tuple(sorted(rules, key=lambda step: (step.name, step.urn, step.op))),
+        lists=tuple(list_changes(steps)),
+        unknown_rules=tuple(dict.fromkeys(unknown_rules(steps))),
+        notes=tuple(notes(steps)),
         others=others,
-        hidden=max(0, same - shown),
-        problems=tuple(problems),
+        hidden=hidden,
+        problems=(*problems, *missing),
     )
+
+
+def _parted(
+    steps: Sequence[Mapping[str, Any]],
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """
+    The steps of a resource, and apart from them the deletions of what an earlier run
+    has replaced and not deleted, which have its URN.
+    """
+    replaced = {
+        str(mapping(step.get("oldState")).get("id"))
+        for step in steps
+        if step.get("op") in ("replace", "create-replacement")
+    }
+    main: list[Mapping[str, Any]] = []
+    dropped: list[Mapping[str, Any]] = []
+    for step in steps:
+        old = mapping(step.get("oldState"))
+        is_other = (
+            step.get("op") == "delete-replaced" and str(old.get("id")) not in replaced
+        )
+        if is_other or (step.get("op") == "delete" and old.get("delete") is True):
+            dropped.append({**step, "op": "delete"})
+        else:
+            main.append(step)
+    return main, dropped
+
+
+def _stands_twice(steps: Iterable[Mapping[str, Any]]) -> bool:
+    """
+    Whether the steps of one resource are more than the engine makes for one.
+    """
+    ops = Counter(str(step.get("op")) for step in steps)
+    most = max(ops.values(), default=0)
+    families = {"replace" if op in _REPLACING else op for op in ops}
+    return most > 1 or len(families - {"refresh", *_IGNORED_OPS}) > 1
+
+
+def _missing(
+    document: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
+) -> tuple[list[str], int]:
+    """
+    What the preview's own summary counts and the preview does not show, in sentences;
+    and how many unchanged resources it leaves out, which is no fault.
+    """
+    summary = mapping(document.get("changeSummary"))
+    shown = Counter(str(step.get("op")) for step in steps)
+    problems: list[str] = []
+    for op in (*_COUNTED, "same"):
+        counted = summary.get(op) or 0
+        if not isinstance(counted, int) or counted < 0:
+            problems.append(f"how many steps {op!r} there are is not told")
+        elif op in _COUNTED and counted > shown[op]:
+            problems.append(
+                f"the summary counts {counted} steps {op!r}, and {shown[op]} are there"
+            )
+    same = summary.get("same") or 0
+    seen = {
+        str(step.get("urn")) for step in steps if step.get("op") in ("same", "refresh")
+    }
+    hidden = max(0, same - len(seen)) if isinstance(same, int) else 0
+    return problems, hidden
 
 
 def _errors(document: Mapping[str, Any]) -> list[str]:
@@ -181,6 +301,33 @@ def _stack(urn: str) -> str:
 
 def _first(states: Iterable[object]) -> Mapping[str, Any]:
     return next((mapping(state) for state in states if state), mapping(None))
+
+
+def _source(state: Mapping[str, Any]) -> Source | None:
+    """
+    The innermost line of the program itself that led to a resource.
+    """
+    frames = [state, *map(mapping, items(state.get("stackTrace")))]
+    for frame in frames:
+        match = _POSITION.fullmatch(str(frame.get("sourcePosition")))
+        if match and not _ELSEWHERE.search(match["file"]):
+            return Source(urllib.parse.unquote(match["file"]), int(match["line"]))
+    return None
+
+
+def _with_ids(
+    rules: tuple[StatedRule, ...], olds: Iterable[StatedRule]
+) -> tuple[StatedRule, ...]:
+    """
+    Rules of a program with the IDs that the state knows.
+    """
+    known = {old.rule: old for old in olds}
+    return tuple(
+        replace(rule, rule_id=old.rule_id, declared=old.declared)
+        if (old := known.get(rule.rule)) and old.rule_id
+        else rule
+        for rule in rules
+    )
 
 
 def _changes(
@@ -220,6 +367,7 @@ class _Reader:
         after = () if op == "delete" else self._rules(new, "new", moved)
         if op in _STANDING:
             before = after = after or before
+            before = after = _with_ids(after, self._rules(old, "old", moved))
         retained = bool(old.get("retainOnDelete")) and op in (
             "delete",
             "replace",
@@ -235,6 +383,11 @@ class _Reader:
             before=before,
             after=after,
             gap=op == "replace" and self._has_gap(ops),
+            old_is_gone=self._old_is_gone(ops) if op == "replace" else False,
+            unsure_delete=bool(old.get("deletedWith")),
+            keeps=any(bool(inputs_of(old).get(name)) for name in _KEEPING),
+            exclusive=bool(inputs_of(new).get("exclusive")),
+            source=_source(new) or _source(old),
             retained=retained,
             adopts=bool(inputs_of(new).get("adopt")),
             changes=_changes(old, new, moved) if changed else (),
@@ -257,6 +410,7 @@ class _Reader:
             op="refresh",
             before=rules,
             after=rules,
+            source=_source(new),
             drift=_changes(found, new, set()) if found and new else (),
             gone=not new,
         )
@@ -277,12 +431,28 @@ class _Reader:
         }
 
     def _has_gap(self, ops: Sequence[str]) -> bool:
-        old = [mapping(step.get("oldState")) for step in self.steps]
-        if any(state.get("pendingReplacement") for state in old):
+        if self._old_is_gone(ops):
+            return False
+        if self._is_pending():
             return True
         deleted, created = "delete-replaced", "create-replacement"
         return {deleted, created} <= set(ops) and ops.index(deleted) < ops.index(
             created
+        )
+
+    def _old_is_gone(self, ops: Sequence[str]) -> bool | None:
+        """
+        The engine marks a rule alike that it is about to delete and one that it has
+        deleted; only in the steps of a replacement, if shown, do they differ.
+        """
+        if not self._is_pending() or "delete-replaced" in ops:
+            return False
+        return True if "create-replacement" in ops else None
+
+    def _is_pending(self) -> bool:
+        return any(
+            mapping(step.get("oldState")).get("pendingReplacement")
+            for step in self.steps
         )
 
     def _rules(
@@ -290,4 +460,7 @@ class _Reader:
     ) -> tuple[StatedRule, ...]:
         if not state:
             return ()
-        return Statement(self.name, self.kind, state, side=side, moved=moved).rules()
+        statement = Statement(
+            self.name, self.kind, state, side=side, moved=moved, urn=self.urn
+        )
+        return statement.rules()

@@ -1,139 +1,49 @@
 """
 Judges a preview: what it opens and closes in each group, and what is to stop it.
 
-It fails closed. A rule with a value that is not known or secret is `not judged`,
-and so is what a drop held back that goes while unchanged rules are not shown.
+It fails closed. A rule with a value that is not known or secret is `not judged`, and
+so is what a drop held back that goes where not all rules of the group are known.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from alicloud_ingress.exposure import (
-    Difference,
-    Policy,
-    difference,
-    newly_world_open,
-)
-from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.exposure import difference
+from alicloud_ingress.live import LiveGroup
 from alicloud_ingress.policy.diagram import TooComplexError
+from alicloud_ingress.policy.redundancy import covered_by
 from alicloud_ingress.policy.world import WorldOpen
+from alicloud_ingress.previews.findings import (
+    ADMIN_PORTS,
+    FAIL_ON,
+    Finding,
+    Gate,
+    GroupReview,
+    Review,
+    name_of,
+)
+from alicloud_ingress.previews.gate import Change, Lists, Standing, lacking, openings
+from alicloud_ingress.previews.outcome import Outcome, key, outcome
 from alicloud_ingress.previews.preview import Preview, Step
 from alicloud_ingress.previews.stated import RULE_SET, StatedRule
-from alicloud_ingress.previews.waivers import Waiver
+from alicloud_ingress.previews.waivers import Waivers
 from alicloud_ingress.rule import IngressRule
 
-FAIL_ON = ("world-open-admin", "world-open-any", "gap", "delete", "unmanaged")
-ADMIN_PORTS = (22, 3389)
-RULE_LIMIT = 1_000
-"""
-Rules of one network interface, in and out, over all of its groups.
-"""
+__all__ = ["ADMIN_PORTS", "FAIL_ON", "Finding", "Gate", "GroupReview", "Review"]
 
-SHOW_SAMES = "make the preview with --show-sames, or use --live"
-_HIDDEN = tuple(
-    IngressRule.parse({"ip_protocol": "all", name: world, "priority": 100})
-    for name, world in (
-        ("source_cidr_ip", "0.0.0.0/0"),
-        ("ipv6_source_cidr_ip", "::/0"),
-    )
-)
-"""
-The worst that a rule may be that is there and not shown.
-"""
+SHOW_SAMES = "make the preview with --show-sames"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """
-    Something that `--fail-on` asks for.
-
-    Args:
-        kind: one of `FAIL_ON`.
-        resources: names of those that bring it about; the ID of an unmanaged rule.
-        judged: False where it may be so.
-        waived: the reasons of the waivers that cover it; "" if it counts.
-    """
-
-    kind: str
-    resources: tuple[str, ...]
-    text: str
-    judged: bool = True
-    waived: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupReview:
-    """
-    What a preview does to one group.
-
-    Args:
-        group: its ID, or in words whose it will be.
-        change: None if the rules are too entangled to be judged.
-        perhaps_world_open: what may be newly open to the world by rules not shown.
-        names: the resources that state a rule.
-        rules_left: how many live rules there will be; None without a look.
-        unmanaged: live rules that the stack does not state; None if not told.
-        expired: live rules past their date.
-        twins: resources whose rule is there already, and which live rule it is.
-    """
-
-    group: str
-    change: Difference | None
-    perhaps_world_open: tuple[WorldOpen, ...]
-    admin: tuple[WorldOpen, ...]
-    names: Mapping[IngressRule, tuple[str, ...]]
-    added: frozenset[IngressRule]
-    rules_left: int | None = None
-    unmanaged: tuple[LiveRule, ...] | None = None
-    expired: tuple[LiveRule, ...] = ()
-    twins: tuple[tuple[Step, LiveRule], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
-    """
-    A preview, judged.
-    """
-
-    preview: Preview
-    groups: tuple[GroupReview, ...]
-    findings: tuple[Finding, ...]
-    problems: tuple[str, ...]
-
-    @property
-    def failing(self) -> tuple[Finding, ...]:
-        """
-        The findings that no waiver covers.
-        """
-        return tuple(finding for finding in self.findings if not finding.waived)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """
-    What is to stop a pull request.
-
-    Args:
-        fail_on: kinds of `FAIL_ON`.
-        admin_ports: what `world-open-admin` is about.
-        waivers: those that have ended have no effect.
-    """
-
-    fail_on: frozenset[str] = frozenset()
-    admin_ports: frozenset[int] = frozenset(ADMIN_PORTS)
-    waivers: tuple[Waiver, ...] = ()
-
-
-def judge(
+def judge(  # noqa: PLR0913 - what was read, by whom
     preview: Preview,
     gate: Gate,
     *,
     today: dt.date,
     live: Mapping[str, LiveGroup] | None = None,
+    lists: Lists | None = None,
     problems: Iterable[str] = (),
 ) -> Review:
     """
@@ -143,27 +53,43 @@ def judge(
         preview: as read.
         gate: what to look for.
         today: in UTC, for waivers and expired rules.
-        live: groups as they stand, by ID, of those that were looked at.
+        live: groups as they stand, by ID, of those that were looked at; None where
+            none was to be.
+        lists: contents of prefix lists and port lists that were looked at, by ID.
         problems: why something is missing, one sentence each.
     """
-    asked = gate.fail_on
-    ports = gate.admin_ports if "world-open-admin" in asked else frozenset[int]()
-    groups = tuple(
-        _Group(preview, group, (live or {}).get(group), today).review(ports)
+    names = {step.urn: step.name for step in preview.steps}
+    waivers = Waivers(gate.waivers, names, today, gate.longest_waiver_days)
+    outcomes = {
+        group: outcome(preview, group, (live or {}).get(group), looked=live is not None)
         for group in groups_of(preview)
-    )
+    }
+    preview = _without_idle_gaps(preview, outcomes.values())
+    stops = any(each.refusals for each in outcomes.values())
+    groups: list[GroupReview] = []
+    found: list[Finding] = []
+    for group, each in outcomes.items():
+        seen = (live or {}).get(group)
+        judging = _Group(preview, group, each, seen, _lists(preview, lists), stops)
+        try:
+            groups.append(judging.review(today))
+            found += judging.findings(gate, waivers)
+        except TooComplexError:
+            groups.append(judging.unjudged(today))
+    found += _list_findings(preview, gate, _lists(preview, lists))
+    found += [_covered(f, waivers) for f in _other_findings(preview, groups)]
     tangled = [
         f"the rules of {g.group} overlap in too many ways to be judged"
         for g in groups
         if g.change is None
     ]
-    found = [f for f in _findings(preview, groups) if f.kind in asked]
-    valid = {w.resource: w.reason for w in gate.waivers if today <= w.until}
+    asked = tuple(f for f in found if f.kind in gate.fail_on)
     return Review(
         preview=preview,
-        groups=groups,
-        findings=tuple(_waived(finding, valid) for finding in found),
+        groups=tuple(groups),
+        findings=asked,
         problems=(*preview.problems, *problems, *tangled),
+        remarks=waivers.remarks(waiver for f in asked for waiver in f.waivers),
     )
 
 
@@ -185,172 +111,266 @@ def known_groups(preview: Preview) -> dict[str, str]:
     return {g: region for g, region in groups_of(preview).items() if g in known}
 
 
+def rules_of(preview: Preview, group: str) -> Iterator[IngressRule]:
+    """
+    The rules that a preview states of a group, before and after.
+    """
+    return (stated.rule for stated in _stated(preview) if stated.group == group)
+
+
 def _stated(preview: Preview) -> Iterator[StatedRule]:
     for step in preview.steps:
         yield from step.before
         yield from step.after
 
 
+def _without_idle_gaps(preview: Preview, outcomes: Iterable[Outcome]) -> Preview:
+    """
+    The preview without the gaps of rules that are not there to be deleted.
+    """
+    gone = frozenset[tuple[str, str]]().union(*(each.gone for each in outcomes))
+    steps = tuple(
+        replace(step, gap=False) if step.gap and key(step) in gone else step
+        for step in preview.steps
+    )
+    return replace(preview, steps=steps)
+
+
+def _lists(preview: Preview, seen: Lists | None) -> tuple[Lists, Lists]:
+    """
+    What lists hold before and after.
+    """
+    before = {**{each.list_id: each.before for each in preview.lists}, **(seen or {})}
+    after = dict(before)
+    for each in preview.lists:
+        if each.changes and each.after is None:
+            del after[each.list_id]
+        elif each.changes and each.after is not None:
+            after[each.list_id] = each.after
+    return before, after
+
+
 class _Group:
     """
-    Gathers what is known of one group.
+    What is judged of one group.
     """
 
-    def __init__(
-        self, preview: Preview, group: str, live: LiveGroup | None, today: dt.date
+    def __init__(  # noqa: PLR0913, PLR0917 - all that is known of it
+        self,
+        preview: Preview,
+        group: str,
+        result: Outcome,
+        live: LiveGroup | None,
+        lists: tuple[Lists, Lists],
+        stops: bool,  # noqa: FBT001
     ) -> None:
         self.preview = preview
         self.group = group
+        self.result = result
         self.live = live
-        self.today = today.isoformat()
-        self.before = [r for s in preview.steps for r in s.before if r.group == group]
-        self.after = [r for s in preview.steps for r in s.after if r.group == group]
-
-    def review(self, admin_ports: frozenset[int]) -> GroupReview:
-        names: dict[IngressRule, tuple[str, ...]] = {}
-        for stated in (*self.before, *self.after):
-            known = names.get(stated.rule, ())
-            if stated.resource not in known:
-                names[stated.rule] = (*known, stated.resource)
-        others = self._others()
-        standing = tuple(live.rule for live in others)
-        before = [stated.rule for stated in self.before]
-        after = [stated.rule for stated in self.after]
-        result = GroupReview(
-            group=self.group,
-            change=None,
-            perhaps_world_open=(),
-            admin=(),
-            names=names,
-            added=frozenset(Counter(after) - Counter(before)),
-            rules_left=self._rules_left(),
-            unmanaged=None if self.live is None or self.preview.hidden else others,
-            expired=self._expired(),
-            twins=tuple(self._twins()),
+        most = result.if_it_stops if stops and live else result.most_after
+        self.change = Change(
+            before=result.before,
+            after=result.after,
+            least_before=result.least_before,
+            most_after=most,
+            is_whole=live is not None,
+            lists_before=lists[0],
+            lists_after=lists[1],
         )
-        try:
-            return self._judged(result, standing, admin_ports)
-        except TooComplexError:
-            return result
+        self._known: dict[frozenset[int] | None, tuple[WorldOpen, ...]] = {}
+        self._owners: dict[IngressRule, dict[str, None]] = {}
+        for standing in (*result.before, *result.after, *(most or ())):
+            owners = self._owners.setdefault(standing.rule, {})
+            owners.update(dict.fromkeys(standing.owners))
 
-    def _judged(
-        self,
-        result: GroupReview,
-        standing: tuple[IngressRule, ...],
-        admin_ports: frozenset[int],
-    ) -> GroupReview:
-        before = [stated.rule for stated in self.before]
-        after = [stated.rule for stated in self.after]
-        was, is_ = Policy([*before, *standing]), Policy([*after, *standing])
-        admin = newly_world_open(was, is_, admin_ports) if admin_ports else ()
-        result = replace(result, change=difference(was, is_), admin=admin)
-        if not self._may_uncover():
-            return result
-        was, is_ = Policy([*before, *_HIDDEN]), Policy([*after, *_HIDDEN])
-        worst = newly_world_open(was, is_, admin_ports) if admin_ports else ()
-        return replace(
-            result,
-            perhaps_world_open=_uncertain(newly_world_open(was, is_)),
-            admin=(*admin, *_uncertain(worst)),
-        )
-
-    def _may_uncover(self) -> bool:
+    def unjudged(self, today: dt.date) -> GroupReview:
         """
-        Whether a drop goes that may have held back a rule that is not shown.
+        What can be said of it though its rules are too entangled.
         """
-        taken = Counter(s.rule for s in self.before) - Counter(
-            s.rule for s in self.after
-        )
-        goes = any(rule.policy != "accept" for rule in taken)
-        return goes and self.preview.hidden > 0 and self.live is None
-
-    def _others(self) -> tuple[LiveRule, ...]:
-        """
-        The live rules that no resource of the preview states.
-        """
-        if self.live is None:
-            return ()
-        ids = {stated.rule_id for stated in self.before} - {""}
-        nameless = Counter(s.rule for s in self.before if not s.rule_id)
-        others: list[LiveRule] = []
-        for live in self.live.rules:
-            if live.rule_id in ids:
-                continue
-            if nameless[live.rule]:
-                nameless[live.rule] -= 1
-                continue
-            others.append(live)
-        return tuple(others)
-
-    def _rules_left(self) -> int | None:
-        if self.live is None:
-            return None
-        return len(self.live.rules) + len(self.after) - len(self.before)
-
-    def _expired(self) -> tuple[LiveRule, ...]:
         rules = self.live.rules if self.live else ()
-        return tuple(r for r in rules if "" < r.rule.expires_on < self.today)
+        hides = self.live is None or self.preview.hidden > 0
+        return GroupReview(
+            group=self.group,
+            names={
+                rule: tuple(dict.fromkeys(map(name_of, owners)))
+                for rule, owners in self._owners.items()
+            },
+            rules_left=len(self.result.after) if self.live else None,
+            unmanaged=None if hides else self.result.unmanaged,
+            expired=tuple(
+                r for r in rules if "" < r.rule.expires_on < today.isoformat()
+            ),
+            refusals=self.result.refusals,
+            takeovers=self.result.takeovers,
+        )
 
-    def _twins(self) -> Iterator[tuple[Step, LiveRule]]:
+    def review(self, today: dt.date) -> GroupReview:
+        """
+        What opens and closes, waived or not.
+
+        Raises:
+            TooComplexError: the rules cannot be judged in bounded time.
+        """
+        return replace(
+            self.unjudged(today),
+            change=difference(self.change.entries),
+            openings=self._found(None),
+            idle=tuple(self._idle()),
+        )
+
+    def findings(self, gate: Gate, waivers: Waivers) -> list[Finding]:
+        """
+        What is newly open to the world, of the kinds that were asked for.
+        """
+        kinds = {"world-open-any": None, "world-open-admin": gate.admin_ports}
+        return [
+            finding
+            for kind, ports in kinds.items()
+            if kind in gate.fail_on
+            for finding in self._openings(kind, ports, waivers)
+        ]
+
+    def _found(self, ports: frozenset[int] | None) -> tuple[WorldOpen, ...]:
+        if ports not in self._known:
+            self._known[ports] = openings(self.change, ports)
+        return self._known[ports]
+
+    def _openings(
+        self, kind: str, ports: frozenset[int] | None, waivers: Waivers
+    ) -> Iterator[Finding]:
+        waived = waivers.of(self.group)
+        found = self._found(ports)
+        left = openings(self.change, ports, waived) if waived else found
+        for opening in left:
+            yield self._finding(kind, opening)
+        for opening in lacking(found, left):
+            finding = self._finding(kind, opening)
+            covering = waivers.covering(self.group, finding.urns)
+            covering = covering or waivers.covering(self.group, [*waived])
+            yield replace(finding, waivers=covering)
+
+    def _finding(self, kind: str, opening: WorldOpen) -> Finding:
+        owners = dict.fromkeys(
+            urn for rule in opening.rules for urn in self._owners.get(rule, ())
+        )
+        return Finding(
+            kind=kind,
+            group=self.group,
+            resources=tuple(dict.fromkeys(map(name_of, owners))),
+            urns=tuple(owners),
+            text=f"{opening.in_words} of {self.group}",
+            judged=opening.certain,
+            opening=opening,
+        )
+
+    def _idle(self) -> Iterator[tuple[IngressRule, bool]]:
+        """
+        Rules that are created or deleted, while others decide before them.
+        """
+        ops: dict[str, set[str]] = {}
         for step in self.preview.steps:
-            if self.live is None or step.op not in ("create", "replace"):
-                continue
-            for stated in step.after:
-                if stated.group == self.group and stated not in step.before:
-                    twin = self.live.identical_to(stated.rule)
-                    if twin is not None:
-                        yield step, twin
+            ops.setdefault(step.urn, set()).add(step.op)
+
+        def only(standing: Standing, op: str) -> bool:
+            return bool(standing.owners) and all(
+                ops[urn] == {op} for urn in standing.owners
+            )
+
+        after = self.change.after
+        staying = {standing.rule for standing in after}
+        there = {standing.rule for standing in self.change.before}
+        gone = [
+            s for s in self.change.before if only(s, "delete") and s.rule not in staying
+        ]
+        asked = [
+            n for n, s in enumerate(after) if only(s, "create") and s.rule not in there
+        ]
+        asked += range(len(after), len(after) + len(gone))
+        rules = [standing.rule for standing in (*after, *gone)]
+        for place in covered_by(rules, range(len(after)), asked):
+            yield rules[place], place < len(after)
 
 
-def _uncertain(openings: Iterable[WorldOpen]) -> tuple[WorldOpen, ...]:
-    return tuple(replace(opening, certain=False, rules=()) for opening in openings)
+def _covered(finding: Finding, waivers: Waivers) -> Finding:
+    names = finding.urns or finding.resources
+    return replace(finding, waivers=waivers.covering_all(finding.group, names))
 
 
-def _findings(preview: Preview, groups: Sequence[GroupReview]) -> Iterator[Finding]:
-    for group in groups:
-        if group.change is not None:
-            anything = (*group.change.newly_world_open, *group.perhaps_world_open)
-            yield from _openings("world-open-any", group, anything)
-            yield from _openings("world-open-admin", group, group.admin)
+def _list_findings(
+    preview: Preview, gate: Gate, lists: tuple[Lists, Lists]
+) -> Iterator[Finding]:
+    """
+    What a changed prefix list opens wherever it is used: in which groups is not told.
+    """
+    for each in preview.lists:
+        if not each.changes:
+            continue
+        rule = IngressRule.from_permission(
+            {"IpProtocol": "all", "SourcePrefixListId": each.list_id}
+        )
+        side = (Standing(rule=rule),)
+        change = Change(
+            before=side,
+            after=side,
+            is_whole=True,
+            lists_before=lists[0],
+            lists_after=lists[1],
+        )
+        kinds = {"world-open-any": None, "world-open-admin": gate.admin_ports}
+        for kind, ports in kinds.items():
+            for opening in openings(change, ports):
+                perhaps = replace(opening, certain=False)
+                yield Finding(
+                    kind=kind,
+                    resources=(each.name,),
+                    text=f"{perhaps.in_words} of each group that uses {each.list_id}",
+                    judged=False,
+                    opening=perhaps,
+                )
+
+
+def _other_findings(
+    preview: Preview, groups: Sequence[GroupReview]
+) -> Iterator[Finding]:
+    for urn in preview.unknown_rules:
+        for kind in ("world-open-any", "world-open-admin"):
+            yield Finding(
+                kind=kind,
+                resources=(name_of(urn),),
+                urns=(urn,),
+                text=f"what a rule of the type {urn.split('::')[2]} opens is not known",
+                judged=False,
+            )
     for step in preview.steps:
         yield from _losses(step)
     for group in groups:
         if group.unmanaged is None and group.rules_left is not None:
             yield Finding(
                 kind="unmanaged",
+                group=group.group,
                 resources=(),
                 text=f"{group.group}: the preview does not show all resources;"
-                " make it with --show-sames",
+                f" {SHOW_SAMES}",
                 judged=False,
             )
         for live in group.unmanaged or ():
             yield Finding(
                 kind="unmanaged",
+                group=group.group,
                 resources=(live.rule_id,) if live.rule_id else (),
                 text=f"{live.rule.in_words} of {group.group} is not in this stack",
             )
 
 
-def _openings(
-    kind: str, group: GroupReview, openings: Iterable[WorldOpen]
-) -> Iterator[Finding]:
-    for opening in openings:
-        named = dict.fromkeys(
-            name for rule in opening.rules for name in group.names.get(rule, ())
-        )
-        yield Finding(
-            kind=kind,
-            resources=tuple(named),
-            text=f"{opening.in_words} of {group.group}",
-            judged=opening.certain,
-        )
-
-
 def _losses(step: Step) -> Iterator[Finding]:
+    group = step.before[0].group if step.before else ""
     if step.gap:
         yield Finding(
             kind="gap",
+            group=group,
             resources=(step.name,),
+            urns=(step.urn,),
             text="the old rule is deleted before its replacement comes",
         )
     if step.retained or step.op not in ("delete", "update"):
@@ -362,14 +382,9 @@ def _losses(step: Step) -> Iterator[Finding]:
             if stated.rule not in staying:
                 yield Finding(
                     kind="delete",
+                    group=stated.group,
                     resources=(step.name,),
+                    urns=(step.urn,),
                     text=f"{stated.rule.in_words} of {stated.group} is deleted",
                     judged=not doubted,
                 )
-
-
-def _waived(finding: Finding, valid: Mapping[str, str]) -> Finding:
-    reasons = [valid.get(name, "") for name in finding.resources]
-    if not reasons or not all(reasons):
-        return finding
-    return replace(finding, waived="; ".join(dict.fromkeys(reasons)))

@@ -9,6 +9,7 @@ its own (see `packets`), with the doubt beside it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -78,6 +79,8 @@ _SOURCE_PARAMETERS = (
     "SourceGroupId",
     "SourcePrefixListId",
 )
+SECURITY_GROUP = "alicloud:ecs/securityGroup:SecurityGroup"
+_RULE_ID = {RULE: "security_group_rule_id", PEER_RULE: "securityGroupRuleId"}
 GROUP_ARGUMENT = {
     RULE: "security_group_id",
     RULE_SET: "security_group_id",
@@ -91,18 +94,22 @@ class StatedRule:
     A rule as the engine's state or a program states it.
 
     Args:
+        urn: of the resource.
         group: the group's ID; or, in words, whose it will be.
         known_group: whether `group` is an ID.
         rule_id: `sgr-...`, or "".
+        declared: whether a program declared it; an exclusive set holds others too.
         doubts: why it cannot be judged, such as `port_range is secret`.
     """
 
+    urn: str
     resource: str
     group: str
     known_group: bool
     region: str
     rule: IngressRule
     rule_id: str = ""
+    declared: bool = True
     doubts: tuple[str, ...] = ()
 
 
@@ -127,9 +134,10 @@ class Statement:
         state: as the engine shows it.
         side: `old` or `new`.
         moved: names of the fields that change; None for any of them.
+        urn: of the resource, "" where its name alone tells it from others.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a statement is of
         self,
         name: str,
         kind: str,
@@ -137,8 +145,11 @@ class Statement:
         *,
         side: str,
         moved: set[str] | None,
+        urn: str = "",
     ) -> None:
         self._name = name
+        self._urn = urn
+        self._label = _label(urn, name)
         self._kind = kind
         self._state = state
         self._side = side
@@ -150,7 +161,7 @@ class Statement:
         self._group = (
             str(inputs[argument])
             if self._known_group
-            else _group_to_come(state, argument, name)
+            else _group_to_come(state, argument, self._label)
         )
 
     def rules(self) -> tuple[StatedRule, ...]:
@@ -158,23 +169,35 @@ class Statement:
         All of them; none where they are not inbound.
         """
         inputs = inputs_of(self._state)
+        outputs = mapping(self._state.get("outputs"))
         if self._kind == RULE_SET:
-            return tuple(self._rules_of_set(inputs.get("rules")))
+            return tuple(self._rules_of_set(inputs.get("rules"), outputs))
         if self._kind == PEER_RULE and inputs.get("type") == "egress":
             return ()
-        rule_id = _told(
-            mapping(self._state.get("outputs")).get("security_group_rule_id")
+        return (
+            replace(self._rule(inputs, self._label), rule_id=self._rule_id(outputs)),
         )
-        return (replace(self._rule(inputs, self._name), rule_id=rule_id),)
 
-    def _rules_of_set(self, rules: object) -> Iterator[StatedRule]:
+    def _rule_id(self, outputs: Mapping[str, Any]) -> str:
+        found = (_told(outputs.get(_RULE_ID[self._kind])), _told(self._state.get("id")))
+        return next((each for each in found if each.startswith("sgr-")), "")
+
+    def _rules_of_set(
+        self, rules: object, outputs: Mapping[str, Any]
+    ) -> Iterator[StatedRule]:
         entries = items(rules) or list(mapping(rules).values())
         if _doubt(rules) or not (entries or rules in ([], {})):
             yield self._hidden(f"rules is {_doubt(rules) or 'not there'}")
             return
-        for number, entry in enumerate(entries):
+        keys = list(mapping(rules)) or [""] * len(entries)
+        ids = mapping(outputs.get("rule_ids"))
+        foreign = items(outputs.get("foreign_rule_ids"))
+        for number, (key, entry) in enumerate(zip(keys, entries, strict=True)):
             if mapping(entry) and not _doubt(entry):
-                yield self._rule(mapping(entry), f"{self._name} {number}")
+                rule_id = _told(ids.get(key))
+                stated = self._rule(mapping(entry), f"{self._label} {number}")
+                declared = not rule_id or rule_id not in foreign
+                yield replace(stated, rule_id=rule_id, declared=declared)
             else:
                 yield self._hidden(f"rule {number} is {_doubt(entry) or 'not there'}")
 
@@ -182,8 +205,8 @@ class Statement:
         """
         A rule, or several, of which nothing is told.
         """
-        mark = self._mark("rules", doubt, self._name)
-        nothing = self._rule({"ip_protocol": mark, "source_cidr_ip": mark}, self._name)
+        mark = self._mark("rules", doubt, self._label)
+        nothing = self._rule({"ip_protocol": mark, "source_cidr_ip": mark}, self._label)
         return replace(nothing, doubts=(doubt,))
 
     def _rule(self, inputs: Mapping[str, Any], label: str) -> StatedRule:
@@ -206,6 +229,7 @@ class Statement:
         if not any(permission.get(parameter) for parameter in _SOURCE_PARAMETERS):
             doubts.append("no source is given")
         return StatedRule(
+            urn=self._urn,
             resource=self._name,
             group=self._group,
             known_group=self._known_group,
@@ -221,7 +245,7 @@ class Statement:
 
 def _rule(permission: dict[str, object], inputs: Mapping[str, Any]) -> IngressRule:
     priority = str(permission.pop("Priority", "") or 1).removesuffix(".0")
-    if not priority.isdigit():
+    if not re.fullmatch(r"\d{1,3}", priority, re.ASCII):
         # Without a place in the order it is judged as an unknown policy.
         permission["Policy"], priority = priority, "1"
     rule = IngressRule.from_permission({**permission, "Priority": priority})
@@ -232,14 +256,26 @@ def _rule(permission: dict[str, object], inputs: Mapping[str, Any]) -> IngressRu
     return rule
 
 
-def _group_to_come(state: Mapping[str, Any], argument: str, name: str) -> str:
+def _label(urn: str, name: str) -> str:
     """
-    Name the resource that the group's ID will come from, if there is just one.
+    A name that no other resource has: others of its name have another type or parent.
+    """
+    tail = urn.split("::", 2)[-1]
+    return name if not urn or tail == f"{RULE}::{name}" else tail
+
+
+def _group_to_come(state: Mapping[str, Any], argument: str, label: str) -> str:
+    """
+    Name the security group that the ID will come from, if that is known.
+
+    Rules whose ID comes from anything else may belong to different groups.
     """
     needed = items(mapping(state.get("propertyDependencies")).get(argument))
     if len(needed) == 1:
-        return f"the group to come from {str(needed[0]).split('::', 3)[-1]}"
-    return f"the group to come of {name}"
+        tail = str(needed[0]).split("::", 2)[-1]
+        if tail.split("::")[0].rsplit("$", 1)[-1] == SECURITY_GROUP:
+            return f"the group to come from {tail.removeprefix(f'{SECURITY_GROUP}::')}"
+    return f"the group to come of {label}"
 
 
 def inputs_of(state: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -273,6 +309,13 @@ def _doubt(value: object) -> str:
             return NOT_KNOWN
         return SECRET if value == SECRET_MARK else ""
     return SECRET if _SIGNATURE in mapping(value) else ""
+
+
+def is_told(value: object) -> bool:
+    """
+    Whether this is a value, neither unknown nor secret nor missing.
+    """
+    return value is not None and not _doubt(value)
 
 
 def _told(value: object) -> str:

@@ -1,17 +1,27 @@
 """
 Findings that are accepted for a time: each with its reason and its last day.
+
+The form of the file is in `schemas/preview-waivers-1.json`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
+from alicloud_ingress.policy.packets import PORTS, Interval
+from alicloud_ingress.previews.document import DocumentError, decoded
+from alicloud_ingress.previews.gate import Waived
 from alicloud_ingress.previews.stated import items, mapping
+from alicloud_ingress.spelling import is_date, port_pair
+
+_WHAT = 'a list such as [{"resource": "ssh", "reason": "..", "until": "2026-12-31"}]'
+_NEEDED = ("resource", "reason", "until")
+_LISTS = ("ports",)
+_ALLOWED = (*_NEEDED, "group", *_LISTS)
 
 
 class WaiverError(IngressError):
@@ -23,16 +33,23 @@ class WaiverError(IngressError):
 @dataclass(frozen=True, slots=True)
 class Waiver:
     """
-    A resource (or an unmanaged rule's ID) whose findings are accepted, why, and to
-    which day inclusive.
+    What is accepted, why, and to which day inclusive.
+
+    Args:
+        resource: a URN, a name that only one resource has, or the ID of a rule that
+            is not in the stack.
+        group: the only security group that it is about; "" for any.
+        ports: the only ports of tcp and udp that it is about; none for all.
     """
 
     resource: str
     reason: str
     until: dt.date
+    group: str = ""
+    ports: tuple[Interval, ...] = ()
 
 
-def read_waivers(text: str) -> tuple[Waiver, ...]:
+def read_waivers(content: str | bytes) -> tuple[Waiver, ...]:
     """
     Read `[{"resource": "ssh", "reason": "...", "until": "2026-12-31"}]`.
 
@@ -40,26 +57,142 @@ def read_waivers(text: str) -> tuple[Waiver, ...]:
         WaiverError: naming the entry and what is wrong with it.
     """
     try:
-        entries: object = json.loads(text)
-    except ValueError as error:
-        raise WaiverError(f"the waivers are not JSON: {error}") from None
+        entries = decoded(content, of=_WHAT)
+    except DocumentError as error:
+        raise WaiverError(f"the waivers cannot be followed: {error}") from None
     if items(entries) != entries:
-        raise WaiverError("the waivers are no list")
-    found = map(mapping, items(entries))
-    return tuple(_waiver(number, entry) for number, entry in enumerate(found, 1))
+        raise WaiverError("the waivers are not a list")
+    return tuple(
+        _waiver(number, mapping(entry))
+        for number, entry in enumerate(items(entries), 1)
+    )
 
 
 def _waiver(number: int, entry: Mapping[str, Any]) -> Waiver:
-    names = ("resource", "reason", "until")
-    if set(entry) != set(names):
-        raise WaiverError(f"waiver {number}: give just {', '.join(names)}")
-    values = {name: entry[name] for name in names}
-    if not all(isinstance(v, str) and v.strip() for v in values.values()):
-        raise WaiverError(f"waiver {number}: {', '.join(names)} are texts, none empty")
-    try:
-        until = dt.date.fromisoformat(values["until"])
-    except ValueError:
+    if not set(_NEEDED) <= set(entry) <= set(_ALLOWED):
         raise WaiverError(
-            f"waiver {number}: until is {values['until']!r}, no date such as 2026-12-31"
-        ) from None
-    return Waiver(values["resource"], values["reason"], until)
+            f"waiver {number}: set {', '.join(_NEEDED)}, and group and ports if it is"
+            " about these only; nothing else is known"
+        )
+    texts = {name: entry[name] for name in entry if name not in _LISTS}
+    if not all(isinstance(v, str) and v.strip() for v in texts.values()):
+        raise WaiverError(f"waiver {number}: {', '.join(texts)} are texts, none empty")
+    if not is_date(texts["until"]):
+        raise WaiverError(
+            f"waiver {number}: until is {texts['until']!r}, not a date such as"
+            " 2026-12-31"
+        )
+    return Waiver(
+        texts["resource"],
+        texts["reason"],
+        dt.date.fromisoformat(texts["until"]),
+        texts.get("group", ""),
+        tuple(_ports(number, entry)),
+    )
+
+
+def _ports(number: int, entry: Mapping[str, Any]) -> Iterator[Interval]:
+    ports = entry.get("ports", [])
+    if "ports" in entry and not items(ports):
+        raise WaiverError(f"waiver {number}: ports is a list such as [22, '8000/8010']")
+    for port in items(ports):
+        pair = None if isinstance(port, bool | float) else port_pair(str(port))
+        if pair is None or not 1 <= pair[0] <= pair[1] <= PORTS[1]:
+            raise WaiverError(
+                f"waiver {number}: {port!r} is not a port or a range such as 8000/8010"
+            )
+        yield pair
+
+
+class Waivers:
+    """
+    Waivers as they hold for one preview.
+
+    Args:
+        waivers: as read.
+        names: of the resources of the preview, by URN.
+        today: in UTC.
+        longest_days: those that end later are named.
+    """
+
+    def __init__(
+        self,
+        waivers: Iterable[Waiver],
+        names: Mapping[str, str],
+        today: dt.date,
+        longest_days: int,
+    ) -> None:
+        self._remarks: list[str] = []
+        self._held: list[tuple[Waiver, str]] = []
+        for waiver in waivers:
+            what = f"the waiver for {waiver.resource}"
+            if waiver.until < today:
+                self._remarks.append(f"{what} has ended on {waiver.until}: remove it")
+                continue
+            if (waiver.until - today).days > longest_days:
+                self._remarks.append(
+                    f"{what} ends on {waiver.until}, more than {longest_days} days"
+                    " from today"
+                )
+            named = _named(waiver.resource, names)
+            if len(named) == 1:
+                self._held.append((waiver, named[0]))
+            elif named:
+                self._remarks.append(
+                    f"{what} covers nothing: {len(named)} resources have the name;"
+                    f" name one by its URN, such as {named[0]}"
+                )
+            else:
+                self._remarks.append(f"{what} matches nothing in this preview")
+
+    def of(self, group: str) -> Waived:
+        """
+        What is waived in a group.
+        """
+        waived: dict[str, tuple[Interval, ...] | None] = {}
+        for waiver, name in self._held:
+            if waiver.group in ("", group):
+                known = waived.get(name, ())
+                both = (*known, *waiver.ports) if known is not None else None
+                waived[name] = both if waiver.ports else None
+        return waived
+
+    def covering(self, group: str, names: Sequence[str]) -> tuple[Waiver, ...]:
+        """
+        The waivers in a group that are about some of these URNs and rule IDs.
+        """
+        return tuple(
+            waiver
+            for waiver, name in self._held
+            if name in names and waiver.group in ("", group)
+        )
+
+    def covering_all(self, group: str, names: Sequence[str]) -> tuple[Waiver, ...]:
+        """
+        The same, if for each of these there is one that is not about ports alone.
+        """
+        whole = [w for w in self.covering(group, names) if not w.ports]
+        held = {name for waiver, name in self._held if waiver in whole}
+        return tuple(whole) if names and held.issuperset(names) else ()
+
+    def remarks(self, used: Iterable[Waiver]) -> tuple[str, ...]:
+        """
+        What is to be said, one sentence each.
+        """
+        there = [*used]
+        idle = [
+            f"the waiver for {waiver.resource} matches no finding of this preview"
+            for waiver, _ in self._held
+            if waiver not in there
+        ]
+        return (*self._remarks, *idle)
+
+
+def _named(resource: str, names: Mapping[str, str]) -> list[str]:
+    """
+    What a waiver may be about.
+    """
+    if resource in names:
+        return [resource]
+    found = [urn for urn, name in names.items() if name == resource]
+    return found or ([resource] if resource.startswith("sgr-") else [])

@@ -22,12 +22,18 @@ from alicloud_ingress.rules.repetition import (
 )
 from alicloud_ingress.rules.site import ANOTHER_RESOURCE, Site
 
-FORCED_REPLACEMENT = (
-    "A replacement by the very same rule needs delete_before_replace=True in its"
-    " ResourceOptions, or adopt=True; `pulumi state untaint` takes a taint back."
+WAYS_TO_REPLACE = (
+    "set delete_before_replace=True in its ResourceOptions, or adopt=True, or take a"
+    " taint back by `pulumi state untaint`."
+)
+FORCED_REPLACEMENT = f"To replace this resource by the very same, {WAYS_TO_REPLACE}"
+PERHAPS_REPLACED = (
+    "If the engine is replacing this resource (`--replace`, `pulumi state taint`),"
+    f" {WAYS_TO_REPLACE}"
 )
 """
-What helps where the engine replaces a rule that means the same as before.
+What helps where a rule that is to be created exists, and may be that of the resource
+itself: the engine does not tell a replacement from a new resource.
 """
 
 
@@ -69,8 +75,7 @@ def _how_to_take_over(site: Site, twin: LiveRule) -> str:
     if site.owner.ownership.knows(twin.rule_id):
         return _held_by_another(site, twin)
     return (
-        f"{exists} If this resource is being replaced (`--replace`, `pulumi state"
-        f" taint`): {FORCED_REPLACEMENT} If it was renamed, give it an alias"
+        f"{exists} {PERHAPS_REPLACED} If it was renamed, give it an alias"
         " (ResourceOptions(aliases=[...])). If the rule is to be managed from here,"
         f" import it by {twin.rule_id}; if a run that was interrupted made it, or it"
         " is to be taken over as it is, set adopt=True."

@@ -21,7 +21,7 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.rules.change import report_set_back, send_change
-from alicloud_ingress.rules.creation import FORCED_REPLACEMENT
+from alicloud_ingress.rules.creation import FORCED_REPLACEMENT, PERHAPS_REPLACED
 from alicloud_ingress.rules.site import Site
 from alicloud_ingress.ruleset import (
     Change,
@@ -183,7 +183,8 @@ class SetLifecycle:
 
         Taking back what was added would leave fewer rules than before and after.
         """
-        left = tuple(m for m in plan.revoke if m.rule not in removals.revoked)
+        done = removals.revoked | removals.left_to_others
+        left = tuple(member for member in plan.revoke if member.rule not in done)
         standing = plan.ids(ids)
 
         def words(rules: Iterable[tuple[IngressRule, str]]) -> str:
@@ -217,10 +218,9 @@ class SetLifecycle:
             if any(twin.live.rule_id in self.site.owner.replaces for twin in twins):
                 raise RuleExistsError(f"{exists} {FORCED_REPLACEMENT}")
             raise RuleExistsError(
-                f"{exists} If this resource is being replaced (`--replace`, `pulumi"
-                f" state taint`): {FORCED_REPLACEMENT} If the set was renamed, give it"
-                " an alias (ResourceOptions(aliases=[...])); if a run was interrupted,"
-                " or the rules are to be taken over as they are, set adopt=True."
+                f"{exists} {PERHAPS_REPLACED} If it was renamed, give it an alias"
+                " (ResourceOptions(aliases=[...])); if a run was interrupted, or the"
+                " rules are to be taken over as they are, set adopt=True."
             )
 
     def _change(self, plan: Plan, members: Sequence[Member]) -> None:

@@ -28,11 +28,13 @@ class Removals:
         group: the group, with calls for many rules.
         site: where the group is, and what its rules are judged by.
         revoked: filled with the rules that are gone.
+        left_to_others: filled with the rules that another resource holds.
     """
 
     group: RuleGroup
     site: Site
     revoked: set[IngressRule] = field(default_factory=set[IngressRule])
+    left_to_others: set[IngressRule] = field(default_factory=set[IngressRule])
 
     def revoke(self, members: Sequence[Member]) -> None:
         """
@@ -62,6 +64,8 @@ class Removals:
         try:
             for rule_id, release in releases.items():
                 self.site.report_release(rule_id, release)
+                if release is Release.HELD:
+                    self.left_to_others.add(rules[rule_id])
             left = self._left_by_revoking_ids({id_: rules[id_] for id_ in ours})
         finally:
             gone = [rule_id for rule_id in ours if rules[rule_id] in self.revoked]
@@ -84,13 +88,14 @@ class Removals:
             rule_id: error and reaction(Call.REVOKE_BY_ID, error)
             for rule_id, error in outcomes.items()
         }
+        gone = [id_ for id_, told in asked.items() if told is Reaction.DONE]
+        done = [id_ for id_, told in asked.items() if told is None]
+        self.revoked.update(rules[rule_id] for rule_id in (*done, *gone))
         doubtful = [id_ for id_, told in asked.items() if told is Reaction.LOOK]
         index = Index(self.group.prove()) if doubtful else None
         left = [id_ for id_ in doubtful if index and index.by_id(id_)]
-        gone = [id_ for id_, told in asked.items() if told is Reaction.DONE]
         gone += set(doubtful).difference(left)
-        done = [rule_id for rule_id, error in outcomes.items() if error is None]
-        self.revoked.update(rules[rule_id] for rule_id in (*done, *gone))
+        self.revoked.update(rules[rule_id] for rule_id in gone)
         for rule_id, error in outcomes.items():
             if error and asked[rule_id] not in (Reaction.DONE, Reaction.LOOK):
                 more = len(rules) - len(done) - len(gone) - 1
@@ -169,6 +174,7 @@ class Removals:
             twin = index.identical_to(rule)
             if twin and self._is_held(twin):
                 self.site.report_release(twin.rule_id, Release.HELD)
+                self.left_to_others.add(rule)
             else:
                 free.append(rule)
         return free

@@ -9,6 +9,7 @@ from alicloud_ingress.testing.fake import FakeCall, FakeEcs
 from alicloud_ingress.testing.faults import Edit, Fault
 from alicloud_ingress.testing.in_process import mock_ecs
 from alicloud_ingress.testing.limits import RateLimit
+from alicloud_ingress.testing.tls import ServedUrl
 
 __all__ = [
     "Behaviour",
@@ -17,5 +18,6 @@ __all__ = [
     "FakeEcs",
     "Fault",
     "RateLimit",
+    "ServedUrl",
     "mock_ecs",
 ]

@@ -6,11 +6,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from alicloud_ingress.testing import groups, lists, modify, reads, writes
+from alicloud_ingress.testing import (
+    group_changes,
+    groups,
+    lists,
+    modify,
+    reads,
+    regions,
+    writes,
+)
 from alicloud_ingress.testing.call import Call
+from alicloud_ingress.testing.direction import exchanged, outbound
 from alicloud_ingress.testing.errors import FakeError
+from alicloud_ingress.testing.spelling import AUTHORIZE, MODIFY, REVOKE
 from alicloud_ingress.testing.writes import Answer
 
 ECS = "2014-05-26"
@@ -29,11 +39,39 @@ class Action:
     writes: bool = False
 
 
+def _egress(twin: str, act: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+    """
+    The outbound twin of an action.
+    """
+
+    def acting(call: Call) -> Answer:
+        inbound = exchanged(call.parameters)
+        try:
+            return act(
+                replace(call, action=twin, parameters=inbound, direction="egress")
+            )
+        except FakeError as error:
+            raise outbound(error) from None
+
+    return acting
+
+
 ACTIONS = {
     "AuthorizeSecurityGroup": Action(writes.authorize, writes=True),
+    "AuthorizeSecurityGroupEgress": Action(
+        _egress(AUTHORIZE, writes.authorize), writes=True
+    ),
     "RevokeSecurityGroup": Action(writes.revoke, writes=True),
+    "RevokeSecurityGroupEgress": Action(_egress(REVOKE, writes.revoke), writes=True),
     "ModifySecurityGroupRule": Action(modify.modify, writes=True),
-    "ModifySecurityGroupPolicy": Action(modify.modify_policy, writes=True),
+    "ModifySecurityGroupEgressRule": Action(
+        _egress(MODIFY, modify.modify), writes=True
+    ),
+    "CreateSecurityGroup": Action(group_changes.create, writes=True),
+    "DeleteSecurityGroup": Action(group_changes.delete, writes=True),
+    "ModifySecurityGroupAttribute": Action(group_changes.modify, writes=True),
+    "ModifySecurityGroupPolicy": Action(group_changes.modify_policy, writes=True),
+    "DescribeRegions": Action(regions.regions),
     "DescribeSecurityGroupAttribute": Action(reads.describe),
     "DescribeSecurityGroups": Action(groups.groups),
     "DescribeSecurityGroupReferences": Action(groups.references),
@@ -100,8 +138,10 @@ def carry_out(action: Action, call: Call) -> Answer:
     if before is None or _is_judged_anew(call):
         answer = action.act(call)
         call.state.tokens[key] = dict(call.parameters)
+        if answer:
+            call.state.answers[key] = answer
         return answer
-    return {}
+    return call.state.answers.get(key, {})
 
 
 def _is_judged_anew(call: Call) -> bool:

@@ -1,16 +1,16 @@
 """
-The served fake's back door: faults, calls and state over HTTP.
+The served fake's back door: faults, calls, state and behaviour over HTTP.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from alicloud_ingress.testing.faults import Fault
 from alicloud_ingress.testing.limits import RateLimit
-from alicloud_ingress.testing.wire import JSON_TYPE, Reply, is_list
+from alicloud_ingress.testing.wire import JSON_TYPE, Reply, from_json, is_list
 
 if TYPE_CHECKING:
     from alicloud_ingress.testing.fake import FakeEcs
@@ -24,25 +24,46 @@ def administer(fake: FakeEcs, method: str, path: str, body: str) -> Reply:
 
     `POST faults` takes one fault, or a list of them, by the names of `Fault`; an
     object with `per_second` is a `RateLimit`. `GET calls` gives a list. `GET` and
-    `PUT state` carry what `FakeEcs.dump` writes.
+    `PUT state` carry what `FakeEcs.dump` writes. `GET behaviour` gives the settings
+    of `Behaviour` by name; `POST behaviour` takes those that are to change.
     """
-    name = path.removeprefix(PREFIX)
+    act = _ROUTES.get((method, path.removeprefix(PREFIX)))
+    if act is None:
+        return _reply(404, {"error": f"there is no {method} {path}"})
     try:
-        if (method, name) == ("POST", "faults"):
-            return _order(fake, json.loads(body))
-        if (method, name) == ("GET", "calls"):
-            return _reply(200, [call.to_json() for call in list(fake.calls)])
-        if (method, name) == ("GET", "state"):
-            return Reply(200, {"content-type": JSON_TYPE}, fake.dump())
-        if (method, name) == ("PUT", "state"):
-            fake.load(body)
-            return _reply(200, {})
+        return act(fake, body)
     except ValueError as error:
         return _reply(400, {"error": str(error)})
-    return _reply(404, {"error": f"there is no {method} {path}"})
 
 
-def _order(fake: FakeEcs, given: Any) -> Reply:
+def _calls(fake: FakeEcs, _body: str) -> Reply:
+    return _reply(200, [call.to_json() for call in list(fake.calls)])
+
+
+def _state(fake: FakeEcs, _body: str) -> Reply:
+    return Reply(200, {"content-type": JSON_TYPE}, fake.dump())
+
+
+def _load(fake: FakeEcs, body: str) -> Reply:
+    fake.load(body)
+    return _reply(200, {})
+
+
+def _behaviour(fake: FakeEcs, _body: str) -> Reply:
+    return _reply(200, fake.behaviour.to_json())
+
+
+def _behave(fake: FakeEcs, body: str) -> Reply:
+    try:
+        settings: dict[str, object] = dict(from_json(body))
+    except TypeError as error:
+        raise ValueError(f"this is not an object of settings: {error}") from None
+    fake.behaviour = fake.behaviour.changed(settings)
+    return _behaviour(fake, "")
+
+
+def _order(fake: FakeEcs, body: str) -> Reply:
+    given = from_json(body)
     orders = given if is_list(given) else [given]
     read = [_order_of(order) for order in orders]
     for each in read:
@@ -65,3 +86,13 @@ def _order_of(given: Any) -> Fault | RateLimit:
 
 def _reply(status: int, content: object) -> Reply:
     return Reply(status, {"content-type": JSON_TYPE}, json.dumps(content))
+
+
+_ROUTES: dict[tuple[str, str], Callable[[FakeEcs, str], Reply]] = {
+    ("POST", "faults"): _order,
+    ("GET", "calls"): _calls,
+    ("GET", "state"): _state,
+    ("PUT", "state"): _load,
+    ("GET", "behaviour"): _behaviour,
+    ("POST", "behaviour"): _behave,
+}

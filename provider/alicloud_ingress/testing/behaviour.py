@@ -6,8 +6,12 @@ A provider is right only if it is right under both answers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args, get_type_hints
+
+from alicloud_ingress.testing.entries import FIELDS
+from alicloud_ingress.testing.wire import is_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +35,8 @@ class Behaviour:
             description to the one given.
         repeated_revoke_is_judged_anew: a revoke by ID that comes again with the same
             ClientToken finds the rule gone; else it is answered as the first time.
-        address_equals_its_block: 1.2.3.4 and 1.2.3.4/32 are one rule, shown bare.
+        address_equals_its_block: 1.2.3.4 and 1.2.3.4/32 are one rule, shown bare;
+            else two, each shown as it was sent.
         host_bits_are_masked: 10.1.2.3/8 becomes 10.0.0.0/8; else it stays.
         priority_is_shown_as_text: `"1"`; else the number 1.
         omitted_fields_are_reset: a modify by ID sets omitted fields to their
@@ -41,6 +46,13 @@ class Behaviour:
         port_range_of_a_list: what PortRange shows for a rule with a port list.
         enterprise_refuses: the fields that a rule of an enterprise group may not
             set; newer pages leave Priority out, another all three.
+        enterprise_allows_defaults: Policy accept and Priority 1, which say what is
+            so without them, may be set there all the same.
+        unknown_nic_type_is_refused: a Describe with a NicType that does not exist is
+            refused; else it is answered as without one. `<nil>`, which the Terraform
+            provider sends for each rule without `nic_type`, is always answered so.
+        permissions_as_json: `Permissions` may be one JSON text, a list of objects, in
+            place of `Permissions.N.*`.
         longest_url: bytes of path and query beyond which the gateway answers 414
             with an HTML body.
     """
@@ -52,7 +64,7 @@ class Behaviour:
     revoke_compares_description: bool = False
     authorize_takes_over_description: bool = False
     repeated_revoke_is_judged_anew: bool = False
-    address_equals_its_block: bool = True
+    address_equals_its_block: bool = False
     host_bits_are_masked: bool = False
     priority_is_shown_as_text: bool = False
     omitted_fields_are_reset: bool = False
@@ -62,4 +74,80 @@ class Behaviour:
     enterprise_refuses: frozenset[str] = frozenset(
         {"Policy", "Priority", "SourceGroupId"}
     )
+    enterprise_allows_defaults: bool = True
+    unknown_nic_type_is_refused: bool = True
+    permissions_as_json: bool = False
     longest_url: int = 16_384
+
+    def to_json(self) -> dict[str, object]:
+        """
+        The settings by name, a set as a sorted list.
+        """
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {
+            name: sorted(value) if name in _SETS else value
+            for name, value in values.items()
+        }
+
+    def changed(self, settings: Mapping[str, object]) -> Behaviour:
+        """
+        The same with some settings changed, in the form of `to_json`.
+
+        Raises:
+            ValueError: a name or a value is wrong; the text says which.
+        """
+        checked: dict[str, Any] = {n: _checked(n, v) for n, v in settings.items()}
+        return replace(self, **checked)
+
+    def changed_by_text(self, setting: str) -> Behaviour:
+        """
+        The same with one setting changed: `NAME=VALUE`, a set as `A,B`.
+
+        Raises:
+            ValueError: the text is not of this form, or its name or value is wrong.
+        """
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise ValueError(f"{setting!r} is not of the form NAME=VALUE")
+        return self.changed({name: _read(_default(name), text)})
+
+
+_HINTS: dict[str, Any] = get_type_hints(Behaviour)
+_DEFAULTS = {entry.name: entry.default for entry in fields(Behaviour)}
+_SETS = {name for name, each in _DEFAULTS.items() if isinstance(each, frozenset)}
+
+
+def _default(name: str) -> object:
+    if name not in _DEFAULTS:
+        raise ValueError(f"there is no behaviour {name!r}, only {sorted(_DEFAULTS)}")
+    return _DEFAULTS[name]
+
+
+def _read(default: object, text: str) -> object:
+    """
+    The value that a text stands for; text that fits no kind is left to the check.
+    """
+    if isinstance(default, bool):
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if isinstance(default, int):
+        return int(text) if text.isdecimal() else text
+    if isinstance(default, frozenset):
+        return text.split(",") if text else []
+    return text
+
+
+def _checked(name: str, value: object) -> object:
+    default = _default(name)
+    if isinstance(default, frozenset):
+        if not is_list(value) or not all(each in FIELDS for each in value):
+            raise ValueError(f"{name} is a list of {', '.join(FIELDS)}, not {value!r}")
+        return frozenset(value)
+    if type(value) is not type(default):
+        kind = {"bool": "true or false", "int": "a number"}.get(
+            type(default).__name__, "text"
+        )
+        raise ValueError(f"{name} is {kind}, not {value!r}")
+    choices = get_args(_HINTS[name])
+    if choices and value not in choices:
+        raise ValueError(f"{name} is one of {choices}, not {value!r}")
+    return value

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alicloud_ingress.testing.behaviour import Behaviour
+from alicloud_ingress.testing.direction import Direction
 from alicloud_ingress.testing.entries import LEGACY
 from alicloud_ingress.testing.errors import (
     FakeError,
@@ -20,8 +21,9 @@ from alicloud_ingress.testing.errors import (
 )
 from alicloud_ingress.testing.state import FakeGroup, State
 
+NAMES_A_MISSING_REGION = ("DescribeSecurityGroupAttribute", "DeleteSecurityGroup")
 _REGION = re.compile(r"[a-z]{2,}-[a-z0-9-]+")
-_GROUP_ID = re.compile(r"sg-[\w*-]+", re.ASCII)
+GROUP_ID = re.compile(r"sg-[\w*-]+", re.ASCII)
 _INDEX = re.compile(r"\.\d{1,9}(?=\.|$)")
 
 
@@ -34,6 +36,7 @@ class Call:
         account: of the credentials.
         now: such as `2018-12-12T07:28:38Z`.
         logins: login name -> account ID.
+        direction: of the rules; outbound ones are named in inbound words.
     """
 
     action: str
@@ -43,6 +46,7 @@ class Call:
     behaviour: Behaviour
     now: str
     logins: Mapping[str, str] = field(default_factory=dict[str, str])
+    direction: Direction = "ingress"
 
     def __getitem__(self, name: str) -> str:
         return self.parameters.get(name, "")
@@ -57,7 +61,7 @@ class Call:
         """
         region = self["RegionId"]
         if not region:
-            if self.action == "DescribeSecurityGroupAttribute":
+            if self.action in NAMES_A_MISSING_REGION:
                 raise FakeError(
                     400, "MissingParameter.RegionId", "RegionId is mandatory."
                 )
@@ -80,7 +84,7 @@ class Call:
         region, group_id = self.region, self["SecurityGroupId"]
         if not group_id:
             raise missing("SecurityGroupId")
-        if not _GROUP_ID.fullmatch(group_id):
+        if not GROUP_ID.fullmatch(group_id):
             raise not_valid("InvalidSecurityGroupId.Malformed", "SecurityGroupId")
         group = self.state.groups.get(group_id)
         if group is None or group.region != region:

@@ -4,6 +4,7 @@ The fake as a process of its own, which keeps its state and tells its calls.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -11,9 +12,10 @@ import sys
 import tempfile
 import threading
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.fake import FakeCall, FakeEcs
 
 INTERRUPTED = 130
@@ -23,18 +25,32 @@ class StateFile:
     """
     A file that holds the state after each change; readable whenever it is killed.
 
+    It is locked until `close`, so that one process at a time keeps its state there.
+    An empty file is a new one.
+
     Raises:
-        ValueError: the file is there, and holds no state.
+        ValueError: another process keeps its state in the file, or it holds no state.
     """
 
     def __init__(self, path: Path, fake: FakeEcs) -> None:
         self._path = path
         self._fake = fake
         self._saved = ""
-        if path.exists():
-            fake.load(path.read_text(encoding="utf-8"))
-        self.save()
+        self._locked = _locked(path)
+        try:
+            if text := path.read_text(encoding="utf-8"):
+                fake.load(text)
+            self.save()
+        except (OSError, ValueError):
+            self.close()
+            raise
         fake.keepers.append(self.save)
+
+    def close(self) -> None:
+        """
+        Let another process have the file.
+        """
+        os.close(self._locked)
 
     def save(self) -> None:
         """
@@ -50,8 +66,33 @@ class StateFile:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(file.name).replace(self._path)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            Path(file.name).replace(self._path)
+            before, self._locked = self._locked, os.dup(file.fileno())
+        os.close(before)
         self._saved = text
+
+
+def _locked(path: Path) -> int:
+    """
+    The descriptor of a file that is locked; it is made where it is missing.
+
+    The lock is on the file itself, and each save puts a new, locked file in its
+    place: whoever opened the old one meanwhile has to open the new one.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            raise ValueError(
+                f"{path} is in use: another fake keeps its state in it. Stop that fake,"
+                " or name another file"
+            ) from None
+        os.close(descriptor)
 
 
 @contextmanager
@@ -78,6 +119,9 @@ def run(  # noqa: PLR0913 - the options of the command
     calls: Path | None = None,
     state: Path | None = None,
     admin: bool = False,
+    cert: Path | None = None,
+    key: Path | None = None,
+    behaviour: Behaviour | None = None,
 ) -> int:
     """
     Serve a fake until the process is told to stop; returns the exit code.
@@ -89,9 +133,13 @@ def run(  # noqa: PLR0913 - the options of the command
         calls: a file to which each call is added, as a line of JSON.
         state: a file to begin from where it is there, and to keep up to date.
         admin: whether `/_fake/` answers.
+        cert: PEM file with the certificate for TLS; one is made unless it is set.
+        key: PEM file with its private key.
+        behaviour: how it acts where the documentation is silent.
 
     Raises:
-        ValueError: the file with the state cannot be read.
+        OSError: a file cannot be opened, or the port cannot be bound.
+        ValueError: a file is not what it should be, or the state is in use.
     """
     told: list[int] = []
     stop = threading.Event()
@@ -102,14 +150,16 @@ def run(  # noqa: PLR0913 - the options of the command
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    fake = FakeEcs(latency_s=latency_s)
+    fake = FakeEcs(behaviour=behaviour, latency_s=latency_s)
     with ExitStack() as stack:
         if state:
-            StateFile(state, fake)
+            stack.enter_context(closing(StateFile(state, fake)))
         if calls:
             stack.enter_context(written_calls(calls, fake))
-        url = stack.enter_context(fake.serve(host, port, admin=admin))
-        sys.stdout.write(f"listening on {url}\n")
+        serving = fake.serve(host, port, admin=admin, cert=cert, key=key)
+        url = stack.enter_context(serving)
+        # in one piece: who reads the first line alone may close the pipe after it
+        sys.stdout.write(f"listening on {url}\ncertificate {url.certificate}\n")
         sys.stdout.flush()
         while not stop.wait(0.1):  # a signal may reach a thread that cannot wake this
             pass

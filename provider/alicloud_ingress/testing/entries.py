@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from alicloud_ingress.testing.errors import (
     FakeError,
+    not_valid,
     rule_id_not_valid,
     unknown_parameter,
 )
+from alicloud_ingress.testing.wire import from_json
 
 MOST_ENTRIES = 100
 FIELDS = (
@@ -124,6 +126,31 @@ def named_rules(parameters: Mapping[str, str], *, by_id: bool) -> Named:
         for number in sorted(grouped)
     ]
     return Named((), tuple(entries or [Entry(fields=flat)]))
+
+
+def spread_out(parameters: Mapping[str, str]) -> dict[str, str]:
+    """
+    The parameters with `Permissions`, where it is one JSON text, as
+    `Permissions.N.*`.
+
+    Raises:
+        FakeError: the text is not a list of objects, or entries are given both ways.
+    """
+    if "Permissions" not in parameters:
+        return dict(parameters)
+    rest = {n: v for n, v in parameters.items() if n != "Permissions"}
+    try:
+        given = from_json(parameters["Permissions"])
+        spread = {
+            f"Permissions.{number}.{name}": str(value)
+            for number, entry in enumerate(given, start=1)
+            for name, value in entry.items()
+        }
+    except (AttributeError, TypeError, ValueError):
+        raise not_valid("InvalidParam.Permissions", "Permissions") from None
+    if any(name.startswith("Permissions.") for name in rest):
+        raise not_valid("InvalidParam.Permissions", "Permissions")
+    return rest | spread
 
 
 def _require_fewer(members: Mapping[int, object], code: str, name: str) -> None:

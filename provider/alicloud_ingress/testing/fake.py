@@ -4,15 +4,20 @@ The backend: what the API remembers and answers, behind both fronts.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alicloud_ingress.testing.actions import action_of, carry_out
 from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.call import Call
+from alicloud_ingress.testing.entries import spread_out
 from alicloud_ingress.testing.errors import ConnectionDroppedError, FakeError
 from alicloud_ingress.testing.faults import HTML, Fault, FaultQueue
 from alicloud_ingress.testing.limits import RateLimit, TokenBucket
@@ -22,9 +27,16 @@ from alicloud_ingress.testing.state import ACCOUNT, NUMBERS, FakeGroup, Lag
 from alicloud_ingress.testing.wire import Reply, Request, answered
 from alicloud_ingress.testing.world import World, system_time
 
+if TYPE_CHECKING:
+    from alicloud_ingress.testing.tls import ServedUrl
+
 READING = ("Describe", "Get")
 """
 How the names of those actions begin that change nothing.
+"""
+FRONT_ENDS = ContextVar("FRONT_ENDS", default=threading.Event())  # noqa: B039
+"""
+Set when the front ends to which a thread belongs: calls that wait are then dropped.
 """
 
 
@@ -165,29 +177,50 @@ class FakeEcs(World):
 
     @contextmanager
     def serve(
-        self, host: str = "127.0.0.1", port: int = 0, *, admin: bool = False
-    ) -> Generator[str]:
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        admin: bool = False,
+        cert: Path | None = None,
+        key: Path | None = None,
+    ) -> Generator[ServedUrl]:
         """
-        Serve this fake over HTTP for as long as the context lasts.
+        Serve this fake for as long as the context lasts.
+
+        The value is the URL over plain HTTP. The same port answers TLS: its URL is
+        the attribute `https` of the value, and the file with the certificate that
+        clients have to trust is its attribute `certificate`.
 
         Args:
             host: loopback unless others are to reach it.
             port: 0 is any free one.
             admin: whether `/_fake/` answers too.
+            cert: PEM file with a certificate; one is made unless it is set.
+            key: PEM file with its private key.
+
+        Raises:
+            ValueError: only one of the files is set, or they do not fit each other.
         """
         from alicloud_ingress.testing.server import serving
+        from alicloud_ingress.testing.tls import Certificate
 
-        with serving(self, host, port, admin=admin) as url:
+        certificate = Certificate(host, cert, key)
+        with serving(self, certificate, host, port, admin=admin) as url:
             yield url
 
     def handle(
-        self, url: str, headers: Mapping[str, str], body: str, method: str = "POST"
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: str,
+        method: str = "POST",
     ) -> Reply:
         """
         Answer one HTTP request.
 
         Raises:
-            ConnectionDroppedError: a fault wants no answer to be sent.
+            ConnectionDroppedError: no answer is to be sent.
         """
         return self.dated(self._undated(url, headers, body, method))
 
@@ -206,11 +239,11 @@ class FakeEcs(World):
         fault = self._faults.take(request.action, request.parameters) or Fault()
         sleep_first = self.latency_s + (0 if fault.takes_effect else fault.delay_s)
         if sleep_first:
-            time.sleep(sleep_first)
+            _pause(sleep_first)
         with self._lock:
             reply = self._handle(request, fault)
         if fault.takes_effect and fault.delay_s:
-            time.sleep(fault.delay_s)
+            _pause(fault.delay_s)
         if reply is None:
             raise ConnectionDroppedError
         return reply
@@ -254,7 +287,10 @@ class FakeEcs(World):
             account = self._gatekeeper.account_of(request, self.now(), default)
             if request.action in self._limits:
                 self._limits[request.action].take()
-            call = self._call(request.action, request.parameters, account)
+            parameters = request.parameters
+            if self.behaviour.permissions_as_json:
+                parameters = spread_out(parameters)
+            call = self._call(request.action, parameters, account)
             group = self.groups.get(call["SecurityGroupId"])
             before = dict(group.rules) if group and lag else {}
             answer = carry_out(action, call)
@@ -274,6 +310,11 @@ class FakeEcs(World):
             now=self._timestamp(),
             logins=self.logins,
         )
+
+
+def _pause(seconds: float) -> None:
+    if FRONT_ENDS.get().wait(seconds):
+        raise ConnectionDroppedError
 
 
 def _lag_behind(group: FakeGroup, before: Mapping[str, Rule], describes: int) -> None:

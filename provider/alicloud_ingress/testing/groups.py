@@ -4,17 +4,15 @@ The actions that look at groups as a whole.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from alicloud_ingress.testing.call import Call
 from alicloud_ingress.testing.errors import FakeError, not_valid
 from alicloud_ingress.testing.paging import page_of
 from alicloud_ingress.testing.state import FakeGroup, State
-from alicloud_ingress.testing.wire import is_list
-from alicloud_ingress.testing.writes import Answer
+from alicloud_ingress.testing.wire import from_json, is_list
+from alicloud_ingress.testing.writes import Answer, names_a_group
 
 
 def groups(call: Call) -> Answer:
@@ -83,10 +81,10 @@ def references(call: Call) -> Answer:
             "SecurityGroupReference": [
                 {
                     "SecurityGroupId": group_id,
-                    "ReferencingSecurityGroups": {"ReferencingSecurityGroup": naming},
+                    "ReferencingSecurityGroups": {"ReferencingSecurityGroup": found},
                 }
                 for group_id in wanted
-                if (naming := _naming(group_id, region, call.state))
+                if (found := _naming(group_id, region, call.state))
             ]
         }
     }
@@ -94,7 +92,7 @@ def references(call: Call) -> Answer:
 
 def _wanted_ids(group: FakeGroup, call: Call) -> bool:
     try:
-        read: Any = json.loads(call["SecurityGroupIds"])
+        read = from_json(call["SecurityGroupIds"])
     except ValueError:
         read = None
     ids = read if is_list(read) else []
@@ -115,7 +113,9 @@ _GROUP_FILTERS: dict[str, Callable[[FakeGroup, Call], bool]] = {
     "ServiceManaged": lambda group, call: (
         group.service_managed == (call["ServiceManaged"].lower() == "true")
     ),
-    "ResourceGroupId": lambda _, call: not call["ResourceGroupId"],
+    "ResourceGroupId": lambda group, call: (
+        call["ResourceGroupId"] in ("", group.resource_group_id)
+    ),
 }
 
 
@@ -131,7 +131,7 @@ def _has_tags(group: FakeGroup, call: Call) -> bool:
 
 
 def _summary(group: FakeGroup, call: Call) -> Answer:
-    by_group = sum(bool(rule["SourceGroupId"]) for rule in group.rules.values())
+    by_group = sum(map(names_a_group, group.rules.values()))
     return {
         "SecurityGroupId": group.group_id,
         "SecurityGroupName": group.name,
@@ -139,7 +139,7 @@ def _summary(group: FakeGroup, call: Call) -> Answer:
         "VpcId": group.vpc_id,
         "Description": group.description,
         "CreationTime": group.create_time,
-        "ResourceGroupId": "",
+        "ResourceGroupId": group.resource_group_id,
         "RuleCount": len(group.rules),
         "GroupToGroupRuleCount": by_group,
         "EcsCount": 0,
@@ -155,7 +155,18 @@ def _summary(group: FakeGroup, call: Call) -> Answer:
 def _naming(group_id: str, region: str, state: State) -> list[Answer]:
     return [
         {"AliUid": group.account, "SecurityGroupId": group.group_id}
-        for group in state.groups.values()
+        for group in naming(group_id, state)
         if group.region == region
-        and any(rule["SourceGroupId"] == group_id for rule in group.rules.values())
     ]
+
+
+def naming(group_id: str, state: State) -> Iterator[FakeGroup]:
+    """
+    The groups with a rule, inbound or outbound, that names a group.
+    """
+    for group in state.groups.values():
+        if any(
+            group_id in (rule["SourceGroupId"], rule.get("DestGroupId"))
+            for rule in group.rules.values()
+        ):
+            yield group

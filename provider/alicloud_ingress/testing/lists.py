@@ -103,9 +103,13 @@ def _list_size(call: Call) -> int:
 
 
 def _list_summary(each: FakeList, kind: str, call: Call) -> Answer:
-    name = f"{'Source' if kind == 'PrefixList' else ''}{kind}Id"
+    names = [f"{end}{kind}Id" for end in ("Source", "Dest", "")]
     used = sum(
-        any(rule[name] == each.list_id for rule in group.rules.values())
+        any(
+            rule.get(name) == each.list_id
+            for rule in group.rules.values()
+            for name in names
+        )
         for group in call.state.groups.values()
     )
     family: Answer = {"AddressFamily": each.family} if each.family else {}

@@ -1,10 +1,11 @@
 """
-The actions that change what is there: a rule, and the policy among members.
+The action that changes a rule.
 """
 
 from __future__ import annotations
 
 from alicloud_ingress.testing.call import Call
+from alicloud_ingress.testing.direction import facing
 from alicloud_ingress.testing.entries import COMMON, FIELDS, RULE_ID, Entry
 from alicloud_ingress.testing.errors import (
     FakeError,
@@ -44,43 +45,26 @@ def modify(call: Call) -> Answer:
     if not RULE_ID.fullmatch(rule_id):
         raise rule_id_not_valid()
     require_rule_id(rule_id, group, call)
-    old = group.rules[rule_id]
+    old = facing(group.rules[rule_id], call.direction)
     _require_same_kind(given, old)
     kept = as_given(old, reset=call.behaviour.omitted_fields_are_reset)
     entry = Entry(fields={**kept, **given})
     numbers = group.region in NUMBERED_REGIONS or str(old["IpProtocol"]).isdigit()
     rule = settled(entry, group, call, numbers=numbers)
-    if identity(rule) in twins_in(group, but=rule_id):
+    if identity(rule) in twins_in(group, call.direction, but=rule_id):
         raise FakeError(
             400, "InvalidOperation.RuleDuplicate", "The rule already exists."
         )
     others = {i: there for i, there in group.rules.items() if i != rule_id}
     require_quota(rule, others, group, call, status=400)
-    group.rules[rule_id] = {**old, **rule}
-    return {}
-
-
-def modify_policy(call: Call) -> Answer:
-    """
-    Let members of a basic group talk among themselves, or not.
-    """
-    call.know_only(*COMMON, "InnerAccessPolicy")
-    group = call.group_to_change()
-    policy = call["InnerAccessPolicy"].capitalize()
-    if policy not in ("Accept", "Drop") or group.kind == "enterprise":
-        raise FakeError(
-            400,
-            "InvalidParameter.InnerAccessPolicy",
-            "The specified parameter InnerAccessPolicy is not valid.",
-        )
-    group.inner_access = policy
+    group.rules[rule_id] = facing({**old, **rule}, call.direction)
     return {}
 
 
 def _describe_anew(given: dict[str, str], group: FakeGroup, call: Call) -> Answer:
     numbers = group.region in NUMBERED_REGIONS
     rule = settled(Entry(fields=given), group, call, numbers=numbers)
-    rule_id = twins_in(group).get(identity(rule))
+    rule_id = twins_in(group, call.direction).get(identity(rule))
     if rule_id is None:
         raise FakeError(
             404, "SecurityGroupRule.NotFound", "The specified rule does not exist."

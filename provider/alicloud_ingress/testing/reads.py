@@ -12,6 +12,7 @@ from alicloud_ingress.testing.spelling import NIC_TYPES, Rule
 from alicloud_ingress.testing.state import State
 from alicloud_ingress.testing.writes import Answer
 
+NIL = "<nil>"
 _BLANK: Rule = dict.fromkeys(
     (
         "SourceGroupName",
@@ -21,7 +22,6 @@ _BLANK: Rule = dict.fromkeys(
         "DestGroupOwnerAccount",
         "DestPrefixListId",
         "DestPrefixListName",
-        "PortRangeListName",
     ),
     "",
 )
@@ -32,9 +32,10 @@ def shown(rule_id: str, rule: Rule, state: State, behaviour: Behaviour) -> Rule:
     A rule as Describe spells it.
     """
     protocol, priority = rule["IpProtocol"], rule["Priority"]
-    source = state.groups.get(str(rule["SourceGroupId"]))
-    prefixes = state.prefix_lists.get(str(rule["SourcePrefixListId"]))
     ports = state.port_range_lists.get(str(rule["PortRangeListId"]))
+    end = "Dest" if rule["Direction"] == "egress" else "Source"
+    group = state.groups.get(str(rule.get(f"{end}GroupId")))
+    prefixes = state.prefix_lists.get(str(rule.get(f"{end}PrefixListId")))
     return {
         **_BLANK,
         **rule,
@@ -44,8 +45,8 @@ def shown(rule_id: str, rule: Rule, state: State, behaviour: Behaviour) -> Rule:
         ),
         "PortRange": rule["PortRange"] or behaviour.port_range_of_a_list,
         "Priority": str(priority) if behaviour.priority_is_shown_as_text else priority,
-        "SourceGroupName": source.name if source else "",
-        "SourcePrefixListName": prefixes.name if prefixes else "",
+        f"{end}GroupName": group.name if group else "",
+        f"{end}PrefixListName": prefixes.name if prefixes else "",
         "PortRangeListName": ports.name if ports else "",
     }
 
@@ -67,9 +68,7 @@ def describe(call: Call) -> Answer:
     direction = call.parameters.get("Direction", "all")
     if direction not in ("ingress", "egress", "all"):
         raise not_valid("InvalidParamter", "Direction")
-    nic_type = call.parameters.get("NicType", "internet")
-    if nic_type not in NIC_TYPES:
-        raise not_valid("InvalidNicType.ValueNotSupported", "NicType")
+    nic_type = _nic_type(call)
     if call.parameters.get("Attribute", "snapshotPolicyIds") != "snapshotPolicyIds":
         raise not_valid("InvalidParameter.AttributeNotSupported", "Attribute")
     # bounds are looked at before a lagging rule comes nearer to being shown
@@ -94,6 +93,16 @@ def describe(call: Call) -> Answer:
         "Permissions": {"Permission": rules_shown},
         "NextToken": token,
     }
+
+
+def _nic_type(call: Call) -> str:
+    default = "internet"
+    nic_type = call.parameters.get("NicType", default)
+    if nic_type in NIC_TYPES:
+        return nic_type
+    if nic_type != NIL and call.behaviour.unknown_nic_type_is_refused:
+        raise not_valid("InvalidNicType.ValueNotSupported", "NicType")
+    return default
 
 
 def caller_identity(call: Call) -> Answer:

@@ -5,10 +5,13 @@ What a rule names and where it stands: source groups, lists, the kind of group.
 from __future__ import annotations
 
 from alicloud_ingress.testing.call import Call
+from alicloud_ingress.testing.direction import rules_of
 from alicloud_ingress.testing.entries import Entry
 from alicloud_ingress.testing.errors import FakeError, same_group
 from alicloud_ingress.testing.spelling import AUTHORIZE, NUMBERS, Rule, spelled
 from alicloud_ingress.testing.state import FakeGroup
+
+DEFAULTS = {"Policy": "accept", "Priority": "1"}
 
 
 def settled(entry: Entry, group: FakeGroup, call: Call, *, numbers: bool) -> Rule:
@@ -33,9 +36,10 @@ def weight(rule: Rule, call: Call) -> int:
     """
     for name, lists in (
         ("SourcePrefixListId", call.state.prefix_lists),
+        ("DestPrefixListId", call.state.prefix_lists),
         ("PortRangeListId", call.state.port_range_lists),
     ):
-        found = lists.get(str(rule[name]))
+        found = lists.get(str(rule.get(name)))
         if found:
             return found.most_entries
     return 1
@@ -58,7 +62,10 @@ def _settle_nic_type(rule: Rule, entry: Entry, group: FakeGroup, call: Call) -> 
 
 def _require_kind_of_group(entry: Entry, group: FakeGroup, call: Call) -> None:
     refused = call.behaviour.enterprise_refuses
-    if group.kind != "enterprise" or not refused & entry.fields.keys():
+    given = set(entry.fields)
+    if call.behaviour.enterprise_allows_defaults:
+        given -= {n for n in DEFAULTS if entry[n].lower() == DEFAULTS[n]}
+    if group.kind != "enterprise" or not refused & given:
         return
     raise FakeError(
         400,
@@ -109,7 +116,7 @@ def _no_source_group(
         )
     dangling = any(
         there["SourceGroupId"] == entry["SourceGroupId"]
-        for there in group.rules.values()
+        for _, there in rules_of(group, call.direction)
     )
     if dangling:
         return FakeError(

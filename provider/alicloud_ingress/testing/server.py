@@ -1,5 +1,5 @@
 """
-The front for other processes: the fake served over HTTP/1.1.
+The front for other processes: the fake served over HTTP/1.1, plain and over TLS.
 """
 
 from __future__ import annotations
@@ -8,31 +8,49 @@ import re
 import socket
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import cast
 
 from alicloud_ingress.testing.admin import PREFIX, administer
 from alicloud_ingress.testing.errors import ConnectionDroppedError, FakeError
-from alicloud_ingress.testing.fake import FakeEcs
+from alicloud_ingress.testing.fake import FRONT_ENDS, FakeEcs
+from alicloud_ingress.testing.tls import Certificate, ServedUrl
 from alicloud_ingress.testing.wire import Reply, Request, answered
 
 LARGEST_BODY = 10 * 1024 * 1024
+TLS_HANDSHAKE = b"\x16"
+"""
+The first byte of a connection over TLS; no HTTP request begins with it.
+"""
+LONGEST_HANDSHAKE_S = 10.0
+LONGEST_END_S = 10.0
+
+_Incoming = socket.socket | tuple[bytes, socket.socket]
 
 
 class _Server(ThreadingHTTPServer):
     """
-    One daemon thread a connection; connections end with the server.
+    One thread for each connection; connections and threads end with the server.
     """
 
-    daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], fake: FakeEcs, *, admin: bool) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        fake: FakeEcs,
+        certificate: Certificate,
+        *,
+        admin: bool,
+    ) -> None:
         self.fake = fake
         self.admin = admin
+        self._ends = threading.Event()
+        self._certificate = certificate
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
+        self._workers: list[threading.Thread] = []
         super().__init__(address, _Handler)
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
@@ -41,11 +59,45 @@ class _Server(ThreadingHTTPServer):
             self._open.add(connection)
         return connection, address
 
-    def shutdown_request(
-        self, request: socket.socket | tuple[bytes, socket.socket]
-    ) -> None:
+    def process_request(self, request: _Incoming, client_address: object) -> None:
+        """
+        Serve a connection in a thread, which `end` waits for.
+        """
+        worker = threading.Thread(
+            target=self.process_request_thread,
+            args=(request, client_address),
+            daemon=True,
+        )
+        self._workers = [each for each in self._workers if each.is_alive()]
+        self._workers.append(worker)
+        worker.start()
+
+    def finish_request(self, request: _Incoming, client_address: object) -> None:
+        """
+        Answer the requests of a connection, which is TLS if it begins so.
+        """
+        FRONT_ENDS.set(self._ends)
+        connection = cast("socket.socket", request)
+        if connection.recv(1, socket.MSG_PEEK) != TLS_HANDSHAKE:
+            super().finish_request(connection, client_address)
+            return
         with self._open_lock:
-            self._open.discard(request)
+            secured = self._certificate.context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+            self._open.discard(connection)
+            self._open.add(secured)
+        try:
+            secured.settimeout(LONGEST_HANDSHAKE_S)
+            secured.do_handshake()
+            secured.settimeout(None)
+            super().finish_request(secured, client_address)
+        finally:
+            self.shutdown_request(secured)
+
+    def shutdown_request(self, request: _Incoming) -> None:
+        with self._open_lock:
+            self._open.discard(cast("socket.socket", request))
         super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -53,14 +105,20 @@ class _Server(ThreadingHTTPServer):
         Say nothing of a client that went away.
         """
 
-    def end_connections(self) -> None:
+    def end(self) -> None:
         """
-        Close what clients keep alive.
+        Close the port and all connections, and wait for their threads.
         """
+        self._ends.set()
+        self.shutdown()
         with self._open_lock:
             for connection in self._open:
                 with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+                    # below TLS: the thread that reads sees the connection end
+                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        self.server_close()
+        for worker in self._workers:
+            worker.join(LONGEST_END_S)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -75,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         try:
             super().handle_one_request()
-        except (ConnectionError, ConnectionDroppedError):
+        except (OSError, ConnectionDroppedError):
             self.close_connection = True
 
     def do_POST(self) -> None:
@@ -189,17 +247,20 @@ def _size(text: str, base: int) -> int:
 
 
 @contextmanager
-def serving(fake: FakeEcs, host: str, port: int, *, admin: bool) -> Generator[str]:
+def serving(
+    fake: FakeEcs, certificate: Certificate, host: str, port: int, *, admin: bool
+) -> Generator[ServedUrl]:
     """
     Serve *fake* from a thread, and yield its URL; port 0 is any free one.
     """
-    server = _Server((host, port), fake, admin=admin)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://{host}:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.end_connections()
-        server.server_close()
-        thread.join()
+    with closing(certificate):
+        server = _Server((host, port), fake, certificate, admin=admin)
+        thread = threading.Thread(
+            target=server.serve_forever, args=(0.02,), daemon=True
+        )
+        thread.start()
+        try:
+            yield ServedUrl(f"{host}:{server.server_address[1]}", certificate)
+        finally:
+            server.end()
+            thread.join()

@@ -82,7 +82,7 @@ def spelled(
     rule["Policy"] = _policy(entry)
     rule["Priority"] = _priority(entry)
     rule["NicType"] = _nic_type(entry)
-    rule["Description"] = _description(entry)
+    rule["Description"] = _description(entry, action)
     rule.update(_ports(entry, str(rule["IpProtocol"]), action))
     rule.update(_networks(entry, behaviour))
     rule.update(_source(entry, rule, action))
@@ -147,8 +147,10 @@ def _nic_type(entry: Entry) -> str:
     return nic_type
 
 
-def _description(entry: Entry) -> str:
+def _description(entry: Entry, action: str) -> str:
     description = entry.fields.get("Description")
+    if description == "" and entry.is_flat and action == REVOKE:
+        return ""  # so the Terraform provider revokes each rule without a description
     if description is not None and not 1 <= len(description) <= 512:  # noqa: PLR2004
         raise FakeError(
             400,

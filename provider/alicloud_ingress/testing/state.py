@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from alicloud_ingress.testing.spelling import REMEMBERED, Rule
+from alicloud_ingress.testing.wire import from_json
 
 ACCOUNT = "1000000000000001"
 
@@ -103,6 +104,7 @@ class FakeGroup:
     create_time: str = ""
     inner_access: str = "Accept"
     tags: dict[str, str] = field(default_factory=dict[str, str])
+    resource_group_id: str = ""
     operable: bool = True
     most_rules: int = 1000
     most_group_sources: int = 20
@@ -162,14 +164,26 @@ class State:
     All that outlives a call.
 
     Args:
-        tokens: parameters and outcome of calls by the account, region, action and
-            ClientToken that they came with.
+        tokens: parameters of calls by the account, region, action and ClientToken
+            that they came with.
+        answers: what those calls were answered, where it is more than a RequestId.
     """
 
     groups: dict[str, FakeGroup] = field(default_factory=dict[str, FakeGroup])
     prefix_lists: dict[str, FakeList] = field(default_factory=dict[str, FakeList])
     port_range_lists: dict[str, FakeList] = field(default_factory=dict[str, FakeList])
     tokens: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    answers: dict[str, dict[str, object]] = field(
+        default_factory=dict[str, dict[str, object]]
+    )
+
+    def new_group_id(self) -> str:
+        """
+        An ID that no group has.
+        """
+        while (group_id := f"sg-{NUMBERS.take():08d}") in self.groups:
+            pass
+        return group_id
 
     def to_json(self) -> str:
         """
@@ -186,12 +200,13 @@ class State:
             ValueError: the text is not of this form.
         """
         try:
-            given = json.loads(text)
+            given = from_json(text)
             state = State(
                 groups={i: _group(each) for i, each in given["groups"].items()},
                 prefix_lists=_lists(given["prefix_lists"]),
                 port_range_lists=_lists(given["port_range_lists"]),
                 tokens={i: dict(each) for i, each in given["tokens"].items()},
+                answers={i: dict(e) for i, e in given.get("answers", {}).items()},
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"this is no state of the fake: {error!r}") from None

@@ -19,12 +19,14 @@ COMMON_PARAMETERS = frozenset(
         "AccessKeyId",
         "Action",
         "Format",
+        "SecureTransport",
         "SecurityToken",
         "Signature",
         "SignatureMethod",
         "SignatureNonce",
         "SignatureType",
         "SignatureVersion",
+        "SourceIp",
         "Timestamp",
         "Version",
     }
@@ -110,6 +112,19 @@ class Request:
         """
         asked = self.given.get("Format") or self.headers.get("accept", "")
         return "json" not in asked.lower()
+
+
+def from_json(text: str) -> Any:
+    """
+    What a JSON text holds.
+
+    Raises:
+        ValueError: it is not valid JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
 
 
 def is_list(value: object) -> TypeGuard[list[Any]]:

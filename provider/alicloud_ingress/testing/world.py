@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from typing import Literal
 
 from alicloud_ingress.testing.behaviour import Behaviour
+from alicloud_ingress.testing.call import GROUP_ID
 from alicloud_ingress.testing.entries import Entry
 from alicloud_ingress.testing.modify import as_given
 from alicloud_ingress.testing.reads import shown
@@ -72,12 +73,30 @@ class World:
         service_managed: bool = False,
         name: str = "",
         tags: Mapping[str, str] | None = None,
+        id: str = "",  # noqa: A002 - the word of Pulumi and Terraform
     ) -> str:
         """
         Make an empty group and return its ID; without a `vpc_id` it is classic.
+
+        Args:
+            region: such as `cn-hangzhou`.
+            account: ID of the owner.
+            vpc_id: "" for the classic network.
+            kind: basic (`normal`) or advanced (`enterprise`).
+            service_managed: whether it refuses every change.
+            name: "" for none.
+            tags: key -> value.
+            id: `sg-...`; a new one unless it is set.
+
+        Raises:
+            ValueError: the ID has another form, or a group has it.
         """
         with self._lock:
-            group_id = f"sg-{NUMBERS.take():08d}"
+            group_id = id or self.state.new_group_id()
+            if not GROUP_ID.fullmatch(group_id):
+                raise ValueError(f"{group_id!r} is not a security group ID: sg-...")
+            if group_id in self.groups:
+                raise ValueError(f"there is a group {group_id} already")
             self.groups[group_id] = FakeGroup(
                 group_id,
                 region,

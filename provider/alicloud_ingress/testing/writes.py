@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 
 from alicloud_ingress.testing.call import Call
+from alicloud_ingress.testing.direction import Direction, facing, rules_of
 from alicloud_ingress.testing.entries import Entry, named_rules
 from alicloud_ingress.testing.errors import (
     FakeError,
@@ -19,6 +20,7 @@ from alicloud_ingress.testing.references import settled, weight
 from alicloud_ingress.testing.spelling import (
     IDENTITY,
     NUMBERED_REGIONS,
+    REVOKE,
     Rule,
     identity,
 )
@@ -35,13 +37,13 @@ def authorize(call: Call) -> Answer:
     named = named_rules(call.parameters, by_id=False)
     numbers = group.region in NUMBERED_REGIONS
     with _all_or_none(group, call):
-        twins = twins_in(group)
+        twins = twins_in(group, call.direction)
         for entry, rule in _distinct(named.entries, group, call, numbers=numbers):
             _require_two_ends(rule)
             twin = twins.get(identity(rule))
             if twin is None:
                 require_quota(rule, group.rules, group, call)
-                add(rule, group, call.now)
+                add(rule, group, call.now, call.direction)
             elif call.behaviour.authorize_takes_over_description:
                 description = entry["Description"] or group.rules[twin]["Description"]
                 changed = {**group.rules[twin], "Description": description}
@@ -49,24 +51,39 @@ def authorize(call: Call) -> Answer:
     return {}
 
 
-def add(rule: Rule, group: FakeGroup, now: str) -> str:
+def add(
+    rule: Rule, group: FakeGroup, now: str, direction: Direction = "ingress"
+) -> str:
     """
-    Give a rule its ID and put it in.
+    Give a rule, in the words of an inbound one, its ID and put it in.
     """
     rule_id = f"sgr-{NUMBERS.take():08d}"
-    group.rules[rule_id] = {"Direction": "ingress", "CreateTime": now, **rule}
+    group.rules[rule_id] = {
+        "Direction": direction,
+        "CreateTime": now,
+        **facing(rule, direction),
+    }
     return rule_id
 
 
-def twins_in(group: FakeGroup, but: str = "") -> dict[tuple[object, ...], str]:
+def twins_in(
+    group: FakeGroup, direction: Direction, but: str = ""
+) -> dict[tuple[object, ...], str]:
     """
-    The ID of each inbound rule by what makes it that rule to ECS.
+    The ID of each rule of one direction by what makes it that rule to ECS.
     """
     return {
         identity(rule): rule_id
-        for rule_id, rule in group.rules.items()
-        if rule["Direction"] == "ingress" and rule_id != but
+        for rule_id, rule in rules_of(group, direction)
+        if rule_id != but
     }
+
+
+def names_a_group(rule: Rule) -> bool:
+    """
+    Whether the other end of a rule, inbound or outbound, is a group.
+    """
+    return bool(rule["SourceGroupId"] or rule.get("DestGroupId"))
 
 
 def require_quota(
@@ -93,7 +110,7 @@ def require_quota(
         )
     if not rule["SourceGroupId"]:
         return
-    by_group = sum(bool(there["SourceGroupId"]) for there in others.values())
+    by_group = sum(names_a_group(there) for there in others.values())
     if by_group >= group.most_group_sources:
         raise FakeError(
             400,
@@ -120,10 +137,12 @@ def revoke(call: Call) -> Answer:
 
 def require_rule_id(rule_id: str, group: FakeGroup, call: Call) -> None:
     """
-    Refuse an ID that no inbound rule of the group has.
+    Refuse an ID that no rule of the group has, in the direction of the call.
     """
     rule = group.rules.get(rule_id)
-    if rule is None or rule["Direction"] != "ingress":
+    if rule is None or rule["Direction"] != call.direction:
+        if call.direction == "egress" and call.action == REVOKE:
+            raise rule_not_there()
         if call.behaviour.unknown_rule_id == "not found":
             raise rule_id_not_found()
         raise rule_id_not_valid()
@@ -135,8 +154,8 @@ def _revoke_one(rule: Rule, entry: Entry, group: FakeGroup, call: Call) -> None:
         compared -= {"Policy", "Priority"} - entry.fields.keys()
     if call.behaviour.revoke_compares_description and entry["Description"]:
         compared.add("Description")
-    matching = _matching(rule, compared, group)
-    if not matching and _matching(rule, compared - {"NicType"}, group):
+    matching = _matching(rule, compared, group, call)
+    if not matching and _matching(rule, compared - {"NicType"}, group, call):
         raise FakeError(
             403,
             "InvalidNicType.Mismatch",
@@ -148,12 +167,13 @@ def _revoke_one(rule: Rule, entry: Entry, group: FakeGroup, call: Call) -> None:
         del group.rules[rule_id]
 
 
-def _matching(rule: Rule, compared: set[str], group: FakeGroup) -> list[str]:
+def _matching(
+    rule: Rule, compared: set[str], group: FakeGroup, call: Call
+) -> list[str]:
     return [
         rule_id
-        for rule_id, there in group.rules.items()
-        if there["Direction"] == "ingress"
-        and all(rule[name] == there[name] for name in compared)
+        for rule_id, there in rules_of(group, call.direction)
+        if all(rule[name] == there[name] for name in compared)
     ]
 
 

@@ -1,0 +1,28 @@
+"""
+What the prefix lists and port lists hold that the rules of a group use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from alicloud_ingress.client import EcsClient
+from alicloud_ingress.errors import IngressError
+from alicloud_ingress.policy.packets import lists_of
+from alicloud_ingress.rule import IngressRule
+
+
+def read_lists(
+    client: EcsClient, rules: Iterable[IngressRule]
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """
+    The entries by the list's ID; and which lists could not be read, in sentences.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    problems: list[str] = []
+    for list_id in lists_of(rules):
+        try:
+            found[list_id] = client.list_entries(list_id)
+        except IngressError as error:
+            problems.append(f"what {list_id} holds could not be read: {error}")
+    return found, problems

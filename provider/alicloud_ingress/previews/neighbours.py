@@ -1,0 +1,114 @@
+"""
+What else in a preview may change who reaches what: prefix lists, the group itself, and
+what joins or leaves a group.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alicloud_ingress.previews.stated import (
+    GROUP_ARGUMENT,
+    SECURITY_GROUP,
+    inputs_of,
+    is_told,
+    items,
+    mapping,
+)
+
+PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
+_SOME_RULE = re.compile(r"security_?group_?(ingress_?)?rule", re.IGNORECASE)
+_STANDING = ("same", "read", "refresh", "import")
+_INNER = ("innerAccessPolicy", "innerAccess")
+_JOINING = ("securityGroups", "securityGroupIds", "securityGroupId")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListChange:
+    """
+    A prefix list of the stack.
+
+    Args:
+        before: its blocks as the state has them.
+        after: its blocks afterwards; None where they are not told.
+        changes: whether the preview changes the list.
+    """
+
+    list_id: str
+    name: str
+    before: tuple[str, ...]
+    after: tuple[str, ...] | None
+    changes: bool
+
+
+def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
+    """
+    The prefix lists of the stack that have an ID.
+    """
+    for step in steps:
+        old, new = mapping(step.get("oldState")), mapping(step.get("newState"))
+        list_id = str(old.get("id") or new.get("id") or "")
+        if _kind(step) != PREFIX_LIST or not list_id.startswith("pl-"):
+            continue
+        changes = step.get("op") not in _STANDING
+        before = _blocks(inputs_of(old))
+        yield ListChange(
+            list_id=list_id,
+            name=_name(step),
+            before=before or (),
+            after=_blocks(inputs_of(new)) if changes else before,
+            changes=changes and step.get("op") == "update",
+        )
+
+
+def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """
+    URNs of what seems to be a security group rule of a kind that is not known here.
+    """
+    for step in steps:
+        kind = _kind(step)
+        is_known = kind in GROUP_ARGUMENT or step.get("op") in _STANDING
+        if not is_known and _SOME_RULE.search(kind):
+            yield str(step.get("urn"))
+
+
+def notes(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """
+    Changes that are not judged, one sentence each.
+    """
+    for step in steps:
+        if _kind(step) in GROUP_ARGUMENT or step.get("op") in _STANDING:
+            continue
+        old = inputs_of(mapping(step.get("oldState")))
+        new = inputs_of(mapping(step.get("newState")))
+        if _kind(step) == SECURITY_GROUP:
+            if old and any(old.get(name) != new.get(name) for name in _INNER):
+                yield (
+                    f"{_name(step)}: its inner access policy changes, by which members"
+                    " of the group reach one another"
+                )
+        elif new and any(old.get(name) != new.get(name) for name in _JOINING):
+            yield (
+                f"{_name(step)} ({_kind(step)}) joins or leaves a security group:"
+                " what its rules let in reaches it"
+            )
+
+
+def _blocks(inputs: Mapping[str, Any]) -> tuple[str, ...] | None:
+    entries = inputs.get("entries")
+    blocks = [mapping(entry).get("cidr") for entry in items(entries)]
+    if not isinstance(entries, list) or not all(map(is_told, blocks)):
+        return None
+    return tuple(map(str, blocks))
+
+
+def _kind(step: Mapping[str, Any]) -> str:
+    parts = str(step.get("urn")).split("::", 3)
+    return parts[2].rsplit("$", 1)[-1] if len(parts) > len(("stack", "project")) else ""
+
+
+def _name(step: Mapping[str, Any]) -> str:
+    return str(step.get("urn")).split("::", 3)[-1]

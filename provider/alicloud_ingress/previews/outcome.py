@@ -1,0 +1,476 @@
+"""
+Applies a preview to a group: what stands in it before, and what will afterwards.
+
+*Before* is the group as it stands where it was looked at, and else what the state
+holds. Where an engine or a provider may act one way or the other, the worst is kept
+beside the likely: rules that accept may stay or come, rules that drop may go.
+
+Source: what the provider does in `rules` and `sets`; for pulumi-alicloud, that its
+rules are found by what they say, and that it takes a rule that is there for its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.previews.gate import Side, Standing
+from alicloud_ingress.previews.preview import Preview, Step
+from alicloud_ingress.previews.stated import PEER_RULE, RULE_SET, StatedRule
+from alicloud_ingress.rule import IngressRule
+
+_SAME = "which is the very same rule"
+_GONE = "which is gone: refresh, or make the preview with --refresh"
+_SETTING = ("update", "replace")
+_STANDING = ("same", "read", "import", "refresh", "read-discard", "discard")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """
+    A step that will fail.
+
+    Args:
+        rule: the ID of the live rule that it is about, or that rule in words.
+        why: what is said of that rule, after its ID.
+    """
+
+    step: Step
+    rule: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """
+    A step that takes over a rule that is there.
+    """
+
+    step: Step
+    rule_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """
+    What a preview does to one group.
+
+    Args:
+        before: what stands in the group.
+        after: what will, if all goes well.
+        least_before: see `gate.Change`.
+        most_after: see `gate.Change`.
+        if_it_stops: what may stand in the group if the run stops half way.
+        refusals: steps that will fail.
+        takeovers: steps that take over what is there.
+        gone: steps whose old rule is not there any more, by `key`.
+        unmanaged: live rules that no step states.
+    """
+
+    before: Side
+    after: Side
+    least_before: Side | None = None
+    most_after: Side | None = None
+    if_it_stops: Side = ()
+    refusals: tuple[Refusal, ...] = ()
+    takeovers: tuple[Takeover, ...] = ()
+    gone: frozenset[tuple[str, str]] = frozenset()
+    unmanaged: tuple[LiveRule, ...] = ()
+
+
+def flat(rule: IngressRule, live: LiveGroup | None) -> IngressRule:
+    """
+    The rule as it counts: the NIC type does so in a group of the classic network only.
+    """
+    if (live is not None and not live.vpc_id) or rule.nic_type == "intranet":
+        return rule
+    return replace(rule, nic_type="intranet")
+
+
+def outcome(
+    preview: Preview, group: str, live: LiveGroup | None, *, looked: bool
+) -> Outcome:
+    """
+    Work out what a preview does to a group.
+
+    Args:
+        preview: as read.
+        group: as its rules name it.
+        live: the group as it stands; None where it was not looked at.
+        looked: whether it was to be, so that the state is not to be relied on.
+    """
+    if live is None:
+        return _as_stated(preview, group, looked=looked)
+    return _Applied(preview, live).outcome()
+
+
+def _as_stated(preview: Preview, group: str, *, looked: bool) -> Outcome:
+    """
+    By the state alone.
+    """
+    before: list[Standing] = []
+    least: list[Standing] = []
+    after: list[Standing] = []
+    most: list[Standing] = []
+    for step in preview.steps:
+        olds = [_standing(s) for s in step.before if s.group == group]
+        news = [_standing(s) for s in step.after if s.group == group]
+        if step.old_is_gone is not True:
+            before += olds
+            unsure = step.old_is_gone is None or (looked and step.op in _SETTING)
+            least += [old for old in olds if not unsure or _drops(old.rule)]
+        staying = [
+            _standing(s)
+            for s in step.before
+            if s.group == group and not s.declared and not step.exclusive
+        ]
+        news += [old for old in staying if old not in news]
+        after += news
+        most += [new for new in news if not (step.gap and _drops(new.rule))]
+        if step.unsure_delete or step.keeps:
+            most += [old for old in olds if not _drops(old.rule) and old not in news]
+    return Outcome(
+        before=tuple(before),
+        after=tuple(after),
+        least_before=tuple(least) if len(least) != len(before) else None,
+        most_after=tuple(most) if len(most) != len(after) else None,
+    )
+
+
+def key(step: Step) -> tuple[str, str]:
+    """
+    What tells a step from others: what an earlier run left to be deleted has the URN
+    of what replaced it.
+    """
+    return step.urn, step.op
+
+
+def _standing(stated: StatedRule) -> Standing:
+    return Standing(
+        rule=flat(stated.rule, None), owners=(stated.urn,), rule_id=stated.rule_id
+    )
+
+
+def _drops(rule: IngressRule) -> bool:
+    return rule.policy == "drop"
+
+
+@dataclass(slots=True, eq=False)
+class _Slot:
+    """
+    A live rule, and what becomes of it.
+
+    Args:
+        stated_by: URNs of the resources whose state it is.
+        keepers: of these, the steps that leave it alone.
+        removers: the steps that revoke it.
+        changes: what it is changed into, and by which step; two where two resources
+            have one rule.
+        is_unsure: whether it may stay though it is revoked.
+    """
+
+    live: LiveRule
+    rule: IngressRule
+    stated_by: list[str] = field(default_factory=list[str])
+    keepers: list[Step] = field(default_factory=list[Step])
+    removers: list[Step] = field(default_factory=list[Step])
+    changes: list[tuple[IngressRule, Step]] = field(
+        default_factory=list["tuple[IngressRule, Step]"]
+    )
+    is_unsure: bool = False
+
+    @property
+    def moves(self) -> bool:
+        """
+        Whether it becomes another rule.
+        """
+        return any(rule != self.rule for rule, _ in self.changes)
+
+
+class _Applied:
+    """
+    A preview applied to a live group.
+    """
+
+    def __init__(self, preview: Preview, live: LiveGroup) -> None:
+        self._live = live
+        self._steps = preview.steps
+        self._slots = [_Slot(each, flat(each.rule, live)) for each in live.rules]
+        self._by_id = {s.live.rule_id: s for s in self._slots if s.live.rule_id}
+        self._by_rule: dict[IngressRule, list[_Slot]] = {}
+        for slot in self._slots:
+            self._by_rule.setdefault(slot.rule, []).append(slot)
+        self._by_ports: dict[tuple[str, str], list[_Slot]] = {}
+        for slot in self._slots:
+            ports = (slot.rule.ip_protocol, slot.rule.port_range)
+            self._by_ports.setdefault(ports, []).append(slot)
+        self._added: list[tuple[IngressRule, Step]] = []
+        self._perhaps_added: list[tuple[IngressRule, Step]] = []
+        self._refusals: list[Refusal] = []
+        self._takeovers: list[Takeover] = []
+        self._gone: set[tuple[str, str]] = set()
+        self._any_drop_may_go = False
+
+    def outcome(self) -> Outcome:
+        for step in self._steps:
+            self._apply(step)
+        self._foretell()
+        after = tuple(self._after())
+        most = tuple(self._most_after())
+        return Outcome(
+            before=tuple(
+                Standing(
+                    rule=slot.rule,
+                    owners=tuple(slot.stated_by),
+                    rule_id=slot.live.rule_id,
+                )
+                for slot in self._slots
+            ),
+            after=after,
+            most_after=None if most == after else most,
+            if_it_stops=tuple(self._if_it_stops()),
+            refusals=tuple(self._refusals),
+            takeovers=tuple(self._takeovers),
+            gone=frozenset(self._gone),
+            unmanaged=tuple(s.live for s in self._slots if not s.stated_by),
+        )
+
+    def _apply(self, step: Step) -> None:
+        olds = [s for s in step.before if s.group == self._live.group_id]
+        news = [s for s in step.after if s.group == self._live.group_id]
+        if step.op in _STANDING or step.retained:
+            self._keep(step, olds)
+            if step.op not in _STANDING:
+                self._added += [(self._flat(n), step) for n in news if n not in olds]
+        elif step.op == "update" and step.kind == RULE_SET:
+            self._update_set(step, olds, news)
+        elif step.op == "update":
+            self._update(step, olds, news)
+        else:
+            # What was only read is let go, and not deleted.
+            staying = step.op == "delete" and bool(news)
+            for old in olds:
+                if staying or not old.declared:
+                    self._keep(step, [old])
+                else:
+                    self._remove(step, old)
+            if not staying:
+                self._added += [(self._flat(new), step) for new in news]
+
+    def _keep(self, step: Step, olds: Iterable[StatedRule]) -> None:
+        for old in olds:
+            for slot in self._found(step, old)[:1]:
+                self._state(slot, step)
+                slot.keepers.append(step)
+
+    def _remove(self, step: Step, old: StatedRule) -> None:
+        slots = self._found(step, old)
+        if not slots and not old.rule_id and old.doubts:
+            self._any_drop_may_go = True
+        if not slots:
+            self._gone.add(key(step))
+        for slot in slots:
+            self._state(slot, step)
+            slot.removers.append(step)
+            # The rule of pulumi-alicloud goes by what it says: it may be any of them.
+            slot.is_unsure |= step.unsure_delete or len(slots) > 1
+
+    def _update(
+        self, step: Step, olds: Sequence[StatedRule], news: Sequence[StatedRule]
+    ) -> None:
+        slots = self._found(step, olds[0])[:1] if olds else []
+        for slot in slots:
+            self._state(slot, step)
+        changes = [(self._flat(new), step) for new in news]
+        if slots:
+            slots[0].changes += changes
+            return
+        self._perhaps_added += changes
+        for old in olds:
+            self._gone.add(key(step))
+            if not old.rule_id and old.doubts:
+                self._any_drop_may_go = True
+            elif step.kind != PEER_RULE:
+                rule = old.rule_id or old.rule.in_words
+                self._refusals.append(Refusal(step, rule, _GONE))
+
+    def _update_set(
+        self, step: Step, olds: Sequence[StatedRule], news: Sequence[StatedRule]
+    ) -> None:
+        wanted = {self._flat(new) for new in news}
+        members: dict[IngressRule, _Slot] = {}
+        for old in olds:
+            rule = self._flat(old)
+            if rule in wanted:
+                for slot in self._found(step, old)[:1]:
+                    self._state(slot, step)
+                    members[rule] = slot
+            elif old.declared or step.exclusive:
+                self._remove(step, old)
+                for slot in self._found(step, old)[:1]:
+                    slot.is_unsure |= step.keeps
+            else:
+                self._keep(step, [old])
+        for new in news:
+            rule = self._flat(new)
+            if rule in members:
+                members.pop(rule).changes.append((rule, step))
+            else:
+                self._added.append((rule, step))
+
+    def _state(self, slot: _Slot, step: Step) -> None:
+        if step.urn not in slot.stated_by:
+            slot.stated_by.append(step.urn)
+
+    def _found(self, step: Step, old: StatedRule) -> list[_Slot]:
+        """
+        The live rules that a stated one is: by ID, or else by what it says.
+
+        The rule of pulumi-alicloud goes by what it says even where its ID is known.
+        """
+        named = self._by_id.get(old.rule_id)
+        found = [named] if named else []
+        if old.doubts or (old.rule_id and step.kind != PEER_RULE):
+            return found
+        rule = self._flat(old)
+        if step.kind == PEER_RULE:
+            asked = _as_the_peer_sees(rule).masked
+            alike = (s for s in self._like(rule) if s is not named)
+            return found + [
+                s for s in alike if _as_the_peer_sees(s.rule).masked == asked
+            ]
+        identical = self._identical(rule)
+        free = [s for s in identical if not s.stated_by or s.stated_by == [old.urn]]
+        return (free or identical)[:1]
+
+    def _like(self, rule: IngressRule) -> list[_Slot]:
+        """
+        Candidates for what the peer sees as one rule.
+        """
+        return self._by_ports.get((rule.ip_protocol, rule.port_range), [])
+
+    def _identical(self, rule: IngressRule) -> list[_Slot]:
+        return self._by_rule.get(rule) or self._by_rule.get(rule.masked) or []
+
+    def _flat(self, stated: StatedRule) -> IngressRule:
+        return flat(stated.rule, self._live)
+
+    def _adders(self) -> dict[IngressRule, list[Step]]:
+        added: dict[IngressRule, list[Step]] = {}
+        for rule, step in self._added:
+            added.setdefault(rule, []).append(step)
+        return added
+
+    @staticmethod
+    def _stays(slot: _Slot, adders: Sequence[Step]) -> bool:
+        """
+        A rule that one resource lets go and another holds stays if both are ours.
+        """
+        ours = {s.urn for s in (*slot.keepers, *adders) if s.kind != PEER_RULE}
+        return not slot.removers or (
+            any(ours - {remover.urn} for remover in slot.removers)
+            and all(remover.kind != PEER_RULE for remover in slot.removers)
+        )
+
+    def _after(self) -> Iterator[Standing]:
+        added = self._adders()
+        for slot in self._slots:
+            if slot.changes:
+                rule, step = slot.changes[-1]
+                owners = [step.urn]
+            elif self._stays(slot, added.get(slot.rule, ())):
+                rule, owners = slot.rule, [step.urn for step in slot.keepers]
+            else:
+                continue
+            owners += [step.urn for step in added.pop(rule, ())]
+            yield Standing(
+                rule=rule,
+                owners=tuple(dict.fromkeys(owners)),
+                rule_id=slot.live.rule_id,
+            )
+        for rule, steps in added.items():
+            yield Standing(
+                rule=rule, owners=tuple(dict.fromkeys(step.urn for step in steps))
+            )
+
+    def _lost(self) -> Iterator[IngressRule]:
+        """
+        Rules that one step lets go and another wants, or the same step, with a gap;
+        rules that two steps change.
+
+        What pulumi-alicloud replaces by the very same is gone: it finds the new one
+        there, and revokes the old one by what both say.
+        """
+        added = self._adders()
+        for slot in self._slots:
+            adders = added.get(slot.rule, ())
+            wanting = {step.urn for step in adders}
+            if not self._stays(slot, adders) and any(
+                remover.gap or remover.kind == PEER_RULE or remover.urn not in wanting
+                for remover in slot.removers
+            ):
+                yield slot.rule
+            if slot.changes and (slot.removers or len(slot.changes) > 1):
+                yield slot.changes[-1][0]
+
+    def _most_after(self) -> Iterator[Standing]:
+        """
+        As after; with rules that accept and may come or stay, without drops that may
+        go though another resource wants them.
+        """
+        lost = set(self._lost())
+        for standing in self._after():
+            is_lost = standing.rule in lost or self._any_drop_may_go
+            if not (_drops(standing.rule) and is_lost):
+                yield standing
+        for slot in self._slots:
+            if slot.removers and slot.is_unsure and not _drops(slot.rule):
+                yield Standing(rule=slot.rule, owners=tuple(slot.stated_by))
+            for rule, step in slot.changes[:-1]:
+                if not _drops(rule):
+                    yield Standing(rule=rule, owners=(step.urn,))
+        for rule, step in self._perhaps_added:
+            if not _drops(rule):
+                yield Standing(rule=rule, owners=(step.urn,))
+
+    def _if_it_stops(self) -> Iterator[Standing]:
+        """
+        What may stand there if a run stops anywhere: each rule that accepts, before
+        or after, and those drops that nothing touches.
+        """
+        for slot in self._slots:
+            if not (_drops(slot.rule) and (slot.removers or slot.moves)):
+                yield Standing(
+                    rule=slot.rule,
+                    owners=tuple(slot.stated_by),
+                    rule_id=slot.live.rule_id,
+                )
+        changed = [change for slot in self._slots for change in slot.changes]
+        for rule, step in (*changed, *self._added, *self._perhaps_added):
+            if not _drops(rule):
+                yield Standing(rule=rule, owners=(step.urn,))
+
+    def _foretell(self) -> None:
+        """
+        Tell what stands in the way of a step, or is taken over by it.
+        """
+        for rule, step in self._added:
+            for slot in self._identical(rule)[:1]:
+                if slot.moves or (step.gap and step in slot.removers):
+                    continue
+                rule_id = slot.live.rule_id or "a rule"
+                if step.adopts or step.kind == PEER_RULE:
+                    self._takeovers.append(Takeover(step, rule_id))
+                else:
+                    self._refusals.append(Refusal(step, rule_id, _SAME))
+        for slot in self._slots:
+            for rule, step in slot.changes if slot.moves else ():
+                for other in self._identical(rule)[:1]:
+                    if other is not slot and not other.moves and not other.removers:
+                        there = other.live.rule_id or "a rule"
+                        self._refusals.append(Refusal(step, there, _SAME))
+
+
+def _as_the_peer_sees(rule: IngressRule) -> IngressRule:
+    return replace(rule, source_port_range="", dest_cidr_ip="", ipv6_dest_cidr_ip="")

@@ -1,0 +1,74 @@
+"""
+The program that all ways run: it declares what it is given as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from alicloud_ingress import SecurityGroupIngressRule, SecurityGroupIngressRuleSet
+
+COMPONENT = "test:ways:Component"
+ROOT = "root"
+"""
+The parent of an alias that was none.
+"""
+
+
+def declare(placed: Sequence[Mapping[str, Any]]) -> None:
+    """
+    Declare resources, in an order in which what is named comes first.
+    """
+    made: dict[str, pulumi.Resource] = {}
+    for each in placed:
+        opts = _options(each["options"], made)
+        if each["kind"] == "rule":
+            (only,) = each["rules"]
+            made[each["name"]] = SecurityGroupIngressRule(
+                each["name"],
+                security_group_id=each["group"],
+                **only,
+                **each["arguments"],
+                opts=opts,
+            )
+        else:
+            made[each["name"]] = SecurityGroupIngressRuleSet(
+                each["name"],
+                security_group_id=each["group"],
+                rules=each["rules"],
+                **each["arguments"],
+                opts=opts,
+            )
+
+
+def _options(
+    given: Mapping[str, Any], made: dict[str, pulumi.Resource]
+) -> pulumi.ResourceOptions:
+    options = dict(given)
+    if "aliases" in options:
+        options["aliases"] = [_alias(alias, made) for alias in options["aliases"]]
+    if "parent" in options:
+        options["parent"] = _component(options["parent"], made)
+    if "depends_on" in options:
+        options["depends_on"] = [made[name] for name in options["depends_on"]]
+    if "deleted_with" in options:
+        options["deleted_with"] = made[options["deleted_with"]]
+    return pulumi.ResourceOptions(**options)
+
+
+def _alias(given: Mapping[str, str], made: dict[str, pulumi.Resource]) -> pulumi.Alias:
+    alias: dict[str, Any] = dict(given)
+    if alias.get("parent") == ROOT:
+        alias["parent"] = pulumi.ROOT_STACK_RESOURCE
+    elif "parent" in alias:
+        alias["parent"] = _component(alias["parent"], made)
+    return pulumi.Alias(**alias)
+
+
+def _component(name: str, made: dict[str, pulumi.Resource]) -> pulumi.Resource:
+    if name not in made:
+        made[name] = pulumi.ComponentResource(COMPONENT, name)
+    return made[name]

@@ -1,0 +1,704 @@
+"""
+The gate on groups that somebody has changed since the state was written.
+
+Each test makes the group in the fake, and the preview that the engine would write.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from alicloud_ingress.cli import main
+from alicloud_ingress.previews.stated import PEER_RULE, RULE_SET
+from alicloud_ingress.testing import FakeEcs
+from functional.conftest import Front
+from unit.test_preview import step
+
+WORLD = "0.0.0.0/0"
+ADMIN = ("--fail-on", "world-open-admin")
+ANY = ("--fail-on", "world-open-any")
+LIVE = ("--live", *ADMIN)
+
+
+class Gate:
+    """A group in the fake, and the command over previews of changes to it."""
+
+    def __init__(self, fake: FakeEcs, folder: Path) -> None:
+        self.fake = fake
+        self.group = fake.new_group()
+        self.preview = folder / "preview.json"
+        self.waivers = folder / "waivers.json"
+
+    def __call__(
+        self, steps: list[dict[str, Any]], *arguments: str, **more: Any
+    ) -> Result:
+        self.preview.write_text(json.dumps({"steps": steps, **more}))
+        return CliRunner().invoke(
+            main, ["preview-report", str(self.preview), *arguments]
+        )
+
+    def waive(self, *waivers: dict[str, Any]) -> tuple[str, str]:
+        """A file of waivers of some days from now, as the option that names it."""
+        until = dt.datetime.now(dt.timezone.utc).date() + dt.timedelta(days=20)
+        entries = [
+            {"reason": "a test", "until": until.isoformat(), **each} for each in waivers
+        ]
+        self.waivers.write_text(json.dumps(entries))
+        return ("--waivers", str(self.waivers))
+
+    def live(
+        self, ports: str = "22/22", source: str = WORLD, group: str = "", **more: str
+    ) -> str:
+        """A rule that stands in the group; its ID."""
+        kind = "Ipv6SourceCidrIp" if ":" in source else "SourceCidrIp"
+        fields = {"IpProtocol": "tcp", "PortRange": ports, kind: source, **more}
+        return self.fake.add_rule(group or self.group, **fields)
+
+    def rule(
+        self, ports: object = 22, source: str = WORLD, **more: Any
+    ) -> dict[str, Any]:
+        """The inputs of a rule of the group."""
+        kind = "ipv6_source_cidr_ip" if ":" in source else "source_cidr_ip"
+        return {
+            "security_group_id": self.group,
+            "region": "cn-hangzhou",
+            "ip_protocol": "tcp",
+            "port_range": ports,
+            kind: source,
+            **more,
+        }
+
+    def set_of(self, *rules: dict[str, Any]) -> dict[str, Any]:
+        """The inputs of a set of rules of the group."""
+        place = {"security_group_id": self.group, "region": "cn-hangzhou"}
+        entries = {
+            f"tcp {n}": {k: v for k, v in rule.items() if k not in place}
+            for n, rule in enumerate(rules)
+        }
+        return {**place, "rules": entries}
+
+
+@pytest.fixture
+def gate(front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "AK")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")
+    monkeypatch.delenv("ALIBABA_CLOUD_ENDPOINT_ECS", raising=False)
+    if endpoints := front.settings.get("alicloud:endpoints"):
+        url = f"http://{json.loads(endpoints)[0]['ecs']}"
+        monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_ECS", url)
+    return Gate(front.fake, tmp_path)
+
+
+def known(old: dict[str, Any], rule_id: str, **more: Any) -> dict[str, Any]:
+    """The old state of a rule whose ID is known."""
+    return {"outputs": {**old, "security_group_rule_id": rule_id}, "id": rule_id} | more
+
+
+def test_an_update_that_sets_back_what_was_narrowed_by_hand_is_found(
+    gate: Gate,
+) -> None:
+    """The preview shows a new description; ECS gets all of the rule's fields."""
+    rule_id = gate.live()
+    old = gate.rule()
+    gate.fake.change_rule(gate.group, rule_id, SourceCidrIp="10.0.0.0/8")
+    new = {**old, "description": "the same"}
+    steps = [step("update", old=old, new=new, old_state=known(old, rule_id))]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert "0.0.0.0/0 may reach tcp 22" in done.stderr
+
+
+def test_an_update_that_changes_nothing_of_the_live_rule_passes(gate: Gate) -> None:
+    """The world was in before."""
+    rule_id = gate.live()
+    old = gate.rule()
+    new = {**old, "description": "the same"}
+    steps = [step("update", old=old, new=new, old_state=known(old, rule_id))]
+
+    assert gate(steps, *LIVE).exit_code == 0
+
+
+def test_a_rule_that_a_set_would_authorize_again_is_found(gate: Gate) -> None:
+    """One of its two rules was revoked by hand, and a description is edited."""
+    rules = [gate.rule(22), gate.rule(80)]
+    ids = {"tcp 0": gate.live("22/22"), "tcp 1": gate.live("80/80")}
+    gate.fake.remove_rule(gate.group, ids["tcp 0"])
+    old = gate.set_of(*rules)
+    new = gate.set_of(rules[0], {**rules[1], "description": "the web"})
+    state = {"outputs": {**old, "rule_ids": ids}}
+    steps = [step("update", old=old, new=new, kind=RULE_SET, old_state=state)]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert "0.0.0.0/0 may reach tcp 22" in done.stderr
+
+
+def test_a_replacement_whose_old_rule_is_gone_already_opens_and_has_no_gap(
+    gate: Gate,
+) -> None:
+    """Its create had failed after its delete; the program was set back since."""
+    old = gate.rule()
+    state = known(old, "sgr-00000001", pendingReplacement=True)
+    steps = [step("replace", old=old, new=old, old_state=state)]
+
+    done = gate(steps, *LIVE, "--fail-on", "gap")
+
+    assert done.exit_code == 1
+    assert "gap" not in done.stderr
+    assert "will hold 1 inbound rules" in done.stdout
+    assert "0.0.0.0/0 may reach tcp 22" in done.stderr
+
+
+def test_a_waiver_covers_its_resource_alone(gate: Gate) -> None:
+    """Two rules let the same in, and one of them is waived."""
+    one, other = gate.rule(), gate.rule(priority=2)
+    steps = [step("create", "one", new=one), step("create", "other", new=other)]
+
+    assert gate(steps, *ADMIN, *gate.waive({"resource": "one"})).exit_code == 1
+    both = gate.waive({"resource": "one"}, {"resource": "other"})
+    assert gate(steps, *ADMIN, *both).exit_code == 0
+
+
+def test_a_rule_behind_one_that_is_waived_is_not_waived_by_it(gate: Gate) -> None:
+    """It would stay open when the waived one goes."""
+    one, other = gate.rule(), gate.rule(priority=2)
+    rule_id = gate.live()
+    steps = [
+        step("same", "one", old=one, new=one, old_state=known(one, rule_id)),
+        step("create", "other", new=other),
+    ]
+
+    assert gate(steps, *LIVE, *gate.waive({"resource": "one"})).exit_code == 1
+
+
+def test_a_name_that_two_resources_have_waives_neither(gate: Gate) -> None:
+    """It is said, and either can be named by its URN."""
+    elsewhere = gate.fake.new_group()
+    mine = step("create", "ssh", new=gate.rule())
+    theirs = step("create", "ssh", new={**gate.rule(), "security_group_id": elsewhere})
+    theirs["urn"] = theirs["urn"].replace("web::", "web::my:module:Web$")
+    steps = [mine, theirs]
+
+    done = gate(steps, *ADMIN, *gate.waive({"resource": "ssh"}))
+
+    assert done.exit_code == 1
+    assert len([line for line in done.stderr.splitlines() if "tcp 22" in line]) == 2
+    assert "2 resources have the name" in done.stderr
+    by_urn = gate.waive({"resource": mine["urn"]}, {"resource": theirs["urn"]})
+    assert gate(steps, *ADMIN, *by_urn).exit_code == 0
+
+
+def test_widening_from_half_of_the_world_to_all_of_it_is_found(gate: Gate) -> None:
+    """The other half is new."""
+    half, world = gate.rule(source="0.0.0.0/1"), gate.rule()
+
+    assert gate([step("update", old=half, new=world)], *ADMIN).exit_code == 1
+
+
+def test_the_ipv6_blocks_that_hosts_are_in_are_the_world(gate: Gate) -> None:
+    """One block for each registry, and 2001."""
+    blocks = ["2001::/16", "2400::/8", "2600::/7", "2800::/8", "2a00::/7", "2c00::/8"]
+    steps = [
+        step("create", f"ssh {block}", new=gate.rule(source=block)) for block in blocks
+    ]
+
+    assert gate(steps, *ADMIN).exit_code == 1
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("peer", [True, False])
+def test_in_a_vpc_a_drop_for_the_other_kind_of_interface_counts(
+    gate: Gate, *, peer: bool, live: bool
+) -> None:
+    """ECS keeps both rules as intranet: what the drop held back opens."""
+    drop_id = gate.live(Policy="drop", NicType="internet")
+    gate.live(Priority="2")
+    drop = gate.rule(policy="drop", nic_type="internet")
+    accept = gate.rule(priority=2)
+    gone = step("delete", "drop", old=drop, old_state=known(drop, drop_id))
+    if peer:
+        old = {
+            "type": "ingress",
+            "securityGroupId": gate.group,
+            "ipProtocol": "tcp",
+            "portRange": "22/22",
+            "cidrIp": WORLD,
+            "policy": "drop",
+            "nicType": "internet",
+            "priority": 1,
+        }
+        outputs = {**old, "securityGroupRuleId": drop_id}
+        state = {"outputs": outputs}
+        gone = step("delete", "drop", old=old, kind=PEER_RULE, old_state=state)
+    steps = [gone, step("same", "ssh", old=accept, new=accept)]
+
+    done = gate(steps, *(LIVE if live else ADMIN))
+
+    assert done.exit_code == 1
+    assert "the same without it" not in done.stdout
+
+
+def test_what_a_drop_held_back_is_not_judged_without_a_look(gate: Gate) -> None:
+    """A rule made by hand may stand below it."""
+    drop = gate.rule(policy="drop")
+
+    done = gate([step("delete", "drop", old=drop)], *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert "the same without it" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("steps", "summary", "why"),
+    [
+        (["create", "create"], {}, "stands twice"),
+        ([], {"create": 5}, "5"),
+        (["create"], {"create": 1, "delete": 2}, "delete"),
+    ],
+)
+def test_a_preview_that_is_not_whole_ends_with_3(
+    gate: Gate, steps: list[str], summary: dict[str, int], why: str
+) -> None:
+    """A resource twice, or steps that its own summary counts and that are missing."""
+    given = [step(op, new=gate.rule(source="10.0.0.0/8")) for op in steps]
+
+    done = gate(given, *ADMIN, changeSummary=summary)
+
+    assert done.exit_code == 3
+    assert why in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"source_cidr_ip": WORLD}, {"source_cidr_ip": "10.0.0.0/8"}),
+        ({"port_range": "8000/8010"}, {"port_range": "8000/8005"}),
+        ({"priority": 1}, {"priority": 9}),
+    ],
+)
+@pytest.mark.parametrize("live", [True, False])
+def test_the_new_half_of_a_change_is_not_called_without_effect(
+    gate: Gate, old: dict[str, Any], new: dict[str, Any], *, live: bool
+) -> None:
+    """What gets in is what it lets in."""
+    before, after = gate.rule(**old), gate.rule(**new)
+    rule_id = gate.live(
+        str(before["port_range"] if old.get("port_range") else "22/22"),
+        before["source_cidr_ip"],
+    )
+    change = step("update", old=before, new=after, old_state=known(before, rule_id))
+
+    done = gate([change], *(LIVE if live else ADMIN))
+
+    assert done.exit_code == 0
+    assert "the same without it" not in done.stdout
+
+
+def replacement(gate: Gate, rule_id: str, **state: Any) -> dict[str, Any]:
+    """The replacement of a rule by the very same, as `state taint` brings it about."""
+    rule = gate.rule(source="10.0.0.0/8")
+    return step(
+        "replace",
+        old=rule,
+        new=rule,
+        old_state=known(rule, rule_id, taint=True, **state),
+    )
+
+
+def test_a_forced_replacement_that_works_is_not_foretold_to_fail(gate: Gate) -> None:
+    """The old rule goes first."""
+    rule_id = gate.live(source="10.0.0.0/8")
+
+    done = gate([replacement(gate, rule_id, pendingReplacement=True)], "--live")
+
+    assert "would fail" not in done.stdout
+
+
+def test_a_forced_replacement_that_will_be_refused_is_foretold(gate: Gate) -> None:
+    """The new rule is the very same as the old one, which is still there."""
+    rule_id = gate.live(source="10.0.0.0/8")
+
+    done = gate([replacement(gate, rule_id)], "--live")
+
+    assert "would fail" in done.stdout
+    assert rule_id in done.stdout
+
+
+def test_an_update_of_a_rule_that_was_removed_by_hand_is_foretold(gate: Gate) -> None:
+    """There is nothing to change."""
+    rule_id = gate.live(source="10.0.0.0/8")
+    gate.fake.remove_rule(gate.group, rule_id)
+    old = gate.rule(source="10.0.0.0/8")
+    new = {**old, "description": "new"}
+    steps = [step("update", old=old, new=new, old_state=known(old, rule_id))]
+
+    done = gate(steps, "--live")
+
+    assert "would fail" in done.stdout
+    assert rule_id in done.stdout
+
+
+def from_list(gate: Gate, list_id: str, **more: Any) -> dict[str, Any]:
+    """The inputs of a rule of port 22 from a prefix list."""
+    rule = {k: v for k, v in gate.rule().items() if k != "source_cidr_ip"}
+    return {**rule, "source_prefix_list_id": list_id, **more}
+
+
+def test_a_prefix_list_is_judged_by_what_it_holds(gate: Gate) -> None:
+    """Where a look can read it; else it is not judged."""
+    offices = gate.fake.new_prefix_list("203.0.113.0/24")
+    world = gate.fake.new_prefix_list("0.0.0.0/1", "128.0.0.0/1")
+
+    assert gate([step("create", new=from_list(gate, offices))], *LIVE).exit_code == 0
+    unread = gate([step("create", new=from_list(gate, offices))], *ADMIN)
+    assert "not judged" in unread.stderr
+    opened = gate([step("create", new=from_list(gate, world))], *LIVE)
+    assert opened.exit_code == 1
+    assert "not judged" not in opened.stderr
+
+
+def test_a_port_list_is_judged_by_what_it_holds(gate: Gate) -> None:
+    """As a prefix list is."""
+    web = gate.fake.new_port_range_list("80/80", "443/443")
+    admin = gate.fake.new_port_range_list("80/80", "20/30")
+
+    for list_id, code in ((web, 0), (admin, 1)):
+        rule = {k: v for k, v in gate.rule().items() if k != "port_range"}
+        new = {**rule, "port_range_list_id": list_id}
+        assert gate([step("create", new=new)], *LIVE).exit_code == code
+
+
+def test_a_list_that_cannot_be_read_is_not_judged(gate: Gate) -> None:
+    """That it cannot be read is said."""
+    list_id = gate.fake.new_prefix_list("203.0.113.0/24")
+    gate.fake.fail_next("DescribePrefixListAttributes", 403, "Forbidden.RAM")
+
+    done = gate([step("create", new=from_list(gate, list_id))], *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert f"what {list_id} holds could not be read" in done.stderr
+
+
+def list_step(list_id: str, old: list[str], new: list[str]) -> dict[str, Any]:
+    """A prefix list of the stack whose blocks change."""
+    before, after = (
+        {"entries": [{"cidr": block, "description": ""} for block in blocks]}
+        for blocks in (old, new)
+    )
+    return step(
+        "update",
+        "offices",
+        old=before,
+        new=after,
+        kind="alicloud:ecs/ecsPrefixList:EcsPrefixList",
+        old_state={"id": list_id},
+    )
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_prefix_list_that_grows_opens_what_its_rules_let_in(
+    gate: Gate, *, live: bool
+) -> None:
+    """Though no rule changes; groups that the preview does not name may use it too."""
+    list_id = gate.fake.new_prefix_list("203.0.113.0/24")
+    rule = from_list(gate, list_id)
+    rule_id = gate.fake.add_rule(
+        gate.group, IpProtocol="tcp", PortRange="22/22", SourcePrefixListId=list_id
+    )
+    mine = step("same", old=rule, new=rule, old_state=known(rule, rule_id))
+    grows = list_step(list_id, ["203.0.113.0/24"], ["0.0.0.0/1", "128.0.0.0/1"])
+    shrinks = list_step(list_id, ["203.0.113.0/24"], ["203.0.113.7"])
+    options = LIVE if live else ADMIN
+
+    done = gate([mine, grows], *options)
+    assert done.exit_code == 1
+    assert f"0.0.0.0/0 may reach tcp 22 of {gate.group}" in done.stderr
+    assert f"each group that uses {list_id}" in done.stderr
+    alone = gate([grows], *options)
+    assert f"each group that uses {list_id}" in alone.stderr
+    assert gate([mine, shrinks], *options).exit_code == 0
+
+
+def test_what_joins_a_group_and_its_inner_policy_are_named_as_not_judged(
+    gate: Gate,
+) -> None:
+    """No rule changes, and who reaches whom may."""
+    policy = step(
+        "update",
+        "front",
+        old={"innerAccessPolicy": "Drop"},
+        new={"innerAccessPolicy": "Accept"},
+        kind="alicloud:ecs/securityGroup:SecurityGroup",
+    )
+    member = step(
+        "update",
+        "server",
+        old={"securityGroups": ["sg-1"]},
+        new={"securityGroups": ["sg-1", "sg-2"]},
+        kind="alicloud:ecs/instance:Instance",
+    )
+
+    done = gate([policy, member], *ADMIN)
+
+    assert done.exit_code == 0
+    assert "front: its inner access policy changes" in done.stdout
+    assert "server (alicloud:ecs/instance:Instance) joins or leaves" in done.stdout
+    assert "Some of it is not judged." in done.stdout
+
+
+def test_a_waiver_may_be_about_some_ports_of_one_group(gate: Gate) -> None:
+    """Elsewhere and for other ports it has no effect."""
+    steps = [step("create", "ssh", new=gate.rule("22/3389"))]
+    group, other = gate.group, gate.fake.new_group()
+
+    def code(**waiver: Any) -> int:
+        return gate(steps, *ADMIN, *gate.waive({"resource": "ssh", **waiver})).exit_code
+
+    assert code(ports=[22, "3000/3389"], group=group) == 0
+    assert code(ports=[22], group=group) == 1
+    assert code(group=other) == 1
+    assert code() == 0
+
+
+def test_waivers_that_have_no_effect_or_no_end_are_named(gate: Gate) -> None:
+    """The report and standard error say so."""
+    steps = [
+        step("create", "ssh", new=gate.rule()),
+        step("create", "web", new=gate.rule(80)),
+    ]
+    waivers = gate.waive(
+        {"resource": "nothing"},
+        {"resource": "web"},
+        {"resource": "ssh", "until": "2020-01-01"},
+        {"resource": "ssh", "until": "9999-12-31"},
+    )
+
+    done = gate(steps, *ADMIN, *waivers)
+
+    for remark in (
+        "the waiver for nothing matches nothing in this preview",
+        "the waiver for web matches no finding of this preview",
+        "the waiver for ssh has ended on 2020-01-01: remove it",
+        "the waiver for ssh ends on 9999-12-31, more than 90 days from today",
+    ):
+        assert remark in done.stderr
+        assert remark in done.stdout
+    far = gate(steps, *ADMIN, *waivers, "--waivers-max-days", "9999999")
+    assert far.exit_code == 0
+    assert "days from today" not in far.stderr
+
+
+def test_a_rule_that_is_not_in_the_stack_is_waived_by_its_id(gate: Gate) -> None:
+    """What opens is a rule made by hand, when a drop goes."""
+    drop_id = gate.live(Policy="drop")
+    behind = gate.live(Priority="2")
+    drop = gate.rule(policy="drop")
+    steps = [step("delete", "drop", old=drop, old_state=known(drop, drop_id))]
+
+    assert gate(steps, *LIVE).exit_code == 1
+    assert gate(steps, *LIVE, *gate.waive({"resource": "drop"})).exit_code == 1
+    assert gate(steps, *LIVE, *gate.waive({"resource": behind})).exit_code == 0
+
+
+def test_what_an_earlier_run_left_to_be_deleted_is_deleted(gate: Gate) -> None:
+    """It has the URN of what replaced it, and shows with --show-replacement-steps."""
+    old, new = gate.rule(policy="drop"), gate.rule(priority=2)
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    steps = [
+        step("same", old=new, new=new, old_state=known(new, rule_id)),
+        step("delete-replaced", old=old, old_state=known(old, drop_id, delete=True)),
+    ]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert "0.0.0.0/0 may reach tcp 22" in done.stderr
+
+
+def test_a_deletion_that_the_engine_leaves_to_that_of_another_resource_is_not_judged(
+    gate: Gate,
+) -> None:
+    """By `deleted_with` the rule stays, while the drop above it goes."""
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    drop, rule = gate.rule(policy="drop"), gate.rule(priority=2)
+    state = known(rule, rule_id, deletedWith="urn:pulumi:dev::web::a:b:C::other")
+    steps = [
+        step("delete", "drop", old=drop, old_state=known(drop, drop_id)),
+        step("delete", "ssh", old=rule, old_state=state),
+    ]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+def test_a_run_that_will_stop_half_way_is_judged_by_the_worst_it_may_leave(
+    gate: Gate,
+) -> None:
+    """The drop may not come, if another create is refused."""
+    gate.live("80/80", "10.0.0.0/8")
+    steps = [
+        step("create", "drop", new=gate.rule(policy="drop")),
+        step("create", "ssh", new=gate.rule(priority=2)),
+        step("create", "web", new=gate.rule("80/80", "10.0.0.0/8")),
+    ]
+
+    assert "not judged" in gate(steps, *LIVE).stderr
+    assert gate(steps[:2], *LIVE).exit_code == 0
+
+
+def test_rules_whose_group_is_not_known_do_not_hide_one_another(gate: Gate) -> None:
+    """The drop may go to another group than the rule."""
+    unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    other = "urn:pulumi:dev::web::random:index/pet:Pet::groups"
+    state = {"propertyDependencies": {"security_group_id": [other]}}
+    place = {"security_group_id": unknown}
+    steps = [
+        step(
+            "create", "drop", new={**gate.rule(policy="drop"), **place}, new_state=state
+        ),
+        step("create", "ssh", new={**gate.rule(priority=2), **place}, new_state=state),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+
+
+def test_two_groups_to_come_of_one_name_are_two(gate: Gate) -> None:
+    """They belong to different components."""
+    unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    kind = "alicloud:ecs/securityGroup:SecurityGroup"
+
+    def of(parent: str) -> dict[str, Any]:
+        urn = f"urn:pulumi:dev::web::{parent}{kind}::front"
+        return {"propertyDependencies": {"security_group_id": [urn]}}
+
+    place = {"security_group_id": unknown}
+    drop = {**gate.rule(policy="drop"), **place}
+    rule = {**gate.rule(priority=2), **place}
+    apart = [
+        step("create", "drop", new=drop, new_state=of("my:m:A$")),
+        step("create", "ssh", new=rule, new_state=of("my:m:B$")),
+    ]
+    together = [
+        step("create", "drop", new=drop, new_state=of("")),
+        step("create", "ssh", new=rule, new_state=of("")),
+    ]
+
+    assert gate(apart, *LIVE).exit_code == 1
+    assert gate(together, *LIVE).exit_code == 0
+
+
+def test_a_drop_that_goes_in_a_group_that_is_secret_is_not_judged(gate: Gate) -> None:
+    """The look cannot find the group."""
+    drop = {**gate.rule(policy="drop"), "security_group_id": "[secret]"}
+
+    done = gate([step("delete", "drop", old=drop)], *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+def test_a_rule_of_a_secret_group_that_is_set_back_is_not_judged(gate: Gate) -> None:
+    """A look was asked for, so the state is not relied on."""
+    old = {**gate.rule(), "security_group_id": "[secret]"}
+    steps = [step("update", old=old, new={**old, "description": "x"})]
+
+    assert "not judged" in gate(steps, *LIVE).stderr
+    assert gate(steps, *ADMIN).exit_code == 0
+
+
+def test_a_drop_taken_over_from_the_other_provider_may_be_lost(gate: Gate) -> None:
+    """Its rule is revoked last, though ours has adopted it."""
+    drop_id = gate.live(Policy="drop")
+    gate.live(Priority="2")
+    old = {
+        "type": "ingress",
+        "securityGroupId": gate.group,
+        "ipProtocol": "tcp",
+        "portRange": "22/22",
+        "cidrIp": WORLD,
+        "policy": "drop",
+        "priority": 1,
+    }
+    state = {"outputs": {**old, "securityGroupRuleId": drop_id}}
+    steps = [
+        step("create", "drop", new=gate.rule(policy="drop", adopt=True)),
+        step("delete", "old", old=old, kind=PEER_RULE, old_state=state),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+    ours = step(
+        "delete",
+        "old",
+        old=gate.rule(policy="drop"),
+        old_state=known(gate.rule(policy="drop"), drop_id),
+    )
+    assert gate([steps[0], ours], *LIVE).exit_code == 0
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_drop_that_is_replaced_with_a_gap_may_be_lost(
+    gate: Gate, *, live: bool
+) -> None:
+    """If the create fails after the delete, what it held back stays open."""
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    drop, rule = gate.rule(policy="drop"), gate.rule(priority=2)
+    state = known(drop, drop_id, taint=True, pendingReplacement=True)
+    steps = [
+        step("replace", "drop", old=drop, new=drop, old_state=state),
+        step("same", "ssh", old=rule, new=rule, old_state=known(rule, rule_id)),
+    ]
+
+    done = gate(steps, *(LIVE if live else ADMIN))
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+def test_a_drop_that_the_other_provider_replaces_by_the_very_same_is_lost(
+    gate: Gate,
+) -> None:
+    """Its NIC type changes, which a VPC does not keep."""
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    old = {
+        "type": "ingress",
+        "securityGroupId": gate.group,
+        "ipProtocol": "tcp",
+        "portRange": "22/22",
+        "cidrIp": WORLD,
+        "policy": "drop",
+        "priority": 1,
+        "nicType": "internet",
+    }
+    state = {"outputs": {**old, "securityGroupRuleId": drop_id}}
+    new = {**old, "nicType": "intranet"}
+    rule = gate.rule(priority=2)
+    steps = [
+        step("replace", "drop", old=old, new=new, kind=PEER_RULE, old_state=state),
+        step("same", "ssh", old=rule, new=rule, old_state=known(rule, rule_id)),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+
+
+def test_a_rule_of_a_type_that_is_not_known_is_not_judged(gate: Gate) -> None:
+    """It comes from another bridge to the same cloud."""
+    kind = "alicloud:index/securityGroupRule:SecurityGroupRule"
+
+    done = gate([step("create", "ssh", new={"cidr_ip": WORLD}, kind=kind)], *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert gate([step("same", "ssh", old={}, new={}, kind=kind)], *ADMIN).exit_code == 0

@@ -1,0 +1,292 @@
+"""
+What people met who planned, destroyed and restored for real: caps, accounts, secrets.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from alicloud_ingress.cli import main
+from alicloud_ingress.testing import FakeEcs
+from alicloud_ingress.testing.faults import Fault
+from functional.accounts import (
+    EXPIRED,
+    PEER_TYPE,
+    SECRET,
+    SET_TYPE,
+    account,
+    entry,
+    owning,
+    run,
+    state,
+    tcp,
+)
+
+DESTROY = ("stale", "destroy", "plan.json", "--report", "report.json", "--yes")
+IDENTITY = "GetCallerIdentity"
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
+    """An account in process, and a folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    with account() as fake:
+        yield fake
+
+
+def plan(*arguments: str) -> Result:
+    """Plan all groups, unless others are named."""
+    where = () if "--group" in arguments else ("--all-groups",)
+    return run("stale", "plan", "--out", "plan.json", *where, *arguments)
+
+
+def planned_ids() -> set[str]:
+    """The rules that the plan would destroy."""
+    groups: list[dict[str, Any]] = json.loads(Path("plan.json").read_text())["groups"]
+    return {rule["rule_id"] for group in groups for rule in group["stale"]}
+
+
+def refuse_identity(fake: FakeEcs) -> None:
+    """Let STS refuse to tell the account, from now on."""
+    refusal = Fault.refused(IDENTITY, 403, "NoPermission")
+    fake.inject(dataclasses.replace(refusal, times=100))
+
+
+class TestCap:
+    """Only rules that will be deleted count towards --max."""
+
+    def test_rules_that_stay_make_room_for_the_next(self, fake: FakeEcs) -> None:
+        """The last way in comes first in the plan, and stays."""
+        group = fake.new_group()
+        way_in = fake.add_rule(group, **tcp(22, Description=EXPIRED))
+        others = [fake.add_rule(group, **tcp(n, Description=EXPIRED)) for n in (80, 81)]
+        plan()
+
+        assert run(*DESTROY, "--max", "1").exit_code == 1
+        assert list(fake.rules(group)) == [way_in, others[1]]
+        assert run(*DESTROY, "--max", "1").exit_code == 1
+        assert list(fake.rules(group)) == [way_in]
+
+    def test_rules_of_one_group_that_stay_leave_the_cap_to_the_next_group(
+        self, fake: FakeEcs
+    ) -> None:
+        kept, goes = fake.new_group(), fake.new_group()
+        fake.add_rule(kept, **tcp(22, Description=EXPIRED))
+        fake.add_rule(goes, **tcp(80, Description=EXPIRED))
+        plan()
+
+        run(*DESTROY, "--max", "1")
+
+        assert len(fake.rules(kept)) == 1
+        assert fake.rules(goes) == {}
+
+    def test_rules_beyond_the_cap_are_one_line(self, fake: FakeEcs) -> None:
+        group = fake.new_group()
+        for port in range(1000, 1030):
+            fake.add_rule(group, **tcp(port, Description=EXPIRED))
+        plan()
+
+        done = run(*DESTROY, "--max", "10")
+
+        assert done.exit_code == 1
+        (line,) = [line for line in done.stderr.splitlines() if " left" in line]
+        assert line.startswith("20 rules left: a run destroys 10 at most; ")
+        assert len(fake.rules(group)) == 20
+
+
+class TestSecretsInStates:
+    """An entry whose rule ID can be read is judged by it."""
+
+    @pytest.mark.parametrize("kind", ["ours", "set", "pulumi-alicloud"])
+    def test_a_secret_source_hides_nothing_where_the_rule_id_is_known(
+        self, fake: FakeEcs, kind: str
+    ) -> None:
+        group = fake.new_group()
+        mine = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        other = fake.add_rule(group, **tcp(81, Description=EXPIRED))
+        rule: dict[str, Any] = {
+            "ip_protocol": "tcp",
+            "port_range": "80/80",
+            "source_cidr_ip": SECRET,
+        }
+        owner = {
+            "ours": entry(
+                "web", identity=mine, security_group_id=group,
+                security_group_rule_id=mine, **rule,
+            ),
+            "set": entry(
+                "web", SET_TYPE, f"{group}/set/1", security_group_id=group,
+                rules={"web": rule}, rule_ids={"web": mine},
+            ),
+            "pulumi-alicloud": entry(
+                "web", PEER_TYPE,
+                f"{group}:ingress:tcp:80/80:intranet:10.0.0.0/8:accept:1",
+                securityGroupId=group, type="ingress", cidrIp=SECRET,
+            ),
+        }[kind]  # fmt: skip
+        Path("state.json").write_text(state(owner))
+
+        done = plan("--state", "state.json")
+
+        assert done.exit_code == 1, done.stderr
+        assert "not judged" not in done.stderr
+        assert planned_ids() == {other}
+
+    def test_where_no_id_is_known_the_advice_writes_no_secret_to_disk(
+        self, fake: FakeEcs
+    ) -> None:
+        group = fake.new_group()
+        fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        hidden = entry(
+            "web", identity=f"{group}/pending/1", security_group_id=group,
+            ip_protocol="tcp", port_range="80/80", source_cidr_ip=SECRET,
+        )  # fmt: skip
+        Path("state.json").write_text(state(hidden))
+
+        done = plan("--state", "state.json")
+
+        assert (done.exit_code, planned_ids()) == (3, set())
+        assert "source_cidr_ip is secret" in done.stderr
+        assert "pulumi stack export --show-secrets |" in done.stderr
+        assert "--state -" in done.stderr
+
+
+class TestAccount:
+    """A plan is destroyed in its own account, or on somebody's word."""
+
+    def test_an_account_that_is_not_known_is_named_at_plan_and_asked_for_at_destroy(
+        self, fake: FakeEcs
+    ) -> None:
+        group = fake.new_group()
+        rule_id = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        refuse_identity(fake)
+
+        assert "account unknown" in plan().stderr
+        done = run(*DESTROY)
+
+        assert done.exit_code == 2
+        assert "--account" in done.stderr
+        assert "--yes-unknown-account" in done.stderr
+        assert list(fake.rules(group)) == [rule_id]
+        assert not Path("report.json").exists()
+
+    @pytest.mark.parametrize(
+        "word", [("--yes-unknown-account",), ("--account", "1000000000000001")]
+    )
+    def test_a_word_of_the_user_stands_for_the_check(
+        self, fake: FakeEcs, word: tuple[str, ...]
+    ) -> None:
+        group = fake.new_group()
+        fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        refuse_identity(fake)
+        plan()
+
+        assert run(*DESTROY, *word).exit_code == 0
+        assert fake.rules(group) == {}
+        assert run("stale", "restore", "report.json").exit_code == 2
+        assert run("stale", "restore", "report.json", *word).exit_code == 0
+        assert len(fake.rules(group)) == 1
+
+    def test_another_account_than_the_one_given_is_refused(self, fake: FakeEcs) -> None:
+        """The user's word never overrules what STS says."""
+        group = fake.new_group()
+        fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        plan()
+
+        done = run(*DESTROY, "--account", "1000000000000009", "--yes-unknown-account")
+
+        assert done.exit_code == 3
+        assert "1000000000000009" in done.stderr
+        assert len(fake.rules(group)) == 1
+
+
+def test_rules_that_were_restored_are_not_said_to_be_gone(fake: FakeEcs) -> None:
+    group = fake.new_group()
+    for port in (80, 81):
+        fake.add_rule(group, **tcp(port, Description=EXPIRED))
+    plan()
+    assert run(*DESTROY).exit_code == 0
+    assert run("stale", "restore", "report.json").exit_code == 0
+
+    again = run(*DESTROY)
+
+    assert again.exit_code == 1
+    assert "restored since, under new IDs: 2 rules; make a new plan" in again.stderr
+    assert len(fake.rules(group)) == 2
+
+
+def test_a_rule_that_could_not_be_restored_is_marked_in_the_plan(
+    fake: FakeEcs,
+) -> None:
+    """Its source is gone, so no call could make it again."""
+    group, gone = fake.new_group(), fake.new_group()
+    fake.add_rule(group, **tcp(80, gone))
+    fake.add_rule(group, **tcp(81, Description=EXPIRED))
+    del fake.groups[gone]
+
+    shown = plan("--format", "csv").stdout.splitlines()
+
+    (dangling,) = [line for line in shown if gone in line]
+    (expired,) = [line for line in shown if "81/81" in line]
+    assert "restore cannot bring this rule back" in dangling
+    assert "restore cannot" not in expired
+
+
+class TestKeepList:
+    """Rules to keep, by ID, address block, tag of the group, and description."""
+
+    @pytest.mark.parametrize(
+        "line",
+        ["203.0.113.0/24", "203.0.113.0/25", "tag:team=web", "tag:team", "vis*", "ID"],
+    )
+    def test_each_kind_of_line_keeps_what_it_names(
+        self, fake: FakeEcs, line: str
+    ) -> None:
+        tagged = fake.new_group(tags={"team": "web"})
+        other = fake.new_group(tags={"teams": "web"})
+        kept = fake.add_rule(tagged, **tcp(80, "203.0.113.0/25", Description=EXPIRED))
+        goes = fake.add_rule(
+            other, **tcp(80, "198.51.100.0/25", Description="[expires 2020-01-31]")
+        )
+        Path("keep.txt").write_text(f"# ours\n\n{line.replace('ID', kept)}\n")
+
+        plan("--keep", "keep.txt")
+
+        assert planned_ids() == {goes}
+
+    @pytest.mark.parametrize("line", ["10.0.0.0/33", "10.0.0/8", "2001:db8::/129"])
+    def test_an_address_block_that_is_none_is_an_error(
+        self, fake: FakeEcs, line: str
+    ) -> None:
+        """As a glob it would keep nothing, and nobody would know."""
+        Path("keep.txt").write_text(line)
+
+        done = plan("--keep", "keep.txt")
+
+        assert done.exit_code == 3
+        assert line in done.stderr
+        assert fake.calls == []
+
+
+def test_counts_of_one_are_singular(fake: FakeEcs) -> None:
+    fake.add_rule(fake.new_group(), **tcp(80, Description=EXPIRED))
+
+    assert "1 stale rule (1 expired) in 1 group\n" in plan().stdout
+
+
+def test_a_state_on_standard_input_is_read(fake: FakeEcs) -> None:
+    group = fake.new_group()
+    mine = fake.add_rule(group, **tcp(80))
+
+    arguments = ["show", "--group", group, "--state", "-", "--format", "json"]
+    done = CliRunner().invoke(main, arguments, input=state(owning(group, mine)))
+
+    (told,) = json.loads(done.stdout)["groups"]
+    assert told["rules"][0]["owner"] == f"r-{mine} of stack dev"

@@ -1,0 +1,169 @@
+"""
+The gate against one packet and one rule after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alicloud_ingress.policy.world import WorldOpen
+from alicloud_ingress.previews.gate import Change, Standing, Waived, openings
+from alicloud_ingress.previews.outcome import flat
+from alicloud_ingress.rule import IngressRule
+from packet_model import Cell, newly_open
+
+SOURCES = (
+    "0.0.0.0/0",
+    "0.0.0.0/1",
+    "128.0.0.0/1",
+    "10.0.0.0/8",
+    "::/0",
+    "2400::/6",
+    "2800::/5",
+    "2a00::/12",
+)
+OWNERS = ("urn:a", "urn:b", "")
+PORTS = (22, 23)
+
+
+@st.composite
+def standings(draw: st.DrawFn) -> Standing:
+    source = draw(st.sampled_from(SOURCES))
+    kind = "ipv6_source_cidr_ip" if ":" in source else "source_cidr_ip"
+    protocol, ports = draw(
+        st.sampled_from(
+            [("tcp", "22/22"), ("tcp", "22/22"), ("tcp", "20/30"), ("all", "-1/-1")]
+        )
+    )
+    rule = IngressRule.parse(
+        {
+            "ip_protocol": protocol,
+            "port_range": ports,
+            kind: source,
+            "policy": draw(st.sampled_from(["accept", "accept", "drop"])),
+            "priority": draw(st.integers(1, 3)),
+            "nic_type": draw(st.sampled_from(["intranet", "internet"])),
+            **(
+                {"source_port_range": "53/53"}
+                if protocol == "tcp" and draw(st.integers(0, 5)) == 0
+                else {}
+            ),
+        }
+    )
+    owner = draw(st.sampled_from(OWNERS))
+    return Standing(rule=flat(rule, None), owners=(owner,) if owner else ())
+
+
+FEW = st.lists(standings(), max_size=4)
+
+
+def rules(side: Iterable[Standing]) -> list[IngressRule]:
+    return [standing.rule for standing in side]
+
+
+def cells(found: Iterable[WorldOpen], ports: Sequence[int]) -> set[Cell]:
+    return {
+        (opening.world, protocol, port)
+        for opening in found
+        for part in opening.traffic
+        for protocol in (6, 17)
+        if part.protocols[0] <= protocol <= part.protocols[1]
+        for port in ports
+        if any(first <= port <= last for first, last in part.ports)
+    }
+
+
+@settings(deadline=None, max_examples=100)
+@given(FEW, FEW, FEW, st.sampled_from([None, PORTS]))
+def test_what_is_newly_open_is_so_packet_by_packet(
+    kept: list[Standing],
+    old: list[Standing],
+    new: list[Standing],
+    ports: tuple[int, ...] | None,
+) -> None:
+    """Some packet gets in newly, and half of the addresses in use do afterwards."""
+    before, after = (*kept, *old), (*kept, *new)
+    change = Change(before=before, after=after, is_whole=True)
+
+    found = openings(change, ports)
+
+    assert all(opening.certain for opening in found)
+    assert cells(found, PORTS) == newly_open(rules(before), rules(after), PORTS)
+
+
+@settings(deadline=None, max_examples=100)
+@given(FEW, FEW, FEW, st.sampled_from([None, ((22, 22),), ((1, 21), (23, 65535))]))
+def test_a_waiver_leaves_out_what_its_resource_lets_in_and_nothing_else(
+    kept: list[Standing],
+    old: list[Standing],
+    new: list[Standing],
+    ports: tuple[tuple[int, int], ...] | None,
+) -> None:
+    """On both sides, at its ports; what is open all the same is not waived."""
+    before, after = (*kept, *old), (*kept, *new)
+    waived: Waived = {"urn:a": ports}
+    change = Change(before=before, after=after, is_whole=True)
+    found = openings(change, PORTS, waived)
+
+    for port in PORTS:
+        covered = ports is None or any(a <= port <= b for a, b in ports)
+        left = [
+            [
+                standing.rule
+                for standing in side
+                if not (
+                    covered
+                    and standing.owners == ("urn:a",)
+                    and standing.rule.policy == "accept"
+                )
+            ]
+            for side in (before, after)
+        ]
+        assert cells(found, [port]) == newly_open(left[0], left[1], [port])
+
+
+@settings(deadline=None, max_examples=100)
+@given(FEW, FEW, FEW, standings())
+def test_what_a_rule_that_is_not_known_lets_in_is_not_judged(
+    kept: list[Standing], old: list[Standing], new: list[Standing], hidden: Standing
+) -> None:
+    """Where drops come and go, whatever it accepts and wherever it stands."""
+    before, after = (
+        (*kept, *(replace(s, rule=replace(s.rule, policy="drop")) for s in drops))
+        for drops in (old, new)
+    )
+    rule = replace(hidden.rule, policy="accept")
+    change = Change(before=before, after=after, is_whole=False)
+
+    found = cells(openings(change, PORTS), PORTS)
+
+    assert newly_open([*rules(before), rule], [*rules(after), rule], PORTS) <= found
+
+
+@settings(deadline=None, max_examples=100)
+@given(FEW, FEW, FEW, FEW)
+def test_the_worst_that_may_come_is_found_beside_what_will(
+    before: list[Standing],
+    after: list[Standing],
+    least: list[Standing],
+    most: list[Standing],
+) -> None:
+    """Apart from it: it may be so."""
+    change = Change(
+        before=tuple(before),
+        after=tuple(after),
+        least_before=tuple(least),
+        most_after=tuple(most),
+        is_whole=True,
+    )
+    found = openings(change, PORTS)
+    sure = [opening for opening in found if opening.certain]
+    perhaps = [opening for opening in found if not opening.certain]
+
+    will = newly_open(rules(before), rules(after), PORTS)
+    assert cells(sure, PORTS) == will
+    assert cells(perhaps, PORTS) == newly_open(rules(least), rules(most), PORTS) - will
