@@ -7,7 +7,7 @@ KILLS ?= 20
 RECORDED ?= tests/recorded
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine)" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: test coverage demo state lint bench docs dist lock fake golden soak mutants record live clean
+.PHONY: test coverage demo state lint bench docs dist lock fake golden soak mutants record live engine-calls clean
 
 test: $(READY)
 	@$(WITH_ENGINE) python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
@@ -29,6 +29,9 @@ live: $(READY)
 
 record: $(READY)
 	$(BIN)/python -m tools.live --record $(RECORDED) $(ARGS)
+
+engine-calls: $(READY)
+	@$(WITH_ENGINE) PYTHONPATH=tests python -m engine.recorded
 
 demo: $(READY)
 	@$(WITH_ENGINE) python -m tools.demo

@@ -244,12 +244,13 @@ class EcsClient:
 
     def _ask_account(self) -> str:
         call = Call("GetCallerIdentity", {}, STS_VERSION)
+        timeout_s = min(self._connection.timeout_s, ACCOUNT_TIMEOUT_S)
+
+        def send(left_s: float, attempt: int) -> Answer:
+            return self._sdk.send(call, left_s, attempt)
+
         try:
-            timeout_s = min(self._connection.timeout_s, ACCOUNT_TIMEOUT_S)
-            answer = retried(
-                call.words, lambda *left: self._sdk.send(call, *left), timeout_s
-            )
-            return str(answer.get("AccountId") or "")
+            return str(retried(call.words, send, timeout_s).get("AccountId") or "")
         except PermissionRefusedError:
             return ""
 

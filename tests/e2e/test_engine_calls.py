@@ -12,7 +12,7 @@ from engine.ways import all_ways
 
 
 def test_the_recording_of_the_engine_still_holds(tmp_path: Path) -> None:
-    """Each way is taken again: the calls, their order, what they hold, and the state."""
+    """Each way is taken again: the calls, their order, what they hold, the state."""
     recorded = load()
 
     found = record(all_ways(), tmp_path, {"a": SLOW})

@@ -43,12 +43,18 @@ def wanted_of(declared: Declared) -> Wanted:
             "kind": declared.kind,
             "remark": declared.remark,
         },
-        Options(
-            aliases=aliases,
-            **{n: tuple(v) if isinstance(v, list) else v for n, v in options.items()},
-        ),
+        options_of(options, aliases),
         {"source": declared.source} if declared.source else {},
     )
+
+
+def options_of(given: dict[str, Any], aliases: tuple[Key, ...]) -> Options:
+    """Options of a resource, with lists that can be compared."""
+    fixed: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType]
+        for name, value in given.items()
+    }
+    return Options(aliases=aliases, **fixed)
 
 
 def wanted_by(program: Program) -> list[Wanted]:
@@ -56,9 +62,7 @@ def wanted_by(program: Program) -> list[Wanted]:
     return [wanted_of(declared) for declared in program]
 
 
-def lead(
-    way: Way, cloud: Cloud, *, backwards: bool = False
-) -> list[dict[str, Any]]:
+def lead(way: Way, cloud: Cloud, *, backwards: bool = False) -> list[dict[str, Any]]:
     """The recording of a way, as from the real engine."""
     stack = Stack({})
     assert run(stack, "up --skip-preview", way.before) == []

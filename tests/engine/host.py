@@ -41,7 +41,7 @@ class UnfinishedError(Exception):
         self.outputs = outputs
 
 
-class Answer(grpc.ServicerContext):
+class Answer:
     """
     What a call is answered by, where a provider says more than that it failed.
 
@@ -68,15 +68,8 @@ class Answer(grpc.ServicerContext):
         own = {n: v for n, v in outputs.items() if not n.startswith("__")}
         return UnfinishedError(told, found.id, own)
 
-    # What no provider asks for.
 
-    def _nothing(self, *_: Any) -> Any:
-        raise NotImplementedError
-
-    abort = abort_with_status = add_callback = auth_context = cancel = _nothing
-    invocation_metadata = is_active = peer = peer_identities = _nothing
-    peer_identity_key = send_initial_metadata = set_code = set_details = _nothing
-    time_remaining = _nothing
+grpc.ServicerContext.register(Answer)
 
 
 class Host:

@@ -13,7 +13,10 @@ import pulumi
 from engine.recorder import Component, Recorded, Renamed
 from engine.ways import Declared
 
-TYPES = {"Recorded": Recorded, "Renamed": Renamed}
+TYPES: dict[str, type[Recorded | Renamed]] = {
+    "Recorded": Recorded,
+    "Renamed": Renamed,
+}
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,9 @@ class Stack:
         """Write the program, the other way round where it is run backwards."""
         if self.backwards:
             programs = {p: backwards(each) for p, each in programs.items()}
-        text = json.dumps({p: [asdict(d) for d in each] for p, each in programs.items()})
+        text = json.dumps(
+            {p: [asdict(d) for d in each] for p, each in programs.items()}
+        )
         (self.folder / "project" / "program.json").write_text(text)
 
     def run(self, command: str) -> bool:
@@ -187,7 +189,8 @@ class Stack:
         deployment["resources"] = [
             each
             for each in deployment["resources"]
-            if not PREFIX.match(name_of(each)) or name_of(each).startswith(tuple(prefixes))
+            if not PREFIX.match(name_of(each))
+            or name_of(each).startswith(tuple(prefixes))
         ]
         file.write_text(json.dumps(state))
 
@@ -205,7 +208,11 @@ class Stack:
             folder: where it is made.
             wanted: the prefix here, by the prefix there.
         """
-        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("home", "cloud", "said.txt"))
+        shutil.copytree(
+            self.folder,
+            folder,
+            ignore=shutil.ignore_patterns("home", "cloud", "said.txt"),
+        )
         part = Stack(folder, self.pace, self.backwards)
         part.cloud.folder.mkdir()
         state = json.loads(part.checkpoint.read_text())
@@ -248,7 +255,9 @@ class Recorder:
         default_factory=lambda: defaultdict(list[Recording])
     )
 
-    def go_on(self, stack: Stack, known: Mapping[str, str], ways: Ways, step: int) -> None:
+    def go_on(
+        self, stack: Stack, known: Mapping[str, str], ways: Ways, step: int
+    ) -> None:
         """
         Take this step of each way, and all that come after.
 
@@ -316,7 +325,9 @@ def record(
     with ThreadPoolExecutor(WORKERS) as pool:
         recorder = Recorder(folder, pool)
         own = {f"w{number}.": way for number, way in enumerate(ways)}
-        recorder.go_on(first, {p: known[repr(w.before)] for p, w in own.items()}, own, 0)
+        recorder.go_on(
+            first, {p: known[repr(w.before)] for p, w in own.items()}, own, 0
+        )
         return recorder.finish()
 
 
@@ -324,7 +335,11 @@ def take(stack: Stack, steps: Mapping[str, Step], *, inline: bool) -> bool:
     """Run one step of the ways of a stack; whether it went well."""
     stack.write({prefix: step.program for prefix, step in steps.items()})
     stack.cloud.refuse(
-        [f"{c.split()[0]} {p}{c.split()[1]}" for p, s in steps.items() for c in s.refused]
+        [
+            f"{c.split()[0]} {p}{c.split()[1]}"
+            for p, s in steps.items()
+            for c in s.refused
+        ]
     )
     for prefix, step in steps.items():
         for deed in step.by_hand:
@@ -353,7 +368,7 @@ def edit(stack: Stack, command: str, prefixes: Iterable[str]) -> bool:
         command.format(a=shlex.quote(urn)).replace(" n ", f" {prefix}n ")
         for prefix, urn in urns.items()
     ]
-    return all([stack.run(each) for each in commands])
+    return all(stack.run(each) for each in commands)
 
 
 def urn_in_state(stack: Stack, prefix: str) -> str:

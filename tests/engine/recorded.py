@@ -43,12 +43,20 @@ def save(recordings: Mapping[str, list[Recording]]) -> None:
         for name, steps in texts.items()
     ]
     FILE.write_text(
-        '{"engine": %s, "sdk": %s, "steps": [\n%s\n], "ways": {\n%s\n}}\n'
-        % (
-            json.dumps(engine_version()),
-            json.dumps(version("pulumi")),
-            ",\n".join(distinct),
-            ",\n".join(ways),
+        "\n".join(
+            [
+                "{",
+                f'"engine": "{engine_version()}",',
+                f'"sdk": "{version("pulumi")}",',
+                '"steps": [',
+                ",\n".join(distinct),
+                "],",
+                '"ways": {',
+                ",\n".join(ways),
+                "}",
+                "}",
+                "",
+            ]
         )
     )
 

@@ -45,9 +45,9 @@ from alicloud_ingress.host.workers import widen_own_pool
 CLOUD = "RECORDED_CLOUD"
 PACE = "RECORDED_PACE"
 """
-Seconds that a call takes, by resource, as JSON. All other calls are quick, check and diff
-among them. A call that fails does so once no call has ended for `FAILING` seconds: what
-the engine does beside it is done by then.
+Seconds that a call takes, by resource, as JSON. All other calls are quick, check and
+diff among them. A call that fails does so once no call has ended for `FAILING` seconds:
+what the engine does beside it is done by then.
 """
 QUICK = "quick"
 FAILING = "failing"
@@ -85,7 +85,9 @@ class Cloud:
     def get(self, identity: str) -> Properties | None:
         """The thing, if it exists."""
         file = self.folder / f"{identity}.thing"
-        found: Properties | None = json.loads(file.read_text()) if file.exists() else None
+        found: Properties | None = (
+            json.loads(file.read_text()) if file.exists() else None
+        )
         return found
 
     def remove(self, identity: str) -> None:

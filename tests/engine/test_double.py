@@ -34,7 +34,7 @@ def test_a_stack_is_led_as_by_the_engine(
     """
     found: list[Recording] | None = None
     for attempt in range(ATTEMPTS):
-        slow = SLOW * 2**(attempt // 2)
+        slow = SLOW * 2 ** (attempt // 2)
         pace = {"ab"[attempt % 2]: slow, FAILING: 8 * slow, QUICK: 0.0}
         monkeypatch.setenv(PACE, json.dumps(pace))
         once = led(way, tmp_path / str(attempt), monkeypatch, backwards=attempt % 2 > 0)

@@ -108,7 +108,7 @@ class Watch:
             assert any(way in text for way in WAYS_TO_TAKE_OVER for text in naming)
 
     def assert_exact(self, stack: Stack, wanted: Iterable[IngressRule]) -> None:
-        """The live rules are those that are wanted, and state and cloud agree on IDs."""
+        """The live rules are those that are wanted, and the state has their IDs."""
         ours = self.ours()
         live = Counter(rule_as_shown(rule) for rule in ours.values())
         assert live == Counter(rule.masked for rule in wanted)

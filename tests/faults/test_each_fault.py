@@ -242,9 +242,7 @@ def strike(scene: Scene, kind: str, action: str, passed: int) -> None:
     scene.fake.inject(replace(KINDS[kind](action), skip=passed))
 
 
-def cases(
-    *at: tuple[str, int], ways: Sequence[str] = (UP,)
-) -> pytest.MarkDecorator:
+def cases(*at: tuple[str, int], ways: Sequence[str] = (UP,)) -> pytest.MarkDecorator:
     """
     Each kind of fault at each of these calls, in one way after the other.
     """
@@ -304,7 +302,7 @@ def test_read(scene: Scene, kind: str, action: str, passed: int, way: str) -> No
 
 @cases((DESCRIBE, 0), (DESCRIBE, 1), (MODIFY, 0), (MODIFY, 1), ways=DEPLOYING)
 def test_update(scene: Scene, kind: str, action: str, passed: int, way: str) -> None:
-    """The rule keeps its ID, and is the old one or the new one: no gap, no duplicate."""
+    """The rule keeps its ID, and is the old one or the new one: no gap."""
     scene.settle()
     before = set(scene.watch.ours())
     program = scene.change(priority=7)
@@ -326,9 +324,7 @@ REPLACED = {
         replace_on_changes=("priority",), delete_before_replace=True
     ),
 }
-REPLACING = tuple(
-    f"{how}: {command}" for command in SAME for how in REPLACED
-)
+REPLACING = tuple(f"{how}: {command}" for command in SAME for how in REPLACED)
 
 
 @cases(
@@ -340,7 +336,7 @@ REPLACING = tuple(
     ways=REPLACING,
 )
 def test_replace(scene: Scene, kind: str, action: str, passed: int, way: str) -> None:
-    """A new rule first, and then one less; or the other way round where that is said."""
+    """A new rule first, and then one less; or the other way round."""
     scene.settle()
     how, command = way.split(": ")
     program = scene.change(priority=7)
@@ -361,9 +357,7 @@ def test_replace(scene: Scene, kind: str, action: str, passed: int, way: str) ->
 
 
 FORCED = tuple(
-    f"{how}: {command}"
-    for command in SAME
-    for how in ("tainted", "named by --replace")
+    f"{how}: {command}" for command in SAME for how in ("tainted", "named by --replace")
 )
 
 
@@ -382,7 +376,7 @@ def test_replace_by_force(
 
     scene.lead(command, options=FIRST)
 
-    converge(scene, scene.program, options=FIRST)
+    converge(scene, scene.program, f"{UP} --refresh", FIRST)
     destroyed(scene)
 
 

@@ -24,8 +24,8 @@ from hypothesis.stateful import (
 )
 
 from alicloud_ingress.rule import IngressRule
-from engine.double import UnknownTargetError
 from engine.host import Properties
+from engine.operation import UnknownTargetError
 from engine.state import Entry, Options
 from engine.ways import UP
 from faults.invariants import (

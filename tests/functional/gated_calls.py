@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from alicloud_ingress import reactions
 from alicloud_ingress.ecs.batches import Outcome
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.group import SecurityGroup
@@ -115,8 +116,13 @@ class TellingGroup(SecurityGroup):
 
     told: Sequence[Any] = ()
 
-    def _outcomes(self, *arguments: Any) -> Iterator[Outcome[Any]]:
-        for outcome in super()._outcomes(*arguments):
+    def _outcomes(
+        self,
+        call: reactions.Call,
+        entries: Sequence[Any],
+        deliver: Callable[[Sequence[Any]], Iterator[Outcome[Any]]],
+    ) -> Iterator[Outcome[Any]]:
+        for outcome in super()._outcomes(call, entries, deliver):
             self.told = [*self.told, outcome[0]]
             yield outcome
 

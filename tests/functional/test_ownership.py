@@ -31,6 +31,7 @@ RULE: Properties = {
     "port_range": 22.0,
     "source_cidr_ip": "10.0.0.0/8",
 }
+DECLARED: Properties = {"run": "r", "number": 1, "name": "web", "secrets": []}
 KINDS: dict[str, type[Provider]] = {
     "a rule": IngressRuleProvider,
     "a set": IngressRuleSetProvider,
@@ -246,8 +247,7 @@ def test_an_adoption_that_failed_does_not_stop_a_delete(scene: Scene) -> None:
 def test_a_forced_replacement_by_the_same_rule_names_what_helps(scene: Scene) -> None:
     """Nothing is changed; an alias is no help, so none is named."""
     old = scene.deployed()
-    declaration = {"run": "r", "number": 1, "name": "web", "secrets": []}
-    old.program[DECLARATION] = declaration
+    old.program[DECLARATION] = DECLARED
     with new_process(scene.front.settings, old.provider):
         old.compare()
         with pytest.raises(RuleExistsError) as caught:
@@ -266,8 +266,7 @@ def test_a_forced_replacement_by_the_same_rule_names_what_helps(scene: Scene) ->
 def test_a_forced_replacement_with_adopt_hands_the_rule_over(scene: Scene) -> None:
     """The same resource, created anew, and the old one deleted."""
     old = scene.deployed()
-    declaration = {"run": "r", "number": 1, "name": "web", "secrets": []}
-    old.program |= {DECLARATION: declaration, "adopt": True}
+    old.program |= {DECLARATION: DECLARED, "adopt": True}
     new = replace(old)
     with new_process(scene.front.settings, old.provider):
         old.compare()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -182,11 +183,12 @@ def test_the_exit_code_is_the_same_in_each_form(run: Runner, form: str) -> None:
     failed = [{"severity": "error", "message": "it broke"}]
     asked = ("--fail-on", "world-open-admin", "--format", form)
 
-    for document, code in (
+    cases: list[tuple[dict[str, Any], int]] = [
         ({"steps": []}, 0),
         ({"steps": OPEN}, 1),
         ({"steps": OPEN, "diagnostics": failed}, 3),
-    ):
+    ]
+    for document, code in cases:
         result = run(document, *asked)
         assert result.exit_code == code
         assert isinstance(json.loads(result.stdout), dict)

@@ -152,8 +152,9 @@ class Process:
         A resource that is created with these inputs.
         """
         checked = self.checked.find(inputs)
-        replaced = checked.rule_ids if checked and checked.is_replaced else frozenset()
-        return Owner(self.ownership, new_mark(), replaced)
+        if checked is None or not checked.is_replaced:
+            return Owner(self.ownership, new_mark())
+        return Owner(self.ownership, new_mark(), checked.rule_ids)
 
     def secrets_of(self, inputs: Mapping[str, Any]) -> frozenset[str]:
         """

@@ -220,7 +220,7 @@ def _parted(
     has replaced and not deleted, which have its URN.
     """
     replaced = {
-        mapping(step.get("oldState")).get("id")
+        str(mapping(step.get("oldState")).get("id"))
         for step in steps
         if step.get("op") in ("replace", "create-replacement")
     }
@@ -228,7 +228,9 @@ def _parted(
     dropped: list[Mapping[str, Any]] = []
     for step in steps:
         old = mapping(step.get("oldState"))
-        is_other = step.get("op") == "delete-replaced" and old.get("id") not in replaced
+        is_other = (
+            step.get("op") == "delete-replaced" and str(old.get("id")) not in replaced
+        )
         if is_other or (step.get("op") == "delete" and old.get("delete") is True):
             dropped.append({**step, "op": "delete"})
         else:
