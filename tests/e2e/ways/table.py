@@ -725,28 +725,30 @@ def older_states() -> Iterator[Way]:
     An older state is imported after a deployment.
     """
     last: str
+    twice: dict[str, Any] = {"revoked_once": False}
     for last in ("up --refresh", "up", "refresh"):
         name = f"an older state is imported: {last}"
         steps = ("up", "stack import", last)
-        yield way(f"{name}, removed since", (A, B), (A,), *steps)
+        yield way(f"{name}, removed since", (A, B), (A,), *steps, **twice)
         yield way(f"{name}, a port was changed since", (A, B), (A, B81), *steps,
-            kinds=RULE)
-        yield way(f"{name}, described since", (A, B), (A, DESCRIBED), *steps)
-        yield way(f"{name}, nothing was changed since", (A, B), (A, B), *steps)
+            kinds=RULE, **twice)
+        yield way(f"{name}, described since", (A, B), (A, DESCRIBED), *steps, **twice)
+        yield way(f"{name}, nothing was changed since", (A, B), (A, B), *steps, **twice)
     yield way("an older state is imported: up --refresh, renamed with an alias since",
-        (A, B), (A, RENAMED.but(**ALIAS)), "up", "stack import", "up --refresh")
+        (A, B), (A, RENAMED.but(**ALIAS)), "up", "stack import", "up --refresh",
+        **twice)
     for last in ("up --refresh", "up"):
         moved = B_MOVED.but(**ADOPT)
         yield way(f"an older state is imported: {last}, moved since, with adopt",
-            (A, B), (A, moved), "up", "stack import", last, renewed=("b",))
+            (A, B), (A, moved), "up", "stack import", last, renewed=("b",), **twice)
         yield way(f"an older state is imported: {last}, added since", (A,), (A, B),
             "up", "stack import", fails(last, "adopt"), unmanaged=(B,), kinds=RULE)
     for last in ("destroy", "destroy --refresh"):
         name = f"an older state is imported: {last}"
         steps = ("up", "stack import", last)
-        yield way(f"{name}, removed since", (A, B), (A,), *steps, live=())
+        yield way(f"{name}, removed since", (A, B), (A,), *steps, live=(), **twice)
         yield way(f"{name}, a port was changed since", (A, B), (A, B81), *steps,
-            live=(), kinds=RULE)
+            live=(), kinds=RULE, **twice)
         yield way(f"{name}, added since", (A,), (A, B), *steps, live=(B,),
             unmanaged=(B,))
 
@@ -767,18 +769,18 @@ def refused() -> Iterator[Way]:
         if up == "up --refresh":
             continue
         yield way(f"a list gets an entry at the front: {up}", lists, entry_more,
-            either(up), kinds=RULE)
+            either(up), kinds=RULE, any_id=True)
         yield way(f"a list loses its first entry: {up}", lists, (rule("0", 2),),
-            either(up), kinds=RULE)
+            either(up), kinds=RULE, any_id=True)
         yield way(f"one becomes what is removed: {up}", (A, B), (A.but(ports=(80,)),),
-            either(up), kinds=RULE)
+            either(up), kinds=RULE, any_id=True)
         yield way(f"a single rule becomes one of a set without adopt: {up}", apart,
             joined, fails(up), live=apart, kinds=RULE, quiet=True)
         yield way(f"a rule that is there is added: {up}", (A,), (A, B), added(B),
             fails(up, "adopt"), live=(A, B), unmanaged=(B,), kinds=RULE, quiet=True)
         yield way(f"a port becomes that of a rule that is there: {up}", (A, B),
             (A, B81), added(there), fails(up), live=(A, B, there), unmanaged=(there,),
-            kinds=RULE, quiet=True)
+            kinds=RULE)
     for up in ("up --continue-on-error", "up --refresh --continue-on-error"):
         goes_on: dict[str, Any] = {"any_id": True, "revoked_once": False}
         for name, before, after in (
