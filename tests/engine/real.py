@@ -33,6 +33,7 @@ from engine.ways import Program, Step, Way
 TESTS = Path(__file__).parents[1]
 SLOW = 0.2
 QUIET = 4.0
+TIMEOUT_S = 600
 WORKERS = 2
 PREFIX = re.compile(r"[wp]\d+\.")
 TYPE = "pulumi-python:dynamic/recorded:{type}"
@@ -146,18 +147,19 @@ class Stack:
             more = ["--yes"] if "--preview-only" not in words else []
         if words[0] in ("up", "refresh", "destroy", "preview"):
             more += ["--parallel", "200"]
-        done = subprocess.run(
-            ["pulumi", *words, *more, "--non-interactive"],
-            cwd=self.folder / "project",
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        (self.folder / "said.txt").open("a").write(
-            f"{command}\n{done.stdout}{done.stderr}\n"
-        )
+        with (self.folder / "said.txt").open("a") as said:
+            said.write(f"{command}\n")
+            said.flush()
+            done = subprocess.run(
+                ["pulumi", *words, *more, "--non-interactive"],
+                cwd=self.folder / "project",
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                timeout=TIMEOUT_S,
+                check=False,
+            )
         return done.returncode == 0
 
     def run_inline(self, command: str, programs: Mapping[str, Program]) -> bool:
