@@ -231,7 +231,8 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
 
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, list):
-        return [_without_secrets(each) for each in value]
+        entries = cast("list[object]", value)
+        return [_without_secrets(each) for each in entries]
     if isinstance(value, dict):
         given = cast("dict[str, Any]", value)
         if "plaintext" in given:
