@@ -301,11 +301,15 @@ class Operation:
     def _replace_deleted_first(
         self, wanted: Wanted, old: Entry, news: Properties, dependents: Sequence[Entry]
     ) -> None:
-        for entry in (*dependents, old):
-            self._call_delete(entry)
-            gone = replace(entry, deleted=True, tainted=False)
-            self._put(entry, gone)
-        self._create_anew(wanted, news, gone)
+        for entry in dependents:
+            self._delete_first(entry)
+        self._create_anew(wanted, news, self._delete_first(old))
+
+    def _delete_first(self, entry: Entry) -> Entry:
+        self._call_delete(entry)
+        gone = replace(entry, deleted=True, tainted=False)
+        self._put(entry, gone)
+        return gone
 
     def _keep(self, wanted: Wanted, old: Entry, news: Properties) -> None:
         self._put(old, self._entry(wanted, old.id, news, old.outputs))

@@ -385,14 +385,12 @@ REFRESHED: dict[str, Change] = {
 
 def refreshed() -> list[Way]:
     """Each way to read all, and the deployment after it."""
-    commands = (
-        REFRESH,
-        "refresh",
-        f"{REFRESH} --run-program",
-        "refresh --preview-only",
-        f"{REFRESH} --target {{a}}",
-    )
+    alone = ("refresh", "refresh --preview-only")
+    commands = (REFRESH, f"{REFRESH} --run-program", f"{REFRESH} --target {{a}}")
     return [
+        Way(f"{name}: {command}", change.before, (step_of(command, change),))
+        for command, (name, change) in product(alone, REFRESHED.items())
+    ] + [
         Way(
             f"{name}: {command}, then up",
             change.before,
@@ -528,6 +526,14 @@ DELETE_FAILURES: dict[str, tuple[Change, str]] = {
         "delete b",
     ),
 }
+ORDERED_FAILURES = {
+    name: failure
+    for name, failure in {**PROGRAM_FAILURES, **DELETE_FAILURES}.items()
+    if failure[1].startswith(("check", "diff")) or "a before it" in name
+}
+"""
+Those that stop the engine before it comes to what else is in the stack.
+"""
 READ_FAILURE = (CHANGES["a changed"], "read a")
 AFTERWARDS = (UP, f"{UP} --refresh", REFRESH, DESTROY, f"{DESTROY} --refresh")
 
@@ -543,17 +549,29 @@ def failed() -> list[Way]:
                     replace(step_of(command, change), refused=(refused,)),
                     Step(afterwards, change.after),
                 ),
-                alone="a before it" in name,
             )
             for failures, command, afterwards in (
                 *((PROGRAM_FAILURES, UP, then) for then in AFTERWARDS),
-                *((DELETE_FAILURES, UP, then) for then in AFTERWARDS),
+                *(
+                    (DELETE_FAILURES, UP, then)
+                    for then in (UP, f"{UP} --refresh", f"{DESTROY} --refresh")
+                ),
                 (SURVIVABLE, f"{UP} --continue-on-error", UP),
                 (SURVIVABLE, f"{UP} --continue-on-error", DESTROY),
                 (DELETE_FAILURES, f"{UP} --continue-on-error", UP),
             )
             for name, (change, refused) in failures.items()
-            if not refused.startswith(("check", "diff")) or afterwards == UP
+            if name not in ORDERED_FAILURES
+        ]
+        + [
+            Way(
+                f"{name} fails: {command}",
+                change.before,
+                (replace(step_of(command, change), refused=(refused,)),),
+                alone=True,
+            )
+            for command in (UP, f"{UP} --continue-on-error")
+            for name, (change, refused) in ORDERED_FAILURES.items()
         ]
         + [
             Way(
@@ -600,7 +618,12 @@ def failed_in_part() -> list[Way]:
                 Step(afterwards, change.after),
             ),
         )
-        for afterwards in (*AFTERWARDS, f"{UP} --refresh --run-program", "preview")
+        for afterwards in (
+            UP,
+            REFRESH,
+            f"{DESTROY} --refresh",
+            f"{UP} --refresh --run-program",
+        )
         for name, change in changes.items()
     ] + [
         Way(
@@ -633,11 +656,10 @@ def reverted() -> list[Way]:
                 replace(step_of(UP, change), refused=(refused,)),
                 Step(afterwards, change.before),
             ),
-            alone="a before it" in name,
         )
         for afterwards in (UP, f"{UP} --refresh")
         for name, (change, refused) in {**PROGRAM_FAILURES, **DELETE_FAILURES}.items()
-        if not refused.startswith(("check", "diff"))
+        if name not in ORDERED_FAILURES
     ] + [
         Way(
             f"{name} fails: {UP}, then {UP} without a",
@@ -685,9 +707,7 @@ def inline() -> list[Way]:
             (
                 UP,
                 f"{UP} --refresh",
-                "preview",
                 REFRESH,
-                DESTROY,
                 f"{DESTROY} --refresh",
             ),
             (
