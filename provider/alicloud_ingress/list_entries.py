@@ -7,9 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from alicloud_ingress.client import EcsClient
-from alicloud_ingress.errors import IngressError
+from alicloud_ingress.errors import EcsError, IngressError
 from alicloud_ingress.policy.packets import lists_of
 from alicloud_ingress.rule import IngressRule
+
+GONE = ("InvalidPrefixListId.NotFound", "InvalidPortRangeListId.NotFound")
+"""
+Codes of a list that is no more: it holds nothing.
+"""
 
 
 def read_lists(
@@ -24,5 +29,8 @@ def read_lists(
         try:
             found[list_id] = client.list_entries(list_id)
         except IngressError as error:
+            if isinstance(error, EcsError) and error.code in GONE:
+                found[list_id] = ()
+                continue
             problems.append(f"what {list_id} holds could not be read: {error}")
     return found, problems

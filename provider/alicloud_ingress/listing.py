@@ -27,6 +27,7 @@ from alicloud_ingress.live import LiveGroup, LiveRule
 from alicloud_ingress.markup import code, markdown_table
 from alicloud_ingress.policy.cover import alone, covers_in_words
 from alicloud_ingress.policy.diagram import TooComplexError
+from alicloud_ingress.policy.packets import lists_of
 from alicloud_ingress.rule import IngressRule
 from alicloud_ingress.spelling import is_date
 
@@ -297,6 +298,9 @@ def _place(row: Row) -> tuple[int, bool, str, str]:
 def _exposes(rule: IngressRule, lists: Mapping[str, Sequence[str]] | None) -> str:
     if rule.policy == "drop":
         return "nothing: it drops"
+    empty = [each for each in lists_of([rule]) if lists and lists.get(each) == ()]
+    if empty:
+        return f"nothing: {empty[0]} is gone or holds nothing"
     return "; ".join(reach.in_words for reach in Policy([rule], lists).reach)
 
 

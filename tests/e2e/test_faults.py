@@ -35,8 +35,8 @@ def hurried(project: Project) -> Project:
 
 
 def last_line(text: str) -> str:
-    """The line of an error that stands alone."""
-    errors = [line for line in text.splitlines() if "alicloud_ingress.errors." in line]
+    """What the diagnostics say about the rule, on a line of its own."""
+    errors = [line for line in text.splitlines() if line.startswith("    error: ")]
     return errors[-1]
 
 

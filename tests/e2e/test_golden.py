@@ -41,6 +41,7 @@ def scrubbed(text: str) -> str:
     text = json.dumps(document, indent=1, sort_keys=True) + "\n"
     text = re.sub(r"::[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\"", '::id"', text)
     text = re.sub(r'("create_time": )"[^"]+"', r'\1"2026-01-01T00:00:00Z"', text)
+    text = re.sub(r'("owner_mark": )"[0-9a-f]+"', r'\1"mark"', text)
     numbers: dict[str, str] = {}
     return re.sub(
         r"\b(sgr?)-\d{8}\b",

@@ -114,6 +114,25 @@ def test_a_list_that_cannot_be_read_is_not_judged_and_it_is_3(fake: FakeEcs) -> 
     assert "THE WORLD" not in done.stdout
 
 
+@pytest.mark.parametrize("is_gone", [True, False], ids=["gone", "empty"])
+def test_a_rule_from_a_list_that_holds_nothing_exposes_nothing(
+    fake: FakeEcs, *, is_gone: bool
+) -> None:
+    """That is known: the group is judged, and the rule is one for `stale`."""
+    group = fake.new_group()
+    list_id = from_list(fake, group)
+    if is_gone:
+        del fake.state.prefix_lists[list_id]
+
+    done = shown(group, "--format", "json")
+
+    (told,) = json.loads(done.stdout)["groups"]
+    assert (done.exit_code, done.stderr) == (0, "")
+    exposes = told["rules"][0]["exposes"]
+    assert exposes == f"nothing: {list_id} is gone or holds nothing"
+    assert told["world_open"] == []
+
+
 @pytest.mark.parametrize("form", ["table", "markdown", "json"])
 def test_rules_that_cannot_be_judged_are_shown_and_it_is_3(
     fake: FakeEcs, form: str
