@@ -52,6 +52,7 @@ what the engine does beside it is done by then.
 QUICK = "quick"
 FAILING = "failing"
 COMPARED = ("label", "value", "kind", "source")
+MADE, FAILED = "calls.jsonl", "failed.jsonl"
 Properties = dict[str, Any]
 _hosts: WeakKeyDictionary[Process, int] = WeakKeyDictionary()
 _numbers = count()
@@ -105,15 +106,15 @@ class Cloud:
         file = self.folder / "refused.json"
         return file.exists() and call in json.loads(file.read_text())
 
-    def write_down(self, line: Mapping[str, Any]) -> None:
-        """Append a call to those made."""
-        with (self.folder / "calls.jsonl").open("a") as file:
+    def write_down(self, line: Mapping[str, Any], *, fails: bool) -> None:
+        """Append a call to those made; one that fails, to a file of its own."""
+        with (self.folder / (FAILED if fails else MADE)).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.write(json.dumps(line) + "\n")
 
     def wait_until_quiet(self, seconds: float) -> None:
-        """Wait until no call has been written down for as long as that."""
-        file, size, since = self.folder / "calls.jsonl", -1, 0.0
+        """Wait until no call has gone well for as long as that."""
+        file, size, since = self.folder / MADE, -1, 0.0
         while size < 0 or time.monotonic() - since < seconds:
             now = file.stat().st_size if file.exists() else 0
             if now != size:
@@ -122,9 +123,10 @@ class Cloud:
 
     def calls(self) -> list[dict[str, Any]]:
         """The calls since the last time."""
-        file = self.folder / "calls.jsonl"
-        lines = file.read_text().splitlines() if file.exists() else []
-        file.unlink(missing_ok=True)
+        lines: list[str] = []
+        for file in (self.folder / MADE, self.folder / FAILED):
+            lines += file.read_text().splitlines() if file.exists() else []
+            file.unlink(missing_ok=True)
         return [json.loads(line) for line in lines]
 
 
@@ -226,7 +228,8 @@ def _recorded(method: str, *arguments: Any) -> Generator[Cloud]:
                 "call": [method, *held, *(["refused"] if is_refused else [])],
                 "started": started,
                 "ended": time.monotonic(),
-            }
+            },
+            fails=is_refused or in_part,
         )
 
 
