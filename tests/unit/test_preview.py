@@ -122,12 +122,34 @@ def test_a_rule_that_was_only_read_is_not_deleted() -> None:
 
 
 def test_the_rule_of_the_other_provider_is_read_too() -> None:
-    """Its names differ; its outbound rules are no concern."""
+    """Its names differ."""
     result = only(step("create", new=PEER_SSH, kind=PEER_RULE))
-    out = only(step("create", new={**PEER_SSH, "type": "egress"}, kind=PEER_RULE))
 
     assert words(result.after) == ["tcp 22/22 from 10.0.0.0/8"]
-    assert out.after == ()
+
+
+@pytest.mark.parametrize("op", ["create", "update", "delete", "same"])
+def test_an_outbound_rule_of_the_other_provider_counts_as_another_resource(
+    op: str,
+) -> None:
+    outbound = {**PEER_SSH, "type": "egress"}
+    sides = {"create": {"new": outbound}, "delete": {"old": outbound}}
+
+    preview = read(
+        step(op, kind=PEER_RULE, **sides.get(op, {"old": outbound, "new": outbound}))
+    )
+
+    assert preview.steps == ()
+    assert preview.others == (op != "same")
+
+
+def test_a_rule_that_turns_outbound_leaves_the_inbound_ones() -> None:
+    turned = {**PEER_SSH, "type": "egress"}
+
+    result = only(step("replace", old=PEER_SSH, new=turned, kind=PEER_RULE))
+
+    assert words(result.before) == ["tcp 22/22 from 10.0.0.0/8"]
+    assert result.after == ()
 
 
 @pytest.mark.parametrize("rules", [[HTTPS], {"tcp 443/443 from 0.0.0.0/0": HTTPS}])

@@ -191,7 +191,7 @@ def _preview(
         if _stands_twice(main):
             problems.append(f"{urn} stands twice in the preview, which the engine")
             problems[-1] += " never writes: make the preview anew"
-        if _kind(urn) in GROUP_ARGUMENT:
+        if _kind(urn) in GROUP_ARGUMENT and not _is_outbound(own):
             rules += [_Reader(urn, [step]).step() for step in dropped]
             if main:
                 rules.append(_Reader(urn, main).step())
@@ -272,6 +272,15 @@ def _missing(
     }
     hidden = max(0, same - len(seen)) if isinstance(same, int) else 0
     return problems, hidden
+
+
+def _is_outbound(steps: Sequence[Mapping[str, Any]]) -> bool:
+    """
+    Whether a rule of pulumi-alicloud is for outbound traffic, before and after.
+    """
+    states = [step.get(side) for step in steps for side in ("oldState", "newState")]
+    types = {inputs_of(mapping(each)).get("type") for each in states if each}
+    return types == {"egress"}
 
 
 def _errors(document: Mapping[str, Any]) -> list[str]:
