@@ -37,6 +37,7 @@ KEYS = (
     "alicloud:clientReadTimeout",
     "alicloud-ingress:timeout",
 )
+CREDENTIAL_KEYS = ("alicloud:accessKey", "alicloud:secretKey", "alicloud:securityToken")
 TIMEOUT_VARIABLE = "ALICLOUD_INGRESS_TIMEOUT"
 _ENDPOINTS = '[{"ecs": "host:port"}]'
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from alicloud_ingress import config
 from alicloud_ingress.client import EcsClient
@@ -25,10 +25,15 @@ class Connections:
 
     Args:
         profile: of the aliyun command line; "" for the environment's credentials.
+        settings: of a stack, by key, such as `alicloud:region`; they win over the
+            environment, as they do in the stack itself.
     """
 
-    def __init__(self, profile: str = "") -> None:
+    def __init__(
+        self, profile: str = "", settings: Mapping[str, str] | None = None
+    ) -> None:
         self._profile = profile
+        self._settings = settings or {}
         self._clients: dict[str, EcsClient] = {}
         self._lock = threading.Lock()
 
@@ -55,7 +60,7 @@ class Connections:
 
     def _resolve(self, region: str) -> config.Connection:
         return config.resolve(
-            lambda _: None, os.environ, region=region, profile=self._profile
+            self._settings.get, os.environ, region=region, profile=self._profile
         )
 
 

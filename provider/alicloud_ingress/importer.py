@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.arguments import LAST_PRIORITY, RULE_ARGUMENTS, problems_of
 from alicloud_ingress.cleanup.owners import GroupOwners
 from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.moving_over import PeerResource, PeerState, leaving, names
 from alicloud_ingress.ownership import new_mark
 from alicloud_ingress.previews.stated import RULE, RULE_SET
 from alicloud_ingress.properties import OWNER_MARK, outputs_of
@@ -28,12 +28,6 @@ from alicloud_ingress.spelling import ALL_PORTS
 
 LONGEST_NAME = 80
 _LEADING_ZEROS = re.compile(r"(?<= )::")
-_DELETIONS = (
-    "#!/bin/sh",
-    "# Takes resources out of the state. No security group rule is deleted.",
-    "# Run it before `pulumi import`, and before the next `pulumi up`.",
-    "set -e",
-)
 _DEFAULTS = {"policy": "accept", "priority": 1, "nic_type": "intranet"}
 
 
@@ -41,11 +35,15 @@ _DEFAULTS = {"policy": "accept", "priority": 1, "nic_type": "intranet"}
 class Named:
     """
     A live rule under the name of its resource, with the program's arguments.
+
+    Args:
+        peer: the resource of pulumi-alicloud that owns the rule now.
     """
 
     name: str
     live: LiveRule
     arguments: dict[str, Any]
+    peer: PeerResource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +53,6 @@ class Import:
 
     Args:
         skipped: live rules that are not, with why.
-        peer_urns: of resources of pulumi-alicloud that own the rules now.
     """
 
     group_id: str
@@ -63,7 +60,13 @@ class Import:
     account_id: str
     rules: tuple[Named, ...]
     skipped: tuple[tuple[LiveRule, str], ...]
-    peer_urns: tuple[str, ...] = ()
+
+    @property
+    def peers(self) -> tuple[PeerResource, ...]:
+        """
+        The resources of pulumi-alicloud that own the rules now.
+        """
+        return tuple(each.peer for each in self.rules if each.peer)
 
 
 def import_of(
@@ -71,6 +74,7 @@ def import_of(
     owners: GroupOwners | None,
     account_id: str,
     wanted: Callable[[LiveRule], bool] = lambda _: True,
+    peers: PeerState | None = None,
 ) -> Import:
     """
     Choose and name what is to be imported.
@@ -80,23 +84,26 @@ def import_of(
         owners: None where no state was given.
         account_id: whose the group is.
         wanted: tells the rules that were asked for.
+        peers: what the states hold of pulumi-alicloud.
     """
-    peer_urns: list[str] = []
+    resources, unclear = (
+        peers.taken_from(group, owners) if peers and owners else ({}, {})
+    )
     skipped: list[tuple[LiveRule, str]] = []
-    taken: list[tuple[LiveRule, dict[str, Any]]] = []
+    taken: list[tuple[LiveRule, dict[str, Any], PeerResource | None]] = []
     for place, live in enumerate(group.rules):
         if not wanted(live):
             continue
-        arguments = arguments_of(live.rule)
-        if why := _skipped(live, arguments, group, owners, place):
+        arguments, peer = arguments_of(live.rule), resources.get(place)
+        why = unclear.get(place) or ("" if peer else _owned(owners, place))
+        if why := why or _cannot_be_declared(live, arguments, group):
             skipped.append((live, why))
         else:
-            taken.append((live, arguments))
-            peer_urns += [owners.peer_urns[place]] if owners else []
-    stems = Counter(_stem(group.group_id, live.rule) for live, _ in taken)
+            taken.append((live, arguments, peer))
+    stems = Counter(_stem(group.group_id, live.rule) for live, _, _ in taken)
     named = [
-        Named(_name(group.group_id, live.rule, stems), live, arguments)
-        for live, arguments in taken
+        Named(_name(group.group_id, live.rule, stems), live, arguments, peer)
+        for live, arguments, peer in taken
     ]
     return Import(
         group_id=group.group_id,
@@ -104,8 +111,45 @@ def import_of(
         account_id=account_id,
         rules=tuple(sorted(named, key=lambda each: each.name)),
         skipped=tuple(skipped),
-        peer_urns=tuple(dict.fromkeys(filter(None, peer_urns))),
     )
+
+
+def movable(
+    imports: Sequence[Import], peers: PeerState, *, only_peers: bool
+) -> list[Import]:
+    """
+    Leave out the rules of resources that cannot leave the state.
+
+    Args:
+        imports: of all groups.
+        peers: what the states hold of pulumi-alicloud.
+        only_peers: leave out all other rules too, and keep the resources' names.
+    """
+    kept = leaving(peers, (peer.urn for found in imports for peer in found.peers))
+    going = [peer for found in imports for peer in found.peers if peer.urn not in kept]
+    new_names = names(going)
+
+    def why_not(each: Named) -> str:
+        if each.peer is None:
+            return "no resource of pulumi-alicloud owns it" if only_peers else ""
+        return kept.get(each.peer.urn, "")
+
+    def named(each: Named) -> Named:
+        if only_peers and each.peer:
+            return replace(each, name=new_names[each.peer.urn])
+        return each
+
+    return [
+        replace(
+            found,
+            rules=tuple(named(each) for each in found.rules if not why_not(each)),
+            skipped=(
+                *found.skipped,
+                *((each.live, why) for each in found.rules if (why := why_not(each))),
+            ),
+        )
+        for found in imports
+    ]
 
 
 def arguments_of(rule: IngressRule) -> dict[str, Any]:
@@ -186,32 +230,26 @@ def set_name(found: Import) -> str:
     return f"{found.group_id}-rules"
 
 
-def program(imports: Sequence[Import], *, as_set: bool) -> str:
+def program(
+    imports: Sequence[Import], peers: PeerState | None = None, *, as_set: bool
+) -> str:
     """
     The Python program that declares what the import file brings in.
+
+    Args:
+        imports: of all groups.
+        peers: where it is a part of a program, which takes the place of resources of
+            pulumi-alicloud.
+        as_set: one resource for each group.
     """
     name = "import_set.py.j2" if as_set else "import_rules.py.j2"
     return template(name, literal=literal).render(
-        groups=[(found, set_name(found)) for found in imports]
+        groups=[(found, set_name(found)) for found in imports],
+        group_names=peers.groups if peers else {},
+        replaced=[peer.name for found in imports for peer in found.peers]
+        if peers
+        else [],
     )
-
-
-def state_deletions(imports: Sequence[Import]) -> str:
-    """
-    The shell script that takes the resources of pulumi-alicloud out of the state; ""
-    where there are none.
-    """
-    urns = dict.fromkeys(urn for found in imports for urn in found.peer_urns)
-    lines = [
-        "pulumi state delete --yes --stack"
-        f" {shlex.quote(_stack_of(urn))} {shlex.quote(urn)}"
-        for urn in urns
-    ]
-    return "\n".join([*_DELETIONS, *lines, ""]) if lines else ""
-
-
-def _stack_of(urn: str) -> str:
-    return urn.removeprefix("urn:pulumi:").partition("::")[0]
 
 
 def literal(value: object) -> str:
@@ -226,21 +264,23 @@ def literal(value: object) -> str:
     )
 
 
-def _skipped(
-    live: LiveRule,
-    arguments: Mapping[str, object],
-    group: LiveGroup,
-    owners: GroupOwners | None,
-    place: int,
+def _owned(owners: GroupOwners | None, place: int) -> str:
+    """
+    Whose a rule is, or may be; "" if it may be imported.
+    """
+    if owners is None:
+        return ""
+    if owners.owners[place]:
+        return f"owned by {owners.owners[place]}"
+    return f"perhaps owned: {owners.doubts[0]}" if owners.doubts else ""
+
+
+def _cannot_be_declared(
+    live: LiveRule, arguments: Mapping[str, object], group: LiveGroup
 ) -> str:
     """
-    Why a rule is not imported; "" if it is.
+    Why no resource can be a rule; "" if one can.
     """
-    is_peers = bool(owners and owners.peer_urns[place])
-    if owners and owners.owners[place] and not is_peers:
-        return f"owned by {owners.owners[place]}"
-    if owners and owners.doubts and not is_peers:
-        return f"perhaps owned: {owners.doubts[0]}"
     if not live.rule_id:
         return "ECS does not tell its ID"
     problems = [

@@ -91,6 +91,20 @@ class Project:
         )
         return Outcome(done.returncode == 0, done.stdout)
 
+    def shell(self, *command: str) -> None:
+        """Run a command other than the engine in the project's folder."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+
     def write_settings(self) -> None:
         """Put the settings into the stack's file, beside what is there."""
         file = self.folder / "Pulumi.test.yaml"

@@ -24,7 +24,7 @@ def alicloud_ingress(project: Project, *arguments: str) -> Said:
     done = subprocess.run(
         ["alicloud-ingress", *arguments],
         cwd=project.folder,
-        env={**project.environment, "ALIBABA_CLOUD_REGION": "cn-hangzhou"},
+        env=project.environment,
         capture_output=True,
         text=True,
         timeout=120,

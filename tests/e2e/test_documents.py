@@ -18,6 +18,8 @@ import pytest
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.state import ACCOUNT, FakeGroup
 from documents.blocks import PAGES, ROOT, Block, blocks_of
+from e2e import peer_plugin
+from peer_states.kept import existing
 
 OLD = (
     {"PortRange": "22/22", "SourceCidrIp": "10.0.0.0/8"},
@@ -28,6 +30,7 @@ OLD = (
         "Description": "a visit [expires 2020-01-31]",
     },
 )
+MOVING = "move-from-pulumi-alicloud"
 SHELL_PAGES = [
     page
     for page in PAGES
@@ -40,15 +43,18 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     """A fake with the groups of the documentation, and an own backend."""
     assert shutil.which("pulumi"), "the engine is missing: run `make test`"
     (tmp_path / "backend").mkdir()
+    plugins = peer_plugin.installed(tmp_path / "plugins")
     fake = FakeEcs()
-    for group in ("sg-web", "sg-balancers", "sg-old"):
+    for group in ("sg-web", "sg-balancers", "sg-old", "sg-legacy"):
         fake.groups[group] = FakeGroup(group, "cn-hangzhou", ACCOUNT, "vpc-1")
     for rule in OLD:
         fake.add_rule("sg-old", IpProtocol="tcp", **rule)
+    peer = existing(fake, "stack-13-rules", "sg-legacy")
+    (tmp_path / "peer.json").write_text(peer)
     with fake.serve() as url:
         yield {
             **os.environ,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{Path(sys.executable).parent}:{plugins}:{os.environ['PATH']}",
             "PULUMI_HOME": str(tmp_path / "home"),
             "PULUMI_BACKEND_URL": f"file://{tmp_path / 'backend'}",
             "PULUMI_CONFIG_PASSPHRASE": "test",
@@ -70,6 +76,8 @@ def project(folder: Path, page: Path, environment: dict[str, str]) -> None:
     (folder / "Pulumi.yaml").write_text("name: web\nruntime: python\n")
     (folder / "__main__.py").write_text("")
     start = "pulumi stack init dev && pulumi config set alicloud:region cn-hangzhou"
+    if page.stem == MOVING:
+        start += " && pulumi stack import --file ../peer.json"
     assert run(start, folder, environment).returncode == 0
 
 

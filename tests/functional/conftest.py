@@ -8,6 +8,7 @@ import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
@@ -15,6 +16,12 @@ from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 from alicloud_ingress.testing import Behaviour, FakeEcs, mock_ecs
 
 SECRET = "a-secret-that-is-never-shown"
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test stands in this project, whose stack a command would ask for."""
+    monkeypatch.chdir(tmp_path)
 
 
 @dataclass(frozen=True)

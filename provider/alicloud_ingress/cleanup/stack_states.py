@@ -4,19 +4,17 @@ States of stacks, from files or through the engine.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from alicloud_ingress.cleanup.owners import Owners, StateError
-from alicloud_ingress.errors import one_line
+from alicloud_ingress.engine_command import EngineError, engine_output
 from alicloud_ingress.texts import UnreadableError, text_in
-from alicloud_ingress.waiting import waiting_for
-
-EXPORT_WITHIN_S = 300
 
 
-def read_owners(files: Sequence[Path], stacks: Sequence[str]) -> tuple[Owners, str]:
+def read_owners(
+    files: Sequence[Path], stacks: Sequence[str]
+) -> tuple[Owners, tuple[str, ...]]:
     """
     Read who owns what.
 
@@ -25,8 +23,7 @@ def read_owners(files: Sequence[Path], stacks: Sequence[str]) -> tuple[Owners, s
         stacks: names, exported through the engine from the present folder.
 
     Returns:
-        The owners, and the texts put together, by which a later run can tell
-        whether the states are still the same.
+        The owners, and the texts of the states.
 
     Raises:
         StateError: one of them cannot be read, so that nothing can be judged.
@@ -37,7 +34,7 @@ def read_owners(files: Sequence[Path], stacks: Sequence[str]) -> tuple[Owners, s
             Owners.read([text])
         except StateError as error:
             raise StateError(f"the state {name} cannot be read: {error}") from None
-    return Owners.read(texts), "\0".join(texts)
+    return Owners.read(texts), tuple(texts)
 
 
 def _in_file(file: Path) -> str:
@@ -48,24 +45,10 @@ def _in_file(file: Path) -> str:
 
 
 def _export(stack: str) -> str:
-    command = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
     try:
-        with waiting_for(" ".join(command[:-1]), EXPORT_WITHIN_S):
-            done = subprocess.run(  # noqa: S603 - the name is one argument, not a shell's
-                command,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=EXPORT_WITHIN_S,
-                check=False,
-            )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        return engine_output("stack", "export", "--stack", stack)
+    except EngineError as error:
         raise StateError(
-            f"the stack {stack} cannot be exported: {type(error).__name__}; is `pulumi`"
-            " on PATH? Or export it yourself and give --state"
+            f"the stack {stack} cannot be exported: {error}; or export it yourself, and"
+            " pass --state"
         ) from None
-    if done.returncode:
-        raise StateError(
-            f"the stack {stack} cannot be exported: {one_line(done.stderr)}"
-        )
-    return done.stdout

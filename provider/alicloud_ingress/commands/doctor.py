@@ -14,6 +14,7 @@ import click
 
 from alicloud_ingress.commands.failure import Failure
 from alicloud_ingress.commands.options import as_group_id, shown_as, timeout
+from alicloud_ingress.commands.stack_settings import settings_of
 from alicloud_ingress.commands.tables import print_rows
 from alicloud_ingress.diagnosis.doctor import Finding, all_works
 from alicloud_ingress.markup import cell, plain
@@ -46,7 +47,12 @@ def doctor(region: str, profile: str, group: str | None, form: str) -> None:
 
     findings = list(
         checkup(
-            os.environ, Path.cwd(), region=region, profile=profile, group_id=group or ""
+            os.environ,
+            Path.cwd(),
+            settings=settings_of((), Path.cwd()),
+            region=region,
+            profile=profile,
+            group_id=group or "",
         )
     )
     if form == "json":

@@ -9,14 +9,14 @@ import contextlib
 import datetime as dt
 import json
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from alicloud_ingress.cleanup.clock import now
 from alicloud_ingress.cleanup.judgement import Narrowing
-from alicloud_ingress.cleanup.owners import Owners
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.client import EcsClient
 from alicloud_ingress.commands.failure import Failure
@@ -27,6 +27,7 @@ from alicloud_ingress.commands.options import (
     states,
     where,
 )
+from alicloud_ingress.commands.stack_settings import connections_of
 from alicloud_ingress.commands.tables import count
 from alicloud_ingress.connections import Connections, located
 from alicloud_ingress.errors import (
@@ -38,14 +39,15 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.importer import (
     Import,
     import_of,
+    movable,
     program,
     resources,
     set_resource,
     skipped_lines,
-    state_deletions,
 )
-from alicloud_ingress.live import LiveRule
+from alicloud_ingress.live import LiveGroup
 from alicloud_ingress.markup import plain
+from alicloud_ingress.moving_over import PeerState, deletion_script, left_resources
 from alicloud_ingress.texts import writing
 
 NEXT = """\
@@ -53,7 +55,16 @@ then: pulumi import --file {file} --generate-code=false --protect=false
 and make {program} part of the stack's program; `pulumi preview` shows no change"""
 FIRST = """\
 first: sh {script}
-which takes {resources} of pulumi-alicloud out of the state, and deletes no rule"""
+which takes {resources} of pulumi-alicloud out of the state, and deletes no rule
+"""
+MOVE = """\
+now, in this order:
+1. sh {script}
+   which takes {resources} of pulumi-alicloud out of the state, and deletes no rule
+2. pulumi import --file {file} --generate-code=false
+   which protects the rules until they are in the program
+3. put {program} in your program, in place of the resources that it names
+4. pulumi preview --expect-no-changes, then pulumi up"""
 
 
 @click.command("import")
@@ -72,6 +83,13 @@ which takes {resources} of pulumi-alicloud out of the state, and deletes no rule
     help="Folder for import.json and __main__.py; nothing is overwritten.",
 )
 @click.option("--set", "as_set", is_flag=True, help="One rule set for each group.")
+@click.option(
+    "--from-pulumi-alicloud",
+    "is_move",
+    is_flag=True,
+    help="Only rules that the state owns through pulumi-alicloud, under the names that"
+    " they have there.",
+)
 @filters
 @where
 @states
@@ -79,6 +97,7 @@ def import_(  # noqa: PLR0913, PLR0917 - one argument for each option
     groups: tuple[str, ...],
     out: Path,
     as_set: bool,  # noqa: FBT001 - click passes flags by name
+    is_move: bool,  # noqa: FBT001
     older_than: dt.timedelta | None,
     cidrs: tuple[str, ...],
     ports: tuple[int, ...],
@@ -93,65 +112,86 @@ def import_(  # noqa: PLR0913, PLR0917 - one argument for each option
 
     What the given states own is skipped, and named; but what they own through
     pulumi-alicloud is imported, and `state-delete.sh` takes it out of the state first.
+    With --from-pulumi-alicloud nothing else is imported, and the Python is a part for
+    your program, `ingress_rules.py`.
     Exits with 3 where a group could not be read or a rule not be judged.
     """
-    file, code, script = (
-        out / name for name in ("import.json", "__main__.py", "state-delete.sh")
-    )
-    for each in (file, code, script):
-        if each.exists():
-            raise click.UsageError(f"{each} exists already; pass another --out")
-    owners, _ = read_owners(state_files, stacks)
+    if is_move and len(state_files) + len(stacks) != 1:
+        raise click.UsageError(
+            "--from-pulumi-alicloud needs one --state or --stack: the stack that the"
+            " rules are in, and stay in"
+        )
+    files = _files(out, is_move=is_move)
+    owners, texts = read_owners(state_files, stacks)
+    peers, time = PeerState.read(texts), now()
     narrowing = Narrowing(
         older_than=older_than, cidrs=cidrs, ports=ports, descriptions=descriptions
     )
-    imports, problems = _read(Connections(profile), regions, groups, owners, narrowing)
-    for found in imports:
-        for line in skipped_lines(found):
-            click.echo(plain(line, 1_000), err=True)
-    taken = [found for found in imports if found.rules]
-    if taken:
-        deletions = state_deletions(taken)
-        entries = [each for found in taken for each in _entries(found, as_set=as_set)]
-        _write(
-            {
-                file: json.dumps({"resources": entries}, indent=1) + "\n",
-                code: program(taken, as_set=as_set),
-                **({script: deletions} if deletions else {}),
-            }
+
+    def choose(live: LiveGroup, account: str) -> Import:
+        return import_of(
+            live,
+            owners.of(live) if owners.given else None,
+            account,
+            lambda rule: narrowing.lets_pass(rule, time),
+            peers,
         )
+
+    read, problems = _read(connections_of(profile, stacks), regions, groups, choose)
+    problems = [*(doubt.text for doubt in owners.doubts), *problems]
+    imports = movable(read, peers, only_peers=is_move)
+    left = [line for found in imports for line in skipped_lines(found)]
+    if is_move:
+        met = [peer.urn for found in read for peer in found.peers]
+        left += left_resources(peers, groups, met)
+    for line in left:
+        click.echo(plain(line, 1_000), err=True)
+    if taken := [found for found in imports if found.rules]:
+        _write(files, taken, peers if is_move else None, as_set=as_set)
     if taken or not problems:
-        _report(imports, file, code, script)
+        _report(imports, files, is_move=is_move)
     for problem in dict.fromkeys(problems):
         click.echo(f"not judged: {plain(problem, 1_000)}", err=True)
     if problems:
         raise SystemExit(Failure.exit_code)
 
 
+@dataclass(frozen=True, slots=True)
+class _Files:
+    resources: Path
+    program: Path
+    script: Path
+
+
+def _files(folder: Path, *, is_move: bool) -> _Files:
+    files = _Files(
+        folder / "import.json",
+        folder / ("ingress_rules.py" if is_move else "__main__.py"),
+        folder / "state-delete.sh",
+    )
+    for each in (files.resources, files.program, files.script):
+        if each.exists():
+            raise click.UsageError(f"{each} exists already; pass another --out")
+    return files
+
+
 def _read(
     connections: Connections,
     regions: Sequence[str],
     groups: Sequence[str],
-    owners: Owners,
-    narrowing: Narrowing,
+    choose: Callable[[LiveGroup, str], Import],
 ) -> tuple[list[Import], list[str]]:
     """
-    What there is to import, and what could not be read or judged.
+    What there is to import, and which groups could not be read.
     """
-    time = now()
     imports: list[Import] = []
-    problems = [doubt.text for doubt in owners.doubts]
-
-    def wanted(rule: LiveRule) -> bool:
-        return narrowing.lets_pass(rule, time)
-
+    problems: list[str] = []
     for group_id in dict.fromkeys(groups):
         try:
             client = located(connections, regions, group_id)
             live = client.describe(group_id)
             _warn_if_service_managed(client, group_id)
-            owned = owners.of(live) if owners.given else None
-            imports.append(import_of(live, owned, client.account_id(), wanted))
+            imports.append(choose(live, client.account_id()))
         except (UnreachableError, CredentialsRefusedError):
             raise  # each other group would wait for the same
         except IngressError as error:
@@ -174,33 +214,51 @@ def _warn_if_service_managed(client: EcsClient, group_id: str) -> None:
         )
 
 
-def _write(files: Mapping[Path, str]) -> None:
+def _write(
+    files: _Files, imports: Sequence[Import], peers: PeerState | None, *, as_set: bool
+) -> None:
     """
     Write all files, or none.
     """
+    entries = [each for found in imports for each in _entries(found, as_set=as_set)]
+    texts = {
+        files.resources: json.dumps({"resources": entries}, indent=1) + "\n",
+        files.program: program(imports, peers, as_set=as_set),
+    }
+    if deletions := deletion_script([p for found in imports for p in found.peers]):
+        texts[files.script] = deletions
     try:
-        for file, text in files.items():
+        for file, text in texts.items():
             with writing(file):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text, encoding="utf-8")
     except OSError:
-        for file in files:
+        for file in texts:
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)
         raise
 
 
-def _report(imports: Sequence[Import], file: Path, code: Path, script: Path) -> None:
+def _report(imports: Sequence[Import], files: _Files, *, is_move: bool) -> None:
     rules = sum(len(found.rules) for found in imports)
     skipped = sum(len(found.skipped) for found in imports)
-    urns = sum(len(found.peer_urns) for found in imports)
+    resources = sum(len(found.peers) for found in imports)
     if not rules:
         click.echo(f"no rule to import, {skipped} skipped; no file was written")
         return
-    click.echo(f"{count(rules, 'rule')} in {file} and {code}, {skipped} skipped")
-    if urns:
-        click.echo(FIRST.format(script=script, resources=count(urns, "resource")))
-    click.echo(NEXT.format(file=file, program=code))
+    click.echo(
+        f"{count(rules, 'rule')} in {files.resources} and {files.program},"
+        f" {skipped} skipped"
+    )
+    steps = MOVE if is_move else f"{FIRST if resources else ''}{NEXT}"
+    click.echo(
+        steps.format(
+            script=files.script,
+            resources=count(resources, "resource"),
+            file=files.resources,
+            program=files.program,
+        )
+    )
 
 
 def _entries(found: Import, *, as_set: bool) -> list[dict[str, object]]:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import click
 
 from alicloud_ingress.commands.failure import Failure
-from alicloud_ingress.connections import Connections
+from alicloud_ingress.commands.stack_settings import connections_of
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.list_entries import read_lists
 from alicloud_ingress.live import LiveGroup
@@ -149,7 +149,7 @@ class _Look:
         self.groups: dict[str, LiveGroup] = {}
         self.lists: dict[str, tuple[str, ...]] = {}
         self.problems: list[str] = []
-        connections = Connections(profile)
+        connections = connections_of(profile)
         for group, told in known_groups(preview).items():
             try:
                 client = connections.client(connections.region(told or region))

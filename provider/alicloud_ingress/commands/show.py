@@ -16,8 +16,8 @@ from alicloud_ingress.cleanup.clock import now
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.commands.failure import Failure
 from alicloud_ingress.commands.options import as_group_id, shown_as, states, where
+from alicloud_ingress.commands.stack_settings import connections_of
 from alicloud_ingress.commands.tables import count, csv_text, print_table
-from alicloud_ingress.connections import Connections
 from alicloud_ingress.listing import (
     COLUMNS,
     Listing,
@@ -69,7 +69,7 @@ def show(  # noqa: PLR0913, PLR0917 - one argument for each option
     if bool(groups) is all_groups:
         raise click.UsageError("pass either --group or --all-groups")
     owners, _ = read_owners(state_files, stacks)
-    reader = Reader(Connections(profile), regions, owners, now())
+    reader = Reader(connections_of(profile, stacks), regions, owners, now())
     doubts = [doubt.text for doubt in owners.doubts]
     output = _OUTPUTS[form]()
     is_read = False

@@ -28,6 +28,7 @@ from alicloud_ingress.commands.options import (
     states,
     where,
 )
+from alicloud_ingress.commands.stack_settings import connections_of
 from alicloud_ingress.commands.tables import count, csv_text, print_rows, progress
 from alicloud_ingress.connections import Connections
 from alicloud_ingress.markup import plain
@@ -123,7 +124,7 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
     narrowing = job.Narrowing(
         older_than=older_than, cidrs=cidrs, ports=ports, descriptions=descriptions
     )
-    connections = Connections(profile)
+    connections = connections_of(profile, stacks)
     regions = regions or (connections.region(),)
     survey = job.Survey(
         connections=connections,
@@ -311,7 +312,7 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     guard = job.AccountGuard(
         account_id=account_id, unknown_is_accepted=yes_unknown_account
     )
-    connections = Connections(profile)
+    connections = connections_of(profile, stacks)
     if open_:
         _require_account(connections, made, guard)
         if not yes and not _agreed(_question(open_, most, made, account_id)):
@@ -446,7 +447,7 @@ def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
     guard = job.AccountGuard(
         account_id=account_id, unknown_is_accepted=yes_unknown_account
     )
-    connections = Connections(profile)
+    connections = connections_of(profile)
     _require_account(connections, job.read_report(report_file), guard)
     failed = job.restore(
         connections, report_file, regions=regions, account=guard, told=tell

@@ -66,10 +66,11 @@ WITHOUT_GROUP = ("DescribeSecurityGroups", "DescribePrefixLists")
 _IMPORTED = "import alicloud_ingress.resource as r; print(r.__file__)"
 
 
-def checkup(
+def checkup(  # noqa: PLR0913 - one for each place that something is configured in
     environ: Mapping[str, str],
     folder: Path,
     *,
+    settings: Mapping[str, str] | None = None,
     region: str = "",
     profile: str = "",
     group_id: str = "",
@@ -80,6 +81,7 @@ def checkup(
     Args:
         environ: the environment.
         folder: of the Pulumi project.
+        settings: of its stack, by key, such as `alicloud:region`.
         region: "" for the one that is configured; so *profile*.
         profile: of the Alibaba Cloud command line.
         group_id: a group to try the permissions on; "" takes one that is not there.
@@ -87,16 +89,16 @@ def checkup(
     yield from _machine(environ, folder)
     try:
         connection = config.resolve(
-            lambda _: None, environ, region=region, profile=profile
+            (settings or {}).get, environ, region=region, profile=profile
         )
     except ConfigurationError as error:
         said, _, step = str(error).rpartition("; ")
         yield doctor.fails("configuration", said or str(error), step)
         yield doctor.not_tried("calls of ECS", "configuration")
         return
-    yield doctor.works(
-        "region", f"{connection.region} (a stack's own configuration is not read here)"
-    )
+    of_stack = not region and settings and settings.get("alicloud:region")
+    whose = " (configured in the stack of this folder)" if of_stack else ""
+    yield doctor.works("region", f"{connection.region}{whose}")
     yield from _network(environ, connection, group_id)
 
 
