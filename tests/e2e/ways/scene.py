@@ -9,7 +9,7 @@ import re
 import shlex
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -301,17 +301,20 @@ class Scene:
     def _inconsistent(self) -> list[str]:
         """
         What is in the state and not live, or live and not in the state.
+
+        The engine marks the entry of a rule that it has deleted to replace it.
         """
-        held = {
-            rule_id
-            for stack in self.stacks
-            for ids in self.held(self.entries(stack)).values()
-            for rule_id in ids
-        }
+
+        def ids(entries: Iterable[Mapping[str, Any]]) -> set[str]:
+            return {i for ids in self.held([*entries]).values() for i in ids}
+
+        entries = [each for stack in self.stacks for each in self.entries(stack)]
+        held = ids(entries)
+        lasting = ids(each for each in entries if not each.get("pendingReplacement"))
         live = self.live.keys() - self.neighbours.keys()
         return [
             *(f"is live, and not in the state: {i}" for i in live - held),
-            *(f"is in the state, and not live: {i}" for i in held - live),
+            *(f"is in the state, and not live: {i}" for i in lasting - live),
         ]
 
     def _wrong_ids(self, expected: Expected) -> list[str]:
