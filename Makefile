@@ -5,16 +5,18 @@ READY := .venv/ready
 STEPS ?= 100000
 KILLS ?= 20
 RECORDED ?= tests/recorded
+# More than two cores: most tests wait for the engine, for a server or for a lock.
+WORKERS ?= 4
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine)" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
 .PHONY: test coverage demo state lint bench docs dist lock fake golden soak mutants record live engine-calls clean
 
 test: $(READY)
-	@$(WITH_ENGINE) python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+	@$(WITH_ENGINE) python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 coverage: $(READY)
 	$(BIN)/coverage erase
-	@$(WITH_ENGINE) coverage run -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+	@$(WITH_ENGINE) coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 	$(BIN)/coverage report
 
 soak: $(READY)
