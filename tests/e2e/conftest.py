@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from alicloud_ingress.testing import FakeEcs
 from e2e.project import SECRET, Project
+from quick_pip import programs_path
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     with fake.serve() as url:
         environment = {
             **os.environ,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{programs_path()}:{os.environ['PATH']}",
             "PULUMI_HOME": str(tmp_path / "home"),
             "PULUMI_BACKEND_URL": f"file://{tmp_path / 'backend'}",
             "PULUMI_CONFIG_PASSPHRASE": "test",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from alicloud_ingress.testing.state import ACCOUNT, FakeGroup
 from documents.blocks import PAGES, ROOT, Block, blocks_of
 from e2e import peer_plugin
 from peer_states.kept import existing
+from quick_pip import programs_path
 
 OLD = (
     {"PortRange": "22/22", "SourceCidrIp": "10.0.0.0/8"},
@@ -54,7 +54,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     with fake.serve() as url:
         yield {
             **os.environ,
-            "PATH": f"{Path(sys.executable).parent}:{plugins}:{os.environ['PATH']}",
+            "PATH": f"{programs_path()}:{plugins}:{os.environ['PATH']}",
             "PULUMI_HOME": str(tmp_path / "home"),
             "PULUMI_BACKEND_URL": f"file://{tmp_path / 'backend'}",
             "PULUMI_CONFIG_PASSPHRASE": "test",

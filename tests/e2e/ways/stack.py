@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from pulumi.runtime.proto import language_pb2_grpc
 from e2e.project import SECRET
 from e2e.ways.program import declare
 from e2e.ways.way import Via
+from quick_pip import programs_path
 
 TESTS = Path(__file__).parents[2]
 PROJECT = "ways"
@@ -217,7 +217,7 @@ def _make(folder: Path) -> None:
 def _environment(folder: Path, url: str) -> dict[str, str]:
     return {
         **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{programs_path()}:{os.environ['PATH']}",
         "PULUMI_HOME": str(folder.parent / "home"),
         "PULUMI_BACKEND_URL": f"file://{folder / 'backend'}",
         "PULUMI_CONFIG_PASSPHRASE": "test",

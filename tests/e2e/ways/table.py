@@ -820,7 +820,7 @@ def failing() -> Iterator[Way]:
             **all_of("no revoke"))
         yield way(f"two leave and one revoke is refused: {up}",
             (A, B.but(group="other")), (), one_revoke, fails(up), CONSISTENT,
-            all_is_well(), up, **all_of("one revoke"))
+            all_is_well(), up, kinds=RULE, **again)
         yield way(f"one of two authorizes is refused: {up}", (), (A, B_MOVED),
             one_authorize, fails(up), CONSISTENT, all_is_well(), up,
             **all_of("one authorize"))
