@@ -29,6 +29,7 @@ class Door:
         self.project = project
         self.file = Path(project.folder) / "preview.json"
         url = project.environment["ALIBABA_CLOUD_ENDPOINT_ECS"]
+        monkeypatch.chdir(project.folder.parent)
         monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_ECS", url)
         monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "AK")
         monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET)
