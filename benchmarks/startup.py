@@ -12,7 +12,7 @@ import time
 STARTS = {
     "python alone": "pass",
     "the program and check, diff": "import alicloud_ingress.resource",
-    "alicloud-ingress --help": "import alicloud_ingress.cli",
+    "alicloud-ingress --help": "import alicloud_ingress.cli.main",
     "the SDK, at the first call": (
         "from alicloud_ingress.ecs import sdk; sdk.import_sdk()"
     ),

@@ -15,7 +15,7 @@ from itertools import chain, combinations, pairwise, product
 
 from hypothesis import strategies as st
 
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.rule import IngressRule
 
 NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "gre": 47}
 SOURCES = (

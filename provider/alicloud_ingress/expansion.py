@@ -11,9 +11,9 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, cast
 
+from alicloud_ingress.engine.set_properties import key_of
 from alicloud_ingress.resource import IngressRuleArgs
-from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.sets.properties import key_of
+from alicloud_ingress.rules.rule import IngressRule
 
 
 def expand_rules(  # noqa: PLR0913  what the rules have in common

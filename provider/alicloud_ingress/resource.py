@@ -14,17 +14,17 @@ from typing import Any, TypedDict
 import pulumi
 from pulumi.dynamic import Resource
 
-from alicloud_ingress.declarations import DECLARATION
-from alicloud_ingress.program import (
+from alicloud_ingress.engine.declarations import DECLARATION
+from alicloud_ingress.engine.program import (
     as_checked,
     declaration_of,
     secret_where,
     with_dates_as_text,
     with_region,
 )
-from alicloud_ingress.properties import ARGUMENTS
-from alicloud_ingress.providers import RuleProvider, RuleSetProvider
-from alicloud_ingress.sets.properties import SET_ARGUMENTS
+from alicloud_ingress.engine.properties import ARGUMENTS
+from alicloud_ingress.engine.providers import RuleProvider, RuleSetProvider
+from alicloud_ingress.engine.set_properties import SET_ARGUMENTS
 
 
 class IngressRuleProvider(RuleProvider):

@@ -25,8 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alicloud_ingress.cleanup.clock import now, now_text
+from alicloud_ingress.cleanup.destroy import Destroyer, Limits, chosen
 from alicloud_ingress.cleanup.documents import DocumentError, schema
-from alicloud_ingress.cleanup.judgement import (
+from alicloud_ingress.cleanup.findings import (
     KINDS,
     Finding,
     GroupFindings,
@@ -37,18 +38,17 @@ from alicloud_ingress.cleanup.judgement import (
     Reason,
 )
 from alicloud_ingress.cleanup.owners import Owners
-from alicloud_ingress.cleanup.pace import Pace
 from alicloud_ingress.cleanup.plan_file import Plan, read_plan, write_plan
-from alicloud_ingress.cleanup.removal import Destroyer, Limits, chosen
+from alicloud_ingress.cleanup.rate_limiter import Pace
 from alicloud_ingress.cleanup.report_file import (
     Entry,
     Report,
     read_report,
     write_report,
 )
-from alicloud_ingress.cleanup.restoration import Restorer
-from alicloud_ingress.cleanup.survey import CALLS_PER_S, Surveyor, in_parallel
-from alicloud_ingress.connections import Connections
+from alicloud_ingress.cleanup.restore import Restorer
+from alicloud_ingress.cleanup.scan import CALLS_PER_S, Surveyor, in_parallel
+from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.ecs.group_listing import ListedGroup
 from alicloud_ingress.errors import EcsError, IngressError, WrongAccountError
 

@@ -14,7 +14,7 @@ import pytest
 from tools.documentation.errors import error_tables
 from tools.documentation.figures import NONE_YET, figures_page
 
-from alicloud_ingress.ecs.codes import BY_CODE
+from alicloud_ingress.ecs.error_codes import BY_CODE
 from alicloud_ingress.errors import EcsError, IngressError
 from documents.blocks import ROOT
 

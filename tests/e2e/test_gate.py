@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from alicloud_ingress.cli import main
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.cli.main import main
+from alicloud_ingress.rules.rule import IngressRule
 from e2e.project import SECRET, Project
 from packet_model import newly_open
 

@@ -15,7 +15,7 @@ from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from alicloud_ingress.host.process import Process, running_as
+from alicloud_ingress.engine.runtime import Process, running_as
 
 THREADS = 4
 """

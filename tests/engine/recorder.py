@@ -34,13 +34,13 @@ from pulumi.dynamic import (
 )
 from pulumi.output import Unknown
 
-from alicloud_ingress.host.failure import (
+from alicloud_ingress.engine.failure import (
     PROVIDER_KEY,
     PartialFailureError,
     shown_as_message,
 )
-from alicloud_ingress.host.process import Process, running
-from alicloud_ingress.host.workers import widen_own_pool
+from alicloud_ingress.engine.runtime import Process, running
+from alicloud_ingress.engine.thread_pool import widen_own_pool
 
 CLOUD = "RECORDED_CLOUD"
 PACE = "RECORDED_PACE"

@@ -32,10 +32,10 @@ from aliyunsdkecs.request.v20140526.RevokeSecurityGroupRequest import (
 )
 from tools.environment import cache_folder
 
-from alicloud_ingress.client import EcsClient
-from alicloud_ingress.config import Connection, Credentials
+from alicloud_ingress.ecs.client import EcsClient
+from alicloud_ingress.ecs.config import Connection, Credentials
 from alicloud_ingress.errors import EcsError, RuleNotFoundError
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs
 
 REGION = "cn-hangzhou"

@@ -18,8 +18,8 @@ from xml.etree import ElementTree
 import pytest
 import responses
 
-from alicloud_ingress.client import EcsClient
-from alicloud_ingress.config import Connection, Credentials
+from alicloud_ingress.ecs.client import EcsClient
+from alicloud_ingress.ecs.config import Connection, Credentials
 from alicloud_ingress.errors import EcsError, NoAnswerError
 from alicloud_ingress.testing import Behaviour
 from fake.front import Front

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs
 from engine.state import Entry
 from faults.stack import Stack

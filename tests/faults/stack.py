@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from pulumi.dynamic import ResourceProvider
 
-from alicloud_ingress.declarations import DECLARATION, Declaration
+from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from engine import double
 from engine.host import Properties

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.faults import Fault
 from engine.host import Properties

@@ -14,8 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress.arguments import RULE_ARGUMENTS, problems_of
-from alicloud_ingress.ecs import answers
+from alicloud_ingress.ecs import responses
 from alicloud_ingress.errors import (
     EcsError,
     IngressError,
@@ -24,7 +23,8 @@ from alicloud_ingress.errors import (
     Problem,
     RuleExistsError,
 )
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.validation import RULE_ARGUMENTS, problems_of
 from alicloud_ingress.testing.faults import Fault
 from faults.stack import Stack
 from faults.test_each_fault import AUTHORIZE, DESCRIBE, SSH, scene_of
@@ -155,7 +155,7 @@ permissions = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, json_value
 def test_any_answer_is_read_or_is_no_answer(answer: dict[str, Any]) -> None:
     """A broken one is never "no rules"."""
     try:
-        found = answers.rules("Describe", answer, "sg-1")
+        found = responses.rules("Describe", answer, "sg-1")
     except NoAnswerError:
         pass
     else:
@@ -163,7 +163,7 @@ def test_any_answer_is_read_or_is_no_answer(answer: dict[str, Any]) -> None:
         inbound = [e for e in told if e.get("Direction", "ingress") == "ingress"]
         assert len(found) == len(inbound)
     with suppress(NoAnswerError):
-        answers.groups("Describe", answer)
+        responses.groups("Describe", answer)
 
 
 def test_fields_that_nobody_has_heard_of_change_nothing(front: Front) -> None:

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from alicloud_ingress import config
-from alicloud_ingress.client import EcsClient
+from alicloud_ingress.ecs import config
+from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.errors import ConfigurationError, UnreachableError
 from alicloud_ingress.testing import FakeEcs
 
@@ -146,7 +146,7 @@ def test_files_of_the_fake_are_the_owners_alone(tmp_path: Path) -> None:
     """State and calls, whatever the umask says."""
     state, calls = tmp_path / "state.json", tmp_path / "calls.jsonl"
     command = (
-        "import os, sys; os.umask(0); from alicloud_ingress.cli import main;"
+        "import os, sys; os.umask(0); from alicloud_ingress.cli.main import main;"
         f"sys.argv = ['alicloud-ingress', 'fake', '--state', {str(state)!r},"
         f" '--calls', {str(calls)!r}]; main()"
     )

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.rule import IngressRule
 from engine.host import Properties
 from engine.operation import UnknownTargetError
 from engine.state import Entry, Options

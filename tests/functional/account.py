@@ -13,9 +13,9 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from alicloud_ingress import config
-from alicloud_ingress.client import EcsClient
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.ecs import config
+from alicloud_ingress.ecs.client import EcsClient
+from alicloud_ingress.rules.rule import IngressRule
 from functional.conftest import FRONTS, opened
 from functional.recording import recording
 

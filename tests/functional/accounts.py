@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from alicloud_ingress.cli import main
+from alicloud_ingress.cli.main import main
 from alicloud_ingress.testing import FakeEcs, mock_ecs
 
 REGION = "cn-hangzhou"

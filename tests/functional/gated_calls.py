@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from alicloud_ingress import reactions
-from alicloud_ingress.ecs.batches import Outcome
+from alicloud_ingress.ecs import reactions
+from alicloud_ingress.ecs.batching import Outcome
+from alicloud_ingress.ecs.security_group import SecurityGroup
 from alicloud_ingress.errors import EcsError
-from alicloud_ingress.group import SecurityGroup
-from alicloud_ingress.live import LiveGroup, LiveRule
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.rule import IngressRule
 
 GROUP = "sg-1"
 BOUND_S = 5.0

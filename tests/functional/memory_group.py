@@ -16,8 +16,8 @@ from alicloud_ingress.errors import (
     NoAnswerError,
     RuleNotFoundError,
 )
-from alicloud_ingress.live import LiveGroup, LiveRule
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.rule import IngressRule
 
 GROUP = "sg-1"
 SSH = IngressRule.parse(

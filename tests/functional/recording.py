@@ -18,7 +18,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from alicloud_ingress.config import is_loopback
+from alicloud_ingress.ecs.config import is_loopback
 from alicloud_ingress.testing.wire import is_list
 
 SECRETS = re.compile(r"(ACCESS_KEY|SECRET|TOKEN)")

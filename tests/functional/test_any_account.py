@@ -14,7 +14,7 @@ import pytest
 import stamina
 
 from alicloud_ingress.errors import RuleExistsError
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.rule import IngressRule
 from conftest import ATTEMPTS
 from engine.host import Properties
 from faults.stack import Stack

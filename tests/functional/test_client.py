@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from alicloud_ingress.client import EcsClient
-from alicloud_ingress.config import Connection, Credentials
+from alicloud_ingress.ecs.client import EcsClient
+from alicloud_ingress.ecs.config import Connection, Credentials
+from alicloud_ingress.ecs.security_group import SecurityGroup
 from alicloud_ingress.errors import (
     EcsError,
     GroupNotFoundError,
     PermissionRefusedError,
     RuleNotFoundError,
 )
-from alicloud_ingress.group import SecurityGroup
-from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.rules.lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
+from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, mock_ecs
 
 KEYS = Credentials("access_key", "AK", "a-secret-that-is-never-shown")

@@ -20,12 +20,12 @@ import pytest
 import responses
 import stamina
 
-from alicloud_ingress.client import EcsClient, warm_up
-from alicloud_ingress.config import Connection, resolve
-from alicloud_ingress.credentials import Credentials
-from alicloud_ingress.ecs.batches import MOST_ENTRIES
-from alicloud_ingress.ecs.keys import Keys
+from alicloud_ingress.ecs.batching import MOST_ENTRIES
+from alicloud_ingress.ecs.client import EcsClient, warm_up
+from alicloud_ingress.ecs.config import Connection, resolve
+from alicloud_ingress.ecs.credentials import Credentials
 from alicloud_ingress.ecs.library_keys import KeysOfLibrary
+from alicloud_ingress.ecs.session_keys import Keys
 from alicloud_ingress.errors import (
     BatchEntryError,
     ConfigurationError,
@@ -38,7 +38,7 @@ from alicloud_ingress.errors import (
     UnreachableError,
     WrongAccountError,
 )
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs
 from functional.wire import DROPPED, Reply, Wire, refusal, reply, wire
 
@@ -449,7 +449,8 @@ def test_the_sdk_is_imported_by_the_first_call_or_ahead_of_it() -> None:
     """Half a second that check and diff need not spend."""
     program = """
 import sys, threading
-from alicloud_ingress import client, resource
+from alicloud_ingress import resource
+from alicloud_ingress.ecs import client
 sdk = ("alibabacloud_ecs20140526", "darabonba", "requests")
 assert not [name for name in sdk if name in sys.modules], "imported too early"
 client.warm_up()

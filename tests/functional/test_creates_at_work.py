@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from alicloud_ingress.ecs.looks import BUSY_S
+from alicloud_ingress.ecs.shared_reads import BUSY_S
 from alicloud_ingress.errors import RuleExistsError
-from alicloud_ingress.live import LiveRule
-from alicloud_ingress.ownership import Owner, Ownership, new_mark
-from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.rules.lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.ownership import Owner, Ownership, new_mark
+from alicloud_ingress.rules.live import LiveRule
+from alicloud_ingress.rules.rule import IngressRule
 from functional.gated_calls import Call, Shared, sharing
 from functional.memory_group import SSH, MemoryGroup
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from alicloud_ingress.cli import main
+from alicloud_ingress.cli.main import main
 from alicloud_ingress.testing import FakeEcs, Fault
 
 SECRET = "a-secret-that-is-never-shown"

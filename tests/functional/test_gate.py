@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from alicloud_ingress.cli import main
-from alicloud_ingress.previews.stated import PEER_RULE, RULE_SET
+from alicloud_ingress.cli.main import main
+from alicloud_ingress.previews.declared import PEER_RULE, RULE_SET
 from alicloud_ingress.testing import FakeEcs
 from functional.conftest import Front
 from unit.test_preview import step

@@ -18,13 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pulumi.dynamic import ResourceProvider
 
-from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.previews.declared import RULE, RULE_SET
 from alicloud_ingress.previews.preview import read_preview
 from alicloud_ingress.previews.review import Gate, Review, judge
-from alicloud_ingress.previews.stated import RULE, RULE_SET
 from alicloud_ingress.previews.waivers import Waiver
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs
 from engine.host import new_process
 from engine.state import Entry, Key

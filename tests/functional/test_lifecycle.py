@@ -19,8 +19,8 @@ from alicloud_ingress.errors import (
     RuleNotFoundError,
     WrongAccountError,
 )
-from alicloud_ingress.ownership import Owner, Ownership
-from alicloud_ingress.rules.lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.ownership import Owner, Ownership
 from conftest import ATTEMPTS
 from functional.memory_group import GROUP, NEIGHBOURS, SSH, MemoryGroup, silence
 

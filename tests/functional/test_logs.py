@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from alicloud_ingress import config
-from alicloud_ingress.client import EcsClient
+from alicloud_ingress.ecs import config
+from alicloud_ingress.ecs.client import EcsClient
+from alicloud_ingress.engine.logs import VARIABLE, log_to_stderr
+from alicloud_ingress.engine.runtime import warn
 from alicloud_ingress.errors import EcsError
-from alicloud_ingress.host.process import warn
-from alicloud_ingress.logs import VARIABLE, log_to_stderr
 from alicloud_ingress.testing import FakeEcs, Fault
 
 SECRET = "a-secret-that-is-never-shown"

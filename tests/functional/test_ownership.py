@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.declarations import DECLARATION
+from alicloud_ingress.engine.declarations import DECLARATION
 from alicloud_ingress.errors import EcsError, RuleExistsError
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from alicloud_ingress.testing import FakeEcs, Fault

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from alicloud_ingress.cli import main
+from alicloud_ingress.cli.main import main
 from alicloud_ingress.testing import FakeEcs
 from unit.test_preview import SSH, step
 

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pytest
 
+from alicloud_ingress.ecs.waiting import AGAIN_S, NOTABLE_S, Notices, waiting_for
 from alicloud_ingress.testing import FakeEcs
-from alicloud_ingress.waiting import AGAIN_S, NOTABLE_S, Notices, waiting_for
 from functional.accounts import EXPIRED, tcp
 
 COMMAND = str(Path(sys.executable).with_name("alicloud-ingress"))

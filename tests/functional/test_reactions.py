@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from alicloud_ingress.ecs.reactions import Call, Reaction, is_of_one_entry, reaction
 from alicloud_ingress.errors import (
     BatchEntryError,
     EcsError,
@@ -28,8 +29,7 @@ from alicloud_ingress.errors import (
     ThrottledError,
     UnreachableError,
 )
-from alicloud_ingress.reactions import Call, Reaction, is_of_one_entry, reaction
-from alicloud_ingress.rules.lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
 from functional.memory_group import SSH, MemoryGroup
 
 D, A, I, Q, M = Call  # noqa: E741  the columns of the table

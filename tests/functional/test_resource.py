@@ -18,11 +18,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress.declarations import DECLARATION
+from alicloud_ingress.engine.declarations import DECLARATION
+from alicloud_ingress.engine.runtime import Place, Process, running
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError
-from alicloud_ingress.host.process import Place, Process, running
 from alicloud_ingress.resource import IngressRuleProvider
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, Fault
 from engine.host import THREADS, new_process
 from functional.conftest import SECRET, Front, configure

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.declarations import DECLARATION
+from alicloud_ingress.engine.declarations import DECLARATION
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from engine.host import new_process
 from functional.conftest import Front

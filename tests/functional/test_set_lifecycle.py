@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from alicloud_ingress.client import EcsClient
-from alicloud_ingress.config import Connection, Credentials
-from alicloud_ingress.ecs.codes import of_code
+from alicloud_ingress.ecs.client import EcsClient
+from alicloud_ingress.ecs.config import Connection, Credentials
+from alicloud_ingress.ecs.error_codes import of_code
+from alicloud_ingress.ecs.security_group import GroupCalls, SecurityGroup
 from alicloud_ingress.errors import (
     EcsError,
     IngressError,
@@ -22,13 +23,12 @@ from alicloud_ingress.errors import (
     RuleNotConfirmedError,
     WrongAccountError,
 )
-from alicloud_ingress.group import GroupCalls, SecurityGroup
-from alicloud_ingress.live import LiveGroup, LiveRule
-from alicloud_ingress.ownership import Owner, Ownership
-from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.rules.lifecycle import RuleLifecycle
-from alicloud_ingress.ruleset import Keep, Member, UnfinishedUpdateError
-from alicloud_ingress.sets.lifecycle import SetLifecycle
+from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.ownership import Owner, Ownership
+from alicloud_ingress.reconcile.plan import Keep, Member, UnfinishedUpdateError
+from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, Fault, mock_ecs
 
 KEYS = Credentials("access_key", "AK", "a-secret-that-is-never-shown")

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from alicloud_ingress.client import EcsClient
-from alicloud_ingress.config import Connection, Credentials
+from alicloud_ingress.ecs.client import EcsClient
+from alicloud_ingress.ecs.config import Connection, Credentials
+from alicloud_ingress.ecs.security_group import SecurityGroup
 from alicloud_ingress.errors import PermissionRefusedError, RuleNotConfirmedError
-from alicloud_ingress.group import SecurityGroup
-from alicloud_ingress.ownership import Owner, Ownership
-from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.rules.lifecycle import RuleLifecycle
-from alicloud_ingress.ruleset import Member
-from alicloud_ingress.sets.lifecycle import SetLifecycle
+from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.ownership import Owner, Ownership
+from alicloud_ingress.reconcile.plan import Member
+from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
+from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, mock_ecs
 from alicloud_ingress.testing.faults import Fault
 

@@ -13,7 +13,7 @@ import pytest
 from pulumi.dynamic import CheckResult
 from pulumi.output import Unknown
 
-from alicloud_ingress.declarations import DECLARATION, Declaration
+from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from alicloud_ingress.testing import Behaviour, FakeEcs
 from functional.conftest import Front, configure

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.ecs.batches import BATCHES_AT_ONCE, MOST_ENTRIES
+from alicloud_ingress.ecs.batching import BATCHES_AT_ONCE, MOST_ENTRIES
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError, ThrottledError
-from alicloud_ingress.ownership import Owner, Ownership
-from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.rules.lifecycle import RuleLifecycle
-from alicloud_ingress.sets.lifecycle import SetLifecycle
+from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.ownership import Owner, Ownership
+from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
+from alicloud_ingress.rules.rule import IngressRule
 from functional.gated_calls import Call, Shared, sharing, until
 from functional.memory_group import SSH, MemoryGroup, silence
 

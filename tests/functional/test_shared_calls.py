@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.ecs.batches import (
+from alicloud_ingress.ecs.batching import (
     BATCHES_AT_ONCE,
     MOST_ENTRIES,
     MOST_UNDER_WAY,
@@ -22,8 +22,10 @@ from alicloud_ingress.ecs.batches import (
     delivered,
     delivered_side_by_side,
 )
-from alicloud_ingress.ecs.codes import of_code
-from alicloud_ingress.ecs.looks import FRESH_S, SharedLooks, Writes
+from alicloud_ingress.ecs.error_codes import of_code
+from alicloud_ingress.ecs.security_group import SecurityGroup
+from alicloud_ingress.ecs.shared_reads import FRESH_S, SharedLooks, Writes
+from alicloud_ingress.ecs.sharing import shared as its_answer
 from alicloud_ingress.errors import (
     EcsError,
     GroupNotFoundError,
@@ -36,10 +38,8 @@ from alicloud_ingress.errors import (
     RuleNotFoundError,
     WrongAccountError,
 )
-from alicloud_ingress.group import SecurityGroup
-from alicloud_ingress.live import LiveGroup
-from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.sharing import shared as its_answer
+from alicloud_ingress.rules.live import LiveGroup
+from alicloud_ingress.rules.rule import IngressRule
 from functional.gated_calls import BOUND_S, GROUP, GatedCalls, Shared, sharing, until
 from functional.memory_group import SSH, silence
 

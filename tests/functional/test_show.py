@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from alicloud_ingress.cleanup.lockout import MOST_LISTS
-from alicloud_ingress.commands.failure import Commands
+from alicloud_ingress.cli.failure import Commands
 from alicloud_ingress.testing import FakeEcs
 from functional.accounts import (
     EXPIRED,

@@ -346,7 +346,7 @@ class TestDestroy:
                     "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
                     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "a-secret",
                 }
-                program = "from alicloud_ingress.cli import main; main()"
+                program = "from alicloud_ingress.cli.main import main; main()"
                 command = [sys.executable, "-c", program, "stale", *arguments]
                 running[:] = [subprocess.Popen(command, env=environment)]
                 return running[0].wait(timeout=120)

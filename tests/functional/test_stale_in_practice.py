@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from alicloud_ingress.cli import main
+from alicloud_ingress.cli.main import main
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.faults import Fault
 from functional.accounts import (

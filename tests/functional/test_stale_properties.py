@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from alicloud_ingress import stale
-from alicloud_ingress.cleanup.judgement import NEEDLESS
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.cleanup.findings import NEEDLESS
+from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs
 from functional.accounts import account, owning, state
 from packet_model import PACKETS, gets_in, in_some_of, rules
@@ -157,7 +157,7 @@ def test_what_is_named_needless_is_so_whatever_else_goes(
     group: list[IngressRule], going: st.DataObject
 ) -> None:
     """Any choice of what goes for other reasons leaves the cover in place."""
-    from alicloud_ingress.policy.cover import together
+    from alicloud_ingress.exposure.cover import together
 
     places = st.sets(st.integers(0, len(group) - 1))
     leaving = going.draw(places)

@@ -16,7 +16,7 @@ import pytest
 from alicloud_ingress.testing import FakeEcs
 from functional.accounts import EXPIRED, tcp
 
-COMMAND = (sys.executable, "-c", "from alicloud_ingress.cli import main; main()")
+COMMAND = (sys.executable, "-c", "from alicloud_ingress.cli.main import main; main()")
 DESTROY = (*COMMAND, "stale", "destroy", "plan.json", "--report", "report.json")
 ENDED_BY_CTRL_D = b"\x04"
 

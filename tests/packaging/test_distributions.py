@@ -29,12 +29,12 @@ INSIDE = (
 IMPORTS = """
 import importlib.util, sys
 import alicloud_ingress as package
-from alicloud_ingress.cli import main
+from alicloud_ingress.cli.main import main
 for name in package.__all__:
     getattr(package, name)
 assert importlib.util.find_spec("responses") is None
 assert "responses" not in sys.modules
-import alicloud_ingress.diagnosis.checkup, alicloud_ingress.ecs.sdk
+import alicloud_ingress.doctor.observe, alicloud_ingress.ecs.sdk
 alicloud_ingress.ecs.sdk.import_sdk()
 """
 

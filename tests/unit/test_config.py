@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alicloud_ingress.config import resolve
+from alicloud_ingress.ecs.config import resolve
 from alicloud_ingress.errors import ConfigurationError
 
 KEYS = {"alicloud:accessKey": "AK", "alicloud:secretKey": "hush"}

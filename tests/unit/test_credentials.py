@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from alicloud_ingress.credentials import Credentials, Role, find
+from alicloud_ingress.ecs.credentials import Credentials, Role, find
+from alicloud_ingress.ecs.settings import Settings
 from alicloud_ingress.errors import ConfigurationError
-from alicloud_ingress.settings import Settings
 
 ARN = "acs:ram::42:role/deploy"
 KEYS = {"alicloud:accessKey": "AK", "alicloud:secretKey": "hush"}

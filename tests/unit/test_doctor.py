@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from alicloud_ingress.credentials import Credentials, Role
-from alicloud_ingress.diagnosis import doctor
-from alicloud_ingress.diagnosis.doctor import Outcome
-from alicloud_ingress.diagnosis.engine_python import engine_python
-from alicloud_ingress.ecs.codes import of_code
+from alicloud_ingress.doctor import judge
+from alicloud_ingress.doctor.engine_python import engine_python
+from alicloud_ingress.doctor.judge import Outcome
+from alicloud_ingress.ecs.credentials import Credentials, Role
+from alicloud_ingress.ecs.error_codes import of_code
 
 WRITES = "RevokeSecurityGroup"
 
@@ -32,7 +32,7 @@ def test_the_engine_has_to_be_new_enough(
     path: str | None, told: str, outcome: Outcome
 ) -> None:
     """By numbers, not by text."""
-    finding = doctor.engine(path, told)
+    finding = judge.engine(path, told)
 
     assert finding.outcome is outcome
     assert bool(finding.next_step) is (outcome is Outcome.FAILS)
@@ -40,9 +40,9 @@ def test_the_engine_has_to_be_new_enough(
 
 def test_a_package_that_is_missing_or_old_is_named() -> None:
     """With the command that puts it right."""
-    assert "pulumi" in doctor.packages({"pulumi": None}).detail
-    assert doctor.packages({"pulumi": "3.215.9"}).outcome is Outcome.FAILS
-    assert doctor.packages({"pulumi": "3.216.0"}).outcome is Outcome.WORKS
+    assert "pulumi" in judge.packages({"pulumi": None}).detail
+    assert judge.packages({"pulumi": "3.215.9"}).outcome is Outcome.FAILS
+    assert judge.packages({"pulumi": "3.216.0"}).outcome is Outcome.WORKS
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_the_clock_may_differ_by_less_than_15_minutes(
     skew_s: float, outcome: Outcome
 ) -> None:
     """From there on ECS refuses what is signed."""
-    assert doctor.clock(skew_s).outcome is outcome
+    assert judge.clock(skew_s).outcome is outcome
 
 
 def test_a_proxy_is_told_without_its_password() -> None:
     """Its address may hold one."""
     used = {"https": "http://user:hunter2@proxy.test:3128"}
 
-    finding = doctor.proxies({}, "https://ecs.test", used)
+    finding = judge.proxies({}, "https://ecs.test", used)
 
     assert finding.outcome is Outcome.WARNING
     assert "proxy.test:3128" in finding.detail
@@ -76,7 +76,7 @@ def test_two_spellings_of_a_proxy_that_differ_are_a_trap() -> None:
     """Programs read one or the other."""
     environ = {"NO_PROXY": "ecs.test", "no_proxy": "localhost"}
 
-    finding = doctor.proxies(environ, "https://ecs.test", {})
+    finding = judge.proxies(environ, "https://ecs.test", {})
 
     assert finding.outcome is Outcome.WARNING
     assert "NO_PROXY and no_proxy" in finding.detail
@@ -84,8 +84,8 @@ def test_two_spellings_of_a_proxy_that_differ_are_a_trap() -> None:
 
 def test_a_talkative_sdk_is_a_trap() -> None:
     """It prints tokens."""
-    assert doctor.talkative_sdk({"DEBUG": "sdk"}).outcome is Outcome.WARNING
-    assert doctor.talkative_sdk({}).outcome is Outcome.WORKS
+    assert judge.talkative_sdk({"DEBUG": "sdk"}).outcome is Outcome.WARNING
+    assert judge.talkative_sdk({}).outcome is Outcome.WORKS
 
 
 def test_the_source_of_credentials_is_told_and_the_key_masked() -> None:
@@ -93,16 +93,16 @@ def test_the_source_of_credentials_is_told_and_the_key_masked() -> None:
     key = Credentials("access_key", "LTAI5tExampleKey", "hunter2", source="the shell")
     role = Credentials("role", role=Role(arn="acs:ram::1:role/r"), base=key, source="r")
 
-    shown = doctor.credentials(key, "LTAI5tExampleKey")
+    shown = judge.credentials(key, "LTAI5tExampleKey")
     assert shown.detail == "the shell, key LTAI..."
-    assert doctor.credentials(role, "STS.abcdefgh").detail == "r, key STS...."
-    assert doctor.masked("AK") == "..."
+    assert judge.credentials(role, "STS.abcdefgh").detail == "r, key STS...."
+    assert judge.masked("AK") == "..."
 
 
 def test_another_account_than_expected_fails() -> None:
     """As it does in each write."""
-    assert doctor.account({"AccountId": "1"}, "2").outcome is Outcome.FAILS
-    assert doctor.account({"AccountId": "1"}, "1").outcome is Outcome.WORKS
+    assert judge.account({"AccountId": "1"}, "2").outcome is Outcome.FAILS
+    assert judge.account({"AccountId": "1"}, "1").outcome is Outcome.WORKS
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_refusal_for_the_arguments_is_no_refusal_of_permission(
     """Nor is it proof: that is why it is only likely."""
     refusal = of_code(WRITES, code, "no", "R-1", "sg-1")
 
-    finding = doctor.permission(WRITES, refusal, group, acts=True)
+    finding = judge.permission(WRITES, refusal, group, acts=True)
 
     assert finding.outcome is outcome
     if outcome is Outcome.FAILS:
@@ -136,15 +136,15 @@ def test_a_permission_that_is_missing_is_named_as_policies_name_it() -> None:
     """So that it can be copied."""
     refusal = of_code(WRITES, "Forbidden.RAM", "no")
 
-    finding = doctor.permission(WRITES, refusal, "sg-1", acts=True)
+    finding = judge.permission(WRITES, refusal, "sg-1", acts=True)
 
     assert "ecs:RevokeSecurityGroup" in finding.next_step
 
 
 def test_what_was_not_tried_is_not_taken_for_working() -> None:
     """Nor is a warning taken for a failure."""
-    assert not doctor.all_works([doctor.not_tried("a", "b")])
-    assert doctor.all_works([doctor.warning("a", "b", "c"), doctor.works("d", "e")])
+    assert not judge.all_works([judge.not_tried("a", "b")])
+    assert judge.all_works([judge.warning("a", "b", "c"), judge.works("d", "e")])
 
 
 class TestEnginePython:

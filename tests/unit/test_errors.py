@@ -8,7 +8,7 @@ import pickle
 
 import pytest
 
-from alicloud_ingress.ecs.codes import BY_CODE, of_code
+from alicloud_ingress.ecs.error_codes import BY_CODE, of_code
 from alicloud_ingress.errors import LONGEST_DETAIL, EcsError, ThrottledError
 
 RETRIED = {"ThrottledError", "ServiceFaultError"}

@@ -10,7 +10,7 @@ import pytest
 
 from alicloud_ingress import expand_rules
 from alicloud_ingress.errors import InvalidRuleError
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.rule import IngressRule
 
 SOURCES = ["10.0.0.0/8", "2001:db8::/32", "sg-1", "pl-1"]
 

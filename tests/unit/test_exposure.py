@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress.exposure import Policy, difference
-from alicloud_ingress.policy.diagram import Diagram, TooComplexError
-from alicloud_ingress.policy.packets import IPV6, addresses, matched
-from alicloud_ingress.policy.planes import Entry, entries_of
-from alicloud_ingress.policy.reach import Reach
-from alicloud_ingress.policy.world import world_openings, world_planes
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.exposure.comparison import Entry, entries_of
+from alicloud_ingress.exposure.diagram import Diagram, TooComplexError
+from alicloud_ingress.exposure.group_exposure import Policy, difference
+from alicloud_ingress.exposure.internet import world_openings, world_planes
+from alicloud_ingress.exposure.packets import IPV6, addresses, matched
+from alicloud_ingress.exposure.reach import Reach
+from alicloud_ingress.rules.rule import IngressRule
 from packet_model import PACKETS, Packet, gets_in, in_some_of, matches, rules
 
 FEW = st.lists(rules(), max_size=5)

@@ -10,10 +10,10 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress.policy.world import WorldOpen
+from alicloud_ingress.exposure.internet import WorldOpen
 from alicloud_ingress.previews.gate import Change, Standing, Waived, openings
 from alicloud_ingress.previews.outcome import flat
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.rule import IngressRule
 from packet_model import Cell, newly_open
 
 SOURCES = (

@@ -17,13 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alicloud_ingress.previews.declared import items, mapping
 from alicloud_ingress.previews.formats import as_json, as_sarif
 from alicloud_ingress.previews.page import markdown
 from alicloud_ingress.previews.preview import PreviewError, read_preview
+from alicloud_ingress.previews.report import compose, finding_line, not_judged
 from alicloud_ingress.previews.review import FAIL_ON, Gate, judge
-from alicloud_ingress.previews.stated import items, mapping
 from alicloud_ingress.previews.waivers import WaiverError, read_waivers
-from alicloud_ingress.report import compose, finding_line, not_judged
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TODAY = dt.date(2026, 1, 1)

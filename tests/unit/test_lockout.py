@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alicloud_ingress.cleanup.lockout import WAYS_IN, locks_out
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.rule import IngressRule
 from packet_model import PACKETS, gets_in, in_some_of, rules
 
 TCP = 6

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from alicloud_ingress.cleanup.pace import Pace
+from alicloud_ingress.cleanup.rate_limiter import Pace
 
 
 @dataclass

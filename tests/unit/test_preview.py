@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from alicloud_ingress.previews.declared import PEER_RULE, RULE, RULE_SET
 from alicloud_ingress.previews.preview import Preview, PreviewError, Step, read_preview
-from alicloud_ingress.previews.stated import PEER_RULE, RULE, RULE_SET
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SSH = {
@@ -133,11 +133,10 @@ def test_an_outbound_rule_of_the_other_provider_counts_as_another_resource(
     op: str,
 ) -> None:
     outbound = {**PEER_SSH, "type": "egress"}
-    sides = {"create": {"new": outbound}, "delete": {"old": outbound}}
+    old = None if op == "create" else outbound
+    new = None if op == "delete" else outbound
 
-    preview = read(
-        step(op, kind=PEER_RULE, **sides.get(op, {"old": outbound, "new": outbound}))
-    )
+    preview = read(step(op, old=old, new=new, kind=PEER_RULE))
 
     assert preview.steps == ()
     assert preview.others == (op != "same")

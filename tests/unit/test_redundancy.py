@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress.policy.redundancy import needless, removable
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.exposure.redundancy import needless, removable
+from alicloud_ingress.rules.rule import IngressRule
 from packet_model import PACKETS, Packet, gets_in, in_some_of, matches, rules
 
 LISTS = ("pl-a", "prl-a")

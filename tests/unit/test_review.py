@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.live import LiveGroup, LiveRule
-from alicloud_ingress.markup import code, plain
+from alicloud_ingress.previews.declared import PEER_RULE, RULE_SET
 from alicloud_ingress.previews.page import LIMIT, markdown
+from alicloud_ingress.previews.report import compose, finding_line
 from alicloud_ingress.previews.review import (
     FAIL_ON,
     Gate,
     Review,
     judge,
 )
-from alicloud_ingress.previews.stated import PEER_RULE, RULE_SET
 from alicloud_ingress.previews.waivers import WaiverError, read_waivers
-from alicloud_ingress.report import compose, finding_line
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rendering.markup import code, plain
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.rule import IngressRule
 from unit.test_preview import PEER_SSH, SSH, UNKNOWN, read, step
 
 TODAY = dt.date(2026, 5, 1)

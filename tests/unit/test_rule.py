@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alicloud_ingress.arguments import problems_of
 from alicloud_ingress.errors import InvalidRuleError
-from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.spelling import split_expiry
+from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.spelling import split_expiry
+from alicloud_ingress.rules.validation import problems_of
 
 HTTPS = {"ip_protocol": "tcp", "port_range": "443/443", "source_cidr_ip": "10.0.0.0/8"}
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alicloud_ingress.live import LiveGroup, LiveRule
-from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.ruleset import Keep, Member, planned, refreshed
-from alicloud_ingress.sets.properties import key_of
+from alicloud_ingress.engine.set_properties import key_of
+from alicloud_ingress.reconcile.plan import Keep, Member, planned, refreshed
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.rule import IngressRule
 
 SSH = IngressRule.parse(
     {"ip_protocol": "tcp", "port_range": 22, "source_cidr_ip": "10.0.0.0/8"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alicloud_ingress.cleanup.documents import DocumentError, replacing
-from alicloud_ingress.texts import UnreadableError, parsed, text_in, writing
+from alicloud_ingress.files import UnreadableError, parsed, text_in, writing
 
 
 def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from alicloud_ingress.host.workers import widen_own_pool
+from alicloud_ingress.engine.thread_pool import widen_own_pool
 
 BOUND_S = 10.0
 

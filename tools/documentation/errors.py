@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import inspect
 
-from alicloud_ingress.ecs.codes import BY_CODE
+from alicloud_ingress.ecs.error_codes import BY_CODE
 from alicloud_ingress.errors import EcsError, IngressError
-from alicloud_ingress.markup import cell, code
+from alicloud_ingress.rendering.markup import cell, code
 
 
 def error_tables() -> str:

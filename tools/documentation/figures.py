@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.readme import calls_in_words
 
-from alicloud_ingress.markup import cell
+from alicloud_ingress.rendering.markup import cell
 
 NONE_YET = "No figures are kept in this checkout; `make bench` measures them.\n"
 

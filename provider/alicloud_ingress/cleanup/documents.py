@@ -15,11 +15,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
-from alicloud_ingress.cleanup.judgement import KINDS, Reason
+from alicloud_ingress.cleanup.findings import KINDS, Reason
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.previews.stated import items, mapping
-from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.texts import UnreadableError, parsed, text_in, writing
+from alicloud_ingress.files import UnreadableError, parsed, text_in, writing
+from alicloud_ingress.previews.declared import items, mapping
+from alicloud_ingress.rules.rule import IngressRule
 
 VERSION = 1
 

@@ -12,10 +12,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import combinations, product
 
-from alicloud_ingress.exposure import Policy
-from alicloud_ingress.policy.diagram import TooComplexError
-from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.spelling import ALL_PORTS
+from alicloud_ingress.exposure.diagram import TooComplexError
+from alicloud_ingress.exposure.group_exposure import Policy
+from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.spelling import ALL_PORTS
 
 WAYS_IN = (22, 3389)
 """

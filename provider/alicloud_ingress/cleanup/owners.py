@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.live import LiveGroup
-from alicloud_ingress.previews.stated import (
+from alicloud_ingress.files import parsed
+from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     PEER_RULE,
     RULE,
@@ -31,8 +31,8 @@ from alicloud_ingress.previews.stated import (
     items,
     mapping,
 )
-from alicloud_ingress.rule import IngressRule
-from alicloud_ingress.texts import parsed
+from alicloud_ingress.rules.live import LiveGroup
+from alicloud_ingress.rules.rule import IngressRule
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _PEER_ID = re.compile(

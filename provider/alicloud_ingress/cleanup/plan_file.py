@@ -24,9 +24,9 @@ from alicloud_ingress.cleanup.documents import (
     text_of,
     written_reasons,
 )
-from alicloud_ingress.cleanup.judgement import Finding, GroupFindings
-from alicloud_ingress.previews.stated import items, mapping
-from alicloud_ingress.texts import writing
+from alicloud_ingress.cleanup.findings import Finding, GroupFindings
+from alicloud_ingress.files import writing
+from alicloud_ingress.previews.declared import items, mapping
 
 FORM = "alicloud-ingress stale plan"
 

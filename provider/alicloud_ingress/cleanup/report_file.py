@@ -21,9 +21,9 @@ from alicloud_ingress.cleanup.documents import (
     write_document,
     written_reasons,
 )
-from alicloud_ingress.cleanup.judgement import Reason
-from alicloud_ingress.previews.stated import items, mapping
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.cleanup.findings import Reason
+from alicloud_ingress.previews.declared import items, mapping
+from alicloud_ingress.rules.rule import IngressRule
 
 FORM = "alicloud-ingress stale report"
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alicloud_ingress.cleanup.owners import Owners, StateError
-from alicloud_ingress.engine_command import EngineError, engine_output
-from alicloud_ingress.texts import UnreadableError, text_in
+from alicloud_ingress.cleanup.pulumi_command import EngineError, engine_output
+from alicloud_ingress.files import UnreadableError, text_in
 
 
 def read_owners(

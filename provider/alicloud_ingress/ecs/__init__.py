@@ -1,3 +1,3 @@
 """
-How ECS is spoken to: the SDK, its transport, its answers, and few calls for many.
+ECS: one call, its retries and its responses; a group's shared reads and batched writes.
 """

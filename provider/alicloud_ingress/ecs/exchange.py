@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from alicloud_ingress.ecs.keys import Keys
+from alicloud_ingress.ecs.session_keys import Keys
 
 _TALKATIVE = ("darabonba-core", "alibabacloud-tea", "credentials")
 """

@@ -10,8 +10,8 @@ import threading
 import urllib.parse
 from typing import Any
 
-from alicloud_ingress.credentials import Credentials
-from alicloud_ingress.ecs.keys import Keys
+from alicloud_ingress.ecs.credentials import Credentials
+from alicloud_ingress.ecs.session_keys import Keys
 from alicloud_ingress.errors import ConfigurationError, UnreachableError
 
 

@@ -18,13 +18,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from alicloud_ingress.config import Connection
-from alicloud_ingress.credentials import Credentials
-from alicloud_ingress.ecs.answers import SERVER_TIME, Answer, as_object, broken
-from alicloud_ingress.ecs.codes import of_code
+from alicloud_ingress.ecs.config import Connection
+from alicloud_ingress.ecs.credentials import Credentials
+from alicloud_ingress.ecs.error_codes import of_code
 from alicloud_ingress.ecs.exchange import Exchange, current, exchange, silence_sdk
-from alicloud_ingress.ecs.keys import AssumedRole, FixedKeys, Keys, KeySource
 from alicloud_ingress.ecs.library_keys import KeysOfLibrary
+from alicloud_ingress.ecs.responses import SERVER_TIME, Answer, as_object, broken
+from alicloud_ingress.ecs.session_keys import AssumedRole, FixedKeys, Keys, KeySource
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,

@@ -18,7 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
-from alicloud_ingress.config import is_loopback
+from alicloud_ingress.ecs.config import is_loopback
 from alicloud_ingress.ecs.exchange import current
 
 POOL_SIZE = 64

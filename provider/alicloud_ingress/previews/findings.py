@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from alicloud_ingress.exposure import Difference
-from alicloud_ingress.live import LiveRule
-from alicloud_ingress.policy.world import WorldOpen
+from alicloud_ingress.exposure.group_exposure import Difference
+from alicloud_ingress.exposure.internet import WorldOpen
 from alicloud_ingress.previews.outcome import Refusal, Takeover
 from alicloud_ingress.previews.preview import Preview
 from alicloud_ingress.previews.waivers import Waiver
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.live import LiveRule
+from alicloud_ingress.rules.rule import IngressRule
 
 FAIL_ON = ("world-open-admin", "world-open-any", "gap", "delete", "unmanaged")
 ADMIN_PORTS = (22, 3389)

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
-from alicloud_ingress.policy.world import WorldOpen
+from alicloud_ingress.exposure.internet import WorldOpen
+from alicloud_ingress.previews.declared import StatedRule
 from alicloud_ingress.previews.findings import Finding, GroupReview, Review
 from alicloud_ingress.previews.preview import Source, Step
-from alicloud_ingress.previews.stated import StatedRule
 
 VERSION = 1
 PACKAGE = "pulumi-alicloud-ingress"

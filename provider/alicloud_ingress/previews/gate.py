@@ -13,16 +13,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from alicloud_ingress.policy.packets import Box, Interval, Matched, matched
-from alicloud_ingress.policy.planes import Entry, Judged, entries_of
-from alicloud_ingress.policy.reach import Traffic
-from alicloud_ingress.policy.world import (
+from alicloud_ingress.exposure.comparison import Entry, Judged, entries_of
+from alicloud_ingress.exposure.internet import (
     WorldOpen,
     world_openings,
     world_planes,
     world_uncovered,
 )
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.exposure.packets import Box, Interval, Matched, matched
+from alicloud_ingress.exposure.reach import Traffic
+from alicloud_ingress.rules.rule import IngressRule
 
 Lists = Mapping[str, Sequence[str]]
 """

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alicloud_ingress.previews.stated import (
+from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     SECURITY_GROUP,
     inputs_of,

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from alicloud_ingress.live import LiveGroup, LiveRule
+from alicloud_ingress.previews.declared import PEER_RULE, RULE_SET, StatedRule
 from alicloud_ingress.previews.gate import Side, Standing
 from alicloud_ingress.previews.preview import Preview, Step
-from alicloud_ingress.previews.stated import PEER_RULE, RULE_SET, StatedRule
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.rule import IngressRule
 
 _SAME = "which is the very same rule"
 _GONE = "which is gone: refresh, or make the preview with --refresh"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
-from alicloud_ingress.rendering import template
+from alicloud_ingress.rendering.templates import template
 
 LIMIT = 65_000
 """

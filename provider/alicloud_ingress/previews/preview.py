@@ -19,14 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.previews.document import DocumentError, decoded
-from alicloud_ingress.previews.neighbours import (
-    ListChange,
-    list_changes,
-    notes,
-    unknown_rules,
-)
-from alicloud_ingress.previews.stated import (
+from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     FieldChange,
     StatedRule,
@@ -35,6 +28,13 @@ from alicloud_ingress.previews.stated import (
     inputs_of,
     items,
     mapping,
+)
+from alicloud_ingress.previews.document import DocumentError, decoded
+from alicloud_ingress.previews.neighbours import (
+    ListChange,
+    list_changes,
+    notes,
+    unknown_rules,
 )
 
 _REPLACING = {

@@ -11,11 +11,11 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from alicloud_ingress.exposure import difference
-from alicloud_ingress.live import LiveGroup
-from alicloud_ingress.policy.diagram import TooComplexError
-from alicloud_ingress.policy.redundancy import covered_by
-from alicloud_ingress.policy.world import WorldOpen
+from alicloud_ingress.exposure.diagram import TooComplexError
+from alicloud_ingress.exposure.group_exposure import difference
+from alicloud_ingress.exposure.internet import WorldOpen
+from alicloud_ingress.exposure.redundancy import covered_by
+from alicloud_ingress.previews.declared import RULE_SET, StatedRule
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
     FAIL_ON,
@@ -28,9 +28,9 @@ from alicloud_ingress.previews.findings import (
 from alicloud_ingress.previews.gate import Change, Lists, Standing, lacking, openings
 from alicloud_ingress.previews.outcome import Outcome, key, outcome
 from alicloud_ingress.previews.preview import Preview, Step
-from alicloud_ingress.previews.stated import RULE_SET, StatedRule
 from alicloud_ingress.previews.waivers import Waivers
-from alicloud_ingress.rule import IngressRule
+from alicloud_ingress.rules.live import LiveGroup
+from alicloud_ingress.rules.rule import IngressRule
 
 __all__ = ["ADMIN_PORTS", "FAIL_ON", "Finding", "Gate", "GroupReview", "Review"]
 

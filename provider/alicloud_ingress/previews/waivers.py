@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.policy.packets import PORTS, Interval
+from alicloud_ingress.exposure.packets import PORTS, Interval
+from alicloud_ingress.previews.declared import items, mapping
 from alicloud_ingress.previews.document import DocumentError, decoded
 from alicloud_ingress.previews.gate import Waived
-from alicloud_ingress.previews.stated import items, mapping
-from alicloud_ingress.spelling import is_date, port_pair
+from alicloud_ingress.rules.spelling import is_date, port_pair
 
 _WHAT = 'a list such as [{"resource": "ssh", "reason": "..", "until": "2026-12-31"}]'
 _NEEDED = ("resource", "reason", "until")

@@ -1,3 +1,3 @@
 """
-One rule: made, changed and removed, with no unproven yes believed.
+One rule, and what a group holds: parsed, compared, spelled. Pure.
 """

@@ -21,7 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from alicloud_ingress.properties import OWNER_MARK
+from alicloud_ingress.engine.properties import OWNER_MARK
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.state import NUMBERS, State
 from e2e.ways.scene import Before, Scene, placed_program

@@ -1,0 +1,88 @@
+"""
+`alicloud-ingress doctor`: what works, and what to do about the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from alicloud_ingress.cli.failure import Failure
+from alicloud_ingress.cli.options import as_group_id, shown_as, timeout
+from alicloud_ingress.cli.stack_settings import settings_of
+from alicloud_ingress.cli.tables import print_rows
+from alicloud_ingress.doctor.judge import Finding, all_works
+from alicloud_ingress.rendering.markup import cell, plain
+
+COLUMNS = ("check", "outcome", "detail", "next step")
+LONGEST = 1_000
+"""
+Characters of a cell: what ECS said is not to be cut before its RequestId.
+"""
+
+
+@click.command()
+@click.option("--region", default="", help="Else the one that is configured.")
+@click.option("--profile", default="", help="Profile of the aliyun CLI to use.")
+@click.option(
+    "--group",
+    type=as_group_id,
+    help="A group (`sg-...`) to try the permissions on; nothing in it is changed.",
+)
+@timeout
+@shown_as
+def doctor(region: str, profile: str, group: str | None, form: str) -> None:
+    """
+    Tell what works on this machine, and what to do about the rest.
+
+    Engine, packages, credentials, network, clock and permissions are tried in ways
+    that change nothing. Exits with 3 where something needed does not work.
+    """
+    from alicloud_ingress.doctor.observe import checkup
+
+    findings = list(
+        checkup(
+            os.environ,
+            Path.cwd(),
+            settings=settings_of((), Path.cwd()),
+            region=region,
+            profile=profile,
+            group_id=group or "",
+        )
+    )
+    if form == "json":
+        document = {
+            "version": 1,
+            "works": all_works(findings),
+            "findings": [asdict(finding) for finding in findings],
+        }
+        click.echo(json.dumps(document, indent=2))
+    elif form == "markdown":
+        click.echo(_markdown(findings).encode())
+    else:
+        rows = [_row(each) for each in findings]
+        if form == "csv":
+            rows.insert(0, COLUMNS)
+        print_rows(form, "what works here", COLUMNS, rows)
+    if not all_works(findings):
+        raise SystemExit(Failure.exit_code)
+
+
+def _markdown(findings: Sequence[Finding]) -> str:
+    lines = [f"| {' | '.join(COLUMNS)} |", "|--|--|--|--|"]
+    lines += [f"| {' | '.join(map(cell, _row(each)))} |" for each in findings]
+    return "\n".join(lines)
+
+
+def _row(finding: Finding) -> tuple[str, str, str, str]:
+    return (
+        finding.check,
+        finding.outcome.value,
+        plain(finding.detail, LONGEST),
+        plain(finding.next_step, LONGEST),
+    )

@@ -1,0 +1,281 @@
+"""
+`alicloud-ingress import`: rules that exist, as a program and its import file.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import datetime as dt
+import json
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from alicloud_ingress.cleanup.clock import now
+from alicloud_ingress.cleanup.findings import Narrowing
+from alicloud_ingress.cleanup.stack_states import read_owners
+from alicloud_ingress.cli.failure import Failure
+from alicloud_ingress.cli.options import (
+    FOLDER,
+    as_group_id,
+    filters,
+    states,
+    where,
+)
+from alicloud_ingress.cli.stack_settings import connections_of
+from alicloud_ingress.cli.tables import count
+from alicloud_ingress.ecs.client import EcsClient
+from alicloud_ingress.ecs.connections import Connections, located
+from alicloud_ingress.errors import (
+    CredentialsRefusedError,
+    IngressError,
+    PermissionRefusedError,
+    UnreachableError,
+)
+from alicloud_ingress.files import writing
+from alicloud_ingress.inventory.importer import (
+    Import,
+    import_of,
+    movable,
+    program,
+    resources,
+    set_resource,
+    skipped_lines,
+)
+from alicloud_ingress.inventory.moving_over import (
+    PeerState,
+    deletion_script,
+    left_resources,
+)
+from alicloud_ingress.rendering.markup import plain
+from alicloud_ingress.rules.live import LiveGroup
+
+NEXT = """\
+then: pulumi import --file {file} --generate-code=false --protect=false
+and make {program} part of the stack's program; `pulumi preview` shows no change"""
+FIRST = """\
+first: sh {script}
+which takes {resources} of pulumi-alicloud out of the state, and deletes no rule
+"""
+MOVE = """\
+now, in this order:
+1. sh {script}
+   which takes {resources} of pulumi-alicloud out of the state, and deletes no rule
+2. pulumi import --file {file} --generate-code=false
+   which protects the rules until they are in the program
+3. put {program} in your program, in place of the resources that it names
+4. pulumi preview --expect-no-changes, then pulumi up"""
+
+
+@click.command("import")
+@click.option(
+    "--group",
+    "groups",
+    required=True,
+    multiple=True,
+    type=as_group_id,
+    help="Group ID (`sg-...`); can be repeated.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=FOLDER,
+    help="Folder for import.json and __main__.py; nothing is overwritten.",
+)
+@click.option("--set", "as_set", is_flag=True, help="One rule set for each group.")
+@click.option(
+    "--from-pulumi-alicloud",
+    "is_move",
+    is_flag=True,
+    help="Only rules that the state owns through pulumi-alicloud, under the names that"
+    " they have there.",
+)
+@filters
+@where
+@states
+def import_(  # noqa: PLR0913, PLR0917 - one argument for each option
+    groups: tuple[str, ...],
+    out: Path,
+    as_set: bool,  # noqa: FBT001 - click passes flags by name
+    is_move: bool,  # noqa: FBT001
+    older_than: dt.timedelta | None,
+    cidrs: tuple[str, ...],
+    ports: tuple[int, ...],
+    descriptions: tuple[str, ...],
+    regions: tuple[str, ...],
+    profile: str,
+    state_files: tuple[Path, ...],
+    stacks: tuple[str, ...],
+) -> None:
+    """
+    Write an import file for `pulumi import`, and the Python that matches it.
+
+    What the given states own is skipped, and named; but what they own through
+    pulumi-alicloud is imported, and `state-delete.sh` takes it out of the state first.
+    With --from-pulumi-alicloud nothing else is imported, and the Python is a part for
+    your program, `ingress_rules.py`.
+    Exits with 3 where a group could not be read or a rule not be judged.
+    """
+    if is_move and len(state_files) + len(stacks) != 1:
+        raise click.UsageError(
+            "--from-pulumi-alicloud needs one --state or --stack: the stack that the"
+            " rules are in, and stay in"
+        )
+    files = _files(out, is_move=is_move)
+    owners, texts = read_owners(state_files, stacks)
+    peers, time = PeerState.read(texts), now()
+    narrowing = Narrowing(
+        older_than=older_than, cidrs=cidrs, ports=ports, descriptions=descriptions
+    )
+
+    def choose(live: LiveGroup, account: str) -> Import:
+        return import_of(
+            live,
+            owners.of(live) if owners.given else None,
+            account,
+            lambda rule: narrowing.lets_pass(rule, time),
+            peers,
+        )
+
+    read, problems = _read(connections_of(profile, stacks), regions, groups, choose)
+    problems = [*(doubt.text for doubt in owners.doubts), *problems]
+    imports = movable(read, peers, only_peers=is_move)
+    left = [line for found in imports for line in skipped_lines(found)]
+    if is_move:
+        met = [peer.urn for found in read for peer in found.peers]
+        left += left_resources(peers, groups, met)
+    for line in left:
+        click.echo(plain(line, 1_000), err=True)
+    if taken := [found for found in imports if found.rules]:
+        _write(files, taken, peers if is_move else None, as_set=as_set)
+    if taken or not problems:
+        _report(imports, files, is_move=is_move)
+    for problem in dict.fromkeys(problems):
+        click.echo(f"not judged: {plain(problem, 1_000)}", err=True)
+    if problems:
+        raise SystemExit(Failure.exit_code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    resources: Path
+    program: Path
+    script: Path
+
+
+def _files(folder: Path, *, is_move: bool) -> _Files:
+    files = _Files(
+        folder / "import.json",
+        folder / ("ingress_rules.py" if is_move else "__main__.py"),
+        folder / "state-delete.sh",
+    )
+    for each in (files.resources, files.program, files.script):
+        if each.exists():
+            raise click.UsageError(f"{each} exists already; pass another --out")
+    return files
+
+
+def _read(
+    connections: Connections,
+    regions: Sequence[str],
+    groups: Sequence[str],
+    choose: Callable[[LiveGroup, str], Import],
+) -> tuple[list[Import], list[str]]:
+    """
+    What there is to import, and which groups could not be read.
+    """
+    imports: list[Import] = []
+    problems: list[str] = []
+    for group_id in dict.fromkeys(groups):
+        try:
+            client = located(connections, regions, group_id)
+            live = client.describe(group_id)
+            _warn_if_service_managed(client, group_id)
+            imports.append(choose(live, client.account_id()))
+        except (UnreachableError, CredentialsRefusedError):
+            raise  # each other group would wait for the same
+        except IngressError as error:
+            problems.append(str(error))
+    return imports, problems
+
+
+def _warn_if_service_managed(client: EcsClient, group_id: str) -> None:
+    try:
+        listed = [*client.describe_groups([group_id])]
+    except PermissionRefusedError as error:
+        why = plain(str(error), 1_000)
+        click.echo(f"not known whether a service manages {group_id}: {why}", err=True)
+        return
+    if any(group.service_managed for group in listed):
+        click.echo(
+            f"warning: {group_id} is managed by a cloud service; ECS lets nobody else"
+            " change its rules, so a stack that owns them cannot change or delete them",
+            err=True,
+        )
+
+
+def _write(
+    files: _Files, imports: Sequence[Import], peers: PeerState | None, *, as_set: bool
+) -> None:
+    """
+    Write all files, or none.
+    """
+    entries = [each for found in imports for each in _entries(found, as_set=as_set)]
+    texts = {
+        files.resources: json.dumps({"resources": entries}, indent=1) + "\n",
+        files.program: program(imports, peers, as_set=as_set),
+    }
+    if deletions := deletion_script([p for found in imports for p in found.peers]):
+        texts[files.script] = deletions
+    try:
+        for file, text in texts.items():
+            with writing(file):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8")
+    except OSError:
+        for file in texts:
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
+        raise
+
+
+def _report(imports: Sequence[Import], files: _Files, *, is_move: bool) -> None:
+    rules = sum(len(found.rules) for found in imports)
+    skipped = sum(len(found.skipped) for found in imports)
+    resources = sum(len(found.peers) for found in imports)
+    if not rules:
+        click.echo(f"no rule to import, {skipped} skipped; no file was written")
+        return
+    click.echo(
+        f"{count(rules, 'rule')} in {files.resources} and {files.program},"
+        f" {skipped} skipped"
+    )
+    steps = MOVE if is_move else f"{FIRST if resources else ''}{NEXT}"
+    click.echo(
+        steps.format(
+            script=files.script,
+            resources=count(resources, "resource"),
+            file=files.resources,
+            program=files.program,
+        )
+    )
+
+
+def _entries(found: Import, *, as_set: bool) -> list[dict[str, object]]:
+    if as_set:
+        return [set_resource(found, _provider("IngressRuleSetProvider"))]
+    return resources(found, _provider("IngressRuleProvider"))
+
+
+def _provider(name: str) -> str:
+    """
+    The provider as the engine keeps it: a pickle of the name of its class.
+    """
+    from alicloud_ingress import resource
+
+    provider = getattr(resource, name)()
+    return base64.b64encode(pickle.dumps(provider, pickle.DEFAULT_PROTOCOL)).decode()

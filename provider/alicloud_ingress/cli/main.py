@@ -1,0 +1,36 @@
+"""
+The command line: it parses, calls, and prints.
+"""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from alicloud_ingress.cli.doctor import doctor
+from alicloud_ingress.cli.failure import Commands
+from alicloud_ingress.cli.fake import fake
+from alicloud_ingress.cli.importing import import_
+from alicloud_ingress.cli.options import timeout
+from alicloud_ingress.cli.preview_report import preview_report
+from alicloud_ingress.cli.show import show
+from alicloud_ingress.cli.stale import stale
+from alicloud_ingress.engine.logs import log_to_stderr
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pulumi-alicloud-ingress")
+def main() -> None:
+    """
+    Inbound rules of Alibaba Cloud ECS security groups.
+    """
+    log_to_stderr(os.environ, otherwise="warning")
+
+
+main.add_command(doctor)
+main.add_command(fake)
+main.add_command(import_)
+main.add_command(timeout(preview_report))
+main.add_command(show)
+main.add_command(stale)

@@ -1,0 +1,187 @@
+"""
+Options that several commands share, and what they come to.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from alicloud_ingress.ecs.config import TIMEOUT_VARIABLE
+from alicloud_ingress.ecs.settings import LONGEST_NUMBER
+
+_IN_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
+INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+
+
+class NewFile(click.Path):
+    """
+    A file to be written, new or in place of an older one; never a device.
+    """
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """
+        Refuse what cannot become a file.
+        """
+        path = Path(str(value))
+        if not str(value):
+            self.fail("the path is empty", param, ctx)
+        if path.exists() and not path.is_dir() and not path.is_file():
+            self.fail(f"{path} is not a regular file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def as_group_id(text: str) -> str:
+    """
+    Read the ID of a security group; no group has a name, or none, for an ID.
+    """
+    if not text.startswith("sg-"):
+        raise click.BadParameter(f"{text!r} is not a group ID; one begins with 'sg-'")
+    return text
+
+
+FILE = NewFile(dir_okay=False, path_type=Path)
+FOLDER = NewFile(file_okay=False, path_type=Path)
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def timeout(command: _Command) -> _Command:
+    """
+    Give a command `--timeout`, which sets `ALICLOUD_INGRESS_TIMEOUT` while it runs.
+
+    So it holds for each client that the command makes, wherever that happens.
+    """
+    return click.option(
+        "--timeout",
+        type=click.IntRange(1, 10**LONGEST_NUMBER - 1),
+        envvar=TIMEOUT_VARIABLE,
+        show_envvar=True,
+        metavar="SECONDS",
+        expose_value=False,
+        callback=_set_timeout,
+        help="Limit for each API call with its retries; 120 by default.",
+    )(command)
+
+
+def _set_timeout(ctx: click.Context, _: click.Parameter, seconds: int | None) -> None:
+    if seconds is None:
+        return
+    before = {k: v for k, v in os.environ.items() if k == TIMEOUT_VARIABLE}
+
+    def restore() -> None:
+        os.environ.pop(TIMEOUT_VARIABLE, None)
+        os.environ.update(before)
+
+    ctx.call_on_close(restore)
+    os.environ[TIMEOUT_VARIABLE] = str(seconds)
+
+
+def where(command: _Command) -> _Command:
+    """
+    Give a command `--region`, `--profile` and `--timeout`.
+    """
+    command = click.option(
+        "--profile", default="", help="Profile of the aliyun CLI to use."
+    )(timeout(command))
+    return click.option(
+        "--region",
+        "regions",
+        multiple=True,
+        help="Region, instead of the configured one; can be repeated.",
+    )(command)
+
+
+def states(command: _Command) -> _Command:
+    """
+    Give a command `--state` and `--stack`.
+    """
+    command = click.option(
+        "--stack",
+        "stacks",
+        multiple=True,
+        help="Stack whose state is exported through `pulumi`; can be repeated.",
+    )(command)
+    return click.option(
+        "--state",
+        "state_files",
+        multiple=True,
+        type=INPUT,
+        help="Output of `pulumi stack export`; `-` is standard input; can be repeated.",
+    )(command)
+
+
+def days(text: str) -> dt.timedelta:
+    """
+    Read `30d`.
+    """
+    match = _IN_DAYS.fullmatch(text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is not an age such as 30d")
+    return dt.timedelta(days=int(match[1]))
+
+
+def cidr(text: str) -> str:
+    """
+    Read an address block, IPv4 or IPv6.
+    """
+    try:
+        return str(ipaddress.ip_interface(text).network)
+    except ValueError:
+        message = f"{text!r} is not an address block such as 10.0.0.0/8"
+        raise click.BadParameter(message) from None
+
+
+def filters(command: _Command) -> _Command:
+    """
+    Give a command `--older-than`, `--cidr`, `--port` and `--description`.
+    """
+    for option in (
+        click.option(
+            "--description",
+            "descriptions",
+            multiple=True,
+            help="Only rules whose description matches this glob; can be repeated.",
+        ),
+        click.option(
+            "--port",
+            "ports",
+            multiple=True,
+            type=click.IntRange(1, 65535),
+            help="Only rules of tcp, udp and all protocols with this port.",
+        ),
+        click.option(
+            "--cidr",
+            "cidrs",
+            multiple=True,
+            type=cidr,
+            help="Only rules whose source lies within this address block.",
+        ),
+        click.option(
+            "--older-than", type=days, help="Only rules that old or older, such as 30d."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def shown_as(command: _Command) -> _Command:
+    """
+    Give a command `--format`.
+    """
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "json", "markdown", "csv"]),
+        default="table",
+        show_default=True,
+    )(command)

@@ -1,0 +1,92 @@
+"""
+The configuration of the stack that a command is about.
+
+A command that stands in a project reads region and account where the stack's own
+program does, so that the two are about the same groups.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from alicloud_ingress.cleanup.pulumi_command import EngineError, engine_output
+from alicloud_ingress.ecs.config import CREDENTIAL_KEYS, KEYS
+from alicloud_ingress.ecs.connections import Connections
+from alicloud_ingress.errors import ConfigurationError
+from alicloud_ingress.files import parsed
+from alicloud_ingress.previews.declared import mapping
+from alicloud_ingress.rendering.markup import plain
+
+PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
+NONE_SELECTED = "no stack selected"
+
+
+def connections_of(profile: str, stacks: Sequence[str] = ()) -> Connections:
+    """
+    Clients as the named stacks would have them, or the one selected in this folder.
+
+    Args:
+        profile: of the aliyun command line; "" for none.
+        stacks: names.
+
+    Raises:
+        ConfigurationError: two stacks differ in one of the keys.
+    """
+    return Connections(profile, settings_of(stacks, Path.cwd()))
+
+
+def settings_of(stacks: Sequence[str], folder: Path) -> Mapping[str, str]:
+    """
+    The configuration of the named stacks, or else of the one that is selected in the
+    project of a folder; none outside of a project.
+
+    No secret is read, so a pair of keys of which one is secret is left out whole.
+
+    Args:
+        stacks: names.
+        folder: where the command stands.
+
+    Returns:
+        The texts by key, such as `alicloud:region`.
+
+    Raises:
+        ConfigurationError: two stacks differ in one of the keys.
+    """
+    in_project = any(
+        (place / name).exists()
+        for place in (folder, *folder.parents)
+        for name in PROJECT_FILES
+    )
+    if not (in_project and shutil.which("pulumi")):
+        return {}
+    found: dict[str, str] = {}
+    for stack in stacks or ("",):
+        for key, text in _settings(stack).items():
+            if found.setdefault(key, text) != text:
+                raise ConfigurationError(
+                    f"the stacks differ in {key}; run the command for each stack"
+                )
+    return found
+
+
+def _settings(stack: str) -> dict[str, str]:
+    try:
+        text = engine_output("config", "--json", *(["--stack", stack] if stack else []))
+        read = {key: mapping(each) for key, each in mapping(parsed(text)).items()}
+    except (EngineError, ValueError) as error:
+        if stack or NONE_SELECTED not in str(error):
+            of = f"stack {stack}" if stack else "the stack of this folder"
+            why = plain(str(error), 1_000)
+            click.echo(f"the configuration of {of} is not used: {why}", err=True)
+        return {}
+    secret = {key for key, each in read.items() if each.get("secret") is not False}
+    left_out = {*secret, *(CREDENTIAL_KEYS if secret & {*CREDENTIAL_KEYS} else ())}
+    return {
+        key: str(read[key].get("value") or "")
+        for key in KEYS
+        if key in read and key not in left_out
+    }

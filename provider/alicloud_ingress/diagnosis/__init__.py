@@ -1,3 +1,0 @@
-"""
-What works on a machine, and what to do about the rest.
-"""

@@ -1,0 +1,3 @@
+"""
+What works on this machine, and what to do about the rest.
+"""

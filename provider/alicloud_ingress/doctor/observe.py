@@ -1,0 +1,266 @@
+"""
+Looks at this machine and asks ECS, changing nothing; `doctor` judges what is seen.
+
+No call of ECS has a dry run. So a call that writes is tried with arguments that
+cannot name or make a rule: it has to be refused, and only the code of the refusal
+is of interest.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+
+import requests
+
+from alicloud_ingress.doctor import judge
+from alicloud_ingress.doctor.engine_python import EnginePython, engine_python
+from alicloud_ingress.doctor.judge import Finding
+from alicloud_ingress.ecs import config
+from alicloud_ingress.ecs.config import TIMEOUT_VARIABLE, Connection
+from alicloud_ingress.ecs.exchange import exchange
+from alicloud_ingress.ecs.sdk import STS_VERSION, Call, Sdk, address_of
+from alicloud_ingress.ecs.transport import proxies_for, session
+from alicloud_ingress.ecs.waiting import waiting_for
+from alicloud_ingress.errors import (
+    ConfigurationError,
+    EcsError,
+    GroupNotFoundError,
+    NoAnswerError,
+    UnreachableError,
+)
+
+DISTRIBUTIONS = ("pulumi-alicloud-ingress", "pulumi", "alibabacloud-ecs20140526")
+PATIENCE_S = 5.0
+"""
+Seconds for each call, unless `--timeout` sets them.
+"""
+LANGUAGE_HOST = "pulumi-language-python"
+COMMAND_PATIENCE_S = 60
+MADE_UP_GROUP = "sg-doctor0made0up"
+NO_RULE = "sgr-doctor"
+"""
+A rule ID of a form that ECS gives to no rule.
+"""
+LOOKS: Mapping[str, Mapping[str, str]] = {
+    "DescribeSecurityGroupAttribute": {"Direction": "ingress", "MaxResults": "10"},
+    "DescribeSecurityGroups": {"MaxResults": "10"},
+    "DescribePrefixLists": {"MaxResults": "10"},
+}
+TRIALS: Mapping[str, Mapping[str, str]] = {
+    "AuthorizeSecurityGroup": {
+        "Permissions.1.IpProtocol": "none",
+        "Permissions.1.PortRange": "none",
+        "Permissions.1.Policy": "none",
+    },
+    "ModifySecurityGroupRule": {"SecurityGroupRuleId": NO_RULE, "Policy": "none"},
+    "RevokeSecurityGroup": {"SecurityGroupRuleId.1": NO_RULE},
+}
+WITHOUT_GROUP = ("DescribeSecurityGroups", "DescribePrefixLists")
+_IMPORTED = "import alicloud_ingress.resource as r; print(r.__file__)"
+
+
+def checkup(  # noqa: PLR0913 - one for each place that something is configured in
+    environ: Mapping[str, str],
+    folder: Path,
+    *,
+    settings: Mapping[str, str] | None = None,
+    region: str = "",
+    profile: str = "",
+    group_id: str = "",
+) -> Iterator[Finding]:
+    """
+    Make all checks, one after the other.
+
+    Args:
+        environ: the environment.
+        folder: of the Pulumi project.
+        settings: of its stack, by key, such as `alicloud:region`.
+        region: "" for the one that is configured; so *profile*.
+        profile: of the Alibaba Cloud command line.
+        group_id: a group to try the permissions on; "" takes one that is not there.
+    """
+    yield from _machine(environ, folder)
+    try:
+        connection = config.resolve(
+            (settings or {}).get, environ, region=region, profile=profile
+        )
+    except ConfigurationError as error:
+        said, _, step = str(error).rpartition("; ")
+        yield judge.fails("configuration", said or str(error), step)
+        yield judge.not_tried("calls of ECS", "configuration")
+        return
+    of_stack = not region and settings and settings.get("alicloud:region")
+    whose = " (configured in the stack of this folder)" if of_stack else ""
+    yield judge.works("region", f"{connection.region}{whose}")
+    yield from _network(environ, connection, group_id)
+
+
+def _machine(environ: Mapping[str, str], folder: Path) -> Iterator[Finding]:
+    yield judge.works("Python", f"{sys.version.split()[0]} at {sys.executable}")
+    yield judge.packages({name: _installed(name) for name in DISTRIBUTIONS})
+    path = shutil.which("pulumi", path=environ.get("PATH"))
+    yield judge.engine(path, _printed([path, "version"], environ) if path else "")
+    yield _importable(engine_python(folder, environ, _language_host(path)), environ)
+    yield judge.talkative_sdk(environ)
+
+
+def _language_host(engine: str | None) -> Path | None:
+    """
+    The engine's language host for Python, which comes with it.
+    """
+    host = Path(engine).resolve().with_name(LANGUAGE_HOST) if engine else None
+    return host if host and host.is_file() else None
+
+
+def _network(
+    environ: Mapping[str, str], connection: Connection, group_id: str
+) -> Iterator[Finding]:
+    patience_s = connection.timeout_s if environ.get(TIMEOUT_VARIABLE) else PATIENCE_S
+    address = address_of(connection)
+    sdk = Sdk(connection)
+    # A role is assumed at the endpoint, so that is tried first.
+    needs_endpoint = connection.credentials.role is not None
+    found = None if needs_endpoint else _credentials(sdk, connection)
+    if found:
+        yield found
+    yield judge.proxies(environ, address, proxies_for(address))
+    reached = False
+    for finding in _endpoint(address, patience_s):
+        reached = reached or finding.outcome is judge.Outcome.WORKS
+        yield finding
+    if not reached:
+        yield judge.not_tried("calls of ECS", "endpoint")
+        return
+    if not found:
+        found = _credentials(sdk, connection)
+        yield found
+    if found.outcome is judge.Outcome.FAILS:
+        yield judge.not_tried("account and permissions", "credentials")
+        return
+    identity = Call("GetCallerIdentity", {}, STS_VERSION)
+    told = _sent(sdk, identity, patience_s)
+    identified = judge.account(told, connection.expected_account_id)
+    yield identified
+    if identified.outcome is judge.Outcome.FAILS:
+        yield judge.not_tried("permissions", "account")
+        return
+    yield from _permissions(sdk, connection.region, group_id, patience_s)
+
+
+def _credentials(sdk: Sdk, connection: Connection) -> Finding:
+    try:
+        with waiting_for("the source of the credentials", connection.timeout_s):
+            key = sdk.keys().access_key_id
+    except (ConfigurationError, EcsError) as error:
+        return judge.no_credentials(error)
+    return judge.credentials(connection.credentials, key)
+
+
+def _permissions(
+    sdk: Sdk, region: str, group_id: str, patience_s: float
+) -> Iterator[Finding]:
+    for action, parameters in {**LOOKS, **TRIALS}.items():
+        group = {"SecurityGroupId": group_id or MADE_UP_GROUP}
+        about = {} if action in WITHOUT_GROUP else group
+        place = f"{group_id or 'a made-up group'} in {region}"
+        call = Call(action, {"RegionId": region, **about, **parameters}, place=place)
+        answer = _sent(sdk, call, patience_s)
+        refusal = answer if isinstance(answer, EcsError) else None
+        finding = judge.permission(action, refusal, group_id, acts=action in TRIALS)
+        yield finding
+        if isinstance(refusal, UnreachableError | NoAnswerError):
+            yield judge.not_tried("the other permissions", finding.check)
+            return
+        if isinstance(refusal, GroupNotFoundError):
+            group_id = ""  # said once; the others are tried without it
+
+
+def _sent(sdk: Sdk, call: Call, patience_s: float) -> Mapping[str, object] | EcsError:
+    try:
+        with waiting_for(call.words, patience_s):
+            return sdk.send(call, patience_s)
+    except EcsError as error:
+        return error
+
+
+def _endpoint(address: str, patience_s: float) -> Iterator[Finding]:
+    """
+    Knock at the endpoint without credentials; any answer of HTTP will do.
+    """
+    with exchange() as attempt:
+        began = time.time()
+        try:
+            with waiting_for(address, patience_s):
+                answer = session(1).get(
+                    address, timeout=patience_s, allow_redirects=False
+                )
+        except requests.RequestException:
+            yield judge.fails(
+                "endpoint",
+                f"{address}: {attempt.trouble}",
+                "check the network, the proxy, the region and the endpoint",
+            )
+            return
+    ended = time.time()
+    yield judge.works("endpoint", f"{address} answers in {ended - began:.2f} s")
+    try:
+        there = email.utils.parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        yield judge.warning(
+            "clock", "the endpoint tells no time", "compare the clock by hand"
+        )
+        return
+    yield judge.clock(there - (began + ended) / 2)
+
+
+def _importable(python: EnginePython, environ: Mapping[str, str]) -> Finding:
+    """
+    Whether the Python that the engine runs finds this provider.
+    """
+    check = "provider in the engine's Python"
+    if python.problem:
+        return judge.fails(check, python.problem, python.next_step)
+    told = _printed([python.executable, "-c", _IMPORTED], environ, folder=python.folder)
+    if not told.strip():
+        return judge.fails(
+            check,
+            f"{python.executable} ({python.why}) cannot import alicloud_ingress",
+            python.next_step
+            or f"run `{python.executable} -m pip install pulumi-alicloud-ingress`",
+        )
+    return judge.works(check, f"{python.executable} ({python.why}) imports it")
+
+
+def _installed(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _printed(
+    command: list[str], environ: Mapping[str, str], folder: Path | None = None
+) -> str:
+    """
+    What a command prints; "" where it fails.
+    """
+    quiet = {**environ, "PULUMI_SKIP_UPDATE_CHECK": "1"}
+    try:
+        return subprocess.run(  # noqa: S603 - what the engine would run
+            command,
+            cwd=folder,
+            env=quiet,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_PATIENCE_S,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""

@@ -1,0 +1,232 @@
+"""
+Region, credentials and endpoint: where each comes from.
+
+The names are those of pulumi-alicloud, so that a stack that uses both is
+configured once: first the stack's configuration, then the environment, then the
+SDK's own default chain.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from alicloud_ingress.ecs.credentials import Credentials, find, profile_entry
+from alicloud_ingress.ecs.settings import Settings
+from alicloud_ingress.errors import ConfigurationError
+
+__all__ = ["KEYS", "Connection", "Credentials", "resolve"]
+
+KEYS = (
+    "alicloud:region",
+    "alicloud:accessKey",
+    "alicloud:secretKey",
+    "alicloud:securityToken",
+    "alicloud:profile",
+    "alicloud:sharedCredentialsFile",
+    "alicloud:ecsRoleName",
+    "alicloud:assumeRole",
+    "alicloud:assumeRoleWithOidc",
+    "alicloud:credentialsUri",
+    "alicloud:accountId",
+    "alicloud:endpoints",
+    "alicloud:protocol",
+    "alicloud:clientConnectTimeout",
+    "alicloud:clientReadTimeout",
+    "alicloud-ingress:timeout",
+)
+CREDENTIAL_KEYS = ("alicloud:accessKey", "alicloud:secretKey", "alicloud:securityToken")
+TIMEOUT_VARIABLE = "ALICLOUD_INGRESS_TIMEOUT"
+_ENDPOINTS = '[{"ecs": "host:port"}]'
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """
+    All that a client needs to know.
+
+    Args:
+        endpoint: `host:port`; "" for the SDK's own choice by region.
+        protocol: `https`, or `http`.
+        connect_timeout_ms: milliseconds for one attempt; so `read_timeout_ms`.
+        timeout_s: seconds for one call with all its retries.
+        expected_account_id: "" if any will do.
+        sts_url: `https://host:port`; "" to follow the region, or a loopback host.
+    """
+
+    region: str
+    credentials: Credentials = field(repr=False)
+    endpoint: str = ""
+    protocol: str = "https"
+    connect_timeout_ms: int = 5_000
+    read_timeout_ms: int = 10_000
+    timeout_s: float = 120.0
+    expected_account_id: str = ""
+    sts_url: str = ""
+
+    @property
+    def on_loopback(self) -> bool:
+        """
+        Whether the endpoint is on this very machine.
+        """
+        return is_loopback(self.endpoint)
+
+    @property
+    def sts(self) -> tuple[str, str]:
+        """
+        Protocol and `host:port` of STS, whose answers hold keys.
+        """
+        if self.sts_url:
+            parts = urlsplit(self.sts_url)
+            return parts.scheme, parts.netloc
+        if self.on_loopback:
+            return self.protocol, self.endpoint
+        return "https", f"sts.{self.region}.aliyuncs.com"
+
+
+def resolve(
+    get: Callable[[str], str | None],
+    environ: Mapping[str, str],
+    *,
+    region: str = "",
+    profile: str = "",
+) -> Connection:
+    """
+    Work out the connection.
+
+    Args:
+        get: reads a key of the stack's configuration, such as `alicloud:region`.
+        environ: the environment.
+        region: of the resource; it wins over all configuration.
+        profile: of the resource; likewise.
+
+    Raises:
+        ConfigurationError: saying what to set.
+    """
+    settings = Settings(get, environ)
+    protocol, endpoint = _ecs_endpoint(settings)
+    return Connection(
+        region=region or _region(settings, profile),
+        credentials=find(settings, profile),
+        endpoint=endpoint,
+        protocol=protocol,
+        connect_timeout_ms=settings.number("alicloud:clientConnectTimeout", 5_000),
+        read_timeout_ms=settings.number("alicloud:clientReadTimeout", 10_000),
+        timeout_s=settings.number("alicloud-ingress:timeout", 120, TIMEOUT_VARIABLE),
+        expected_account_id="" if profile else _expected_account(settings),
+        sts_url=_sts_url(settings),
+    )
+
+
+def region_of(
+    get: Callable[[str], str | None], environ: Mapping[str, str], profile: str = ""
+) -> str:
+    """
+    The region for a resource that names none.
+
+    Args:
+        get: as for `resolve`.
+        environ: the environment.
+        profile: of the resource; it wins over all configuration.
+
+    Raises:
+        ConfigurationError: saying what to set.
+    """
+    return _region(Settings(get, environ), profile)
+
+
+def is_loopback(endpoint: str) -> bool:
+    """
+    Whether `host:port` is on this very machine.
+    """
+    host = urlsplit(f"//{endpoint}").hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _region(settings: Settings, profile: str) -> str:
+    named = profile or settings.text("alicloud:profile")
+    found = (
+        settings.text("alicloud:region")
+        or (named and profile_entry(settings, named).get("region_id"))
+        or settings.variable("ALICLOUD_REGION", "ALIBABA_CLOUD_REGION")
+    )
+    if not found:
+        raise ConfigurationError(
+            "no region is known; run `pulumi config set alicloud:region cn-hangzhou`"
+            " or set ALIBABA_CLOUD_REGION"
+        )
+    return found
+
+
+def _expected_account(settings: Settings) -> str:
+    """
+    The stack's account; a profile of a resource may well be of another one.
+    """
+    return settings.text("alicloud:accountId") or settings.variable(
+        "ALICLOUD_ACCOUNT_ID", "ALIBABA_CLOUD_ACCOUNT_ID"
+    )
+
+
+def _ecs_endpoint(settings: Settings) -> tuple[str, str]:
+    wish = settings.text("alicloud:protocol").lower()
+    if wish not in ("", "http", "https"):
+        raise ConfigurationError(f"alicloud:protocol is {wish!r}; use HTTPS or HTTP")
+    given = _configured(settings, "ecs") or settings.variable(
+        "ALIBABA_CLOUD_ENDPOINT_ECS"
+    )
+    scheme, endpoint = _parts(given)
+    return wish or _allowed(settings, scheme or "https", endpoint), endpoint
+
+
+def _sts_url(settings: Settings) -> str:
+    scheme, endpoint = _parts(_configured(settings, "sts"))
+    if not endpoint:
+        return ""
+    return f"{_allowed(settings, scheme or 'https', endpoint)}://{endpoint}"
+
+
+def _allowed(settings: Settings, scheme: str, endpoint: str) -> str:
+    """
+    The scheme, unless it is plain HTTP that nobody asked for by name.
+    """
+    wished = settings.text("alicloud:protocol").lower() == "http"
+    if scheme == "http" and not wished and not is_loopback(endpoint):
+        raise ConfigurationError(
+            f"http://{endpoint} is plain HTTP to another machine; use https, or run"
+            " `pulumi config set alicloud:protocol HTTP` if that is meant"
+        )
+    return scheme
+
+
+def _configured(settings: Settings, service: str) -> str:
+    found = ""
+    for block in settings.blocks("alicloud:endpoints", _ENDPOINTS):
+        found = block.get(service) or found
+    return found
+
+
+def _parts(given: str) -> tuple[str, str]:
+    """
+    Scheme ("" if none is given) and `host:port`.
+    """
+    if not given:
+        return "", ""
+    scheme, _, rest = given.rpartition("://")
+    parts = urlsplit(f"//{rest}")
+    try:
+        plain = parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        plain = False
+    if scheme not in ("", "http", "https") or not plain or parts.path.strip("/"):
+        _, at, place = given.rpartition("@")
+        shown = f"[secret]@{place}" if at else given
+        raise ConfigurationError(
+            f"the endpoint {shown!r} is not one; give host:port, such as"
+            f" alicloud:endpoints {_ENDPOINTS} or http://127.0.0.1:5000"
+        )
+    return scheme, parts.netloc

@@ -1,0 +1,85 @@
+"""
+When a call is sent again, and after how long.
+
+The SDK has no retries by default, and none that knows what is harmless to repeat.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import stamina
+
+from alicloud_ingress.ecs.waiting import waiting_for
+from alicloud_ingress.errors import EcsError, ThrottledError
+
+LONGEST_WAIT_S = 20.0
+NOTABLE_WAIT_S = 3.0
+"""
+Seconds from which whoever waits should know why.
+"""
+LONGEST_ADVISED_WAIT_S = 60.0
+"""
+A call that is throttled in one minute works in the next; so no advice is longer.
+"""
+
+_Result = TypeVar("_Result")
+_log = logging.getLogger("alicloud_ingress")
+
+# Without a handler, Python prints a warning of stamina's for every retry.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
+
+
+def retried(
+    what: str,
+    send: Callable[[float, int], _Result],
+    timeout_s: float,
+    but: type[EcsError] | None = None,
+) -> _Result:
+    """
+    Send until it works, is refused, or the time is over.
+
+    Args:
+        what: the call, for notices of a long wait.
+        send: makes one attempt, given the seconds left and its number.
+        timeout_s: seconds for all attempts and what is waited between them.
+        but: an error that is not to be retried here.
+    """
+    deadline = time.monotonic() + timeout_s
+    next_wait_s = 0.0
+
+    def again(error: Exception) -> bool | float:
+        if not isinstance(error, EcsError) or not error.retryable:
+            return False
+        if but is not None and isinstance(error, but):
+            return False
+        wait.why = f"{error.code}: {error.detail}"
+        wait_s = max(next_wait_s, _advised_wait_s(error))
+        if time.monotonic() + wait_s >= deadline:
+            return False
+        if wait_s >= NOTABLE_WAIT_S:
+            told = "%s on %s: %s; it is sent again in %.1f s"
+            _log.info(told, error.action, error.place, error.code, wait_s)
+        return True if wait_s == next_wait_s else wait_s + random.uniform(0, 1)  # noqa: S311 - no secret
+
+    with waiting_for(what, timeout_s) as wait:
+        for attempt in stamina.retry_context(
+            on=again,
+            attempts=None,
+            timeout=timeout_s,
+            wait_initial=0.2,
+            wait_max=LONGEST_WAIT_S,
+        ):
+            next_wait_s = attempt.next_wait
+            with attempt:
+                return send(deadline - time.monotonic(), attempt.num)
+    raise AssertionError("stamina either returns or raises")
+
+
+def _advised_wait_s(error: EcsError) -> float:
+    advised = error.retry_after_s if isinstance(error, ThrottledError) else 0.0
+    return min(advised, LONGEST_ADVISED_WAIT_S)

@@ -1,0 +1,170 @@
+"""
+Keys that sign a call, and a role's keys, which last for a session only.
+
+The names of the methods and attributes are those that the SDK reads.
+"""
+
+from __future__ import annotations
+
+import calendar
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+from alicloud_ingress.ecs.credentials import Role
+from alicloud_ingress.ecs.responses import Answer, as_object
+from alicloud_ingress.errors import (
+    ConfigurationError,
+    NoAnswerError,
+    UnreachableError,
+)
+
+RENEWED_BEFORE_S = 300
+"""
+Seconds before its end at which a session is not used any more.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """
+    An access key, with its token where it is one of a session.
+    """
+
+    access_key_id: str
+    access_key_secret: str = field(repr=False)
+    security_token: str = field(default="", repr=False)
+    provider_name: None = None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Keys are a secret and are not to be pickled")
+
+    @property
+    def type(self) -> str:
+        """
+        What the SDK calls this kind.
+        """
+        return "sts" if self.security_token else "access_key"
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """
+        What no message may hold.
+        """
+        return frozenset({self.access_key_secret, self.security_token} - {""})
+
+
+class KeySource(Protocol):
+    """
+    What hands out keys.
+    """
+
+    def keys(self) -> Keys:
+        """Tell the keys that are valid now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedKeys:
+    """
+    Keys that are set once and for all.
+    """
+
+    fixed: Keys
+
+    def keys(self) -> Keys:
+        """
+        The keys.
+        """
+        return self.fixed
+
+
+class AssumedRole:
+    """
+    The keys of a role, got from STS and renewed in time.
+
+    The SDK could assume a role by itself, yet by HTTPS alone, past our proxies and
+    retries, and with STS's answer in its errors: so STS is called as ECS is.
+
+    Args:
+        role: to assume.
+        ask: makes one call of STS, by its action and parameters.
+        now: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        ask: Callable[[str, Mapping[str, str]], Answer],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._role = role
+        self._ask = ask
+        self._now = now
+        self._lock = threading.Lock()
+        self._keys: Keys | None = None
+        self._ends = 0.0
+
+    def keys(self) -> Keys:
+        """
+        The keys of the session, a new one if the last is near its end.
+
+        Raises:
+            UnreachableError: STS gave no answer, so nothing was asked of ECS.
+        """
+        with self._lock:
+            if self._keys is None or self._now() >= self._ends - RENEWED_BEFORE_S:
+                self._keys, self._ends = self._session()
+            return self._keys
+
+    def _session(self) -> tuple[Keys, float]:
+        action = "AssumeRoleWithOIDC" if self._role.oidc_provider_arn else "AssumeRole"
+        try:
+            answer = self._ask(action, self._parameters())
+        except NoAnswerError as error:
+            raise UnreachableError(
+                action, error.code, error.detail, error.request_id
+            ) from None
+        given = as_object(answer.get("Credentials")) or {}
+        try:
+            ends = time.strptime(str(given["Expiration"]), "%Y-%m-%dT%H:%M:%SZ")
+            keys = Keys(
+                str(given["AccessKeyId"]),
+                str(given["AccessKeySecret"]),
+                str(given["SecurityToken"]),
+            )
+        except (KeyError, ValueError):
+            raise UnreachableError(
+                action, "BrokenAnswer", "STS gave no keys", str(answer.get("RequestId"))
+            ) from None
+        return keys, calendar.timegm(ends)
+
+    def _parameters(self) -> dict[str, str]:
+        role = self._role
+        parameters = {
+            "RoleArn": role.arn,
+            "RoleSessionName": role.session_name,
+            "DurationSeconds": str(role.duration_s),
+            "Policy": role.policy,
+            "ExternalId": role.external_id,
+        }
+        if role.oidc_provider_arn:
+            parameters["OIDCProviderArn"] = role.oidc_provider_arn
+            parameters["OIDCToken"] = role.oidc_token or _token_in(role.oidc_token_file)
+        return {name: value for name, value in parameters.items() if value}
+
+
+def _token_in(file: str) -> str:
+    """
+    Read the token each time: the platform replaces it while we run.
+    """
+    try:
+        return Path(file).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"the OIDC token cannot be read from {file}: {type(error).__name__};"
+            " correct oidcTokenFile"
+        ) from None

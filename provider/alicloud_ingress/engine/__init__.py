@@ -1,0 +1,3 @@
+"""
+What the engine asks of a dynamic provider, in the engine's types.
+"""

@@ -1,0 +1,155 @@
+"""
+What a program sends along with its arguments, and the form they are sent in.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import os
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, TypeGuard, cast
+
+import pulumi
+
+from alicloud_ingress.ecs import config
+from alicloud_ingress.engine.declarations import Declaration
+from alicloud_ingress.engine.set_arguments import checked_rules
+from alicloud_ingress.errors import ConfigurationError
+
+_run = uuid.uuid4().hex
+_numbers = itertools.count(1)
+
+
+def declaration_of(
+    name: str, given: Mapping[str, Any]
+) -> pulumi.Output[dict[str, Any]]:
+    """
+    What check is to know of this resource beyond its arguments.
+
+    Args:
+        name: of the resource in the stack.
+        given: its arguments.
+    """
+    number = next(_numbers)
+
+    async def written() -> dict[str, Any]:
+        secrets = [
+            path
+            for argument, value in given.items()
+            async for path in _secret_paths(argument, value)
+        ]
+        return Declaration(
+            run=_run,
+            number=number,
+            name=name,
+            secrets=frozenset(secrets),
+            deploys=not pulumi.runtime.is_dry_run(),
+        ).written()
+
+    return pulumi.Output.from_input(written())
+
+
+def with_region(given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The arguments, with the region that check would fill in.
+
+    `refresh --run-program` compares them without asking check.
+    """
+    profile = given.get("profile") or ""
+    if given.get("region") is not None or not isinstance(profile, str):
+        return dict(given)
+    try:
+        region = config.region_of(pulumi.runtime.get_config, os.environ, profile)
+    except ConfigurationError:  # check reports it
+        return dict(given)
+    return {**given, "region": region}
+
+
+def as_checked(rules: object) -> object:
+    """
+    The rules of a set, keyed as check keys them, where all is known and right.
+
+    `refresh --run-program` compares them without asking check.
+    """
+    if _holds_output(rules):
+        return rules
+    checked = checked_rules(rules, {}, "", is_unknown=lambda _: False)
+    return rules if checked.problems else checked.rules
+
+
+def secret_where(
+    value: object, outputs: Sequence[str], opts: pulumi.ResourceOptions | None
+) -> pulumi.ResourceOptions | None:
+    """
+    Options by which outputs are secret where a secret is in an argument.
+
+    A program learns only while it runs whether an Output is secret, and options are
+    given before: a transform is what Pulumi asks late enough.
+
+    Args:
+        value: the argument.
+        outputs: names of the outputs that repeat what it says.
+        opts: what the program gives.
+    """
+    if not _holds_output(value):
+        return opts
+
+    async def transform(
+        declared: pulumi.ResourceTransformArgs,
+    ) -> pulumi.ResourceTransformResult | None:
+        if not await pulumi.Output.from_input(value).is_secret():
+            return None
+        secret = pulumi.ResourceOptions(additional_secret_outputs=list(outputs))
+        return pulumi.ResourceTransformResult(
+            declared.props, pulumi.ResourceOptions.merge(declared.opts, secret)
+        )
+
+    return pulumi.ResourceOptions.merge(
+        opts, pulumi.ResourceOptions(transforms=[transform])
+    )
+
+
+def with_dates_as_text(value: Any) -> Any:
+    """
+    The same rules, with each `datetime.date` as the engine can carry it.
+    """
+    if _is_output(value):
+        return value.apply(with_dates_as_text)
+    if isinstance(value, Mapping):
+        given = cast("Mapping[str, Any]", value)
+        return {name: with_dates_as_text(entry) for name, entry in given.items()}
+    if isinstance(value, list | tuple):
+        return [with_dates_as_text(entry) for entry in cast("Sequence[Any]", value)]
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+async def _secret_paths(path: str, value: object) -> AsyncIterator[str]:
+    """
+    Where in the arguments secrets are: `description`, `rules[2].description`.
+    """
+    if _is_output(value):
+        if await value.is_secret():
+            yield path
+    elif isinstance(value, Mapping):
+        for name, entry in cast("Mapping[str, object]", value).items():
+            async for found in _secret_paths(f"{path}.{name}", entry):
+                yield found
+    elif isinstance(value, list | tuple):
+        for number, entry in enumerate(cast("Sequence[object]", value)):
+            async for found in _secret_paths(f"{path}[{number}]", entry):
+                yield found
+
+
+def _holds_output(value: object) -> bool:
+    if isinstance(value, Mapping):
+        entries = cast("Mapping[str, object]", value).values()
+        return any(_holds_output(entry) for entry in entries)
+    if isinstance(value, list | tuple):
+        return any(_holds_output(entry) for entry in cast("Sequence[object]", value))
+    return _is_output(value)
+
+
+def _is_output(value: object) -> TypeGuard[pulumi.Output[Any]]:
+    return isinstance(value, pulumi.Output)

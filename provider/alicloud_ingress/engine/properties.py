@@ -1,0 +1,138 @@
+"""
+A rule as the engine holds it: a dict of inputs, a dict of outputs.
+
+Inputs keep the user's spelling; outputs are all inputs and what ECS told. None
+is never written, since it does not come back from the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from alicloud_ingress.rules.live import LiveRule
+from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.validation import RULE_ARGUMENTS, SOURCES
+
+ARGUMENTS = (*RULE_ARGUMENTS, "security_group_id", "region", "profile", "adopt")
+PLACE = ("security_group_id", "region")
+OWNER_MARK = "owner_mark"
+"""
+The output that tells one resource from another, though both name the same rule.
+"""
+NEVER_EMPTIED = ("dest_cidr_ip", "ipv6_dest_cidr_ip", "source_port_range")
+"""
+Parts of a rule's identity that ModifySecurityGroupRule does not take away.
+"""
+
+
+def inputs_of(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The arguments among *properties*; 1 arrives as 1.0 and is written as 1 again.
+    """
+    return {
+        name: _whole(properties[name])
+        for name in ARGUMENTS
+        if properties.get(name) is not None
+    }
+
+
+def rule_of(properties: Mapping[str, Any]) -> IngressRule:
+    """
+    The rule, of properties that check has seen.
+    """
+    return IngressRule.trusted(properties)
+
+
+def rule_id_of(properties: Mapping[str, Any]) -> str:
+    """
+    The rule's ID; "" while unknown.
+    """
+    return str(properties.get("security_group_rule_id") or "")
+
+
+def mark_of(properties: Mapping[str, Any]) -> str:
+    """
+    The owner's mark of the resource; "" in a state that an older release wrote.
+    """
+    return str(properties.get(OWNER_MARK) or "")
+
+
+def is_same(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    """
+    Whether both mean the same rule, with the same remark, reached the same way.
+    """
+    return all(
+        (olds.get(name) or "") == (news.get(name) or "") for name in (*PLACE, "profile")
+    ) and not rule_of(olds).difference(rule_of(news))
+
+
+def replaced(
+    olds: Mapping[str, Any], news: Mapping[str, Any], unknown: AbstractSet[str]
+) -> list[str]:
+    """
+    Name the arguments whose change ModifySecurityGroupRule refuses.
+
+    It moves no rule to another group, region, NIC type or kind of source, swaps
+    no port range for a port list, and empties nothing that is part of identity.
+
+    Args:
+        olds: outputs of the state.
+        news: what check made of the program's arguments.
+        unknown: arguments whose new value is not known; a group, region or NIC
+            type that is unknown counts as another one.
+    """
+    known = {name: value for name, value in news.items() if name not in unknown}
+    old, new = rule_of(olds), rule_of(known)
+
+    def is_set(name: str) -> bool:
+        return name in unknown or bool(getattr(new, name))
+
+    moved = [name for name in PLACE if olds.get(name) != known.get(name)]
+    if "nic_type" in unknown or old.nic_type != new.nic_type:
+        moved.append("nic_type")
+    swapped = [
+        name
+        for name in (*SOURCES, "port_range_list_id")
+        if bool(getattr(old, name)) != is_set(name)
+    ]
+    emptied = [
+        name for name in NEVER_EMPTIED if getattr(old, name) and not is_set(name)
+    ]
+    return moved + swapped + emptied
+
+
+def outputs_of(
+    inputs: Mapping[str, Any], live: LiveRule, account_id: str, mark: str
+) -> dict[str, Any]:
+    """
+    All inputs, what ECS told, and the owner's mark; "" where unknown.
+    """
+    return {
+        **inputs_of(inputs),
+        "account_id": account_id,
+        "security_group_rule_id": live.rule_id,
+        "create_time": live.create_time,
+        OWNER_MARK: mark,
+    }
+
+
+def inputs_as_read(properties: Mapping[str, Any], live: IngressRule) -> dict[str, Any]:
+    """
+    The inputs that check would make, with the user's spelling where it holds.
+    """
+    inputs = inputs_of(properties)
+    for name in rule_of(properties).difference(live):
+        value = getattr(live, name)
+        if value == "" and name != "description":
+            inputs.pop(name, None)
+        else:
+            inputs[name] = value
+    return inputs
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

@@ -1,0 +1,419 @@
+"""
+The two kinds of resource as the engine asks for them: dict in, dict out.
+
+Users' state holds a pickle of a provider object, which may never hold anything: all
+that a process has to remember is kept in `running()`. The names that the state knows
+these classes by are in `resource`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from alicloud_ingress.ecs import config
+from alicloud_ingress.engine.checks import (
+    keeps_an_old_system_priority,
+    problems_of_company,
+    problems_of_expiry,
+    problems_of_place,
+    problems_of_twins,
+)
+from alicloud_ingress.engine.declarations import DECLARATION, Declaration
+from alicloud_ingress.engine.failure import (
+    PROVIDER_KEY,
+    PartialFailureError,
+    shown_as_message,
+)
+from alicloud_ingress.engine.logs import log_to_stderr
+from alicloud_ingress.engine.properties import (
+    ARGUMENTS,
+    PLACE,
+    inputs_as_read,
+    inputs_of,
+    is_same,
+    mark_of,
+    outputs_of,
+    replaced,
+    rule_id_of,
+    rule_of,
+)
+from alicloud_ingress.engine.runtime import Place, running, warn
+from alicloud_ingress.engine.set_arguments import checked_rules, problems_of_settings
+from alicloud_ingress.engine.set_properties import (
+    SET_ARGUMENTS,
+    is_same_set,
+    keep_of,
+    members_of,
+    rules_of,
+    set_as_read,
+    set_inputs_of,
+    set_outputs_of,
+    unfinished_outputs_of,
+)
+from alicloud_ingress.engine.thread_pool import widen_own_pool
+from alicloud_ingress.engine.unknowns import has_unknown, is_unknown, unknown_among
+from alicloud_ingress.errors import Problem, RuleNotConfirmedError
+from alicloud_ingress.reconcile.ownership import new_mark
+from alicloud_ingress.reconcile.plan import Member, UnfinishedUpdateError
+from alicloud_ingress.rules.validation import problems_of
+
+
+class _Provider(ResourceProvider):
+    """
+    What both have in common.
+    """
+
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """
+        Take over the stack's configuration for this process.
+        """
+        log_to_stderr(os.environ, sys.argv[1:])
+        widen_own_pool()
+        running().configure(
+            {
+                key: value
+                for key in config.KEYS
+                if (value := req.config.get(key)) is not None
+            }
+        )
+
+
+class RuleProvider(_Provider):
+    """
+    Manages one inbound rule.
+    """
+
+    @shown_as_message
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """
+        Find all problems that can be known before a call, and fill in the region.
+        """
+        inputs = inputs_of(news)
+        unknown = unknown_among(ARGUMENTS, inputs)
+        declaration = Declaration.read(news.get(DECLARATION))
+        secret = declaration.secrets if declaration else frozenset[str]()
+        running().comes_forward(declaration, is_new=not _olds)
+        problems = [
+            *problems_of(inputs, unknown=unknown, secret=secret),
+            *problems_of_place(running(), inputs, unknown, secret),
+            *problems_of_expiry(_olds, inputs, unknown, secret),
+        ]
+        if keeps_an_old_system_priority(_olds, inputs):
+            problems = [p for p in problems if p.argument != "priority"]
+        if declaration and not problems and not unknown & {*PLACE, "profile"}:
+            problems += problems_of_company(
+                running().declarations, declaration, inputs, exclusive=False
+            )
+        if declaration and not problems and not unknown:
+            problems += problems_of_twins(
+                running().declarations,
+                declaration,
+                inputs,
+                rule_of(inputs),
+                "security_group_id",
+            )
+        running().has_checked(inputs, declaration, is_new=not _olds)
+        return CheckResult(inputs, _failures(problems, secret))
+
+    @shown_as_message
+    def diff(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> DiffResult:
+        """
+        Compare what old and new arguments mean, not how they are spelled.
+        """
+        unknown = unknown_among(ARGUMENTS, _news)
+        inputs, mark = inputs_of(_news), mark_of(_olds)
+        own = [rule_id] if (rule_id := rule_id_of(_olds)) else []
+        if not unknown and is_same(_olds, _news):
+            running().has_compared(inputs, mark, own, staying=own)
+            return DiffResult(changes=False)
+        replaces = replaced(_olds, _news, unknown)
+        kept = [] if replaces else own
+        running().has_compared(inputs, mark, own, staying=kept, leaving=kept)
+        return DiffResult(changes=None, replaces=replaces)
+
+    @shown_as_message
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """
+        Authorize the rule and learn its ID.
+        """
+        place, rule = _place_of(props), rule_of(props)
+        owner = running().new_owner(inputs_of(props))
+        lifecycle = running().lifecycle(place, owner)
+        account_id = lifecycle.account_id(rule)
+        with owner.acquiring():
+            live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
+        identity = live.rule_id or f"{place.group_id}/pending/{uuid.uuid4().hex[:12]}"
+        return CreateResult(identity, outputs_of(props, live, account_id, owner.mark))
+
+    @shown_as_message
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """
+        Look the rule up by ID, or by its whole identity while no ID is known.
+        """
+        place = _place_of(props)
+        props = {**props, "region": place.region}
+        rule = rule_of(props)
+        rule_id = rule_id_of(props) or (id_ if id_.startswith("sgr-") else "")
+        account_id = str(props.get("account_id") or "")
+        mark = mark_of(props)
+        lifecycle = running().lifecycle(place, running().owner(mark))
+        live = lifecycle.read(rule, rule_id, account_id, adopt=bool(props.get("adopt")))
+        if live is None and DECLARATION in props:
+            # A program asks by `get`: no check has dropped what it sends along, and
+            # the engine takes a dynamic resource for read even where it is gone.
+            raise RuleNotConfirmedError(
+                f"{id_} is not in {place.group_id} ({place.region}), so `get` has"
+                " nothing to read; check the ID, the group and the region, with"
+                f" `alicloud-ingress show --group {place.group_id}`."
+            )
+        if live is None:
+            return ReadResult("", {})
+        inputs = inputs_as_read(props, live.rule)
+        account_id = account_id or lifecycle.account_id(rule)
+        outputs = outputs_of(inputs, live, account_id, mark)
+        return ReadResult(live.rule_id or id_, outputs, inputs)
+
+    @shown_as_message
+    def update(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> UpdateResult:
+        """
+        Modify the rule in place, by ID.
+        """
+        rule, rule_id = rule_of(_news), rule_id_of(_olds)
+        mark = mark_of(_olds) or new_mark()
+        try:
+            secret = running().secrets_of(inputs_of(_news))
+            owner = running().owner(mark)
+            lifecycle = running().lifecycle(_place_of(_news), owner, secret)
+            account_id = str(_olds.get("account_id") or "")
+            account_id = account_id or lifecycle.account_id(rule)
+            live = lifecycle.update(rule_of(_olds), rule, rule_id)
+        finally:
+            running().ownership.finish_change([rule_id])
+        return UpdateResult(outputs_of(_news, live, account_id, mark))
+
+    @shown_as_message
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """
+        Revoke the rule, unless another resource of this run has taken it over.
+        """
+        owner = running().owner(mark_of(_props))
+        running().lifecycle(_place_of(_props), owner).delete(
+            rule_of(_props), rule_id_of(_props), str(_props.get("account_id") or "")
+        )
+
+
+class RuleSetProvider(_Provider):
+    """
+    Manages a set of inbound rules.
+    """
+
+    @shown_as_message
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """
+        Check every rule, and key the rules by what they say.
+        """
+        inputs = set_inputs_of(news)
+        declaration = Declaration.read(news.get(DECLARATION))
+        secret = declaration.secrets if declaration else frozenset[str]()
+        running().comes_forward(declaration, is_new=not _olds)
+        unknown = unknown_among(SET_ARGUMENTS, news)
+        checked = checked_rules(
+            inputs.get("rules", []),
+            _olds,
+            str(inputs.get("security_group_id") or ""),
+            is_unknown=is_unknown,
+            secret=secret,
+        )
+        inputs["rules"] = checked.rules
+        problems = [
+            *checked.problems,
+            *problems_of_settings(inputs, is_unknown=is_unknown, secret=secret),
+            *problems_of_place(running(), inputs, unknown, secret),
+        ]
+        if declaration and not problems and not unknown & {*PLACE, "profile"}:
+            problems += problems_of_company(
+                running().declarations,
+                declaration,
+                inputs,
+                exclusive=inputs.get("exclusive") is True,
+            )
+            for path, rule in checked.known.items():
+                problems += problems_of_twins(
+                    running().declarations, declaration, inputs, rule, path
+                )
+        for text in checked.warnings:
+            warn(text)
+        running().has_checked(inputs, declaration, is_new=not _olds)
+        return CheckResult(inputs, _failures(problems, secret))
+
+    @shown_as_message
+    def diff(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> DiffResult:
+        """
+        Compare what old and new rules mean; the engine tells the keys that differ.
+        """
+        members, mark = members_of(_olds), mark_of(_olds)
+        inputs, every = set_inputs_of(_news), _ids_of(members)
+        if has_unknown(inputs):
+            staying = every
+        elif is_same_set(_olds, _news):
+            running().has_compared(inputs, mark, every, staying=every)
+            return DiffResult(changes=False)
+        else:
+            wanted = set(rules_of(_news).values())
+            staying = _ids_of(member for member in members if member.rule in wanted)
+        replaces = [
+            name
+            for name in PLACE
+            if is_unknown(_news.get(name)) or _olds.get(name) != _news.get(name)
+        ]
+        if replaces:
+            running().has_compared(inputs, mark, every)
+        else:
+            leaving = set(every).difference(staying)
+            running().has_compared(
+                inputs, mark, every, staying=staying, leaving=leaving
+            )
+        inputs_differ = any(_olds.get(n) != _news.get(n) for n in SET_ARGUMENTS)
+        return DiffResult(changes=None if inputs_differ else True, replaces=replaces)
+
+    @shown_as_message
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """
+        Authorize all rules, in calls of up to a hundred, and learn their IDs.
+        """
+        place = _place_of(props)
+        owner = running().new_owner(set_inputs_of(props))
+        lifecycle = running().set_lifecycle(place, owner)
+        account_id = lifecycle.site.account_for_state()
+        with owner.acquiring():
+            ids = lifecycle.create(
+                list(rules_of(props).values()),
+                adopt=bool(props.get("adopt")),
+                exclusive=bool(props.get("exclusive")),
+                keep=keep_of(props),
+            )
+        identity = f"{place.group_id}/set/{uuid.uuid4().hex[:12]}"
+        outputs = set_outputs_of(props, ids, account_id, owner.mark)
+        return CreateResult(identity, outputs)
+
+    @shown_as_message
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """
+        Look all rules up; an exclusive set takes in whatever else is there.
+        """
+        place = _place_of(props)
+        props = {**props, "region": place.region}
+        account_id = str(props.get("account_id") or "")
+        lifecycle = running().set_lifecycle(place, running().owner(mark_of(props)))
+        seen = lifecycle.read(
+            members_of(props),
+            account_id,
+            adopt=bool(props.get("adopt")),
+            exclusive=bool(props.get("exclusive")),
+            keep=keep_of(props),
+        )
+        if seen is None:
+            return ReadResult("", {})
+        account_id = account_id or lifecycle.site.account_for_state()
+        inputs, outputs = set_as_read(props, seen, account_id)
+        return ReadResult(id_, outputs, inputs)
+
+    @shown_as_message
+    def update(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> UpdateResult:
+        """
+        Authorize, modify, revoke, in this order.
+        """
+        place, members = _place_of(_news), members_of(_olds)
+        owner = running().owner(mark_of(_olds) or new_mark())
+        secret = running().secrets_of(set_inputs_of(_news))
+        lifecycle = running().set_lifecycle(place, owner, secret)
+        account_id = str(_olds.get("account_id") or "")
+        try:
+            account_id = account_id or lifecycle.site.account_for_state()
+            with owner.acquiring():
+                ids = lifecycle.update(
+                    list(rules_of(_news).values()),
+                    members,
+                    adopt=bool(_news.get("adopt")),
+                    exclusive=bool(_news.get("exclusive")),
+                    keep=keep_of(_news),
+                )
+        except UnfinishedUpdateError as error:
+            outputs = unfinished_outputs_of(_olds, _news, error, account_id, owner.mark)
+            host = {k: v for k, v in _news.items() if k == PROVIDER_KEY}
+            raise PartialFailureError(
+                f"{error} Run `pulumi up` again to go on.",
+                _id,
+                outputs | host,
+                set_inputs_of(_news) | host,
+            ) from error
+        finally:
+            running().ownership.finish_change(_ids_of(members))
+        return UpdateResult(set_outputs_of(_news, ids, account_id, owner.mark))
+
+    @shown_as_message
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """
+        Revoke the rules that the set declared.
+        """
+        owner = running().owner(mark_of(_props))
+        running().set_lifecycle(_place_of(_props), owner).delete(
+            members_of(_props), str(_props.get("account_id") or "")
+        )
+
+
+def _failures(
+    problems: Sequence[Problem], secret: AbstractSet[str]
+) -> list[CheckFailure]:
+    """
+    The problems for the engine, which shows the value of a property that is named.
+
+    It does not find what is inside of one, such as `rules[2].description`.
+    """
+    holding = {path.split("[", 1)[0] for path in secret}
+    return [
+        CheckFailure(
+            "" if p.argument in holding else p.argument, f"{p.argument}: {p.reason}"
+        )
+        for p in problems
+    ]
+
+
+def _ids_of(members: Iterable[Member]) -> list[str]:
+    return [member.rule_id for member in members if member.rule_id]
+
+
+def _place_of(properties: Mapping[str, Any]) -> Place:
+    profile = str(properties.get("profile") or "")
+    region = str(properties.get("region") or "")
+    return Place(
+        group_id=str(properties["security_group_id"]),
+        region=region or running().connection("", profile).region,
+        profile=profile,
+    )

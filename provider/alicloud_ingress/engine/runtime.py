@@ -1,0 +1,304 @@
+"""
+What one process of the dynamic host shares between its resources.
+
+Provider objects hold nothing, since they are in users' state; and two provider
+classes are two objects in one process. What makes calls is imported by the first that
+does: the program and a preview import this module, too, and never make one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alicloud_ingress.ecs import config
+from alicloud_ingress.ecs.sharing import shared
+from alicloud_ingress.engine.comparisons import CheckedResources
+from alicloud_ingress.engine.declarations import Declaration, Declarations
+from alicloud_ingress.errors import EcsError
+from alicloud_ingress.reconcile.ownership import PATIENCE_S, Owner, Ownership, new_mark
+
+if TYPE_CHECKING:
+    from alicloud_ingress.ecs.client import EcsClient
+    from alicloud_ingress.ecs.security_group import SecurityGroup
+    from alicloud_ingress.ecs.shared_reads import Writes
+    from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
+    from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
+
+_log = logging.getLogger("alicloud_ingress")
+
+
+def warn(text: str) -> None:
+    """
+    Tell the person at the engine; the host passes its stderr on.
+    """
+    _log.warning("%s", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """
+    Where a rule is, and by whose credentials it is reached.
+    """
+
+    group_id: str
+    region: str
+    profile: str
+
+
+class Process:
+    """
+    Configuration, clients, groups and ownership; safe to use from several threads.
+
+    Args:
+        patience_s: how long one resource waits for another.
+    """
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self.ownership = Ownership(patience_s)
+        self.checked = CheckedResources()
+        self.declarations = Declarations()
+        self._lock = threading.RLock()
+        self._settings: dict[str, str] = {}
+        self._clients: dict[tuple[str, str], EcsClient] = {}
+        self._groups: dict[Place, SecurityGroup] = {}
+        self._writes: dict[tuple[str, str], Writes] = {}
+        self._accounts: dict[str, Future[str]] = {}
+        self._is_warm = False
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """
+        Take over the stack's configuration; what was made from another is dropped.
+        """
+        with self._lock:
+            if settings == self._settings:
+                return
+            self._settings = dict(settings)
+            self._clients.clear()
+            self._groups.clear()
+            self._accounts.clear()
+
+    def comes_forward(self, declaration: Declaration | None, *, is_new: bool) -> None:
+        """
+        A resource has been checked, and others may follow.
+
+        If it is to be made, calls will be needed soon: the SDK is imported while the
+        engine does its part. A preview never needs it.
+        """
+        self.ownership.touch()
+        if not is_new or declaration is None or not declaration.deploys:
+            return
+        with self._lock:
+            is_first, self._is_warm = not self._is_warm, True
+        if is_first:
+            from alicloud_ingress.ecs.client import warm_up
+
+            warm_up()
+
+    def has_checked(
+        self,
+        inputs: Mapping[str, Any],
+        declaration: Declaration | None,
+        *,
+        is_new: bool,
+    ) -> None:
+        """
+        Check has made these inputs. If a replacement was asked for, nothing is kept.
+        """
+        checked = self.checked.add(inputs, declaration, is_new=is_new)
+        if checked.is_replaced:
+            self.ownership.withdraw(checked.rule_ids, checked.mark)
+
+    def has_compared(
+        self,
+        inputs: Mapping[str, Any],
+        mark: str,
+        rule_ids: Sequence[str],
+        *,
+        staying: Iterable[str] = (),
+        leaving: Iterable[str] = (),
+    ) -> None:
+        """
+        A comparison has found what becomes of a resource, if it was the program's.
+
+        Args:
+            inputs: the new ones.
+            mark: the owner's mark in the state.
+            rule_ids: of the rules that the state has for the resource.
+            staying: those that it keeps, changed or not.
+            leaving: those that an update is going to change or revoke.
+        """
+        checked = self.checked.find(inputs)
+        if checked is None:
+            return
+        checked.mark, checked.rule_ids = mark, frozenset(rule_ids)
+        self.ownership.keep(staying, mark)
+        self.ownership.begin_change(leaving)
+
+    def owner(self, mark: str) -> Owner:
+        """
+        A resource of the state; one of an older state gets its mark by an update.
+        """
+        return Owner(self.ownership, mark)
+
+    def new_owner(self, inputs: Mapping[str, Any]) -> Owner:
+        """
+        A resource that is created with these inputs.
+        """
+        checked = self.checked.find(inputs)
+        if checked is None or not checked.is_replaced:
+            return Owner(self.ownership, new_mark())
+        return Owner(self.ownership, new_mark(), checked.rule_ids)
+
+    def secrets_of(self, inputs: Mapping[str, Any]) -> frozenset[str]:
+        """
+        Paths of the secret values among inputs that check has made in this run.
+        """
+        checked = self.checked.find(inputs)
+        declaration = checked.declaration if checked else None
+        return declaration.secrets if declaration else frozenset()
+
+    def connection(self, region: str, profile: str) -> config.Connection:
+        """
+        Work out where to call, and as whom.
+        """
+        with self._lock:
+            settings = self._settings
+        return config.resolve(settings.get, os.environ, region=region, profile=profile)
+
+    def client(self, region: str, profile: str) -> EcsClient:
+        """
+        The one client of a region and a profile.
+        """
+        from alicloud_ingress.ecs.client import EcsClient
+
+        with self._lock:
+            known = self._clients.get((region, profile))
+            if known is None:
+                known = EcsClient(self.connection(region, profile))
+                self._clients[region, profile] = known
+            return known
+
+    def group(self, place: Place) -> SecurityGroup:
+        """
+        The one object of a group, in which its rules share looks and calls.
+        """
+        from alicloud_ingress.ecs.security_group import SecurityGroup
+        from alicloud_ingress.ecs.shared_reads import Writes
+
+        with self._lock:
+            if place not in self._groups:
+                # Another profile may reach the same group.
+                where = (place.region, place.group_id)
+                self._groups[place] = SecurityGroup(
+                    self.client(place.region, place.profile),
+                    place.group_id,
+                    writes=self._writes.setdefault(where, Writes()),
+                )
+            return self._groups[place]
+
+    def account_id(self, place: Place) -> str:
+        """
+        The account of the credentials, asked once a profile; "" if refused.
+
+        All who ask share the answer. An error is shared by those who ask meanwhile;
+        after that the next one asks again, unless STS cannot be reached.
+        """
+        with self._lock:
+            answer = self._accounts.get(place.profile)
+            asks = answer is None
+            if answer is None:
+                answer = self._accounts[place.profile] = Future()
+        if asks:
+            self._ask_account(place, answer)
+        return shared(answer)
+
+    def _ask_account(self, place: Place, answer: Future[str]) -> None:
+        # Whoever asks looks at the group next, so that is begun meanwhile.
+        threading.Thread(target=self._look_ahead, args=[place], daemon=True).start()
+        try:
+            client = self.client(place.region, place.profile)
+            answer.set_result(client.account_id())
+        except BaseException as error:
+            if not (isinstance(error, EcsError) and error.retryable):
+                with self._lock:
+                    self._accounts.pop(place.profile, None)
+            answer.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+
+    def _look_ahead(self, place: Place) -> None:
+        with contextlib.suppress(Exception):  # the asker's own read reports it
+            self.group(place).look()
+
+    def lifecycle(
+        self, place: Place, owner: Owner, secret: frozenset[str] = frozenset()
+    ) -> RuleLifecycle:
+        """
+        What can be done with the rules of a group.
+        """
+        from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
+
+        return RuleLifecycle(
+            group=self.group(place),
+            account=_Asked(self, place),
+            region=place.region,
+            warn=warn,
+            owner=owner,
+            timeout_s=self.connection(place.region, place.profile).timeout_s,
+            secret=secret,
+        )
+
+    def set_lifecycle(
+        self, place: Place, owner: Owner, secret: frozenset[str] = frozenset()
+    ) -> SetLifecycle:
+        """
+        What can be done with a set of rules of a group.
+        """
+        from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
+
+        return SetLifecycle(self.group(place), self.lifecycle(place, owner, secret))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    process: Process
+    place: Place
+
+    def account_id(self) -> str:
+        return self.process.account_id(self.place)
+
+    def group_exists(self, group_id: str) -> bool:
+        client = self.process.client(self.place.region, self.place.profile)
+        return client.group_exists(group_id)
+
+
+_running = Process()
+
+
+def running() -> Process:
+    """
+    What the process that asks shares between its resources.
+    """
+    return _running
+
+
+@contextlib.contextmanager
+def running_as(process: Process) -> Generator[Process, None, None]:
+    """
+    Serve all that is asked meanwhile, by any thread, as another process would.
+
+    The engine starts a process for each operation; a double of the engine has but one.
+    """
+    global _running  # noqa: PLW0603  what a process shares is the module's
+    before, _running = _running, process
+    try:
+        yield process
+    finally:
+        _running = before

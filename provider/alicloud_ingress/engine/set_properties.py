@@ -1,0 +1,202 @@
+"""
+A set of rules as the engine holds it: a dict of inputs, a dict of outputs.
+
+The program gives a list; from check on, `rules` is an object whose keys are the
+canonical texts of the rules, so that an insertion at the front is one addition
+and not a change of everything behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from alicloud_ingress.engine.properties import (
+    OWNER_MARK,
+    PLACE,
+    inputs_as_read,
+    mark_of,
+    rule_of,
+)
+from alicloud_ingress.reconcile.plan import Keep, Member, Seen, UnfinishedUpdateError
+from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.validation import RULE_ARGUMENTS
+
+SET_ARGUMENTS = (
+    "security_group_id",
+    "region",
+    "profile",
+    "rules",
+    "exclusive",
+    "adopt",
+    "keep_rule_ids",
+    "keep_descriptions",
+)
+
+
+def key_of(rule: IngressRule) -> str:
+    """
+    The key of a rule in state: `tcp 443/443 from 10.0.0.0/8`.
+
+    Two rules have one key if and only if they have one identity. The owner of a
+    source group is not part of it: ECS fills it in where none was given.
+    """
+    return rule.in_words
+
+
+def set_inputs_of(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The arguments among *properties*, `rules` as they are.
+    """
+    return {
+        name: properties[name]
+        for name in SET_ARGUMENTS
+        if properties.get(name) is not None
+    }
+
+
+def rules_of(properties: Mapping[str, Any]) -> dict[str, IngressRule]:
+    """
+    The rules by key, of properties that check has seen.
+    """
+    return {key: rule_of(entry) for key, entry in _entries_of(properties).items()}
+
+
+def members_of(properties: Mapping[str, Any]) -> list[Member]:
+    """
+    The rules that the state holds for the set.
+    """
+    ids: Mapping[str, Any] = properties.get("rule_ids") or {}
+    foreign: Sequence[Any] = properties.get("foreign_rule_ids") or ()
+    return [
+        Member(rule, rule_id := str(ids.get(key) or ""), rule_id not in foreign)
+        for key, rule in rules_of(properties).items()
+    ]
+
+
+def keep_of(properties: Mapping[str, Any]) -> Keep:
+    """
+    What the set leaves alone though it is not its own.
+    """
+    return Keep(
+        frozenset(map(str, properties.get("keep_rule_ids") or ())),
+        tuple(map(str, properties.get("keep_descriptions") or ())),
+    )
+
+
+def set_outputs_of(
+    inputs: Mapping[str, Any],
+    ids: Mapping[IngressRule, str],
+    account_id: str,
+    mark: str,
+    foreign: Iterable[str] = (),
+) -> dict[str, Any]:
+    """
+    All inputs and what ECS told; "" where unknown.
+
+    Args:
+        inputs: what check made.
+        ids: `sgr-...` by rule.
+        account_id: whose group it is.
+        mark: the owner's mark of the set.
+        foreign: IDs of rules that an exclusive set holds and did not declare;
+            its destruction leaves them alone.
+    """
+    return {
+        **set_inputs_of(inputs),
+        "account_id": account_id,
+        "rule_ids": {key: ids.get(rule, "") for key, rule in rules_of(inputs).items()},
+        "foreign_rule_ids": sorted(foreign),
+        OWNER_MARK: mark,
+    }
+
+
+def set_as_read(
+    properties: Mapping[str, Any], seen: Sequence[Seen], account_id: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """
+    Inputs as check would make them, and outputs, of what a refresh has found.
+    """
+    spelled = {rule_of(entry): entry for entry in _entries_of(properties).values()}
+    rules: dict[str, dict[str, Any]] = {}
+    ids: dict[IngressRule, str] = {}
+    for found in seen:
+        arguments = (
+            inputs_as_read(spelled[found.member.rule], found.live.rule)
+            if found.member
+            else _arguments_of(found.live.rule)
+        )
+        rule = rule_of(arguments)
+        rules[key_of(rule)] = arguments
+        ids[rule] = found.live.rule_id
+    inputs = {**set_inputs_of(properties), "rules": rules}
+    foreign = [
+        found.live.rule_id
+        for found in seen
+        if not (found.member and found.member.declared)
+    ]
+    mark = mark_of(properties)
+    return inputs, set_outputs_of(inputs, ids, account_id, mark, foreign)
+
+
+def unfinished_outputs_of(
+    olds: Mapping[str, Any],
+    news: Mapping[str, Any],
+    unfinished: UnfinishedUpdateError,
+    account_id: str,
+    mark: str,
+) -> dict[str, Any]:
+    """
+    The outputs after an update that failed in part: what is wanted and what is left.
+    """
+    left = {member.rule: member.rule_id for member in unfinished.left}
+    still = {
+        key: entry for key, entry in _entries_of(olds).items() if rule_of(entry) in left
+    }
+    rules = {**_entries_of(news), **still}
+    foreign = [m.rule_id for m in unfinished.left if not m.declared]
+    return set_outputs_of(
+        {**news, "rules": rules}, {**unfinished.ids, **left}, account_id, mark, foreign
+    )
+
+
+def is_same_set(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    """
+    Whether both mean the same rules, declared alike, reached the same way.
+
+    Args:
+        olds: outputs of the state.
+        news: what check made of the program's arguments; nothing unknown.
+    """
+    if any(
+        (olds.get(name) or "") != (news.get(name) or "") for name in (*PLACE, "profile")
+    ):
+        return False
+    if bool(olds.get("exclusive")) != bool(news.get("exclusive")):
+        return False
+    if keep_of(olds) != keep_of(news):
+        return False
+    members = {member.rule: member for member in members_of(olds)}
+    wanted = rules_of(news).values()
+    return len(members) == len(wanted) and all(
+        (member := members.get(rule))
+        and member.declared
+        and not member.rule.difference(rule)
+        for rule in wanted
+    )
+
+
+def _entries_of(properties: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    return cast("Mapping[str, Mapping[str, Any]]", properties.get("rules") or {})
+
+
+def _arguments_of(rule: IngressRule) -> dict[str, Any]:
+    """
+    The arguments that a program would give for a live rule.
+    """
+    defaults = IngressRule(ip_protocol="")
+    return {
+        name: value
+        for name in RULE_ARGUMENTS
+        if (value := getattr(rule, name)) != getattr(defaults, name)
+    }

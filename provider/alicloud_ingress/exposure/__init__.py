@@ -1,0 +1,3 @@
+"""
+Who may reach what through a group's rules, exactly. Pure.
+"""

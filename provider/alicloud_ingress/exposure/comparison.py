@@ -1,0 +1,201 @@
+"""
+Two policies of one group, side by side, for each set of packets that differ in what
+they are members of.
+
+A source group or an unresolved list is a set that the rules do not tell. Whoever
+is in it is judged apart, and apart from everybody else: it may hold any address,
+or none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from alicloud_ingress.exposure.diagram import Diagram, Piece
+from alicloud_ingress.exposure.packets import Matched, Unknown
+from alicloud_ingress.rules.rule import IngressRule
+
+Judged = tuple[IngressRule, Matched]
+"""
+A rule, and the packets that it matches.
+"""
+
+
+def rank(rule: IngressRule) -> tuple[int, bool]:
+    """
+    The place of a rule in the order of evaluation; equal ones do the same.
+    """
+    return rule.priority, rule.policy != "drop"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """
+    A rule of either side, or of both.
+    """
+
+    rule: IngressRule
+    matched: Matched
+    before: bool
+    after: bool
+
+
+class Plane:
+    """
+    The packets that are in given unknown sets, and in no other.
+
+    Both sides share one numbering of boxes in the order of evaluation, so the
+    lowest bit of a side decides.
+    """
+
+    def __init__(
+        self, inside: Iterable[Entry], members: frozenset[Unknown], *, whole: bool
+    ) -> None:
+        self.members = members
+        all_inside = [*inside]
+        own = [
+            box
+            for entry in all_inside
+            if entry.matched.unknown == members
+            for box in entry.matched.boxes
+        ]
+        placed = [
+            (entry, box)
+            for entry in all_inside
+            for box in entry.matched.boxes
+            if entry.matched.unknown == members or any(map(box.meets, own))
+        ]
+        self.entries = [entry for entry, _ in placed]
+        self.boxes = [box for _, box in placed]
+        self.before = self._bits(lambda entry: entry.before)
+        self.after = self._bits(lambda entry: entry.after)
+        self.accepts = self._bits(lambda entry: entry.rule.policy != "drop")
+        self.fewer = [self._within(some) for some in _subsets(members)[:-1]]
+        self.own = self._bits(lambda entry: entry.matched.unknown == members)
+        required = self.own if whole else self.before ^ self.after
+        self.diagram = Diagram(self.boxes, required)
+
+    def _within(self, members: frozenset[Unknown]) -> int:
+        return self._bits(lambda entry: entry.matched.unknown <= members)
+
+    def _bits(self, wanted: Callable[[Entry], bool]) -> int:
+        return sum(1 << n for n, entry in enumerate(self.entries) if wanted(entry))
+
+    def lets_in(self, met: int) -> bool:
+        """
+        Whether the first of these boxes accepts.
+        """
+        return bool(met & -met & self.accepts)
+
+    def lets_in_before(self, met: int) -> bool:
+        """
+        Whether a packet got in before the change.
+        """
+        return self.lets_in(met & self.before)
+
+    def lets_in_after(self, met: int) -> bool:
+        """
+        Whether a packet gets in after the change.
+        """
+        return self.lets_in(met & self.after)
+
+    def opens(self, met: int) -> bool:
+        """
+        Whether a packet gets in after the change only.
+        """
+        return self.lets_in_after(met) and not self.lets_in_before(met)
+
+    def uncovers(self, met: int) -> bool:
+        """
+        Whether a drop decided before, and after the change none does as early.
+
+        What gets in then may be more than what the rules here let in.
+        """
+        was, is_ = met & self.before, met & self.after
+        if not was or self.lets_in(was):
+            return False
+        return not is_ or self.lets_in(is_) or self._priority(is_) > self._priority(was)
+
+    def _priority(self, met: int) -> int:
+        """
+        Of the first of these boxes.
+        """
+        return self.entries[(met & -met).bit_length() - 1].rule.priority
+
+    def closes(self, met: int) -> bool:
+        """
+        Whether a packet got in before the change only.
+        """
+        return self.lets_in_before(met) and not self.lets_in_after(met)
+
+    def only_here(self, changes: Callable[[int], bool]) -> list[Piece]:
+        """
+        What changes for the members where a rule names just them, and not for
+        everybody else as well.
+        """
+
+        def changes_here(met: int) -> bool:
+            return (
+                changes(met)
+                and (not self.members or bool(met & self.own))
+                and not any(changes(met & fewer) for fewer in self.fewer)
+            )
+
+        return self.diagram.region(changes_here)
+
+
+def planes_of(entries: Sequence[Entry], *, whole: bool) -> list[Plane]:
+    """
+    A plane for each combination of unknown sets in which something changes.
+
+    Args:
+        entries: of both sides, in the order of evaluation.
+        whole: whether packets count that no changed rule matches.
+    """
+    by_members: dict[frozenset[Unknown], list[tuple[int, Entry]]] = {frozenset(): []}
+    for place, entry in enumerate(entries):
+        by_members.setdefault(entry.matched.unknown, []).append((place, entry))
+    changed = {e.matched.unknown for e in entries if e.before != e.after}
+    planes: list[Plane] = []
+    for members in sorted(by_members, key=sorted):
+        subsets = [some for some in _subsets(members) if some in by_members]
+        if changed.isdisjoint(subsets):
+            continue
+        inside = sorted(pair for some in subsets for pair in by_members[some])
+        planes.append(Plane((entry for _, entry in inside), members, whole=whole))
+    return planes
+
+
+def _subsets(members: frozenset[Unknown]) -> list[frozenset[Unknown]]:
+    """
+    All of them, the smallest first and the whole last.
+    """
+    return [
+        frozenset(some)
+        for count in range(len(members) + 1)
+        for some in combinations(sorted(members), count)
+    ]
+
+
+def entries_of(before: Iterable[Judged], after: Iterable[Judged]) -> list[Entry]:
+    """
+    Rules that are on both sides once, and the others as often as they are there, in
+    the order of evaluation.
+    """
+    old, new = Counter(before), Counter(after)
+    sides = (
+        (old & new, True, True),
+        (new - old, False, True),
+        (old - new, True, False),
+    )
+    return sorted(
+        (
+            Entry(rule, packets, before=was, after=is_)
+            for side, was, is_ in sides
+            for rule, packets in side.elements()
+        ),
+        key=lambda entry: rank(entry.rule),
+    )

@@ -1,0 +1,321 @@
+"""
+What the whole world may reach, however it gets in.
+
+The world need not come by one rule: halves add up, ranges and ALL count, and a drop
+that wins holds. Half of all addresses in use is taken for all of them. A port is newly
+open to the world where some packet to it is newly accepted, and what is accepted
+afterwards for that port is the world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from alicloud_ingress.exposure.comparison import Entry, Plane, planes_of
+from alicloud_ingress.exposure.diagram import Diagram, Piece, bits
+from alicloud_ingress.exposure.packets import (
+    IPV4,
+    IPV6,
+    PORTS,
+    Box,
+    Interval,
+    addresses,
+    joined,
+)
+from alicloud_ingress.exposure.reach import Traffic, traffic_words
+from alicloud_ingress.rules.rule import IngressRule
+
+WORLDS = {
+    "0.0.0.0/0": addresses("0.0.0.0/0"),
+    "::/0": addresses("::/0"),
+}
+"""
+The two worlds, by how a rule names them.
+"""
+
+WorldPlane = tuple[Plane, str]
+"""
+A plane, and one of the worlds.
+"""
+
+_WITH_PORTS = (6, 17)
+_ASSIGNED_IPV6 = (
+    "2001:0::/23",
+    "2001:200::/23",
+    "2001:400::/23",
+    "2001:600::/23",
+    "2001:800::/22",
+    "2001:c00::/23",
+    "2001:e00::/23",
+    "2001:1200::/23",
+    "2001:1400::/22",
+    "2001:1800::/23",
+    "2001:1a00::/23",
+    "2001:1c00::/22",
+    "2001:2000::/19",
+    "2001:4000::/23",
+    "2001:4200::/23",
+    "2001:4400::/23",
+    "2001:4600::/23",
+    "2001:4800::/23",
+    "2001:4a00::/23",
+    "2001:4c00::/23",
+    "2001:5000::/20",
+    "2001:8000::/19",
+    "2001:a000::/20",
+    "2001:b000::/20",
+    "2002::/16",
+    "2003::/18",
+    "2400::/12",
+    "2410::/12",
+    "2600::/12",
+    "2610::/23",
+    "2620::/23",
+    "2630::/12",
+    "2800::/12",
+    "2a00::/12",
+    "2a10::/12",
+    "2c00::/12",
+)
+"""
+Source: the IANA registry "IPv6 Global Unicast Address Assignments".
+"""
+
+_USED = {
+    "0.0.0.0/0": ((IPV4[0], addresses("224.0.0.0")[0] - 1),),
+    "::/0": joined(map(addresses, _ASSIGNED_IPV6)),
+}
+"""
+What of a world is in use as single hosts' addresses.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldOpen:
+    """
+    Ports that the world may reach: half of all addresses in use, or more.
+
+    Args:
+        world: `0.0.0.0/0` or `::/0`.
+        certain: False where it hangs on a set that the rules do not tell.
+        rules: the widest rules that let the world in, at least one.
+    """
+
+    world: str
+    certain: bool
+    rules: tuple[IngressRule, ...]
+    traffic: tuple[Traffic, ...]
+
+    @property
+    def what(self) -> str:
+        """
+        The ports in words, such as `tcp 22, 3389`.
+        """
+        return traffic_words(self.traffic)
+
+    @property
+    def in_words(self) -> str:
+        """
+        `0.0.0.0/0 may reach tcp 22`.
+        """
+        may = "may reach" if self.certain else "might reach"
+        return f"{self.world} {may} {self.what}"
+
+
+def world_openings(planes: Iterable[WorldPlane]) -> tuple[WorldOpen, ...]:
+    """
+    What the world may reach after a change, where some of it could not before.
+    """
+    certain: dict[str, list[_Opening]] = {world: [] for world in WORLDS}
+    found: dict[tuple[bool, str, tuple[IngressRule, ...]], list[_Opening]] = {}
+    for plane, world in planes:
+        known = certain[world]
+        for opening in _opened(plane, world, plane.opens, plane.lets_in_after):
+            if plane.members and any(map(opening.is_within, known)):
+                continue
+            if not plane.members:
+                known.append(opening)
+            key = (not plane.members, world, opening.rules)
+            found.setdefault(key, []).append(opening)
+    return tuple(
+        WorldOpen(certain=sure, world=world, rules=rules, traffic=_traffic(openings))
+        for (sure, world, rules), openings in found.items()
+    )
+
+
+def world_uncovered(planes: Iterable[WorldPlane]) -> tuple[WorldOpen, ...]:
+    """
+    What the world might reach after a change by rules that are not in the planes.
+
+    Such a rule may stand anywhere in the order. It shows where a drop has decided and
+    decides no longer, or not as early.
+    """
+    found: dict[str, list[_Opening]] = {}
+    for plane, world in planes:
+        opened = _opened(plane, world, plane.uncovers, None)
+        found.setdefault(world, []).extend(opened)
+    return tuple(
+        WorldOpen(certain=False, world=world, rules=(), traffic=_traffic(openings))
+        for world, openings in found.items()
+        if openings
+    )
+
+
+def world_planes(
+    entries: Sequence[Entry], ports: Iterable[int] | None = None
+) -> tuple[WorldPlane, ...]:
+    """
+    Each plane that the world may be in, for each world.
+
+    Args:
+        entries: both sides, in the order of evaluation.
+        ports: of tcp and udp; None for everything, other protocols too.
+    """
+    if ports is not None:
+        asked = tuple(ports)
+        narrowed = (_narrowed(entry, asked) for entry in entries)
+        entries = [entry for entry in narrowed if entry.matched.boxes]
+    return tuple(
+        (plane, world)
+        for plane in planes_of(entries, whole=True)
+        if all(unknown.kind != "group" for unknown in plane.members)
+        for world in WORLDS
+    )
+
+
+def _narrowed(entry: Entry, ports: Sequence[int]) -> Entry:
+    boxes = tuple(
+        narrowed
+        for box in entry.matched.boxes
+        for protocol in _WITH_PORTS
+        for port in ports
+        if (narrowed := box.narrowed(protocol, port))
+    )
+    return replace(entry, matched=entry.matched._replace(boxes=boxes))
+
+
+class _Opening(NamedTuple):
+    """
+    Ports of protocols that are newly open to a world, and the rules that do it.
+    """
+
+    protocols: Interval
+    ports: Interval
+    rules: tuple[IngressRule, ...]
+
+    def is_within(self, other: _Opening) -> bool:
+        return all(
+            theirs[0] <= mine[0] and mine[1] <= theirs[1]
+            for mine, theirs in (
+                (self.protocols, other.protocols),
+                (self.ports, other.ports),
+            )
+        )
+
+
+def _traffic(openings: Iterable[_Opening]) -> tuple[Traffic, ...]:
+    by_protocol: dict[Interval, list[Interval]] = {}
+    for opening in openings:
+        by_protocol.setdefault(opening.protocols, []).append(opening.ports)
+    return tuple(Traffic(p, joined(ports)) for p, ports in sorted(by_protocol.items()))
+
+
+def _opened(
+    plane: Plane,
+    world: str,
+    newly: Callable[[int], bool],
+    afterwards: Callable[[int], bool] | None,
+) -> Iterator[_Opening]:
+    """
+    Ports to which some packet gets in newly, and half of a world does afterwards: all
+    of it if that is not told.
+    """
+
+    def parts_of(wanted: Callable[[int], bool]) -> list[Piece]:
+        return [
+            piece
+            for piece in plane.diagram.region(wanted)
+            if piece.ports != (0, 0) and _is_of(piece.sources, world)
+        ]
+
+    new = parts_of(newly)
+    if not new:
+        return
+    parts = [*new, *(parts_of(afterwards) if afterwards else ())]
+    flat = Diagram([_flat(part) for part in parts])
+    opened = (1 << len(new)) - 1
+    half = sum(map(_size, _USED[world]))
+
+    def is_open(met: int) -> bool:
+        if not met & opened or afterwards is None:
+            return bool(met & opened)
+        sources = joined(s for n in bits(met & ~opened) for s in parts[n].sources)
+        return 2 * _share(sources, world) >= half
+
+    widest = _widest(plane, world)
+    for piece in flat.region(is_open):
+        yield _Opening(
+            piece.protocols, piece.ports, _opening(plane, piece, world, widest)
+        )
+
+
+def _is_of(sources: Iterable[Interval], world: str) -> bool:
+    first, last = WORLDS[world]
+    return any(a <= last and b >= first for a, b in sources)
+
+
+def _flat(piece: Piece) -> Box:
+    whole = (IPV4[0], IPV6[1])
+    return Box((0, 0), piece.protocols, piece.ports, whole, PORTS, whole)
+
+
+def _opening(
+    plane: Plane, piece: Piece, world: str, widest: Iterable[tuple[int, int]]
+) -> tuple[IngressRule, ...]:
+    """
+    The widest accepting rules there, until they make up half of the world.
+    """
+    around = Box(
+        (0, 1), piece.protocols, piece.ports, WORLDS[world], PORTS, (IPV4[0], IPV6[1])
+    )
+    found: dict[IngressRule, None] = {}
+    share = 0
+    for part, number in widest:
+        if 2 * share >= sum(map(_size, _USED[world])):
+            break
+        if plane.boxes[number].meets(around):
+            found[plane.entries[number].rule] = None
+            share += part
+    return tuple(found)
+
+
+def _widest(plane: Plane, world: str) -> list[tuple[int, int]]:
+    """
+    The boxes by which some packet gets in after the change, and how many of the
+    world's addresses they hold: those that are new first, of these the widest.
+    """
+    met = plane.diagram.met()
+    first = {after & -after for each in met if (after := each & plane.after)}
+    shares = (
+        (_share((plane.boxes[number].sources,), world), number)
+        for number in bits(sum(first) & plane.accepts)
+    )
+
+    def place(pair: tuple[int, int]) -> tuple[bool, int, int]:
+        return plane.entries[pair[1]].before, -pair[0], pair[1]
+
+    return sorted((s for s in shares if s[0]), key=place)
+
+
+def _share(sources: Iterable[Interval], world: str) -> int:
+    return sum(
+        max(0, min(b, last) - max(a, first) + 1)
+        for a, b in sources
+        for first, last in _USED[world]
+    )
+
+
+def _size(interval: Interval) -> int:
+    return interval[1] - interval[0] + 1

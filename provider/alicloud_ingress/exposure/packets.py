@@ -1,0 +1,308 @@
+"""
+Sets of packets, exactly: what a rule matches.
+
+A rule is one or more boxes: products of intervals over six dimensions. What is
+not known (members of a source group, entries of a list that was not resolved) is
+an interval that spans everything, together with an `Unknown` that names it.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.spelling import (
+    ALL_PORTS,
+    KNOWN_NETWORKS,
+    PROTOCOL_NUMBERS,
+    WITH_PORTS,
+)
+
+Interval = tuple[int, int]
+"""
+First and last number, both inside.
+"""
+
+PROTOCOLS: Interval = (0, 255)
+PORTS: Interval = (0, 65535)
+IPV4: Interval = (0, 2**32 - 1)
+IPV6: Interval = (2**32, 2**32 + 2**128 - 1)
+"""
+Addresses are one line of numbers: IPv4 first, and IPv6 behind it.
+"""
+
+_NUMBERS = {name: int(number) for number, name in PROTOCOL_NUMBERS.items()}
+_NIC_TYPES = ("intranet", "internet")
+_RANGE = re.compile(r"(\d{1,5})/(\d{1,5})", re.ASCII)
+
+
+class Unknown(NamedTuple):
+    """
+    A set whose content the rule does not tell.
+
+    Args:
+        kind: `group`, `prefix list`, `port list`; or the name of the argument
+            whose text cannot be read.
+        name: the ID, or that text.
+    """
+
+    kind: str
+    name: str
+
+
+def _overlap(one: Interval, other: Interval) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
+
+
+class Box(NamedTuple):
+    """
+    A product of intervals, in the order in which they are swept.
+
+    Source ports and destinations come last: few rules limit them, and those that do
+    then divide nothing but their own ports and sources.
+    """
+
+    nic: Interval
+    protocols: Interval
+    ports: Interval
+    sources: Interval
+    source_ports: Interval
+    dest: Interval
+
+    def meets(self, other: Box) -> bool:
+        """
+        Whether a packet can be in both.
+        """
+        # Ports differ most often, so they are asked first.
+        return _overlap(self.ports, other.ports) and all(map(_overlap, self, other))
+
+    def narrowed(self, protocol: int, port: int) -> Box | None:
+        """
+        What of it is traffic to one port of one protocol.
+        """
+        first, last = self.protocols
+        if not first <= protocol <= last or not self.ports[0] <= port <= self.ports[1]:
+            return None
+        return self._replace(protocols=(protocol, protocol), ports=(port, port))
+
+    @property
+    def size(self) -> int:
+        """
+        The number of packets.
+        """
+        product = 1
+        for first, last in self:
+            product *= last - first + 1
+        return product
+
+
+class Matched(NamedTuple):
+    """
+    The packets that a rule matches: those of its boxes that are in all of its
+    unknown sets.
+    """
+
+    boxes: tuple[Box, ...]
+    unknown: frozenset[Unknown]
+
+
+def matched(
+    rule: IngressRule, resolved: Mapping[str, Sequence[str]] | None = None
+) -> Matched:
+    """
+    Tell which packets a rule matches.
+
+    Args:
+        rule: read as far as that is possible.
+        resolved: entries of lists by the list's ID: address blocks of prefix
+            lists, and ranges as `first/last` of port lists.
+    """
+    reader = _Reader(rule, resolved or {})
+    return Matched(reader.boxes(), frozenset(reader.unknown))
+
+
+def lists_of(rules: Iterable[IngressRule]) -> tuple[str, ...]:
+    """
+    The IDs of the prefix lists and port lists that rules use, in a fixed order.
+    """
+    names = {n for r in rules for n in (r.source_prefix_list_id, r.port_range_list_id)}
+    return tuple(sorted(name for name in names if name.startswith(("pl-", "prl-"))))
+
+
+@functools.lru_cache(maxsize=KNOWN_NETWORKS)
+def addresses(text: str) -> Interval:
+    """
+    Place an address or a block on the line of all addresses.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    network = ipaddress.ip_network(text, strict=False)
+    offset = IPV6[0] if isinstance(network, ipaddress.IPv6Network) else IPV4[0]
+    return (
+        int(network.network_address) + offset,
+        int(network.broadcast_address) + offset,
+    )
+
+
+def blocks(interval: Interval) -> list[str]:
+    """
+    Write an interval of one address family as blocks; single addresses bare.
+    """
+    first, last = interval
+    if first >= IPV6[0]:
+        span: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network] = (
+            ipaddress.summarize_address_range(
+                ipaddress.IPv6Address(first - IPV6[0]),
+                ipaddress.IPv6Address(last - IPV6[0]),
+            )
+        )
+    else:
+        span = ipaddress.summarize_address_range(
+            ipaddress.IPv4Address(first), ipaddress.IPv4Address(last)
+        )
+    return [
+        str(network.network_address if network.num_addresses == 1 else network)
+        for network in span
+    ]
+
+
+def joined(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """
+    Sort, and join what overlaps or touches; the two address families stay apart.
+    """
+    result: list[Interval] = []
+    for first, last in sorted(intervals):
+        if result and first <= result[-1][1] + 1 and first != IPV6[0]:
+            result[-1] = (result[-1][0], max(result[-1][1], last))
+        else:
+            result.append((first, last))
+    return tuple(result)
+
+
+class _Reader:
+    """
+    Reads each dimension of a rule; what it cannot read is unknown.
+    """
+
+    def __init__(
+        self, rule: IngressRule, resolved: Mapping[str, Sequence[str]]
+    ) -> None:
+        self.rule = rule
+        self.resolved = resolved
+        self.unknown: set[Unknown] = set()
+
+    def boxes(self) -> tuple[Box, ...]:
+        nic = self._nic()
+        protocols = self._protocols()
+        source_ports = self._source_ports()
+        dest = self._dest()
+        if self.rule.policy not in ("accept", "drop"):
+            self.unknown.add(Unknown("policy", self.rule.policy))
+        ports = self._ports()
+        return tuple(
+            Box(nic, protocols, range_, sources, source_ports, within)
+            for sources in self._sources()
+            for family in (IPV6 if sources[0] >= IPV6[0] else IPV4,)
+            for within in (dest or family,)
+            if family[0] <= within[0] <= family[1]
+            for range_ in ports
+        )
+
+    def _nic(self) -> Interval:
+        if self.rule.nic_type in _NIC_TYPES:
+            number = _NIC_TYPES.index(self.rule.nic_type)
+            return number, number
+        self.unknown.add(Unknown("nic_type", self.rule.nic_type))
+        return 0, len(_NIC_TYPES) - 1
+
+    def _protocols(self) -> Interval:
+        text = self.rule.ip_protocol
+        if text == "all":
+            return PROTOCOLS
+        if text in _NUMBERS:
+            return _NUMBERS[text], _NUMBERS[text]
+        if text.isascii() and text.isdigit() and int(text[:4]) <= PROTOCOLS[1]:
+            return int(text), int(text)
+        self.unknown.add(Unknown("ip_protocol", text))
+        return PROTOCOLS
+
+    def _ports(self) -> tuple[Interval, ...]:
+        rule = self.rule
+        if rule.port_range == ALL_PORTS:
+            return (PORTS,)
+        if rule.port_range:
+            return (self._range("port_range", rule.port_range),)
+        name = rule.port_range_list_id
+        if not name:
+            if rule.ip_protocol in WITH_PORTS:
+                self.unknown.add(Unknown("port_range", ""))
+            return (PORTS,)
+        known = self._entries("port list", name, _range)
+        return (PORTS,) if known is None else known
+
+    def _source_ports(self) -> Interval:
+        text = self.rule.source_port_range
+        if text in ("", ALL_PORTS):
+            return PORTS
+        return self._range("source_port_range", text)
+
+    def _range(self, argument: str, text: str) -> Interval:
+        if self.rule.ip_protocol in WITH_PORTS:
+            try:
+                return _range(text)
+            except ValueError:
+                pass
+        self.unknown.add(Unknown(argument, text))
+        return PORTS
+
+    def _dest(self) -> Interval | None:
+        text = self.rule.dest_cidr_ip or self.rule.ipv6_dest_cidr_ip
+        if not text:
+            return None
+        try:
+            return addresses(text)
+        except ValueError:
+            self.unknown.add(Unknown("dest_cidr_ip", text))
+            return None
+
+    def _sources(self) -> tuple[Interval, ...]:
+        rule = self.rule
+        if text := rule.source_cidr_ip or rule.ipv6_source_cidr_ip:
+            try:
+                return (addresses(text),)
+            except ValueError:
+                self.unknown.add(Unknown("source_cidr_ip", text))
+                return (IPV4,) if rule.source_cidr_ip else (IPV6,)
+        elif rule.source_group_id:
+            self.unknown.add(Unknown("group", rule.source_group_id))
+        elif rule.source_prefix_list_id:
+            known = self._entries("prefix list", rule.source_prefix_list_id, addresses)
+            if known is not None:
+                return known
+        else:
+            self.unknown.add(Unknown("source_cidr_ip", ""))
+        return IPV4, IPV6
+
+    def _entries(
+        self, kind: str, name: str, read: Callable[[str], Interval]
+    ) -> tuple[Interval, ...] | None:
+        """
+        The entries of a list; None where they are not known.
+        """
+        try:
+            return joined(read(entry) for entry in self.resolved[name])
+        except (KeyError, ValueError):
+            self.unknown.add(Unknown(kind, name))
+            return None
+
+
+def _range(text: str) -> Interval:
+    match = _RANGE.fullmatch(text)
+    if match is None or not int(match[1]) <= int(match[2]) <= PORTS[1]:
+        raise ValueError(text)
+    return int(match[1]), int(match[2])

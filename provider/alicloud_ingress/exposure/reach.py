@@ -1,0 +1,283 @@
+"""
+Who may reach what, as a value and in plain words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from alicloud_ingress.exposure.diagram import Piece
+from alicloud_ingress.exposure.packets import (
+    IPV4,
+    IPV6,
+    PORTS,
+    PROTOCOLS,
+    Interval,
+    Unknown,
+    blocks,
+    joined,
+)
+from alicloud_ingress.rules.spelling import PROTOCOL_NUMBERS, WITH_PORTS
+
+SHOWN = 10
+"""
+Blocks and ranges written in one list; how many more there are is said.
+"""
+
+_NAMES = {int(number): name for number, name in PROTOCOL_NUMBERS.items()}
+_INTERNET = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """
+    Ports of protocols.
+
+    Args:
+        protocols: numbers, first and last.
+        ports: all of them for protocols without ports.
+    """
+
+    protocols: Interval
+    ports: tuple[Interval, ...]
+
+    @property
+    def all_ports(self) -> bool:
+        """
+        Whether no port is left out; port 0 does not count, no rule names it alone.
+        """
+        return len(self.ports) == 1 and self.ports[0][0] <= 1 and self._ends_last
+
+    @property
+    def _ends_last(self) -> bool:
+        return self.ports[0][1] == PORTS[1]
+
+    @property
+    def in_words(self) -> str:
+        """
+        `tcp 22, 8000-8010`, `all udp ports`, `icmp`, `protocols 2-5`.
+        """
+        name = _protocol_words((self.protocols,))
+        if self.protocols == PROTOCOLS and self.all_ports:
+            return "all protocols and ports"
+        if name in WITH_PORTS:
+            if self.all_ports:
+                return f"all {name} ports"
+            return f"{name} {_listed(_ranges(self.ports))}"
+        if self.all_ports:
+            return name
+        return f"{name} {_listed(_ranges(self.ports))}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """
+    Some sources, and all that just these may reach in one way.
+
+    Args:
+        members: the unknown sets that the sources have to be in.
+        sources: places on the line of all addresses, see `packets`.
+        source_ports: first and last.
+        dests: places likewise; both families where neither is limited.
+        nic: 0 for intranet, 1 for internet.
+    """
+
+    members: tuple[Unknown, ...]
+    sources: tuple[Interval, ...]
+    source_ports: Interval
+    dests: tuple[Interval, ...]
+    nic: Interval
+    traffic: tuple[Traffic, ...]
+
+    @property
+    def who(self) -> str:
+        """
+        The sources: `10.0.0.0/8`, or `members of sg-1`.
+        """
+        among = " and ".join(
+            _MEMBERS.get(kind, "an unknown source {}").format(name).rstrip()
+            for kind, name in self.members
+            if kind in _MEMBERS
+        )
+        if not among:
+            return source_words(self.sources)
+        if self.sources == (IPV4, IPV6):
+            return among
+        if self.sources in ((IPV4,), (IPV6,)):
+            return f"{among} over {'IPv4' if self.sources == (IPV4,) else 'IPv6'}"
+        return f"{among} within {source_words(self.sources)}"
+
+    @property
+    def what(self) -> str:
+        """
+        The traffic: `tcp 443`, with ends other than all of the group's addresses.
+        """
+        words = traffic_words(self.traffic)
+        lists = [
+            (f"{kind} {name}").rstrip()
+            for kind, name in self.members
+            if kind not in _MEMBERS
+        ]
+        if lists:
+            words += f" of {' and '.join(lists)}"
+        if self.source_ports[0] > 1 or self.source_ports[1] < PORTS[1]:
+            words += f" from source ports {_listed(_ranges((self.source_ports,)))}"
+        if any(dest not in (IPV4, IPV6) for dest in self.dests):
+            words += f" at {source_words(self.dests)}"
+        if self.nic == (_INTERNET, _INTERNET):
+            words += " on the internet interface"
+        return words
+
+    @property
+    def in_words(self) -> str:
+        """
+        `10.0.0.0/8 may reach tcp 443`.
+        """
+        return f"{self.who} may reach {self.what}"
+
+
+_MEMBERS = {
+    "group": "members of {}",
+    "prefix list": "prefix list {}",
+    "source_cidr_ip": "an unknown source {}",
+}
+
+
+_Way = tuple[Interval, Interval, tuple[Interval, ...], tuple[Interval, ...]]
+
+
+def reaches(pieces: Iterable[Piece], members: Iterable[Unknown]) -> list[Reach]:
+    """
+    Put pieces of a region together by sources: each source is told once for all
+    that it may reach in the same way.
+    """
+    traffic: dict[_Way, dict[Interval, list[Interval]]] = {}
+    for piece in pieces:
+        if piece.ports == (0, 0):
+            continue
+        key = (piece.nic, piece.source_ports, piece.dests, piece.sources)
+        traffic.setdefault(key, {}).setdefault(piece.protocols, []).append(piece.ports)
+    return _families_joined(
+        Reach(
+            members=tuple(sorted(members)),
+            nic=nic,
+            source_ports=source_ports,
+            dests=dests,
+            sources=sources,
+            traffic=tuple(
+                Traffic(protocols, joined(ports))
+                for protocols, ports in sorted(by_protocol.items())
+            ),
+        )
+        for (nic, source_ports, dests, sources), by_protocol in traffic.items()
+    )
+
+
+def _families_joined(found: Iterable[Reach]) -> list[Reach]:
+    """
+    Tell once what all sources of both address families may reach anywhere.
+    """
+    result: list[Reach] = []
+    for reach in found:
+        if reach.sources == reach.dests == (IPV6,):
+            twin = replace(reach, sources=(IPV4,), dests=(IPV4,))
+            if reach.members and twin in result:
+                both = replace(reach, sources=(IPV4, IPV6), dests=(IPV4, IPV6))
+                result[result.index(twin)] = both
+                continue
+        result.append(reach)
+    return result
+
+
+def source_words(sources: Sequence[Interval]) -> str:
+    """
+    Blocks, or one block and what it lacks if that is shorter: `0.0.0.0/0 except
+    10.0.0.0/8`.
+    """
+    plain = [block for part in sources for block in blocks(part)]
+    around = _enclosing(sources[0][0], sources[-1][1])
+    if around is None:
+        return _listed(plain)
+    lacking = [block for part in _gaps(around, sources) for block in blocks(part)]
+    if not lacking or len(lacking) + 1 >= len(plain):
+        return _listed(plain)
+    return f"{blocks(around)[0]} except {_listed(lacking)}"
+
+
+def _enclosing(first: int, last: int) -> Interval | None:
+    """
+    The smallest block around; None where the families are mixed.
+    """
+    if first <= IPV4[1] < last:
+        return None
+    offset = IPV6[0] if first >= IPV6[0] else 0
+    free = ((first - offset) ^ (last - offset)).bit_length()
+    start = (first - offset) >> free << free
+    return start + offset, start + (1 << free) - 1 + offset
+
+
+def _gaps(around: Interval, parts: Sequence[Interval]) -> list[Interval]:
+    gaps: list[Interval] = []
+    here = around[0]
+    for first, last in parts:
+        if here < first:
+            gaps.append((here, first - 1))
+        here = last + 1
+    if here <= around[1]:
+        gaps.append((here, around[1]))
+    return gaps
+
+
+def traffic_words(traffic: Sequence[Traffic]) -> str:
+    """
+    Protocols of which all is reached first, put together, then the others.
+    """
+    whole = joined(
+        part.protocols
+        for part in traffic
+        if part.all_ports and _protocol_words((part.protocols,)) not in WITH_PORTS
+    )
+    words = [part.in_words for part in traffic if _is_apart(part)]
+    if whole == (PROTOCOLS,):
+        return "all protocols and ports"
+    if whole:
+        words.append(_protocol_words(whole))
+    return ", ".join(words)
+
+
+def _is_apart(part: Traffic) -> bool:
+    return not part.all_ports or _protocol_words((part.protocols,)) in WITH_PORTS
+
+
+def _protocol_words(protocols: Sequence[Interval]) -> str:
+    lacking = _gaps(PROTOCOLS, protocols)
+    if sum(last - first + 1 for first, last in lacking) <= SHOWN:
+        names = [
+            _protocol(number)
+            for first, last in lacking
+            for number in range(first, last + 1)
+        ]
+        return f"every protocol except {_listed(names)}" if names else "every protocol"
+    return _listed(
+        [
+            _protocol(first) if first == last else f"protocols {first}-{last}"
+            for first, last in protocols
+        ]
+    )
+
+
+def _protocol(number: int) -> str:
+    return _NAMES.get(number, f"protocol {number}")
+
+
+def _ranges(ports: Iterable[Interval]) -> list[str]:
+    shown = [(max(first, 1), last) for first, last in ports if last]
+    return [str(a) if a == b else f"{a}-{b}" for a, b in shown]
+
+
+def _listed(words: Sequence[str]) -> str:
+    more = len(words) - SHOWN
+    if more <= 1:
+        return ", ".join(words)
+    return f"{', '.join(words[:SHOWN])} and {more} more"

@@ -1,3 +1,0 @@
-"""
-The process of the dynamic host: what its resources share, and its threads.
-"""

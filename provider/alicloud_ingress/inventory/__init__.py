@@ -1,0 +1,3 @@
+"""
+The rules that exist: listed, imported, taken over from another provider.
+"""

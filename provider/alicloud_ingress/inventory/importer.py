@@ -1,0 +1,325 @@
+"""
+Writes the rules of a group as a program, and as the file that imports them.
+
+The file's inputs are just those that `check` makes of the program's arguments, so the
+preview after the import shows no change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alicloud_ingress.cleanup.owners import GroupOwners
+from alicloud_ingress.engine.properties import OWNER_MARK, outputs_of
+from alicloud_ingress.inventory.moving_over import (
+    PeerResource,
+    PeerState,
+    leaving,
+    names,
+)
+from alicloud_ingress.previews.declared import RULE, RULE_SET
+from alicloud_ingress.reconcile.ownership import new_mark
+from alicloud_ingress.rendering.templates import template
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.spelling import ALL_PORTS
+from alicloud_ingress.rules.validation import LAST_PRIORITY, RULE_ARGUMENTS, problems_of
+
+LONGEST_NAME = 80
+_LEADING_ZEROS = re.compile(r"(?<= )::")
+_DEFAULTS = {"policy": "accept", "priority": 1, "nic_type": "intranet"}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """
+    A live rule under the name of its resource, with the program's arguments.
+
+    Args:
+        peer: the resource of pulumi-alicloud that owns the rule now.
+    """
+
+    name: str
+    live: LiveRule
+    arguments: dict[str, Any]
+    peer: PeerResource | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """
+    What is to be imported from one group.
+
+    Args:
+        skipped: live rules that are not, with why.
+    """
+
+    group_id: str
+    region: str
+    account_id: str
+    rules: tuple[Named, ...]
+    skipped: tuple[tuple[LiveRule, str], ...]
+
+    @property
+    def peers(self) -> tuple[PeerResource, ...]:
+        """
+        The resources of pulumi-alicloud that own the rules now.
+        """
+        return tuple(each.peer for each in self.rules if each.peer)
+
+
+def import_of(
+    group: LiveGroup,
+    owners: GroupOwners | None,
+    account_id: str,
+    wanted: Callable[[LiveRule], bool] = lambda _: True,
+    peers: PeerState | None = None,
+) -> Import:
+    """
+    Choose and name what is to be imported.
+
+    Args:
+        group: as read.
+        owners: None where no state was given.
+        account_id: whose the group is.
+        wanted: tells the rules that were asked for.
+        peers: what the states hold of pulumi-alicloud.
+    """
+    resources, unclear = (
+        peers.taken_from(group, owners) if peers and owners else ({}, {})
+    )
+    skipped: list[tuple[LiveRule, str]] = []
+    taken: list[tuple[LiveRule, dict[str, Any], PeerResource | None]] = []
+    for place, live in enumerate(group.rules):
+        if not wanted(live):
+            continue
+        arguments, peer = arguments_of(live.rule), resources.get(place)
+        why = unclear.get(place) or ("" if peer else _owned(owners, place))
+        if why := why or _cannot_be_declared(live, arguments, group):
+            skipped.append((live, why))
+        else:
+            taken.append((live, arguments, peer))
+    stems = Counter(_stem(group.group_id, live.rule) for live, _, _ in taken)
+    named = [
+        Named(_name(group.group_id, live.rule, stems), live, arguments, peer)
+        for live, arguments, peer in taken
+    ]
+    return Import(
+        group_id=group.group_id,
+        region=group.region,
+        account_id=account_id,
+        rules=tuple(sorted(named, key=lambda each: each.name)),
+        skipped=tuple(skipped),
+    )
+
+
+def movable(
+    imports: Sequence[Import], peers: PeerState, *, only_peers: bool
+) -> list[Import]:
+    """
+    Leave out the rules of resources that cannot leave the state.
+
+    Args:
+        imports: of all groups.
+        peers: what the states hold of pulumi-alicloud.
+        only_peers: leave out all other rules too, and keep the resources' names.
+    """
+    kept = leaving(peers, (peer.urn for found in imports for peer in found.peers))
+    going = [peer for found in imports for peer in found.peers if peer.urn not in kept]
+    new_names = names(going)
+
+    def why_not(each: Named) -> str:
+        if each.peer is None:
+            return "no resource of pulumi-alicloud owns it" if only_peers else ""
+        return kept.get(each.peer.urn, "")
+
+    def named(each: Named) -> Named:
+        if only_peers and each.peer:
+            return replace(each, name=new_names[each.peer.urn])
+        return each
+
+    return [
+        replace(
+            found,
+            rules=tuple(named(each) for each in found.rules if not why_not(each)),
+            skipped=(
+                *found.skipped,
+                *((each.live, why) for each in found.rules if (why := why_not(each))),
+            ),
+        )
+        for found in imports
+    ]
+
+
+def arguments_of(rule: IngressRule) -> dict[str, Any]:
+    """
+    A rule's arguments as a person would give them: only what is not default.
+    """
+    given: dict[str, Any] = {}
+    for name in RULE_ARGUMENTS:
+        value = getattr(rule, name)
+        if value in ("", _DEFAULTS.get(name)):
+            continue
+        if name == "port_range" and value == ALL_PORTS:
+            continue
+        if name == "source_group_owner_account" and rule.source_group_owner_id:
+            continue
+        given[name] = value
+    return given
+
+
+def resources(found: Import, provider: str) -> list[dict[str, Any]]:
+    """
+    The entries of the import file, one for each rule.
+
+    Args:
+        found: what is to be imported.
+        provider: the pickle of the resource's provider, as the engine keeps it.
+    """
+    entries: list[dict[str, Any]] = []
+    for each in found.rules:
+        place = {"security_group_id": found.group_id, "region": found.region}
+        inputs = {**each.arguments, **place}
+        outputs = outputs_of(inputs, each.live, found.account_id, new_mark())
+        entries.append(
+            {
+                "type": RULE,
+                "name": each.name,
+                "id": each.live.rule_id,
+                "inputs": {**inputs, "__provider": provider},
+                "outputs": {**outputs, "__provider": provider},
+            }
+        )
+    return entries
+
+
+def set_resource(found: Import, provider: str) -> dict[str, Any]:
+    """
+    The one entry of the import file by which a rule set takes the rules over.
+    """
+    digest = hashlib.sha256(
+        "\n".join(each.live.rule_id for each in found.rules).encode()
+    ).hexdigest()
+    inputs: dict[str, Any] = {
+        "security_group_id": found.group_id,
+        "region": found.region,
+        "rules": {each.live.rule.in_words: each.arguments for each in found.rules},
+        "__provider": provider,
+    }
+    ids = {each.live.rule.in_words: each.live.rule_id for each in found.rules}
+    return {
+        "type": RULE_SET,
+        "name": set_name(found),
+        "id": f"{found.group_id}/set/{digest[:12]}",
+        "inputs": inputs,
+        "outputs": {
+            **inputs,
+            "account_id": found.account_id,
+            "rule_ids": ids,
+            "foreign_rule_ids": [],
+            OWNER_MARK: new_mark(),
+        },
+    }
+
+
+def set_name(found: Import) -> str:
+    """
+    The name of the rule set's resource.
+    """
+    return f"{found.group_id}-rules"
+
+
+def program(
+    imports: Sequence[Import], peers: PeerState | None = None, *, as_set: bool
+) -> str:
+    """
+    The Python program that declares what the import file brings in.
+
+    Args:
+        imports: of all groups.
+        peers: where it is a part of a program, which takes the place of resources of
+            pulumi-alicloud.
+        as_set: one resource for each group.
+    """
+    name = "import_set.py.j2" if as_set else "import_rules.py.j2"
+    return template(name, literal=literal).render(
+        groups=[(found, set_name(found)) for found in imports],
+        group_names=peers.groups if peers else {},
+        replaced=[peer.name for found in imports for peer in found.peers]
+        if peers
+        else [],
+    )
+
+
+def literal(value: object) -> str:
+    r"""
+    A value as Python; what cannot be seen in text is escaped, as `\u202e`.
+    """
+    if not isinstance(value, str):
+        return repr(value)
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in quoted
+    )
+
+
+def _owned(owners: GroupOwners | None, place: int) -> str:
+    """
+    Whose a rule is, or may be; "" if it may be imported.
+    """
+    if owners is None:
+        return ""
+    if owners.owners[place]:
+        return f"owned by {owners.owners[place]}"
+    return f"perhaps owned: {owners.doubts[0]}" if owners.doubts else ""
+
+
+def _cannot_be_declared(
+    live: LiveRule, arguments: Mapping[str, object], group: LiveGroup
+) -> str:
+    """
+    Why no resource can be a rule; "" if one can.
+    """
+    if not live.rule_id:
+        return "ECS does not tell its ID"
+    problems = [
+        problem
+        for problem in problems_of({**arguments, "security_group_id": group.group_id})
+        if problem.argument != "priority" or live.rule.priority <= LAST_PRIORITY
+    ]
+    return "; ".join(f"{p.argument}: {p.reason}" for p in problems)
+
+
+def _stem(group_id: str, rule: IngressRule) -> str:
+    words = rule.in_words.replace(f" {ALL_PORTS}", "")
+    words = _LEADING_ZEROS.sub("ipv6-", words.replace(" ::/0", " all-ipv6"))
+    first, _, last = rule.port_range.partition("/")
+    if first == last:
+        words = words.replace(rule.port_range, first, 1)
+    text = re.sub(r"[^A-Za-z0-9.]+", "-", words).strip("-")
+    return f"{group_id}-{text}"[:LONGEST_NAME]
+
+
+def _name(group_id: str, rule: IngressRule, stems: Mapping[str, int]) -> str:
+    """
+    The stem, and a few digits of the content where that is not enough.
+    """
+    stem = _stem(group_id, rule)
+    if stems[stem] == 1 and len(stem) < LONGEST_NAME:
+        return stem
+    digest = hashlib.sha256(rule.in_words.encode()).hexdigest()[:8]
+    return f"{stem}-{digest}"
+
+
+def skipped_lines(found: Import) -> Iterator[str]:
+    """
+    A sentence for each rule that is not imported; not made safe.
+    """
+    for live, why in found.skipped:
+        yield f"{live.rule_id or 'a rule'} ({live.rule.in_words}) is skipped: {why}"

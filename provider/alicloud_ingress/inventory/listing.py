@@ -1,0 +1,314 @@
+"""
+The rules of a group for people and programs: whose they are, and what they expose.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alicloud_ingress.cleanup.findings import created_at
+from alicloud_ingress.cleanup.owners import GroupOwners, Owners
+from alicloud_ingress.cleanup.rate_limiter import Pace
+from alicloud_ingress.cleanup.scan import CALLS_PER_S, in_parallel
+from alicloud_ingress.ecs.client import EcsClient
+from alicloud_ingress.ecs.connections import Connections, NoSuchGroupError, located
+from alicloud_ingress.errors import (
+    CredentialsRefusedError,
+    EcsError,
+    UnreachableError,
+)
+from alicloud_ingress.exposure.cover import alone, covers_in_words
+from alicloud_ingress.exposure.diagram import TooComplexError
+from alicloud_ingress.exposure.group_exposure import Policy
+from alicloud_ingress.exposure.packets import lists_of
+from alicloud_ingress.inventory.list_entries import read_lists
+from alicloud_ingress.rendering.markup import code, markdown_table
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.spelling import is_date
+
+COLUMNS = ("rule", "ID", "age", "description", "expires", "owner", "exposes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """
+    One live rule.
+
+    Args:
+        age_days: whole days since its creation; None where that is not told.
+        owner: in words; "" for none.
+        exposes: what the rule by itself lets in, in words; or why that is nothing.
+        world_open: whether the world gets in through it.
+    """
+
+    live: LiveRule
+    age_days: int | None
+    expired: bool
+    owner: str
+    exposes: str
+    world_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """
+    One group.
+
+    Args:
+        reach: all that its rules together let in, in words.
+        world_open: what of it the whole world may reach, in words.
+        doubts: why some owners are not known, in sentences.
+    """
+
+    group: LiveGroup
+    rows: tuple[Row, ...]
+    reach: tuple[str, ...]
+    world_open: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """
+    A group, or the groups of a region, that could not be read.
+    """
+
+    why: str
+
+
+class Reader:
+    """
+    Reads and lists groups of one or more regions, several at once.
+
+    Args:
+        connections: clients by region.
+        regions: names; none for the one that is configured.
+        owners: of the states that were given.
+        now: with its zone.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        regions: Sequence[str],
+        owners: Owners,
+        now: dt.datetime,
+    ) -> None:
+        self._connections = connections
+        self._regions = tuple(regions) or (connections.region(),)
+        self._owners = owners
+        self._now = now
+        self._pace = Pace(CALLS_PER_S)
+        self._hopeless: EcsError | None = None
+
+    def groups(self, group_ids: Sequence[str]) -> Iterator[Listing | Unread]:
+        """
+        List these groups, in this order; each is in one of the regions.
+        """
+        yield from in_parallel(self._of_group, dict.fromkeys(group_ids))
+
+    def all_groups(self) -> Iterator[Listing | Unread]:
+        """
+        List all groups of the regions.
+        """
+        yield from in_parallel(self._of_place, self._places())
+
+    def _places(self) -> Iterator[tuple[str, str] | EcsError]:
+        for region in self._regions:
+            try:
+                for group in self._connections.client(region).describe_groups():
+                    yield region, group.group_id
+            except EcsError as error:
+                yield error
+
+    def _of_place(self, place: tuple[str, str] | EcsError) -> Listing | Unread:
+        if isinstance(place, EcsError):
+            return Unread(why=str(place))
+        region, group_id = place
+        return self._read(group_id, lambda: self._connections.client(region))
+
+    def _of_group(self, group_id: str) -> Listing | Unread:
+        return self._read(
+            group_id, lambda: located(self._connections, self._regions, group_id)
+        )
+
+    def _read(self, group_id: str, client: Callable[[], EcsClient]) -> Listing | Unread:
+        if self._hopeless is not None:
+            return Unread(
+                why=f"{group_id} was not read either: {self._hopeless.quoted}"
+            )
+        try:
+            self._pace.wait()
+            reader = client()
+            group = reader.describe(group_id)
+        except (EcsError, NoSuchGroupError) as error:
+            if isinstance(error, UnreachableError | CredentialsRefusedError):
+                self._hopeless = error
+            return Unread(why=str(error))
+        owners = self._owners.of(group) if self._owners.given else None
+        lists, unread = read_lists(reader, (live.rule for live in group.rules))
+        found = listing(group, owners, self._now, lists)
+        return replace(found, doubts=(*found.doubts, *unread))
+
+
+def listing(
+    group: LiveGroup,
+    owners: GroupOwners | None,
+    now: dt.datetime,
+    lists: Mapping[str, Sequence[str]] | None = None,
+) -> Listing:
+    """
+    List a group's rules, in the order in which ECS takes them.
+
+    Args:
+        group: as read.
+        owners: None where no state was given.
+        now: with its zone.
+        lists: what prefix lists and port lists hold, by ID.
+    """
+    doubts = list(owners.doubts) if owners else []
+    rules = [live.rule for live in group.rules]
+    ids = {n: live.rule_id for n, live in enumerate(group.rules)}
+    try:
+        policy = Policy(rules, lists)
+        openings = policy.world_open()
+        reach = tuple(reach.in_words for reach in policy.reach)
+        idle = alone(rules)
+    except TooComplexError as error:
+        doubts.append(f"what the group lets in cannot be judged: {error}")
+        openings, reach, idle = (), (), {}
+    wide = {rule for each in openings if each.certain for rule in each.rules}
+    rows = [
+        Row(
+            live=live,
+            age_days=_age_days(live, now),
+            expired=_has_expired(live.rule, now),
+            owner=owners.owners[n] if owners else "",
+            exposes=(
+                f"nothing: {covers_in_words(idle[n], rules, ids)}"
+                if n in idle
+                else _exposes(live.rule, lists)
+            ),
+            world_open=live.rule in wide,
+        )
+        for n, live in enumerate(group.rules)
+    ]
+    return Listing(
+        group=group,
+        rows=tuple(sorted(rows, key=_place)),
+        reach=reach,
+        world_open=tuple(opening.in_words for opening in openings),
+        doubts=tuple(doubts),
+    )
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """
+    The texts of a row, in the order of `COLUMNS`; not made safe.
+    """
+    rule = row.live.rule
+    expires = f"{rule.expires_on} (over)" if row.expired else rule.expires_on
+    age = "" if row.age_days is None else f"{row.age_days} d"
+    exposes = f"THE WORLD: {row.exposes}" if row.world_open else row.exposes
+    return (
+        rule.in_words,
+        row.live.rule_id,
+        age,
+        rule.description,
+        expires,
+        row.owner,
+        exposes,
+    )
+
+
+def title_of(listed: Listing) -> str:
+    """
+    The group in words; not made safe.
+    """
+    group = listed.group
+    name = f" ({group.name})" if group.name else ""
+    return f"{group.group_id}{name} in {group.region}"
+
+
+def open_to_world(listed: Listing) -> Listing | None:
+    """
+    The group with those of its rules that let the world in; None if none does.
+    """
+    rows = tuple(row for row in listed.rows if row.world_open)
+    return replace(listed, rows=rows) if rows or listed.doubts else None
+
+
+def as_json(listed: Listing) -> str:
+    """
+    One group as a JSON object.
+    """
+    return json.dumps(_group(listed), indent=1)
+
+
+def as_markdown(listed: Listing) -> Iterator[str]:
+    """
+    Lines of Markdown in which no text of others means anything.
+    """
+    title = title_of(listed)
+    yield from markdown_table(title, COLUMNS, map(cells, listed.rows))
+    for opening in listed.world_open:
+        yield f"- open to the world: {code(opening)}"
+    for doubt in listed.doubts:
+        yield f"- not judged: {code(doubt)}"
+
+
+def _group(listed: Listing) -> dict[str, Any]:
+    return {
+        "group_id": listed.group.group_id,
+        "name": listed.group.name,
+        "region": listed.group.region,
+        "vpc_id": listed.group.vpc_id,
+        "rules": [
+            {
+                "rule_id": row.live.rule_id,
+                "in_words": row.live.rule.in_words,
+                "permission": (row.live.as_spelled or row.live.rule).to_permission(),
+                "create_time": row.live.create_time,
+                "age_days": row.age_days,
+                "description": row.live.rule.description,
+                "expires_on": row.live.rule.expires_on,
+                "expired": row.expired,
+                "owner": row.owner,
+                "exposes": row.exposes,
+                "world_open": row.world_open,
+            }
+            for row in listed.rows
+        ],
+        "reach": list(listed.reach),
+        "world_open": list(listed.world_open),
+        "not_judged": list(listed.doubts),
+    }
+
+
+def _place(row: Row) -> tuple[int, bool, str, str]:
+    rule = row.live.rule
+    return rule.priority, rule.policy != "drop", rule.in_words, row.live.rule_id
+
+
+def _exposes(rule: IngressRule, lists: Mapping[str, Sequence[str]] | None) -> str:
+    if rule.policy == "drop":
+        return "nothing: it drops"
+    empty = [each for each in lists_of([rule]) if lists and lists.get(each) == ()]
+    if empty:
+        return f"nothing: {empty[0]} is gone or holds nothing"
+    return "; ".join(reach.in_words for reach in Policy([rule], lists).reach)
+
+
+def _age_days(live: LiveRule, now: dt.datetime) -> int | None:
+    created = created_at(live.create_time)
+    return None if created is None else max((now - created).days, 0)
+
+
+def _has_expired(rule: IngressRule, now: dt.datetime) -> bool:
+    today = now.astimezone(dt.timezone.utc).date()
+    return is_date(rule.expires_on) and today > dt.date.fromisoformat(rule.expires_on)

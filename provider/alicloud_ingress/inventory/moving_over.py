@@ -1,0 +1,262 @@
+"""
+Takes rules over from resources of pulumi-alicloud, without losing any.
+
+A resource leaves the state before its rule is imported. `pulumi state delete` refuses
+one that is protected, unless it is forced, and one that another resource refers to, so
+the order counts, and a resource on which something else depends has to stay.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from alicloud_ingress.cleanup.owners import GroupOwners
+from alicloud_ingress.files import parsed
+from alicloud_ingress.previews.declared import (
+    PEER_RULE,
+    SECURITY_GROUP,
+    items,
+    mapping,
+)
+from alicloud_ingress.rules.live import LiveGroup
+
+_HEAD = (
+    "#!/bin/sh",
+    "# Takes resources of pulumi-alicloud out of the state. No security group rule is",
+    "# deleted. Run it in the project's folder, before `pulumi import`.",
+    "set -e",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerResource:
+    """
+    A rule resource of pulumi-alicloud, as a state has it.
+
+    Args:
+        place: in the state, where what a resource depends on comes before it.
+        group_id: "" where the state hides it.
+        outbound: whether its rule is one for outbound traffic.
+        protected: whether the engine refuses to delete it.
+        doubled: whether the state holds it twice, as after an unfinished replacement.
+        rule_id: "" where the state does not know it.
+        dependents: URNs of the resources that refer to it.
+    """
+
+    urn: str
+    place: int
+    group_id: str
+    outbound: bool
+    protected: bool
+    doubled: bool
+    rule_id: str
+    dependents: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """
+        The name that the program gives the resource.
+        """
+        return _name_of(self.urn)
+
+    @property
+    def stack(self) -> str:
+        """
+        The name of its stack.
+        """
+        return self.urn.removeprefix("urn:pulumi:").partition("::")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerState:
+    """
+    What a state holds of pulumi-alicloud.
+
+    Args:
+        rules: by URN, in the order of the state.
+        groups: names of security group resources by the group's ID.
+    """
+
+    rules: Mapping[str, PeerResource] = field(default_factory=dict[str, PeerResource])
+    groups: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @staticmethod
+    def read(texts: Iterable[str]) -> PeerState:
+        """
+        Read texts that `pulumi stack export` wrote, and that are known to be such.
+        """
+        entries: list[Mapping[str, Any]] = []
+        for text in texts:
+            deployment = mapping(mapping(parsed(text)).get("deployment"))
+            entries += map(mapping, items(deployment.get("resources")))
+        referring = _referring(entries)
+        times = Counter(str(entry.get("urn")) for entry in entries)
+        rules: dict[str, PeerResource] = {}
+        groups: dict[str, str] = {}
+        for place, entry in enumerate(entries):
+            urn = str(entry.get("urn") or "")
+            if entry.get("type") == SECURITY_GROUP and not entry.get("external"):
+                groups[str(entry.get("id") or "")] = _name_of(urn)
+            if entry.get("type") == PEER_RULE and not entry.get("external"):
+                resource = _peer_resource(urn, place, entry, referring.get(urn, ()))
+                rules[urn] = replace(resource, doubled=times[urn] > 1)
+        return PeerState(rules, groups)
+
+    def taken_from(
+        self, group: LiveGroup, owners: GroupOwners
+    ) -> tuple[dict[int, PeerResource], dict[int, str]]:
+        """
+        Which rules of a group can be taken over, and why others cannot.
+
+        Returns:
+            The resource by the place of its rule; and the reason by the place of a rule
+            that a resource may own, and that is left.
+        """
+        places: dict[str, list[int]] = {}
+        for place, urn in enumerate(owners.peer_urns):
+            if urn:
+                places.setdefault(urn, []).append(place)
+        taken: dict[int, PeerResource] = {}
+        left: dict[int, str] = {}
+        for urn, fitting in places.items():
+            resource = self.rules[urn]
+            named = [p for p in fitting if group.rules[p].rule_id == resource.rule_id]
+            if len(chosen := named or fitting) == 1:
+                taken[chosen[0]] = resource
+            for place in set(fitting).difference(taken):
+                owned = named and f", and owns {resource.rule_id}"
+                left[place] = f"it looks like the rule of {resource.name}{owned or ''}"
+        return taken, left
+
+
+def leaving(peers: PeerState, urns: Iterable[str]) -> dict[str, str]:
+    """
+    Of resources that are to leave the state, those that cannot, and why.
+    """
+    going = set(urns)
+    kept = {
+        urn: f"the state holds {_name_of(urn)} twice, as an unfinished replacement"
+        " leaves it; run `pulumi up`, and export again"
+        for urn in going
+        if peers.rules[urn].doubled
+    }
+    going.difference_update(kept)
+    while True:
+        blocked = {
+            urn: next(by for by in peers.rules[urn].dependents if by not in going)
+            for urn in going
+            if not going.issuperset(peers.rules[urn].dependents)
+        }
+        if not blocked:
+            return kept
+        going.difference_update(blocked)
+        for urn, by in blocked.items():
+            kept[urn] = (
+                f"{_name_of(by)} ({by.split('::')[-2].rpartition('$')[2]}) refers to"
+                f" {peers.rules[urn].name}, so the engine keeps that in the state; take"
+                " the reference out of the program, run `pulumi up`, and export again"
+            )
+
+
+def deletion_script(resources: Sequence[PeerResource]) -> str:
+    """
+    The shell script that takes resources out of the state; "" for none.
+    """
+    if not resources:
+        return ""
+    last_first = sorted(resources, key=lambda each: each.place, reverse=True)
+    return "\n".join([*_HEAD, *map(_deletion, last_first), ""])
+
+
+def names(resources: Sequence[PeerResource]) -> dict[str, str]:
+    """
+    By URN, the names of the resources that take their place: the same ones, with a
+    number behind where two have one name, as in two components.
+    """
+    given: dict[str, str] = {}
+    for each in resources:
+        name, number = each.name, 2
+        while name in given.values():
+            name, number = f"{each.name}-{number}", number + 1
+        given[each.urn] = name
+    return given
+
+
+def left_resources(
+    peers: PeerState, groups: Sequence[str], met: Sequence[str]
+) -> Iterator[str]:
+    """
+    A sentence for each resource that stays with pulumi-alicloud though no rule of the
+    groups tells so; not made safe.
+
+    Args:
+        peers: what the states hold of pulumi-alicloud.
+        groups: that were asked for.
+        met: URNs of those whose rule was read.
+    """
+    for each in peers.rules.values():
+        if each.urn in met:
+            continue
+        if each.outbound:
+            why = "its rule is one for outbound traffic"
+        elif each.group_id and each.group_id not in groups:
+            why = f"its group is {each.group_id}, which no --group names"
+        else:
+            why = (
+                "no rule that is to be imported is certainly its rule;"
+                " `pulumi refresh` shows whether it still exists"
+            )
+        yield f"{each.name} stays with pulumi-alicloud: {why}"
+
+
+def _deletion(resource: PeerResource) -> str:
+    force = " --force" if resource.protected else ""
+    return (
+        f"pulumi state delete --yes{force} --stack {shlex.quote(resource.stack)}"
+        f" {shlex.quote(resource.urn)}"
+    )
+
+
+def _peer_resource(
+    urn: str, place: int, entry: Mapping[str, Any], dependents: Sequence[str]
+) -> PeerResource:
+    stated = {**mapping(entry.get("inputs")), **mapping(entry.get("outputs"))}
+    group_id = str(stated.get("securityGroupId") or "")
+    rule_id = str(stated.get("securityGroupRuleId") or "")
+    return PeerResource(
+        urn=urn,
+        place=place,
+        group_id=group_id if group_id.startswith("sg-") else "",
+        outbound=stated.get("type") == "egress",
+        protected=bool(entry.get("protect")),
+        doubled=False,
+        rule_id=rule_id if rule_id.startswith("sgr-") else "",
+        dependents=tuple(dependents),
+    )
+
+
+def _referring(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """
+    By URN, the resources that the engine takes for dependents.
+    """
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        urn = str(entry.get("urn") or "")
+        by_property = mapping(entry.get("propertyDependencies")).values()
+        referred = {
+            *map(str, items(entry.get("dependencies"))),
+            *(str(each) for listed in by_property for each in items(listed)),
+            str(entry.get("parent") or ""),
+            str(entry.get("deletedWith") or ""),
+        }
+        for each in referred - {"", urn}:
+            found.setdefault(each, []).append(urn)
+    return found
+
+
+def _name_of(urn: str) -> str:
+    return urn.split("::", 3)[-1]

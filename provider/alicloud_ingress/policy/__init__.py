@@ -1,3 +1,0 @@
-"""
-What rules mean for packets: boxes, planes, who reaches what, and what does nothing.
-"""

@@ -1,0 +1,362 @@
+"""
+Reads rules as the engine's state or a program states them.
+
+Values that are not told, unknown ones and secrets, stand as marks. Nothing is
+guessed: such a value becomes text that nothing can read, and so an unknown set of
+its own (see `packets`), with the doubt beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.spelling import ALL_PORTS, WITH_PORTS
+
+RULE = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRule"
+RULE_SET = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRuleSet"
+PEER_RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
+"""
+The rule resource of pulumi-alicloud.
+"""
+
+UNKNOWN_MARKS = frozenset(
+    {
+        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+    }
+)
+"""
+How the engine writes a value that only a deployment will tell: as text, truth value,
+number, list, object (sdk/go/common/resource/plugin/rpc.go).
+"""
+
+SECRET_MARK = "[secret]"  # noqa: S105 - what stands for a secret
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+NOT_KNOWN = "known after deployment"
+SECRET = "secret"  # noqa: S105 - a word of the report
+
+_PARAMETERS = {
+    RULE: {
+        "ip_protocol": "IpProtocol",
+        "port_range": "PortRange",
+        "port_range_list_id": "PortRangeListId",
+        "source_cidr_ip": "SourceCidrIp",
+        "ipv6_source_cidr_ip": "Ipv6SourceCidrIp",
+        "source_group_id": "SourceGroupId",
+        "source_prefix_list_id": "SourcePrefixListId",
+        "dest_cidr_ip": "DestCidrIp",
+        "ipv6_dest_cidr_ip": "Ipv6DestCidrIp",
+        "source_port_range": "SourcePortRange",
+        "policy": "Policy",
+        "priority": "Priority",
+        "nic_type": "NicType",
+        "description": "Description",
+    },
+    PEER_RULE: {
+        "ipProtocol": "IpProtocol",
+        "portRange": "PortRange",
+        "cidrIp": "SourceCidrIp",
+        "ipv6CidrIp": "Ipv6SourceCidrIp",
+        "sourceSecurityGroupId": "SourceGroupId",
+        "prefixListId": "SourcePrefixListId",
+        "policy": "Policy",
+        "priority": "Priority",
+        "nicType": "NicType",
+        "description": "Description",
+    },
+}
+_SOURCE_PARAMETERS = (
+    "SourceCidrIp",
+    "Ipv6SourceCidrIp",
+    "SourceGroupId",
+    "SourcePrefixListId",
+)
+SECURITY_GROUP = "alicloud:ecs/securityGroup:SecurityGroup"
+_RULE_ID = {RULE: "security_group_rule_id", PEER_RULE: "securityGroupRuleId"}
+GROUP_ARGUMENT = {
+    RULE: "security_group_id",
+    RULE_SET: "security_group_id",
+    PEER_RULE: "securityGroupId",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedRule:
+    """
+    A rule as the engine's state or a program states it.
+
+    Args:
+        urn: of the resource.
+        group: the group's ID; or, in words, whose it will be.
+        known_group: whether `group` is an ID.
+        rule_id: `sgr-...`, or "".
+        declared: whether a program declared it; an exclusive set holds others too.
+        doubts: why it cannot be judged, such as `port_range is secret`.
+    """
+
+    urn: str
+    resource: str
+    group: str
+    known_group: bool
+    region: str
+    rule: IngressRule
+    rule_id: str = ""
+    declared: bool = True
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """
+    One field of a resource, in words before and after; "" where it was not set.
+    """
+
+    name: str
+    before: str
+    after: str
+
+
+class Statement:
+    """
+    The rules of one state of a resource.
+
+    Args:
+        name: of the resource.
+        kind: `RULE`, `RULE_SET` or `PEER_RULE`.
+        state: as the engine shows it.
+        side: `old` or `new`.
+        moved: names of the fields that change; None for any of them.
+        urn: of the resource, "" where its name alone tells it from others.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a statement is of
+        self,
+        name: str,
+        kind: str,
+        state: Mapping[str, Any],
+        *,
+        side: str,
+        moved: set[str] | None,
+        urn: str = "",
+    ) -> None:
+        self._name = name
+        self._urn = urn
+        self._label = _label(urn, name)
+        self._kind = kind
+        self._state = state
+        self._side = side
+        self._moved = moved
+        inputs = inputs_of(state)
+        argument = GROUP_ARGUMENT[kind]
+        self._region = _told(inputs.get("region"))
+        self._known_group = not _doubt(inputs.get(argument)) and argument in inputs
+        self._group = (
+            str(inputs[argument])
+            if self._known_group
+            else _group_to_come(state, argument, self._label)
+        )
+
+    def rules(self) -> tuple[StatedRule, ...]:
+        """
+        All of them; none where they are not inbound.
+        """
+        inputs = inputs_of(self._state)
+        outputs = mapping(self._state.get("outputs"))
+        if self._kind == RULE_SET:
+            return tuple(self._rules_of_set(inputs.get("rules"), outputs))
+        if self._kind == PEER_RULE and inputs.get("type") == "egress":
+            return ()
+        return (
+            replace(self._rule(inputs, self._label), rule_id=self._rule_id(outputs)),
+        )
+
+    def _rule_id(self, outputs: Mapping[str, Any]) -> str:
+        found = (_told(outputs.get(_RULE_ID[self._kind])), _told(self._state.get("id")))
+        return next((each for each in found if each.startswith("sgr-")), "")
+
+    def _rules_of_set(
+        self, rules: object, outputs: Mapping[str, Any]
+    ) -> Iterator[StatedRule]:
+        entries = items(rules) or list(mapping(rules).values())
+        if _doubt(rules) or not (entries or rules in ([], {})):
+            yield self._hidden(f"rules is {_doubt(rules) or 'not there'}")
+            return
+        keys = list(mapping(rules)) or [""] * len(entries)
+        ids = mapping(outputs.get("rule_ids"))
+        foreign = items(outputs.get("foreign_rule_ids"))
+        for number, (key, entry) in enumerate(zip(keys, entries, strict=True)):
+            if mapping(entry) and not _doubt(entry):
+                rule_id = _told(ids.get(key))
+                stated = self._rule(mapping(entry), f"{self._label} {number}")
+                declared = not rule_id or rule_id not in foreign
+                yield replace(stated, rule_id=rule_id, declared=declared)
+            else:
+                yield self._hidden(f"rule {number} is {_doubt(entry) or 'not there'}")
+
+    def _hidden(self, doubt: str) -> StatedRule:
+        """
+        A rule, or several, of which nothing is told.
+        """
+        mark = self._mark("rules", doubt, self._label)
+        nothing = self._rule({"ip_protocol": mark, "source_cidr_ip": mark}, self._label)
+        return replace(nothing, doubts=(doubt,))
+
+    def _rule(self, inputs: Mapping[str, Any], label: str) -> StatedRule:
+        """
+        Read one rule; a value that is not told is a mark that nothing can read.
+        """
+        kind = PEER_RULE if self._kind == PEER_RULE else RULE
+        permission: dict[str, object] = {}
+        doubts: list[str] = []
+        for argument, parameter in _PARAMETERS[kind].items():
+            value = inputs.get(argument)
+            why = _doubt(value)
+            if why and parameter != "Description":
+                doubts.append(f"{argument} is {why}")
+                permission[parameter] = self._mark(argument, why, label)
+            elif value is not None:
+                permission[parameter] = why or value
+        if kind == PEER_RULE and (why := _doubt(inputs.get("type"))):
+            doubts.append(f"type is {why}")
+        if not any(permission.get(parameter) for parameter in _SOURCE_PARAMETERS):
+            doubts.append("no source is given")
+        return StatedRule(
+            urn=self._urn,
+            resource=self._name,
+            group=self._group,
+            known_group=self._known_group,
+            region=self._region,
+            rule=_rule(permission, inputs),
+            doubts=tuple(doubts),
+        )
+
+    def _mark(self, argument: str, why: str, label: str) -> str:
+        moved = self._moved is None or bool(self._moved & {argument, "rules"})
+        return f"({why}: {argument} of {label}{f', {self._side}' if moved else ''})"
+
+
+def _rule(permission: dict[str, object], inputs: Mapping[str, Any]) -> IngressRule:
+    priority = str(permission.pop("Priority", "") or 1).removesuffix(".0")
+    if not re.fullmatch(r"\d{1,3}", priority, re.ASCII):
+        # Without a place in the order it is judged as an unknown policy.
+        permission["Policy"], priority = priority, "1"
+    rule = IngressRule.from_permission({**permission, "Priority": priority})
+    if not rule.port_range and rule.ip_protocol not in WITH_PORTS:
+        rule = replace(rule, port_range=ALL_PORTS)
+    if expires_on := _told(inputs.get("expires_on")):
+        rule = replace(rule, expires_on=expires_on)
+    return rule
+
+
+def _label(urn: str, name: str) -> str:
+    """
+    A name that no other resource has: others of its name have another type or parent.
+    """
+    tail = urn.split("::", 2)[-1]
+    return name if not urn or tail == f"{RULE}::{name}" else tail
+
+
+def _group_to_come(state: Mapping[str, Any], argument: str, label: str) -> str:
+    """
+    Name the security group that the ID will come from, if that is known.
+
+    Rules whose ID comes from anything else may belong to different groups.
+    """
+    needed = items(mapping(state.get("propertyDependencies")).get(argument))
+    if len(needed) == 1:
+        tail = str(needed[0]).split("::", 2)[-1]
+        if tail.split("::")[0].rsplit("$", 1)[-1] == SECURITY_GROUP:
+            return f"the group to come from {tail.removeprefix(f'{SECURITY_GROUP}::')}"
+    return f"the group to come of {label}"
+
+
+def inputs_of(state: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """
+    A state's inputs; its outputs where those are missing.
+    """
+    told = state or {}
+    return mapping(told.get("inputs")) or mapping(told.get("outputs"))
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """
+    A JSON object; an empty one for anything else.
+    """
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def items(value: object) -> list[Any]:
+    """
+    A JSON array; an empty one for anything else.
+    """
+    return [*cast("Iterable[Any]", value)] if isinstance(value, list) else []
+
+
+def _doubt(value: object) -> str:
+    """
+    Why a value is not told; "" if it is.
+    """
+    if isinstance(value, str):
+        if value in UNKNOWN_MARKS:
+            return NOT_KNOWN
+        return SECRET if value == SECRET_MARK else ""
+    return SECRET if _SIGNATURE in mapping(value) else ""
+
+
+def is_told(value: object) -> bool:
+    """
+    Whether this is a value, neither unknown nor secret nor missing.
+    """
+    return value is not None and not _doubt(value)
+
+
+def _told(value: object) -> str:
+    return "" if value is None or _doubt(value) else str(value)
+
+
+def changes_between(
+    old: Mapping[str, Any], new: Mapping[str, Any], moved: Iterable[str] | None
+) -> tuple[FieldChange, ...]:
+    """
+    The fields that differ, entry by entry in a set's rules.
+    """
+    before, after = _flat(old), _flat(new)
+    certain = set(moved or ())
+    return tuple(
+        FieldChange(name, _words(before.get(name)), _words(after.get(name)))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+        or (name in certain and _doubt(before.get(name)))
+    )
+
+
+def _flat(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in inputs.items():
+        if name == "__provider":
+            continue
+        if name == "rules" and mapping(value) and not _doubt(value):
+            flat |= {f"rules[{key}]": entry for key, entry in mapping(value).items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _words(value: object) -> str:
+    if value is None:
+        return ""
+    if why := _doubt(value):
+        return f"({why})"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, (Mapping, list, bool)):
+        return json.dumps(value, sort_keys=True)
+    return str(value)

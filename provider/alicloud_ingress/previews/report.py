@@ -1,0 +1,385 @@
+"""
+What a judged preview says in a pull request, section by section.
+
+What matters most comes first and is cut last. The same review gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from alicloud_ingress.exposure.internet import WorldOpen
+from alicloud_ingress.exposure.reach import Reach
+from alicloud_ingress.previews.declared import FieldChange, StatedRule
+from alicloud_ingress.previews.findings import Finding, GroupReview, Review
+from alicloud_ingress.previews.page import Report, Section
+from alicloud_ingress.rendering.markup import cell, code, label, plain
+from alicloud_ingress.rules.rule import IngressRule
+
+DRAWN = 40
+"""
+Arrows in one picture; more cannot be read.
+"""
+
+NAMED = 5
+"""
+Ports named in the headline.
+"""
+
+RULE_LIMIT = 1_000
+"""
+Rules of one network interface, in and out, over all of its groups.
+"""
+
+WITH_LIVE = "make the report with --live"
+_VERBS = {
+    "create": "to create",
+    "import": "to import",
+    "update": "to update",
+    "replace": "to replace",
+    "delete": "to delete",
+}
+_TABLE = ("| what | resource | before | after |", "|--|--|--|--|")
+_TELLING = {"group", "prefix list", "port list"}
+
+
+def compose(review: Review) -> Report:
+    """
+    Put the report together; nothing is cut yet.
+    """
+    sections = (
+        _list("This report is not whole", [code(p) for p in review.problems]),
+        _list("Stops the pull request", map(_finding, review.failing)),
+        _list("Newly open to the world", _world(review)),
+        _list("Not judged", _not_judged(review)),
+        _list("What opens", _reaches(review, opens=True)),
+        _list("What closes", _reaches(review, opens=False)),
+        _list("Deleted", _deleted(review)),
+        _list("Replaced with a gap", _gaps(review)),
+        _list("Changed fields", _changed(review)),
+        _list("Without effect", _without_effect(review)),
+        _list("Only the cloud knows", _live(review)),
+        _list("Changed by another hand", _drift(review)),
+        _list("Waived", _waived(review)),
+        _list("Waivers", map(code, review.remarks)),
+        *_pictures(review),
+        _table(review),
+    )
+    return Report(
+        marker=f"<!-- alicloud-ingress preview-report {_stack(review)} -->",
+        headline=_headline(review),
+        sections=tuple(section for section in sections if section.lines),
+    )
+
+
+def finding_line(finding: Finding) -> str:
+    """
+    A finding as one line for a terminal.
+    """
+    verdict = "" if finding.judged else " not judged:"
+    names = ", ".join(finding.resources)
+    through = f" ({names})" if names else ""
+    return plain(f"{finding.kind}:{verdict} {finding.text}{through}")
+
+
+def not_judged(review: Review) -> list[str]:
+    """
+    What is not judged, one sentence each, for a terminal or a program.
+    """
+    return list(_not_judged(review, plain))
+
+
+def _stack(review: Review) -> str:
+    safe = "".join(
+        c if c.isalnum() or c in "/_." else "-" for c in review.preview.stack
+    )
+    while "--" in safe:
+        safe = safe.replace("--", "-")
+    return safe.strip("-") or "stack"
+
+
+def _headline(review: Review) -> str:
+    ops = Counter(step.op for step in review.preview.steps)
+    gaps = sum(step.gap for step in review.preview.steps)
+    counts = [f"{ops[op]} {verb}" for op, verb in _VERBS.items() if ops[op]]
+    if gaps:
+        counts.append(f"{gaps} of them with a gap")
+    where = f" of {code(review.preview.stack)}" if review.preview.stack else ""
+    told = ", ".join(counts) or "no change"
+    return f"**Ingress rules{where}: {told}. {_verdict(review)}**"
+
+
+def _verdict(review: Review) -> str:
+    if review.problems:
+        return "This report is not whole."
+    openings = _openings(review)
+    if openings:
+        ports = list(dict.fromkeys(opening.what for _, opening in openings))
+        more = len(ports) - NAMED
+        end = f" and {more} more" if more > 0 else ""
+        return f"Newly open to the world: {', '.join(ports[:NAMED])}{end}."
+    if next(_not_judged(review), None):
+        return "Some of it is not judged."
+    return "Nothing is newly open to the world."
+
+
+def _list(title: str, lines: Iterable[str]) -> Section:
+    return Section(title=title, lines=tuple(f"- {line}" for line in lines))
+
+
+def _finding(finding: Finding) -> str:
+    verdict = "" if finding.judged else " not judged:"
+    names = ", ".join(map(code, finding.resources))
+    through = f", {names}" if names else ""
+    return f"{finding.kind}:{verdict} {code(finding.text)}{through}"
+
+
+def _openings(review: Review) -> list[tuple[GroupReview, WorldOpen]]:
+    return [
+        (group, opening)
+        for group in review.groups
+        for opening in group.openings
+        if opening.certain
+    ]
+
+
+def _world(review: Review) -> Iterator[str]:
+    for group, opening in _openings(review):
+        named = dict.fromkeys(
+            name for rule in opening.rules for name in group.names.get(rule, ())
+        )
+        through = ", ".join(map(code, named)) or "a rule that is not in this stack"
+        yield (
+            f"{code(opening.world)} may now reach {code(opening.what)}"
+            f" of {code(group.group)} through {through}"
+        )
+
+
+def _not_judged(review: Review, code: Callable[[str], str] = code) -> Iterator[str]:
+    for step in review.preview.steps:
+        standing = {stated.rule for stated in step.before}
+        doubts = [
+            doubt
+            for stated in step.after
+            if stated.rule not in standing
+            for doubt in stated.doubts
+        ]
+        if not step.after:
+            doubts = [doubt for stated in step.before for doubt in stated.doubts]
+        if doubts:
+            yield f"{code(step.name)}: {code(', '.join(dict.fromkeys(doubts)))}"
+    doubted = _doubted(review)
+    for group in review.groups:
+        for opening in group.openings:
+            if opening.certain or not doubted.isdisjoint(opening.rules):
+                continue
+            yield (
+                f"whether {code(opening.world)} may reach {code(opening.what)} of"
+                f" {code(group.group)} {_hangs_on(group, opening, code)}"
+            )
+    for urn in review.preview.unknown_rules:
+        yield f"{code(urn)}: a rule of a type that is not known here"
+    yield from map(code, review.preview.notes)
+    for changed in review.preview.lists:
+        if changed.changes:
+            yield (
+                f"{code(changed.name)}: groups beyond this preview may use"
+                f" {code(changed.list_id)}, whose blocks change"
+            )
+
+
+def _hangs_on(
+    group: GroupReview, opening: WorldOpen, code: Callable[[str], str]
+) -> str:
+    if not opening.rules:
+        return (
+            "hangs on rules that are not in this stack: a drop goes that may have held"
+            f" them back; {WITH_LIVE}"
+        )
+    rules = ", ".join(code(rule.in_words) for rule in opening.rules)
+    if any(
+        rule.source_prefix_list_id or rule.port_range_list_id for rule in opening.rules
+    ):
+        return f"hangs on a list: {rules}"
+    if group.rules_left is None:
+        return f"hangs on what the group holds: {rules}; {WITH_LIVE}"
+    return (
+        f"hangs on how far the run comes: a step will fail, or a drop is deleted"
+        f" before it is there again, or two resources state one rule: {rules}"
+    )
+
+
+def _doubted(review: Review) -> frozenset[IngressRule]:
+    return frozenset(
+        stated.rule
+        for step in review.preview.steps
+        for stated in (*step.before, *step.after)
+        if stated.doubts
+    )
+
+
+def _reaches(review: Review, *, opens: bool) -> Iterator[str]:
+    words = "may now reach" if opens else "may no longer reach"
+    for group in review.groups:
+        if group.change is None:
+            continue
+        for reach in group.change.opened if opens else group.change.closed:
+            if _is_telling(reach):
+                yield (
+                    f"{code(reach.who)} {words} {code(reach.what)}"
+                    f" of {code(group.group)}"
+                )
+
+
+def _is_telling(reach: Reach) -> bool:
+    return all(unknown.kind in _TELLING for unknown in reach.members)
+
+
+def _deleted(review: Review) -> Iterator[str]:
+    for step in review.preview.steps:
+        if step.op != "delete":
+            continue
+        end = " (it stays in the group: retain_on_delete)" if step.retained else ""
+        yield f"{code(step.name)}: {_rules(step.before)}{end}"
+
+
+def _gaps(review: Review) -> Iterator[str]:
+    for step in review.preview.steps:
+        if step.gap:
+            why = code(", ".join(dict.fromkeys(step.reasons)) or "not told")
+            yield (
+                f"{code(step.name)}: the old rule goes before the new one comes"
+                f" (because of {why})"
+            )
+
+
+def _changed(review: Review) -> Iterator[str]:
+    for step in review.preview.steps:
+        for change in step.changes:
+            yield f"{code(step.name)}: {_change(change)}"
+
+
+def _change(change: FieldChange) -> str:
+    before, after = (code(v) if v else "unset" for v in (change.before, change.after))
+    return f"{code(change.name)} {before} → {after}"
+
+
+def _without_effect(review: Review) -> Iterator[str]:
+    for group in review.groups:
+        for rule, comes in group.idle:
+            names = ", ".join(map(code, group.names.get(rule, ())))
+            done = "added to" if comes else "taken from"
+            yield (
+                f"{code(rule.in_words)} is {done} {code(group.group)} ({names}):"
+                " what gets in is the same without it"
+            )
+
+
+def _live(review: Review) -> Iterator[str]:
+    for group in review.groups:
+        if group.rules_left is None:
+            continue
+        for refusal in group.refusals:
+            yield (
+                f"{code(refusal.step.name)} would fail: {code(refusal.rule)},"
+                f" {refusal.why}, in {code(group.group)}"
+            )
+        for takeover in group.takeovers:
+            yield (
+                f"{code(takeover.step.name)} would take over"
+                f" {code(takeover.rule_id)}, which is the very same rule, in"
+                f" {code(group.group)}"
+            )
+        for live in group.expired:
+            yield (
+                f"{code(live.rule_id)} of {code(group.group)} expired on"
+                f" {code(live.rule.expires_on)}: {code(live.rule.in_words)}"
+            )
+        for live in group.unmanaged or ():
+            remark = f", {code(live.rule.description)}" if live.rule.description else ""
+            yield (
+                f"{code(live.rule_id)} of {code(group.group)} is not in this stack:"
+                f" {code(live.rule.in_words)}{remark}"
+            )
+        if group.unmanaged is None:
+            yield (
+                f"which rules of {code(group.group)} are not in this stack cannot be"
+                " told: make the preview with --show-sames"
+            )
+        yield (
+            f"{code(group.group)} will hold {group.rules_left} inbound rules; one"
+            f" interface takes {RULE_LIMIT:,} over all its groups"
+        )
+
+
+def _drift(review: Review) -> Iterator[str]:
+    for step in review.preview.steps:
+        if step.gone:
+            yield f"{code(step.name)} is gone"
+        for change in step.drift:
+            yield f"{code(step.name)}: {_change(change)}"
+
+
+def _waived(review: Review) -> Iterator[str]:
+    for finding in review.findings:
+        if finding.waived:
+            yield f"{_finding(finding)}: {code(finding.waived)}"
+
+
+def _pictures(review: Review) -> Iterator[Section]:
+    """
+    Sources, ports, group: what opens as arrows drawn through, what closes dotted.
+    """
+    arrows: dict[str, None] = {}
+    nodes: dict[tuple[str, str], str] = {}
+    for group in review.groups:
+        if group.change is None:
+            continue
+        for found, arrow in (
+            (group.change.opened, "==>"),
+            (group.change.closed, "-.->"),
+        ):
+            for reach in filter(_is_telling, found):
+                ends = [("s", reach.who), ("p", reach.what), ("g", group.group)]
+                if len(arrows) + 2 > DRAWN:
+                    break
+                who, what, whose = (
+                    nodes.setdefault(end, f"{end[0]}{len(nodes)}") for end in ends
+                )
+                arrows[f"  {who} {arrow} {what}"] = None
+                arrows[f"  {what} --> {whose}"] = None
+    if arrows:
+        drawn = [f'  {name}["{label(text)}"]' for (_, text), name in nodes.items()]
+        yield Section(
+            title="Picture: what opens (thick) and closes (dotted)",
+            lines=("\n".join(["```mermaid", "flowchart LR", *drawn, *arrows, "```"]),),
+            folded=True,
+        )
+
+
+def _table(review: Review) -> Section:
+    rows = [
+        f"| {step.op}{' with a gap' if step.gap else ''} | {cell(code(step.name))}"
+        f" | {cell(_rules(step.before))} | {cell(_rules(step.after))} |"
+        for step in review.preview.steps
+    ]
+    hidden = review.preview.hidden
+    more = f"; {hidden} unchanged are not shown" if hidden else ""
+    if review.preview.others:
+        more += f"; {review.preview.others} of other kinds change"
+    return Section(
+        title=f"All {len(rows)} resources{more}",
+        lines=(*_TABLE, *rows) if rows else (),
+        head=len(_TABLE),
+        folded=True,
+    )
+
+
+def _rules(stated: Iterable[StatedRule]) -> str:
+    return ", ".join(code(_rule(each.rule, each)) for each in stated) or "none"
+
+
+def _rule(rule: IngressRule, stated: StatedRule) -> str:
+    remark = f" ({rule.remark})" if rule.remark else ""
+    return f"{rule.in_words} of {stated.group}{remark}"

@@ -1,0 +1,3 @@
+"""
+Bring the rules of a group to what a program wants: plan, send, verify, report.
+"""

@@ -1,0 +1,253 @@
+"""
+One inbound rule: what it means, and when two are the same.
+
+Spellings are many (`443`, `443/443`, `TCP`, `2001:DB8::/32`), and ECS answers in
+a spelling of its own. Everything beyond this module compares rules in one normal
+form. Sources: the AuthorizeSecurityGroup, RevokeSecurityGroup and
+DescribeSecurityGroupAttribute pages of ECS 2014-05-26.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from alicloud_ingress.errors import InvalidRuleError
+from alicloud_ingress.rules.spelling import (
+    ALL_PORTS,
+    EMPTIED_DESCRIPTION,
+    masked,
+    network,
+    ports,
+    protocol,
+    split_expiry,
+    text_of,
+    with_expiry,
+)
+from alicloud_ingress.rules.validation import RULE_ARGUMENTS, SOURCES, problems_of
+
+_ARGUMENT_BY_PARAMETER = {
+    "IpProtocol": "ip_protocol",
+    "PortRange": "port_range",
+    "PortRangeListId": "port_range_list_id",
+    "SourceCidrIp": "source_cidr_ip",
+    "Ipv6SourceCidrIp": "ipv6_source_cidr_ip",
+    "SourceGroupId": "source_group_id",
+    "SourceGroupOwnerId": "source_group_owner_id",
+    "SourceGroupOwnerAccount": "source_group_owner_account",
+    "SourcePrefixListId": "source_prefix_list_id",
+    "DestCidrIp": "dest_cidr_ip",
+    "Ipv6DestCidrIp": "ipv6_dest_cidr_ip",
+    "SourcePortRange": "source_port_range",
+    "Policy": "policy",
+    "NicType": "nic_type",
+    "Description": "description",
+}
+_NETWORKS = (
+    "source_cidr_ip",
+    "ipv6_source_cidr_ip",
+    "dest_cidr_ip",
+    "ipv6_dest_cidr_ip",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngressRule:
+    """
+    One inbound rule in normal form; "" stands for unset.
+
+    Equality is what a revoke has to match: the whole quintuple with policy,
+    priority and NIC type. Description and expiry are remarks, and the owner of
+    a source group follows from the group's ID: none of them is compared.
+
+    Args:
+        ip_protocol: one of `PROTOCOLS`, or an IANA number as text.
+        port_range: destination ports as `first/last`, `-1/-1` for protocols
+            without ports, "" where a port list is used.
+        priority: 1 (first) to 100; old system rules are read with 110.
+        expires_on: ISO date, or "".
+    """
+
+    ip_protocol: str
+    port_range: str = ""
+    port_range_list_id: str = ""
+    source_cidr_ip: str = ""
+    ipv6_source_cidr_ip: str = ""
+    source_group_id: str = ""
+    source_group_owner_id: str = field(default="", compare=False)
+    source_group_owner_account: str = field(default="", compare=False)
+    source_prefix_list_id: str = ""
+    dest_cidr_ip: str = ""
+    ipv6_dest_cidr_ip: str = ""
+    source_port_range: str = ""
+    policy: str = "accept"
+    priority: int = 1
+    nic_type: str = "intranet"
+    description: str = field(default="", compare=False)
+    expires_on: str = field(default="", compare=False)
+
+    @classmethod
+    def parse(cls, arguments: Mapping[str, object]) -> IngressRule:
+        """
+        Read a user's arguments, named as in `IngressRuleArgs`.
+
+        Raises:
+            InvalidRuleError: with every problem found.
+        """
+        problems = problems_of(arguments)
+        if problems:
+            raise InvalidRuleError(*problems)
+        return cls.trusted(arguments)
+
+    @classmethod
+    def trusted(cls, arguments: Mapping[str, object]) -> IngressRule:
+        """
+        Read arguments that have been checked before, as those of a state have.
+
+        Nothing is refused, so that what an older check let pass can be removed.
+        """
+        given = {name: text_of(arguments.get(name)) for name in RULE_ARGUMENTS}
+        priority = int(given.pop("priority") or 1)
+        return cls(priority=priority, **given).normal()
+
+    @classmethod
+    def from_permission(cls, permission: Mapping[str, object]) -> IngressRule:
+        """
+        Read one Permission of a DescribeSecurityGroupAttribute answer.
+
+        Nothing is refused: what ECS reports is there, priority 110 included.
+        """
+        return cls.as_spelled(permission).as_read()
+
+    @classmethod
+    def as_spelled(cls, permission: Mapping[str, object]) -> IngressRule:
+        """
+        Take one Permission as it is, to be sent back in the very same spelling.
+        """
+        given = {
+            argument: text_of(permission.get(parameter))
+            for parameter, argument in _ARGUMENT_BY_PARAMETER.items()
+        }
+        given["description"] = str(permission.get("Description") or "")
+        owner = given["source_group_owner_account"]
+        if owner.isdigit():
+            given["source_group_owner_account"] = ""
+            given["source_group_owner_id"] = owner
+        return cls(priority=int(text_of(permission.get("Priority")) or 1), **given)
+
+    def as_read(self) -> IngressRule:
+        """
+        What a rule in a spelling of ECS means.
+        """
+        description, expires_on = split_expiry(self.description.strip())
+        if description == EMPTIED_DESCRIPTION:
+            description = ""
+        return replace(
+            self, description=description, expires_on=expires_on, **self._normal_fields
+        )
+
+    def to_permission(self) -> dict[str, str]:
+        """
+        Write the fields of one `Permissions.N` entry; unset ones are left out.
+        """
+        entry = {
+            parameter: getattr(self, argument)
+            for parameter, argument in _ARGUMENT_BY_PARAMETER.items()
+        }
+        entry["Priority"] = str(self.priority)
+        entry["Description"] = self.remark
+        return {name: value for name, value in entry.items() if value}
+
+    @property
+    def remark(self) -> str:
+        """
+        The description as ECS stores it, with the expiry at its end.
+        """
+        return with_expiry(self.description, self.expires_on)
+
+    @property
+    def masked(self) -> IngressRule:
+        """
+        The same rule with the host bits of its networks cleared.
+        """
+        networks: dict[str, Any] = {n: masked(getattr(self, n)) for n in _NETWORKS}
+        return replace(self, **networks)
+
+    @property
+    def source(self) -> str:
+        """
+        Whichever one source is set.
+        """
+        return next((value for name in SOURCES if (value := getattr(self, name))), "")
+
+    @property
+    def in_words(self) -> str:
+        """
+        The canonical text: `tcp 443/443 from 10.0.0.0/8`, then what is not default.
+        """
+        words = [
+            self.ip_protocol,
+            self.port_range or self.port_range_list_id,
+            "from",
+            self.source,
+        ]
+        if self.source_port_range:
+            words += ["source-ports", self.source_port_range]
+        if dest := self.dest_cidr_ip or self.ipv6_dest_cidr_ip:
+            words += ["to", dest]
+        if self.policy != "accept":
+            words.append(self.policy)
+        if self.priority != 1:
+            words += ["priority", str(self.priority)]
+        if self.nic_type != "intranet":
+            words.append(self.nic_type)
+        return " ".join(words)
+
+    def difference(self, other: IngressRule) -> tuple[str, ...]:
+        """
+        Name the fields that mean something else in *other*, remarks included.
+
+        A source group's owner counts only where both rules name one: ECS fills
+        it in for groups of the own account too.
+        """
+        return tuple(
+            name
+            for name in (f.name for f in fields(self))
+            if (mine := getattr(self, name)) != (theirs := getattr(other, name))
+            and not (name.startswith("source_group_owner") and not (mine and theirs))
+        )
+
+    def normal(self) -> IngressRule:
+        """
+        The rule with each field in its one spelling.
+        """
+        return replace(self, **self._normal_fields)
+
+    def with_host_bits_of(self, other: IngressRule) -> IngressRule:
+        """
+        This rule, with each network as *other* has it where only host bits differ.
+        """
+        networks: dict[str, Any] = {
+            name: asked
+            for name in _NETWORKS
+            if masked(asked := getattr(other, name)) == getattr(self, name)
+        }
+        return replace(self, **networks)
+
+    @property
+    def _normal_fields(self) -> dict[str, Any]:
+        port_range = ports(self.port_range)
+        if self.port_range_list_id and port_range == ALL_PORTS:
+            port_range = ""
+        elif not self.port_range_list_id and not port_range:
+            port_range = ALL_PORTS
+        source_ports = ports(self.source_port_range)
+        return {
+            "ip_protocol": protocol(self.ip_protocol),
+            "port_range": port_range,
+            "source_port_range": "" if source_ports == ALL_PORTS else source_ports,
+            "policy": self.policy.lower() or "accept",
+            "nic_type": self.nic_type.lower() or "intranet",
+            **{name: network(getattr(self, name)) for name in _NETWORKS},
+        }

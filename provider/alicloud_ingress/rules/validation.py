@@ -1,0 +1,384 @@
+"""
+What is wrong with the arguments of a rule: everything that ECS would refuse and
+that can be known before a call, all at once.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+
+from alicloud_ingress.errors import Problem
+from alicloud_ingress.rules.spelling import (
+    ALL_PORTS,
+    DESCRIPTION_LIMIT,
+    EMPTIED_DESCRIPTION,
+    PROTOCOLS,
+    WITH_PORTS,
+    is_date,
+    masked,
+    network,
+    port_pair,
+    ports,
+    protocol,
+    split_expiry,
+    text_of,
+    with_expiry,
+)
+
+SOURCES = (
+    "source_cidr_ip",
+    "ipv6_source_cidr_ip",
+    "source_group_id",
+    "source_prefix_list_id",
+)
+RULE_ARGUMENTS = (
+    "ip_protocol",
+    "port_range",
+    "port_range_list_id",
+    "source_cidr_ip",
+    "ipv6_source_cidr_ip",
+    "source_group_id",
+    "source_group_owner_id",
+    "source_group_owner_account",
+    "source_prefix_list_id",
+    "dest_cidr_ip",
+    "ipv6_dest_cidr_ip",
+    "source_port_range",
+    "policy",
+    "priority",
+    "nic_type",
+    "description",
+    "expires_on",
+)
+ID_PREFIXES = {
+    "security_group_id": "sg-",
+    "source_group_id": "sg-",
+    "source_prefix_list_id": "pl-",
+    "port_range_list_id": "prl-",
+}
+HIGHEST_PROTOCOL = 255
+HIGHEST_PORT = 65535
+LAST_PRIORITY = 100
+LONGEST_SHOWN = 80
+"""
+Characters of a value in a message; of a longer one, its beginning.
+"""
+
+
+def problems_of(
+    arguments: Mapping[str, object],
+    *,
+    unknown: AbstractSet[str] = frozenset(),
+    secret: AbstractSet[str] = frozenset(),
+) -> tuple[Problem, ...]:
+    """
+    Tell all that is wrong with a rule's arguments.
+
+    Args:
+        arguments: as in `IngressRuleArgs`, and `security_group_id` if given.
+        unknown: names of arguments whose value is not known yet; they pass.
+        secret: names of arguments whose value is not to be shown.
+    """
+    return _Inspection(arguments, unknown, secret).problems()
+
+
+def problem_of_id(argument: str, value: str, shown: str) -> Problem | None:
+    """
+    Tell whether a value is no ID, such as the name of a group.
+
+    Args:
+        argument: one of `ID_PREFIXES`.
+        value: of the argument.
+        shown: the value for a message.
+    """
+    prefix = ID_PREFIXES[argument]
+    if not value or value.startswith(prefix):
+        return None
+    reason = (
+        f"{shown} is not an ID; use the ID, which begins with '{prefix}', not a name"
+    )
+    return Problem(argument, reason)
+
+
+class _Inspection:
+    def __init__(
+        self,
+        arguments: Mapping[str, object],
+        unknown: AbstractSet[str],
+        secret: AbstractSet[str],
+    ) -> None:
+        self.secret = secret
+        self.found: list[Problem] = []
+        shapeless = {
+            name
+            for name in RULE_ARGUMENTS
+            if name not in unknown
+            and not isinstance(arguments.get(name), str | int | float | None)
+        }
+        self.unknown = {*unknown, *shapeless}
+        self.given = {
+            name: "" if name in self.unknown else text_of(arguments.get(name))
+            for name in (*RULE_ARGUMENTS, "security_group_id")
+        }
+        self.protocol = protocol(self.given["ip_protocol"])
+        for name in sorted(shapeless):
+            kind = type(arguments[name]).__name__
+            self.problem(name, f"this is a {kind}; give one value, as text or number")
+
+    def problems(self) -> tuple[Problem, ...]:
+        self.check_protocol()
+        self.check_ports()
+        self.check_source_ports()
+        self.check_sources()
+        self.check_ids()
+        self.check_owner()
+        self.check_networks()
+        self.check_words()
+        self.check_priority()
+        self.check_remark()
+        return tuple(self.found)
+
+    def problem(self, argument: str, reason: str) -> None:
+        self.found.append(Problem(argument, reason))
+
+    def known(self, *names: str) -> bool:
+        return not any(name in self.unknown for name in names)
+
+    def shown(self, name: str) -> str:
+        """
+        The value for a message, unless it is a secret.
+        """
+        if name in self.secret:
+            return "[secret]"
+        value = self.given[name]
+        return repr(value if len(value) <= LONGEST_SHOWN else f"{value[:40]}...")
+
+    def check_protocol(self) -> None:
+        name = self.protocol
+        short = name.isascii() and name.isdigit() and len(name) <= len("255")
+        numeric = short and int(name) <= HIGHEST_PROTOCOL
+        if self.given["ip_protocol"] == "-1":
+            self.problem(
+                "ip_protocol",
+                f"{self.shown('ip_protocol')} is not a protocol of ECS; use 'all' if"
+                " every protocol is meant",
+            )
+        elif self.known("ip_protocol") and name not in PROTOCOLS and not numeric:
+            self.problem(
+                "ip_protocol",
+                f"{self.shown('ip_protocol')} is no protocol; use"
+                f" {', '.join(PROTOCOLS)} or an IANA number from 0 to 255",
+            )
+
+    def check_ports(self) -> None:
+        if not self.known("ip_protocol", "port_range", "port_range_list_id"):
+            return
+        text, list_id = self.given["port_range"], self.given["port_range_list_id"]
+        if list_id:
+            self.check_port_list(text)
+        elif self.protocol in WITH_PORTS:
+            self.check_range("port_range")
+        elif self.protocol in PROTOCOLS and ports(text) not in ("", ALL_PORTS):
+            self.problem(
+                "port_range",
+                f"{self.shown('port_range')} does not go with {self.protocol},"
+                " which has no ports; leave it out or use '-1/-1'",
+            )
+
+    def check_port_list(self, text: str) -> None:
+        shown = self.shown("port_range_list_id")
+        if text:
+            self.problem(
+                "port_range_list_id",
+                f"{shown} would be ignored beside port_range"
+                f" {self.shown('port_range')}; give one of the two",
+            )
+        if self.protocol not in WITH_PORTS:
+            self.problem(
+                "port_range_list_id",
+                f"{shown} does not go with {self.protocol}, only with tcp and udp",
+            )
+
+    def check_range(self, argument: str) -> None:
+        pair = port_pair(self.given[argument])
+        if pair is None:
+            self.problem(
+                argument,
+                f"{self.shown(argument)} is no port range; use a port such as 443"
+                " or a range such as '8000/8010'",
+            )
+            return
+        first, last = pair
+        if not all(1 <= port <= HIGHEST_PORT for port in pair):
+            self.problem(
+                argument,
+                f"{self.shown(argument)} is outside of 1 to {HIGHEST_PORT};"
+                f" all ports of {self.protocol} are '1/{HIGHEST_PORT}'",
+            )
+        elif first > last:
+            hint = (
+                "" if argument in self.secret else f"; did you mean '{last}/{first}'?"
+            )
+            self.problem(
+                argument, f"{self.shown(argument)} ends before it begins{hint}"
+            )
+
+    def check_source_ports(self) -> None:
+        if ports(self.given["source_port_range"]) in ("", ALL_PORTS):
+            return
+        if self.protocol in WITH_PORTS:
+            self.check_range("source_port_range")
+        elif self.known("ip_protocol"):
+            self.problem(
+                "source_port_range",
+                f"{self.shown('source_port_range')} does not go with"
+                f" {self.protocol}, which has no ports",
+            )
+
+    def check_sources(self) -> None:
+        named = [name for name in SOURCES if self.given[name]]
+        if len(named) > 1:
+            values = ", ".join(f"{name} {self.shown(name)}" for name in named)
+            self.problem(named[1], f"{values}: give one source, a rule has just one")
+        elif not named and self.known(*SOURCES):
+            self.problem(
+                "source_cidr_ip",
+                "'' is no source, and none is assumed; give one of"
+                f" {', '.join(SOURCES)}",
+            )
+        group = self.given["source_group_id"]
+        if group and group == self.given["security_group_id"]:
+            self.problem(
+                "source_group_id",
+                f"{self.shown('source_group_id')} is the rule's own group; members of"
+                " a basic group reach one another without a rule",
+            )
+        if group and self.given["nic_type"].lower() == "internet":
+            self.problem(
+                "nic_type",
+                f"{self.shown('nic_type')} does not go with a source group;"
+                " use 'intranet'",
+            )
+
+    def check_ids(self) -> None:
+        for name in ID_PREFIXES:
+            # The group of the rule is checked by place: a set has one for all rules.
+            if name == "security_group_id":
+                continue
+            if found := problem_of_id(name, self.given[name], self.shown(name)):
+                self.found.append(found)
+
+    def check_owner(self) -> None:
+        owner_id = self.given["source_group_owner_id"]
+        if owner_id and not (owner_id.isascii() and owner_id.isdigit()):
+            self.problem(
+                "source_group_owner_id",
+                f"{self.shown('source_group_owner_id')} is not an account ID such as"
+                " '1234567890123456'; an account name goes into"
+                " source_group_owner_account",
+            )
+            return
+        if self.given["source_group_id"] or not self.known("source_group_id"):
+            return
+        for name in ("source_group_owner_id", "source_group_owner_account"):
+            if self.given[name]:
+                self.problem(
+                    name,
+                    f"{self.shown(name)} goes with source_group_id only;"
+                    " leave it out, or name the group",
+                )
+
+    def check_networks(self) -> None:
+        four = self.networks(4, "source_cidr_ip", "dest_cidr_ip")
+        six = self.networks(6, "ipv6_source_cidr_ip", "ipv6_dest_cidr_ip")
+        if four and six:
+            self.problem(
+                six[0],
+                f"{self.shown(six[0])} is IPv6 and {four[0]} {self.shown(four[0])} is"
+                " IPv4; a rule is of one family",
+            )
+        for given, wrong, right in ((six, "icmp", "icmpv6"), (four, "icmpv6", "icmp")):
+            if given and self.protocol == wrong:
+                self.problem(
+                    "ip_protocol",
+                    f"{self.shown('ip_protocol')} does not go with {given[0]}"
+                    f" {self.shown(given[0])}; use '{right}'",
+                )
+        for family in (four, six):
+            if len({masked(network(self.given[name])) for name in family}) < len(
+                family
+            ):
+                self.problem(
+                    family[1],
+                    f"{self.shown(family[1])} is the source as well;"
+                    " ECS refuses a rule from a block to itself",
+                )
+
+    def networks(self, version: int, *names: str) -> list[str]:
+        """
+        Which of *names* are given; those that are no such network are problems.
+        """
+        given = [name for name in names if self.given[name]]
+        for name in given:
+            if not _is_network(self.given[name], version):
+                sample = {4: "10.0.0.0/8", 6: "2001:db8::/32"}[version]
+                self.problem(
+                    name,
+                    f"{self.shown(name)} is no IPv{version} address or block"
+                    f" such as '{sample}'",
+                )
+        return given
+
+    def check_words(self) -> None:
+        for name, allowed in (
+            ("policy", ("accept", "drop")),
+            ("nic_type", ("intranet", "internet")),
+        ):
+            value = self.given[name]
+            if value and value.lower() not in allowed:
+                self.problem(
+                    name, f"{self.shown(name)} is not one of {', '.join(allowed)}"
+                )
+
+    def check_priority(self) -> None:
+        text = self.given["priority"] or "1"
+        whole = text.isascii() and text.isdigit() and len(text) <= len("100")
+        if not whole or not 1 <= int(text) <= LAST_PRIORITY:
+            self.problem(
+                "priority",
+                f"{self.shown('priority')} is not a whole number from 1 to"
+                f" {LAST_PRIORITY}",
+            )
+
+    def check_remark(self) -> None:
+        description, expires_on = self.given["description"], self.given["expires_on"]
+        secret = "description" in self.secret
+        if split_expiry(description)[1]:
+            self.problem(
+                "description",
+                f"{self.shown('description')} ends in an expiry; use expires_on",
+            )
+        if expires_on and not is_date(expires_on):
+            self.problem(
+                "expires_on",
+                f"{self.shown('expires_on')} is no date such as '2026-12-31'",
+            )
+        length = len(with_expiry(description, expires_on))
+        if length > DESCRIPTION_LIMIT:
+            start = "[secret]" if secret else f"{description[:40]!r}..."
+            self.problem(
+                "description",
+                f"{start} has {length} characters, expiry included;"
+                f" {DESCRIPTION_LIMIT} are allowed",
+            )
+        if description == EMPTIED_DESCRIPTION:
+            self.problem("description", "'-' stands for none; leave it out")
+
+
+def _is_network(text: str, version: int) -> bool:
+    try:
+        return "%" not in text and ipaddress.ip_interface(text).version == version
+    except ValueError:
+        return False

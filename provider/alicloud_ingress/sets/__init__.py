@@ -1,3 +1,0 @@
-"""
-Many rules of a group as one resource.
-"""
