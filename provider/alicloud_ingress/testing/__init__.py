@@ -4,8 +4,9 @@ A stateful fake of the ECS API, for tests with no cloud account.
 It imports nothing of the provider, so that no bug can be shared.
 """
 
+from alicloud_ingress.testing.backend import FakeCall
 from alicloud_ingress.testing.behaviour import Behaviour
-from alicloud_ingress.testing.fake import FakeCall, FakeEcs
+from alicloud_ingress.testing.fake import FakeEcs
 from alicloud_ingress.testing.faults import Edit, Fault
 from alicloud_ingress.testing.in_process import mock_ecs
 from alicloud_ingress.testing.limits import RateLimit

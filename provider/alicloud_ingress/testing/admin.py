@@ -6,19 +6,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from alicloud_ingress.testing.backend import Backend
 from alicloud_ingress.testing.faults import Fault
 from alicloud_ingress.testing.limits import RateLimit
 from alicloud_ingress.testing.wire import JSON_TYPE, Reply, from_json, is_list
 
-if TYPE_CHECKING:
-    from alicloud_ingress.testing.fake import FakeEcs
-
 PREFIX = "/_fake/"
 
 
-def administer(fake: FakeEcs, method: str, path: str, body: str) -> Reply:
+def administer(fake: Backend, method: str, path: str, body: str) -> Reply:
     """
     Answer a request below `/_fake/`.
 
@@ -36,24 +34,24 @@ def administer(fake: FakeEcs, method: str, path: str, body: str) -> Reply:
         return _reply(400, {"error": str(error)})
 
 
-def _calls(fake: FakeEcs, _body: str) -> Reply:
+def _calls(fake: Backend, _body: str) -> Reply:
     return _reply(200, [call.to_json() for call in list(fake.calls)])
 
 
-def _state(fake: FakeEcs, _body: str) -> Reply:
+def _state(fake: Backend, _body: str) -> Reply:
     return Reply(200, {"content-type": JSON_TYPE}, fake.dump())
 
 
-def _load(fake: FakeEcs, body: str) -> Reply:
+def _load(fake: Backend, body: str) -> Reply:
     fake.load(body)
     return _reply(200, {})
 
 
-def _behaviour(fake: FakeEcs, _body: str) -> Reply:
+def _behaviour(fake: Backend, _body: str) -> Reply:
     return _reply(200, fake.behaviour.to_json())
 
 
-def _behave(fake: FakeEcs, body: str) -> Reply:
+def _behave(fake: Backend, body: str) -> Reply:
     try:
         settings: dict[str, object] = dict(from_json(body))
     except TypeError as error:
@@ -62,7 +60,7 @@ def _behave(fake: FakeEcs, body: str) -> Reply:
     return _behaviour(fake, "")
 
 
-def _order(fake: FakeEcs, body: str) -> Reply:
+def _order(fake: Backend, body: str) -> Reply:
     given = from_json(body)
     orders = given if is_list(given) else [given]
     read = [_order_of(order) for order in orders]
@@ -88,7 +86,7 @@ def _reply(status: int, content: object) -> Reply:
     return Reply(status, {"content-type": JSON_TYPE}, json.dumps(content))
 
 
-_ROUTES: dict[tuple[str, str], Callable[[FakeEcs, str], Reply]] = {
+_ROUTES: dict[tuple[str, str], Callable[[Backend, str], Reply]] = {
     ("POST", "faults"): _order,
     ("GET", "calls"): _calls,
     ("GET", "state"): _state,

@@ -15,8 +15,9 @@ from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+from alicloud_ingress.testing.backend import FakeCall
 from alicloud_ingress.testing.behaviour import Behaviour
-from alicloud_ingress.testing.fake import FakeCall, FakeEcs
+from alicloud_ingress.testing.fake import FakeEcs
 
 INTERRUPTED = 130
 

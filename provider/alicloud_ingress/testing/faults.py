@@ -7,10 +7,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from alicloud_ingress.testing.fake import FakeEcs
+from alicloud_ingress.testing.world import World
 
 ANY_ACTION = "*"
 HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
@@ -43,7 +42,8 @@ class Fault:
             out first where `takes_effect` is set.
         lag: the number of Describes of the group that do not yet show what this
             call changed: new rules are missing, removed and changed ones linger.
-        edit: another hand, which acts on the fake just before the call does.
+        edit: called with the `FakeEcs` just before the call is carried out, as a
+            change by somebody else.
     """
 
     action: str = ANY_ACTION
@@ -61,7 +61,7 @@ class Fault:
     drop: bool = False
     delay_s: float = 0.0
     lag: int = 0
-    edit: Callable[[FakeEcs], object] | None = None
+    edit: Callable[[Any], object] | None = None
 
     @property
     def spoils(self) -> bool:
@@ -150,7 +150,7 @@ class Fault:
         return Fault(action=action, lag=describes)
 
     @staticmethod
-    def other_hand(action: str, edit: Callable[[FakeEcs], object]) -> Fault:
+    def other_hand(action: str, edit: Callable[[Any], object]) -> Fault:
         """
         Somebody else changes something just before the call.
         """
@@ -201,7 +201,7 @@ class Edit:
     rule_id: str = ""
     fields: Mapping[str, str] | None = None
 
-    def __call__(self, fake: FakeEcs) -> None:
+    def __call__(self, fake: World) -> None:
         """
         Do it.
         """
@@ -213,13 +213,13 @@ class Edit:
             fake.remove_rule(self.group_id, self.rule_id)
 
 
-def _edits(given: Any) -> Callable[[FakeEcs], None]:
+def _edits(given: Any) -> Callable[[World], None]:
     try:
         edits = [Edit(**entry) for entry in given]
     except TypeError as error:
         raise ValueError(f"edit of a fault: {error}") from None
 
-    def edit(fake: FakeEcs) -> None:
+    def edit(fake: World) -> None:
         for each in edits:
             each(fake)
 

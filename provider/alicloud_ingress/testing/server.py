@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import cast
 
 from alicloud_ingress.testing.admin import PREFIX, administer
+from alicloud_ingress.testing.backend import FRONT_ENDS, Backend
 from alicloud_ingress.testing.errors import ConnectionDroppedError, FakeError
-from alicloud_ingress.testing.fake import FRONT_ENDS, FakeEcs
 from alicloud_ingress.testing.tls import Certificate, ServedUrl
 from alicloud_ingress.testing.wire import Reply, Request, answered
 
@@ -39,7 +39,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(
         self,
         address: tuple[str, int],
-        fake: FakeEcs,
+        fake: Backend,
         certificate: Certificate,
         *,
         admin: bool,
@@ -248,7 +248,7 @@ def _size(text: str, base: int) -> int:
 
 @contextmanager
 def serving(
-    fake: FakeEcs, certificate: Certificate, host: str, port: int, *, admin: bool
+    fake: Backend, certificate: Certificate, host: str, port: int, *, admin: bool
 ) -> Generator[ServedUrl]:
     """
     Serve *fake* from a thread, and yield its URL; port 0 is any free one.

@@ -1,0 +1,282 @@
+"""
+The backend: what the API remembers and answers, behind both fronts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from alicloud_ingress.testing.actions import action_of, carry_out
+from alicloud_ingress.testing.behaviour import Behaviour
+from alicloud_ingress.testing.call import Call
+from alicloud_ingress.testing.entries import spread_out
+from alicloud_ingress.testing.errors import ConnectionDroppedError, FakeError
+from alicloud_ingress.testing.faults import HTML, Fault, FaultQueue
+from alicloud_ingress.testing.limits import RateLimit, TokenBucket
+from alicloud_ingress.testing.signatures import Gatekeeper, KeyPair, access_key_id
+from alicloud_ingress.testing.spelling import Rule
+from alicloud_ingress.testing.state import ACCOUNT, NUMBERS, FakeGroup, Lag
+from alicloud_ingress.testing.wire import Reply, Request, answered
+from alicloud_ingress.testing.world import World, system_time
+
+READING = ("Describe", "Get")
+"""
+How the names of those actions begin that change nothing.
+"""
+FRONT_ENDS = ContextVar("FRONT_ENDS", default=threading.Event())  # noqa: B039
+"""
+Set when the front ends to which a thread belongs: calls that wait are then dropped.
+"""
+
+
+@dataclass(frozen=True)
+class FakeCall:
+    """
+    One call as it came, and how it was answered.
+
+    Args:
+        action: "" where the request named none.
+        parameters: without those of the gateway (signature, format).
+        status: of the answer; 0 where the connection was dropped.
+        code: of the refusal; "" for none.
+        time: when it was answered, in seconds since 1970.
+    """
+
+    action: str
+    parameters: Mapping[str, str]
+    status: int
+    code: str
+    time: float = 0.0
+
+    def to_json(self) -> dict[str, object]:
+        """
+        Its fields by name, as files and the admin path show them.
+        """
+        return {
+            "time": self.time,
+            "action": self.action,
+            "parameters": dict(self.parameters),
+            "status": self.status,
+            "code": self.code,
+        }
+
+
+class Backend(World):
+    """
+    What answers a request, in process or served.
+
+    See `FakeEcs` for arguments and attributes.
+    """
+
+    def __init__(
+        self,
+        *,
+        behaviour: Behaviour | None = None,
+        latency_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = system_time,
+    ) -> None:
+        super().__init__(behaviour or Behaviour(), now)
+        self.latency_s = latency_s
+        self.calls: list[FakeCall] = []
+        self.accounts: dict[str, str] = {}
+        self.logins: dict[str, str] = {}
+        self.listeners: list[Callable[[FakeCall], object]] = []
+        self._clock = clock
+        self._faults = FaultQueue()
+        self._limits: dict[str, TokenBucket] = {}
+        self._gatekeeper = Gatekeeper()
+
+    @property
+    def keys(self) -> dict[str, KeyPair]:
+        """
+        The key pairs that are known, by access key ID; none lets everybody in.
+        """
+        return self._gatekeeper.keys
+
+    def add_key(
+        self,
+        key_id: str,
+        secret: str,
+        *,
+        account: str = ACCOUNT,
+        security_token: str = "",
+        expired: bool = False,
+    ) -> None:
+        """
+        Make a key pair known; from the first on, every signature is verified.
+        """
+        with self._lock:
+            self._gatekeeper.keys[key_id] = KeyPair(
+                access_key_id=key_id,
+                secret=secret,
+                account=account,
+                security_token=security_token,
+                expired=expired,
+            )
+
+    def inject(self, *faults: Fault) -> None:
+        """
+        Let faults strike, in this order, the calls to come.
+        """
+        for fault in faults:
+            self._faults.add(fault)
+
+    @property
+    def waiting_faults(self) -> tuple[Fault, ...]:
+        """
+        The faults that have not struck yet.
+        """
+        return self._faults.waiting
+
+    def forget_faults(self) -> None:
+        """
+        Take back the faults that have not struck yet, and all rate limits.
+        """
+        self._faults.clear()
+        with self._lock:
+            self._limits.clear()
+
+    def fail_next(self, action: str, status: int, code: str, times: int = 1) -> None:
+        """
+        Answer the next calls of *action* with an error, and do nothing else.
+        """
+        self.inject(replace(Fault.refused(action, status, code), times=times))
+
+    def limit(self, limit: RateLimit) -> None:
+        """
+        Throttle an action by a bucket of tokens; replaces its former limit.
+        """
+        with self._lock:
+            self._limits[limit.action] = TokenBucket(limit, self._clock)
+
+    def handle(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: str,
+        method: str = "POST",
+    ) -> Reply:
+        """
+        Answer one HTTP request.
+
+        Raises:
+            ConnectionDroppedError: no answer is to be sent.
+        """
+        return self.dated(self._undated(url, headers, body, method))
+
+    def dated(self, reply: Reply) -> Reply:
+        """
+        The reply with the header `Date`, by the clock of this fake.
+        """
+        return reply._replace(headers={**reply.headers, "date": self.http_date()})
+
+    def _undated(
+        self, url: str, headers: Mapping[str, str], body: str, method: str
+    ) -> Reply:
+        request = Request.read(method, url, headers, body)
+        if len(url) > self.behaviour.longest_url:
+            return _page(414)
+        fault = self._faults.take(request.action, request.parameters) or Fault()
+        sleep_first = self.latency_s + (0 if fault.takes_effect else fault.delay_s)
+        if sleep_first:
+            _pause(sleep_first)
+        with self._lock:
+            reply = self._handle(request, fault)
+        if fault.takes_effect and fault.delay_s:
+            _pause(fault.delay_s)
+        if reply is None:
+            raise ConnectionDroppedError
+        return reply
+
+    def _handle(self, request: Request, fault: Fault) -> Reply | None:
+        """
+        Act, answer and write the call down; None is no answer.
+        """
+        if fault.edit:
+            fault.edit(self)
+        request_id = f"FAKE{NUMBERS.take():08d}-0000-4000-8000-000000000000"
+        answer: Mapping[str, object] | FakeError = {}
+        if fault.takes_effect or not fault.spoils:
+            answer = self._answer(request, fault.lag)
+        if fault.code:
+            answer = FakeError(fault.status or 400, fault.code, fault.message)
+        reply = answered(request, request_id, answer)
+        code = answer.code if isinstance(answer, FakeError) else ""
+        if fault.edit or not request.action.startswith(READING):
+            for keep in self.keepers:
+                keep()
+        if fault.drop:
+            self._write_down(request, 0, "")
+            return None
+        reply = _spoilt(reply, fault)
+        self._write_down(request, reply.status, code)
+        return reply
+
+    def _write_down(self, request: Request, status: int, code: str) -> None:
+        call = FakeCall(
+            request.action, request.parameters, status, code, self.now().timestamp()
+        )
+        self.calls.append(call)
+        for tell in self.listeners:
+            tell(call)
+
+    def _answer(self, request: Request, lag: int) -> Mapping[str, object] | FakeError:
+        try:
+            action = action_of(request.action, request.version)
+            default = self.accounts.get(access_key_id(request), ACCOUNT)
+            account = self._gatekeeper.account_of(request, self.now(), default)
+            if request.action in self._limits:
+                self._limits[request.action].take()
+            parameters = request.parameters
+            if self.behaviour.permissions_as_json:
+                parameters = spread_out(parameters)
+            call = self._call(request.action, parameters, account)
+            group = self.groups.get(call["SecurityGroupId"])
+            before = dict(group.rules) if group and lag else {}
+            answer = carry_out(action, call)
+        except FakeError as error:
+            return error
+        if group and lag:
+            _lag_behind(group, before, lag)
+        return answer
+
+    def _call(self, action: str, parameters: Mapping[str, str], account: str) -> Call:
+        return Call(
+            action=action,
+            parameters=parameters,
+            account=account,
+            state=self.state,
+            behaviour=self.behaviour,
+            now=self._timestamp(),
+            logins=self.logins,
+        )
+
+
+def _pause(seconds: float) -> None:
+    if FRONT_ENDS.get().wait(seconds):
+        raise ConnectionDroppedError
+
+
+def _lag_behind(group: FakeGroup, before: Mapping[str, Rule], describes: int) -> None:
+    for rule_id in before.keys() | group.rules.keys():
+        if before.get(rule_id) != group.rules.get(rule_id):
+            group.lags[rule_id] = Lag(before.get(rule_id), describes)
+
+
+def _spoilt(reply: Reply, fault: Fault) -> Reply:
+    status, headers, body = reply
+    if fault.body is not None:
+        body, headers = fault.body, {"content-type": fault.content_type}
+    if fault.retry_after:
+        headers = {**headers, "x-acs-retry-after": str(fault.retry_after)}
+    return Reply(fault.status or status, headers, body[: fault.keep])
+
+
+def _page(status: int) -> Reply:
+    return Reply(status, {"content-type": "text/html"}, HTML.format(status))
