@@ -36,7 +36,7 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 _Error = TypeVar("_Error", bound=BaseException)
-LONGEST_DETAIL = 256
+MAX_DETAIL_LENGTH = 256
 """
 Characters of a message of ECS that are passed on; more is no help, and may leak.
 """
@@ -301,13 +301,13 @@ def copied(error: _Error) -> _Error:
     """
     The same error for another thread to raise, without what was raised meanwhile.
     """
-    twin = type(error).__new__(type(error), *error.args)
-    twin.__dict__.update(error.__dict__)
-    return twin
+    duplicate = type(error).__new__(type(error), *error.args)
+    duplicate.__dict__.update(error.__dict__)
+    return duplicate
 
 
 @contextmanager
-def speaking_of(place: str) -> Generator[None]:
+def error_context(place: str) -> Generator[None]:
     """
     Let an error of ECS that is raised in here say what it is about.
     """
@@ -330,9 +330,9 @@ def one_line(text: str) -> str:
     Make foreign text fit for a message: no control characters, and not long.
     """
     printable = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+", " ", text).strip()
-    if len(printable) <= LONGEST_DETAIL:
+    if len(printable) <= MAX_DETAIL_LENGTH:
         return printable
-    return printable[: LONGEST_DETAIL - 1] + "…"
+    return printable[: MAX_DETAIL_LENGTH - 1] + "…"
 
 
 _PRODUCT_BY_ACTION = {

@@ -39,7 +39,7 @@ from alicloud_ingress.cleanup.findings import (
 )
 from alicloud_ingress.cleanup.owners import Owners
 from alicloud_ingress.cleanup.plan_file import Plan, read_plan, write_plan
-from alicloud_ingress.cleanup.rate_limiter import Pace
+from alicloud_ingress.cleanup.rate_limiter import RateLimiter
 from alicloud_ingress.cleanup.report_file import (
     Entry,
     Report,
@@ -47,7 +47,7 @@ from alicloud_ingress.cleanup.report_file import (
     write_report,
 )
 from alicloud_ingress.cleanup.restore import Restorer
-from alicloud_ingress.cleanup.scan import CALLS_PER_S, Surveyor, in_parallel
+from alicloud_ingress.cleanup.scan import CALLS_PER_S, Scanner, in_parallel
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.ecs.group_listing import ListedGroup
 from alicloud_ingress.errors import EcsError, IngressError, WrongAccountError
@@ -159,9 +159,9 @@ class Survey:
         """
         What is found in each group, in order; only groups in flight are held.
         """
-        pace = Pace(CALLS_PER_S)
+        pace = RateLimiter(CALLS_PER_S)
         surveyors = {
-            region: Surveyor(
+            region: Scanner(
                 self.connections.client(region),
                 region,
                 self.owners,
@@ -178,7 +178,7 @@ class Survey:
     def _regions(self) -> tuple[str, ...]:
         return tuple(self.regions) or (self.connections.region(),)
 
-    def _places(self, pace: Pace) -> Iterator[tuple[str, ListedGroup]]:
+    def _places(self, pace: RateLimiter) -> Iterator[tuple[str, ListedGroup]]:
         known = frozenset(self.known)
         missing = set(self.groups)
         for region in self._regions():
@@ -359,7 +359,7 @@ def _report(plan: Plan, path: Path) -> Report:
             region=group.region,
             rule_id=found.rule_id,
             create_time=found.create_time,
-            in_words=found.in_words,
+            as_text=found.as_text,
             rule=found.rule,
             reasons=found.reasons,
         )

@@ -18,8 +18,8 @@ from e2e.project import Project
 
 HOST = "pulumi-resource-pulumi-python"
 QUIETLY = ("--yes", "--skip-preview", "--non-interactive")
-QUIET_S = 0.3
-LONGEST_S = 60.0
+IDLE_S = 0.3
+MAX_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -104,20 +104,20 @@ def killed(
             )
         )
         try:
-            run.wait(LONGEST_S)
+            run.wait(MAX_S)
             _wait_until_quiet(lambda: len(project.fake.calls), seen)
         finally:
             for each in (killing.engine, *killing.orphans):
                 with suppress(psutil.NoSuchProcess):
                     each.kill()
-    psutil.wait_procs(killing.orphans, LONGEST_S)
+    psutil.wait_procs(killing.orphans, MAX_S)
     project.fake.forget_faults()
     assert killing.struck, f"never came so far: {kill}"
 
 
 def _wait_until_quiet(calls: Callable[[], int], seen: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + LONGEST_S
+    give_up = time.monotonic() + MAX_S
     before = -1
     while (before != calls() or not seen()) and time.monotonic() < give_up:
         before = calls()
-        time.sleep(QUIET_S)
+        time.sleep(IDLE_S)

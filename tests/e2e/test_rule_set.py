@@ -113,7 +113,7 @@ def test_an_exclusive_set_names_what_would_go_before_it_goes(
     assert set(project.rules()) == {kept, late}
 
 
-def test_twins_are_named_and_taken_over_only_by_adopt(project: Project) -> None:
+def test_duplicates_are_named_and_taken_over_only_by_adopt(project: Project) -> None:
     """As after a run that was killed before it could write its state."""
     there = project.fake.add_rule(
         project.group, **{**OPEN, "SourceCidrIp": "10.0.0.0/8"}

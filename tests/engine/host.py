@@ -28,7 +28,7 @@ P = TypeVar("P", bound=ResourceProvider)
 
 def impatient_process() -> Process:
     """A process that remembers nothing, in which no resource waits long for another."""
-    return Process(patience_s=0.01)
+    return Process(claim_timeout_s=0.01)
 
 
 class UnfinishedError(Exception):

@@ -145,13 +145,13 @@ def test_all_pages_of_one_look_are_late_alike(front: Front) -> None:
     front.fake.inject(Fault.late(AUTHORIZE))
     front.authorize(group)
 
-    def look() -> int:
+    def shown() -> int:
         first = front.call(DESCRIBE, group, MaxResults="10").json()
         token = first["NextToken"]
         second = front.shown(group, MaxResults="10", NextToken=token)
         return len(first["Permissions"]["Permission"]) + len(second)
 
-    assert [look(), look()] == [11, 12]
+    assert [shown(), shown()] == [11, 12]
 
 
 def test_a_removed_rule_lingers(front: Front) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alicloud_ingress.testing import FakeEcs
-from alicloud_ingress.testing.group_changes import MOST_GROUPS
+from alicloud_ingress.testing.group_changes import MAX_GROUPS
 from alicloud_ingress.testing.state import ACCOUNT
 from fake.front import Front
 
@@ -133,7 +133,7 @@ def test_a_name_of_the_longest_length_in_chinese(front: Front) -> None:
 
 
 def test_an_account_has_a_hundred_groups_in_a_region(front: Front) -> None:
-    for _ in range(MOST_GROUPS - 1):
+    for _ in range(MAX_GROUPS - 1):
         front.fake.new_group()
     front.fake.new_group(region="cn-beijing")
     front.fake.new_group(account="42")

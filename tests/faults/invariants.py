@@ -100,7 +100,7 @@ class Watch:
             if not any(_knows(entry, rule_id, rule) for entry in stack.entries)
         }
         for rule_id, rule in unknown.items():
-            words = rule_as_shown(rule).in_words
+            words = rule_as_shown(rule).as_text
             naming = [
                 str(e) for e in errors if words in str(e) or rule_id in str(e)
             ]  # fmt: skip

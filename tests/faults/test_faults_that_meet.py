@@ -200,7 +200,7 @@ def test_another_hand_in_the_middle_of_a_destroy(
     assert len(scene.watch.ours()) == left * len(scene.program)
 
 
-def test_a_rule_that_is_gone_leaves_its_twin_alone(scene: Scene) -> None:
+def test_a_rule_that_is_gone_leaves_its_duplicate_alone(scene: Scene) -> None:
     """Another hand removed ours and made the same rule anew: that one is not ours."""
     scene.settle()
     group = scene.fake.groups[scene.watch.group]

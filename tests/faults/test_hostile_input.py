@@ -45,7 +45,7 @@ ACTED_ON = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 Control characters but for the end of a line.
 """
 
-LONGEST_REASON = 500
+MAX_REASON = 500
 
 values = st.one_of(
     st.none(),
@@ -104,7 +104,7 @@ def test_a_huge_argument_is_a_problem(name: str, size: int) -> None:
         found = problems_in({**GOOD, name: character * size})
 
         assert found
-        assert all(len(each.reason) < LONGEST_REASON for each in found)
+        assert all(len(each.reason) < MAX_REASON for each in found)
 
 
 @pytest.mark.parametrize("name", RULE_ARGUMENTS)

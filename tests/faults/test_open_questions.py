@@ -137,7 +137,7 @@ def test_a_rule_without_an_id_and_with_a_remark(scene: Scene) -> None:
 
 
 def test_a_rule_that_is_gone_is_gone(scene: Scene) -> None:
-    """By ID and without one, whatever ECS says of it; a twin is left alone."""
+    """By ID and without one, whatever ECS says of it; a duplicate is left alone."""
     assert scene.stack.up(scene.program) == []
     group = scene.fake.groups[scene.watch.group]
     for rule_id, rule in scene.watch.ours().items():

@@ -331,12 +331,12 @@ class Lives(RuleBasedStateMachine):
         naming = [
             text
             for text in map(str, self.errors)
-            if (live.in_words in text and group in text) or rule_id in text
+            if (live.as_text in text and group in text) or rule_id in text
         ]
         if naming:
             assert any(way in text for way in WAYS_TO_TAKE_OVER for text in naming)
             self.model.lost.add(rule_id)
-        assert rule_id in self.model.lost, f"{rule_id} ({live.in_words}) is lost"
+        assert rule_id in self.model.lost, f"{rule_id} ({live.as_text}) is lost"
 
     def assert_stands_alone(self, error: Exception) -> None:
         """The last line is about one of our groups."""

@@ -201,7 +201,7 @@ class Sets(RuleBasedStateMachine):
             rule_id
             for rule_id, live in self.ours().items()
             if rule_id not in known.values()
-            and known.get(rule_as_shown(live).in_words) != ""
+            and known.get(rule_as_shown(live).as_text) != ""
         }
 
     def known(self) -> dict[str, str]:
@@ -261,7 +261,7 @@ class Sets(RuleBasedStateMachine):
         self.told |= {
             rule_id
             for rule_id in self.unknown()
-            if rule_id in text or rule_as_shown(live[rule_id]).in_words in text
+            if rule_id in text or rule_as_shown(live[rule_id]).as_text in text
         }
         return text
 

@@ -72,7 +72,7 @@ class GatedCalls:
         if call.name.startswith("authorize"):
             for rule in call.entries:
                 if rule not in self.rules.values():
-                    self.rules[f"sgr-{rule.in_words}"] = rule
+                    self.rules[f"sgr-{rule.as_text}"] = rule
         elif call.name.startswith("revoke_by_id"):
             for rule_id in call.entries:
                 del self.rules[rule_id]

@@ -67,17 +67,17 @@ class MemoryGroup:
         if error is not None:
             raise error
 
-    def glance(self) -> LiveGroup:
+    def read_cached(self) -> LiveGroup:
         """The same, kept for the look that follows."""
-        self.kept = self.prove()
+        self.kept = self.read_now()
         return self.kept
 
-    def look(self) -> LiveGroup:
+    def read_after_writes(self) -> LiveGroup:
         """What a glance has just shown; else nothing is shared here."""
         kept, self.kept = self.kept, None
-        return kept or self.prove()
+        return kept or self.read_now()
 
-    def prove(self) -> LiveGroup:
+    def read_now(self) -> LiveGroup:
         """All rules, or none while they are hidden."""
         self._answer("describe", lambda: None)
         shown = self.rules if self.hidden_looks <= 0 else {}

@@ -153,18 +153,18 @@ def test_a_rule_that_is_gone_is_left_out_and_made_again(
     assert len(account.marked()) == 1
 
 
-def test_a_rule_that_is_gone_is_destroyed_without_its_twin(
+def test_a_rule_that_is_gone_is_destroyed_without_its_duplicate(
     account: Account, stack: Stack
 ) -> None:
     """The same rule under another ID is somebody else's."""
     assert stack.up(declared(account)) == []
     (rule_id,) = account.marked()
     account.remove(rule_id)
-    twin = account.add(**SSH)
+    duplicate = account.add(**SSH)
 
     assert stack.destroy() == []
 
-    assert list(account.marked()) == [twin]
+    assert list(account.marked()) == [duplicate]
 
 
 def test_drift_is_found_and_repaired(account: Account, stack: Stack) -> None:

@@ -20,7 +20,7 @@ import pytest
 import responses
 import stamina
 
-from alicloud_ingress.ecs.batching import MOST_ENTRIES
+from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient, warm_up
 from alicloud_ingress.ecs.config import Connection, resolve
 from alicloud_ingress.ecs.credentials import Credentials
@@ -467,8 +467,8 @@ def test_what_comes_twice_in_a_batch_is_sent_once(
     server: Wire, client: EcsClient
 ) -> None:
     """ECS would refuse all of it."""
-    twin = replace(SSH, description="another remark")
-    client.authorize("sg-1", [SSH, twin])
+    duplicate = replace(SSH, description="another remark")
+    client.authorize("sg-1", [SSH, duplicate])
     client.revoke_by_id("sg-1", ["sgr-1", "sgr-1"])
 
     rules, ids = server.requests
@@ -476,7 +476,7 @@ def test_what_comes_twice_in_a_batch_is_sent_once(
     assert "SecurityGroupRuleId.2" not in ids.parameters
 
 
-@pytest.mark.parametrize("number", [0, MOST_ENTRIES + 1])
+@pytest.mark.parametrize("number", [0, MAX_ENTRIES + 1])
 def test_a_batch_of_another_size_is_a_mistake(client: EcsClient, number: int) -> None:
     """Of the caller, and known before a call."""
     ids = [f"sgr-{n}" for n in range(number)]

@@ -39,7 +39,7 @@ class Work:
 
     shared: Shared
     clock: Clock
-    ownership: Ownership = field(default_factory=lambda: Ownership(patience_s=0))
+    ownership: Ownership = field(default_factory=lambda: Ownership(timeout_s=0))
 
     def create(self, rule: IngressRule) -> Future[LiveRule]:
         """Begin to make a rule."""
@@ -207,7 +207,7 @@ class TestReads:
         work.create_to_authorize(HTTP)
         work.remove("sgr-gone")
 
-        read = work.shared.pool.submit(work.shared.group.look)
+        read = work.shared.pool.submit(work.shared.group.read_after_writes)
         work.carry_out_next("describe")
 
         assert read.result().rules == ()
@@ -217,7 +217,7 @@ class TestReads:
         work.create_wholly(HTTP)
         work.shared.calls.rules["sgr-new"] = HTTPS
 
-        read = work.shared.pool.submit(work.shared.group.look)
+        read = work.shared.pool.submit(work.shared.group.read_after_writes)
         work.carry_out_next("describe")
 
         assert read.result().by_id("sgr-new")

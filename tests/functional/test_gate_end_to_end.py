@@ -70,7 +70,7 @@ def permission(given_: Mapping[str, Any]) -> dict[str, str]:
     return rule.to_permission()
 
 
-def look(fake: FakeEcs, group: str) -> LiveGroup:
+def live_group(fake: FakeEcs, group: str) -> LiveGroup:
     """The group as it stands."""
     rules = (
         LiveRule(IngressRule.from_permission(fields), rule_id, "")
@@ -80,7 +80,7 @@ def look(fake: FakeEcs, group: str) -> LiveGroup:
 
 
 def live_rules(fake: FakeEcs, group: str) -> list[IngressRule]:
-    return [live.rule for live in look(fake, group).rules]
+    return [live.rule for live in live_group(fake, group).rules]
 
 
 def by_hand(
@@ -197,7 +197,7 @@ def test_what_the_gate_lets_pass_opens_nothing(
         program = {name: {**place, **given_} for name, given_ in then.items()}
         with new_process(front.settings, IngressRuleProvider()) as provider:
             steps = previewed(provider, stack.state, program, RULE)
-        before = look(front.fake, group)
+        before = live_group(front.fake, group)
         review = gate_over(steps, before, tuple(waived))
         assert not review.problems
         if review.failing:
@@ -206,7 +206,7 @@ def test_what_the_gate_lets_pass_opens_nothing(
         names = {e.rule_id: n for n, e in stack.state.items()}
         after = [
             live.rule
-            for live in look(front.fake, group).rules
+            for live in live_group(front.fake, group).rules
             if not (names.get(live.rule_id) in waived and live.rule.policy == "accept")
         ]
 
@@ -251,7 +251,7 @@ def test_what_the_gate_lets_pass_of_a_set_opens_nothing(  # noqa: PLR0913, PLR09
         outputs = dict(made.outs or {})
         old = Entry(Key("a"), provider, str(made.id), {}, outputs)
         by_hand(front.fake, group, changes, rules)
-        before = look(front.fake, group)
+        before = live_group(front.fake, group)
         with new_process(front.settings, IngressRuleSetProvider()) as provider:
             program = {"a": declared(then)} if op == "update" else {}
             if program and provider.check({}, declared(then)).failures:

@@ -40,7 +40,7 @@ def warnings() -> list[str]:
 @pytest.fixture
 def ownership() -> Ownership:
     """What other resources of the process hold; nobody waits in earnest."""
-    return Ownership(patience_s=0.05)
+    return Ownership(timeout_s=0.05)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ class TestCreate:
         assert live.rule_id == "sgr-1"
         assert api.calls == ["describe", "authorize", "describe"]
 
-    def test_a_twin_is_named_and_nothing_is_sent(
+    def test_a_duplicate_is_named_and_nothing_is_sent(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
         """The error holds the ID of the rule that was there before."""
@@ -74,7 +74,7 @@ class TestCreate:
 
         assert api.calls == ["describe"]
 
-    def test_a_twin_that_another_resource_has_is_told_as_such(
+    def test_a_duplicate_that_another_resource_has_is_told_as_such(
         self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
         """Adopt would be no way out, so it is not advised."""
@@ -86,7 +86,9 @@ class TestCreate:
         assert "takes it over" not in str(caught.value)
         assert "authorize" not in api.calls
 
-    def test_a_neighbour_is_no_twin(self, api: MemoryGroup, one: RuleLifecycle) -> None:
+    def test_a_neighbour_is_no_duplicate(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
         """Rules that differ in one field stand side by side."""
         for neighbour in NEIGHBOURS:
             api.add(neighbour)
@@ -297,7 +299,7 @@ class TestDelete:
     def test_an_id_that_is_gone_needs_no_look_to_be_believed(
         self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]
     ) -> None:
-        """The look would only have told of a twin; it is refused."""
+        """The look would only have told of a duplicate; it is refused."""
         api.answers["describe"] = [EcsError("Describe", "Forbidden.RAM", "no")]
 
         one.delete(SSH, "sgr-gone", "1")
@@ -491,29 +493,31 @@ class TestReadAndUpdate:
 
         assert api.calls == ["describe"]
 
-    def test_a_change_into_a_twin_says_to_name_by_content(
+    def test_a_change_into_a_duplicate_says_to_name_by_content(
         self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
-        """Nothing is changed, and the twin's ID is told."""
-        there, twin = api.add(SSH), api.add(NEIGHBOURS[0])
+        """Nothing is changed, and the duplicate's ID is told."""
+        there, duplicate = api.add(SSH), api.add(NEIGHBOURS[0])
         api.answers["modify"] = [DuplicateRuleError("Modify", "RuleDuplicate", "no")]
-        ownership.keep([twin], "another")
+        ownership.keep([duplicate], "another")
 
-        with pytest.raises(RuleExistsError, match=f"{twin}.*name them by what they"):
+        with pytest.raises(
+            RuleExistsError, match=f"{duplicate}.*name them by what they"
+        ):
             one.update(SSH, NEIGHBOURS[0], there)
 
-    def test_a_twin_that_is_about_to_move_is_waited_for(
+    def test_a_duplicate_that_is_about_to_move_is_waited_for(
         self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
         """Its resource changes it in the same run."""
-        there, twin = api.add(SSH), api.add(NEIGHBOURS[0])
+        there, duplicate = api.add(SSH), api.add(NEIGHBOURS[0])
         ownership.begin_change([there])
-        ownership.begin_change([twin])
+        ownership.begin_change([duplicate])
         api.answers["modify"] = [DuplicateRuleError("Modify", "RuleDuplicate", "no")]
 
         def move_on() -> None:
-            api.rules[twin] = replace(SSH, priority=99)
-            ownership.finish_change([twin])
+            api.rules[duplicate] = replace(SSH, priority=99)
+            ownership.finish_change([duplicate])
 
         threading.Timer(0.01, move_on).start()
 

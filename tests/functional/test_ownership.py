@@ -78,7 +78,7 @@ class Resource:
         """Delete."""
         self.provider.delete(self.id, copy.deepcopy(self.outputs))
 
-    def twin(self) -> Resource:
+    def duplicate(self) -> Resource:
         """Another resource of the same rule, as a state edited by hand has it."""
         outputs = {**self.outputs, "owner_mark": "another"}
         return replace(self, outputs=outputs)
@@ -169,7 +169,7 @@ def test_two_resources_of_one_rule_that_both_leave_revoke_it_once(
 ) -> None:
     """Side by side, whichever is the first."""
     first = scene.deployed()
-    both = [first, first.twin()]
+    both = [first, first.duplicate()]
     start = threading.Barrier(2)
 
     def delete(resource: Resource) -> None:
@@ -193,7 +193,7 @@ def test_a_second_delete_revokes_what_the_first_could_not(scene: Scene) -> None:
     with new_process(scene.front.settings, first.provider):
         with pytest.raises(EcsError, match="NoPermission"):
             first.delete()
-        first.twin().delete()
+        first.duplicate().delete()
 
     assert scene.live() == []
 
@@ -201,7 +201,7 @@ def test_a_second_delete_revokes_what_the_first_could_not(scene: Scene) -> None:
 def test_a_rule_that_another_resource_keeps_is_not_revoked(scene: Scene) -> None:
     """The program still has the one, and the other has left it."""
     staying = scene.deployed()
-    leaving = staying.twin()
+    leaving = staying.duplicate()
     with new_process(scene.front.settings, staying.provider):
         staying.refresh()
         leaving.refresh()
@@ -387,7 +387,7 @@ def test_a_resource_of_an_older_state_holds_nothing_against_others(
 ) -> None:
     """Whose the rule is cannot be told, and a closed port is the safer mistake."""
     staying = scene.deployed().without_mark()
-    leaving = staying.twin()
+    leaving = staying.duplicate()
     with new_process(scene.front.settings, staying.provider):
         staying.compare()
         leaving.delete()

@@ -209,7 +209,7 @@ def test_a_failed_preview_ends_with_3_though_something_matched(run: Runner) -> N
 def test_a_look_at_the_group_changes_nothing(
     run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It reads, and tells of a rule by hand and of a twin."""
+    """It reads, and tells of a rule by hand and of a duplicate."""
     fake = FakeEcs()
     group = fake.new_group()
     given = {**SSH, "security_group_id": group}

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alicloud_ingress.engine.declarations import DECLARATION
-from alicloud_ingress.engine.runtime import Place, Process, running
+from alicloud_ingress.engine.runtime import Location, Process, running
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError
 from alicloud_ingress.resource import IngressRuleProvider
 from alicloud_ingress.rules.rule import IngressRule
@@ -278,7 +278,7 @@ def test_those_who_wait_for_the_account_share_an_error(front: Front) -> None:
     """Nobody asks in vain again, for as long as it took the one before."""
     process = Process()
     process.configure(front.settings)
-    place = Place(front.fake.new_group(), "cn-hangzhou", "")
+    place = Location(front.fake.new_group(), "cn-hangzhou", "")
     refused = Fault.refused("GetCallerIdentity", 400, "Unheard.Of")
     front.fake.inject(replace(refused, times=THREADS, delay_s=0.5))
     all_there = threading.Barrier(THREADS)
@@ -312,14 +312,14 @@ def test_one_group_that_two_profiles_reach_shares_what_was_written(
     process.configure({**kept, "alicloud:sharedCredentialsFile": str(file)})
     group_id = front.fake.new_group()
     first, second = (
-        process.group(Place(group_id, "cn-hangzhou", name))
+        process.group(Location(group_id, "cn-hangzhou", name))
         for name in ("first", "second")
     )
 
-    assert second.look().rules == ()
+    assert second.read_after_writes().rules == ()
     first.authorize(IngressRule.parse(arguments(group_id)))
 
-    assert len(second.look().rules) == 1
+    assert len(second.read_after_writes().rules) == 1
 
 
 def test_a_secret_of_an_expired_rule_is_not_told(

@@ -98,7 +98,7 @@ class Stack:
     client: EcsClient
     group: str
     told: list[str] = field(default_factory=list[str])
-    ownership: Ownership = field(default_factory=lambda: Ownership(patience_s=0))
+    ownership: Ownership = field(default_factory=lambda: Ownership(timeout_s=0))
 
     def life(self, calls: GroupCalls | None = None, mark: str = "own") -> SetLifecycle:
         """A set with this owner's mark."""
@@ -283,7 +283,7 @@ def test_what_cannot_be_taken_back_is_named(stack: Stack, kind: str) -> None:
     with pytest.raises(RuleNotConfirmedError) as caught:
         stack.life(faulty).create(rules(101))
 
-    assert rules(1)[0].in_words in str(caught.value)
+    assert rules(1)[0].as_text in str(caught.value)
     assert "adopt=True" in str(caught.value)
     with pytest.raises(RuleExistsError, match="sgr-"):
         stack.life().create(rules(101))
@@ -336,7 +336,7 @@ def test_a_network_without_host_bits_is_named_and_stays(stack: Stack) -> None:
     with pytest.raises(RuleNotConfirmedError, match=masked) as caught:
         stack.life().delete([Member(asked, "")], "")
 
-    assert asked.in_words in str(caught.value)
+    assert asked.as_text in str(caught.value)
     assert stack.live() == {SSH}
 
 
@@ -390,35 +390,35 @@ def test_what_another_resource_has_made_is_not_taken_back(stack: Stack) -> None:
     assert stack.live() == set(rules(1))
 
 
-def test_twins_are_all_named_before_any_call(stack: Stack) -> None:
+def test_duplicates_are_all_named_before_any_call(stack: Stack) -> None:
     """With their IDs, and what to do."""
-    twins = stack.add(*rules(2))
+    duplicates = stack.add(*rules(2))
 
     with pytest.raises(RuleExistsError) as caught:
         stack.life().create(rules(4))
 
-    assert all(rule_id in str(caught.value) for rule_id in twins)
+    assert all(rule_id in str(caught.value) for rule_id in duplicates)
     assert "adopt=True" in str(caught.value)
     assert stack.counted() == {"DescribeSecurityGroupAttribute": 1}
 
 
 def test_adopted_rules_keep_their_ids_and_take_the_sets_remark(stack: Stack) -> None:
     """They belong to the set from now on."""
-    (twin,) = stack.add(SSH)
+    (duplicate,) = stack.add(SSH)
     wanted = replace(SSH, description="office")
 
     ids = stack.life().create([wanted], adopt=True)
 
-    assert ids == {SSH: twin}
-    assert stack.by_id()[twin].description == "office"
-    assert stack.ownership.is_anothers(twin, "another")
-    assert twin in stack.told[0]
+    assert ids == {SSH: duplicate}
+    assert stack.by_id()[duplicate].description == "office"
+    assert stack.ownership.is_anothers(duplicate, "another")
+    assert duplicate in stack.told[0]
 
 
 def test_a_rule_held_by_another_resource_is_not_adopted(stack: Stack) -> None:
     """One rule is one resource."""
-    (twin,) = stack.add(SSH)
-    stack.ownership.keep([twin], "another")
+    (duplicate,) = stack.add(SSH)
+    stack.ownership.keep([duplicate], "another")
 
     with pytest.raises(RuleExistsError, match="another resource"):
         stack.life().create([SSH], adopt=True)
@@ -445,7 +445,7 @@ def test_a_rule_that_moves_between_two_sets_is_never_lost(stack: Stack) -> None:
     lagging = Stale(stack.client, stack.by_id(), members)
     stack.life(lagging, "second").create(rules(1), adopt=True)
     third = stack.life(mark="third")
-    with third.site.owner.acquiring():
+    with third.context.owner.acquiring():
         third.create(rules(2)[1:], adopt=True)
     stack.life().update([], members[1:])
 
@@ -472,7 +472,7 @@ def test_a_rule_that_leaves_a_set_can_be_made_by_another_resource(
     stack.add(*rules(1))
     members = stack.members(rules(1))
     stack.ownership = Ownership()
-    one = stack.life().site
+    one = stack.life().context
     assert isinstance(one, RuleLifecycle)
     calls = Overtaken(stack.client)
 
@@ -532,19 +532,19 @@ def test_a_set_does_not_wait_for_what_waits_for_the_set(stack: Stack) -> None:
     assert list(stack.by_id()) == [ours, theirs]
 
 
-def test_members_that_are_gone_stop_no_removal_and_their_twins_are_named(
+def test_members_that_are_gone_stop_no_removal_and_their_duplicates_are_named(
     stack: Stack,
 ) -> None:
     """An ID that is gone never falls back to the quintuple."""
     stack.add(*rules(100))
     members = stack.members(rules(100))
     del stack.fake.groups[stack.group].rules[members[50].rule_id]
-    (twin,) = stack.add(rules(100)[50])
+    (duplicate,) = stack.add(rules(100)[50])
 
     stack.life().delete(members, "")
 
-    assert list(stack.by_id()) == [twin]
-    assert [twin in text for text in stack.told] == [True]
+    assert list(stack.by_id()) == [duplicate]
+    assert [duplicate in text for text in stack.told] == [True]
 
 
 def test_without_ids_the_whole_quintuples_are_revoked(stack: Stack) -> None:

@@ -37,7 +37,7 @@ class Account:
     fake: FakeEcs
     group: str
     told: list[str] = field(default_factory=list[str])
-    ownership: Ownership = field(default_factory=lambda: Ownership(patience_s=0))
+    ownership: Ownership = field(default_factory=lambda: Ownership(timeout_s=0))
 
     def add(self, rule: IngressRule) -> Member:
         """Put a rule in; it as a state holds it."""
@@ -91,7 +91,7 @@ def test_an_id_that_is_called_invalid_is_gone_only_if_no_look_shows_it(
 def test_a_removal_that_is_done_does_not_fail_for_want_of_a_look(
     account: Account,
 ) -> None:
-    """The look would only have told of a twin."""
+    """The look would only have told of a duplicate."""
     gone = account.add(SSH)
     account.lose(gone)
     account.fake.inject(Fault.refused(LOOK, 403, "Forbidden.RAM"))
@@ -137,6 +137,6 @@ def test_without_an_id_a_refused_removal_names_the_rule(account: Account) -> Non
     with pytest.raises(PermissionRefusedError) as caught:
         account.delete(replace(member, rule_id=""))
 
-    assert SSH.in_words in str(caught.value)
+    assert SSH.as_text in str(caught.value)
     assert account.left() == [member.rule_id]
     assert [call.action for call in account.fake.calls] == [REVOKE]

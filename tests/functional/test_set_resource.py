@@ -260,7 +260,7 @@ def test_one_rule_in_two_resources_is_refused(
     assert "'first' and 'lone'" in str(failures(lone))
 
 
-def test_a_secret_source_is_not_named_with_its_twin(
+def test_a_secret_source_is_not_named_with_its_duplicate(
     provider: IngressRuleSetProvider,
 ) -> None:
     """Both resources are, and that is enough to find it."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.ecs.batching import BATCHES_AT_ONCE, MOST_ENTRIES
+from alicloud_ingress.ecs.batching import BATCHES_AT_ONCE, MAX_ENTRIES
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError, ThrottledError
 from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
@@ -22,7 +22,7 @@ from functional.gated_calls import Call, Shared, sharing, until
 from functional.memory_group import SSH, MemoryGroup, silence
 
 RULES = [replace(SSH, port_range=f"{n}/{n}") for n in range(1, 651)]
-BATCHES = [RULES[n : n + MOST_ENTRIES] for n in range(0, len(RULES), MOST_ENTRIES)]
+BATCHES = [RULES[n : n + MAX_ENTRIES] for n in range(0, len(RULES), MAX_ENTRIES)]
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def refusal() -> EcsError:
 
 def creating(shared: Shared, wanted: Sequence[IngressRule]) -> Future[Any]:
     """Begin to make a set; its first look has been answered."""
-    owner = Owner(Ownership(patience_s=0), "own")
+    owner = Owner(Ownership(timeout_s=0), "own")
     one = RuleLifecycle(
         shared.group,
         MemoryGroup(),
@@ -112,7 +112,7 @@ class TestAtATime:
     @pytest.mark.parametrize("name", ["id", "attributes"])
     def test_removals_go_side_by_side_too(self, shared: Shared, name: str) -> None:
         """By ID as well as by all that names a rule."""
-        shared.calls.rules = {f"sgr-{rule.in_words}": rule for rule in RULES}
+        shared.calls.rules = {f"sgr-{rule.as_text}": rule for rule in RULES}
         entries: Sequence[Any] = list(shared.calls.rules) if name == "id" else RULES
         revoke: Any = getattr(shared.group, f"revoke_all_by_{name}")
         asked = shared.pool.submit(lambda: dict(revoke(entries)))
@@ -180,8 +180,8 @@ class TestFailures:
 
         error = made.exception()
         assert isinstance(error, ThrottledError if acted else RuleNotConfirmedError)
-        assert (BATCHES[1][0].in_words in str(error)) != acted
-        assert BATCHES[2][0].in_words not in str(error)
+        assert (BATCHES[1][0].as_text in str(error)) != acted
+        assert BATCHES[2][0].as_text not in str(error)
         assert len(sent(after, "revoke_by_id")) == (200 if acted else 100)
         assert sent(after, "revoke_by_attributes") == all_of(
             () if acted else BATCHES[1]

@@ -15,16 +15,16 @@ import pytest
 
 from alicloud_ingress.ecs.batching import (
     BATCHES_AT_ONCE,
-    MOST_ENTRIES,
-    MOST_UNDER_WAY,
-    Lane,
+    MAX_ENTRIES,
+    MAX_UNDER_WAY,
+    Batcher,
     Outcome,
     delivered,
     delivered_side_by_side,
 )
 from alicloud_ingress.ecs.error_codes import of_code
 from alicloud_ingress.ecs.security_group import SecurityGroup
-from alicloud_ingress.ecs.shared_reads import FRESH_S, SharedLooks, Writes
+from alicloud_ingress.ecs.shared_reads import FRESH_S, SharedReads, Writes
 from alicloud_ingress.ecs.sharing import shared as its_answer
 from alicloud_ingress.errors import (
     EcsError,
@@ -79,7 +79,7 @@ def answer_until_done(shared: Shared, asked: Sequence[Future[Any]]) -> None:
 def occupied(shared: Shared) -> list[Future[Any]]:
     """As many calls under way as there may be, each of which left alone."""
     asked: list[Future[Any]] = []
-    for number, rule in enumerate(rules(MOST_UNDER_WAY, first=1000), 1):
+    for number, rule in enumerate(rules(MAX_UNDER_WAY, first=1000), 1):
         asked.append(shared.ask(shared.group.authorize, rule))
         until_made(shared, number)
     return asked
@@ -88,7 +88,7 @@ def occupied(shared: Shared) -> list[Future[Any]]:
 class TestLooks:
     def test_those_who_ask_during_a_describe_share_it(self, shared: Shared) -> None:
         """Twenty rules read, one call."""
-        asked = [shared.ask(shared.group.look) for _ in range(20)]
+        asked = [shared.ask(shared.group.read_after_writes) for _ in range(20)]
 
         shown = shared.calls.shown()
         shared.calls.next().answer.set_result(shown)
@@ -106,7 +106,7 @@ class TestLooks:
             calls += 1
             return LiveGroup(GROUP, "cn-hangzhou", "vpc-1", ())
 
-        looks = SharedLooks(describe, Writes(), lambda: now)
+        looks = SharedReads(describe, Writes(), lambda: now)
         looks.recent()
         now = FRESH_S
         looks.recent()
@@ -123,11 +123,11 @@ class TestLooks:
             ecs.bad[SSH] = silence("authorize")
         group = SecurityGroup(ecs, GROUP)
         for _ in range(2):
-            group.look()
+            group.read_after_writes()
         with suppress(NoAnswerError):
             group.authorize(SSH)
         for _ in range(2):
-            group.look()
+            group.read_after_writes()
 
         assert ecs.calls == [("describe", 0), ("authorize", 1), ("describe", 0)]
 
@@ -135,12 +135,12 @@ class TestLooks:
         self, shared: Shared
     ) -> None:
         """The Describe under way may have been read before the write."""
-        early = shared.ask(shared.group.look)
+        early = shared.ask(shared.group.read_after_writes)
         old = shared.calls.next()
         written = shared.ask(shared.group.authorize, SSH)
         shared.calls.next().answer.set_result(None)
         written.result()
-        late = shared.ask(shared.group.look)
+        late = shared.ask(shared.group.read_after_writes)
 
         old.answer.set_result(shared.calls.shown())
         shared.calls.rules["sgr-1"] = SSH
@@ -151,11 +151,11 @@ class TestLooks:
 
     def test_a_proof_begins_after_it_was_asked_for(self, shared: Shared) -> None:
         """Those who come during a Describe share the next one."""
-        first = shared.ask(shared.group.prove)
+        first = shared.ask(shared.group.read_now)
         under_way = shared.calls.next()
         looks: Any = vars(shared.group)["_looks"]
         with looks._changed:  # noqa: SLF001  so that all ten come at once
-            later = [shared.pool.submit(shared.group.prove) for _ in range(10)]
+            later = [shared.pool.submit(shared.group.read_now) for _ in range(10)]
         shared.calls.rules["sgr-1"] = SSH
         answer_until_done(shared, later)
         shared.calls.rules.clear()
@@ -170,13 +170,13 @@ class TestLooks:
         self, shared: Shared
     ) -> None:
         """The next one asks again."""
-        asked = [shared.ask(shared.group.look) for _ in range(5)]
+        asked = [shared.ask(shared.group.read_after_writes) for _ in range(5)]
         shared.calls.next().answer.set_exception(silence("describe"))
         for future in asked:
             with pytest.raises(NoAnswerError):
                 future.result()
 
-        again = shared.ask(shared.group.look)
+        again = shared.ask(shared.group.read_after_writes)
         shared.calls.next().answer.set_result(shared.calls.shown())
         assert again.result().rules == ()
 
@@ -197,16 +197,16 @@ class TestWrites:
         """Fifty rules, one call more."""
         first = occupied(shared)
         gathered = [shared.ask(shared.group.authorize, rule) for rule in rules(50)]
-        assert len(shared.calls.made) == MOST_UNDER_WAY
+        assert len(shared.calls.made) == MAX_UNDER_WAY
 
         shared.calls.next().answer.set_result(None)
-        until(lambda: len(shared.calls.made) > MOST_UNDER_WAY)
-        for _ in range(MOST_UNDER_WAY):
+        until(lambda: len(shared.calls.made) > MAX_UNDER_WAY)
+        for _ in range(MAX_UNDER_WAY):
             shared.calls.next().answer.set_result(None)
         for future in (*first, *gathered):
             future.result()
 
-        assert len(shared.calls.made) == MOST_UNDER_WAY + 1
+        assert len(shared.calls.made) == MAX_UNDER_WAY + 1
         assert set(shared.calls.made[-1].entries) == set(rules(50))
 
     def test_those_who_come_a_moment_after_another_leave_together(
@@ -238,7 +238,7 @@ class TestWrites:
         shared.ask(shared.group.revoke_by_attributes, SSH)
         shared.ask(shared.group.modify, "sgr-2", SSH)
 
-        assert names(shared.calls)[MOST_UNDER_WAY:] == [
+        assert names(shared.calls)[MAX_UNDER_WAY:] == [
             f"revoke_by_id {GROUP}",
             f"revoke_by_attributes {GROUP}",
             f"modify {GROUP}",
@@ -249,7 +249,7 @@ class TestWrites:
         occupied(shared)
         twice = [shared.ask(shared.group.authorize, SSH) for _ in range(2)]
 
-        for _ in range(MOST_UNDER_WAY + 1):
+        for _ in range(MAX_UNDER_WAY + 1):
             shared.calls.next().answer.set_result(None)
         for future in twice:
             future.result()
@@ -260,37 +260,37 @@ class TestWrites:
         """No thread is left over, whichever of them sends."""
         first = occupied(shared)
         gathered = [
-            shared.ask(shared.group.authorize, rule) for rule in rules(MOST_ENTRIES + 1)
+            shared.ask(shared.group.authorize, rule) for rule in rules(MAX_ENTRIES + 1)
         ]
 
-        for _ in range(MOST_UNDER_WAY + 2):
+        for _ in range(MAX_UNDER_WAY + 2):
             shared.calls.next().answer.set_result(None)
         for future in (*first, *gathered):
             future.result(BOUND_S)
 
-        sizes = [len(call.entries) for call in shared.calls.made[MOST_UNDER_WAY:]]
-        assert sorted(sizes) == [1, MOST_ENTRIES]
+        sizes = [len(call.entries) for call in shared.calls.made[MAX_UNDER_WAY:]]
+        assert sorted(sizes) == [1, MAX_ENTRIES]
 
     def test_no_answer_goes_to_every_rule_of_the_call(self, shared: Shared) -> None:
         """Each of them looks for itself whether it was made."""
         occupied(shared)
         gathered = [shared.ask(shared.group.authorize, rule) for rule in rules(3)]
 
-        for _ in range(MOST_UNDER_WAY):
+        for _ in range(MAX_UNDER_WAY):
             shared.calls.next().answer.set_result(None)
         shared.calls.next().answer.set_exception(silence("authorize"))
 
         for future in gathered:
             with pytest.raises(NoAnswerError):
                 future.result()
-        assert len(shared.calls.made) == MOST_UNDER_WAY + 1
+        assert len(shared.calls.made) == MAX_UNDER_WAY + 1
 
     def test_a_failure_of_our_own_leaves_nobody_waiting(self, shared: Shared) -> None:
         """A bug is an error in each thread, and the next call leaves again."""
         occupied(shared)
         gathered = [shared.ask(shared.group.authorize, rule) for rule in rules(3)]
 
-        for _ in range(MOST_UNDER_WAY):
+        for _ in range(MAX_UNDER_WAY):
             shared.calls.next().answer.set_result(None)
         shared.calls.next().answer.set_exception(KeyError("a bug"))
 
@@ -448,19 +448,19 @@ def test_no_further_call_begins_after_an_error_of_a_later_one() -> None:
 
     def deliver(part: Sequence[int]) -> Iterator[Outcome[int]]:
         begun.append(part[0])
-        if part[0] == MOST_ENTRIES:
+        if part[0] == MAX_ENTRIES:
             yield part[0], GroupNotFoundError("Authorize", "-", "-")
             return
         assert let_go.wait(BOUND_S)
         yield from ((entry, None) for entry in part)
 
     outcomes = delivered_side_by_side(
-        range(MOST_ENTRIES * 2 * BATCHES_AT_ONCE), deliver, lambda _: True
+        range(MAX_ENTRIES * 2 * BATCHES_AT_ONCE), deliver, lambda _: True
     )
-    assert next(outcomes)[0] == MOST_ENTRIES
+    assert next(outcomes)[0] == MAX_ENTRIES
     let_go.set()
 
-    assert len(list(outcomes)) == MOST_ENTRIES * (BATCHES_AT_ONCE - 1)
+    assert len(list(outcomes)) == MAX_ENTRIES * (BATCHES_AT_ONCE - 1)
     assert len(begun) == BATCHES_AT_ONCE
 
 
@@ -483,7 +483,7 @@ def test_an_entry_that_its_call_leaves_without_an_outcome_raises() -> None:
         return iter(())
 
     with ThreadPoolExecutor(1) as pool:
-        sent = pool.submit(Lane(deliver).send, 1)
+        sent = pool.submit(Batcher(deliver).send, 1)
         with pytest.raises(IngressError, match="without an outcome"):
             sent.result(timeout=BOUND_S)
 

@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from alicloud_ingress.cleanup.lockout import MOST_LISTS
+from alicloud_ingress.cleanup.lockout import MAX_LISTS
 from alicloud_ingress.cli.failure import Commands
 from alicloud_ingress.testing import FakeEcs
 from functional.accounts import (
@@ -173,7 +173,7 @@ def test_a_rule_goes_only_where_it_can_be_told_who_is_locked_out(
 ) -> None:
     """Each list of ports may hold port 22 or not: too many are not guessed at."""
     group = fake.new_group()
-    lists = [fake.new_port_range_list("1/65535") for _ in range(MOST_LISTS + 1)]
+    lists = [fake.new_port_range_list("1/65535") for _ in range(MAX_LISTS + 1)]
     for number, each in enumerate(lists):
         opened = tcp("", f"10.{number}.0.0/16", PortRangeListId=each)
         fake.add_rule(group, **{k: v for k, v in opened.items() if v})

@@ -439,11 +439,11 @@ class TestDestroy:
         """Other rules of the plan stay planned."""
         expired = fake.add_rule(group, **tcp(80, Description=EXPIRED))
         fake.add_rule(group, **tcp("1/70"))
-        twin = fake.add_rule(group, **tcp(60))
+        duplicate = fake.add_rule(group, **tcp(60))
 
         done = destroyed(planned(group), report, reasons=frozenset({"duplicate"}))
 
-        assert done == {expired: "planned", twin: "destroyed"}
+        assert done == {expired: "planned", duplicate: "destroyed"}
 
     @pytest.mark.parametrize("answer", ["not found", "not valid"])
     def test_a_batch_that_one_gone_rule_spoils_is_sent_again(
@@ -582,7 +582,7 @@ class TestRestore:
     def test_it_is_harmless_when_run_again(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
-        """By other IDs, with all fields, and a twin is not made."""
+        """By other IDs, with all fields, and a duplicate is not made."""
         object.__setattr__(fake.behaviour, "port_range_of_a_list", "-1/-1")
         ports = fake.new_port_range_list("80/80")
         fields = tcp(80, Description=EXPIRED)

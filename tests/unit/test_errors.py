@@ -9,7 +9,7 @@ import pickle
 import pytest
 
 from alicloud_ingress.ecs.error_codes import BY_CODE, of_code
-from alicloud_ingress.errors import LONGEST_DETAIL, EcsError, ThrottledError
+from alicloud_ingress.errors import MAX_DETAIL_LENGTH, EcsError, ThrottledError
 
 RETRIED = {"ThrottledError", "ServiceFaultError"}
 DOCUMENTED = {
@@ -146,7 +146,7 @@ def test_foreign_text_cannot_steer_a_terminal_or_flood_it() -> None:
     error = of_code("RevokeSecurityGroup", "A\x1bB", detail, "R\n1")
 
     assert all(character.isprintable() for character in str(error))
-    assert len(error.detail) == LONGEST_DETAIL
+    assert len(error.detail) == MAX_DETAIL_LENGTH
 
 
 def test_an_error_survives_a_pickle() -> None:

@@ -25,7 +25,7 @@ def test_each_port_from_each_source_is_a_rule() -> None:
         for source in SOURCES
     ]
     for name, rule in rules.items():
-        assert IngressRule.parse(rule).in_words == name
+        assert IngressRule.parse(rule).as_text == name
 
 
 def test_an_entry_at_the_front_changes_no_other_name() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from alicloud_ingress.exposure.comparison import Entry, entries_of
 from alicloud_ingress.exposure.diagram import Diagram, TooComplexError
 from alicloud_ingress.exposure.group_exposure import Policy, difference
-from alicloud_ingress.exposure.internet import world_openings, world_planes
+from alicloud_ingress.exposure.internet import internet_cases, internet_openings
 from alicloud_ingress.exposure.packets import IPV6, addresses, matched
 from alicloud_ingress.exposure.reach import Reach
 from alicloud_ingress.rules.rule import IngressRule
@@ -188,7 +188,7 @@ def test_what_is_reachable_is_said_in_plain_words(
     if expected is None:
         expected = ["0.0.0.0/0 may reach tcp 80", "::/0 may reach tcp 80"]
 
-    assert [reach.in_words for reach in Policy(group).reach] == expected
+    assert [reach.as_text for reach in Policy(group).reach] == expected
 
 
 def test_lists_are_what_they_hold_where_that_is_known() -> None:
@@ -196,7 +196,7 @@ def test_lists_are_what_they_hold_where_that_is_known() -> None:
     lists = {"pl-1": ["10.0.0.0/8", "2001:db8::/32"], "prl-1": ["22/22", "80/90"]}
     policy = Policy([rule(None, "pl-1", port_range_list_id="prl-1")], lists)
 
-    assert [reach.in_words for reach in policy.reach] == [
+    assert [reach.as_text for reach in policy.reach] == [
         "10.0.0.0/8 may reach tcp 22, 80-90",
         "2001:db8::/32 may reach tcp 22, 80-90",
     ]
@@ -284,7 +284,7 @@ def test_the_world_is_found_however_it_gets_in(
 
     assert len(found) == len(expected)
     for opening, words in zip(found, expected, strict=True):
-        assert opening.in_words.startswith(words)
+        assert opening.as_text.startswith(words)
         assert opening.rules
 
 
@@ -309,7 +309,7 @@ def test_only_new_exposure_to_the_world_counts(
     before: list[IngressRule], after: list[IngressRule], ports: list[int]
 ) -> None:
     """What was open is not news; a drop taken away is."""
-    found = world_openings(world_planes(entries(before, after), [22, 3389]))
+    found = internet_openings(internet_cases(entries(before, after), [22, 3389]))
 
     assert [p for o in found for t in o.traffic for p, _ in t.ports] == ports
     assert all(opening.certain for opening in found)
@@ -319,7 +319,7 @@ def test_another_list_is_not_the_same_unknown() -> None:
     """One that was there says nothing of one that comes."""
     before, after = [rule(22, "pl-1")], [rule(22, "pl-1"), rule(22, "pl-2")]
 
-    found = world_openings(world_planes(entries(before, after), [22]))
+    found = internet_openings(internet_cases(entries(before, after), [22]))
 
     assert {(o.world, o.certain, o.rules) for o in found} == {
         (world, False, (rule(22, "pl-2"),)) for world in ("0.0.0.0/0", "::/0")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress.exposure.internet import WorldOpen
+from alicloud_ingress.exposure.internet import InternetOpening
 from alicloud_ingress.previews.gate import Change, Standing, Waived, openings
 from alicloud_ingress.previews.outcome import flat
 from alicloud_ingress.rules.rule import IngressRule
@@ -65,7 +65,7 @@ def rules(side: Iterable[Standing]) -> list[IngressRule]:
     return [standing.rule for standing in side]
 
 
-def cells(found: Iterable[WorldOpen], ports: Sequence[int]) -> set[Cell]:
+def cells(found: Iterable[InternetOpening], ports: Sequence[int]) -> set[Cell]:
     return {
         (opening.world, protocol, port)
         for opening in found

@@ -57,7 +57,7 @@ def only(*steps: dict[str, Any]) -> Step:
 
 
 def words(rules: Any) -> list[str]:
-    return [stated.rule.in_words for stated in rules]
+    return [stated.rule.as_text for stated in rules]
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,7 @@ def test_a_waiver_without_reason_or_end_is_refused(text: str) -> None:
 
 
 def test_only_the_cloud_knows_of_rules_of_other_hands() -> None:
-    """Unmanaged, expired, a twin that would make create fail, and how many."""
+    """Unmanaged, expired, a duplicate that would make create fail, and how many."""
     mine = step(
         "same",
         "https",

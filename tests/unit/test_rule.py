@@ -170,7 +170,7 @@ def test_an_old_system_rule_is_readable() -> None:
         }
     )
 
-    assert rule.in_words == "all -1/-1 from 0.0.0.0/0 priority 110"
+    assert rule.as_text == "all -1/-1 from 0.0.0.0/0 priority 110"
 
 
 @given(st.text(max_size=60), st.dates().map(lambda date: date.isoformat()))

@@ -166,13 +166,13 @@ def test_a_plan_brings_the_group_to_what_is_wanted(
     plan = planned(wanted, members, group(*live, vpc_id=""), exclusive=exclusive)
 
     own = {change.live.rule_id for change in plan.own}
-    twins = {change.live.rule_id for change in plan.twins}
+    duplicates = {change.live.rule_id for change in plan.duplicates}
     revoked = {member.rule_id for member in plan.revoke}
     assert own <= {ids[rule] for rule in owned}
-    assert not twins & {ids[rule] for rule in owned}
-    assert not revoked & (own | twins)
+    assert not duplicates & {ids[rule] for rule in owned}
+    assert not revoked & (own | duplicates)
     assert revoked == {ids[r] for r in set(owned) - set(wanted)} - own
-    standing = [change.wanted for change in (*plan.own, *plan.twins)]
+    standing = [change.wanted for change in (*plan.own, *plan.duplicates)]
     assert sorted([*plan.authorize, *standing], key=key_of) == sorted(
         wanted, key=key_of
     )
@@ -190,7 +190,7 @@ class TestPlan:
         plan = planned([new], [Member(old, "sgr-1")], group(shown(SSH, "sgr-1")))
 
         assert [change.live.rule_id for change in plan.own] == ["sgr-1"]
-        assert (plan.twins, plan.revoke, plan.authorize) == ((), (), ())
+        assert (plan.duplicates, plan.revoke, plan.authorize) == ((), (), ())
 
     def test_a_member_changed_by_hand_is_put_back(self) -> None:
         """By its ID, whatever it says now."""
@@ -208,13 +208,13 @@ class TestPlan:
 
         assert plan.authorize == (SSH,)
 
-    def test_an_identical_rule_under_another_id_is_a_twin(self) -> None:
+    def test_an_identical_rule_under_another_id_is_a_duplicate(self) -> None:
         """The ID of the state is gone; this is somebody else's."""
-        twin = shown(SSH, "sgr-2")
+        duplicate = shown(SSH, "sgr-2")
 
-        plan = planned([SSH], [Member(SSH, "sgr-1")], group(twin))
+        plan = planned([SSH], [Member(SSH, "sgr-1")], group(duplicate))
 
-        assert [change.live for change in plan.twins] == [twin]
+        assert [change.live for change in plan.duplicates] == [duplicate]
 
     def test_without_an_id_a_member_is_found_by_identity(self) -> None:
         """ECS took its time to show it."""
@@ -251,7 +251,7 @@ class TestPlan:
 
         plan = planned([asked], [], group(shown(SSH, "sgr-1")))
 
-        assert [change.live.rule_id for change in plan.twins] == ["sgr-1"]
+        assert [change.live.rule_id for change in plan.duplicates] == ["sgr-1"]
 
 
 class TestRefresh:

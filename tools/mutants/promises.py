@@ -79,9 +79,9 @@ MUTANTS = (
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
-        '"not valid" is believed without a look',
+        '"not valid" is believed without a read',
         "ecs/reactions.py",
-        "RuleIdNotValidError:       (_FAIL,   _FAIL,   _LOOK, ",
+        "RuleIdNotValidError:       (_FAIL,   _FAIL,   _READ, ",
         "RuleIdNotValidError:       (_FAIL,   _FAIL,   _DONE, ",
         (LIFECYCLE, REACTIONS),
     ),
@@ -100,10 +100,10 @@ MUTANTS = (
         (SHARED,),
     ),
     Mutant(
-        '"not found" by attributes is believed without a look',
+        '"not found" by attributes is believed without a read',
         "reconcile/delete.py",
-        "    left = site.group.prove()\n",
-        "        else:\n            return None\n    left = site.group.prove()\n",
+        "    left = context.group.read_now()\n",
+        "        else:\n            return None\n    left = context.group.read_now()\n",
         (LIFECYCLE, REACTIONS, OPEN),
     ),
     Mutant(
@@ -157,8 +157,8 @@ MUTANTS = (
     Mutant(
         "a rule that was revoked is taken for its replacement",
         "reconcile/context.py",
-        "return self.group.prove().without(self.owner.ownership.revoked)",
-        "return self.group.prove()",
+        "return self.group.read_now().without(self.owner.ownership.revoked)",
+        "return self.group.read_now()",
         (OWNERSHIP,),
     ),
     Mutant(
@@ -171,7 +171,7 @@ MUTANTS = (
     Mutant(
         "the revoke of what a read has shown is believed",
         "reconcile/delete.py",
-        "        require_gone(site, {live.rule_id: rule})\n",
+        "        require_gone(context, {live.rule_id: rule})\n",
         "",
         (LIFECYCLE,),
     ),
@@ -197,10 +197,10 @@ MUTANTS = (
         (SETS,),
     ),
     Mutant(
-        "a field that somebody has changed is set back in silence",
+        "a field that somebody has changed is set back in unknown_outcome",
         "reconcile/modify.py",
-        "    if words:\n        site.warn(",
-        "    if False:\n        site.warn(",
+        "    if words:\n        context.warn(",
+        "    if False:\n        context.warn(",
         ("tests/functional/test_set_back.py",),
     ),
     Mutant(
@@ -220,12 +220,12 @@ MUTANTS = (
     Mutant(
         "an ID that is gone falls back to the quintuple",
         "reconcile/delete.py",
-        "        _name_the_twin_of_what_is_gone(site, rule, rule_id)\n",
-        "        _revoke_by_attributes(site, rule)\n",
+        "        _name_the_duplicate_of_what_is_gone(context, rule, rule_id)\n",
+        "        _revoke_by_attributes(context, rule)\n",
         (LIFECYCLE, MEET),
     ),
     Mutant(
-        "silence after Authorize is taken for failure",
+        "unknown_outcome after Authorize is taken for failure",
         "reconcile/create.py",
         "        if group is None or group.matching(rule) is None:\n"
         "            raise\n        return group\n",
@@ -233,7 +233,7 @@ MUTANTS = (
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
-        "silence after Authorize is taken for success",
+        "unknown_outcome after Authorize is taken for success",
         "reconcile/create.py",
         "        if group is None or group.matching(rule) is None:\n"
         "            raise\n        return group\n",
@@ -241,30 +241,30 @@ MUTANTS = (
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
-        "a refusal after silence is taken for proof that nothing was made",
+        "a refusal after an unknown outcome is taken for proof that nothing was made",
         "reconcile/create.py",
-        "        if not silences:\n            raise\n",
-        "        if type(error) not in MAY_HAVE_ACTED:\n            raise\n",
+        "        if not unknown_outcomes:\n            raise\n",
+        "        if type(error) not in OUTCOME_UNKNOWN:\n            raise\n",
         (MEET,),
     ),
     Mutant(
         "a refusal after a fault of ECS is taken for proof that nothing was made",
         "ecs/client.py",
-        "self._asked_for_good(call, but=NoAnswerError)",
+        "self._keeping_unknown_outcome(call, but=NoAnswerError)",
         "self._asked(call, but=NoAnswerError)",
         (MEET,),
     ),
     Mutant(
-        "a refusal after silence is taken for proof that nothing was changed",
+        "a refusal after an unknown outcome passes as proof that nothing changed",
         "ecs/client.py",
-        "self._asked_for_good(self._write(",
-        "self._asked(self._write(",
+        "self._keeping_unknown_outcome(\n            self._write(",
+        "self._asked(\n            self._write(",
         (MEET,),
     ),
     Mutant(
         "what may still come is not revoked",
         "reconcile/create.py",
-        "        site.group.revoke_by_attributes(rule)\n"
+        "        context.group.revoke_by_attributes(rule)\n"
         "    except EcsError as refusal:",
         "        pass\n    except EcsError as refusal:",
         (LIFECYCLE, MEET),
@@ -279,12 +279,12 @@ MUTANTS = (
     Mutant(
         "nobody looks before Authorize",
         "reconcile/create.py",
-        "    twin = site.glance().matching(rule)\n",
-        "    twin = None\n",
+        "    duplicate = context.read_cached().matching(rule)\n",
+        "    duplicate = None\n",
         (LIFECYCLE, MEET),
     ),
     Mutant(
-        "a refresh takes a twin for the rule that is gone",
+        "a refresh takes a duplicate for the rule that is gone",
         "reconcile/lifecycle.py",
         "if live is None and (adopt or not rule_id):",
         "if live is None:",
@@ -390,16 +390,16 @@ MUTANTS = (
     Mutant(
         "a set takes over rules that are there without being asked",
         "reconcile/set_lifecycle.py",
-        "if twins and not adopt:",
+        "if duplicates and not adopt:",
         "if False:",
         (SETS,),
     ),
     Mutant(
         "a set removes before it adds",
         "reconcile/set_lifecycle.py",
-        "            additions.adopt(plan.twins)\n",
+        "            additions.adopt(plan.duplicates)\n",
         "            removals.revoke(plan.revoke)\n"
-        "            additions.adopt(plan.twins)\n",
+        "            additions.adopt(plan.duplicates)\n",
         (SETS,),
     ),
     Mutant(

@@ -19,7 +19,7 @@ from alicloud_ingress.cleanup.findings import NEEDLESS, Kind
 from alicloud_ingress.cleanup.lockout import locks_out
 from alicloud_ingress.cleanup.owners import Owners
 from alicloud_ingress.cleanup.report_file import Entry, Report, Status, write_report
-from alicloud_ingress.ecs.batching import MOST_ENTRIES
+from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.ecs.waiting import waiting_for
@@ -114,8 +114,8 @@ class Destroyer:
         if group is None:
             return
         safe = self._within_cap(group, self._unchanged(group, entries))
-        for start in range(0, len(safe), MOST_ENTRIES):
-            self._batch(client, group_id, safe[start : start + MOST_ENTRIES])
+        for start in range(0, len(safe), MAX_ENTRIES):
+            self._batch(client, group_id, safe[start : start + MAX_ENTRIES])
 
     def _looked_at(
         self, client: EcsClient, group_id: str, entries: list[Entry]

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 
 from alicloud_ingress.cleanup.owners import GroupOwners
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.exposure.cover import alone, covers_in_words, together
+from alicloud_ingress.exposure.cover import alone, covers_as_text, together
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.redundancy import Needless
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
@@ -53,14 +53,14 @@ class Finding:
 
     Args:
         rule: letter by letter as ECS told it, to be put back in that spelling.
-        in_words: the rule in its one form, for people.
+        as_text: the rule in its one form, for people.
         kept: why it stays all the same; "" if it is planned for destruction.
     """
 
     rule_id: str
     create_time: str
     rule: IngressRule
-    in_words: str
+    as_text: str
     reasons: tuple[Reason, ...]
     kept: str = ""
 
@@ -206,7 +206,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class GroupFacts:
     """
     What a group's rules hang on.
 
@@ -224,7 +224,7 @@ class Surroundings:
 
 
 def judge(
-    group: LiveGroup, surroundings: Surroundings, question: Question
+    group: LiveGroup, surroundings: GroupFacts, question: Question
 ) -> GroupFindings:
     """
     Find the stale rules of one group.
@@ -234,7 +234,7 @@ def judge(
 
 class _Judgement:
     def __init__(
-        self, group: LiveGroup, surroundings: Surroundings, question: Question
+        self, group: LiveGroup, surroundings: GroupFacts, question: Question
     ) -> None:
         self.group = group
         self.around = surroundings
@@ -259,7 +259,7 @@ class _Judgement:
         free = [n for n in judged if n not in kept]
         for n, entry in self._needless(own, free, kept).items():
             kind: Kind = "shadowed" if entry.kind == "shadowed" else "duplicate"
-            text = covers_in_words(entry, self.rules, self.ids)
+            text = covers_as_text(entry, self.rules, self.ids)
             own[n].append(Reason(kind, text))
         found = [
             _finding(self.group.rules[n], own[n], kept.get(n, ""))
@@ -344,7 +344,7 @@ def _finding(live: LiveRule, reasons: Sequence[Reason], kept: str) -> Finding:
         rule_id=live.rule_id,
         create_time=live.create_time,
         rule=live.as_spelled or live.rule,
-        in_words=live.rule.in_words,
+        as_text=live.rule.as_text,
         reasons=tuple(reasons),
         kept=kept,
     )

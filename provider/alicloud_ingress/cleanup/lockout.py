@@ -21,7 +21,7 @@ WAYS_IN = (22, 3389)
 """
 SSH and Remote Desktop.
 """
-MOST_LISTS = 6
+MAX_LISTS = 6
 
 
 def locks_out(before: Sequence[IngressRule], after: Sequence[IngressRule]) -> str:
@@ -32,8 +32,8 @@ def locks_out(before: Sequence[IngressRule], after: Sequence[IngressRule]) -> st
         TooComplexError: the rules cannot be judged in bounded time.
     """
     lists = {rule.port_range_list_id for rule in before} - {""}
-    if len(lists) > MOST_LISTS:
-        raise TooComplexError(f"the group has more than {MOST_LISTS} lists of ports")
+    if len(lists) > MAX_LISTS:
+        raise TooComplexError(f"the group has more than {MAX_LISTS} lists of ports")
     for port, count in product(WAYS_IN, range(len(lists) + 1)):
         for holding in map(frozenset, combinations(sorted(lists), count)):
             if _is_reached(before, port, holding) and not _is_reached(

@@ -25,7 +25,7 @@ from alicloud_ingress.previews.declared import (
     PEER_RULE,
     RULE,
     RULE_SET,
-    StatedRule,
+    DeclaredRule,
     Statement,
     inputs_of,
     items,
@@ -249,7 +249,7 @@ class _State:
             self._take_rule(owner, each, rule_id, peer_urn)
 
     def _take_rule(
-        self, owner: str, stated: StatedRule, rule_id: str, peer_urn: str = ""
+        self, owner: str, stated: DeclaredRule, rule_id: str, peer_urn: str = ""
     ) -> None:
         loosely = bool(peer_urn)
         group_id = stated.group if stated.known_group else ""
@@ -270,7 +270,7 @@ class _State:
             self._doubt(owner, hidden, group_id)
 
     def _take_set(
-        self, owner: str, stated: Sequence[StatedRule], entry: Mapping[str, Any]
+        self, owner: str, stated: Sequence[DeclaredRule], entry: Mapping[str, Any]
     ) -> None:
         inputs = inputs_of(entry)
         ids = mapping(mapping(entry.get("outputs")).get("rule_ids"))
@@ -284,7 +284,7 @@ class _State:
         ]
         keys = list(mapping(inputs.get("rules")))
         for place, each in enumerate(stated):
-            key = keys[place] if len(keys) == len(stated) else each.rule.in_words
+            key = keys[place] if len(keys) == len(stated) else each.rule.as_text
             rule_id = known.get(key, "")
             if not rule_id.startswith("sgr-"):
                 self._take_rule(owner, each, "")

@@ -251,7 +251,7 @@ def written_finding(found: Finding) -> dict[str, Any]:
     return {
         "rule_id": found.rule_id,
         "create_time": found.create_time,
-        "in_words": found.in_words,
+        "as_text": found.as_text,
         "permission": found.rule.to_permission(),
         "reasons": written_reasons(found.reasons),
     }
@@ -262,7 +262,7 @@ def _finding(entry: Mapping[str, Any]) -> Finding:
         rule_id=text_of(entry, "rule_id"),
         create_time=text_of(entry, "create_time"),
         rule=read_rule(entry),
-        in_words=text_of(entry, "in_words"),
+        as_text=text_of(entry, "as_text"),
         reasons=read_reasons(entry),
         kept=str(entry.get("kept") or ""),
     )

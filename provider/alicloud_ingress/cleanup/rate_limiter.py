@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 
-class Pace:
+class RateLimiter:
     """
     Gives each call a time of its own, in the order of asking.
 

@@ -52,7 +52,7 @@ class Entry:
     region: str
     rule_id: str
     create_time: str
-    in_words: str
+    as_text: str
     rule: IngressRule
     reasons: tuple[Reason, ...]
     status: Status = "planned"
@@ -126,7 +126,7 @@ def _written(entry: Entry) -> dict[str, Any]:
         "region": entry.region,
         "rule_id": entry.rule_id,
         "create_time": entry.create_time,
-        "in_words": entry.in_words,
+        "as_text": entry.as_text,
         "permission": entry.rule.to_permission(),
         "reasons": written_reasons(entry.reasons),
         "status": entry.status,
@@ -144,7 +144,7 @@ def _entry(found: Mapping[str, Any]) -> Entry:
         region=text_of(found, "region"),
         rule_id=text_of(found, "rule_id"),
         create_time=text_of(found, "create_time"),
-        in_words=text_of(found, "in_words"),
+        as_text=text_of(found, "as_text"),
         rule=read_rule(found),
         reasons=read_reasons(found),
         status=found["status"],

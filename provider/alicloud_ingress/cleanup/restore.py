@@ -14,7 +14,7 @@ import stamina
 
 from alicloud_ingress.cleanup.clock import now_text
 from alicloud_ingress.cleanup.report_file import Entry, Report, write_report
-from alicloud_ingress.ecs.batching import MOST_ENTRIES
+from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.ecs.waiting import waiting_for
@@ -87,8 +87,8 @@ class Restorer:
     ) -> list[Entry]:
         missing = self._settled(client.describe(group_id), entries)
         failed: list[Entry] = []
-        for start in range(0, len(missing), MOST_ENTRIES):
-            failed += self._batch(client, group_id, missing[start:][:MOST_ENTRIES])
+        for start in range(0, len(missing), MAX_ENTRIES):
+            failed += self._batch(client, group_id, missing[start:][:MAX_ENTRIES])
             write_report(self._path, self._report)
         return failed
 
@@ -125,7 +125,7 @@ class Restorer:
             timeout=SHOWN_WITHIN_S,
             wait_max=4.0,
         )
-        def look() -> None:
+        def read_missing() -> None:
             nonlocal missing
             missing = self._settled(client.describe(group_id), missing)
             if missing:
@@ -135,7 +135,7 @@ class Restorer:
             waiting_for(f"the restored rules to show in {group_id}", SHOWN_WITHIN_S),
             contextlib.suppress(RuleNotConfirmedError),
         ):
-            look()
+            read_missing()
         return missing
 
     def _settled(self, group: LiveGroup, entries: Sequence[Entry]) -> list[Entry]:

@@ -13,13 +13,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from alicloud_ingress.cleanup.findings import (
+    GroupFacts,
     GroupFindings,
     Question,
-    Surroundings,
     judge,
 )
 from alicloud_ingress.cleanup.owners import Owners
-from alicloud_ingress.cleanup.rate_limiter import Pace
+from alicloud_ingress.cleanup.rate_limiter import RateLimiter
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.group_listing import ListedGroup
 from alicloud_ingress.errors import EcsError, GroupNotFoundError
@@ -57,7 +57,7 @@ def in_parallel(
         pool.shutdown(cancel_futures=True)
 
 
-class Surveyor:
+class Scanner:
     """
     Judges groups of one region; threads may share it.
 
@@ -75,7 +75,7 @@ class Surveyor:
         region: str,
         owners: Owners,
         question: Question,
-        pace: Pace,
+        pace: RateLimiter,
     ) -> None:
         self._client = client
         self._region = region
@@ -99,7 +99,7 @@ class Surveyor:
             )
         owners = self._owners.of(group) if self._owners.given else None
         gone, problems = self._gone(group)
-        around = Surroundings(
+        around = GroupFacts(
             owners=owners, gone=gone, not_judged=problems, tags=listed.tags
         )
         return judge(group, around, self._question)

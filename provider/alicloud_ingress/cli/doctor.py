@@ -20,7 +20,7 @@ from alicloud_ingress.doctor.judge import Finding, all_works
 from alicloud_ingress.rendering.markup import cell, plain
 
 COLUMNS = ("check", "outcome", "detail", "next step")
-LONGEST = 1_000
+MAX_LENGTH = 1_000
 """
 Characters of a cell: what ECS said is not to be cut before its RequestId.
 """
@@ -83,6 +83,6 @@ def _row(finding: Finding) -> tuple[str, str, str, str]:
     return (
         finding.check,
         finding.outcome.value,
-        plain(finding.detail, LONGEST),
-        plain(finding.next_step, LONGEST),
+        plain(finding.detail, MAX_LENGTH),
+        plain(finding.next_step, MAX_LENGTH),
     )

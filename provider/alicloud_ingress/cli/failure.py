@@ -25,7 +25,7 @@ NO_READER = 141
 What a shell reports for a program that SIGPIPE ended.
 """
 _OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-LONGEST_MESSAGE = 2_000
+MAX_MESSAGE_LENGTH = 2_000
 
 
 class Failure(click.ClickException):
@@ -86,7 +86,7 @@ def _exit_codes() -> Generator[None]:
     except (click.exceptions.Exit, click.ClickException):
         raise
     except IngressError as error:
-        raise Failure(plain(str(error), LONGEST_MESSAGE)) from None
+        raise Failure(plain(str(error), MAX_MESSAGE_LENGTH)) from None
     except (KeyboardInterrupt, click.Abort):
         with contextlib.suppress(OSError):
             click.echo("interrupted", err=True)
@@ -94,7 +94,7 @@ def _exit_codes() -> Generator[None]:
     except BrokenPipeError:
         raise SystemExit(NO_READER) from None
     except OSError as error:
-        raise Failure(plain(_in_words(error), LONGEST_MESSAGE)) from None
+        raise Failure(plain(_in_words(error), MAX_MESSAGE_LENGTH)) from None
     except Exception:  # noqa: BLE001 - shown whole, with the exit code for it
         traceback.print_exc()
         raise SystemExit(Failure.exit_code) from None
@@ -112,7 +112,7 @@ def _in_words(error: OSError) -> str:
 
 def _notify(line: str) -> None:
     with contextlib.suppress(OSError):
-        click.echo(plain(line, LONGEST_MESSAGE), err=True)
+        click.echo(plain(line, MAX_MESSAGE_LENGTH), err=True)
 
 
 def _streams() -> list[TextIO | None]:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from alicloud_ingress.ecs.config import TIMEOUT_VARIABLE
-from alicloud_ingress.ecs.settings import LONGEST_NUMBER
+from alicloud_ingress.ecs.settings import MAX_DIGITS
 
 _IN_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
 INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
@@ -63,7 +63,7 @@ def timeout(command: _Command) -> _Command:
     """
     return click.option(
         "--timeout",
-        type=click.IntRange(1, 10**LONGEST_NUMBER - 1),
+        type=click.IntRange(1, 10**MAX_DIGITS - 1),
         envvar=TIMEOUT_VARIABLE,
         show_envvar=True,
         metavar="SECONDS",

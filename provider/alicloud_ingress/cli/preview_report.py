@@ -16,7 +16,7 @@ from alicloud_ingress.inventory.list_entries import read_lists
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
     FAIL_ON,
-    LONGEST_WAIVER_DAYS,
+    MAX_WAIVER_DAYS,
     Gate,
     Review,
 )
@@ -67,7 +67,7 @@ MATCHED = 1
 @click.option(
     "--waivers-max-days",
     type=click.IntRange(1),
-    default=LONGEST_WAIVER_DAYS,
+    default=MAX_WAIVER_DAYS,
     show_default=True,
     help="Name each waiver that ends later than in so many days.",
 )

@@ -208,7 +208,7 @@ class _Telling:
             (
                 *((group.group_id, group.region) if self._form == "csv" else ()),
                 found.rule_id,
-                found.in_words,
+                found.as_text,
                 found.rule.description,
                 "; ".join(f"{reason.kind}: {reason.text}" for reason in found.reasons),
                 found.kept or "no",
@@ -396,7 +396,7 @@ def _agreed(question: str) -> bool:
 def _say(entry: job.Entry, show: Callable[..., object]) -> None:
     if entry.status != "destroying" or entry.why:
         why = f": {entry.why}" if entry.why else ""
-        text = f"{entry.status} {entry.rule_id} ({entry.in_words}){why}"
+        text = f"{entry.status} {entry.rule_id} ({entry.as_text}){why}"
         show(plain(text, 1_000), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -408,7 +408,7 @@ def _show(report: job.Report, form: str) -> None:
         click.echo(json.dumps(written_report(report), indent=1))
         return
     rows: list[tuple[str, ...]] = [
-        (e.group_id, e.rule_id, e.in_words, e.status, e.restored_as or "", e.why)
+        (e.group_id, e.rule_id, e.as_text, e.status, e.restored_as or "", e.why)
         for e in report.entries
     ]
     counted = Counter(entry.status for entry in report.entries)
@@ -441,7 +441,7 @@ def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
 
     def tell(entry: job.Entry) -> None:
         what = f"is there as {entry.restored_as}" if entry.restored_as else ""
-        text = f"{entry.rule_id} ({entry.in_words}) {what} {entry.why}".strip()
+        text = f"{entry.rule_id} ({entry.as_text}) {what} {entry.why}".strip()
         click.echo(plain(text, 1_000), err=True)
 
     guard = job.AccountGuard(

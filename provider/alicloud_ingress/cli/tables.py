@@ -32,7 +32,7 @@ WIDEST_COLUMN = 40
 """
 Characters of a column on a terminal; what is longer is wrapped between words.
 """
-LONGEST_CELL = 1_000
+MAX_CELL_LENGTH = 1_000
 _FORMULA = ("=", "+", "-", "@")
 
 
@@ -42,7 +42,7 @@ def print_table(
     """
     Print a table to stdout.
     """
-    cells = [[plain(cell, LONGEST_CELL) for cell in row] for row in rows]
+    cells = [[plain(cell, MAX_CELL_LENGTH) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         click.echo("\n".join([plain(title), *_plain_lines(columns, cells), ""]))
         return
@@ -83,7 +83,7 @@ def csv_text(rows: Iterable[Sequence[str]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:
-        cells = (plain(cell, LONGEST_CELL) for cell in row)
+        cells = (plain(cell, MAX_CELL_LENGTH) for cell in row)
         writer.writerow([f"'{c}" if c.startswith(_FORMULA) else c for c in cells])
     return text.getvalue().encode()
 

@@ -21,10 +21,10 @@ from alicloud_ingress.errors import (
     PermissionRefusedError,
 )
 
-OLDEST_ENGINE = (3, 254, 0)
-OLDEST_PULUMI = (3, 216)
+MIN_ENGINE_VERSION = (3, 254, 0)
+MIN_PULUMI_VERSION = (3, 216)
 PULUMI = "pulumi"
-LARGEST_SKEW_S = 15 * 60
+MAX_SKEW_S = 15 * 60
 """
 Seconds between the clocks from which ECS refuses what is signed.
 """
@@ -118,14 +118,14 @@ def engine(path: str | None, told: str) -> Finding:
         path: of `pulumi`; None where there is none on PATH.
         told: what `pulumi version` printed.
     """
-    oldest = ".".join(map(str, OLDEST_ENGINE))
+    oldest = ".".join(map(str, MIN_ENGINE_VERSION))
     step = f"install Pulumi {oldest} or newer, and put it on PATH"
     if path is None:
         return fails("engine", "no `pulumi` is on PATH", step)
     version = _version(told)
     if not version:
         return fails("engine", f"{path} does not tell its version", step)
-    if version < OLDEST_ENGINE:
+    if version < MIN_ENGINE_VERSION:
         return fails("engine", f"{path} is {told.strip()}, which is too old", step)
     return works("engine", f"{told.strip()} at {path}")
 
@@ -139,7 +139,7 @@ def packages(versions: Mapping[str, str | None]) -> Finding:
     if missing:
         return fails("packages", f"not installed: {', '.join(missing)}", step)
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
-    if _version(versions.get(PULUMI) or "") < OLDEST_PULUMI:
+    if _version(versions.get(PULUMI) or "") < MIN_PULUMI_VERSION:
         return fails("packages", f"{told}; this pulumi is too old", step)
     return works("packages", told)
 
@@ -149,10 +149,10 @@ def clock(skew_s: float) -> Finding:
     Judge the seconds by which the server's clock is ahead of this machine's.
     """
     detail = f"{abs(skew_s):.0f} s {'behind' if skew_s > 0 else 'ahead of'} the server"
-    if abs(skew_s) >= LARGEST_SKEW_S:
+    if abs(skew_s) >= MAX_SKEW_S:
         return fails("clock", detail, "set the clock of this machine, best by NTP")
     if abs(skew_s) >= NOTABLE_SKEW_S:
-        step = f"set the clock; from {LARGEST_SKEW_S // 60} minutes on ECS refuses"
+        step = f"set the clock; from {MAX_SKEW_S // 60} minutes on ECS refuses"
         return warning("clock", detail, step)
     return works("clock", f"within {NOTABLE_SKEW_S} s of the server")
 

@@ -37,12 +37,12 @@ from alicloud_ingress.errors import (
 )
 
 DISTRIBUTIONS = ("pulumi-alicloud-ingress", "pulumi", "alibabacloud-ecs20140526")
-PATIENCE_S = 5.0
+PROBE_TIMEOUT_S = 5.0
 """
 Seconds for each call, unless `--timeout` sets them.
 """
 LANGUAGE_HOST = "pulumi-language-python"
-COMMAND_PATIENCE_S = 60
+COMMAND_TIMEOUT_S = 60
 MADE_UP_GROUP = "sg-doctor0made0up"
 NO_RULE = "sgr-doctor"
 """
@@ -122,7 +122,9 @@ def _language_host(engine: str | None) -> Path | None:
 def _network(
     environ: Mapping[str, str], connection: Connection, group_id: str
 ) -> Iterator[Finding]:
-    patience_s = connection.timeout_s if environ.get(TIMEOUT_VARIABLE) else PATIENCE_S
+    timeout_s = (
+        connection.timeout_s if environ.get(TIMEOUT_VARIABLE) else PROBE_TIMEOUT_S
+    )
     address = address_of(connection)
     sdk = Sdk(connection)
     # A role is assumed at the endpoint, so that is tried first.
@@ -132,7 +134,7 @@ def _network(
         yield found
     yield judge.proxies(environ, address, proxies_for(address))
     reached = False
-    for finding in _endpoint(address, patience_s):
+    for finding in _endpoint(address, timeout_s):
         reached = reached or finding.outcome is judge.Outcome.WORKS
         yield finding
     if not reached:
@@ -145,13 +147,13 @@ def _network(
         yield judge.not_tried("account and permissions", "credentials")
         return
     identity = Call("GetCallerIdentity", {}, STS_VERSION)
-    told = _sent(sdk, identity, patience_s)
+    told = _sent(sdk, identity, timeout_s)
     identified = judge.account(told, connection.expected_account_id)
     yield identified
     if identified.outcome is judge.Outcome.FAILS:
         yield judge.not_tried("permissions", "account")
         return
-    yield from _permissions(sdk, connection.region, group_id, patience_s)
+    yield from _permissions(sdk, connection.region, group_id, timeout_s)
 
 
 def _credentials(sdk: Sdk, connection: Connection) -> Finding:
@@ -164,14 +166,14 @@ def _credentials(sdk: Sdk, connection: Connection) -> Finding:
 
 
 def _permissions(
-    sdk: Sdk, region: str, group_id: str, patience_s: float
+    sdk: Sdk, region: str, group_id: str, timeout_s: float
 ) -> Iterator[Finding]:
     for action, parameters in {**LOOKS, **TRIALS}.items():
         group = {"SecurityGroupId": group_id or MADE_UP_GROUP}
         about = {} if action in WITHOUT_GROUP else group
         place = f"{group_id or 'a made-up group'} in {region}"
         call = Call(action, {"RegionId": region, **about, **parameters}, place=place)
-        answer = _sent(sdk, call, patience_s)
+        answer = _sent(sdk, call, timeout_s)
         refusal = answer if isinstance(answer, EcsError) else None
         finding = judge.permission(action, refusal, group_id, acts=action in TRIALS)
         yield finding
@@ -182,24 +184,24 @@ def _permissions(
             group_id = ""  # said once; the others are tried without it
 
 
-def _sent(sdk: Sdk, call: Call, patience_s: float) -> Mapping[str, object] | EcsError:
+def _sent(sdk: Sdk, call: Call, timeout_s: float) -> Mapping[str, object] | EcsError:
     try:
-        with waiting_for(call.words, patience_s):
-            return sdk.send(call, patience_s)
+        with waiting_for(call.words, timeout_s):
+            return sdk.send(call, timeout_s)
     except EcsError as error:
         return error
 
 
-def _endpoint(address: str, patience_s: float) -> Iterator[Finding]:
+def _endpoint(address: str, timeout_s: float) -> Iterator[Finding]:
     """
     Knock at the endpoint without credentials; any answer of HTTP will do.
     """
     with exchange() as attempt:
         began = time.time()
         try:
-            with waiting_for(address, patience_s):
+            with waiting_for(address, timeout_s):
                 answer = session(1).get(
-                    address, timeout=patience_s, allow_redirects=False
+                    address, timeout=timeout_s, allow_redirects=False
                 )
         except requests.RequestException:
             yield judge.fails(
@@ -259,7 +261,7 @@ def _printed(
             env=quiet,
             capture_output=True,
             text=True,
-            timeout=COMMAND_PATIENCE_S,
+            timeout=COMMAND_TIMEOUT_S,
             check=True,
         ).stdout
     except (OSError, subprocess.SubprocessError):

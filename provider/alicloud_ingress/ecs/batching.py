@@ -20,11 +20,11 @@ from alicloud_ingress.ecs.reactions import is_of_one_entry
 from alicloud_ingress.ecs.sharing import shared
 from alicloud_ingress.errors import EcsError, IngressError
 
-MOST_ENTRIES = 100
+MAX_ENTRIES = 100
 """
 Rules or IDs in one call of ECS; groups or prefix lists in one page.
 """
-MOST_UNDER_WAY = 8
+MAX_UNDER_WAY = 8
 """
 Calls of one kind for one group at a time: beyond them, what comes gathers until one
 is answered, so that a burst stays far below the rate that ECS allows.
@@ -91,18 +91,18 @@ def delivered_side_by_side(
 
     Args:
         entries: no two of them equal.
-        deliver: sends entries, at most `MOST_ENTRIES`, and tells each one's outcome.
+        deliver: sends entries, at most `MAX_ENTRIES`, and tells each one's outcome.
         ends_all: whether no further call is to begin after such an error; those that
             are under way are waited for.
 
     Yields:
         each entry that was sent with its own error, or None.
     """
-    starts = iter(range(0, len(entries), MOST_ENTRIES))
+    starts = iter(range(0, len(entries), MAX_ENTRIES))
     under_way: set[Future[list[Outcome[Entry]]]] = set()
 
     def begin(start: int) -> None:
-        part = entries[start : start + MOST_ENTRIES]
+        part = entries[start : start + MAX_ENTRIES]
         under_way.add(pool.submit(lambda: list(deliver(part))))
 
     with ThreadPoolExecutor(BATCHES_AT_ONCE) as pool:
@@ -145,12 +145,12 @@ class _NoOutcomeError(IngressError):
         )
 
 
-class Lane(Generic[Entry]):
+class Batcher(Generic[Entry]):
     """
     The calls of one kind for one group.
 
     Args:
-        deliver: sends entries, at most `MOST_ENTRIES`, and tells each one's outcome.
+        deliver: sends entries, at most `MAX_ENTRIES`, and tells each one's outcome.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class Lane(Generic[Entry]):
             wait_until(self._changed, lambda: self._wait_s(entry, outcome))
             if outcome.done():
                 return {}
-            batch = dict(list(self._gathered.items())[:MOST_ENTRIES])
+            batch = dict(list(self._gathered.items())[:MAX_ENTRIES])
             for taken in batch:
                 del self._gathered[taken]
             self._under_way += 1
@@ -206,7 +206,7 @@ class Lane(Generic[Entry]):
             return None
         if not self._under_way:
             return 0.0
-        if self._under_way >= MOST_UNDER_WAY:
+        if self._under_way >= MAX_UNDER_WAY:
             return None
         return self._first_came + GATHER_S - time.monotonic()
 

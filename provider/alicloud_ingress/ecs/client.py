@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 from alicloud_ingress.ecs import responses
-from alicloud_ingress.ecs.batching import MOST_ENTRIES
+from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.config import Connection
 from alicloud_ingress.ecs.group_listing import ListedGroup
-from alicloud_ingress.ecs.reactions import MAY_HAVE_ACTED
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN
 from alicloud_ingress.ecs.responses import Answer
 from alicloud_ingress.ecs.retry import retried
 from alicloud_ingress.ecs.sdk import STS_VERSION, Call, Sdk, import_sdk
@@ -33,7 +33,7 @@ from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 RULES_PER_PAGE = 1_000
-MOST_PAGES = 1_000
+MAX_PAGES = 1_000
 ACCOUNT_TIMEOUT_S = 20.0
 """
 How long STS may take to name the account. It is another service than ECS, and rules
@@ -112,7 +112,7 @@ class EcsClient:
                 is where a fault of ECS is followed by a refusal.
         """
         call = self._write("AuthorizeSecurityGroup", group_id, _permissions(rules))
-        self._asked_for_good(call, but=NoAnswerError)
+        self._keeping_unknown_outcome(call, but=NoAnswerError)
 
     def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
         """
@@ -160,7 +160,9 @@ class EcsClient:
         """
         fields = {k: v for k, v in rule.to_permission().items() if k != "NicType"}
         fields["SecurityGroupRuleId"] = rule_id
-        self._asked_for_good(self._write("ModifySecurityGroupRule", group_id, fields))
+        self._keeping_unknown_outcome(
+            self._write("ModifySecurityGroupRule", group_id, fields)
+        )
 
     def describe_groups(self, group_ids: Sequence[str] = ()) -> Iterator[ListedGroup]:
         """
@@ -169,9 +171,9 @@ class EcsClient:
         They come page by page, so that thousands need no memory.
         """
         named = list(dict.fromkeys(group_ids))
-        for start in range(0, max(len(named), 1), MOST_ENTRIES):
-            batch = named[start : start + MOST_ENTRIES]
-            parameters = {"MaxResults": str(MOST_ENTRIES)}
+        for start in range(0, max(len(named), 1), MAX_ENTRIES):
+            batch = named[start : start + MAX_ENTRIES]
+            parameters = {"MaxResults": str(MAX_ENTRIES)}
             if batch:
                 parameters["SecurityGroupIds"] = json.dumps(batch)
             action = "DescribeSecurityGroups"
@@ -190,9 +192,9 @@ class EcsClient:
         """
         named = list(dict.fromkeys(prefix_list_ids))
         found: set[str] = set()
-        for start in range(0, len(named), MOST_ENTRIES):
-            batch = _numbered("PrefixListId", named[start : start + MOST_ENTRIES])
-            parameters = {"MaxResults": str(MOST_ENTRIES), **batch}
+        for start in range(0, len(named), MAX_ENTRIES):
+            batch = _numbered("PrefixListId", named[start : start + MAX_ENTRIES])
+            parameters = {"MaxResults": str(MAX_ENTRIES), **batch}
             action = "DescribePrefixLists"
             for _, page in self._pages(action, parameters, responses.prefix_lists):
                 found.update(page)
@@ -292,7 +294,7 @@ class EcsClient:
         """
         token = ""
         seen: set[str] = set()
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             where = {"RegionId": self._connection.region}
             if token:
                 where["NextToken"] = token
@@ -305,7 +307,7 @@ class EcsClient:
             if token in seen:
                 raise responses.broken(action, answer, "a page came twice")
             seen.add(token)
-        raise NoAnswerError(action, "BrokenAnswer", f"more than {MOST_PAGES} pages")
+        raise NoAnswerError(action, "BrokenAnswer", f"more than {MAX_PAGES} pages")
 
     def _read(
         self, call: Call, read: Callable[[str, Answer], list[_Result]]
@@ -337,7 +339,9 @@ class EcsClient:
 
         return retried(call.words, send, self._connection.timeout_s, but)
 
-    def _asked_for_good(self, call: Call, but: type[EcsError] | None = None) -> None:
+    def _keeping_unknown_outcome(
+        self, call: Call, but: type[EcsError] | None = None
+    ) -> None:
         """
         Ask what cannot be told by asking again: once it is open whether ECS acted,
         a refusal does not settle it.
@@ -348,14 +352,14 @@ class EcsClient:
             nonlocal is_open
             try:
                 self._sdk.send(call, left_s, attempt)
-            except MAY_HAVE_ACTED:
+            except OUTCOME_UNKNOWN:
                 is_open = True
                 raise
 
         try:
             retried(call.words, send, self._connection.timeout_s, but)
         except EcsError as error:
-            if not is_open or isinstance(error, MAY_HAVE_ACTED):
+            if not is_open or isinstance(error, OUTCOME_UNKNOWN):
                 raise
             raise NoAnswerError(
                 error.action, error.code, error.detail, error.request_id, error.place
@@ -380,5 +384,5 @@ def _numbered(name: str, values: Sequence[str]) -> dict[str, str]:
 
 
 def _require_few(entries: Sequence[object]) -> None:
-    if not 0 < len(entries) <= MOST_ENTRIES:
-        raise ValueError(f"{len(entries)} entries; one call takes 1 to {MOST_ENTRIES}")
+    if not 0 < len(entries) <= MAX_ENTRIES:
+        raise ValueError(f"{len(entries)} entries; one call takes 1 to {MAX_ENTRIES}")

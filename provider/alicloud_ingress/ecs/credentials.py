@@ -19,7 +19,7 @@ from alicloud_ingress.files import UnreadableError, parsed, text_in
 SESSION_NAME = "pulumi"
 DEFAULT_SESSION_S = 3_600
 SHORTEST_SESSION_S = 900
-LONGEST_SESSION_S = 43_200
+MAX_SESSION_S = 43_200
 
 _KEY_FAMILIES = (
     ("ALICLOUD_ACCESS_KEY", "ALICLOUD_SECRET_KEY", "ALICLOUD_SECURITY_TOKEN"),
@@ -366,9 +366,9 @@ def _of_profile_role(
 def _duration(where: str, text: str) -> int:
     if text in ("", "0"):
         return DEFAULT_SESSION_S
-    if text.isdecimal() and SHORTEST_SESSION_S <= int(text) <= LONGEST_SESSION_S:
+    if text.isdecimal() and SHORTEST_SESSION_S <= int(text) <= MAX_SESSION_S:
         return int(text)
     raise ConfigurationError(
         f"{where}: a session of {text!r} seconds; give {SHORTEST_SESSION_S} to"
-        f" {LONGEST_SESSION_S}"
+        f" {MAX_SESSION_S}"
     )

@@ -4,7 +4,7 @@ What each answer of ECS means for the one who asked, as a table.
 The same refusal is the end of one call and good news for another: "no such rule"
 fails a change and completes a removal. Who looks after an answer (`rules`, `sets`)
 and who splits a call of many entries (`ecs.batches`) ask here; `client` retries what
-its class calls retryable, and of that writes what `MAY_HAVE_ACTED` holds.
+its class calls retryable, and of that writes what `OUTCOME_UNKNOWN` holds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from alicloud_ingress.errors import (
     UnreachableError,
 )
 
-MAY_HAVE_ACTED = (NoAnswerError, ServiceFaultError)
+OUTCOME_UNKNOWN = (NoAnswerError, ServiceFaultError)
 """
 Errors after which it is open whether ECS did what it was asked.
 """
@@ -53,18 +53,18 @@ class Reaction(Enum):
     What to do next.
     """
 
-    DONE = "what was wanted is so"
+    ALREADY_DONE = "what was wanted is so"
     FAIL = "tell the person; nothing else helps"
-    LOOK = "only a look at the group tells"
-    LOOK_THEN_RETRY = "look at the group, and send again what a look does not show"
+    READ_GROUP = "only a read of the group shows the outcome"
+    READ_THEN_RETRY = "read the group, and send again what the read does not show"
     REFRESH = "the rule is gone, and the person refreshes the state"
     RETRY = "send the same call again, with the same token"
-    SHARE = "it is the answer to each of the entries"
+    APPLY_TO_ALL = "the answer holds for each of the entries"
     SPLIT = "look at the group, and send what is left one by one"
-    WHOSE = "believe it only in the account and region of the state"
+    VERIFY_ACCOUNT = "believe it only in the account and region of the state"
 
 
-_DONE, _FAIL, _LOOK, _AGAIN, _REFRESH, _RETRY, _SHARE, _SPLIT, _WHOSE = Reaction
+_DONE, _FAIL, _READ, _AGAIN, _REFRESH, _RETRY, _TO_ALL, _SPLIT, _VERIFY = Reaction
 # fmt: off
 _MEANINGS: dict[type[EcsError] | tuple[type[EcsError], str], tuple[Reaction, ...]] = {
     #                           Describe
@@ -73,15 +73,15 @@ _MEANINGS: dict[type[EcsError] | tuple[type[EcsError], str], tuple[Reaction, ...
     #                           |        |        |        Revoke by attributes
     #                           |        |        |        |        Modify
     #                           |        |        |        |        |          a batch
-    ThrottledError:            (_RETRY,  _RETRY,  _RETRY,  _RETRY,  _RETRY,    _SHARE),
-    ServiceFaultError:         (_RETRY,  _RETRY,  _RETRY,  _RETRY,  _RETRY,    _SHARE),
-    UnreachableError:          (_RETRY,  _RETRY,  _RETRY,  _RETRY,  _RETRY,    _SHARE),
-    NoAnswerError:             (_RETRY,  _AGAIN,  _RETRY,  _AGAIN,  _RETRY,    _SHARE),
-    RuleNotFoundError:         (_FAIL,   _FAIL,   _DONE,   _LOOK,   _REFRESH,  _SPLIT),
-    RuleIdNotValidError:       (_FAIL,   _FAIL,   _LOOK,   _FAIL,   _LOOK,     _SPLIT),
-    GroupNotFoundError:        (_WHOSE,  _FAIL,   _WHOSE,  _WHOSE,  _FAIL,     _SHARE),
-    RefusedForEnterpriseError: (_FAIL,   _FAIL,   _FAIL,   _LOOK,   _FAIL,     _SPLIT),
-    PermissionRefusedError:    (_FAIL,   _FAIL,   _FAIL,   _FAIL,   _FAIL,     _SHARE),
+    ThrottledError:            (_RETRY,  _RETRY,  _RETRY,  _RETRY,  _RETRY,    _TO_ALL),
+    ServiceFaultError:         (_RETRY,  _RETRY,  _RETRY,  _RETRY,  _RETRY,    _TO_ALL),
+    UnreachableError:          (_RETRY,  _RETRY,  _RETRY,  _RETRY,  _RETRY,    _TO_ALL),
+    NoAnswerError:             (_RETRY,  _AGAIN,  _RETRY,  _AGAIN,  _RETRY,    _TO_ALL),
+    RuleNotFoundError:         (_FAIL,   _FAIL,   _DONE,   _READ,   _REFRESH,  _SPLIT),
+    RuleIdNotValidError:       (_FAIL,   _FAIL,   _READ,   _FAIL,   _READ,     _SPLIT),
+    GroupNotFoundError:        (_VERIFY, _FAIL,   _VERIFY, _VERIFY, _FAIL,     _TO_ALL),
+    RefusedForEnterpriseError: (_FAIL,   _FAIL,   _FAIL,   _READ,   _FAIL,     _SPLIT),
+    PermissionRefusedError:    (_FAIL,   _FAIL,   _FAIL,   _FAIL,   _FAIL,     _TO_ALL),
     _REFUSED_BY_POLICY:        (_FAIL,   _FAIL,   _FAIL,   _FAIL,   _FAIL,     _SPLIT),
     BatchEntryError:           (_FAIL,   _SPLIT,  _SPLIT,  _SPLIT,  _FAIL,     _SPLIT),
     EcsError:                  (_FAIL,   _FAIL,   _FAIL,   _FAIL,   _FAIL,     _SPLIT),

@@ -17,12 +17,12 @@ import stamina
 from alicloud_ingress.ecs.waiting import waiting_for
 from alicloud_ingress.errors import EcsError, ThrottledError
 
-LONGEST_WAIT_S = 20.0
+MAX_WAIT_S = 20.0
 NOTABLE_WAIT_S = 3.0
 """
 Seconds from which whoever waits should know why.
 """
-LONGEST_ADVISED_WAIT_S = 60.0
+MAX_ADVISED_WAIT_S = 60.0
 """
 A call that is throttled in one minute works in the next; so no advice is longer.
 """
@@ -72,7 +72,7 @@ def retried(
             attempts=None,
             timeout=timeout_s,
             wait_initial=0.2,
-            wait_max=LONGEST_WAIT_S,
+            wait_max=MAX_WAIT_S,
         ):
             next_wait_s = attempt.next_wait
             with attempt:
@@ -82,4 +82,4 @@ def retried(
 
 def _advised_wait_s(error: EcsError) -> float:
     advised = error.retry_after_s if isinstance(error, ThrottledError) else 0.0
-    return min(advised, LONGEST_ADVISED_WAIT_S)
+    return min(advised, MAX_ADVISED_WAIT_S)

@@ -12,13 +12,13 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from alicloud_ingress.ecs.batching import (
-    Lane,
+    Batcher,
     Outcome,
     delivered,
     delivered_side_by_side,
 )
 from alicloud_ingress.ecs.reactions import Call, Reaction, reaction
-from alicloud_ingress.ecs.shared_reads import SharedLooks, Writes
+from alicloud_ingress.ecs.shared_reads import SharedReads, Writes
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
@@ -73,24 +73,24 @@ class SecurityGroup:
         self.group_id = group_id
         self._calls = calls
         self._writes = writes or Writes()
-        self._looks = SharedLooks(lambda: calls.describe(group_id), self._writes, now)
-        self._authorizing = Lane(self._authorize)
-        self._revoking_by_id = Lane(self._revoke_by_id)
-        self._revoking_by_attributes = Lane(self._revoke_by_attributes)
+        self._looks = SharedReads(lambda: calls.describe(group_id), self._writes, now)
+        self._authorizing = Batcher(self._authorize)
+        self._revoking_by_id = Batcher(self._revoke_by_id)
+        self._revoking_by_attributes = Batcher(self._revoke_by_attributes)
 
-    def glance(self) -> LiveGroup:
+    def read_cached(self) -> LiveGroup:
         """
         The rules as they were a moment ago, perhaps before other threads wrote.
         """
-        return self._looks.passing()
+        return self._looks.cached()
 
-    def look(self) -> LiveGroup:
+    def read_after_writes(self) -> LiveGroup:
         """
         The rules as they were a moment ago, after all that this process wrote.
         """
         return self._looks.recent()
 
-    def prove(self) -> LiveGroup:
+    def read_now(self) -> LiveGroup:
         """
         The rules as they are, read after this call began.
         """
@@ -153,7 +153,10 @@ class SecurityGroup:
         deliver: Callable[[Sequence[_Entry]], Iterator[Outcome[_Entry]]],
     ) -> Iterator[Outcome[_Entry]]:
         def ends_all(error: EcsError) -> bool:
-            return reaction(call, error) not in (Reaction.DONE, Reaction.LOOK)
+            return reaction(call, error) not in (
+                Reaction.ALREADY_DONE,
+                Reaction.READ_GROUP,
+            )
 
         return delivered_side_by_side(entries, deliver, ends_all)
 
@@ -169,7 +172,9 @@ class SecurityGroup:
     def _revoke_by_id(self, rule_ids: Sequence[str]) -> Iterator[Outcome[str]]:
         def told(error: EcsError) -> EcsError | None:
             asked = reaction(Call.REVOKE_BY_ID, error)
-            return error if asked in (Reaction.DONE, Reaction.LOOK) else None
+            return (
+                error if asked in (Reaction.ALREADY_DONE, Reaction.READ_GROUP) else None
+            )
 
         return self._delivered(
             rule_ids,
@@ -212,7 +217,7 @@ class SecurityGroup:
             part: Sequence[_Entry], error: EcsError
         ) -> dict[_Entry, EcsError | None]:
             try:
-                group = self.prove()
+                group = self.read_now()
             except EcsError:
                 return {}
             return {entry: told(error) for entry in part if is_so(group, entry)}

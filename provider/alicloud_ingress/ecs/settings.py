@@ -14,7 +14,7 @@ from typing import cast
 
 from alicloud_ingress.errors import ConfigurationError
 
-LONGEST_NUMBER = 9
+MAX_DIGITS = 9
 """
 Digits of a setting: more than 30 years in seconds.
 """
@@ -54,12 +54,12 @@ class Settings:
             name, text = variable, self.variable(variable)
         if not text:
             return otherwise
-        few = text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
+        few = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
         if not few or int(text) == 0:
             shown = repr(text[:40])
             raise ConfigurationError(
                 f"{name} is {shown}; give a whole number above 0, of at most"
-                f" {LONGEST_NUMBER} digits"
+                f" {MAX_DIGITS} digits"
             )
         return int(text)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
 
-from alicloud_ingress.ecs.batching import GATHER_S, MOST_UNDER_WAY, wait_until
+from alicloud_ingress.ecs.batching import GATHER_S, MAX_UNDER_WAY, wait_until
 from alicloud_ingress.ecs.sharing import shared
 from alicloud_ingress.rules.live import LiveGroup
 
@@ -29,7 +29,7 @@ rules are made at a time, one that proves another comes more often than that.
 """
 
 
-class _Flight:
+class _PendingRead:
     """
     One Describe that is to come or under way, and who waits for it.
     """
@@ -86,7 +86,7 @@ class Writes:
             return self._under_way > 0
 
 
-class SharedLooks:
+class SharedReads:
     """
     What a group holds, asked by many threads and read by few calls.
 
@@ -106,12 +106,12 @@ class SharedLooks:
         self._now = now
         self._changed = threading.Condition()
         self._writes = writes
-        self._under_way: list[_Flight] = []
-        self._next: _Flight | None = None
-        self._kept: _Flight | None = None
-        self._newest: _Flight | None = None
+        self._under_way: list[_PendingRead] = []
+        self._next: _PendingRead | None = None
+        self._kept: _PendingRead | None = None
+        self._newest: _PendingRead | None = None
 
-    def passing(self) -> LiveGroup:
+    def cached(self) -> LiveGroup:
         """
         Where others are at work, the newest answer, if it is at most `BUSY_S` old,
         whatever they have written since; else as `recent`.
@@ -137,16 +137,16 @@ class SharedLooks:
                 and self._now() - kept.began <= FRESH_S
             ):
                 return kept.answer.result()
-            flight = next(
+            pending = next(
                 (f for f in self._under_way if f.writes_before == self._writes.ended),
                 None,
             )
-            if flight:
-                self._changed.wait_for(flight.answer.done)
-        flight = flight or self._next_to_begin()
-        answer = shared(flight.answer)
+            if pending:
+                self._changed.wait_for(pending.answer.done)
+        pending = pending or self._next_to_begin()
+        answer = shared(pending.answer)
         with self._changed:
-            self._kept = flight
+            self._kept = pending
         return answer
 
     def proven(self) -> LiveGroup:
@@ -155,44 +155,44 @@ class SharedLooks:
         """
         return shared(self._next_to_begin().answer)
 
-    def _next_to_begin(self) -> _Flight:
+    def _next_to_begin(self) -> _PendingRead:
         """
-        Wait for a flight that begins from now on, or be the one that makes it.
+        Wait for a pending that begins from now on, or be the one that makes it.
         """
         with self._changed:
-            self._next = flight = self._next or _Flight(time.monotonic())
-            wait_until(self._changed, lambda: self._wait_s(flight))
-            leads = not flight.answer.done() and flight is self._next
+            self._next = pending = self._next or _PendingRead(time.monotonic())
+            wait_until(self._changed, lambda: self._wait_s(pending))
+            leads = not pending.answer.done() and pending is self._next
             if leads:
                 self._next = None
-                self._under_way.append(flight)
-                flight.began, flight.writes_before = self._now(), self._writes.ended
+                self._under_way.append(pending)
+                pending.began, pending.writes_before = self._now(), self._writes.ended
             else:
-                self._changed.wait_for(flight.answer.done)
+                self._changed.wait_for(pending.answer.done)
         if leads:
-            self._fly(flight)
-        return flight
+            self._run(pending)
+        return pending
 
-    def _wait_s(self, flight: _Flight) -> float | None:
+    def _wait_s(self, pending: _PendingRead) -> float | None:
         """
-        Seconds until this flight may begin, or has; None if nobody can tell.
+        Seconds until this pending may begin, or has; None if nobody can tell.
         """
-        if flight is not self._next or not self._under_way:
+        if pending is not self._next or not self._under_way:
             return 0.0
-        if len(self._under_way) >= MOST_UNDER_WAY:
+        if len(self._under_way) >= MAX_UNDER_WAY:
             return None
-        return flight.asked + GATHER_S - time.monotonic()
+        return pending.asked + GATHER_S - time.monotonic()
 
-    def _fly(self, flight: _Flight) -> None:
+    def _run(self, pending: _PendingRead) -> None:
         try:
-            flight.answer.set_result(self._describe())
+            pending.answer.set_result(self._describe())
         except BaseException as error:
-            flight.answer.set_exception(error)
+            pending.answer.set_exception(error)
             if not isinstance(error, Exception):
                 raise
         finally:
             with self._changed:
-                self._under_way.remove(flight)
-                if not flight.answer.exception():
-                    self._newest = flight
+                self._under_way.remove(pending)
+                if not pending.answer.exception():
+                    self._newest = pending
                 self._changed.notify_all()

@@ -20,7 +20,7 @@ from alicloud_ingress.rules.spelling import has_expired
 from alicloud_ingress.rules.validation import LAST_PRIORITY, problem_of_id
 
 
-def problems_of_place(
+def location_problems(
     process: Process,
     inputs: dict[str, Any],
     unknown: AbstractSet[str],
@@ -50,7 +50,7 @@ def problems_of_place(
     return problems
 
 
-def problems_of_expiry(
+def expiry_problems(
     olds: Mapping[str, Any],
     inputs: Mapping[str, Any],
     unknown: AbstractSet[str],
@@ -90,7 +90,7 @@ def keeps_an_old_system_priority(
     )
 
 
-def problems_of_twins(
+def duplicate_rules(
     others: Declarations,
     declaration: Declaration,
     inputs: Mapping[str, Any],
@@ -126,7 +126,7 @@ def problems_of_twins(
     ]
 
 
-def problems_of_company(
+def exclusive_set_conflicts(
     others: Declarations,
     declaration: Declaration,
     inputs: Mapping[str, Any],
@@ -157,4 +157,4 @@ def _words(rule: IngressRule, secret: AbstractSet[str]) -> str:
     The rule in words, in which its description is not, unless some is a secret.
     """
     hidden = any(not path.endswith("description") for path in secret)
-    return "[secret]" if hidden else rule.in_words
+    return "[secret]" if hidden else rule.as_text

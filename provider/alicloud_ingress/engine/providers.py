@@ -28,11 +28,11 @@ from pulumi.dynamic import (
 
 from alicloud_ingress.ecs import config
 from alicloud_ingress.engine.checks import (
+    duplicate_rules,
+    exclusive_set_conflicts,
+    expiry_problems,
     keeps_an_old_system_priority,
-    problems_of_company,
-    problems_of_expiry,
-    problems_of_place,
-    problems_of_twins,
+    location_problems,
 )
 from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.engine.failure import (
@@ -53,8 +53,8 @@ from alicloud_ingress.engine.properties import (
     rule_id_of,
     rule_of,
 )
-from alicloud_ingress.engine.runtime import Place, running, warn
-from alicloud_ingress.engine.set_arguments import checked_rules, problems_of_settings
+from alicloud_ingress.engine.runtime import Location, running, warn
+from alicloud_ingress.engine.set_arguments import checked_rules, settings_problems
 from alicloud_ingress.engine.set_properties import (
     SET_ARGUMENTS,
     is_same_set,
@@ -110,20 +110,20 @@ class RuleProvider(_Provider):
         unknown = unknown_among(ARGUMENTS, inputs)
         declaration = Declaration.read(news.get(DECLARATION))
         secret = declaration.secrets if declaration else frozenset[str]()
-        running().comes_forward(declaration, is_new=not _olds)
+        running().on_checked(declaration, is_new=not _olds)
         problems = [
             *problems_of(inputs, unknown=unknown, secret=secret),
-            *problems_of_place(running(), inputs, unknown, secret),
-            *problems_of_expiry(_olds, inputs, unknown, secret),
+            *location_problems(running(), inputs, unknown, secret),
+            *expiry_problems(_olds, inputs, unknown, secret),
         ]
         if keeps_an_old_system_priority(_olds, inputs):
             problems = [p for p in problems if p.argument != "priority"]
         if declaration and not problems and not unknown & {*PLACE, "profile"}:
-            problems += problems_of_company(
+            problems += exclusive_set_conflicts(
                 running().declarations, declaration, inputs, exclusive=False
             )
         if declaration and not problems and not unknown:
-            problems += problems_of_twins(
+            problems += duplicate_rules(
                 running().declarations,
                 declaration,
                 inputs,
@@ -156,7 +156,7 @@ class RuleProvider(_Provider):
         """
         Authorize the rule and learn its ID.
         """
-        place, rule = _place_of(props), rule_of(props)
+        place, rule = _location_of(props), rule_of(props)
         owner = running().new_owner(inputs_of(props))
         lifecycle = running().lifecycle(place, owner)
         account_id = lifecycle.account_id(rule)
@@ -170,7 +170,7 @@ class RuleProvider(_Provider):
         """
         Look the rule up by ID, or by its whole identity while no ID is known.
         """
-        place = _place_of(props)
+        place = _location_of(props)
         props = {**props, "region": place.region}
         rule = rule_of(props)
         rule_id = rule_id_of(props) or (id_ if id_.startswith("sgr-") else "")
@@ -205,7 +205,7 @@ class RuleProvider(_Provider):
         try:
             secret = running().secrets_of(inputs_of(_news))
             owner = running().owner(mark)
-            lifecycle = running().lifecycle(_place_of(_news), owner, secret)
+            lifecycle = running().lifecycle(_location_of(_news), owner, secret)
             account_id = str(_olds.get("account_id") or "")
             account_id = account_id or lifecycle.account_id(rule)
             live = lifecycle.update(rule_of(_olds), rule, rule_id)
@@ -219,7 +219,7 @@ class RuleProvider(_Provider):
         Revoke the rule, unless another resource of this run has taken it over.
         """
         owner = running().owner(mark_of(_props))
-        running().lifecycle(_place_of(_props), owner).delete(
+        running().lifecycle(_location_of(_props), owner).delete(
             rule_of(_props), rule_id_of(_props), str(_props.get("account_id") or "")
         )
 
@@ -237,7 +237,7 @@ class RuleSetProvider(_Provider):
         inputs = set_inputs_of(news)
         declaration = Declaration.read(news.get(DECLARATION))
         secret = declaration.secrets if declaration else frozenset[str]()
-        running().comes_forward(declaration, is_new=not _olds)
+        running().on_checked(declaration, is_new=not _olds)
         unknown = unknown_among(SET_ARGUMENTS, news)
         checked = checked_rules(
             inputs.get("rules", []),
@@ -249,18 +249,18 @@ class RuleSetProvider(_Provider):
         inputs["rules"] = checked.rules
         problems = [
             *checked.problems,
-            *problems_of_settings(inputs, is_unknown=is_unknown, secret=secret),
-            *problems_of_place(running(), inputs, unknown, secret),
+            *settings_problems(inputs, is_unknown=is_unknown, secret=secret),
+            *location_problems(running(), inputs, unknown, secret),
         ]
         if declaration and not problems and not unknown & {*PLACE, "profile"}:
-            problems += problems_of_company(
+            problems += exclusive_set_conflicts(
                 running().declarations,
                 declaration,
                 inputs,
                 exclusive=inputs.get("exclusive") is True,
             )
             for path, rule in checked.known.items():
-                problems += problems_of_twins(
+                problems += duplicate_rules(
                     running().declarations, declaration, inputs, rule, path
                 )
         for text in checked.warnings:
@@ -305,10 +305,10 @@ class RuleSetProvider(_Provider):
         """
         Authorize all rules, in calls of up to a hundred, and learn their IDs.
         """
-        place = _place_of(props)
+        place = _location_of(props)
         owner = running().new_owner(set_inputs_of(props))
         lifecycle = running().set_lifecycle(place, owner)
-        account_id = lifecycle.site.account_for_state()
+        account_id = lifecycle.context.account_for_state()
         with owner.acquiring():
             ids = lifecycle.create(
                 list(rules_of(props).values()),
@@ -325,7 +325,7 @@ class RuleSetProvider(_Provider):
         """
         Look all rules up; an exclusive set takes in whatever else is there.
         """
-        place = _place_of(props)
+        place = _location_of(props)
         props = {**props, "region": place.region}
         account_id = str(props.get("account_id") or "")
         lifecycle = running().set_lifecycle(place, running().owner(mark_of(props)))
@@ -338,7 +338,7 @@ class RuleSetProvider(_Provider):
         )
         if seen is None:
             return ReadResult("", {})
-        account_id = account_id or lifecycle.site.account_for_state()
+        account_id = account_id or lifecycle.context.account_for_state()
         inputs, outputs = set_as_read(props, seen, account_id)
         return ReadResult(id_, outputs, inputs)
 
@@ -349,13 +349,13 @@ class RuleSetProvider(_Provider):
         """
         Authorize, modify, revoke, in this order.
         """
-        place, members = _place_of(_news), members_of(_olds)
+        place, members = _location_of(_news), members_of(_olds)
         owner = running().owner(mark_of(_olds) or new_mark())
         secret = running().secrets_of(set_inputs_of(_news))
         lifecycle = running().set_lifecycle(place, owner, secret)
         account_id = str(_olds.get("account_id") or "")
         try:
-            account_id = account_id or lifecycle.site.account_for_state()
+            account_id = account_id or lifecycle.context.account_for_state()
             with owner.acquiring():
                 ids = lifecycle.update(
                     list(rules_of(_news).values()),
@@ -383,7 +383,7 @@ class RuleSetProvider(_Provider):
         Revoke the rules that the set declared.
         """
         owner = running().owner(mark_of(_props))
-        running().set_lifecycle(_place_of(_props), owner).delete(
+        running().set_lifecycle(_location_of(_props), owner).delete(
             members_of(_props), str(_props.get("account_id") or "")
         )
 
@@ -409,10 +409,10 @@ def _ids_of(members: Iterable[Member]) -> list[str]:
     return [member.rule_id for member in members if member.rule_id]
 
 
-def _place_of(properties: Mapping[str, Any]) -> Place:
+def _location_of(properties: Mapping[str, Any]) -> Location:
     profile = str(properties.get("profile") or "")
     region = str(properties.get("region") or "")
-    return Place(
+    return Location(
         group_id=str(properties["security_group_id"]),
         region=region or running().connection("", profile).region,
         profile=profile,

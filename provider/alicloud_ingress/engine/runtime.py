@@ -22,7 +22,12 @@ from alicloud_ingress.ecs.sharing import shared
 from alicloud_ingress.engine.comparisons import CheckedResources
 from alicloud_ingress.engine.declarations import Declaration, Declarations
 from alicloud_ingress.errors import EcsError
-from alicloud_ingress.reconcile.ownership import PATIENCE_S, Owner, Ownership, new_mark
+from alicloud_ingress.reconcile.ownership import (
+    CLAIM_TIMEOUT_S,
+    Owner,
+    Ownership,
+    new_mark,
+)
 
 if TYPE_CHECKING:
     from alicloud_ingress.ecs.client import EcsClient
@@ -42,7 +47,7 @@ def warn(text: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """
     Where a rule is, and by whose credentials it is reached.
     """
@@ -57,17 +62,17 @@ class Process:
     Configuration, clients, groups and ownership; safe to use from several threads.
 
     Args:
-        patience_s: how long one resource waits for another.
+        claim_timeout_s: how long one resource waits for another.
     """
 
-    def __init__(self, patience_s: float = PATIENCE_S) -> None:
-        self.ownership = Ownership(patience_s)
+    def __init__(self, claim_timeout_s: float = CLAIM_TIMEOUT_S) -> None:
+        self.ownership = Ownership(claim_timeout_s)
         self.checked = CheckedResources()
         self.declarations = Declarations()
         self._lock = threading.RLock()
         self._settings: dict[str, str] = {}
         self._clients: dict[tuple[str, str], EcsClient] = {}
-        self._groups: dict[Place, SecurityGroup] = {}
+        self._groups: dict[Location, SecurityGroup] = {}
         self._writes: dict[tuple[str, str], Writes] = {}
         self._accounts: dict[str, Future[str]] = {}
         self._is_warm = False
@@ -84,7 +89,7 @@ class Process:
             self._groups.clear()
             self._accounts.clear()
 
-    def comes_forward(self, declaration: Declaration | None, *, is_new: bool) -> None:
+    def on_checked(self, declaration: Declaration | None, *, is_new: bool) -> None:
         """
         A resource has been checked, and others may follow.
 
@@ -185,7 +190,7 @@ class Process:
                 self._clients[region, profile] = known
             return known
 
-    def group(self, place: Place) -> SecurityGroup:
+    def group(self, place: Location) -> SecurityGroup:
         """
         The one object of a group, in which its rules share looks and calls.
         """
@@ -203,7 +208,7 @@ class Process:
                 )
             return self._groups[place]
 
-    def account_id(self, place: Place) -> str:
+    def account_id(self, place: Location) -> str:
         """
         The account of the credentials, asked once a profile; "" if refused.
 
@@ -219,7 +224,7 @@ class Process:
             self._ask_account(place, answer)
         return shared(answer)
 
-    def _ask_account(self, place: Place, answer: Future[str]) -> None:
+    def _ask_account(self, place: Location, answer: Future[str]) -> None:
         # Whoever asks looks at the group next, so that is begun meanwhile.
         threading.Thread(target=self._look_ahead, args=[place], daemon=True).start()
         try:
@@ -233,12 +238,12 @@ class Process:
             if not isinstance(error, Exception):
                 raise
 
-    def _look_ahead(self, place: Place) -> None:
+    def _look_ahead(self, place: Location) -> None:
         with contextlib.suppress(Exception):  # the asker's own read reports it
-            self.group(place).look()
+            self.group(place).read_after_writes()
 
     def lifecycle(
-        self, place: Place, owner: Owner, secret: frozenset[str] = frozenset()
+        self, place: Location, owner: Owner, secret: frozenset[str] = frozenset()
     ) -> RuleLifecycle:
         """
         What can be done with the rules of a group.
@@ -256,7 +261,7 @@ class Process:
         )
 
     def set_lifecycle(
-        self, place: Place, owner: Owner, secret: frozenset[str] = frozenset()
+        self, place: Location, owner: Owner, secret: frozenset[str] = frozenset()
     ) -> SetLifecycle:
         """
         What can be done with a set of rules of a group.
@@ -269,7 +274,7 @@ class Process:
 @dataclass(frozen=True, slots=True)
 class _Asked:
     process: Process
-    place: Place
+    place: Location
 
     def account_id(self) -> str:
         return self.process.account_id(self.place)

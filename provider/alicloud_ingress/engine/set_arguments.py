@@ -23,7 +23,7 @@ UNKNOWN_WORD = "[unknown]"
 _REMARKS = frozenset({"description", "expires_on"})
 
 
-def problems_of_settings(
+def settings_problems(
     inputs: Mapping[str, Any],
     *,
     is_unknown: Callable[[object], bool],
@@ -170,7 +170,7 @@ class _Making:
         hidden = any(
             p in ("rules", path) or p.startswith(f"{path}.") for p in self.secret
         )
-        return "[secret]" if hidden else rule.in_words
+        return "[secret]" if hidden else rule.as_text
 
     def _refuse_strangers(self, path: str, given: Mapping[str, Any]) -> None:
         for name in sorted(set(given) - set(RULE_ARGUMENTS)):
@@ -246,5 +246,5 @@ def _key_with_unknowns(arguments: Mapping[str, Any], unknown: AbstractSet[str]) 
     told = {n: UNKNOWN_WORD if n in unknown else v for n, v in arguments.items()}
     if "priority" in unknown:
         del told["priority"]
-    words = rule_of(told).in_words
+    words = rule_of(told).as_text
     return f"{words} priority {UNKNOWN_WORD}" if "priority" in unknown else words

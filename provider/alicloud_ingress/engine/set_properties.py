@@ -41,7 +41,7 @@ def key_of(rule: IngressRule) -> str:
     Two rules have one key if and only if they have one identity. The owner of a
     source group is not part of it: ECS fills it in where none was given.
     """
-    return rule.in_words
+    return rule.as_text
 
 
 def set_inputs_of(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from alicloud_ingress.exposure.diagram import Diagram, Piece
-from alicloud_ingress.exposure.packets import Matched, Unknown
+from alicloud_ingress.exposure.packets import Matched, OpaqueSet
 from alicloud_ingress.rules.rule import IngressRule
 
 Judged = tuple[IngressRule, Matched]
@@ -43,7 +43,7 @@ class Entry:
     after: bool
 
 
-class Plane:
+class MembershipCase:
     """
     The packets that are in given unknown sets, and in no other.
 
@@ -52,7 +52,7 @@ class Plane:
     """
 
     def __init__(
-        self, inside: Iterable[Entry], members: frozenset[Unknown], *, whole: bool
+        self, inside: Iterable[Entry], members: frozenset[OpaqueSet], *, whole: bool
     ) -> None:
         self.members = members
         all_inside = [*inside]
@@ -78,7 +78,7 @@ class Plane:
         required = self.own if whole else self.before ^ self.after
         self.diagram = Diagram(self.boxes, required)
 
-    def _within(self, members: frozenset[Unknown]) -> int:
+    def _within(self, members: frozenset[OpaqueSet]) -> int:
         return self._bits(lambda entry: entry.matched.unknown <= members)
 
     def _bits(self, wanted: Callable[[Entry], bool]) -> int:
@@ -147,29 +147,31 @@ class Plane:
         return self.diagram.region(changes_here)
 
 
-def planes_of(entries: Sequence[Entry], *, whole: bool) -> list[Plane]:
+def membership_cases(entries: Sequence[Entry], *, whole: bool) -> list[MembershipCase]:
     """
-    A plane for each combination of unknown sets in which something changes.
+    A case for each combination of unknown sets in which something changes.
 
     Args:
         entries: of both sides, in the order of evaluation.
         whole: whether packets count that no changed rule matches.
     """
-    by_members: dict[frozenset[Unknown], list[tuple[int, Entry]]] = {frozenset(): []}
+    by_members: dict[frozenset[OpaqueSet], list[tuple[int, Entry]]] = {frozenset(): []}
     for place, entry in enumerate(entries):
         by_members.setdefault(entry.matched.unknown, []).append((place, entry))
     changed = {e.matched.unknown for e in entries if e.before != e.after}
-    planes: list[Plane] = []
+    cases: list[MembershipCase] = []
     for members in sorted(by_members, key=sorted):
         subsets = [some for some in _subsets(members) if some in by_members]
         if changed.isdisjoint(subsets):
             continue
         inside = sorted(pair for some in subsets for pair in by_members[some])
-        planes.append(Plane((entry for _, entry in inside), members, whole=whole))
-    return planes
+        cases.append(
+            MembershipCase((entry for _, entry in inside), members, whole=whole)
+        )
+    return cases
 
 
-def _subsets(members: frozenset[Unknown]) -> list[frozenset[Unknown]]:
+def _subsets(members: frozenset[OpaqueSet]) -> list[frozenset[OpaqueSet]]:
     """
     All of them, the smallest first and the whole last.
     """

@@ -87,13 +87,13 @@ def _placed(entry: Needless, order: Sequence[int]) -> Needless:
     return Needless(order[entry.rule], entry.kind, tuple(order[n] for n in entry.by))
 
 
-def covers_in_words(
+def covers_as_text(
     entry: Needless, rules: Sequence[IngressRule], ids: Mapping[int, str]
 ) -> str:
     """
     By which rules a rule is covered, and how.
     """
-    named = ", ".join(f"{ids[n] or 'a rule'} ({rules[n].in_words})" for n in entry.by)
+    named = ", ".join(f"{ids[n] or 'a rule'} ({rules[n].as_text})" for n in entry.by)
     if entry.kind == "shadowed":
         return f"decided before by {named}"
     return f"the same is done by {named}"

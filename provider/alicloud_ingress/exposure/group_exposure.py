@@ -24,12 +24,16 @@ from functools import cached_property
 from alicloud_ingress.exposure.comparison import (
     Entry,
     Judged,
-    Plane,
+    MembershipCase,
     entries_of,
-    planes_of,
+    membership_cases,
     rank,
 )
-from alicloud_ingress.exposure.internet import WorldOpen, world_openings, world_planes
+from alicloud_ingress.exposure.internet import (
+    InternetOpening,
+    internet_cases,
+    internet_openings,
+)
 from alicloud_ingress.exposure.packets import matched
 from alicloud_ingress.exposure.reach import Reach, reaches
 from alicloud_ingress.rules.rule import IngressRule
@@ -82,14 +86,16 @@ class Policy:
         """
         return difference(entries_of((), self.judged)).opened
 
-    def world_open(self, ports: Iterable[int] | None = None) -> tuple[WorldOpen, ...]:
+    def world_open(
+        self, ports: Iterable[int] | None = None
+    ) -> tuple[InternetOpening, ...]:
         """
         What the world may reach.
 
         Args:
             ports: of tcp and udp; None for everything, other protocols too.
         """
-        return world_openings(world_planes(entries_of((), self.judged), ports))
+        return internet_openings(internet_cases(entries_of((), self.judged), ports))
 
 
 def difference(entries: Sequence[Entry]) -> Difference:
@@ -99,16 +105,18 @@ def difference(entries: Sequence[Entry]) -> Difference:
     Args:
         entries: of `entries_of`, the group as it is and as it will be.
     """
-    planes = planes_of(entries, whole=False)
+    cases = membership_cases(entries, whole=False)
 
-    def told(change: Callable[[Plane], Callable[[int], bool]]) -> tuple[Reach, ...]:
+    def told(
+        change: Callable[[MembershipCase], Callable[[int], bool]],
+    ) -> tuple[Reach, ...]:
         return tuple(
             reach
-            for plane in planes
-            for reach in reaches(plane.only_here(change(plane)), plane.members)
+            for case in cases
+            for reach in reaches(case.only_here(change(case)), case.members)
         )
 
     return Difference(
-        opened=told(lambda plane: plane.opens),
-        closed=told(lambda plane: plane.closes),
+        opened=told(lambda case: case.opens),
+        closed=told(lambda case: case.closes),
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from alicloud_ingress.exposure.comparison import Entry, Plane, planes_of
+from alicloud_ingress.exposure.comparison import Entry, MembershipCase, membership_cases
 from alicloud_ingress.exposure.diagram import Diagram, Piece, bits
 from alicloud_ingress.exposure.packets import (
     IPV4,
@@ -35,9 +35,9 @@ WORLDS = {
 The two worlds, by how a rule names them.
 """
 
-WorldPlane = tuple[Plane, str]
+InternetCase = tuple[MembershipCase, str]
 """
-A plane, and one of the worlds.
+A case, and one of the worlds.
 """
 
 _WITH_PORTS = (6, 17)
@@ -93,7 +93,7 @@ What of a world is in use as single hosts' addresses.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorldOpen:
+class InternetOpening:
     """
     Ports that the world may reach: half of all addresses in use, or more.
 
@@ -116,7 +116,7 @@ class WorldOpen:
         return traffic_words(self.traffic)
 
     @property
-    def in_words(self) -> str:
+    def as_text(self) -> str:
         """
         `0.0.0.0/0 may reach tcp 22`.
         """
@@ -124,50 +124,54 @@ class WorldOpen:
         return f"{self.world} {may} {self.what}"
 
 
-def world_openings(planes: Iterable[WorldPlane]) -> tuple[WorldOpen, ...]:
+def internet_openings(cases: Iterable[InternetCase]) -> tuple[InternetOpening, ...]:
     """
     What the world may reach after a change, where some of it could not before.
     """
     certain: dict[str, list[_Opening]] = {world: [] for world in WORLDS}
     found: dict[tuple[bool, str, tuple[IngressRule, ...]], list[_Opening]] = {}
-    for plane, world in planes:
+    for case, world in cases:
         known = certain[world]
-        for opening in _opened(plane, world, plane.opens, plane.lets_in_after):
-            if plane.members and any(map(opening.is_within, known)):
+        for opening in _opened(case, world, case.opens, case.lets_in_after):
+            if case.members and any(map(opening.is_within, known)):
                 continue
-            if not plane.members:
+            if not case.members:
                 known.append(opening)
-            key = (not plane.members, world, opening.rules)
+            key = (not case.members, world, opening.rules)
             found.setdefault(key, []).append(opening)
     return tuple(
-        WorldOpen(certain=sure, world=world, rules=rules, traffic=_traffic(openings))
+        InternetOpening(
+            certain=sure, world=world, rules=rules, traffic=_traffic(openings)
+        )
         for (sure, world, rules), openings in found.items()
     )
 
 
-def world_uncovered(planes: Iterable[WorldPlane]) -> tuple[WorldOpen, ...]:
+def internet_uncovered(cases: Iterable[InternetCase]) -> tuple[InternetOpening, ...]:
     """
-    What the world might reach after a change by rules that are not in the planes.
+    What the world might reach after a change by rules that are not in the cases.
 
     Such a rule may stand anywhere in the order. It shows where a drop has decided and
     decides no longer, or not as early.
     """
     found: dict[str, list[_Opening]] = {}
-    for plane, world in planes:
-        opened = _opened(plane, world, plane.uncovers, None)
+    for case, world in cases:
+        opened = _opened(case, world, case.uncovers, None)
         found.setdefault(world, []).extend(opened)
     return tuple(
-        WorldOpen(certain=False, world=world, rules=(), traffic=_traffic(openings))
+        InternetOpening(
+            certain=False, world=world, rules=(), traffic=_traffic(openings)
+        )
         for world, openings in found.items()
         if openings
     )
 
 
-def world_planes(
+def internet_cases(
     entries: Sequence[Entry], ports: Iterable[int] | None = None
-) -> tuple[WorldPlane, ...]:
+) -> tuple[InternetCase, ...]:
     """
-    Each plane that the world may be in, for each world.
+    Each case that the world may be in, for each world.
 
     Args:
         entries: both sides, in the order of evaluation.
@@ -178,9 +182,9 @@ def world_planes(
         narrowed = (_narrowed(entry, asked) for entry in entries)
         entries = [entry for entry in narrowed if entry.matched.boxes]
     return tuple(
-        (plane, world)
-        for plane in planes_of(entries, whole=True)
-        if all(unknown.kind != "group" for unknown in plane.members)
+        (case, world)
+        for case in membership_cases(entries, whole=True)
+        if all(unknown.kind != "group" for unknown in case.members)
         for world in WORLDS
     )
 
@@ -223,7 +227,7 @@ def _traffic(openings: Iterable[_Opening]) -> tuple[Traffic, ...]:
 
 
 def _opened(
-    plane: Plane,
+    case: MembershipCase,
     world: str,
     newly: Callable[[int], bool],
     afterwards: Callable[[int], bool] | None,
@@ -236,7 +240,7 @@ def _opened(
     def parts_of(wanted: Callable[[int], bool]) -> list[Piece]:
         return [
             piece
-            for piece in plane.diagram.region(wanted)
+            for piece in case.diagram.region(wanted)
             if piece.ports != (0, 0) and _is_of(piece.sources, world)
         ]
 
@@ -254,10 +258,10 @@ def _opened(
         sources = joined(s for n in bits(met & ~opened) for s in parts[n].sources)
         return 2 * _share(sources, world) >= half
 
-    widest = _widest(plane, world)
+    widest = _widest(case, world)
     for piece in flat.region(is_open):
         yield _Opening(
-            piece.protocols, piece.ports, _opening(plane, piece, world, widest)
+            piece.protocols, piece.ports, _opening(case, piece, world, widest)
         )
 
 
@@ -272,7 +276,7 @@ def _flat(piece: Piece) -> Box:
 
 
 def _opening(
-    plane: Plane, piece: Piece, world: str, widest: Iterable[tuple[int, int]]
+    case: MembershipCase, piece: Piece, world: str, widest: Iterable[tuple[int, int]]
 ) -> tuple[IngressRule, ...]:
     """
     The widest accepting rules there, until they make up half of the world.
@@ -285,26 +289,26 @@ def _opening(
     for part, number in widest:
         if 2 * share >= sum(map(_size, _USED[world])):
             break
-        if plane.boxes[number].meets(around):
-            found[plane.entries[number].rule] = None
+        if case.boxes[number].meets(around):
+            found[case.entries[number].rule] = None
             share += part
     return tuple(found)
 
 
-def _widest(plane: Plane, world: str) -> list[tuple[int, int]]:
+def _widest(case: MembershipCase, world: str) -> list[tuple[int, int]]:
     """
     The boxes by which some packet gets in after the change, and how many of the
     world's addresses they hold: those that are new first, of these the widest.
     """
-    met = plane.diagram.met()
-    first = {after & -after for each in met if (after := each & plane.after)}
+    met = case.diagram.met()
+    first = {after & -after for each in met if (after := each & case.after)}
     shares = (
-        (_share((plane.boxes[number].sources,), world), number)
-        for number in bits(sum(first) & plane.accepts)
+        (_share((case.boxes[number].sources,), world), number)
+        for number in bits(sum(first) & case.accepts)
     )
 
     def place(pair: tuple[int, int]) -> tuple[bool, int, int]:
-        return plane.entries[pair[1]].before, -pair[0], pair[1]
+        return case.entries[pair[1]].before, -pair[0], pair[1]
 
     return sorted((s for s in shares if s[0]), key=place)
 

@@ -3,7 +3,7 @@ Sets of packets, exactly: what a rule matches.
 
 A rule is one or more boxes: products of intervals over six dimensions. What is
 not known (members of a source group, entries of a list that was not resolved) is
-an interval that spans everything, together with an `Unknown` that names it.
+an interval that spans everything, together with an `OpaqueSet` that names it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _NIC_TYPES = ("intranet", "internet")
 _RANGE = re.compile(r"(\d{1,5})/(\d{1,5})", re.ASCII)
 
 
-class Unknown(NamedTuple):
+class OpaqueSet(NamedTuple):
     """
     A set whose content the rule does not tell.
 
@@ -107,7 +107,7 @@ class Matched(NamedTuple):
     """
 
     boxes: tuple[Box, ...]
-    unknown: frozenset[Unknown]
+    unknown: frozenset[OpaqueSet]
 
 
 def matched(
@@ -194,7 +194,7 @@ class _Reader:
     ) -> None:
         self.rule = rule
         self.resolved = resolved
-        self.unknown: set[Unknown] = set()
+        self.unknown: set[OpaqueSet] = set()
 
     def boxes(self) -> tuple[Box, ...]:
         nic = self._nic()
@@ -202,7 +202,7 @@ class _Reader:
         source_ports = self._source_ports()
         dest = self._dest()
         if self.rule.policy not in ("accept", "drop"):
-            self.unknown.add(Unknown("policy", self.rule.policy))
+            self.unknown.add(OpaqueSet("policy", self.rule.policy))
         ports = self._ports()
         return tuple(
             Box(nic, protocols, range_, sources, source_ports, within)
@@ -217,7 +217,7 @@ class _Reader:
         if self.rule.nic_type in _NIC_TYPES:
             number = _NIC_TYPES.index(self.rule.nic_type)
             return number, number
-        self.unknown.add(Unknown("nic_type", self.rule.nic_type))
+        self.unknown.add(OpaqueSet("nic_type", self.rule.nic_type))
         return 0, len(_NIC_TYPES) - 1
 
     def _protocols(self) -> Interval:
@@ -228,7 +228,7 @@ class _Reader:
             return _NUMBERS[text], _NUMBERS[text]
         if text.isascii() and text.isdigit() and int(text[:4]) <= PROTOCOLS[1]:
             return int(text), int(text)
-        self.unknown.add(Unknown("ip_protocol", text))
+        self.unknown.add(OpaqueSet("ip_protocol", text))
         return PROTOCOLS
 
     def _ports(self) -> tuple[Interval, ...]:
@@ -240,7 +240,7 @@ class _Reader:
         name = rule.port_range_list_id
         if not name:
             if rule.ip_protocol in WITH_PORTS:
-                self.unknown.add(Unknown("port_range", ""))
+                self.unknown.add(OpaqueSet("port_range", ""))
             return (PORTS,)
         known = self._entries("port list", name, _range)
         return (PORTS,) if known is None else known
@@ -257,7 +257,7 @@ class _Reader:
                 return _range(text)
             except ValueError:
                 pass
-        self.unknown.add(Unknown(argument, text))
+        self.unknown.add(OpaqueSet(argument, text))
         return PORTS
 
     def _dest(self) -> Interval | None:
@@ -267,7 +267,7 @@ class _Reader:
         try:
             return addresses(text)
         except ValueError:
-            self.unknown.add(Unknown("dest_cidr_ip", text))
+            self.unknown.add(OpaqueSet("dest_cidr_ip", text))
             return None
 
     def _sources(self) -> tuple[Interval, ...]:
@@ -276,16 +276,16 @@ class _Reader:
             try:
                 return (addresses(text),)
             except ValueError:
-                self.unknown.add(Unknown("source_cidr_ip", text))
+                self.unknown.add(OpaqueSet("source_cidr_ip", text))
                 return (IPV4,) if rule.source_cidr_ip else (IPV6,)
         elif rule.source_group_id:
-            self.unknown.add(Unknown("group", rule.source_group_id))
+            self.unknown.add(OpaqueSet("group", rule.source_group_id))
         elif rule.source_prefix_list_id:
             known = self._entries("prefix list", rule.source_prefix_list_id, addresses)
             if known is not None:
                 return known
         else:
-            self.unknown.add(Unknown("source_cidr_ip", ""))
+            self.unknown.add(OpaqueSet("source_cidr_ip", ""))
         return IPV4, IPV6
 
     def _entries(
@@ -297,7 +297,7 @@ class _Reader:
         try:
             return joined(read(entry) for entry in self.resolved[name])
         except (KeyError, ValueError):
-            self.unknown.add(Unknown(kind, name))
+            self.unknown.add(OpaqueSet(kind, name))
             return None
 
 

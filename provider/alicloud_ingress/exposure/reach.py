@@ -14,7 +14,7 @@ from alicloud_ingress.exposure.packets import (
     PORTS,
     PROTOCOLS,
     Interval,
-    Unknown,
+    OpaqueSet,
     blocks,
     joined,
 )
@@ -54,7 +54,7 @@ class Traffic:
         return self.ports[0][1] == PORTS[1]
 
     @property
-    def in_words(self) -> str:
+    def as_text(self) -> str:
         """
         `tcp 22, 8000-8010`, `all udp ports`, `icmp`, `protocols 2-5`.
         """
@@ -83,7 +83,7 @@ class Reach:
         nic: 0 for intranet, 1 for internet.
     """
 
-    members: tuple[Unknown, ...]
+    members: tuple[OpaqueSet, ...]
     sources: tuple[Interval, ...]
     source_ports: Interval
     dests: tuple[Interval, ...]
@@ -130,7 +130,7 @@ class Reach:
         return words
 
     @property
-    def in_words(self) -> str:
+    def as_text(self) -> str:
         """
         `10.0.0.0/8 may reach tcp 443`.
         """
@@ -147,7 +147,7 @@ _MEMBERS = {
 _Way = tuple[Interval, Interval, tuple[Interval, ...], tuple[Interval, ...]]
 
 
-def reaches(pieces: Iterable[Piece], members: Iterable[Unknown]) -> list[Reach]:
+def reaches(pieces: Iterable[Piece], members: Iterable[OpaqueSet]) -> list[Reach]:
     """
     Put pieces of a region together by sources: each source is told once for all
     that it may reach in the same way.
@@ -181,10 +181,10 @@ def _families_joined(found: Iterable[Reach]) -> list[Reach]:
     result: list[Reach] = []
     for reach in found:
         if reach.sources == reach.dests == (IPV6,):
-            twin = replace(reach, sources=(IPV4,), dests=(IPV4,))
-            if reach.members and twin in result:
+            duplicate = replace(reach, sources=(IPV4,), dests=(IPV4,))
+            if reach.members and duplicate in result:
                 both = replace(reach, sources=(IPV4, IPV6), dests=(IPV4, IPV6))
-                result[result.index(twin)] = both
+                result[result.index(duplicate)] = both
                 continue
         result.append(reach)
     return result
@@ -238,7 +238,7 @@ def traffic_words(traffic: Sequence[Traffic]) -> str:
         for part in traffic
         if part.all_ports and _protocol_words((part.protocols,)) not in WITH_PORTS
     )
-    words = [part.in_words for part in traffic if _is_apart(part)]
+    words = [part.as_text for part in traffic if _is_apart(part)]
     if whole == (PROTOCOLS,):
         return "all protocols and ports"
     if whole:

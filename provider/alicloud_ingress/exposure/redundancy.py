@@ -20,7 +20,7 @@ from typing import Literal
 
 from alicloud_ingress.exposure.comparison import rank
 from alicloud_ingress.exposure.diagram import Diagram, bits
-from alicloud_ingress.exposure.packets import Box, Unknown, matched
+from alicloud_ingress.exposure.packets import Box, OpaqueSet, matched
 from alicloud_ingress.rules.rule import IngressRule
 
 Kind = Literal["shadowed", "redundant"]
@@ -118,7 +118,7 @@ class _Cover:
     def __init__(self, rules: Sequence[IngressRule]) -> None:
         self._ranks = [rank(rule) for rule in rules]
         self._boxes: dict[int, tuple[Box, ...]] = {}
-        groups: dict[int, frozenset[Unknown]] = {}
+        groups: dict[int, frozenset[OpaqueSet]] = {}
         for place, rule in enumerate(rules):
             packets = matched(rule)
             if packets.boxes and all(u.kind == "group" for u in packets.unknown):
@@ -131,7 +131,7 @@ class _Cover:
         }
         self._met = {
             met
-            for members in {frozenset[Unknown](), *groups.values()}
+            for members in {frozenset[OpaqueSet](), *groups.values()}
             for met in self._meetings(
                 [place for place, group in groups.items() if group <= members],
                 {place for place, group in groups.items() if group == members},

@@ -31,7 +31,7 @@ from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import ALL_PORTS
 from alicloud_ingress.rules.validation import LAST_PRIORITY, RULE_ARGUMENTS, problems_of
 
-LONGEST_NAME = 80
+MAX_NAME_LENGTH = 80
 _LEADING_ZEROS = re.compile(r"(?<= )::")
 _DEFAULTS = {"policy": "accept", "priority": 1, "nic_type": "intranet"}
 
@@ -209,10 +209,10 @@ def set_resource(found: Import, provider: str) -> dict[str, Any]:
     inputs: dict[str, Any] = {
         "security_group_id": found.group_id,
         "region": found.region,
-        "rules": {each.live.rule.in_words: each.arguments for each in found.rules},
+        "rules": {each.live.rule.as_text: each.arguments for each in found.rules},
         "__provider": provider,
     }
-    ids = {each.live.rule.in_words: each.live.rule_id for each in found.rules}
+    ids = {each.live.rule.as_text: each.live.rule_id for each in found.rules}
     return {
         "type": RULE_SET,
         "name": set_name(found),
@@ -297,13 +297,13 @@ def _cannot_be_declared(
 
 
 def _stem(group_id: str, rule: IngressRule) -> str:
-    words = rule.in_words.replace(f" {ALL_PORTS}", "")
+    words = rule.as_text.replace(f" {ALL_PORTS}", "")
     words = _LEADING_ZEROS.sub("ipv6-", words.replace(" ::/0", " all-ipv6"))
     first, _, last = rule.port_range.partition("/")
     if first == last:
         words = words.replace(rule.port_range, first, 1)
     text = re.sub(r"[^A-Za-z0-9.]+", "-", words).strip("-")
-    return f"{group_id}-{text}"[:LONGEST_NAME]
+    return f"{group_id}-{text}"[:MAX_NAME_LENGTH]
 
 
 def _name(group_id: str, rule: IngressRule, stems: Mapping[str, int]) -> str:
@@ -311,9 +311,9 @@ def _name(group_id: str, rule: IngressRule, stems: Mapping[str, int]) -> str:
     The stem, and a few digits of the content where that is not enough.
     """
     stem = _stem(group_id, rule)
-    if stems[stem] == 1 and len(stem) < LONGEST_NAME:
+    if stems[stem] == 1 and len(stem) < MAX_NAME_LENGTH:
         return stem
-    digest = hashlib.sha256(rule.in_words.encode()).hexdigest()[:8]
+    digest = hashlib.sha256(rule.as_text.encode()).hexdigest()[:8]
     return f"{stem}-{digest}"
 
 
@@ -322,4 +322,4 @@ def skipped_lines(found: Import) -> Iterator[str]:
     A sentence for each rule that is not imported; not made safe.
     """
     for live, why in found.skipped:
-        yield f"{live.rule_id or 'a rule'} ({live.rule.in_words}) is skipped: {why}"
+        yield f"{live.rule_id or 'a rule'} ({live.rule.as_text}) is skipped: {why}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from alicloud_ingress.cleanup.findings import created_at
 from alicloud_ingress.cleanup.owners import GroupOwners, Owners
-from alicloud_ingress.cleanup.rate_limiter import Pace
+from alicloud_ingress.cleanup.rate_limiter import RateLimiter
 from alicloud_ingress.cleanup.scan import CALLS_PER_S, in_parallel
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections, NoSuchGroupError, located
@@ -21,7 +21,7 @@ from alicloud_ingress.errors import (
     EcsError,
     UnreachableError,
 )
-from alicloud_ingress.exposure.cover import alone, covers_in_words
+from alicloud_ingress.exposure.cover import alone, covers_as_text
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.group_exposure import Policy
 from alicloud_ingress.exposure.packets import lists_of
@@ -103,7 +103,7 @@ class Reader:
         self._regions = tuple(regions) or (connections.region(),)
         self._owners = owners
         self._now = now
-        self._pace = Pace(CALLS_PER_S)
+        self._pace = RateLimiter(CALLS_PER_S)
         self._hopeless: EcsError | None = None
 
     def groups(self, group_ids: Sequence[str]) -> Iterator[Listing | Unread]:
@@ -177,7 +177,7 @@ def listing(
     try:
         policy = Policy(rules, lists)
         openings = policy.world_open()
-        reach = tuple(reach.in_words for reach in policy.reach)
+        reach = tuple(reach.as_text for reach in policy.reach)
         idle = alone(rules)
     except TooComplexError as error:
         doubts.append(f"what the group lets in cannot be judged: {error}")
@@ -190,7 +190,7 @@ def listing(
             expired=_has_expired(live.rule, now),
             owner=owners.owners[n] if owners else "",
             exposes=(
-                f"nothing: {covers_in_words(idle[n], rules, ids)}"
+                f"nothing: {covers_as_text(idle[n], rules, ids)}"
                 if n in idle
                 else _exposes(live.rule, lists)
             ),
@@ -202,7 +202,7 @@ def listing(
         group=group,
         rows=tuple(sorted(rows, key=_place)),
         reach=reach,
-        world_open=tuple(opening.in_words for opening in openings),
+        world_open=tuple(opening.as_text for opening in openings),
         doubts=tuple(doubts),
     )
 
@@ -216,7 +216,7 @@ def cells(row: Row) -> tuple[str, ...]:
     age = "" if row.age_days is None else f"{row.age_days} d"
     exposes = f"THE WORLD: {row.exposes}" if row.world_open else row.exposes
     return (
-        rule.in_words,
+        rule.as_text,
         row.live.rule_id,
         age,
         rule.description,
@@ -271,7 +271,7 @@ def _group(listed: Listing) -> dict[str, Any]:
         "rules": [
             {
                 "rule_id": row.live.rule_id,
-                "in_words": row.live.rule.in_words,
+                "as_text": row.live.rule.as_text,
                 "permission": (row.live.as_spelled or row.live.rule).to_permission(),
                 "create_time": row.live.create_time,
                 "age_days": row.age_days,
@@ -292,7 +292,7 @@ def _group(listed: Listing) -> dict[str, Any]:
 
 def _place(row: Row) -> tuple[int, bool, str, str]:
     rule = row.live.rule
-    return rule.priority, rule.policy != "drop", rule.in_words, row.live.rule_id
+    return rule.priority, rule.policy != "drop", rule.as_text, row.live.rule_id
 
 
 def _exposes(rule: IngressRule, lists: Mapping[str, Sequence[str]] | None) -> str:
@@ -301,7 +301,7 @@ def _exposes(rule: IngressRule, lists: Mapping[str, Sequence[str]] | None) -> st
     empty = [each for each in lists_of([rule]) if lists and lists.get(each) == ()]
     if empty:
         return f"nothing: {empty[0]} is gone or holds nothing"
-    return "; ".join(reach.in_words for reach in Policy([rule], lists).reach)
+    return "; ".join(reach.as_text for reach in Policy([rule], lists).reach)
 
 
 def _age_days(live: LiveRule, now: dt.datetime) -> int | None:

@@ -89,7 +89,7 @@ GROUP_ARGUMENT = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatedRule:
+class DeclaredRule:
     """
     A rule as the engine's state or a program states it.
 
@@ -164,7 +164,7 @@ class Statement:
             else _group_to_come(state, argument, self._label)
         )
 
-    def rules(self) -> tuple[StatedRule, ...]:
+    def rules(self) -> tuple[DeclaredRule, ...]:
         """
         All of them; none where they are not inbound.
         """
@@ -184,7 +184,7 @@ class Statement:
 
     def _rules_of_set(
         self, rules: object, outputs: Mapping[str, Any]
-    ) -> Iterator[StatedRule]:
+    ) -> Iterator[DeclaredRule]:
         entries = items(rules) or list(mapping(rules).values())
         if _doubt(rules) or not (entries or rules in ([], {})):
             yield self._hidden(f"rules is {_doubt(rules) or 'not there'}")
@@ -195,13 +195,13 @@ class Statement:
         for number, (key, entry) in enumerate(zip(keys, entries, strict=True)):
             if mapping(entry) and not _doubt(entry):
                 rule_id = _told(ids.get(key))
-                stated = self._rule(mapping(entry), f"{self._label} {number}")
+                rule = self._rule(mapping(entry), f"{self._label} {number}")
                 declared = not rule_id or rule_id not in foreign
-                yield replace(stated, rule_id=rule_id, declared=declared)
+                yield replace(rule, rule_id=rule_id, declared=declared)
             else:
                 yield self._hidden(f"rule {number} is {_doubt(entry) or 'not there'}")
 
-    def _hidden(self, doubt: str) -> StatedRule:
+    def _hidden(self, doubt: str) -> DeclaredRule:
         """
         A rule, or several, of which nothing is told.
         """
@@ -209,7 +209,7 @@ class Statement:
         nothing = self._rule({"ip_protocol": mark, "source_cidr_ip": mark}, self._label)
         return replace(nothing, doubts=(doubt,))
 
-    def _rule(self, inputs: Mapping[str, Any], label: str) -> StatedRule:
+    def _rule(self, inputs: Mapping[str, Any], label: str) -> DeclaredRule:
         """
         Read one rule; a value that is not told is a mark that nothing can read.
         """
@@ -228,7 +228,7 @@ class Statement:
             doubts.append(f"type is {why}")
         if not any(permission.get(parameter) for parameter in _SOURCE_PARAMETERS):
             doubts.append("no source is given")
-        return StatedRule(
+        return DeclaredRule(
             urn=self._urn,
             resource=self._name,
             group=self._group,

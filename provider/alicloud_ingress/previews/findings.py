@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alicloud_ingress.exposure.group_exposure import Difference
-from alicloud_ingress.exposure.internet import WorldOpen
+from alicloud_ingress.exposure.internet import InternetOpening
 from alicloud_ingress.previews.outcome import Refusal, Takeover
 from alicloud_ingress.previews.preview import Preview
 from alicloud_ingress.previews.waivers import Waiver
@@ -17,7 +17,7 @@ from alicloud_ingress.rules.rule import IngressRule
 
 FAIL_ON = ("world-open-admin", "world-open-any", "gap", "delete", "unmanaged")
 ADMIN_PORTS = (22, 3389)
-LONGEST_WAIVER_DAYS = 90
+MAX_WAIVER_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Finding:
     urns: tuple[str, ...] = ()
     judged: bool = True
     waivers: tuple[Waiver, ...] = ()
-    opening: WorldOpen | None = None
+    opening: InternetOpening | None = None
 
     @property
     def waived(self) -> str:
@@ -72,7 +72,7 @@ class GroupReview:
 
     group: str
     change: Difference | None = None
-    openings: tuple[WorldOpen, ...] = ()
+    openings: tuple[InternetOpening, ...] = ()
     names: Mapping[IngressRule, tuple[str, ...]] = field(
         default_factory=dict["IngressRule", "tuple[str, ...]"]
     )
@@ -125,7 +125,7 @@ class Gate:
     fail_on: frozenset[str] = frozenset()
     admin_ports: frozenset[int] = frozenset(ADMIN_PORTS)
     waivers: tuple[Waiver, ...] = ()
-    longest_waiver_days: int = LONGEST_WAIVER_DAYS
+    longest_waiver_days: int = MAX_WAIVER_DAYS
 
 
 def name_of(urn: str) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
-from alicloud_ingress.exposure.internet import WorldOpen
-from alicloud_ingress.previews.declared import StatedRule
+from alicloud_ingress.exposure.internet import InternetOpening
+from alicloud_ingress.previews.declared import DeclaredRule
 from alicloud_ingress.previews.findings import Finding, GroupReview, Review
 from alicloud_ingress.previews.preview import Source, Step
 
@@ -121,7 +121,7 @@ def _finding(finding: Finding, sources: dict[str, Source]) -> dict[str, Any]:
     }
 
 
-def _opening(opening: WorldOpen) -> dict[str, Any]:
+def _opening(opening: InternetOpening) -> dict[str, Any]:
     return {
         "world": opening.world,
         "certain": opening.certain,
@@ -138,14 +138,14 @@ def _group(group: GroupReview) -> dict[str, Any]:
     return {
         "group": group.group,
         "judged": change is not None,
-        "opened": [reach.in_words for reach in change.opened] if change else [],
-        "closed": [reach.in_words for reach in change.closed] if change else [],
+        "opened": [reach.as_text for reach in change.opened] if change else [],
+        "closed": [reach.as_text for reach in change.closed] if change else [],
         "newly_world_open": [_opening(each) for each in group.openings],
         "rules_afterwards": group.rules_left,
         "unmanaged": None
         if group.unmanaged is None
         else [
-            {"rule_id": live.rule_id, "rule": live.rule.in_words}
+            {"rule_id": live.rule_id, "rule": live.rule.as_text}
             for live in group.unmanaged
         ],
         "would_fail": [
@@ -170,17 +170,17 @@ def _step(step: Step) -> dict[str, Any]:
         "name": step.name,
         "op": step.op,
         "gap": step.gap,
-        "before": [_stated(each) for each in step.before],
-        "after": [_stated(each) for each in step.after],
+        "before": [_declared(each) for each in step.before],
+        "after": [_declared(each) for each in step.after],
     }
 
 
-def _stated(stated: StatedRule) -> dict[str, Any]:
+def _declared(declared: DeclaredRule) -> dict[str, Any]:
     return {
-        "group": stated.group,
-        "rule": stated.rule.in_words,
-        "rule_id": stated.rule_id,
-        "not_told": list(stated.doubts),
+        "group": declared.group,
+        "rule": declared.rule.as_text,
+        "rule_id": declared.rule_id,
+        "not_told": list(declared.doubts),
     }
 
 

@@ -15,10 +15,10 @@ from functools import cached_property
 
 from alicloud_ingress.exposure.comparison import Entry, Judged, entries_of
 from alicloud_ingress.exposure.internet import (
-    WorldOpen,
-    world_openings,
-    world_planes,
-    world_uncovered,
+    InternetOpening,
+    internet_cases,
+    internet_openings,
+    internet_uncovered,
 )
 from alicloud_ingress.exposure.packets import Box, Interval, Matched, matched
 from alicloud_ingress.exposure.reach import Traffic
@@ -126,7 +126,7 @@ Ports that are waived, by the URN of a resource or the ID of a rule; None for al
 
 def openings(
     change: Change, ports: Iterable[int] | None = None, waived: Waived | None = None
-) -> tuple[WorldOpen, ...]:
+) -> tuple[InternetOpening, ...]:
     """
     What is newly open to the world, or may be; the former first.
 
@@ -140,19 +140,19 @@ def openings(
     """
     asked = None if ports is None else tuple(ports)
     entries, worst = change.without(waived or {})
-    planes = world_planes(entries, asked)
-    found = world_openings(planes)
+    cases = internet_cases(entries, asked)
+    found = internet_openings(cases)
     if worst is not None:
-        perhaps = world_openings(world_planes(worst, asked))
+        perhaps = internet_openings(internet_cases(worst, asked))
         found += _perhaps(lacking(perhaps, found))
     if not change.is_whole and _some_drop_goes(entries):
-        found += lacking(world_uncovered(planes), found)
+        found += lacking(internet_uncovered(cases), found)
     return found
 
 
 def lacking(
-    found: Iterable[WorldOpen], known: Iterable[WorldOpen]
-) -> tuple[WorldOpen, ...]:
+    found: Iterable[InternetOpening], known: Iterable[InternetOpening]
+) -> tuple[InternetOpening, ...]:
     """
     What of some openings is not in others.
     """
@@ -168,7 +168,7 @@ def lacking(
     return tuple(opening for opening in left if opening.traffic)
 
 
-def _perhaps(found: Iterable[WorldOpen]) -> tuple[WorldOpen, ...]:
+def _perhaps(found: Iterable[InternetOpening]) -> tuple[InternetOpening, ...]:
     return tuple(replace(opening, certain=False) for opening in found)
 
 

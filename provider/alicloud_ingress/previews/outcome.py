@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from alicloud_ingress.previews.declared import PEER_RULE, RULE_SET, StatedRule
+from alicloud_ingress.previews.declared import PEER_RULE, RULE_SET, DeclaredRule
 from alicloud_ingress.previews.gate import Side, Standing
 from alicloud_ingress.previews.preview import Preview, Step
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
@@ -146,9 +146,9 @@ def key(step: Step) -> tuple[str, str]:
     return step.urn, step.op
 
 
-def _standing(stated: StatedRule) -> Standing:
+def _standing(declared: DeclaredRule) -> Standing:
     return Standing(
-        rule=flat(stated.rule, None), owners=(stated.urn,), rule_id=stated.rule_id
+        rule=flat(declared.rule, None), owners=(declared.urn,), rule_id=declared.rule_id
     )
 
 
@@ -258,13 +258,13 @@ class _Applied:
             if not staying:
                 self._added += [(self._flat(new), step) for new in news]
 
-    def _keep(self, step: Step, olds: Iterable[StatedRule]) -> None:
+    def _keep(self, step: Step, olds: Iterable[DeclaredRule]) -> None:
         for old in olds:
             for slot in self._found(step, old)[:1]:
                 self._state(slot, step)
                 slot.keepers.append(step)
 
-    def _remove(self, step: Step, old: StatedRule) -> None:
+    def _remove(self, step: Step, old: DeclaredRule) -> None:
         slots = self._found(step, old)
         if not slots and not old.rule_id and old.doubts:
             self._any_drop_may_go = True
@@ -277,7 +277,7 @@ class _Applied:
             slot.is_unsure |= step.unsure_delete or len(slots) > 1
 
     def _update(
-        self, step: Step, olds: Sequence[StatedRule], news: Sequence[StatedRule]
+        self, step: Step, olds: Sequence[DeclaredRule], news: Sequence[DeclaredRule]
     ) -> None:
         slots = self._found(step, olds[0])[:1] if olds else []
         for slot in slots:
@@ -292,11 +292,11 @@ class _Applied:
             if not old.rule_id and old.doubts:
                 self._any_drop_may_go = True
             elif step.kind != PEER_RULE:
-                rule = old.rule_id or old.rule.in_words
+                rule = old.rule_id or old.rule.as_text
                 self._refusals.append(Refusal(step, rule, _GONE))
 
     def _update_set(
-        self, step: Step, olds: Sequence[StatedRule], news: Sequence[StatedRule]
+        self, step: Step, olds: Sequence[DeclaredRule], news: Sequence[DeclaredRule]
     ) -> None:
         wanted = {self._flat(new) for new in news}
         members: dict[IngressRule, _Slot] = {}
@@ -323,9 +323,9 @@ class _Applied:
         if step.urn not in slot.stated_by:
             slot.stated_by.append(step.urn)
 
-    def _found(self, step: Step, old: StatedRule) -> list[_Slot]:
+    def _found(self, step: Step, old: DeclaredRule) -> list[_Slot]:
         """
-        The live rules that a stated one is: by ID, or else by what it says.
+        The live rules that a declared one is: by ID, or else by what it says.
 
         The rule of pulumi-alicloud goes by what it says even where its ID is known.
         """
@@ -353,8 +353,8 @@ class _Applied:
     def _identical(self, rule: IngressRule) -> list[_Slot]:
         return self._by_rule.get(rule) or self._by_rule.get(rule.masked) or []
 
-    def _flat(self, stated: StatedRule) -> IngressRule:
-        return flat(stated.rule, self._live)
+    def _flat(self, declared: DeclaredRule) -> IngressRule:
+        return flat(declared.rule, self._live)
 
     def _adders(self) -> dict[IngressRule, list[Step]]:
         added: dict[IngressRule, list[Step]] = {}

@@ -21,8 +21,8 @@ from typing import Any
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
+    DeclaredRule,
     FieldChange,
-    StatedRule,
     Statement,
     changes_between,
     inputs_of,
@@ -112,8 +112,8 @@ class Step:
     name: str
     kind: str
     op: str
-    before: tuple[StatedRule, ...] = ()
-    after: tuple[StatedRule, ...] = ()
+    before: tuple[DeclaredRule, ...] = ()
+    after: tuple[DeclaredRule, ...] = ()
     gap: bool = False
     old_is_gone: bool | None = False
     unsure_delete: bool = False
@@ -325,8 +325,8 @@ def _source(state: Mapping[str, Any]) -> Source | None:
 
 
 def _with_ids(
-    rules: tuple[StatedRule, ...], olds: Iterable[StatedRule]
-) -> tuple[StatedRule, ...]:
+    rules: tuple[DeclaredRule, ...], olds: Iterable[DeclaredRule]
+) -> tuple[DeclaredRule, ...]:
     """
     Rules of a program with the IDs that the state knows.
     """
@@ -466,7 +466,7 @@ class _Reader:
 
     def _rules(
         self, state: Mapping[str, Any], side: str, moved: set[str] | None
-    ) -> tuple[StatedRule, ...]:
+    ) -> tuple[DeclaredRule, ...]:
         if not state:
             return ()
         statement = Statement(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-from alicloud_ingress.exposure.internet import WorldOpen
+from alicloud_ingress.exposure.internet import InternetOpening
 from alicloud_ingress.exposure.reach import Reach
-from alicloud_ingress.previews.declared import FieldChange, StatedRule
+from alicloud_ingress.previews.declared import DeclaredRule, FieldChange
 from alicloud_ingress.previews.findings import Finding, GroupReview, Review
 from alicloud_ingress.previews.page import Report, Section
 from alicloud_ingress.rendering.markup import cell, code, label, plain
@@ -135,7 +135,7 @@ def _finding(finding: Finding) -> str:
     return f"{finding.kind}:{verdict} {code(finding.text)}{through}"
 
 
-def _openings(review: Review) -> list[tuple[GroupReview, WorldOpen]]:
+def _openings(review: Review) -> list[tuple[GroupReview, InternetOpening]]:
     return [
         (group, opening)
         for group in review.groups
@@ -158,15 +158,15 @@ def _world(review: Review) -> Iterator[str]:
 
 def _not_judged(review: Review, code: Callable[[str], str] = code) -> Iterator[str]:
     for step in review.preview.steps:
-        standing = {stated.rule for stated in step.before}
+        standing = {declared.rule for declared in step.before}
         doubts = [
             doubt
-            for stated in step.after
-            if stated.rule not in standing
-            for doubt in stated.doubts
+            for declared in step.after
+            if declared.rule not in standing
+            for doubt in declared.doubts
         ]
         if not step.after:
-            doubts = [doubt for stated in step.before for doubt in stated.doubts]
+            doubts = [doubt for declared in step.before for doubt in declared.doubts]
         if doubts:
             yield f"{code(step.name)}: {code(', '.join(dict.fromkeys(doubts)))}"
     doubted = _doubted(review)
@@ -190,14 +190,14 @@ def _not_judged(review: Review, code: Callable[[str], str] = code) -> Iterator[s
 
 
 def _hangs_on(
-    group: GroupReview, opening: WorldOpen, code: Callable[[str], str]
+    group: GroupReview, opening: InternetOpening, code: Callable[[str], str]
 ) -> str:
     if not opening.rules:
         return (
             "hangs on rules that are not in this stack: a drop goes that may have held"
             f" them back; {WITH_LIVE}"
         )
-    rules = ", ".join(code(rule.in_words) for rule in opening.rules)
+    rules = ", ".join(code(rule.as_text) for rule in opening.rules)
     if any(
         rule.source_prefix_list_id or rule.port_range_list_id for rule in opening.rules
     ):
@@ -212,10 +212,10 @@ def _hangs_on(
 
 def _doubted(review: Review) -> frozenset[IngressRule]:
     return frozenset(
-        stated.rule
+        declared.rule
         for step in review.preview.steps
-        for stated in (*step.before, *step.after)
-        if stated.doubts
+        for declared in (*step.before, *step.after)
+        if declared.doubts
     )
 
 
@@ -271,7 +271,7 @@ def _without_effect(review: Review) -> Iterator[str]:
             names = ", ".join(map(code, group.names.get(rule, ())))
             done = "added to" if comes else "taken from"
             yield (
-                f"{code(rule.in_words)} is {done} {code(group.group)} ({names}):"
+                f"{code(rule.as_text)} is {done} {code(group.group)} ({names}):"
                 " what gets in is the same without it"
             )
 
@@ -294,13 +294,13 @@ def _live(review: Review) -> Iterator[str]:
         for live in group.expired:
             yield (
                 f"{code(live.rule_id)} of {code(group.group)} expired on"
-                f" {code(live.rule.expires_on)}: {code(live.rule.in_words)}"
+                f" {code(live.rule.expires_on)}: {code(live.rule.as_text)}"
             )
         for live in group.unmanaged or ():
             remark = f", {code(live.rule.description)}" if live.rule.description else ""
             yield (
                 f"{code(live.rule_id)} of {code(group.group)} is not in this stack:"
-                f" {code(live.rule.in_words)}{remark}"
+                f" {code(live.rule.as_text)}{remark}"
             )
         if group.unmanaged is None:
             yield (
@@ -376,10 +376,10 @@ def _table(review: Review) -> Section:
     )
 
 
-def _rules(stated: Iterable[StatedRule]) -> str:
-    return ", ".join(code(_rule(each.rule, each)) for each in stated) or "none"
+def _rules(declared: Iterable[DeclaredRule]) -> str:
+    return ", ".join(code(_rule(each.rule, each)) for each in declared) or "none"
 
 
-def _rule(rule: IngressRule, stated: StatedRule) -> str:
+def _rule(rule: IngressRule, declared: DeclaredRule) -> str:
     remark = f" ({rule.remark})" if rule.remark else ""
-    return f"{rule.in_words} of {stated.group}{remark}"
+    return f"{rule.as_text} of {declared.group}{remark}"

@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.group_exposure import difference
-from alicloud_ingress.exposure.internet import WorldOpen
+from alicloud_ingress.exposure.internet import InternetOpening
 from alicloud_ingress.exposure.redundancy import covered_by
-from alicloud_ingress.previews.declared import RULE_SET, StatedRule
+from alicloud_ingress.previews.declared import RULE_SET, DeclaredRule
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
     FAIL_ON,
@@ -98,8 +98,8 @@ def groups_of(preview: Preview) -> dict[str, str]:
     The groups that a preview names, and the region of each where it is told.
     """
     groups: dict[str, str] = {}
-    for stated in _stated(preview):
-        groups[stated.group] = groups.get(stated.group) or stated.region
+    for declared in _declared(preview):
+        groups[declared.group] = groups.get(declared.group) or declared.region
     return dict(sorted(groups.items()))
 
 
@@ -107,7 +107,7 @@ def known_groups(preview: Preview) -> dict[str, str]:
     """
     Those of them that are IDs.
     """
-    known = {stated.group for stated in _stated(preview) if stated.known_group}
+    known = {declared.group for declared in _declared(preview) if declared.known_group}
     return {g: region for g, region in groups_of(preview).items() if g in known}
 
 
@@ -115,10 +115,10 @@ def rules_of(preview: Preview, group: str) -> Iterator[IngressRule]:
     """
     The rules that a preview states of a group, before and after.
     """
-    return (stated.rule for stated in _stated(preview) if stated.group == group)
+    return (declared.rule for declared in _declared(preview) if declared.group == group)
 
 
-def _stated(preview: Preview) -> Iterator[StatedRule]:
+def _declared(preview: Preview) -> Iterator[DeclaredRule]:
     for step in preview.steps:
         yield from step.before
         yield from step.after
@@ -178,7 +178,7 @@ class _Group:
             lists_before=lists[0],
             lists_after=lists[1],
         )
-        self._known: dict[frozenset[int] | None, tuple[WorldOpen, ...]] = {}
+        self._known: dict[frozenset[int] | None, tuple[InternetOpening, ...]] = {}
         self._owners: dict[IngressRule, dict[str, None]] = {}
         for standing in (*result.before, *result.after, *(most or ())):
             owners = self._owners.setdefault(standing.rule, {})
@@ -231,7 +231,7 @@ class _Group:
             for finding in self._openings(kind, ports, waivers)
         ]
 
-    def _found(self, ports: frozenset[int] | None) -> tuple[WorldOpen, ...]:
+    def _found(self, ports: frozenset[int] | None) -> tuple[InternetOpening, ...]:
         if ports not in self._known:
             self._known[ports] = openings(self.change, ports)
         return self._known[ports]
@@ -250,7 +250,7 @@ class _Group:
             covering = covering or waivers.covering(self.group, [*waived])
             yield replace(finding, waivers=covering)
 
-    def _finding(self, kind: str, opening: WorldOpen) -> Finding:
+    def _finding(self, kind: str, opening: InternetOpening) -> Finding:
         owners = dict.fromkeys(
             urn for rule in opening.rules for urn in self._owners.get(rule, ())
         )
@@ -259,7 +259,7 @@ class _Group:
             group=self.group,
             resources=tuple(dict.fromkeys(map(name_of, owners))),
             urns=tuple(owners),
-            text=f"{opening.in_words} of {self.group}",
+            text=f"{opening.as_text} of {self.group}",
             judged=opening.certain,
             opening=opening,
         )
@@ -324,7 +324,7 @@ def _list_findings(
                 yield Finding(
                     kind=kind,
                     resources=(each.name,),
-                    text=f"{perhaps.in_words} of each group that uses {each.list_id}",
+                    text=f"{perhaps.as_text} of each group that uses {each.list_id}",
                     judged=False,
                     opening=perhaps,
                 )
@@ -359,7 +359,7 @@ def _other_findings(
                 kind="unmanaged",
                 group=group.group,
                 resources=(live.rule_id,) if live.rule_id else (),
-                text=f"{live.rule.in_words} of {group.group} is not in this stack",
+                text=f"{live.rule.as_text} of {group.group} is not in this stack",
             )
 
 
@@ -376,15 +376,15 @@ def _losses(step: Step) -> Iterator[Finding]:
     if step.retained or step.op not in ("delete", "update"):
         return
     if step.op == "delete" or step.kind == RULE_SET:
-        staying = {stated.rule for stated in step.after}
-        doubted = any(stated.doubts for stated in step.after)
-        for stated in step.before:
-            if stated.rule not in staying:
+        staying = {declared.rule for declared in step.after}
+        doubted = any(declared.doubts for declared in step.after)
+        for declared in step.before:
+            if declared.rule not in staying:
                 yield Finding(
                     kind="delete",
-                    group=stated.group,
+                    group=declared.group,
                     resources=(step.name,),
                     urns=(step.urn,),
-                    text=f"{stated.rule.in_words} of {stated.group} is deleted",
+                    text=f"{declared.rule.as_text} of {declared.group} is deleted",
                     judged=not doubted,
                 )

@@ -39,15 +39,15 @@ class Group(Protocol):
         """`sg-...`."""
         ...
 
-    def glance(self) -> LiveGroup:
+    def read_cached(self) -> LiveGroup:
         """Tell the rules as they were a moment ago, other threads aside."""
         ...
 
-    def look(self) -> LiveGroup:
+    def read_after_writes(self) -> LiveGroup:
         """Tell the rules as they were a moment ago, after all own writes."""
         ...
 
-    def prove(self) -> LiveGroup:
+    def read_now(self) -> LiveGroup:
         """Tell the rules as they are, read after this call began."""
         ...
 
@@ -83,7 +83,7 @@ class Account(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class RuleContext:
     """
     A group, and all that its rules are judged by.
 
@@ -128,40 +128,40 @@ class Site:
             )
             return ""
 
-    def glance(self) -> LiveGroup:
+    def read_cached(self) -> LiveGroup:
         """
-        As `Group.glance`, without what this run has revoked: a read may lag.
+        As `Group.read_cached`, without what this run has revoked: a read may lag.
         """
-        return self.group.glance().without(self.owner.ownership.revoked)
+        return self.group.read_cached().without(self.owner.ownership.revoked)
 
-    def look(self) -> LiveGroup:
+    def read_after_writes(self) -> LiveGroup:
         """
-        As `Group.look`, without what this run has revoked.
+        As `Group.read_after_writes`, without what this run has revoked.
         """
-        return self.group.look().without(self.owner.ownership.revoked)
+        return self.group.read_after_writes().without(self.owner.ownership.revoked)
 
-    def prove(self) -> LiveGroup:
+    def read_now(self) -> LiveGroup:
         """
-        As `Group.prove`, without what this run has revoked.
+        As `Group.read_now`, without what this run has revoked.
         """
-        return self.group.prove().without(self.owner.ownership.revoked)
+        return self.group.read_now().without(self.owner.ownership.revoked)
 
     def is_there(self, rule_id: str) -> bool:
         """
         Whether a fresh read shows a rule with this ID.
         """
-        return self.group.prove().by_id(rule_id) is not None
+        return self.group.read_now().by_id(rule_id) is not None
 
-    def seen_after_silence(self) -> LiveGroup | None:
+    def read_after_unknown_outcome(self) -> LiveGroup | None:
         """
         The group as it is; None where this read fails, too, and so shows nothing.
         """
         try:
-            return self.prove()
+            return self.read_now()
         except EcsError:
             return None
 
-    def twin_that_stays(
+    def lasting_duplicate(
         self, rule: IngressRule, own_ids: Collection[str] = ()
     ) -> LiveRule | None:
         """
@@ -171,16 +171,20 @@ class Site:
             rule: wanted.
             own_ids: of the rules of the resource that wants it.
         """
-        twin = self.look().matching(rule)
-        while twin and twin.rule_id not in {*own_ids, *self.owner.replaces}:
-            changed = self.owner.ownership.wait_for_change(twin.rule_id, own_ids)
-            if not changed and not self.owner.ownership.knows(twin.rule_id):
-                return twin
-            still = self.prove().matching(rule)
-            if still is None or (still.rule_id == twin.rule_id and not changed):
+        duplicate = self.read_after_writes().matching(rule)
+        while duplicate and duplicate.rule_id not in {*own_ids, *self.owner.replaces}:
+            changed = self.owner.ownership.wait_for_change(duplicate.rule_id, own_ids)
+            if not changed and not self.owner.ownership.knows(duplicate.rule_id):
+                return duplicate
+            still = self.read_now().matching(rule)
+            if still is None or (still.rule_id == duplicate.rule_id and not changed):
                 return still
-            twin = still
-        return twin if twin and twin.rule_id in self.owner.replaces else None
+            duplicate = still
+        return (
+            duplicate
+            if duplicate and duplicate.rule_id in self.owner.replaces
+            else None
+        )
 
     @contextmanager
     def releasing(self, rule_id: str) -> Generator[bool, None, None]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alicloud_ingress.ecs.reactions import MAY_HAVE_ACTED
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN
 from alicloud_ingress.errors import EcsError, RuleExistsError, RuleNotConfirmedError
-from alicloud_ingress.reconcile.context import ANOTHER_RESOURCE, Site
+from alicloud_ingress.reconcile.context import ANOTHER_RESOURCE, RuleContext
 from alicloud_ingress.reconcile.modify import send_change
 from alicloud_ingress.reconcile.polling import (
     Moment,
@@ -37,90 +37,95 @@ itself: the engine does not tell a replacement from a new resource.
 """
 
 
-def create(site: Site, rule: IngressRule, *, adopt: bool) -> LiveRule:
+def create(context: RuleContext, rule: IngressRule, *, adopt: bool) -> LiveRule:
     """
     Make the rule, and return it with its ID; see `RuleLifecycle.create`.
     """
     # A resource that has written since the glance holds what came of it.
-    twin = site.glance().matching(rule)
-    while twin and (twin := site.twin_that_stays(rule)):
-        if not adopt or not site.owner.ownership.is_leaving(twin.rule_id):
-            return _taken_over(site, twin, rule, adopt=adopt)
-    return _made(site, rule, adopt=adopt)
+    duplicate = context.read_cached().matching(rule)
+    while duplicate and (duplicate := context.lasting_duplicate(rule)):
+        if not adopt or not context.owner.ownership.is_leaving(duplicate.rule_id):
+            return _taken_over(context, duplicate, rule, adopt=adopt)
+    return _made(context, rule, adopt=adopt)
 
 
 def _taken_over(
-    site: Site, twin: LiveRule, rule: IngressRule, *, adopt: bool
+    context: RuleContext, duplicate: LiveRule, rule: IngressRule, *, adopt: bool
 ) -> LiveRule:
     """
     Adopt a rule that existed before, or say how.
     """
     if not adopt:
-        raise RuleExistsError(_how_to_take_over(site, twin))
-    if not site.owner.adopt(twin.rule_id):
-        raise RuleExistsError(_held_by_another(site, twin))
-    if twin.rule.difference(rule):
-        send_change(site, twin, rule)
-    site.warn(f"{twin.rule_id} ({rule.in_words}) was there before and is adopted")
-    return replace(twin, rule=rule, as_spelled=None)
-
-
-def _how_to_take_over(site: Site, twin: LiveRule) -> str:
-    exists = (
-        f"AuthorizeSecurityGroup added nothing: {site.where} holds this rule already,"
-        f" as {twin.rule_id} ({twin.rule.in_words})."
+        raise RuleExistsError(_how_to_take_over(context, duplicate))
+    if not context.owner.adopt(duplicate.rule_id):
+        raise RuleExistsError(_held_by_another(context, duplicate))
+    if duplicate.rule.difference(rule):
+        send_change(context, duplicate, rule)
+    context.warn(
+        f"{duplicate.rule_id} ({rule.as_text}) was there before and is adopted"
     )
-    if twin.rule_id in site.owner.replaces:
+    return replace(duplicate, rule=rule, as_spelled=None)
+
+
+def _how_to_take_over(context: RuleContext, duplicate: LiveRule) -> str:
+    exists = (
+        f"AuthorizeSecurityGroup added nothing: {context.where} holds this rule"
+        f" already, as {duplicate.rule_id} ({duplicate.rule.as_text})."
+    )
+    if duplicate.rule_id in context.owner.replaces:
         return f"{exists} {FORCED_REPLACEMENT}"
-    if site.owner.ownership.knows(twin.rule_id):
-        return _held_by_another(site, twin)
+    if context.owner.ownership.knows(duplicate.rule_id):
+        return _held_by_another(context, duplicate)
     return (
         f"{exists} {PERHAPS_REPLACED} If it was renamed, give it an alias"
         " (ResourceOptions(aliases=[...])). If the rule is to be managed from here,"
-        f" import it by {twin.rule_id}; if a run that was interrupted made it, or it"
-        " is to be taken over as it is, set adopt=True."
+        f" import it by {duplicate.rule_id}; if a run that was interrupted made it, or"
+        " it is to be taken over as it is, set adopt=True."
     )
 
 
-def _held_by_another(site: Site, twin: LiveRule) -> str:
+def _held_by_another(context: RuleContext, duplicate: LiveRule) -> str:
     return (
-        f"AuthorizeSecurityGroup added nothing: {site.where} holds this rule"
-        f" already, as {twin.rule_id} ({twin.rule.in_words}), for {ANOTHER_RESOURCE}."
-        " One rule is one resource: remove one of the two, or let them differ in"
-        " priority; if it is moving from the other, run `pulumi up` again."
+        f"AuthorizeSecurityGroup added nothing: {context.where} holds this rule"
+        f" already, as {duplicate.rule_id} ({duplicate.rule.as_text}), for"
+        f" {ANOTHER_RESOURCE}. One rule is one resource: remove one of the two, or let"
+        " them differ in priority; if it is moving from the other, run `pulumi up`"
+        " again."
     )
 
 
-def _made(site: Site, rule: IngressRule, *, adopt: bool) -> LiveRule:
-    silences: list[EcsError] = []
+def _made(context: RuleContext, rule: IngressRule, *, adopt: bool) -> LiveRule:
+    unknown_outcomes: list[EcsError] = []
     moment = Moment()
     try:
-        answered = until_answered(site.timeout_s)
-        group = answered(_authorized, site, rule, silences) or _shown(site, rule)
+        answered = until_answered(context.timeout_s)
+        group = answered(_authorized, context, rule, unknown_outcomes) or _shown(
+            context, rule
+        )
     except EcsError as error:
-        if not silences:
+        if not unknown_outcomes:
             raise
-        raise _taken_back(site, rule, error) from error
+        raise _taken_back(context, rule, error) from error
     live = group.matching(rule) if group else None
     if group is None or live is None:
         return LiveRule(rule, rule_id="", create_time="")
     if moment.is_after(live, group):
-        return _taken_over(site, live, rule, adopt=adopt)
-    if live.rule_id and not site.owner.record_created(live.rule_id):
-        raise RuleExistsError(_held_by_another(site, live))
+        return _taken_over(context, live, rule, adopt=adopt)
+    if live.rule_id and not context.owner.record_created(live.rule_id):
+        raise RuleExistsError(_held_by_another(context, live))
     return live
 
 
 def _authorized(
-    site: Site, rule: IngressRule, silences: list[EcsError]
+    context: RuleContext, rule: IngressRule, unknown_outcomes: list[EcsError]
 ) -> LiveGroup | None:
     """
     Send Authorize; where no answer comes, look.
 
     Args:
-        site: of the group.
+        context: of the group.
         rule: to add.
-        silences: filled with what left open whether ECS acted: a refusal that
+        unknown_outcomes: filled with what left open whether ECS acted: a refusal that
             follows is no proof that it did not.
 
     Returns:
@@ -130,10 +135,10 @@ def _authorized(
         NoAnswerError: none came, and the rule does not show.
     """
     try:
-        site.group.authorize(rule)
-    except MAY_HAVE_ACTED as error:
-        silences.append(error)
-        group = site.seen_after_silence()
+        context.group.authorize(rule)
+    except OUTCOME_UNKNOWN as error:
+        unknown_outcomes.append(error)
+        group = context.read_after_unknown_outcome()
         if group is None or group.matching(rule) is None:
             raise
         return group
@@ -141,13 +146,13 @@ def _authorized(
 
 
 def _taken_back(
-    site: Site, rule: IngressRule, error: EcsError
+    context: RuleContext, rule: IngressRule, error: EcsError
 ) -> RuleNotConfirmedError:
     """
     Revoke once what may still come, and say what is known of it.
     """
     try:
-        site.group.revoke_by_attributes(rule)
+        context.group.revoke_by_attributes(rule)
     except EcsError as refusal:
         outcome = (
             f"It could not be revoked either ({refusal.code}), so it may exist:"
@@ -160,33 +165,33 @@ def _taken_back(
             " answers"
         )
     return RuleNotConfirmedError(
-        f"AuthorizeSecurityGroup of {rule.in_words} in {site.where} got no answer"
+        f"AuthorizeSecurityGroup of {rule.as_text} in {context.where} got no answer"
         f" that tells what came of it (last: {error.quoted}), and the"
         f" rule did not show. {outcome}."
     )
 
 
-def _shown(site: Site, rule: IngressRule) -> LiveGroup | None:
+def _shown(context: RuleContext, rule: IngressRule) -> LiveGroup | None:
     """
     The group as soon as it shows the rule; None where it does not in time.
     """
     try:
-        return until_shown(site.timeout_s)(_read_with, site, rule)
+        return until_shown(context.timeout_s)(_read_with, context, rule)
     except NotShownError:
-        site.warn(
-            f"{rule.in_words} was made in {site.where} and does not show yet;"
+        context.warn(
+            f"{rule.as_text} was made in {context.where} and does not show yet;"
             " `pulumi refresh` fills in its ID"
         )
     except EcsError as error:
-        site.warn(
-            f"{rule.in_words} was made in {site.where}, and its ID could not be"
+        context.warn(
+            f"{rule.as_text} was made in {context.where}, and its ID could not be"
             f" read ({error.code}); `pulumi refresh` fills it in"
         )
     return None
 
 
-def _read_with(site: Site, rule: IngressRule) -> LiveGroup:
-    group = site.prove()
+def _read_with(context: RuleContext, rule: IngressRule) -> LiveGroup:
+    group = context.read_now()
     if group.matching(rule) is None:
         raise NotShownError
     return group

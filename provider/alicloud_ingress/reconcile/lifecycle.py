@@ -11,24 +11,24 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from alicloud_ingress.errors import GroupNotFoundError, speaking_of
+from alicloud_ingress.errors import GroupNotFoundError, error_context
 from alicloud_ingress.reconcile import create, delete, modify
-from alicloud_ingress.reconcile.context import Site
+from alicloud_ingress.reconcile.context import RuleContext
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 
 @dataclass(frozen=True, slots=True)
-class RuleLifecycle(Site):
+class RuleLifecycle(RuleContext):
     """
     What can be done with the rules of one group.
     """
 
     def account_id(self, rule: IngressRule) -> str:
         """
-        As `Site.account_for_state`, for the state of this rule.
+        As `RuleContext.account_for_state`, for the state of this rule.
         """
-        with self._speaking_of(rule):
+        with self._error_context(rule):
             return self.account_for_state()
 
     def create(self, rule: IngressRule, *, adopt: bool = False) -> LiveRule:
@@ -39,7 +39,7 @@ class RuleLifecycle(Site):
             RuleExistsError: the very rule was there before, and not adopted.
             RuleNotConfirmedError: no answer came and the rule never showed.
         """
-        with self._speaking_of(rule):
+        with self._error_context(rule):
             return create.create(self, rule, adopt=adopt)
 
     def read(
@@ -48,9 +48,9 @@ class RuleLifecycle(Site):
         """
         The rule as it stands, or None if it is gone.
         """
-        with self._speaking_of(rule):
+        with self._error_context(rule):
             try:
-                group = self.group.look()
+                group = self.group.read_after_writes()
             except GroupNotFoundError as error:
                 self.believe_group_gone(error, account_id, ask_again=True)
                 return None
@@ -70,7 +70,7 @@ class RuleLifecycle(Site):
             RuleExistsError: another rule is the same already, and stays.
             RuleNotConfirmedError: the rule is gone.
         """
-        with self._speaking_of(new):
+        with self._error_context(new):
             return modify.update(self, old, new, rule_id)
 
     def delete(self, rule: IngressRule, rule_id: str, account_id: str) -> None:
@@ -80,8 +80,8 @@ class RuleLifecycle(Site):
         Raises:
             RuleNotConfirmedError: the rule is still there.
         """
-        with self._speaking_of(rule):
+        with self._error_context(rule):
             delete.delete(self, rule, rule_id, account_id)
 
-    def _speaking_of(self, rule: IngressRule) -> AbstractContextManager[None]:
-        return speaking_of(f"{rule.in_words} of {self.where}")
+    def _error_context(self, rule: IngressRule) -> AbstractContextManager[None]:
+        return error_context(f"{rule.as_text} of {self.where}")

@@ -6,38 +6,40 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alicloud_ingress.ecs.reactions import MAY_HAVE_ACTED, Call, Reaction, reaction
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
 from alicloud_ingress.errors import (
     DuplicateRuleError,
     EcsError,
     RuleExistsError,
     RuleNotConfirmedError,
 )
-from alicloud_ingress.reconcile.context import Site
+from alicloud_ingress.reconcile.context import RuleContext
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import EMPTIED_DESCRIPTION
 
-MOST_TWINS = 10
+MAX_DUPLICATES = 10
 """
-How often a change gives way to twins that move on before it is given up.
+How often a change gives way to duplicates that move on before it is given up.
 """
 
 
-def update(site: Site, old: IngressRule, new: IngressRule, rule_id: str) -> LiveRule:
+def update(
+    context: RuleContext, old: IngressRule, new: IngressRule, rule_id: str
+) -> LiveRule:
     """
     Make the old rule the new one; see `RuleLifecycle.update`.
     """
-    group, found = _found(site, old, new, rule_id)
+    group, found = _found(context, old, new, rule_id)
     live = group.in_terms_of(new, found)
     if live.rule.difference(new):
-        report_set_back(site, group.in_terms_of(old, found), old, new)
-        _modify(site, live, new)
+        report_set_back(context, group.in_terms_of(old, found), old, new)
+        _modify(context, live, new)
     return replace(live, rule=new, as_spelled=None)
 
 
 def report_set_back(
-    site: Site,
+    context: RuleContext,
     live: LiveRule,
     old: IngressRule,
     new: IngressRule,
@@ -46,14 +48,14 @@ def report_set_back(
     Warn of each field that somebody else has changed and that an update sets back.
 
     Args:
-        site: of the group.
+        context: of the group.
         live: as found, in the spelling of *old*.
         old: as the state has it.
         new: as it is going to be.
     """
 
     def shown(rule: IngressRule, name: str) -> str:
-        is_secret = any(path.endswith((name, "]", "rules")) for path in site.secret)
+        is_secret = any(path.endswith((name, "]", "rules")) for path in context.secret)
         return "[secret]" if is_secret else repr(getattr(rule, name))
 
     theirs = set(live.rule.difference(old))
@@ -64,14 +66,14 @@ def report_set_back(
         if name in theirs
     ]
     if words:
-        site.warn(
-            f"{live.rule_id} in {site.where} was changed outside of this stack, and"
+        context.warn(
+            f"{live.rule_id} in {context.where} was changed outside of this stack, and"
             f" this update sets it back: {'; '.join(words)}"
         )
 
 
 def _found(
-    site: Site, old: IngressRule, new: IngressRule, rule_id: str
+    context: RuleContext, old: IngressRule, new: IngressRule, rule_id: str
 ) -> tuple[LiveGroup, LiveRule]:
     """
     The rule as it is, and the group that it was found in.
@@ -80,48 +82,48 @@ def _found(
     def among(group: LiveGroup) -> LiveRule | None:
         return group.by_id(rule_id) if rule_id else group.matching(old)
 
-    group = site.look()
+    group = context.read_after_writes()
     live = among(group)
     if live is None:
-        group = site.prove()
+        group = context.read_now()
         live = among(group)
     if live is None or not live.rule_id:
-        twin = None if rule_id else group.matching(new)
-        changed = twin and (
-            f" {twin.rule_id} ({twin.rule.in_words}) is: an earlier change may have"
-            " made it of this rule; adopt=True takes it over after the refresh."
+        duplicate = None if rule_id else group.matching(new)
+        changed = duplicate and (
+            f" {duplicate.rule_id} ({duplicate.rule.as_text}) is: an earlier change may"
+            " have made it of this rule; adopt=True takes it over after the refresh."
         )
         raise RuleNotConfirmedError(
             f"ModifySecurityGroupRule was not sent: {rule_id or 'the rule'}"
-            f" ({old.in_words}) is not in {site.where}.{changed or ''}"
+            f" ({old.as_text}) is not in {context.where}.{changed or ''}"
             " Run `pulumi refresh`, then `pulumi up`."
         )
     return group, live
 
 
-def _modify(site: Site, live: LiveRule, new: IngressRule) -> None:
+def _modify(context: RuleContext, live: LiveRule, new: IngressRule) -> None:
     """
     Modify; where another rule is the same already, wait until it is not.
     """
     given_way = 0
     while True:
         try:
-            return send_change(site, live, new)
+            return send_change(context, live, new)
         except DuplicateRuleError as error:
-            twin = site.twin_that_stays(new, [live.rule_id])
+            duplicate = context.lasting_duplicate(new, [live.rule_id])
             given_way += 1
-            if twin is None and given_way < MOST_TWINS:
+            if duplicate is None and given_way < MAX_DUPLICATES:
                 continue
             raise RuleExistsError(
-                f"ModifySecurityGroupRule: {live.rule_id} of {site.where} was not"
-                f" changed: {twin.rule_id if twin else 'a rule'} is {new.in_words}"
-                f" already ({error.quoted}). If resources are"
-                " named by their place in a list, name them by what they say (port"
-                " and source), so that none becomes another's twin."
+                f"ModifySecurityGroupRule: {live.rule_id} of {context.where} was not"
+                f" changed: {duplicate.rule_id if duplicate else 'a rule'} is"
+                f" {new.as_text} already ({error.quoted}). If resources are named by"
+                " their place in a list, name them by what they say (port and source),"
+                " so that none becomes another's duplicate."
             ) from error
 
 
-def send_change(site: Site, live: LiveRule, new: IngressRule) -> None:
+def send_change(context: RuleContext, live: LiveRule, new: IngressRule) -> None:
     """
     Modify the rule, its source group's owner and an emptied remark minded.
 
@@ -132,28 +134,28 @@ def send_change(site: Site, live: LiveRule, new: IngressRule) -> None:
     if live.rule.remark and not new.remark:
         sent = replace(sent, description=EMPTIED_DESCRIPTION)
     try:
-        site.group.modify(live.rule_id, sent)
-    except MAY_HAVE_ACTED:
-        if not _shows(site, live.rule_id, new):
+        context.group.modify(live.rule_id, sent)
+    except OUTCOME_UNKNOWN:
+        if not _shows(context, live.rule_id, new):
             raise
     except EcsError as error:
         asked = reaction(Call.MODIFY, error)
-        looked = asked is Reaction.LOOK and not site.is_there(live.rule_id)
+        looked = asked is Reaction.READ_GROUP and not context.is_there(live.rule_id)
         if not looked and asked is not Reaction.REFRESH:
             raise
         raise RuleNotConfirmedError(
             f"ModifySecurityGroupRule changed nothing: {live.rule_id}"
-            f" ({live.rule.in_words}) is no longer in {site.where}"
+            f" ({live.rule.as_text}) is no longer in {context.where}"
             f" ({error.quoted})."
             " Run `pulumi refresh`, then `pulumi up`."
         ) from error
 
 
-def _shows(site: Site, rule_id: str, rule: IngressRule) -> bool:
+def _shows(context: RuleContext, rule_id: str, rule: IngressRule) -> bool:
     """
     Whether a look, if there can be one, shows the rule under this ID.
     """
-    group = site.seen_after_silence()
+    group = context.read_after_unknown_outcome()
     if group is None or (live := group.by_id(rule_id)) is None:
         return False
     return not group.in_terms_of(rule, live).rule.difference(rule)

@@ -22,11 +22,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
-PATIENCE_S = 30.0
+CLAIM_TIMEOUT_S = 30.0
 """
 How long one resource waits for another. The engine may never get to that one.
 """
-QUIET_S = 1.0
+IDLE_S = 1.0
 """
 How long to wait after the last new resource before no other is expected: the engine
 may ask for a change before it has compared the neighbour.
@@ -57,11 +57,11 @@ class Ownership:
     The rules of the resources of one process; safe to use from several threads.
 
     Args:
-        patience_s: how long one resource waits for another.
+        timeout_s: how long one resource waits for another.
     """
 
-    def __init__(self, patience_s: float = PATIENCE_S) -> None:
-        self._patience_s = patience_s
+    def __init__(self, timeout_s: float = CLAIM_TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         self._changed = threading.Condition()
         self._owners: dict[str, set[str]] = defaultdict(set)
         self._pending: dict[str, set[str]] = defaultdict(set)
@@ -225,7 +225,7 @@ class Ownership:
             for rule_id in rule_ids:
                 self._owners[rule_id].discard(mark)
             self._changed.wait_for(
-                lambda: not any(map(self._is_pending, rule_ids)), self._patience_s
+                lambda: not any(map(self._is_pending, rule_ids)), self._timeout_s
             )
             return {rule_id: self._released(rule_id) for rule_id in rule_ids}
 
@@ -287,7 +287,7 @@ class Ownership:
             self._changing |= dict.fromkeys(waiting, holder)
             self._changed.wait_for(
                 lambda: holder not in self._changing or self._waited_in_vain,
-                self._patience_s,
+                self._timeout_s,
             )
             changed = holder not in self._changing
             if not changed:
@@ -299,8 +299,8 @@ class Ownership:
             return changed
 
     def _wait_until_quiet(self, holder: str) -> None:
-        quiet = min(QUIET_S, self._patience_s)
-        give_up = time.monotonic() + self._patience_s
+        quiet = min(IDLE_S, self._timeout_s)
+        give_up = time.monotonic() + self._timeout_s
         while not self._knows(holder):
             now = time.monotonic()
             left = min(self._touched + quiet, give_up) - now

@@ -78,7 +78,7 @@ class Plan:
 
     Args:
         authorize: rules that are not there.
-        twins: rules that are there and are not the set's; to be adopted, or in
+        duplicates: rules that are there and are not the set's; to be adopted, or in
             the way.
         own: the set's live rules that stay, changed or not.
         revoke: rules of the state that are wanted no more.
@@ -88,7 +88,7 @@ class Plan:
     """
 
     authorize: tuple[IngressRule, ...]
-    twins: tuple[Change, ...]
+    duplicates: tuple[Change, ...]
     own: tuple[Change, ...]
     revoke: tuple[Member, ...]
     kept: tuple[Member, ...]
@@ -98,7 +98,7 @@ class Plan:
         """
         The ID of each wanted rule, given those of what was authorized.
         """
-        standing = (*self.own, *self.twins)
+        standing = (*self.own, *self.duplicates)
         return {**added, **{change.wanted: change.live.rule_id for change in standing}}
 
 
@@ -187,7 +187,7 @@ def planned(
     index = Index(group)
     by_rule = {member.rule: member for member in members}
     authorize: list[IngressRule] = []
-    twins: list[Change] = []
+    duplicates: list[Change] = []
     own: list[Change] = []
     mine = {live for member in members if (live := index.of(member))}
     staying: set[LiveRule] = set()
@@ -198,7 +198,7 @@ def planned(
             authorize.append(rule)
             continue
         # ECS may clear host bits: a live rule of the set can be wanted in other words.
-        there = own if live in mine else twins
+        there = own if live in mine else duplicates
         there.append(Change(group.in_terms_of(rule, live), rule))
         staying.add(live)
     wanted_rules = set(wanted)
@@ -213,7 +213,7 @@ def planned(
     known = {live.rule_id for live in staying} | {m.rule_id for m in members}
     return Plan(
         authorize=tuple(authorize),
-        twins=tuple(twins),
+        duplicates=tuple(duplicates),
         own=tuple(own),
         revoke=tuple(member for member in leaving if member not in kept),
         kept=tuple(kept),

@@ -12,7 +12,7 @@ from alicloud_ingress.reconcile.context import Group
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
-MOST_NAMED = 20
+MAX_NAMED = 20
 """
 Rules that a message names one by one.
 """
@@ -42,7 +42,7 @@ def live_words(rules: Iterable[LiveRule]) -> Iterator[str]:
     """
     Each rule with its ID.
     """
-    return (f"{live.rule_id} ({live.rule.in_words})" for live in rules)
+    return (f"{live.rule_id} ({live.rule.as_text})" for live in rules)
 
 
 def named(words: Iterable[str]) -> str:
@@ -50,5 +50,5 @@ def named(words: Iterable[str]) -> str:
     The words as a list, cut where nobody reads on.
     """
     every = list(words)
-    more = len(every) - MOST_NAMED
-    return ", ".join(every[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(every) - MAX_NAMED
+    return ", ".join(every[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

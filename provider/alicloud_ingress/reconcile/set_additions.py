@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from alicloud_ingress.ecs.reactions import MAY_HAVE_ACTED, Call, Reaction, reaction
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
@@ -16,7 +16,7 @@ from alicloud_ingress.errors import (
     RuleNotConfirmedError,
     as_sentence,
 )
-from alicloud_ingress.reconcile.context import ANOTHER_RESOURCE, Site
+from alicloud_ingress.reconcile.context import ANOTHER_RESOURCE, RuleContext
 from alicloud_ingress.reconcile.plan import Change, Index, ids_by_rule
 from alicloud_ingress.reconcile.polling import (
     Moment,
@@ -35,7 +35,7 @@ class Additions:
 
     Args:
         group: the group, with calls for many rules.
-        site: where the group is, and what its rules are judged by.
+        context: where the group is, and what its rules are judged by.
         before: IDs of the rules that were there when the run began.
         adopts: whether rules that existed before are to be taken over.
         sent: rules that may have been added, and whether ECS has said so.
@@ -44,7 +44,7 @@ class Additions:
     """
 
     group: RuleGroup
-    site: Site
+    context: RuleContext
     before: frozenset[str]
     adopts: bool = False
     sent: dict[IngressRule, bool] = field(default_factory=dict[IngressRule, bool])
@@ -55,7 +55,7 @@ class Additions:
         """
         Send the rules; where no answer comes, look, and send what does not show.
         """
-        until_answered(self.site.timeout_s)(self._authorize_left, list(rules))
+        until_answered(self.context.timeout_s)(self._authorize_left, list(rules))
 
     def _authorize_left(self, left: list[IngressRule]) -> None:
         """
@@ -66,14 +66,14 @@ class Additions:
             EcsError: of the rule that was refused.
         """
         while left:
-            silent = self._send(left)
-            group = self.site.seen_after_silence() if silent else None
-            seen = frozenset(ids_by_rule(silent, group) if group else ())
+            unknown = self._send(left)
+            group = self.context.read_after_unknown_outcome() if unknown else None
+            seen = frozenset(ids_by_rule(unknown, group) if group else ())
             done = {rule for rule in left if self.sent.get(rule) or rule in seen}
             left[:] = [rule for rule in left if rule not in done]
-            for rule, error in silent.items():
+            for rule, error in unknown.items():
                 if rule not in seen:
-                    raise self._told(rule, len(silent), error) from error
+                    raise self._told(rule, len(unknown), error) from error
 
     def _send(self, rules: Sequence[IngressRule]) -> Mapping[IngressRule, EcsError]:
         """
@@ -86,49 +86,51 @@ class Additions:
         self.sent |= dict.fromkeys(rules, False)
         outcomes = dict(self.group.authorize_all(rules))
         errors = {rule: error for rule, error in outcomes.items() if error}
-        silent = {r: e for r, e in errors.items() if isinstance(e, MAY_HAVE_ACTED)}
+        unknown = {r: e for r, e in errors.items() if isinstance(e, OUTCOME_UNKNOWN)}
         self.sent |= {rule: True for rule in outcomes if rule not in errors}
         for rule in rules:
-            if not (self.sent[rule] or rule in silent or rule in open_before):
+            if not (self.sent[rule] or rule in unknown or rule in open_before):
                 del self.sent[rule]
         for rule, error in errors.items():
-            if rule not in silent:
+            if rule not in unknown:
                 raise self._told(rule, 1, error) from error
-        return silent
+        return unknown
 
     def _told(self, rule: IngressRule, sent: int, error: EcsError) -> EcsError:
         """
         The error as one of a rule, or of all that were sent where no answer came.
         """
         of_all = isinstance(error, NoAnswerError) and sent > 1
-        words = f"{rule.in_words} and {sent - 1} more" if of_all else rule.in_words
-        return error.about(f"{words} in {self.site.where}")
+        words = f"{rule.as_text} and {sent - 1} more" if of_all else rule.as_text
+        return error.about(f"{words} in {self.context.where}")
 
-    def adopt(self, twins: Sequence[Change]) -> None:
+    def adopt(self, duplicates: Sequence[Change]) -> None:
         """
-        Hold the twins, so that no other resource revokes what this one takes over.
+        Hold the duplicates, so that no other resource revokes what this one takes over.
         """
-        for twin in twins:
-            self._acquire(self.site.owner.adopt, twin.live.rule_id, twin.wanted)
+        for duplicate in duplicates:
+            self._acquire(
+                self.context.owner.adopt, duplicate.live.rule_id, duplicate.wanted
+            )
 
     def ids(self) -> dict[IngressRule, str]:
         """
         The IDs of the rules that were added, held against other resources.
         """
         ids = self._shown(list(self.sent))
-        older = named(f"{id_} ({rule.in_words})" for id_, rule in self.older.items())
+        older = named(f"{id_} ({rule.as_text})" for id_, rule in self.older.items())
         if older and not self.adopts:
             raise RuleExistsError(
                 f"AuthorizeSecurityGroup added not all rules: somebody has just made"
-                f" {older} in {self.site.where}. Set adopt=True to take over what"
+                f" {older} in {self.context.where}. Set adopt=True to take over what"
                 " exists, or remove it from the set."
             )
         if older:
-            self.site.warn(f"{older}: there before, and adopted")
+            self.context.warn(f"{older}: there before, and adopted")
         for rule, rule_id in ids.items():
-            acquire = self.site.owner.record_created
+            acquire = self.context.owner.record_created
             if rule_id in self.older:
-                acquire = self.site.owner.adopt
+                acquire = self.context.owner.adopt
             self._acquire(acquire, rule_id, rule)
         return ids
 
@@ -137,7 +139,7 @@ class Additions:
     ) -> None:
         if rule_id and not acquire(rule_id):
             raise RuleExistsError(
-                f"{rule_id} ({rule.in_words}) of {self.site.where} belongs to"
+                f"{rule_id} ({rule.as_text}) of {self.context.where} belongs to"
                 f" {ANOTHER_RESOURCE}. One rule is one resource: remove it from one"
                 " of the two; if it is moving from the other, run `pulumi up` again."
             )
@@ -150,22 +152,22 @@ class Additions:
         if not rules:
             return ids
         try:
-            until_shown(self.site.timeout_s)(self._look_for, ids)
+            until_shown(self.context.timeout_s)(self._look_for, ids)
         except NotShownError:
-            hidden = named(rule.in_words for rule, id_ in ids.items() if not id_)
-            self.site.warn(
-                f"{hidden} in {self.site.where}: made, and not to be seen yet;"
+            hidden = named(rule.as_text for rule, id_ in ids.items() if not id_)
+            self.context.warn(
+                f"{hidden} in {self.context.where}: made, and not to be seen yet;"
                 " `pulumi refresh` fills in what is missing"
             )
         except EcsError as error:
-            self.site.warn(
-                f"{len(rules)} rules were made in {self.site.where}, and their IDs"
+            self.context.warn(
+                f"{len(rules)} rules were made in {self.context.where}, and their IDs"
                 f" could not be read ({error.code}); `pulumi refresh` fills them in"
             )
         return ids
 
     def _look_for(self, ids: dict[IngressRule, str]) -> None:
-        group = self.site.prove()
+        group = self.context.read_now()
         index = Index(group)
         shown = {rule: live for rule in ids if (live := index.matching(rule))}
         for rule, live in shown.items():
@@ -188,11 +190,11 @@ class Additions:
             hidden = self._hidden_after_taking_back()
             for rule, refusal in self.group.revoke_all_by_attributes(hidden):
                 if refusal is not None:
-                    raise refusal.about(rule.in_words)
+                    raise refusal.about(rule.as_text)
         except EcsError as refusal:
             raise RuleNotConfirmedError(
                 f"{as_sentence(error)} What this run had added could not be taken back"
-                f" ({refusal}), so these may exist in {self.site.where}:"
+                f" ({refusal}), so these may exist in {self.context.where}:"
                 f" {_words(self.sent)}. Look with `alicloud-ingress show`; `pulumi up`"
                 " with adopt=True takes them over."
             ) from error
@@ -212,21 +214,24 @@ class Additions:
         """
         ids = {rule: "" for rule, made in self.sent.items() if made}
         with suppress(NotShownError):
-            until_shown(self.site.timeout_s)(self._look_for, ids)
-        ids |= ids_by_rule(self.sent, self.site.prove())
+            until_shown(self.context.timeout_s)(self._look_for, ids)
+        ids |= ids_by_rule(self.sent, self.context.read_now())
         ours = [
             id_
             for id_ in ids.values()
             if id_
             and id_ not in self.before
             and id_ not in self.older
-            and not self.site.owner.is_anothers(id_)
+            and not self.context.owner.is_anothers(id_)
         ]
         for rule_id, error in self.group.revoke_all_by_id(ours):
-            if error and reaction(Call.REVOKE_BY_ID, error) is not Reaction.DONE:
+            if (
+                error
+                and reaction(Call.REVOKE_BY_ID, error) is not Reaction.ALREADY_DONE
+            ):
                 raise error.about(rule_id)
         return [rule for rule in self.sent if not ids.get(rule)]
 
 
 def _words(rules: Iterable[IngressRule]) -> str:
-    return named(rule.in_words for rule in rules)
+    return named(rule.as_text for rule in rules)

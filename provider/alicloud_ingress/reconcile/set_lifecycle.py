@@ -17,9 +17,9 @@ from alicloud_ingress.errors import (
     GroupNotFoundError,
     RuleExistsError,
     as_sentence,
-    speaking_of,
+    error_context,
 )
-from alicloud_ingress.reconcile.context import Site
+from alicloud_ingress.reconcile.context import RuleContext
 from alicloud_ingress.reconcile.create import FORCED_REPLACEMENT, PERHAPS_REPLACED
 from alicloud_ingress.reconcile.modify import report_set_back, send_change
 from alicloud_ingress.reconcile.plan import (
@@ -50,11 +50,11 @@ class SetLifecycle:
 
     Args:
         group: the group, with calls for many rules.
-        site: where the group is, and what its rules are judged by.
+        context: where the group is, and what its rules are judged by.
     """
 
     group: RuleGroup
-    site: Site
+    context: RuleContext
 
     def create(
         self,
@@ -89,11 +89,11 @@ class SetLifecycle:
         """
         The set as it stands; None if the group is gone.
         """
-        with self._speaking_of(f"a set of {len(members)} rules"):
+        with self._error_context(f"a set of {len(members)} rules"):
             try:
-                group = self.group.look()
+                group = self.group.read_after_writes()
             except GroupNotFoundError as error:
-                self.site.believe_group_gone(error, account_id, ask_again=True)
+                self.context.believe_group_gone(error, account_id, ask_again=True)
                 return None
         return refreshed(members, group, exclusive=exclusive, keep=keep, adopt=adopt)
 
@@ -122,19 +122,19 @@ class SetLifecycle:
         Returns:
             the ID of each wanted rule; "" where one does not show in time.
         """
-        with self._speaking_of(f"a set of {len(wanted)} rules"):
-            group = self.site.look()
+        with self._error_context(f"a set of {len(wanted)} rules"):
+            group = self.context.read_after_writes()
             plan = planned(wanted, members, group, exclusive=exclusive, keep=keep)
-            while self._some_neighbour_moved(plan.twins, members):
-                group = self.site.prove()
+            while self._some_neighbour_moved(plan.duplicates, members):
+                group = self.context.read_now()
                 plan = planned(wanted, members, group, exclusive=exclusive, keep=keep)
-        self._refuse_twins(plan.twins, adopt=adopt)
+        self._refuse_duplicates(plan.duplicates, adopt=adopt)
         before = frozenset(live.rule_id for live in group.rules)
-        additions = Additions(self.group, self.site, before, adopts=adopt)
-        removals = Removals(self.group, self.site)
+        additions = Additions(self.group, self.context, before, adopts=adopt)
+        removals = Removals(self.group, self.context)
         ids: Mapping[IngressRule, str] = {}
         try:
-            additions.adopt(plan.twins)
+            additions.adopt(plan.duplicates)
             additions.authorize(plan.authorize)
             ids = additions.ids()
             self._change(plan, members)
@@ -155,19 +155,21 @@ class SetLifecycle:
             RuleNotConfirmedError: some are still there.
         """
         try:
-            Removals(self.group, self.site).revoke([m for m in members if m.declared])
+            Removals(self.group, self.context).revoke(
+                [m for m in members if m.declared]
+            )
         except GroupNotFoundError as error:
-            self.site.believe_group_gone(error, account_id, ask_again=False)
+            self.context.believe_group_gone(error, account_id, ask_again=False)
 
     def _some_neighbour_moved(
-        self, twins: Sequence[Change], members: Sequence[Member]
+        self, duplicates: Sequence[Change], members: Sequence[Member]
     ) -> bool:
         """
-        Wait for those twins that other resources are about to change or revoke.
+        Wait for those duplicates that other resources are about to change or revoke.
         """
         own = [member.rule_id for member in members if member.rule_id]
-        owner = self.site.owner
-        others = {twin.live.rule_id for twin in twins} - owner.replaces
+        owner = self.context.owner
+        others = {duplicate.live.rule_id for duplicate in duplicates} - owner.replaces
         moved = [owner.ownership.wait_for_change(rule_id, own) for rule_id in others]
         return any(moved)
 
@@ -189,33 +191,36 @@ class SetLifecycle:
 
         def words(rules: Iterable[tuple[IngressRule, str]]) -> str:
             return named(
-                f"{id_ or 'ID unknown'} ({rule.in_words})" for rule, id_ in rules
+                f"{id_ or 'ID unknown'} ({rule.as_text})" for rule, id_ in rules
             )
 
         added = words((rule, standing[rule]) for rule in plan.authorize)
         return UnfinishedUpdateError(
             f"{as_sentence(error)} Of {len(plan.revoke)} rules that were to be revoked,"
             f" {len(removals.revoked)} are gone, and these still exist in"
-            f" {self.site.where}: {words((m.rule, m.rule_id) for m in left)}."
+            f" {self.context.where}: {words((m.rule, m.rule_id) for m in left)}."
             + (f" These were added and are kept: {added}." if added else ""),
             standing,
             left,
         )
 
-    def _speaking_of(self, subject: str) -> AbstractContextManager[None]:
-        return speaking_of(f"{subject} in {self.site.where}")
+    def _error_context(self, subject: str) -> AbstractContextManager[None]:
+        return error_context(f"{subject} in {self.context.where}")
 
-    def _refuse_twins(self, twins: Sequence[Change], *, adopt: bool) -> None:
+    def _refuse_duplicates(self, duplicates: Sequence[Change], *, adopt: bool) -> None:
         """
-        Let twins pass only where they are to be adopted.
+        Let duplicates pass only where they are to be adopted.
         """
-        if twins and not adopt:
-            there = named(live_words(twin.live for twin in twins))
+        if duplicates and not adopt:
+            there = named(live_words(duplicate.live for duplicate in duplicates))
             exists = (
-                f"AuthorizeSecurityGroup added nothing: {self.site.where} holds already"
-                f" {there}."
+                f"AuthorizeSecurityGroup added nothing: {self.context.where} holds"
+                f" already {there}."
             )
-            if any(twin.live.rule_id in self.site.owner.replaces for twin in twins):
+            if any(
+                duplicate.live.rule_id in self.context.owner.replaces
+                for duplicate in duplicates
+            ):
                 raise RuleExistsError(f"{exists} {FORCED_REPLACEMENT}")
             raise RuleExistsError(
                 f"{exists} {PERHAPS_REPLACED} If it was renamed, give it an alias"
@@ -224,35 +229,35 @@ class SetLifecycle:
             )
 
     def _change(self, plan: Plan, members: Sequence[Member]) -> None:
-        needed = [c for c in (*plan.own, *plan.twins) if c.is_needed]
+        needed = [c for c in (*plan.own, *plan.duplicates) if c.is_needed]
         if not needed:
             return
         old = {member.rule: member.rule for member in members}
         for change in plan.own:
             before = old.get(change.wanted, change.wanted)
-            report_set_back(self.site, change.live, before, change.wanted)
+            report_set_back(self.context, change.live, before, change.wanted)
         with ThreadPoolExecutor(min(CHANGES_AT_ONCE, len(needed))) as pool:
             list(pool.map(self._change_one, needed))
 
     def _change_one(self, change: Change) -> None:
-        with self._speaking_of(f"{change.live.rule_id} ({change.wanted.in_words})"):
-            send_change(self.site, change.live, change.wanted)
+        with self._error_context(f"{change.live.rule_id} ({change.wanted.as_text})"):
+            send_change(self.context, change.live, change.wanted)
 
     def _tell(self, plan: Plan) -> None:
         """
         Say what a person should know of a success.
         """
-        if plan.twins:
-            there = named(live_words(twin.live for twin in plan.twins))
-            self.site.warn(f"{there}: there before, and adopted")
+        if plan.duplicates:
+            there = named(live_words(duplicate.live for duplicate in plan.duplicates))
+            self.context.warn(f"{there}: there before, and adopted")
         if plan.kept:
-            kept = named(f"{m.rule_id} ({m.rule.in_words})" for m in plan.kept)
-            self.site.warn(
-                f"{kept}: left in {self.site.where}, as the set is to keep it"
+            kept = named(f"{m.rule_id} ({m.rule.as_text})" for m in plan.kept)
+            self.context.warn(
+                f"{kept}: left in {self.context.where}, as the set is to keep it"
             )
         if plan.unseen:
-            self.site.warn(
-                f"{named(live_words(plan.unseen))}: in {self.site.where}, not in the"
+            self.context.warn(
+                f"{named(live_words(plan.unseen))}: in {self.context.where}, not in the"
                 " exclusive set, and left alone, since no preview has named it;"
                 " `pulumi refresh` and the next preview do"
             )

@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-LONGEST = 300
+MAX_LENGTH = 300
 """
 Characters of one text that are shown.
 """
 
 
-def plain(text: str, longest: int = LONGEST) -> str:
+def plain(text: str, longest: int = MAX_LENGTH) -> str:
     r"""
     One line in which each character is seen: others as `\x1b` or `\u202e`.
     """

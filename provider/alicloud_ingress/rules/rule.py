@@ -182,7 +182,7 @@ class IngressRule:
         return next((value for name in SOURCES if (value := getattr(self, name))), "")
 
     @property
-    def in_words(self) -> str:
+    def as_text(self) -> str:
         """
         The canonical text: `tcp 443/443 from 10.0.0.0/8`, then what is not default.
         """

@@ -61,7 +61,7 @@ ID_PREFIXES = {
 HIGHEST_PROTOCOL = 255
 HIGHEST_PORT = 65535
 LAST_PRIORITY = 100
-LONGEST_SHOWN = 80
+MAX_SHOWN_LENGTH = 80
 """
 Characters of a value in a message; of a longer one, its beginning.
 """
@@ -153,7 +153,7 @@ class _Inspection:
         if name in self.secret:
             return "[secret]"
         value = self.given[name]
-        return repr(value if len(value) <= LONGEST_SHOWN else f"{value[:40]}...")
+        return repr(value if len(value) <= MAX_SHOWN_LENGTH else f"{value[:40]}...")
 
     def check_protocol(self) -> None:
         name = self.protocol

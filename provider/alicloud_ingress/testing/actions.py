@@ -39,16 +39,16 @@ class Action:
     writes: bool = False
 
 
-def _egress(twin: str, act: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+def _egress(duplicate: str, act: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
     """
-    The outbound twin of an action.
+    The outbound duplicate of an action.
     """
 
     def acting(call: Call) -> Answer:
         inbound = exchanged(call.parameters)
         try:
             return act(
-                replace(call, action=twin, parameters=inbound, direction="egress")
+                replace(call, action=duplicate, parameters=inbound, direction="egress")
             )
         except FakeError as error:
             raise outbound(error) from None

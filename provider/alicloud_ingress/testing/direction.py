@@ -1,7 +1,7 @@
 """
 Outbound rules are inbound rules with both ends exchanged.
 
-What an action does is written once, for inbound rules. Its outbound twin exchanges
+What an action does is written once, for inbound rules. Its outbound duplicate exchanges
 the names of source and destination on the way in, and in its refusals on the way out.
 Ports stay as they are: `PortRange` is the destination's in both directions.
 """

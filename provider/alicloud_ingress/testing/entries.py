@@ -16,7 +16,7 @@ from alicloud_ingress.testing.errors import (
 )
 from alicloud_ingress.testing.wire import from_json
 
-MOST_ENTRIES = 100
+MAX_ENTRIES = 100
 FIELDS = (
     "IpProtocol",
     "PortRange",
@@ -154,7 +154,7 @@ def spread_out(parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def _require_fewer(members: Mapping[int, object], code: str, name: str) -> None:
-    if members and not (min(members) >= 1 and max(members) <= MOST_ENTRIES):
+    if members and not (min(members) >= 1 and max(members) <= MAX_ENTRIES):
         raise FakeError(400, code, f"The specified parameter {name} is not valid.")
 
 

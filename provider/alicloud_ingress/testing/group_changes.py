@@ -13,11 +13,11 @@ from alicloud_ingress.testing.groups import naming
 from alicloud_ingress.testing.state import FakeGroup
 from alicloud_ingress.testing.writes import Answer
 
-MOST_GROUPS = 100
+MAX_GROUPS = 100
 """
 Of an account in a region; every account may have that many.
 """
-MOST_TAGS = 20
+MAX_TAGS = 20
 _VPC_ID = re.compile(r"vpc-[\w*-]+", re.ASCII)
 _URL = ("http://", "https://")
 
@@ -53,7 +53,7 @@ def create(call: Call) -> Answer:
         (group.region, group.account) == (region, call.account)
         for group in call.state.groups.values()
     )
-    if taken >= MOST_GROUPS:
+    if taken >= MAX_GROUPS:
         raise FakeError(
             403,
             "QuotaExceed.SecurityGroup",
@@ -171,7 +171,7 @@ def _tags(call: Call) -> dict[str, str]:
         for name, value in call.parameters.items()
         if re.fullmatch(r"Tag\.\d{1,9}\.Key", name)
     }
-    if len(keys) > MOST_TAGS:
+    if len(keys) > MAX_TAGS:
         raise FakeError(
             403, "QuotaExceed.Tags", "The number of tags exceeds the limit."
         )

@@ -21,9 +21,9 @@ from alicloud_ingress.testing.spelling import (
 from alicloud_ingress.testing.state import FakeGroup
 from alicloud_ingress.testing.writes import (
     Answer,
+    duplicates_in,
     require_quota,
     require_rule_id,
-    twins_in,
 )
 
 _RESET = ("DestCidrIp", "Ipv6DestCidrIp", "SourcePortRange", "Policy", "Priority")
@@ -51,7 +51,7 @@ def modify(call: Call) -> Answer:
     entry = Entry(fields={**kept, **given})
     numbers = group.region in NUMBERED_REGIONS or str(old["IpProtocol"]).isdigit()
     rule = settled(entry, group, call, numbers=numbers)
-    if identity(rule) in twins_in(group, call.direction, but=rule_id):
+    if identity(rule) in duplicates_in(group, call.direction, but=rule_id):
         raise FakeError(
             400, "InvalidOperation.RuleDuplicate", "The rule already exists."
         )
@@ -64,7 +64,7 @@ def modify(call: Call) -> Answer:
 def _describe_anew(given: dict[str, str], group: FakeGroup, call: Call) -> Answer:
     numbers = group.region in NUMBERED_REGIONS
     rule = settled(Entry(fields=given), group, call, numbers=numbers)
-    rule_id = twins_in(group, call.direction).get(identity(rule))
+    rule_id = duplicates_in(group, call.direction).get(identity(rule))
     if rule_id is None:
         raise FakeError(
             404, "SecurityGroupRule.NotFound", "The specified rule does not exist."

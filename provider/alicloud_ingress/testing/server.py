@@ -18,13 +18,13 @@ from alicloud_ingress.testing.errors import ConnectionDroppedError, FakeError
 from alicloud_ingress.testing.tls import Certificate, ServedUrl
 from alicloud_ingress.testing.wire import Reply, Request, answered
 
-LARGEST_BODY = 10 * 1024 * 1024
+MAX_BODY = 10 * 1024 * 1024
 TLS_HANDSHAKE = b"\x16"
 """
 The first byte of a connection over TLS; no HTTP request begins with it.
 """
-LONGEST_HANDSHAKE_S = 10.0
-LONGEST_END_S = 10.0
+MAX_HANDSHAKE_S = 10.0
+MAX_END_S = 10.0
 
 _Incoming = socket.socket | tuple[bytes, socket.socket]
 
@@ -88,7 +88,7 @@ class _Server(ThreadingHTTPServer):
             self._open.discard(connection)
             self._open.add(secured)
         try:
-            secured.settimeout(LONGEST_HANDSHAKE_S)
+            secured.settimeout(MAX_HANDSHAKE_S)
             secured.do_handshake()
             secured.settimeout(None)
             super().finish_request(secured, client_address)
@@ -118,7 +118,7 @@ class _Server(ThreadingHTTPServer):
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
         self.server_close()
         for worker in self._workers:
-            worker.join(LONGEST_END_S)
+            worker.join(MAX_END_S)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -241,7 +241,7 @@ def _size(text: str, base: int) -> int:
         size = int(text, base)
     except ValueError:
         raise FakeError(400, "BadRequest", "The length of the body is bad.") from None
-    if size > LARGEST_BODY:
+    if size > MAX_BODY:
         raise FakeError(413, "RequestEntityTooLarge", "The body is too large.")
     return size
 

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from alicloud_ingress.testing.errors import FakeError, missing
 from alicloud_ingress.testing.wire import Request
 
-LONGEST_AGE = timedelta(minutes=15)
+MAX_AGE = timedelta(minutes=15)
 _V3 = re.compile(
     r"ACS3-HMAC-SHA256\s+Credential=([^,]+),\s*SignedHeaders=([^,]+),"
     r"\s*Signature=([0-9a-fA-F]+)"
@@ -175,7 +175,7 @@ def _require_fresh(text: str, now: datetime) -> None:
             "InvalidTimeStamp.Format",
             "Specified time stamp or date value is not well formatted.",
         ) from None
-    if abs(time - now) > LONGEST_AGE:
+    if abs(time - now) > MAX_AGE:
         raise FakeError(
             400,
             "InvalidTimeStamp.Expired",

@@ -37,17 +37,19 @@ def authorize(call: Call) -> Answer:
     named = named_rules(call.parameters, by_id=False)
     numbers = group.region in NUMBERED_REGIONS
     with _all_or_none(group, call):
-        twins = twins_in(group, call.direction)
+        duplicates = duplicates_in(group, call.direction)
         for entry, rule in _distinct(named.entries, group, call, numbers=numbers):
             _require_two_ends(rule)
-            twin = twins.get(identity(rule))
-            if twin is None:
+            duplicate = duplicates.get(identity(rule))
+            if duplicate is None:
                 require_quota(rule, group.rules, group, call)
                 add(rule, group, call.now, call.direction)
             elif call.behaviour.authorize_takes_over_description:
-                description = entry["Description"] or group.rules[twin]["Description"]
-                changed = {**group.rules[twin], "Description": description}
-                group.rules[twin] = changed
+                description = (
+                    entry["Description"] or group.rules[duplicate]["Description"]
+                )
+                changed = {**group.rules[duplicate], "Description": description}
+                group.rules[duplicate] = changed
     return {}
 
 
@@ -66,7 +68,7 @@ def add(
     return rule_id
 
 
-def twins_in(
+def duplicates_in(
     group: FakeGroup, direction: Direction, but: str = ""
 ) -> dict[tuple[object, ...], str]:
     """

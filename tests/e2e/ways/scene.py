@@ -261,10 +261,8 @@ class Scene:
         if expected.live is None:
             return found
         wanted = Counter({r for d in expected.live for r in self.rules_of(d)})
-        found += [f"is open, and not wanted: {in_words(r)}" for r in ours - wanted]
-        return found + [
-            f"is wanted, and not live: {in_words(r)}" for r in wanted - ours
-        ]
+        found += [f"is open, and not wanted: {as_text(r)}" for r in ours - wanted]
+        return found + [f"is wanted, and not live: {as_text(r)}" for r in wanted - ours]
 
     def _wrong_state(self, expected: Expected) -> list[str]:
         if expected.live is None:
@@ -294,7 +292,7 @@ class Scene:
                     continue
                 named = Counter(live.get(i, (("id", i or "unknown"),)) for i in ids)
                 if named != Counter(self.rules_of(declared)):
-                    said = ", ".join(map(in_words, named))
+                    said = ", ".join(map(as_text, named))
                     found.append(f"the state says of {name} that it is {said}")
         return found
 
@@ -332,7 +330,7 @@ class Scene:
                     if now[rule] == rule_id:
                         found.append(f"{name} was not replaced: {rule_id}")
                 elif now[rule] != rule_id:
-                    found.append(f"{name} ({in_words(rule)}) has a new ID: {now[rule]}")
+                    found.append(f"{name} ({as_text(rule)}) has a new ID: {now[rule]}")
         for declared in expected.live or ():
             old = self.ids.get(declared.name, {})
             if len(old) == 1 and declared.name not in self.walk.way.renewed:
@@ -377,7 +375,7 @@ class Scene:
         ]
         lines.append("live, less the neighbours:")
         lines += [
-            f"  {i}: {in_words(r)}"
+            f"  {i}: {as_text(r)}"
             for i, r in self.live.items()
             if i not in self.neighbours
         ]
@@ -445,7 +443,7 @@ def _placed(
     }
 
 
-def in_words(rule: Rule) -> str:
+def as_text(rule: Rule) -> str:
     """
     A rule by what is not as assumed.
     """
@@ -600,7 +598,7 @@ def _edited(words: str, edit: Any) -> ByHand:
     return ByHand(words, act)
 
 
-def twin(name: str, other: str, *, own_mark: bool = True) -> ByHand:
+def duplicate(name: str, other: str, *, own_mark: bool = True) -> ByHand:
     """
     The state, made by hand, names the rules of a resource for another one, too.
 

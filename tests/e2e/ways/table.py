@@ -17,12 +17,12 @@ from e2e.ways.scene import (
     added,
     all_is_well,
     changed,
+    duplicate,
     faults,
     now,
     of_type,
     removed,
     shows_at_last,
-    twin,
     unmarked,
     without_id,
 )
@@ -390,21 +390,21 @@ def destroys() -> Iterator[Way]:
     yield way("from the first release", (A, B), (A, B), unmarked())
     yield way("from the first release, one without an ID", (A, B), (A, B), unmarked(),
         without_id("b"))
-    yield way("two resources of one rule", (A, B), (A, B), twin("b", "z"))
+    yield way("two resources of one rule", (A, B), (A, B), duplicate("b", "z"))
     yield way("two resources of one rule, copied", (A, B), (A, B),
-        twin("b", "z", own_mark=False))
+        duplicate("b", "z", own_mark=False))
     yield way("two resources of one rule, from the first release", (A, B), (A, B),
-        twin("b", "z"), unmarked())
-    yield way("three resources of one rule", (A, B), (A, B), twin("b", "y"),
-        twin("b", "z"))
+        duplicate("b", "z"), unmarked())
+    yield way("three resources of one rule", (A, B), (A, B), duplicate("b", "y"),
+        duplicate("b", "z"))
     # One revoke goes by the ID, the other by the quintuple: which rule that is, only
     # the second one's answer tells. Side by side, both may be sent.
     yield way("two resources of one rule, one without an ID", (A, B), (A, B),
-        twin("b", "z"), without_id("z"), revoked_once=False)
+        duplicate("b", "z"), without_id("z"), revoked_once=False)
     yield way("two resources of one rule, both without an ID", (A, B), (A, B),
-        twin("b", "z"), without_id("b", "z"), revoked_once=False)
+        duplicate("b", "z"), without_id("b", "z"), revoked_once=False)
     yield way("two resources of one rule, and it is removed by hand", (A, B), (A, B),
-        twin("b", "z"), removed("b"), revoked_once=False)
+        duplicate("b", "z"), removed("b"), revoked_once=False)
 
 
 MAIN_STATES = (
@@ -412,7 +412,7 @@ MAIN_STATES = (
     way("another port by hand", (A, B), (A, B), changed(B81)),
     way("without an ID", (A, B), (A, B), without_id("b")),
     way("from the first release", (A, B), (A, B), unmarked()),
-    way("two resources of one rule", (A, B), (A, B), twin("b", "z")),
+    way("two resources of one rule", (A, B), (A, B), duplicate("b", "z")),
 )
 """
 What is tried with each further way to destroy.
@@ -450,7 +450,7 @@ def targeted() -> Iterator[Way]:
             yield way(f"from the first release: {destroy}", (A, B), (A, B), unmarked(),
                 destroy, live=(A,))
             yield way(f"two resources of one rule, one of them: {destroy}", (A, B),
-                (A, B), twin("b", "a2"), f"{destroy} --exclude a2"
+                (A, B), duplicate("b", "a2"), f"{destroy} --exclude a2"
                 if "exclude" in flags else destroy,
                 live=(A,), missing=("a2",))
         yield way(f"described by hand: refresh {flags}", (A, B), (A, B),
@@ -486,7 +486,7 @@ def refreshes() -> Iterator[Way]:
         yield way(f"from the first release: {command}", (A, B), (A, B), unmarked(),
             command, quiet=True)
         yield way(f"two resources of one rule: {command}", (A, B), (A, B),
-            twin("b", "z"), command, live=(A, B, B.but(name="z")), quiet=True)
+            duplicate("b", "z"), command, live=(A, B, B.but(name="z")), quiet=True)
     for command in (
         "preview",
         "preview --refresh",
@@ -575,9 +575,9 @@ def without_ids() -> Iterator[Way]:
         yield way(f"{name}, tainted, with adopt", (A, B),
             (A, B.but(**ADOPT)), without_id("b"), "state taint b", up)
         yield way(f"{name}, one of two resources of a rule is removed", (A, B), (A, B),
-            twin("b", "z"), without_id("z"), up)
+            duplicate("b", "z"), without_id("z"), up)
         yield way(f"{name}, both resources of a rule are removed", (A, B), (A,),
-            twin("b", "z"), without_id("z"), up, revoked_once=False)
+            duplicate("b", "z"), without_id("z"), up, revoked_once=False)
         yield way(f"{name}, removed, and by hand too", (A, B), (A,), without_id("b"),
             removed("b"), up, revoked_once=False)
 
@@ -617,7 +617,7 @@ def two_of_one() -> Iterator[Way]:
             ("from the first release", True, (unmarked(),)),
         ):
             name = f"two resources of one rule, {label}: {up}"
-            made = (twin("b", "z", own_mark=own), *edits)
+            made = (duplicate("b", "z", own_mark=own), *edits)
             yield way(f"{name}, both are removed", (A, B), (A,), *made, up)
             yield way(f"{name}, one is removed and one moves to another group", (A, B),
                 (A, B_MOVED), *made, up, renewed=("b",))
@@ -846,7 +846,7 @@ def failing() -> Iterator[Way]:
             (A, B), faults(Fault.dropped(REVOKE, takes_effect=True)), destroy,
             live=(), **all_of("broken"))
         name = f"two resources of one rule, no revoke is allowed, then all: {destroy}"
-        yield way(name, (A, B), (A, B), twin("b", "z"), no_revoke, fails(destroy),
+        yield way(name, (A, B), (A, B), duplicate("b", "z"), no_revoke, fails(destroy),
             all_is_well(), destroy, live=(), **all_of("no revoke"))
     for up in ("up --refresh", "up --refresh --run-program"):
         yield way(f"no read is allowed, then all: {up}", (A, B), (A,), no_read,

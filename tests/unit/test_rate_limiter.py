@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from alicloud_ingress.cleanup.rate_limiter import Pace
+from alicloud_ingress.cleanup.rate_limiter import RateLimiter
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Clock:
 def test_calls_leave_at_the_rate_and_no_faster() -> None:
     """The first at once, each other one interval later."""
     clock = Clock()
-    pace = Pace(4, clock.time, clock.sleep)
+    pace = RateLimiter(4, clock.time, clock.sleep)
 
     for _ in range(9):
         pace.wait()
@@ -40,7 +40,7 @@ def test_calls_leave_at_the_rate_and_no_faster() -> None:
 def test_a_pause_saves_no_calls_for_later() -> None:
     """After a minute without a call there is no burst."""
     clock = Clock()
-    pace = Pace(4, clock.time, clock.sleep)
+    pace = RateLimiter(4, clock.time, clock.sleep)
     pace.wait()
     clock.now_s += 60
 
