@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -18,6 +18,8 @@ from alicloud_ingress.engine.declarations import DECLARATION
 from alicloud_ingress.engine.program import (
     as_checked,
     declaration_of,
+    output_of_none,
+    passed,
     secret_where,
     with_dates_as_text,
     with_region,
@@ -141,7 +143,7 @@ class SecurityGroupIngressRule(
             adopt: take over the very rule if it is there already.
             opts: options of the resource.
         """
-        given = {name: value for name, value in locals().items() if name in ARGUMENTS}
+        given = passed(locals(), ARGUMENTS, opts)
         if isinstance(expires_on, dt.date):
             given["expires_on"] = expires_on.isoformat()
         known_after = dict.fromkeys(
@@ -154,6 +156,14 @@ class SecurityGroupIngressRule(
             {**with_region(given), **known_after, DECLARATION: declaration},
             opts,
         )
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> pulumi.Output[None]:
+            """
+            An Output of None for an argument that was not passed.
+            """
+            return output_of_none(ARGUMENTS, name)
 
     @classmethod
     def get(
@@ -229,9 +239,7 @@ class SecurityGroupIngressRuleSet(
             adopt: take over those of the rules that are there already.
             opts: options of the resource.
         """
-        given = {
-            name: value for name, value in locals().items() if name in SET_ARGUMENTS
-        }
+        given = passed(locals(), SET_ARGUMENTS, opts)
         given["rules"] = as_checked(with_dates_as_text(rules))
         known_after = dict.fromkeys(("account_id", "rule_ids", "foreign_rule_ids"))
         declaration = declaration_of(resource_name, given)
@@ -241,3 +249,11 @@ class SecurityGroupIngressRuleSet(
             {**with_region(given), **known_after, DECLARATION: declaration},
             secret_where(rules, ["rule_ids"], opts),
         )
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> pulumi.Output[None]:
+            """
+            An Output of None for an argument that was not passed.
+            """
+            return output_of_none(SET_ARGUMENTS, name)

@@ -8,7 +8,7 @@ import datetime as dt
 import itertools
 import os
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, TypeGuard, cast
 
 import pulumi
@@ -22,9 +22,7 @@ _run = uuid.uuid4().hex
 _numbers = itertools.count(1)
 
 
-def declaration_of(
-    name: str, given: Mapping[str, Any]
-) -> pulumi.Output[dict[str, Any]]:
+def declaration_of(name: str, given: Mapping[str, Any]) -> pulumi.Input[dict[str, Any]]:
     """
     What check is to know of this resource beyond its arguments.
 
@@ -34,12 +32,7 @@ def declaration_of(
     """
     number = next(_numbers)
 
-    async def written() -> dict[str, Any]:
-        secrets = [
-            path
-            for argument, value in given.items()
-            async for path in _secret_paths(argument, value)
-        ]
+    def written(secrets: Iterable[str]) -> dict[str, Any]:
         return Declaration(
             run=_run,
             number=number,
@@ -48,7 +41,49 @@ def declaration_of(
             deploys=not pulumi.runtime.is_dry_run(),
         ).written()
 
-    return pulumi.Output.from_input(written())
+    async def written_with_secrets() -> dict[str, Any]:
+        return written(
+            [
+                path
+                for argument, value in given.items()
+                async for path in _secret_paths(argument, value)
+            ]
+        )
+
+    if not _holds_output(given):
+        return written(())
+    return pulumi.Output.from_input(written_with_secrets())
+
+
+def passed(
+    arguments: Mapping[str, Any],
+    names: Iterable[str],
+    opts: pulumi.ResourceOptions | None,
+) -> dict[str, Any]:
+    """
+    Of a constructor's arguments, those of these names that Pulumi is to be handed.
+
+    Each costs half a dozen futures, also where it is None. A resource that is read by
+    its ID is handed all of them, and so gets an Output for whatever is read.
+    """
+    is_read = opts is not None and opts.id is not None
+    return {
+        name: arguments[name]
+        for name in names
+        if is_read or arguments[name] is not None
+    }
+
+
+def output_of_none(names: Iterable[str], name: str) -> pulumi.Output[None]:
+    """
+    The attribute of an argument that the program has not passed.
+
+    Raises:
+        AttributeError: there is no such argument.
+    """
+    if name not in names:
+        raise AttributeError(name)
+    return pulumi.Output.from_input(None)
 
 
 def with_region(given: Mapping[str, Any]) -> dict[str, Any]:
