@@ -143,7 +143,7 @@ def test_stale_rules_are_found_destroyed_and_put_back(project: Project) -> None:
             project, "stale", "destroy", "plan.json", "--report", "report.json", *more
         )
 
-    assert destroy().code == 2  # nobody can be asked, and --yes was not given
+    assert destroy().code == 2  # no terminal to confirm on, and --yes was not given
     assert set(project.rules()) == set(before)
     said = destroy("--yes")
     assert said.code == 1

@@ -252,4 +252,4 @@ def test_it_is_about_one_stack(fake: FakeEcs, states: tuple[str, ...]) -> None:
     )
 
     assert done.exit_code == 2
-    assert "needs one --state or --stack" in done.stderr
+    assert "needs exactly one --state or --stack" in done.stderr

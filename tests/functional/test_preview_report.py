@@ -203,7 +203,7 @@ def test_a_failed_preview_ends_with_3_though_something_matched(run: Runner) -> N
     )
 
     assert result.exit_code == 3
-    assert "not whole: the preview failed: it broke\\x1b[2J" in result.stderr
+    assert "incomplete: the preview failed: it broke\\x1b[2J" in result.stderr
 
 
 def test_a_look_at_the_group_changes_nothing(
@@ -234,5 +234,5 @@ def test_a_group_that_cannot_be_looked_at_ends_with_3(
         result = run({"steps": OPEN}, "--live")
 
     assert result.exit_code == 3
-    assert "sg-1 could not be looked at" in result.stderr
+    assert "sg-1 could not be read" in result.stderr
     assert "This report is not whole" in result.stdout

@@ -259,7 +259,7 @@ def test_a_group_that_a_service_manages_is_told_to_be_left_alone(
     done = run("stale", "plan", "--all-groups", "--out", "plan.json")
 
     assert done.exit_code == 0
-    assert f"left alone: {theirs} is managed by a cloud service" in done.stderr
+    assert f"skipped: {theirs} is managed by a cloud service" in done.stderr
 
 
 def test_a_file_that_cannot_be_written_is_3(fake: FakeEcs) -> None:
@@ -270,7 +270,7 @@ def test_a_file_that_cannot_be_written_is_3(fake: FakeEcs) -> None:
 
     assert done.exit_code == 3
     assert "nowhere/" in done.stderr
-    assert ": No such file or directory; see that its folder is there" in done.stderr
+    assert ": No such file or directory; check that its folder exists" in done.stderr
     assert "Traceback" not in done.stderr
 
 

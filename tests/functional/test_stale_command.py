@@ -151,7 +151,7 @@ class TestPlan:
         done = plan("--all-groups")
 
         assert done.exit_code == 1
-        assert "going on after" in done.stderr
+        assert "continuing after" in done.stderr
         looks = [call for call in fake.calls if call.action == DESCRIBE]
         asked = {look.parameters["SecurityGroupId"] for look in looks}
         assert asked == set(groups) - judged

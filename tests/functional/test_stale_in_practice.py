@@ -218,7 +218,7 @@ def test_rules_that_were_restored_are_not_said_to_be_gone(fake: FakeEcs) -> None
     again = run(*DESTROY)
 
     assert again.exit_code == 1
-    assert "restored since, under new IDs: 2 rules; make a new plan" in again.stderr
+    assert "restored with new IDs: 2 rules; make a new plan" in again.stderr
     assert len(fake.rules(group)) == 2
 
 
