@@ -309,7 +309,7 @@ def destroy(  # noqa: PLR0913 - one for each thing that it goes by
         path=path,
         limits=limits or Limits(reasons=frozenset(KINDS)),
         owners=owners or Owners(),
-        told=told,
+        on_progress=told,
     ).run()
     return report
 

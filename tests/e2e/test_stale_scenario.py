@@ -147,7 +147,7 @@ def test_stale_rules_are_found_destroyed_and_put_back(project: Project) -> None:
     assert set(project.rules()) == set(before)
     said = destroy("--yes")
     assert said.code == 1
-    assert "it is not what the plan saw: Description" in said.err
+    assert "it has changed since the plan: Description" in said.err
     left = {changed, by_hand["kept by ID"], by_hand["kept by description"]}
     assert set(project.rules()) == stacks | {mysql, postgres} | left
     assert destroy("--yes").code == 1

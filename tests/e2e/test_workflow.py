@@ -130,8 +130,8 @@ def test_a_change_that_leaves_a_gap_stops_and_edits_its_comment(run: Runner) -> 
     run("Preview")
     done = run("Report")
     assert done.returncode == 1
-    assert "gap: the old rule is deleted before its replacement comes" in done.stderr
-    assert "Stops the pull request" in run.report
+    assert "gap: the old rule is deleted before its replacement is created" in done.stderr
+    assert "Fails the check" in run.report
 
     (run.folder / "comments").write_text("41\n42\n")
     assert run("Comment").returncode == 0
@@ -251,7 +251,7 @@ def test_gitlab_stops_what_opens_and_edits_its_note(gitlab: GitLabRunner) -> Non
     )
 
     assert gitlab("ingress-preview").returncode == 1
-    assert "Stops the pull request" in gitlab.report
+    assert "Fails the check" in gitlab.report
     assert gitlab("ingress-note").returncode == 0
     assert "--request PUT" in gitlab.calls()[-1]
     assert gitlab.calls()[-1].endswith("/notes/2")

@@ -103,7 +103,7 @@ def test_rules_of_anybody_else_are_left_and_named(fake: FakeEcs) -> None:
     assert set(said) == {by_hand, ours, alike}
     assert "no resource of pulumi-alicloud owns it" in said[by_hand]
     assert f"owned by r-{ours} of stack dev" in said[ours]
-    assert "it looks like the rule of http, and owns sgr-" in said[alike]
+    assert "it may be the rule of http, and owns sgr-" in said[alike]
 
 
 def test_the_script_forces_what_is_protected_and_takes_dependents_first(
@@ -161,7 +161,7 @@ def test_a_resource_without_a_rule_to_move_is_named(
 
     done = moved()
 
-    assert f"away stays with pulumi-alicloud: {reason}" in done.stderr
+    assert f"away is kept in pulumi-alicloud: {reason}" in done.stderr
     assert not Path("out").exists()
 
 
@@ -179,7 +179,7 @@ def test_of_two_rules_that_look_alike_to_a_state_without_ids_none_is_taken(
 
     for rule_id in (plain, other):
         assert f"{rule_id} (" in done.stderr
-    assert "it looks like the rule of web" in done.stderr
+    assert "it may be the rule of web" in done.stderr
     assert not Path("out").exists()
 
 

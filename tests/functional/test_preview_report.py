@@ -60,7 +60,7 @@ def test_a_finding_ends_with_1_and_one_line(run: Runner) -> None:
     assert result.stderr.splitlines() == [
         "world-open-admin: 0.0.0.0/0 may reach tcp 22 of sg-1 (ssh)"
     ]
-    assert "Stops the pull request" in result.stdout
+    assert "Fails the check" in result.stdout
 
 
 def test_the_ports_of_administrators_can_be_others(run: Runner) -> None:
@@ -136,9 +136,9 @@ EVENTS = (
         (b"\xef\xbb\xbf", "this is empty"),
         (EVENTS.encode(), "PULUMI_ENABLE_STREAMING_JSON_PREVIEW"),
         (EVENTS.splitlines()[0].encode(), "one event of a stream"),
-        (b"[" * 100_000, "goes on without end"),
-        (b"[" * 900 + b"]" * 900, "goes on without end"),
-        (b'{"steps": [' + b"9" * 5_000 + b"]}", "goes on without end"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 900 + b"]" * 900, "nested too deeply"),
+        (b'{"steps": [' + b"9" * 5_000 + b"]}", "nested too deeply"),
         (b'{"steps": [], "x": tru', "not JSON (line 1, column 20)"),
         (b"null", "this is not a preview"),
     ],
@@ -235,4 +235,4 @@ def test_a_group_that_cannot_be_looked_at_ends_with_3(
 
     assert result.exit_code == 3
     assert "sg-1 could not be read" in result.stderr
-    assert "This report is not whole" in result.stdout
+    assert "This report is incomplete" in result.stdout

@@ -129,7 +129,7 @@ def test_a_rule_from_a_list_that_holds_nothing_exposes_nothing(
     (told,) = json.loads(done.stdout)["groups"]
     assert (done.exit_code, done.stderr) == (0, "")
     exposes = told["rules"][0]["exposes"]
-    assert exposes == f"nothing: {list_id} is gone or holds nothing"
+    assert exposes == f"nothing: {list_id} does not exist or is empty"
     assert told["world_open"] == []
 
 
@@ -209,7 +209,7 @@ def test_a_state_that_hides_whose_a_rule_is_makes_it_3(fake: FakeEcs) -> None:
     assert "port_range is secret" in told.stderr
     assert "port_range is secret" in taken.stderr
     assert not Path("out").exists()
-    assert "perhaps owned" in taken.stderr
+    assert "it may have an owner" in taken.stderr
 
 
 @pytest.mark.parametrize(

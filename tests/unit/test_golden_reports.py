@@ -56,7 +56,7 @@ def test_each_finding_of_the_change_is_one_line() -> None:
         f"world-open-admin: ::/0 may reach tcp 3389 of {group} (desktops)",
         f"world-open-admin: not judged: {world} might reach {ssh} (from-another)",
         f"world-open-admin: not judged: {world} might reach {ssh} (from-a-secret)",
-        "gap: the old rule is deleted before its replacement comes (metrics)",
+        "gap: the old rule is deleted before its replacement is created (metrics)",
     ]
 
 

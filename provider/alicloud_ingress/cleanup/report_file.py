@@ -1,8 +1,8 @@
 """
-The report of a destruction: what was to be done, what was done, how to undo it.
+The report of a run of `stale destroy`: what was planned and done, and how to undo it.
 
-It is written before and after each call, so that it is true at any moment at which
-the run may end. `destroying` means that a call was about to be sent.
+It is written before and after each call, so that it is correct whenever the run ends.
+The status `destroying` means that a call was about to be sent.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 @dataclass(slots=True, kw_only=True)
 class Entry:
     """
-    One rule of the plan, and what became of it.
+    One rule of the plan, and its status.
 
     Args:
-        rule: letter by letter as ECS told it.
-        status: `planned`, not yet tried; `destroying`, perhaps destroyed;
-            `destroyed`, proven; `gone`, by another hand; `left`, on purpose;
-            `failed`; `restored`, proven to be there again.
-        why: of what is left, gone or failed; and of what could not be restored.
+        rule: spelled exactly as ECS returned it.
+        status: `planned`: not yet tried; `destroying`: a call was about to be sent, so
+            it may be deleted; `destroyed`: a read verified that it is deleted; `gone`:
+            something else deleted it; `left`: kept on purpose; `failed`; `restored`: a
+            read verified that it exists again.
+        why: the reason for `left`, `gone` and `failed`, or why it was not restored.
         at: when the status was set, ISO 8601 in UTC.
-        restored_as: the ID under which the rule is there again.
+        restored_as: the new ID of the restored rule.
     """
 
     group_id: str
@@ -64,11 +65,13 @@ class Entry:
 @dataclass(slots=True, kw_only=True)
 class Report:
     """
-    What a destruction did, rule by rule.
+    The status of each rule of a plan.
 
     Args:
-        plan: the digest of the plan that it follows.
+        plan: the digest of the plan.
+        account_id: "" if STS refused to return it.
         made_at: when the first run began, ISO 8601 in UTC.
+        entries: one for each rule of the plan.
     """
 
     plan: str
@@ -78,21 +81,21 @@ class Report:
 
     def having(self, *statuses: Status) -> list[Entry]:
         """
-        The rules of which one of these is true.
+        The entries with one of these statuses.
         """
         return [entry for entry in self.entries if entry.status in statuses]
 
 
 def write_report(path: Path, report: Report) -> None:
     """
-    Write a report, for the owner's eyes only, whole or not at all.
+    Write a report that only the file's owner can read, whole or not at all.
     """
     write_document(path, written_report(report))
 
 
 def written_report(report: Report) -> dict[str, Any]:
     """
-    A report as JSON.
+    A report as a JSON object.
     """
     return {
         "form": FORM,
@@ -109,7 +112,7 @@ def read_report(path: Path) -> Report:
     Read a report.
 
     Raises:
-        DocumentError: the file is none.
+        DocumentError: the file is not a report.
     """
     with reading(path, FORM) as found:
         return Report(
@@ -138,7 +141,7 @@ def _written(entry: Entry) -> dict[str, Any]:
 
 def _entry(found: Mapping[str, Any]) -> Entry:
     if found["status"] not in STATUSES:
-        raise ValueError(f"{found['status']!r} is no status")
+        raise ValueError(f"{found['status']!r} is not a status")
     return Entry(
         group_id=text_of(found, "group_id"),
         region=text_of(found, "region"),

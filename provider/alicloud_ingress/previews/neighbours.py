@@ -1,6 +1,6 @@
 """
-What else in a preview may change who reaches what: prefix lists, the group itself, and
-what joins or leaves a group.
+Reads what else in a preview may change access: prefix lists, security groups, and
+resources that join or leave a group.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     SECURITY_GROUP,
     inputs_of,
-    is_told,
+    is_known,
     items,
     mapping,
 )
@@ -32,8 +32,10 @@ class ListChange:
     A prefix list of the stack.
 
     Args:
-        before: its blocks as the state has them.
-        after: its blocks afterwards; None where they are not told.
+        list_id: `pl-...`.
+        name: name of the resource.
+        before: its address blocks in the state.
+        after: its address blocks afterwards; None if they are not known.
         changes: whether the preview changes the list.
     """
 
@@ -46,7 +48,7 @@ class ListChange:
 
 def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
     """
-    The prefix lists of the stack that have an ID.
+    The prefix lists of the stack that exist.
     """
     for step in steps:
         old, new = mapping(step.get("oldState")), mapping(step.get("newState"))
@@ -66,7 +68,7 @@ def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
 
 def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """
-    URNs of what seems to be a security group rule of a kind that is not known here.
+    URNs of changing resources that seem to be rules of a type that is not known here.
     """
     for step in steps:
         kind = _kind(step)
@@ -87,20 +89,20 @@ def notes(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         if _kind(step) == SECURITY_GROUP:
             if old and any(old.get(name) != new.get(name) for name in _INNER):
                 yield (
-                    f"{_name(step)}: its inner access policy changes, by which members"
-                    " of the group reach one another"
+                    f"{_name(step)}: its inner access policy changes, which decides"
+                    " whether members of the group reach one another"
                 )
         elif new and any(old.get(name) != new.get(name) for name in _JOINING):
             yield (
-                f"{_name(step)} ({_kind(step)}) joins or leaves a security group:"
-                " what its rules let in reaches it"
+                f"{_name(step)} ({_kind(step)}) joins or leaves a security group,"
+                " which changes the traffic that reaches it"
             )
 
 
 def _blocks(inputs: Mapping[str, Any]) -> tuple[str, ...] | None:
     entries = inputs.get("entries")
     blocks = [mapping(entry).get("cidr") for entry in items(entries)]
-    if not isinstance(entries, list) or not all(map(is_told, blocks)):
+    if not isinstance(entries, list) or not all(map(is_known, blocks)):
         return None
     return tuple(map(str, blocks))
 
