@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress.previews.declared import items, mapping
+from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.formats import as_json, as_sarif
 from alicloud_ingress.previews.page import markdown
 from alicloud_ingress.previews.preview import PreviewError, read_preview

@@ -365,7 +365,10 @@ def test_a_long_report_is_cut_by_section_and_says_so() -> None:
     assert "2001 to create" in text.splitlines()[1]
     assert "Newly open to the world" in text
     assert "- `gone`: `tcp 22/22 from 192.0.2.1 of sg-1`" in text
-    assert text.count("more lines left out: the limit of a comment is 65,000 characters") >= 2
+    assert (
+        text.count("more lines left out: the limit of a comment is 65,000 characters")
+        >= 2
+    )
     assert text.rstrip().endswith("</details>")
 
 

@@ -8,9 +8,8 @@ reads the group and finds out which rules were deleted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 
 import stamina
@@ -19,7 +18,13 @@ from alicloud_ingress.cleanup.clock import now_text
 from alicloud_ingress.cleanup.findings import NEEDLESS, Kind
 from alicloud_ingress.cleanup.lockout import locks_out
 from alicloud_ingress.cleanup.owners import Owners
-from alicloud_ingress.cleanup.report_file import Entry, Report, Status, write_report
+from alicloud_ingress.cleanup.report_file import (
+    Entry,
+    Report,
+    Status,
+    by_group,
+    write_report,
+)
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections
@@ -92,7 +97,7 @@ class Destroyer:
         Destroy rules within the limits, group by group.
         """
         write_report(self.path, self.report)
-        for (region, group_id), entries in _by_group(chosen(self.report, self.limits)):
+        for (region, group_id), entries in by_group(chosen(self.report, self.limits)):
             self._set("planned", [e for e in entries if e.status != "destroying"])
             try:
                 self._in_group(self.connections.client(region), group_id, entries)
@@ -299,16 +304,6 @@ def chosen(report: Report, limits: Limits) -> list[Entry]:
         if {reason.kind for reason in entry.reasons} & limits.reasons
         and (not limits.regions or entry.region in limits.regions)
     ]
-
-
-def _by_group(
-    entries: Sequence[Entry],
-) -> Iterator[tuple[tuple[str, str], list[Entry]]]:
-    def place(entry: Entry) -> tuple[str, str]:
-        return entry.region, entry.group_id
-
-    for where, members in groupby(sorted(entries, key=place), key=place):
-        yield where, list(members)
 
 
 def _change(entry: Entry, live: LiveRule) -> str:

@@ -18,8 +18,14 @@ from typing import Any, cast
 
 from alicloud_ingress.cleanup.findings import KINDS, Reason
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.files import UnreadableError, parsed, text_in, writing
-from alicloud_ingress.previews.declared import items, mapping
+from alicloud_ingress.files import (
+    UnreadableError,
+    items,
+    mapping,
+    parsed,
+    text_in,
+    writing,
+)
 from alicloud_ingress.rules.rule import IngressRule
 
 VERSION = 1

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.files import parsed
+from alicloud_ingress.files import items, mapping, parsed
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     PEER_RULE,
@@ -30,8 +30,6 @@ from alicloud_ingress.previews.declared import (
     Statement,
     as_the_peer_sees,
     inputs_of,
-    items,
-    mapping,
 )
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule

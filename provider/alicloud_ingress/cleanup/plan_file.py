@@ -25,8 +25,7 @@ from alicloud_ingress.cleanup.documents import (
     written_reasons,
 )
 from alicloud_ingress.cleanup.findings import Finding, GroupFindings
-from alicloud_ingress.files import writing
-from alicloud_ingress.previews.declared import items, mapping
+from alicloud_ingress.files import items, mapping, writing
 
 FORM = "alicloud-ingress stale plan"
 

@@ -7,8 +7,9 @@ The status `destroying` means that a call was about to be sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,7 +23,7 @@ from alicloud_ingress.cleanup.documents import (
     written_reasons,
 )
 from alicloud_ingress.cleanup.findings import Reason
-from alicloud_ingress.previews.declared import items, mapping
+from alicloud_ingress.files import items, mapping
 from alicloud_ingress.rules.rule import IngressRule
 
 FORM = "alicloud-ingress stale report"
@@ -84,6 +85,20 @@ class Report:
         The entries with one of these statuses.
         """
         return [entry for entry in self.entries if entry.status in statuses]
+
+
+def by_group(
+    entries: Iterable[Entry],
+) -> Iterator[tuple[tuple[str, str], list[Entry]]]:
+    """
+    Entries by region and group ID.
+    """
+
+    def place(entry: Entry) -> tuple[str, str]:
+        return entry.region, entry.group_id
+
+    for region_and_group, members in groupby(sorted(entries, key=place), key=place):
+        yield region_and_group, list(members)
 
 
 def write_report(path: Path, report: Report) -> None:

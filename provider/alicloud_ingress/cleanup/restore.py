@@ -7,13 +7,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 
 import stamina
 
 from alicloud_ingress.cleanup.clock import now_text
-from alicloud_ingress.cleanup.report_file import Entry, Report, write_report
+from alicloud_ingress.cleanup.report_file import Entry, Report, by_group, write_report
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections
@@ -68,12 +67,8 @@ class Restorer:
             if not self._regions or entry.region in self._regions
         ]
 
-        def place(entry: Entry) -> tuple[str, str]:
-            return entry.region, entry.group_id
-
         failed: list[Entry] = []
-        for (region, group_id), members in groupby(sorted(destroyed, key=place), place):
-            entries = list(members)
+        for (region, group_id), entries in by_group(destroyed):
             try:
                 client = self._connections.client(region)
                 failed += self._in_group(client, group_id, entries)

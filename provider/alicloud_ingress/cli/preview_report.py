@@ -100,6 +100,11 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
     PREVIEW is a file with the output of `pulumi preview --json --show-sames
     --show-replacement-steps`, or `-` for standard input.
 
+    --fail-on takes `world-open-admin` (an --admin-port is newly open to the world),
+    `world-open-any` (any traffic is), `gap` (a rule is deleted before its replacement
+    is created), `delete` (a rule is deleted) and `unmanaged` (a group has rules that
+    are not in the stack; needs --live).
+
     Exits with 1 if there is a finding that --fail-on names and no waiver accepts, and
     with 3 if the report is incomplete.
     """

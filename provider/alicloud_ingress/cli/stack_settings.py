@@ -17,8 +17,7 @@ from alicloud_ingress.cleanup.pulumi_command import EngineError, engine_output
 from alicloud_ingress.ecs.config import CREDENTIAL_KEYS, KEYS
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.errors import ConfigurationError
-from alicloud_ingress.files import parsed
-from alicloud_ingress.previews.declared import mapping
+from alicloud_ingress.files import mapping, parsed
 from alicloud_ingress.rendering.markup import plain
 
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")

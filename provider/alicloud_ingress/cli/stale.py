@@ -270,7 +270,7 @@ class _PlanOutput:
 )
 @click.option(
     "--max",
-    "most",
+    "max_rules",
     default=50,
     show_default=True,
     type=click.IntRange(min=1),
@@ -295,7 +295,7 @@ class _PlanOutput:
 def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     plan_file: Path,
     reasons: tuple[str, ...],
-    most: int,
+    max_rules: int,
     yes: bool,  # noqa: FBT001 - click passes flags by name
     allow_lockout: bool,  # noqa: FBT001
     report: Path,
@@ -320,7 +320,7 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     made = job.read_plan(plan_file)
     limits = job.Limits(
         reasons=cast("frozenset[job.Kind]", frozenset(reasons or job.KINDS)),
-        most=most,
+        most=max_rules,
         allow_lockout=allow_lockout,
         regions=frozenset(regions),
     )
@@ -335,7 +335,7 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     connections = connections_of(profile, stacks)
     if open_:
         _require_account(connections, made, guard)
-        if not yes and not _agreed(_question(open_, most, made, account_id)):
+        if not yes and not _is_confirmed(_question(open_, max_rules, made, account_id)):
             click.echo("nothing was destroyed", err=True)
             raise SystemExit(SOME)
     with progress() as bar:
@@ -382,12 +382,12 @@ def _require_account(
 
 
 def _question(
-    open_: Sequence[job.Entry], most: int, made: job.Plan, account_id: str
+    open_: Sequence[job.Entry], max_rules: int, made: job.Plan, account_id: str
 ) -> str:
     groups = count(len({entry.group_id for entry in open_}), "group")
     account = made.account_id or account_id or "(unknown)"
-    up_to = "up to " if len(open_) > most else ""
-    rules = count(min(len(open_), most), "rule")
+    up_to = "up to " if len(open_) > max_rules else ""
+    rules = count(min(len(open_), max_rules), "rule")
     return f"Destroy {up_to}{rules} in {groups} of account {account}?"
 
 
@@ -407,7 +407,7 @@ def _not_tried(entries: Sequence[job.Entry], limits: job.Limits) -> Iterator[str
         )
 
 
-def _agreed(question: str) -> bool:
+def _is_confirmed(question: str) -> bool:
     if not sys.stdin.isatty():
         raise click.UsageError("no terminal to confirm on: pass --yes")
     return click.confirm(plain(question), err=True)

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alicloud_ingress.cleanup.owners import GroupOwners
-from alicloud_ingress.files import parsed
+from alicloud_ingress.files import items, mapping, parsed
 from alicloud_ingress.previews.declared import (
     PEER_RULE,
     SECURITY_GROUP,
-    items,
-    mapping,
+    name_of,
+    type_of,
 )
 from alicloud_ingress.rules.live import LiveGroup
 
@@ -62,7 +62,7 @@ class PeerResource:
         """
         The name of the resource.
         """
-        return _name_of(self.urn)
+        return name_of(self.urn)
 
     @property
     def stack(self) -> str:
@@ -101,7 +101,7 @@ class PeerState:
         for place, entry in enumerate(entries):
             urn = str(entry.get("urn") or "")
             if entry.get("type") == SECURITY_GROUP and not entry.get("external"):
-                groups[str(entry.get("id") or "")] = _name_of(urn)
+                groups[str(entry.get("id") or "")] = name_of(urn)
             if entry.get("type") == PEER_RULE and not entry.get("external"):
                 resource = _peer_resource(urn, place, entry, referring.get(urn, ()))
                 rules[urn] = replace(resource, doubled=times[urn] > 1)
@@ -140,7 +140,7 @@ def leaving(peers: PeerState, urns: Iterable[str]) -> dict[str, str]:
     """
     going = set(urns)
     kept = {
-        urn: f"the state has {_name_of(urn)} twice, because of an unfinished"
+        urn: f"the state has {name_of(urn)} twice, because of an unfinished"
         " replacement; run `pulumi up`, and export again"
         for urn in going
         if peers.rules[urn].doubled
@@ -157,7 +157,7 @@ def leaving(peers: PeerState, urns: Iterable[str]) -> dict[str, str]:
         going.difference_update(blocked)
         for urn, by in blocked.items():
             kept[urn] = (
-                f"{_name_of(by)} ({by.split('::')[-2].rpartition('$')[2]}) refers to"
+                f"{name_of(by)} ({type_of(by)}) refers to"
                 f" {peers.rules[urn].name}, so the engine keeps it in the state; remove"
                 " the reference from the program, run `pulumi up`, and export again"
             )
@@ -259,7 +259,3 @@ def _referring(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
         for each in referred - {"", urn}:
             found.setdefault(each, []).append(urn)
     return found
-
-
-def _name_of(urn: str) -> str:
-    return urn.split("::", 3)[-1]

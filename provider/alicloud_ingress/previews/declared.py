@@ -12,11 +12,16 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
+from alicloud_ingress.files import items, mapping
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import ALL_PORTS, WITH_PORTS
 
+URN_PARTS = 4
+"""
+A URN is `urn:pulumi:STACK::PROJECT::TYPES::NAME`, its types separated by `$`.
+"""
 RULE = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRule"
 RULE_SET = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRuleSet"
 PEER_RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
@@ -301,18 +306,19 @@ def inputs_of(state: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return mapping(known.get("inputs")) or mapping(known.get("outputs"))
 
 
-def mapping(value: object) -> Mapping[str, Any]:
+def name_of(urn: str) -> str:
     """
-    A JSON object; an empty one for anything else.
+    The name of a resource, from its URN.
     """
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+    return urn.split("::", 3)[-1]
 
 
-def items(value: object) -> list[Any]:
+def type_of(urn: str) -> str:
     """
-    A JSON array; an empty one for anything else.
+    The type of a resource, from its URN; "" if that is not a whole URN.
     """
-    return [*cast("Iterable[Any]", value)] if isinstance(value, list) else []
+    parts = urn.split("::", 3)
+    return parts[2].rpartition("$")[2] if len(parts) == URN_PARTS else ""
 
 
 def _doubt(value: object) -> str:

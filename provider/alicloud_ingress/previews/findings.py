@@ -130,10 +130,3 @@ class Gate:
     admin_ports: frozenset[int] = frozenset(ADMIN_PORTS)
     waivers: tuple[Waiver, ...] = ()
     longest_waiver_days: int = MAX_WAIVER_DAYS
-
-
-def name_of(urn: str) -> str:
-    """
-    The name of a resource, from its URN.
-    """
-    return urn.split("::", 3)[-1]

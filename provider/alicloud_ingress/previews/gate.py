@@ -32,7 +32,7 @@ _WITH_PORTS = (6, 17)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class OwnedRule:
     """
     A rule of a group, and the resources that declare it.
 
@@ -54,7 +54,7 @@ class Standing:
         return self.owners or (self.rule_id,)
 
 
-Side = tuple[Standing, ...]
+Side = tuple[OwnedRule, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,11 +184,11 @@ def _some_drop_goes(entries: Iterable[Entry]) -> bool:
 
 
 def _judged(side: Side, lists: Lists, waived: Waived) -> Iterator[Judged]:
-    for standing in side:
-        packets = matched(standing.rule, lists)
-        if standing.rule.policy != "drop" and all(n in waived for n in standing.names):
-            packets = _waived(packets, [waived[name] for name in standing.names])
-        yield standing.rule, packets
+    for owned in side:
+        packets = matched(owned.rule, lists)
+        if owned.rule.policy != "drop" and all(n in waived for n in owned.names):
+            packets = _waived(packets, [waived[name] for name in owned.names])
+        yield owned.rule, packets
 
 
 def _waived(packets: Matched, waived: Sequence[tuple[Interval, ...] | None]) -> Matched:

@@ -10,18 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     SECURITY_GROUP,
     inputs_of,
     is_known,
-    items,
-    mapping,
+    name_of,
+    type_of,
 )
 
 PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
 _SOME_RULE = re.compile(r"security_?group_?(ingress_?)?rule", re.IGNORECASE)
-_STANDING = ("same", "read", "refresh", "import")
+_UNCHANGED = ("same", "read", "refresh", "import")
 _INNER = ("innerAccessPolicy", "innerAccess")
 _JOINING = ("securityGroups", "securityGroupIds", "securityGroupId")
 
@@ -55,7 +56,7 @@ def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
         list_id = str(old.get("id") or new.get("id") or "")
         if _kind(step) != PREFIX_LIST or not list_id.startswith("pl-"):
             continue
-        changes = step.get("op") not in _STANDING
+        changes = step.get("op") not in _UNCHANGED
         before = _blocks(inputs_of(old))
         yield ListChange(
             list_id=list_id,
@@ -72,7 +73,7 @@ def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """
     for step in steps:
         kind = _kind(step)
-        is_known = kind in GROUP_ARGUMENT or step.get("op") in _STANDING
+        is_known = kind in GROUP_ARGUMENT or step.get("op") in _UNCHANGED
         if not is_known and _SOME_RULE.search(kind):
             yield str(step.get("urn"))
 
@@ -82,7 +83,7 @@ def notes(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     Changes that are not judged, one sentence each.
     """
     for step in steps:
-        if _kind(step) in GROUP_ARGUMENT or step.get("op") in _STANDING:
+        if _kind(step) in GROUP_ARGUMENT or step.get("op") in _UNCHANGED:
             continue
         old = inputs_of(mapping(step.get("oldState")))
         new = inputs_of(mapping(step.get("newState")))
@@ -108,9 +109,8 @@ def _blocks(inputs: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def _kind(step: Mapping[str, Any]) -> str:
-    parts = str(step.get("urn")).split("::", 3)
-    return parts[2].rsplit("$", 1)[-1] if len(parts) > len(("stack", "project")) else ""
+    return type_of(str(step.get("urn")))
 
 
 def _name(step: Mapping[str, Any]) -> str:
-    return str(step.get("urn")).split("::", 3)[-1]
+    return name_of(str(step.get("urn")))

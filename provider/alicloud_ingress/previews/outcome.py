@@ -20,7 +20,7 @@ from alicloud_ingress.previews.declared import (
     DeclaredRule,
     as_the_peer_sees,
 )
-from alicloud_ingress.previews.gate import Side, Standing
+from alicloud_ingress.previews.gate import OwnedRule, Side
 from alicloud_ingress.previews.preview import Preview, Step
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
@@ -28,7 +28,7 @@ from alicloud_ingress.rules.rule import IngressRule
 _SAME = "which is an identical rule"
 _GONE = "which no longer exists: run pulumi refresh, or preview with --refresh"
 _SETTING = ("update", "replace")
-_STANDING = ("same", "read", "import", "refresh", "read-discard", "discard")
+_UNCHANGED = ("same", "read", "import", "refresh", "read-discard", "discard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +113,19 @@ def outcome(
 
 
 def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
-    before: list[Standing] = []
-    least: list[Standing] = []
-    after: list[Standing] = []
-    most: list[Standing] = []
+    before: list[OwnedRule] = []
+    least: list[OwnedRule] = []
+    after: list[OwnedRule] = []
+    most: list[OwnedRule] = []
     for step in preview.steps:
-        olds = [_standing(s) for s in step.before if s.group == group]
-        news = [_standing(s) for s in step.after if s.group == group]
+        olds = [_owned(s) for s in step.before if s.group == group]
+        news = [_owned(s) for s in step.after if s.group == group]
         if step.old_is_gone is not True:
             before += olds
             unsure = step.old_is_gone is None or (is_live and step.op in _SETTING)
             least += [old for old in olds if not unsure or _drops(old.rule)]
         staying = [
-            _standing(s)
+            _owned(s)
             for s in step.before
             if s.group == group and not s.declared and not step.exclusive
         ]
@@ -150,8 +150,8 @@ def key(step: Step) -> tuple[str, str]:
     return step.urn, step.op
 
 
-def _standing(declared: DeclaredRule) -> Standing:
-    return Standing(
+def _owned(declared: DeclaredRule) -> OwnedRule:
+    return OwnedRule(
         rule=flat(declared.rule, None), owners=(declared.urn,), rule_id=declared.rule_id
     )
 
@@ -221,7 +221,7 @@ class _Applied:
         most = tuple(self._most_after())
         return Outcome(
             before=tuple(
-                Standing(
+                OwnedRule(
                     rule=slot.rule,
                     owners=tuple(slot.declared_by),
                     rule_id=slot.live.rule_id,
@@ -240,9 +240,9 @@ class _Applied:
     def _apply(self, step: Step) -> None:
         olds = [s for s in step.before if s.group == self._live.group_id]
         news = [s for s in step.after if s.group == self._live.group_id]
-        if step.op in _STANDING or step.retained:
+        if step.op in _UNCHANGED or step.retained:
             self._keep(step, olds)
-            if step.op not in _STANDING:
+            if step.op not in _UNCHANGED:
                 self._added += [(self._flat(n), step) for n in news if n not in olds]
         elif step.op == "update" and step.kind == RULE_SET:
             self._update_set(step, olds, news)
@@ -371,7 +371,7 @@ class _Applied:
             and all(remover.kind != PEER_RULE for remover in slot.removers)
         )
 
-    def _after(self) -> Iterator[Standing]:
+    def _after(self) -> Iterator[OwnedRule]:
         added = self._adders()
         for slot in self._slots:
             if slot.changes:
@@ -382,13 +382,13 @@ class _Applied:
             else:
                 continue
             owners += [step.urn for step in added.pop(rule, ())]
-            yield Standing(
+            yield OwnedRule(
                 rule=rule,
                 owners=tuple(dict.fromkeys(owners)),
                 rule_id=slot.live.rule_id,
             )
         for rule, steps in added.items():
-            yield Standing(
+            yield OwnedRule(
                 rule=rule, owners=tuple(dict.fromkeys(step.urn for step in steps))
             )
 
@@ -413,34 +413,34 @@ class _Applied:
             if slot.changes and (slot.removers or len(slot.changes) > 1):
                 yield slot.changes[-1][0]
 
-    def _most_after(self) -> Iterator[Standing]:
+    def _most_after(self) -> Iterator[OwnedRule]:
         """
         The most open case: with all rules that may accept, and without rules that drop
         and may be missing.
         """
         lost = set(self._lost())
-        for standing in self._after():
-            is_lost = standing.rule in lost or self._any_drop_may_go
-            if not (_drops(standing.rule) and is_lost):
-                yield standing
+        for owned in self._after():
+            is_lost = owned.rule in lost or self._any_drop_may_go
+            if not (_drops(owned.rule) and is_lost):
+                yield owned
         for slot in self._slots:
             if slot.removers and slot.is_unsure and not _drops(slot.rule):
-                yield Standing(rule=slot.rule, owners=tuple(slot.declared_by))
+                yield OwnedRule(rule=slot.rule, owners=tuple(slot.declared_by))
             for rule, step in slot.changes[:-1]:
                 if not _drops(rule):
-                    yield Standing(rule=rule, owners=(step.urn,))
+                    yield OwnedRule(rule=rule, owners=(step.urn,))
         for rule, step in self._perhaps_added:
             if not _drops(rule):
-                yield Standing(rule=rule, owners=(step.urn,))
+                yield OwnedRule(rule=rule, owners=(step.urn,))
 
-    def _if_it_stops(self) -> Iterator[Standing]:
+    def _if_it_stops(self) -> Iterator[OwnedRule]:
         """
         The most open case if the run stops at any step: all rules that accept, before
         or after, and the rules that drop and that no step changes.
         """
         for slot in self._slots:
             if not (_drops(slot.rule) and (slot.removers or slot.changes_identity)):
-                yield Standing(
+                yield OwnedRule(
                     rule=slot.rule,
                     owners=tuple(slot.declared_by),
                     rule_id=slot.live.rule_id,
@@ -448,7 +448,7 @@ class _Applied:
         changed = [change for slot in self._slots for change in slot.changes]
         for rule, step in (*changed, *self._added, *self._perhaps_added):
             if not _drops(rule):
-                yield Standing(rule=rule, owners=(step.urn,))
+                yield OwnedRule(rule=rule, owners=(step.urn,))
 
     def _find_conflicts(self) -> None:
         """

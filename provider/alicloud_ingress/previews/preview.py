@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
+from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     DeclaredRule,
@@ -26,8 +27,8 @@ from alicloud_ingress.previews.declared import (
     Statement,
     changes_between,
     inputs_of,
-    items,
-    mapping,
+    name_of,
+    type_of,
 )
 from alicloud_ingress.previews.document import DocumentError, decoded
 from alicloud_ingress.previews.neighbours import (
@@ -45,8 +46,8 @@ _REPLACING = {
     "read-replacement",
     "discard-replaced",
 }
-_STANDING = {"same", "read", "import", "refresh", "read-discard", "discard"}
-_KNOWN_OPS = {*_REPLACING, *_STANDING, "create", "update", "delete"}
+_UNCHANGED = {"same", "read", "import", "refresh", "read-discard", "discard"}
+_KNOWN_OPS = {*_REPLACING, *_UNCHANGED, "create", "update", "delete"}
 _IGNORED_OPS = {"remove-pending-replace"}
 _WHAT = "what `pulumi preview --json --show-sames > preview.json` writes"
 _POSITION = re.compile(
@@ -198,17 +199,17 @@ def _preview(
                 f"{urn} appears twice in the preview, which the engine never writes;"
                 " run pulumi preview again"
             )
-        if _kind(urn) in GROUP_ARGUMENT and not _is_outbound(own):
+        if type_of(urn) in GROUP_ARGUMENT and not _is_outbound(own):
             rules += [_Reader(urn, [step]).step() for step in leftovers]
             if main:
                 rules.append(_Reader(urn, main).step())
-        elif not _kind(urn).startswith("pulumi:") and any(
-            s.get("op") not in (*_STANDING, *_IGNORED_OPS) for s in own
+        elif not type_of(urn).startswith("pulumi:") and any(
+            s.get("op") not in (*_UNCHANGED, *_IGNORED_OPS) for s in own
         ):
             others += 1
     missing, hidden = _missing(document, steps)
     return Preview(
-        stack=next(map(_stack, filter(_is_whole, by_urn)), ""),
+        stack=next(map(_stack, filter(type_of, by_urn)), ""),
         steps=tuple(sorted(rules, key=lambda step: (step.name, step.urn, step.op))),
         lists=tuple(list_changes(steps)),
         unknown_rules=tuple(dict.fromkeys(unknown_rules(steps))),
@@ -301,18 +302,6 @@ def _errors(document: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _is_whole(urn: str) -> bool:
-    return len(urn.split("::", 3)) > len(("stack", "project", "type"))
-
-
-def _kind(urn: str) -> str:
-    return urn.split("::", 3)[2].rsplit("$", 1)[-1] if _is_whole(urn) else ""
-
-
-def _name(urn: str) -> str:
-    return urn.split("::", 3)[-1]
-
-
 def _stack(urn: str) -> str:
     stack, project, *_ = urn.removeprefix("urn:pulumi:").split("::")
     return f"{project}/{stack}"
@@ -362,8 +351,8 @@ class _Reader:
 
     def __init__(self, urn: str, steps: Sequence[Mapping[str, Any]]) -> None:
         self.urn = urn
-        self.name = _name(urn)
-        self.kind = _kind(urn)
+        self.name = name_of(urn)
+        self.kind = type_of(urn)
         self.refreshes = [step for step in steps if step.get("op") == "refresh"]
         self.steps = [step for step in steps if step.get("op") != "refresh"]
 
@@ -381,7 +370,7 @@ class _Reader:
         moved = self._moved(op)
         before = self._rules(old, "old", moved)
         after = () if op == "delete" else self._rules(new, "new", moved)
-        if op in _STANDING:
+        if op in _UNCHANGED:
             before = after = after or before
             before = after = _with_ids(after, self._rules(old, "old", moved))
         retained = bool(old.get("retainOnDelete")) and op in (
@@ -435,7 +424,7 @@ class _Reader:
         """
         The fields that change according to the engine; None if any of them may.
         """
-        if op in _STANDING:
+        if op in _UNCHANGED:
             return set()
         details = [step.get("detailedDiff") for step in self.steps]
         if not all(isinstance(detail, dict) for detail in details):

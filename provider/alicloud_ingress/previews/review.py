@@ -16,7 +16,7 @@ from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.group_exposure import difference
 from alicloud_ingress.exposure.internet import InternetOpening
 from alicloud_ingress.exposure.redundancy import covered_by
-from alicloud_ingress.previews.declared import RULE_SET, DeclaredRule
+from alicloud_ingress.previews.declared import RULE_SET, DeclaredRule, name_of
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
     FAIL_ON,
@@ -24,9 +24,8 @@ from alicloud_ingress.previews.findings import (
     Gate,
     GroupReview,
     Review,
-    name_of,
 )
-from alicloud_ingress.previews.gate import Change, Lists, Standing, lacking, openings
+from alicloud_ingress.previews.gate import Change, Lists, OwnedRule, lacking, openings
 from alicloud_ingress.previews.outcome import Outcome, key, outcome
 from alicloud_ingress.previews.preview import Preview, Step
 from alicloud_ingress.previews.waivers import Waivers
@@ -178,9 +177,9 @@ class _Group:
         )
         self._known: dict[frozenset[int] | None, tuple[InternetOpening, ...]] = {}
         self._owners: dict[IngressRule, dict[str, None]] = {}
-        for standing in (*result.before, *result.after, *(most or ())):
-            owners = self._owners.setdefault(standing.rule, {})
-            owners.update(dict.fromkeys(standing.owners))
+        for owned in (*result.before, *result.after, *(most or ())):
+            owners = self._owners.setdefault(owned.rule, {})
+            owners.update(dict.fromkeys(owned.owners))
 
     def unjudged(self, today: dt.date) -> GroupReview:
         """
@@ -270,14 +269,12 @@ class _Group:
         for step in self.preview.steps:
             ops.setdefault(step.urn, set()).add(step.op)
 
-        def only(standing: Standing, op: str) -> bool:
-            return bool(standing.owners) and all(
-                ops[urn] == {op} for urn in standing.owners
-            )
+        def only(owned: OwnedRule, op: str) -> bool:
+            return bool(owned.owners) and all(ops[urn] == {op} for urn in owned.owners)
 
         after = self.change.after
-        rules_after = {standing.rule for standing in after}
-        rules_before = {standing.rule for standing in self.change.before}
+        rules_after = {owned.rule for owned in after}
+        rules_before = {owned.rule for owned in self.change.before}
         deleted = [
             s
             for s in self.change.before
@@ -289,7 +286,7 @@ class _Group:
             if only(s, "create") and s.rule not in rules_before
         ]
         candidates += range(len(after), len(after) + len(deleted))
-        rules = [standing.rule for standing in (*after, *deleted)]
+        rules = [owned.rule for owned in (*after, *deleted)]
         for place in covered_by(rules, range(len(after)), candidates):
             yield rules[place], place < len(after)
 
@@ -311,7 +308,7 @@ def _list_findings(
         rule = IngressRule.from_permission(
             {"IpProtocol": "all", "SourcePrefixListId": each.list_id}
         )
-        side = (Standing(rule=rule),)
+        side = (OwnedRule(rule=rule),)
         change = Change(
             before=side,
             after=side,

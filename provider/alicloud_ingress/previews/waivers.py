@@ -13,7 +13,7 @@ from typing import Any
 
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.exposure.packets import PORTS, Interval
-from alicloud_ingress.previews.declared import items, mapping
+from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.document import DocumentError, decoded
 from alicloud_ingress.previews.gate import Waived
 from alicloud_ingress.rules.spelling import is_date, port_pair
