@@ -275,7 +275,7 @@ def test_only_the_cloud_knows_of_rules_of_other_hands() -> None:
     assert [line.split(": ")[0] for line in lines(review)] == ["unmanaged"] * 2
     assert "(sgr-2)" in lines(review)[0]
     assert "`ssh` would fail: `sgr-2`, which is an identical rule" in text
-    assert "`sgr-3` of `sg-1` expired on `2026-04-30`" in text
+    assert "`sgr-3` of `sg-1` has expired; its last day was `2026-04-30`" in text
     assert "`sg-1` will hold 3 inbound rules" in text
 
 
