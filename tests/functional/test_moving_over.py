@@ -143,9 +143,9 @@ def test_a_rule_that_another_resource_refers_to_stays_and_so_does_what_it_needs(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"type": "egress"}, "its rule is one for outbound traffic"),
+        ({"type": "egress"}, "its rule is for outbound traffic"),
         ({"securityGroupId": "sg-00000002"}, "its group is sg-00000002"),
-        ({}, "no rule that is to be imported is certainly its rule"),
+        ({}, "none of the imported rules is certainly its rule"),
     ],
     ids=["outbound", "another group", "deleted by hand"],
 )
@@ -210,7 +210,7 @@ def test_a_resource_that_the_state_holds_twice_stays(fake: FakeEcs) -> None:
 
     done = moved()
 
-    assert "the state holds web twice" in done.stderr
+    assert "the state has web twice" in done.stderr
     assert not Path("out").exists()
 
 
@@ -221,7 +221,7 @@ def test_the_part_for_the_program_says_where_it_goes(fake: FakeEcs) -> None:
     done = moved()
 
     text = Path("out/ingress_rules.py").read_text()
-    assert "in place of the following resources of pulumi-alicloud" in text
+    assert "Replace the following resources of pulumi-alicloud" in text
     for name in declared():
         assert f"#   {json.dumps(name)}\n" in text
     assert 'The group is the resource "web" of this stack' in text

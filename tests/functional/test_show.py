@@ -110,7 +110,7 @@ def test_a_list_that_cannot_be_read_is_not_judged_and_it_is_3(fake: FakeEcs) -> 
     done = shown(group)
 
     assert done.exit_code == 3
-    assert f"what {list_id} holds could not be read" in done.stderr
+    assert f"the entries of {list_id} could not be read" in done.stderr
     assert "THE WORLD" not in done.stdout
 
 
@@ -146,7 +146,7 @@ def test_rules_that_cannot_be_judged_are_shown_and_it_is_3(
 
     assert done.exit_code == 3
     assert kept in done.stdout
-    assert "what the group lets in cannot be judged" in done.stderr
+    assert "what the group allows cannot be judged" in done.stderr
     if form == "json":
         (told,) = json.loads(done.stdout)["groups"]
         assert (told["world_open"], len(told["not_judged"])) == ([], 1)
@@ -186,7 +186,7 @@ def test_a_rule_goes_only_where_it_can_be_told_who_is_locked_out(
     assert ended in fake.rules(group)
     (told,) = json.loads(Path("report.json").read_text())["rules"]
     assert (told["rule_id"], told["status"]) == (ended, "left")
-    assert "its effect cannot be judged" in told["why"]
+    assert "the effect of deleting it is not known" in told["why"]
     assert run(*destroy, "--allow-lockout").exit_code == 0
     assert ended not in fake.rules(group)
 

@@ -187,7 +187,7 @@ class TestPlan:
         done = plan("--group", group, "--state", "state.json")
 
         assert (done.exit_code, stale_ids(folder)) == (3, set())
-        assert "security_group_id" in done.stderr or "group is hidden" in done.stderr
+        assert "security_group_id" in done.stderr or "group is secret" in done.stderr
 
     @pytest.mark.parametrize(
         "wrong",

@@ -276,7 +276,7 @@ def test_only_the_cloud_knows_of_rules_of_other_hands() -> None:
     assert "(sgr-2)" in lines(review)[0]
     assert "`ssh` would fail: `sgr-2`, which is an identical rule" in text
     assert "`sgr-3` of `sg-1` has expired; its last day was `2026-04-30`" in text
-    assert "`sg-1` will hold 3 inbound rules" in text
+    assert "`sg-1` will have 3 inbound rules" in text
 
 
 def test_unmanaged_is_not_judged_while_rules_are_not_shown() -> None:
