@@ -59,7 +59,7 @@ def shown(project: Project) -> list[Any]:
     )
     assert said.code == 0, said.err
     (group,) = json.loads(said.out)["groups"]
-    told = [(r["as_text"], sorted(r["permission"].items())) for r in group["rules"]]
+    told = [(r["in_words"], sorted(r["permission"].items())) for r in group["rules"]]
     return sorted(told)
 
 

@@ -103,7 +103,7 @@ def test_rules_of_anybody_else_are_left_and_named(fake: FakeEcs) -> None:
     assert set(said) == {by_hand, ours, alike}
     assert "no resource of pulumi-alicloud owns it" in said[by_hand]
     assert f"owned by r-{ours} of stack dev" in said[ours]
-    assert "it may be the rule of http, and owns sgr-" in said[alike]
+    assert "it may be the rule of http, which owns sgr-" in said[alike]
 
 
 def test_the_script_forces_what_is_protected_and_takes_dependents_first(
@@ -136,7 +136,7 @@ def test_a_rule_that_another_resource_refers_to_stays_and_so_does_what_it_needs(
     assert done.exit_code == 0
     assert set(imported()) == {"http", "prot", "a/b c:d"}
     assert "vm (alicloud:ecs/instance:Instance) refers to after" in done.stderr
-    assert "refers to ssh, so the engine keeps that in the state" in done.stderr
+    assert "refers to ssh, so the engine keeps it in the state" in done.stderr
     assert {c[-1].split("::")[-1] for c in commands()} == set(imported())
 
 

@@ -139,7 +139,7 @@ EVENTS = (
         (b"[" * 100_000, "nested too deeply"),
         (b"[" * 900 + b"]" * 900, "nested too deeply"),
         (b'{"steps": [' + b"9" * 5_000 + b"]}", "nested too deeply"),
-        (b'{"steps": [], "x": tru', "not JSON (line 1, column 20)"),
+        (b'{"steps": [], "x": tru', "not valid JSON (line 1, column 20)"),
         (b"null", "this is not a preview"),
     ],
 )

@@ -275,7 +275,7 @@ def _group(listed: Listing) -> dict[str, Any]:
         "rules": [
             {
                 "rule_id": row.live.rule_id,
-                "as_text": row.live.rule.as_text,
+                "in_words": row.live.rule.as_text,
                 "permission": (row.live.as_spelled or row.live.rule).to_permission(),
                 "create_time": row.live.create_time,
                 "age_days": row.age_days,
