@@ -7,9 +7,9 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from alicloud_ingress.errors import IngressError
 
@@ -59,6 +59,20 @@ def parsed(text: str) -> Any:
         if isinstance(error, json.JSONDecodeError):
             raise
         raise ValueError("it holds a number of too many digits") from None
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """
+    A JSON object; an empty one for anything else.
+    """
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def items(value: object) -> list[Any]:
+    """
+    A JSON array; an empty one for anything else.
+    """
+    return [*cast("Iterable[Any]", value)] if isinstance(value, list) else []
 
 
 @contextlib.contextmanager

@@ -1,5 +1,5 @@
 """
-Finds stale rules, destroys them, puts them back: the command line's `stale`, as values.
+Finds stale rules, destroys them and restores them: `alicloud-ingress stale` in Python.
 
     from pathlib import Path
     from alicloud_ingress import stale
@@ -13,9 +13,9 @@ Finds stale rules, destroys them, puts them back: the command line's `stale`, as
     report = stale.destroy(connections, plan, Path("report.json"))
     left = stale.restore(connections, Path("report.json"))
 
-`plan` changes nothing. `destroy` re-reads each group and removes, by ID only, what is
-still exactly what the plan saw. Plans and reports are files of a documented form:
-`stale.schema("stale-plan")`, `stale.schema("stale-report")` are their JSON schemas.
+`plan` changes nothing. `destroy` reads each group again, and deletes a rule, by its ID,
+only if it has not changed since the plan. Plans and reports are JSON files;
+`stale.schema("stale-plan")` and `stale.schema("stale-report")` return their schemas.
 """
 
 from __future__ import annotations
@@ -87,18 +87,19 @@ __all__ = [
 
 class UnknownAccountError(IngressError):
     """
-    Whose rules they are cannot be checked.
+    The account of the rules cannot be compared with that of the credentials.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountGuard:
     """
-    What stands for a check of the account where STS refuses to tell it.
+    What to do if STS refuses to return the account.
 
     Args:
-        account_id: the account that plan and credentials are of; "" for none given.
-        unknown_is_accepted: whether to go on though it is not known.
+        account_id: the account of plan and credentials, as the user states it; "" if
+            the user does not.
+        unknown_is_accepted: whether to continue if the account is not known.
     """
 
     account_id: str = ""
@@ -107,14 +108,14 @@ class AccountGuard:
     @property
     def settles(self) -> bool:
         """
-        Whether the user has answered for the account.
+        Whether the run may continue if the account is not known.
         """
         return bool(self.account_id) or self.unknown_is_accepted
 
 
 class OtherPlanError(IngressError):
     """
-    The report is one of another plan.
+    The report belongs to another plan.
     """
 
 
@@ -125,19 +126,20 @@ def _silent(_: object) -> None:
 @dataclass(slots=True, kw_only=True)
 class Survey:
     """
-    A look at groups of one or more regions, group by group.
+    Reads and judges the groups of one or more regions.
 
     Args:
         connections: clients by region.
-        regions: names; none for the one that is configured.
-        groups: IDs; none for all groups of the regions.
-        owners: of the states that were given.
-        question: what is asked of each group.
-        known: region and ID of groups that need not be looked at.
+        regions: names of regions; none for the configured one.
+        groups: IDs of groups; none for all groups of the regions.
+        owners: owners from the states that were passed.
+        question: the criteria.
+        known: region and ID of groups that are judged already.
 
     Attributes:
-        left_alone: groups of cloud services, told while it goes on.
-        not_judged: regions and groups that could not be looked at, likewise.
+        left_alone: groups that are skipped because a cloud service manages them; filled
+            by `findings`.
+        not_judged: regions and groups that could not be read; filled by `findings`.
     """
 
     connections: Connections
@@ -151,40 +153,41 @@ class Survey:
 
     def account_id(self) -> str:
         """
-        The account that is looked at; "" where STS refuses to tell.
+        The account of the groups; "" if STS refuses to return it.
         """
         return self.connections.client(self._regions()[0]).account_id()
 
     def findings(self) -> Iterator[GroupFindings]:
         """
-        What is found in each group, in order; only groups in flight are held.
+        Judge group by group, in order. Memory holds only the groups being read.
         """
-        pace = RateLimiter(CALLS_PER_S)
-        surveyors = {
+        rate_limiter = RateLimiter(CALLS_PER_S)
+        scanners = {
             region: Scanner(
                 self.connections.client(region),
                 region,
                 self.owners,
                 self.question,
-                pace,
+                rate_limiter,
             )
             for region in self._regions()
         }
         yield from in_parallel(
-            lambda place: surveyors[place[0]].findings(place[1]), self._places(pace)
+            lambda place: scanners[place[0]].findings(place[1]),
+            self._places(rate_limiter),
         )
         self.not_judged += [doubt.text for doubt in self.owners.doubts]
 
     def _regions(self) -> tuple[str, ...]:
         return tuple(self.regions) or (self.connections.region(),)
 
-    def _places(self, pace: RateLimiter) -> Iterator[tuple[str, ListedGroup]]:
+    def _places(self, rate_limiter: RateLimiter) -> Iterator[tuple[str, ListedGroup]]:
         known = frozenset(self.known)
         missing = set(self.groups)
         for region in self._regions():
             client = self.connections.client(region)
             try:
-                pace.wait()
+                rate_limiter.wait()
                 for listed in client.describe_groups(self.groups):
                     missing.discard(listed.group_id)
                     if listed.service_managed:
@@ -194,15 +197,15 @@ class Survey:
             except EcsError as error:
                 missing.clear()
                 self.not_judged.append(str(error))
-        where = ", ".join(self._regions())
+        regions = ", ".join(self._regions())
         self.not_judged += [
-            f"{group_id} is not among the groups of {where}; check its ID, --region"
-            " and the account"
+            f"there is no group {group_id} in {regions}; check its ID, --region and the"
+            " account"
             for group_id in sorted(missing)
         ]
 
 
-def plan(  # noqa: PLR0913 - one for each question
+def plan(  # noqa: PLR0913 - one for each criterion
     connections: Connections,
     *,
     groups: Sequence[str] = (),
@@ -213,20 +216,20 @@ def plan(  # noqa: PLR0913 - one for each question
     states_are_complete: bool = False,
 ) -> Plan:
     """
-    Find the stale rules of groups; nothing is changed.
+    Find the stale rules of groups. Changes nothing.
 
     Args:
         connections: clients by region.
-        groups: IDs; none for all groups of the regions.
-        regions: names; none for the one that is configured.
-        owners: of states; without any, no rule is `unmanaged`.
-        narrowing: what rules are looked at.
-        keep: rules that are never to be destroyed.
-        states_are_complete: whether rules that no state owns are nobody's also in
-            groups in which the states own nothing.
+        groups: IDs of groups; none for all groups of the regions.
+        regions: names of regions; none for the configured one.
+        owners: owners from states; without them, no rule is `unmanaged`.
+        narrowing: filters for the rules that are judged.
+        keep: rules that are never destroyed.
+        states_are_complete: whether a rule that no state owns is unmanaged even in a
+            group in which the states own nothing.
 
     Raises:
-        ConfigurationError: region or credentials cannot be worked out.
+        ConfigurationError: there is no region, or there are no credentials.
     """
     survey = Survey(
         connections=connections,
@@ -242,16 +245,16 @@ def plan(  # noqa: PLR0913 - one for each question
     )
     made_at = now_text()
     judged = 0
-    told: list[GroupFindings] = []
+    groups_found: list[GroupFindings] = []
     for found in survey.findings():
         judged += 1
         if found.stale or found.kept or found.not_judged:
-            told.append(found)
+            groups_found.append(found)
     return Plan(
         made_at=made_at,
         account_id=survey.account_id(),
         stacks=survey.owners.stacks,
-        groups=tuple(told),
+        groups=tuple(groups_found),
         groups_judged=judged,
         left_alone=tuple(survey.left_alone),
         not_judged=tuple(survey.not_judged),
@@ -260,16 +263,21 @@ def plan(  # noqa: PLR0913 - one for each question
 
 def candidates(plan: Plan, path: Path, limits: Limits) -> list[Entry]:
     """
-    The rules that a destruction would look at again, to ask before it.
+    The rules that `destroy` would work on, so that you can ask before it.
+
+    Args:
+        plan: the plan.
+        path: file of the report, which need not exist.
+        limits: what the run may destroy.
 
     Raises:
-        OtherPlanError: the report at *path* is one of another plan.
-        DocumentError: what is at *path* is no report.
+        OtherPlanError: the report at *path* belongs to another plan.
+        DocumentError: the file at *path* is not a report.
     """
     return chosen(_report(plan, path), limits)
 
 
-def destroy(  # noqa: PLR0913 - one for each thing that it goes by
+def destroy(  # noqa: PLR0913 - one for each input
     connections: Connections,
     plan: Plan,
     path: Path,
@@ -280,26 +288,27 @@ def destroy(  # noqa: PLR0913 - one for each thing that it goes by
     told: Callable[[Entry], object] = _silent,
 ) -> Report:
     """
-    Destroy what the plan names if it is still what the plan saw.
+    Destroy the rules that the plan names, if they have not changed since.
 
-    The report is at *path* from before the first call on. Where there is one of an
-    earlier run of the same plan, this run goes on from it.
+    The report is written before the first call. If an earlier run of the same plan has
+    written one, this run continues from it.
 
     Args:
         connections: clients by region, of the plan's account.
-        plan: as read or made.
-        path: of the report.
-        limits: what may be done; all reasons, 50 rules, no lockout.
-        owners: of states as they are now; what they own stays.
-        account: for a check of the account that STS refuses.
-        told: called with each rule whose status has changed; not with those that are
-            left for another run.
+        plan: the plan.
+        path: file of the report.
+        limits: what the run may destroy; by default 50 rules with any reason, and not
+            the last ones that allow access to port 22 or 3389.
+        owners: owners from current states; a rule that has one is kept.
+        account: what to do if STS refuses to return the account.
+        told: called with each rule whose status has changed, except those that are kept
+            for another run.
 
     Raises:
-        WrongAccountError: the credentials are of another account than the plan's.
-        UnknownAccountError: that cannot be checked.
-        OtherPlanError: the report at *path* is one of another plan.
-        DocumentError: what is at *path* is no report.
+        WrongAccountError: the credentials belong to another account than the plan.
+        UnknownAccountError: the accounts cannot be compared.
+        OtherPlanError: the report at *path* belongs to another plan.
+        DocumentError: the file at *path* is not a report.
     """
     report = _report(plan, path)
     require_account(connections, plan, account or AccountGuard())
@@ -309,7 +318,7 @@ def destroy(  # noqa: PLR0913 - one for each thing that it goes by
         path=path,
         limits=limits or Limits(reasons=frozenset(KINDS)),
         owners=owners or Owners(),
-        told=told,
+        on_progress=told,
     ).run()
     return report
 
@@ -323,22 +332,22 @@ def restore(
     told: Callable[[Entry], object] = _silent,
 ) -> list[Entry]:
     """
-    Put destroyed rules back; a rule that is there already is left as it is.
+    Restore destroyed rules. A rule that exists already is not changed.
 
     Args:
         connections: clients by region, of the report's account.
-        path: of the report; it is written to.
-        regions: only rules there; none for all.
-        account: for a check of the account that STS refuses.
+        path: file of the report, which is updated.
+        regions: only rules in these regions; none for all.
+        account: what to do if STS refuses to return the account.
         told: called with each rule that was tried.
 
     Returns:
-        The rules that are not there again; `why` tells the reason.
+        The rules that could not be restored; their `why` has the reason.
 
     Raises:
-        WrongAccountError: the credentials are of another account than the report's.
-        UnknownAccountError: that cannot be checked.
-        DocumentError: what is at *path* is no report.
+        WrongAccountError: the credentials belong to another account than the report.
+        UnknownAccountError: the accounts cannot be compared.
+        DocumentError: the file at *path* is not a report.
     """
     report = read_report(path)
     require_account(connections, report, account or AccountGuard())
@@ -350,7 +359,7 @@ def _report(plan: Plan, path: Path) -> Report:
         report = read_report(path)
         if report.plan != plan.digest:
             raise OtherPlanError(
-                f"{path} is the report of another plan; give another --report"
+                f"{path} is the report of another plan; pass another --report"
             )
         return report
     entries = [
@@ -379,12 +388,12 @@ def require_account(
     account: AccountGuard,
 ) -> None:
     """
-    Make sure that a plan or report and the credentials are of one account.
+    Check that a plan or report and the credentials belong to one account.
 
     Raises:
-        WrongAccountError: they are not.
-        UnknownAccountError: STS refused to tell, now or when the plan was made, and
-            *account* does not settle it.
+        WrongAccountError: they do not.
+        UnknownAccountError: STS refused to return the account, now or for the plan, and
+            *account* does not allow to continue.
     """
     if isinstance(document, Plan):
         regions = {group.region for group, _ in document.stale}
@@ -392,19 +401,20 @@ def require_account(
         regions = {entry.region for entry in document.entries}
     if not regions:
         return
-    asking = connections.client(min(regions)).account_id()
-    known = {document.account_id, asking, account.account_id} - {""}
+    current = connections.client(min(regions)).account_id()
+    known = {document.account_id, current, account.account_id} - {""}
     if len(known) > 1:
         given = f", and --account is {account.account_id}" if account.account_id else ""
         raise WrongAccountError(
             f"the plan is of account {document.account_id or '(unknown)'}, and the"
-            f" credentials are of account {asking or '(unknown)'}{given}: nothing was"
+            f" credentials are of account {current or '(unknown)'}{given}: nothing was"
             " changed. Use the credentials that the plan was made with"
         )
-    if not (asking and document.account_id) and not account.settles:
+    if not (current and document.account_id) and not account.settles:
+        when = "now" if not current else "when the plan was made"
         raise UnknownAccountError(
-            "whether the plan and the credentials are of the same account is not known:"
-            f" STS refused GetCallerIdentity {'now' if not asking else 'then'}. Nothing"
-            " was changed. Allow sts:GetCallerIdentity and make a new plan, or pass"
+            "it is not known whether the plan and the credentials are of the same"
+            f" account: STS refused GetCallerIdentity {when}. Nothing was changed."
+            " Allow sts:GetCallerIdentity in a RAM policy and make a new plan, or pass"
             " --account with the account ID, or --yes-unknown-account"
         )

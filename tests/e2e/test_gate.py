@@ -104,7 +104,7 @@ def test_a_replacement_that_failed_half_way_is_stopped_when_it_opens_again(
         assert done.exit_code == 1
         assert "gap" not in done.stderr
         assert "0.0.0.0/0 may reach tcp 22" in done.stderr
-        assert "will hold 1 inbound rules" in done.stdout
+        assert "will have 1 inbound rules" in done.stdout
         by_state = door.judge()
         assert by_state.exit_code == 1
         assert f"0.0.0.0/0 {words} tcp 22" in by_state.stderr

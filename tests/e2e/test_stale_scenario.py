@@ -59,7 +59,7 @@ def shown(project: Project) -> list[Any]:
     )
     assert said.code == 0, said.err
     (group,) = json.loads(said.out)["groups"]
-    told = [(r["as_text"], sorted(r["permission"].items())) for r in group["rules"]]
+    told = [(r["in_words"], sorted(r["permission"].items())) for r in group["rules"]]
     return sorted(told)
 
 
@@ -143,11 +143,11 @@ def test_stale_rules_are_found_destroyed_and_put_back(project: Project) -> None:
             project, "stale", "destroy", "plan.json", "--report", "report.json", *more
         )
 
-    assert destroy().code == 2  # nobody can be asked, and --yes was not given
+    assert destroy().code == 2  # no terminal to confirm on, and --yes was not given
     assert set(project.rules()) == set(before)
     said = destroy("--yes")
     assert said.code == 1
-    assert "it is not what the plan saw: Description" in said.err
+    assert "it has changed since the plan: Description" in said.err
     left = {changed, by_hand["kept by ID"], by_hand["kept by description"]}
     assert set(project.rules()) == stacks | {mysql, postgres} | left
     assert destroy("--yes").code == 1

@@ -109,7 +109,7 @@ def test_a_first_preview_is_reported_and_commented(run: Runner) -> None:
     done = run("Report")
     assert done.returncode == 0, done.stderr
     assert "6 to create" in run.report
-    assert "will hold 6 inbound rules" in run.report
+    assert "will have 6 inbound rules" in run.report
     assert run.summary.read_text() == run.report
 
     assert run("Comment").returncode == 0
@@ -130,8 +130,10 @@ def test_a_change_that_leaves_a_gap_stops_and_edits_its_comment(run: Runner) -> 
     run("Preview")
     done = run("Report")
     assert done.returncode == 1
-    assert "gap: the old rule is deleted before its replacement comes" in done.stderr
-    assert "Stops the pull request" in run.report
+    assert (
+        "gap: the old rule is deleted before its replacement is created" in done.stderr
+    )
+    assert "Fails the check" in run.report
 
     (run.folder / "comments").write_text("41\n42\n")
     assert run("Comment").returncode == 0
@@ -225,7 +227,7 @@ def test_gitlab_reports_and_notes_a_first_preview(gitlab: GitLabRunner) -> None:
     done = gitlab("ingress-preview")
     assert done.returncode == 0, done.stderr
     assert "6 to create" in gitlab.report
-    assert "will hold 6 inbound rules" in gitlab.report
+    assert "will have 6 inbound rules" in gitlab.report
     done = gitlab("ingress-note")
     assert done.returncode == 0, done.stderr
     assert gitlab.calls()[-1].endswith(
@@ -251,7 +253,7 @@ def test_gitlab_stops_what_opens_and_edits_its_note(gitlab: GitLabRunner) -> Non
     )
 
     assert gitlab("ingress-preview").returncode == 1
-    assert "Stops the pull request" in gitlab.report
+    assert "Fails the check" in gitlab.report
     assert gitlab("ingress-note").returncode == 0
     assert "--request PUT" in gitlab.calls()[-1]
     assert gitlab.calls()[-1].endswith("/notes/2")

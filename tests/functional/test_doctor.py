@@ -240,4 +240,4 @@ def test_an_engine_whose_python_cannot_be_found_is_told(
     finding = doctor.findings()["provider in the engine's Python"]
 
     assert finding["outcome"] == "fails"
-    assert "no python3 is on PATH" in finding["detail"]
+    assert "python3 is not on PATH" in finding["detail"]

@@ -154,7 +154,7 @@ def test_a_replacement_whose_old_rule_is_gone_already_opens_and_has_no_gap(
 
     assert done.exit_code == 1
     assert "gap" not in done.stderr
-    assert "will hold 1 inbound rules" in done.stdout
+    assert "will have 1 inbound rules" in done.stdout
     assert "0.0.0.0/0 may reach tcp 22" in done.stderr
 
 
@@ -192,7 +192,7 @@ def test_a_name_that_two_resources_have_waives_neither(gate: Gate) -> None:
 
     assert done.exit_code == 1
     assert len([line for line in done.stderr.splitlines() if "tcp 22" in line]) == 2
-    assert "2 resources have the name" in done.stderr
+    assert "2 resources have this name" in done.stderr
     by_urn = gate.waive({"resource": mine["urn"]}, {"resource": theirs["urn"]})
     assert gate(steps, *ADMIN, *by_urn).exit_code == 0
 
@@ -244,7 +244,7 @@ def test_in_a_vpc_a_drop_for_the_other_kind_of_interface_counts(
     done = gate(steps, *(LIVE if live else ADMIN))
 
     assert done.exit_code == 1
-    assert "the same without it" not in done.stdout
+    assert "so it has no effect" not in done.stdout
 
 
 def test_what_a_drop_held_back_is_not_judged_without_a_look(gate: Gate) -> None:
@@ -255,13 +255,13 @@ def test_what_a_drop_held_back_is_not_judged_without_a_look(gate: Gate) -> None:
 
     assert done.exit_code == 1
     assert "not judged" in done.stderr
-    assert "the same without it" not in done.stdout
+    assert "so it has no effect" not in done.stdout
 
 
 @pytest.mark.parametrize(
     ("steps", "summary", "why"),
     [
-        (["create", "create"], {}, "stands twice"),
+        (["create", "create"], {}, "appears twice"),
         ([], {"create": 5}, "5"),
         (["create"], {"create": 1, "delete": 2}, "delete"),
     ],
@@ -301,7 +301,7 @@ def test_the_new_half_of_a_change_is_not_called_without_effect(
     done = gate([change], *(LIVE if live else ADMIN))
 
     assert done.exit_code == 0
-    assert "the same without it" not in done.stdout
+    assert "so it has no effect" not in done.stdout
 
 
 def replacement(gate: Gate, rule_id: str, **state: Any) -> dict[str, Any]:
@@ -387,7 +387,7 @@ def test_a_list_that_cannot_be_read_is_not_judged(gate: Gate) -> None:
 
     assert done.exit_code == 1
     assert "not judged" in done.stderr
-    assert f"what {list_id} holds could not be read" in done.stderr
+    assert f"the entries of {list_id} could not be read" in done.stderr
 
 
 def list_step(list_id: str, old: list[str], new: list[str]) -> dict[str, Any]:
@@ -454,7 +454,7 @@ def test_what_joins_a_group_and_its_inner_policy_are_named_as_not_judged(
     assert done.exit_code == 0
     assert "front: its inner access policy changes" in done.stdout
     assert "server (alicloud:ecs/instance:Instance) joins or leaves" in done.stdout
-    assert "Some of it is not judged." in done.stdout
+    assert "Some changes are not judged." in done.stdout
 
 
 def test_a_waiver_may_be_about_some_ports_of_one_group(gate: Gate) -> None:
@@ -489,7 +489,7 @@ def test_waivers_that_have_no_effect_or_no_end_are_named(gate: Gate) -> None:
     for remark in (
         "the waiver for nothing matches nothing in this preview",
         "the waiver for web matches no finding of this preview",
-        "the waiver for ssh has ended on 2020-01-01: remove it",
+        "the waiver for ssh ended on 2020-01-01: remove it",
         "the waiver for ssh ends on 9999-12-31, more than 90 days from today",
     ):
         assert remark in done.stderr

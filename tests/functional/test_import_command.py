@@ -125,7 +125,7 @@ def test_without_the_permission_to_ask_who_manages_a_group_it_is_imported(
     done = imported("--group", group)
 
     assert done.exit_code == 0
-    assert f"not known whether a service manages {group}" in done.stderr
+    assert f"cannot check whether a service manages {group}" in done.stderr
 
 
 def test_where_nothing_is_to_be_imported_no_next_step_is_said(fake: FakeEcs) -> None:

@@ -103,7 +103,7 @@ def test_rules_of_anybody_else_are_left_and_named(fake: FakeEcs) -> None:
     assert set(said) == {by_hand, ours, alike}
     assert "no resource of pulumi-alicloud owns it" in said[by_hand]
     assert f"owned by r-{ours} of stack dev" in said[ours]
-    assert "it looks like the rule of http, and owns sgr-" in said[alike]
+    assert "it may be the rule of http, which owns sgr-" in said[alike]
 
 
 def test_the_script_forces_what_is_protected_and_takes_dependents_first(
@@ -136,16 +136,16 @@ def test_a_rule_that_another_resource_refers_to_stays_and_so_does_what_it_needs(
     assert done.exit_code == 0
     assert set(imported()) == {"http", "prot", "a/b c:d"}
     assert "vm (alicloud:ecs/instance:Instance) refers to after" in done.stderr
-    assert "refers to ssh, so the engine keeps that in the state" in done.stderr
+    assert "refers to ssh, so the engine keeps it in the state" in done.stderr
     assert {c[-1].split("::")[-1] for c in commands()} == set(imported())
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"type": "egress"}, "its rule is one for outbound traffic"),
+        ({"type": "egress"}, "its rule is for outbound traffic"),
         ({"securityGroupId": "sg-00000002"}, "its group is sg-00000002"),
-        ({}, "no rule that is to be imported is certainly its rule"),
+        ({}, "none of the imported rules is certainly its rule"),
     ],
     ids=["outbound", "another group", "deleted by hand"],
 )
@@ -161,7 +161,7 @@ def test_a_resource_without_a_rule_to_move_is_named(
 
     done = moved()
 
-    assert f"away stays with pulumi-alicloud: {reason}" in done.stderr
+    assert f"away is kept in pulumi-alicloud: {reason}" in done.stderr
     assert not Path("out").exists()
 
 
@@ -179,7 +179,7 @@ def test_of_two_rules_that_look_alike_to_a_state_without_ids_none_is_taken(
 
     for rule_id in (plain, other):
         assert f"{rule_id} (" in done.stderr
-    assert "it looks like the rule of web" in done.stderr
+    assert "it may be the rule of web" in done.stderr
     assert not Path("out").exists()
 
 
@@ -210,7 +210,7 @@ def test_a_resource_that_the_state_holds_twice_stays(fake: FakeEcs) -> None:
 
     done = moved()
 
-    assert "the state holds web twice" in done.stderr
+    assert "the state has web twice" in done.stderr
     assert not Path("out").exists()
 
 
@@ -221,7 +221,7 @@ def test_the_part_for_the_program_says_where_it_goes(fake: FakeEcs) -> None:
     done = moved()
 
     text = Path("out/ingress_rules.py").read_text()
-    assert "in place of the following resources of pulumi-alicloud" in text
+    assert "Replace the following resources of pulumi-alicloud" in text
     for name in declared():
         assert f"#   {json.dumps(name)}\n" in text
     assert 'The group is the resource "web" of this stack' in text
@@ -252,4 +252,4 @@ def test_it_is_about_one_stack(fake: FakeEcs, states: tuple[str, ...]) -> None:
     )
 
     assert done.exit_code == 2
-    assert "needs one --state or --stack" in done.stderr
+    assert "needs exactly one --state or --stack" in done.stderr

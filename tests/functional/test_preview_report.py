@@ -60,7 +60,7 @@ def test_a_finding_ends_with_1_and_one_line(run: Runner) -> None:
     assert result.stderr.splitlines() == [
         "world-open-admin: 0.0.0.0/0 may reach tcp 22 of sg-1 (ssh)"
     ]
-    assert "Stops the pull request" in result.stdout
+    assert "Fails the check" in result.stdout
 
 
 def test_the_ports_of_administrators_can_be_others(run: Runner) -> None:
@@ -136,10 +136,10 @@ EVENTS = (
         (b"\xef\xbb\xbf", "this is empty"),
         (EVENTS.encode(), "PULUMI_ENABLE_STREAMING_JSON_PREVIEW"),
         (EVENTS.splitlines()[0].encode(), "one event of a stream"),
-        (b"[" * 100_000, "goes on without end"),
-        (b"[" * 900 + b"]" * 900, "goes on without end"),
-        (b'{"steps": [' + b"9" * 5_000 + b"]}", "goes on without end"),
-        (b'{"steps": [], "x": tru', "not JSON (line 1, column 20)"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 900 + b"]" * 900, "nested too deeply"),
+        (b'{"steps": [' + b"9" * 5_000 + b"]}", "nested too deeply"),
+        (b'{"steps": [], "x": tru', "not valid JSON (line 1, column 20)"),
         (b"null", "this is not a preview"),
     ],
 )
@@ -203,7 +203,7 @@ def test_a_failed_preview_ends_with_3_though_something_matched(run: Runner) -> N
     )
 
     assert result.exit_code == 3
-    assert "not whole: the preview failed: it broke\\x1b[2J" in result.stderr
+    assert "incomplete: the preview failed: it broke\\x1b[2J" in result.stderr
 
 
 def test_a_look_at_the_group_changes_nothing(
@@ -234,5 +234,5 @@ def test_a_group_that_cannot_be_looked_at_ends_with_3(
         result = run({"steps": OPEN}, "--live")
 
     assert result.exit_code == 3
-    assert "sg-1 could not be looked at" in result.stderr
-    assert "This report is not whole" in result.stdout
+    assert "sg-1 could not be read" in result.stderr
+    assert "This report is incomplete" in result.stdout

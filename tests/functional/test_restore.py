@@ -130,7 +130,7 @@ def test_a_group_that_is_gone_is_no_failure_of_a_destruction(fake: FakeEcs) -> N
 
     assert done.exit_code == 0
     assert entries()[rule_id]["status"] == "gone"
-    assert entries()[rule_id]["why"] == "the group is gone"
+    assert entries()[rule_id]["why"] == "the group no longer exists"
 
 
 def test_a_report_of_another_plan_is_a_mistake_in_the_command(fake: FakeEcs) -> None:

@@ -110,7 +110,7 @@ def test_a_list_that_cannot_be_read_is_not_judged_and_it_is_3(fake: FakeEcs) -> 
     done = shown(group)
 
     assert done.exit_code == 3
-    assert f"what {list_id} holds could not be read" in done.stderr
+    assert f"the entries of {list_id} could not be read" in done.stderr
     assert "THE WORLD" not in done.stdout
 
 
@@ -129,7 +129,7 @@ def test_a_rule_from_a_list_that_holds_nothing_exposes_nothing(
     (told,) = json.loads(done.stdout)["groups"]
     assert (done.exit_code, done.stderr) == (0, "")
     exposes = told["rules"][0]["exposes"]
-    assert exposes == f"nothing: {list_id} is gone or holds nothing"
+    assert exposes == f"nothing: {list_id} does not exist or is empty"
     assert told["world_open"] == []
 
 
@@ -146,7 +146,7 @@ def test_rules_that_cannot_be_judged_are_shown_and_it_is_3(
 
     assert done.exit_code == 3
     assert kept in done.stdout
-    assert "what the group lets in cannot be judged" in done.stderr
+    assert "what the group allows cannot be judged" in done.stderr
     if form == "json":
         (told,) = json.loads(done.stdout)["groups"]
         assert (told["world_open"], len(told["not_judged"])) == ([], 1)
@@ -186,7 +186,7 @@ def test_a_rule_goes_only_where_it_can_be_told_who_is_locked_out(
     assert ended in fake.rules(group)
     (told,) = json.loads(Path("report.json").read_text())["rules"]
     assert (told["rule_id"], told["status"]) == (ended, "left")
-    assert "its effect cannot be judged" in told["why"]
+    assert "the effect of deleting it is not known" in told["why"]
     assert run(*destroy, "--allow-lockout").exit_code == 0
     assert ended not in fake.rules(group)
 
@@ -209,7 +209,7 @@ def test_a_state_that_hides_whose_a_rule_is_makes_it_3(fake: FakeEcs) -> None:
     assert "port_range is secret" in told.stderr
     assert "port_range is secret" in taken.stderr
     assert not Path("out").exists()
-    assert "perhaps owned" in taken.stderr
+    assert "it may have an owner" in taken.stderr
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_a_group_that_a_service_manages_is_told_to_be_left_alone(
     done = run("stale", "plan", "--all-groups", "--out", "plan.json")
 
     assert done.exit_code == 0
-    assert f"left alone: {theirs} is managed by a cloud service" in done.stderr
+    assert f"skipped: {theirs} is managed by a cloud service" in done.stderr
 
 
 def test_a_file_that_cannot_be_written_is_3(fake: FakeEcs) -> None:
@@ -270,7 +270,7 @@ def test_a_file_that_cannot_be_written_is_3(fake: FakeEcs) -> None:
 
     assert done.exit_code == 3
     assert "nowhere/" in done.stderr
-    assert ": No such file or directory; see that its folder is there" in done.stderr
+    assert ": No such file or directory; check that its folder exists" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -491,7 +491,7 @@ class TestDestroy:
         fake.inject(Fault(action=REVOKE, body='{"RequestId": "R"}'))
 
         assert destroyed(plan, report) == {rule_id: "destroying"}
-        assert "still there" in stale.read_report(report).entries[0].why
+        assert "still exist" in stale.read_report(report).entries[0].why
 
     def test_a_lagging_read_is_waited_for(
         self, fake: FakeEcs, group: str, report: Path

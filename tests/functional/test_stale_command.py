@@ -151,7 +151,7 @@ class TestPlan:
         done = plan("--all-groups")
 
         assert done.exit_code == 1
-        assert "going on after" in done.stderr
+        assert "continuing after" in done.stderr
         looks = [call for call in fake.calls if call.action == DESCRIBE]
         asked = {look.parameters["SecurityGroupId"] for look in looks}
         assert asked == set(groups) - judged
@@ -187,7 +187,7 @@ class TestPlan:
         done = plan("--group", group, "--state", "state.json")
 
         assert (done.exit_code, stale_ids(folder)) == (3, set())
-        assert "security_group_id" in done.stderr or "group is hidden" in done.stderr
+        assert "security_group_id" in done.stderr or "group is secret" in done.stderr
 
     @pytest.mark.parametrize(
         "wrong",

@@ -97,7 +97,7 @@ class TestCap:
 
         assert done.exit_code == 1
         (line,) = [line for line in done.stderr.splitlines() if " left" in line]
-        assert line.startswith("20 rules left: a run destroys 10 at most; ")
+        assert line.startswith("20 rules left: one run destroys at most 10; ")
         assert len(fake.rules(group)) == 20
 
 
@@ -218,7 +218,7 @@ def test_rules_that_were_restored_are_not_said_to_be_gone(fake: FakeEcs) -> None
     again = run(*DESTROY)
 
     assert again.exit_code == 1
-    assert "restored since, under new IDs: 2 rules; make a new plan" in again.stderr
+    assert "restored with new IDs: 2 rules; make a new plan" in again.stderr
     assert len(fake.rules(group)) == 2
 
 
@@ -235,7 +235,7 @@ def test_a_rule_that_could_not_be_restored_is_marked_in_the_plan(
 
     (dangling,) = [line for line in shown if gone in line]
     (expired,) = [line for line in shown if "81/81" in line]
-    assert "restore cannot bring this rule back" in dangling
+    assert "restore cannot create this rule again" in dangling
     assert "restore cannot" not in expired
 
 

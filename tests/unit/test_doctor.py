@@ -163,7 +163,7 @@ class TestEnginePython:
         text = "runtime: {name: python, options: {virtualenv: venv}}\nname: x\n"
         (tmp_path / "Pulumi.yaml").write_text(text)
         (tmp_path / "below").mkdir()
-        assert "is not there" in engine_python(tmp_path, {}).problem
+        assert "does not exist" in engine_python(tmp_path, {}).problem
 
         (tmp_path / "venv/bin").mkdir(parents=True)
         (tmp_path / "venv/bin/python").touch()
@@ -183,7 +183,7 @@ class TestEnginePython:
 
         found = engine_python(tmp_path, {})
 
-        assert "leave virtualenv out" in found.next_step
+        assert "remove virtualenv" in found.next_step
 
     @pytest.mark.parametrize(
         "options", ["virtualenv: venv", "toolchain: uv"], ids=["virtualenv", "uv"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alicloud_ingress.exposure.internet import InternetOpening
-from alicloud_ingress.previews.gate import Change, Standing, Waived, openings
+from alicloud_ingress.previews.gate import Change, OwnedRule, Waived, openings
 from alicloud_ingress.previews.outcome import flat
 from alicloud_ingress.rules.rule import IngressRule
 from packet_model import Cell, newly_open
@@ -31,7 +31,7 @@ PORTS = (22, 23)
 
 
 @st.composite
-def standings(draw: st.DrawFn) -> Standing:
+def standings(draw: st.DrawFn) -> OwnedRule:
     source = draw(st.sampled_from(SOURCES))
     kind = "ipv6_source_cidr_ip" if ":" in source else "source_cidr_ip"
     protocol, ports = draw(
@@ -55,14 +55,14 @@ def standings(draw: st.DrawFn) -> Standing:
         }
     )
     owner = draw(st.sampled_from(OWNERS))
-    return Standing(rule=flat(rule, None), owners=(owner,) if owner else ())
+    return OwnedRule(rule=flat(rule, None), owners=(owner,) if owner else ())
 
 
 FEW = st.lists(standings(), max_size=4)
 
 
-def rules(side: Iterable[Standing]) -> list[IngressRule]:
-    return [standing.rule for standing in side]
+def rules(side: Iterable[OwnedRule]) -> list[IngressRule]:
+    return [owned.rule for owned in side]
 
 
 def cells(found: Iterable[InternetOpening], ports: Sequence[int]) -> set[Cell]:
@@ -80,9 +80,9 @@ def cells(found: Iterable[InternetOpening], ports: Sequence[int]) -> set[Cell]:
 @settings(deadline=None, max_examples=100)
 @given(FEW, FEW, FEW, st.sampled_from([None, PORTS]))
 def test_what_is_newly_open_is_so_packet_by_packet(
-    kept: list[Standing],
-    old: list[Standing],
-    new: list[Standing],
+    kept: list[OwnedRule],
+    old: list[OwnedRule],
+    new: list[OwnedRule],
     ports: tuple[int, ...] | None,
 ) -> None:
     """Some packet gets in newly, and half of the addresses in use do afterwards."""
@@ -98,9 +98,9 @@ def test_what_is_newly_open_is_so_packet_by_packet(
 @settings(deadline=None, max_examples=100)
 @given(FEW, FEW, FEW, st.sampled_from([None, ((22, 22),), ((1, 21), (23, 65535))]))
 def test_a_waiver_leaves_out_what_its_resource_lets_in_and_nothing_else(
-    kept: list[Standing],
-    old: list[Standing],
-    new: list[Standing],
+    kept: list[OwnedRule],
+    old: list[OwnedRule],
+    new: list[OwnedRule],
     ports: tuple[tuple[int, int], ...] | None,
 ) -> None:
     """On both sides, at its ports; what is open all the same is not waived."""
@@ -113,12 +113,12 @@ def test_a_waiver_leaves_out_what_its_resource_lets_in_and_nothing_else(
         covered = ports is None or any(a <= port <= b for a, b in ports)
         left = [
             [
-                standing.rule
-                for standing in side
+                owned.rule
+                for owned in side
                 if not (
                     covered
-                    and standing.owners == ("urn:a",)
-                    and standing.rule.policy == "accept"
+                    and owned.owners == ("urn:a",)
+                    and owned.rule.policy == "accept"
                 )
             ]
             for side in (before, after)
@@ -129,7 +129,7 @@ def test_a_waiver_leaves_out_what_its_resource_lets_in_and_nothing_else(
 @settings(deadline=None, max_examples=100)
 @given(FEW, FEW, FEW, standings())
 def test_what_a_rule_that_is_not_known_lets_in_is_not_judged(
-    kept: list[Standing], old: list[Standing], new: list[Standing], hidden: Standing
+    kept: list[OwnedRule], old: list[OwnedRule], new: list[OwnedRule], hidden: OwnedRule
 ) -> None:
     """Where drops come and go, whatever it accepts and wherever it stands."""
     before, after = (
@@ -147,10 +147,10 @@ def test_what_a_rule_that_is_not_known_lets_in_is_not_judged(
 @settings(deadline=None, max_examples=100)
 @given(FEW, FEW, FEW, FEW)
 def test_the_worst_that_may_come_is_found_beside_what_will(
-    before: list[Standing],
-    after: list[Standing],
-    least: list[Standing],
-    most: list[Standing],
+    before: list[OwnedRule],
+    after: list[OwnedRule],
+    least: list[OwnedRule],
+    most: list[OwnedRule],
 ) -> None:
     """Apart from it: it may be so."""
     change = Change(

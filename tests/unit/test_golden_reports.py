@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress.previews.declared import items, mapping
+from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.formats import as_json, as_sarif
 from alicloud_ingress.previews.page import markdown
 from alicloud_ingress.previews.preview import PreviewError, read_preview
@@ -56,7 +56,7 @@ def test_each_finding_of_the_change_is_one_line() -> None:
         f"world-open-admin: ::/0 may reach tcp 3389 of {group} (desktops)",
         f"world-open-admin: not judged: {world} might reach {ssh} (from-another)",
         f"world-open-admin: not judged: {world} might reach {ssh} (from-a-secret)",
-        "gap: the old rule is deleted before its replacement comes (metrics)",
+        "gap: the old rule is deleted before its replacement is created (metrics)",
     ]
 
 

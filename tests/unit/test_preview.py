@@ -213,7 +213,7 @@ def test_a_group_to_come_is_named_by_its_resource() -> None:
 
     (stated,) = only(step("create", new=new, new_state=state)).after
 
-    assert (stated.group, stated.known_group) == ("the group to come from front", False)
+    assert (stated.group, stated.known_group) == ("the future group front", False)
 
 
 def test_missing_inputs_are_read_from_the_outputs() -> None:

@@ -170,7 +170,7 @@ def test_a_gap_and_a_delete_are_found_where_they_are_asked_for() -> None:
     ]
 
     assert lines(judged(*steps, fail_on=("gap", "delete"))) == [
-        "gap: the old rule is deleted before its replacement comes (a)",
+        "gap: the old rule is deleted before its replacement is created (a)",
         "delete: tcp 22/22 from 0.0.0.0/0 of sg-1 is deleted (b)",
     ]
     assert lines(judged(*steps)) == []
@@ -274,9 +274,9 @@ def test_only_the_cloud_knows_of_rules_of_other_hands() -> None:
 
     assert [line.split(": ")[0] for line in lines(review)] == ["unmanaged"] * 2
     assert "(sgr-2)" in lines(review)[0]
-    assert "`ssh` would fail: `sgr-2`, which is the very same rule" in text
-    assert "`sgr-3` of `sg-1` expired on `2026-04-30`" in text
-    assert "`sg-1` will hold 3 inbound rules" in text
+    assert "`ssh` would fail: `sgr-2`, which is an identical rule" in text
+    assert "`sgr-3` of `sg-1` has expired; its last day was `2026-04-30`" in text
+    assert "`sg-1` will have 3 inbound rules" in text
 
 
 def test_unmanaged_is_not_judged_while_rules_are_not_shown() -> None:
@@ -365,7 +365,10 @@ def test_a_long_report_is_cut_by_section_and_says_so() -> None:
     assert "2001 to create" in text.splitlines()[1]
     assert "Newly open to the world" in text
     assert "- `gone`: `tcp 22/22 from 192.0.2.1 of sg-1`" in text
-    assert text.count("more left out: a comment ends at 65,000 characters") >= 2
+    assert (
+        text.count("more lines left out: the limit of a comment is 65,000 characters")
+        >= 2
+    )
     assert text.rstrip().endswith("</details>")
 
 
@@ -402,7 +405,7 @@ def test_rules_too_entangled_make_the_report_not_whole() -> None:
     review = judged(*steps)
 
     assert review.problems
-    assert "This report is not whole" in markdown(compose(review))
+    assert "This report is incomplete" in markdown(compose(review))
 
 
 def test_a_refused_report_never_holds_a_secret_that_the_preview_hid() -> None:

@@ -1,3 +1,3 @@
 """
-Finding stale rules, destroying them, and putting them back.
+Finds stale rules, destroys them, and restores them.
 """

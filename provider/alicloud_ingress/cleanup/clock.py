@@ -1,5 +1,5 @@
 """
-The present, as the files of this package write it.
+The current time, and how plans and reports write it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import datetime as dt
 
 def now() -> dt.datetime:
     """
-    Now, in UTC.
+    The current time in UTC.
     """
     return dt.datetime.now(dt.timezone.utc)
 
 
 def now_text() -> str:
     """
-    Now as `2026-12-31T23:59:59Z`.
+    The current time as `2026-12-31T23:59:59Z`.
     """
     return now().strftime("%Y-%m-%dT%H:%M:%SZ")

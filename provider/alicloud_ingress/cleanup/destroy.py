@@ -1,15 +1,15 @@
 """
-Destroys what a plan names: by ID only, and only what is still what the plan saw.
+Destroys the rules that a plan names: by ID, and only if they have not changed since.
 
-Before each call the report says what is about to go, after it what a read has proven.
-Whoever is killed in between finds on the next run which of the two it was.
+The report is written before each call, with the rules that the call deletes, and after
+it, with what a read has verified. If the process is killed in between, the next run
+reads the group and finds out which rules were deleted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 
 import stamina
@@ -18,7 +18,13 @@ from alicloud_ingress.cleanup.clock import now_text
 from alicloud_ingress.cleanup.findings import NEEDLESS, Kind
 from alicloud_ingress.cleanup.lockout import locks_out
 from alicloud_ingress.cleanup.owners import Owners
-from alicloud_ingress.cleanup.report_file import Entry, Report, Status, write_report
+from alicloud_ingress.cleanup.report_file import (
+    Entry,
+    Report,
+    Status,
+    by_group,
+    write_report,
+)
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections
@@ -40,13 +46,14 @@ from alicloud_ingress.rules.live import LiveGroup, LiveRule
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """
-    What a destruction may do.
+    What a run may destroy.
 
     Args:
-        reasons: only rules with one of these.
-        most: rules destroyed in one run.
-        allow_lockout: whether the last way in to 22 or 3389 may go.
-        regions: only rules there; none for all.
+        reasons: only rules with one of these reasons.
+        most: maximum number of rules destroyed in one run.
+        allow_lockout: whether the last rules that allow access to port 22 or 3389 may
+            be destroyed.
+        regions: only rules in these regions; none for all.
     """
 
     reasons: frozenset[Kind]
@@ -57,24 +64,24 @@ class Limits:
     @property
     def reached(self) -> str:
         """
-        Why a rule is left for another run.
+        Why a rule is kept for another run.
         """
-        return f"a run destroys {self.most} at most"
+        return f"one run destroys at most {self.most}"
 
 
 @dataclass(slots=True, kw_only=True)
 class Destroyer:
     """
-    One run over a report; its entries change as it goes on.
+    One run over a report. It updates the report's entries.
 
     Args:
         connections: clients by region.
-        report: with an entry for each rule of the plan.
-        path: where it is kept.
-        limits: what the run may do.
-        owners: of states; what they own stays, whatever the plan says.
-        told: called with each entry whose status has changed; not with those that
-            are left for another run.
+        report: has an entry for each rule of the plan.
+        path: file of the report.
+        limits: what the run may destroy.
+        owners: owners from states; a rule that has one is kept.
+        on_progress: called with each entry whose status has changed, except those that
+            are kept for another run.
     """
 
     connections: Connections
@@ -82,15 +89,15 @@ class Destroyer:
     path: Path
     limits: Limits
     owners: Owners
-    told: Callable[[Entry], object]
+    on_progress: Callable[[Entry], object]
     _sent: int = field(init=False, default=0)
 
     def run(self) -> None:
         """
-        Destroy what may be destroyed, group by group.
+        Destroy rules within the limits, group by group.
         """
         write_report(self.path, self.report)
-        for (region, group_id), entries in _by_group(chosen(self.report, self.limits)):
+        for (region, group_id), entries in by_group(chosen(self.report, self.limits)):
             self._set("planned", [e for e in entries if e.status != "destroying"])
             try:
                 self._in_group(self.connections.client(region), group_id, entries)
@@ -100,7 +107,8 @@ class Destroyer:
 
     def _fail(self, entries: list[Entry], error: IngressError) -> None:
         """
-        What was sent and may have worked stays open: the next run looks.
+        Mark entries as failed. Those of a call that may have worked keep their status
+        `destroying`, so that the next run checks them.
         """
         unsure = not isinstance(error, EcsError) or error.retryable
         for entry in entries:
@@ -110,18 +118,18 @@ class Destroyer:
                 self._set("failed", [entry], str(error))
 
     def _in_group(self, client: EcsClient, group_id: str, entries: list[Entry]) -> None:
-        group = self._looked_at(client, group_id, entries)
+        group = self._read(client, group_id, entries)
         if group is None:
             return
         safe = self._within_cap(group, self._unchanged(group, entries))
         for start in range(0, len(safe), MAX_ENTRIES):
             self._batch(client, group_id, safe[start : start + MAX_ENTRIES])
 
-    def _looked_at(
+    def _read(
         self, client: EcsClient, group_id: str, entries: list[Entry]
     ) -> LiveGroup | None:
         """
-        The group as it stands; None if nothing is to be done in it.
+        Read the group; None if there is nothing to destroy in it.
         """
         listed = next(iter(client.describe_groups([group_id])), None)
         if listed is not None and listed.service_managed:
@@ -132,12 +140,12 @@ class Destroyer:
         except GroupNotFoundError:
             if listed is not None:
                 raise
-            self._set("gone", entries, "the group is gone")
+            self._set("gone", entries, "the group no longer exists")
             return None
 
     def _unchanged(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
-        Those that are still what the plan saw; the others are told.
+        The entries whose rule is as the plan has it. The others are settled here.
         """
         unchanged: list[Entry] = []
         owned = self.owners.of(group)
@@ -147,10 +155,10 @@ class Destroyer:
             live = group.by_id(entry.rule_id)
             if live is None:
                 ours = entry.status == "destroying"
-                why = "" if ours else "it was gone before"
+                why = "" if ours else "it was deleted before this run"
                 self._set("destroyed" if ours else "gone", [entry], why)
             elif change := _change(entry, live):
-                self._set("left", [entry], f"it is not what the plan saw: {change}")
+                self._set("left", [entry], f"it has changed since the plan: {change}")
             elif owner := whose[entry.rule_id]:
                 self._set("left", [entry], f"owned by {owner}")
             elif owned.doubts:
@@ -161,31 +169,32 @@ class Destroyer:
 
     def _within_cap(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
-        As many of those whose removal is safe as the run may still destroy.
+        The entries that are safe to destroy, as many as the run may still destroy.
 
-        What is safe depends on what else goes, so each choice is judged as a whole,
-        and what was refused makes room for the next.
+        Whether a rule is safe to destroy depends on the others that are destroyed, so
+        each selection is judged as a whole. A refused rule makes room for the next one.
         """
         open_ = entries
         left = self.limits.most - self._sent
         try:
             while True:
-                going = open_[:left]
-                safe = self._safe(group, going)
-                if len(safe) == len(going):
+                selected = open_[:left]
+                safe = self._safe(group, selected)
+                if len(safe) == len(selected):
                     break
-                refused = {e.rule_id for e in going} - {e.rule_id for e in safe}
+                refused = {e.rule_id for e in selected} - {e.rule_id for e in safe}
                 open_ = [e for e in open_ if e.rule_id not in refused]
         except TooComplexError as error:
-            self._set("left", open_, f"its effect cannot be judged: {error}")
+            self._set("left", open_, f"the effect of deleting it is not known: {error}")
             return []
-        self._set("left", open_[left:], self.limits.reached, told=False)
+        self._set("left", open_[left:], self.limits.reached, report=False)
         return safe
 
     def _safe(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
-        Those whose removal does no more than the plan said, drops first, so that
-        whatever part of it comes to be, nobody is locked out.
+        The entries whose deletion has only the effect that the plan states.
+
+        Rules that drop come first, so that a run that stops half way locks nobody out.
         """
         ordered = sorted(entries, key=lambda e: e.rule.policy.lower() != "drop")
         still = self._still_covered(group, ordered)
@@ -193,40 +202,40 @@ class Destroyer:
 
     def _still_covered(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
-        A rule that goes because others do the same goes only while they stay.
+        Without the rules that are needless only by other rules, if those are missing.
         """
         ids = [live.rule_id for live in group.rules]
-        going = {ids.index(entry.rule_id): entry for entry in entries}
-        hanging = [n for n, e in going.items() if self._kinds(e) <= NEEDLESS]
-        if not hanging:
+        removed = {ids.index(entry.rule_id): entry for entry in entries}
+        needless = [n for n, e in removed.items() if self._kinds(e) <= NEEDLESS]
+        if not needless:
             return entries
-        staying = [n for n in range(len(ids)) if n not in going]
-        sure = covered([live.rule for live in group.rules], staying, hanging)
-        bare = [going[n] for n in hanging if n not in sure]
-        self._set("left", bare, "the rules that did the same are not all there")
-        return [entry for entry in entries if entry not in bare]
+        kept = [n for n in range(len(ids)) if n not in removed]
+        still = covered([live.rule for live in group.rules], kept, needless)
+        needed = [removed[n] for n in needless if n not in still]
+        self._set("left", needed, "the rules that make it needless do not all exist")
+        return [entry for entry in entries if entry not in needed]
 
     def _kinds(self, entry: Entry) -> set[Kind]:
         return {r.kind for r in entry.reasons if r.kind in self.limits.reasons}
 
     def _open(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
-        Those after whose removal each way in that there was is still there.
+        The entries whose deletion locks nobody out of port 22 or 3389.
         """
-        # Nobody comes in from a group that is gone.
-        dead = {
+        # A rule whose source group no longer exists lets nobody in.
+        dangling = {
             entry.rule_id
             for entry in self.report.entries
             if any(reason.kind == "dangling" for reason in entry.reasons)
         }
-        rules = {e.rule_id: e.rule for e in group.rules if e.rule_id not in dead}
+        rules = {e.rule_id: e.rule for e in group.rules if e.rule_id not in dangling}
         removed: list[Entry] = []
         for entry in entries:
             rest = {i: rule for i, rule in rules.items() if i != entry.rule_id}
             accepts = entry.rule.policy.lower() != "drop" and entry.rule_id in rules
             port = locks_out([*rules.values()], [*rest.values()]) if accepts else ""
             if port:
-                why = f"nobody could reach {port} any more; see --allow-lockout"
+                why = f"it is the last access to port {port}; see --allow-lockout"
                 self._set("left", [entry], why)
             else:
                 removed.append(entry)
@@ -235,7 +244,8 @@ class Destroyer:
 
     def _batch(self, client: EcsClient, group_id: str, entries: list[Entry]) -> None:
         """
-        Remove up to 100 rules; a call that one gone rule spoils is sent again.
+        Delete up to 100 rules. If a call fails because of a rule that no longer exists,
+        the call is sent again without that rule.
         """
         left = entries
         while left:
@@ -251,16 +261,18 @@ class Destroyer:
                 self._sent -= len(there)
                 if not gone:
                     raise
-                # One was missing to ECS; of more, some may have gone by this call.
+                # One rule made ECS refuse. If more are missing, this call may have
+                # deleted some of them.
                 by_us = len(gone) > 1
+                what = "at least one of these rules" if by_us else "it"
                 self._set(
                     "destroyed" if by_us else "gone",
                     gone,
-                    f"another hand was faster{', at least with one' if by_us else ''}",
+                    f"{what} was deleted by something else",
                 )
                 left = self._unchanged(group, there)
                 continue
-            _prove(client, group_id, left)
+            _verify(client, group_id, left)
             self._set("destroyed", left)
             self._save()
             return
@@ -271,12 +283,12 @@ class Destroyer:
         entries: Iterable[Entry],
         why: str = "",
         *,
-        told: bool = True,
+        report: bool = True,
     ) -> None:
         for entry in entries:
             entry.status, entry.why, entry.at = status, why, now_text()
-            if told and status != "planned":
-                self.told(entry)
+            if report and status != "planned":
+                self.on_progress(entry)
 
     def _save(self) -> None:
         write_report(self.path, self.report)
@@ -284,7 +296,7 @@ class Destroyer:
 
 def chosen(report: Report, limits: Limits) -> list[Entry]:
     """
-    The rules that a run is about: those that are not done, and asked for.
+    The entries that a run works on: within the limits, and not finished.
     """
     return [
         entry
@@ -294,19 +306,9 @@ def chosen(report: Report, limits: Limits) -> list[Entry]:
     ]
 
 
-def _by_group(
-    entries: Sequence[Entry],
-) -> Iterator[tuple[tuple[str, str], list[Entry]]]:
-    def place(entry: Entry) -> tuple[str, str]:
-        return entry.region, entry.group_id
-
-    for where, members in groupby(sorted(entries, key=place), key=place):
-        yield where, list(members)
-
-
 def _change(entry: Entry, live: LiveRule) -> str:
     """
-    In which fields a live rule is not what the plan saw.
+    The fields in which a live rule differs from the plan; "" for none.
     """
     before = {**entry.rule.to_permission(), "CreateTime": entry.create_time}
     spelled = live.as_spelled or live.rule
@@ -315,12 +317,12 @@ def _change(entry: Entry, live: LiveRule) -> str:
     return ", ".join(name for name in names if before.get(name) != now.get(name))
 
 
-def _prove(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> None:
+def _verify(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> None:
     """
-    Look until none of the rules is shown any more.
+    Read the group until it no longer has the rules.
 
     Raises:
-        RuleNotConfirmedError: some still are.
+        RuleNotConfirmedError: it still has some when the time is up.
     """
     ids = {entry.rule_id for entry in entries}
     attempts = stamina.retry_context(
@@ -333,5 +335,5 @@ def _prove(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> None:
                 if still := ids & there:
                     raise RuleNotConfirmedError(
                         f"RevokeSecurityGroup on {group_id} answered 200, and"
-                        f" {', '.join(sorted(still))} are still there; run it again"
+                        f" {', '.join(sorted(still))} still exist; run it again"
                     )

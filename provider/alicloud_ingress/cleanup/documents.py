@@ -1,7 +1,8 @@
 """
-Plans and reports as JSON: read with care, written so that no moment can spoil them.
+Reads and writes the JSON files of plans and reports.
 
-Their forms are in `schemas/`, one file for each version, and ship with the package.
+Each file is written whole or not at all. Their JSON schemas are in `schemas/`, one for
+each version, and are part of the package.
 """
 
 from __future__ import annotations
@@ -17,8 +18,14 @@ from typing import Any, cast
 
 from alicloud_ingress.cleanup.findings import KINDS, Reason
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.files import UnreadableError, parsed, text_in, writing
-from alicloud_ingress.previews.declared import items, mapping
+from alicloud_ingress.files import (
+    UnreadableError,
+    items,
+    mapping,
+    parsed,
+    text_in,
+    writing,
+)
 from alicloud_ingress.rules.rule import IngressRule
 
 VERSION = 1
@@ -26,7 +33,7 @@ VERSION = 1
 
 class DocumentError(IngressError):
     """
-    A file is not what it is to be: it was cut, edited, or is something else.
+    A file is not a plan or report: it was cut short or edited, or is something else.
     """
 
 
@@ -41,10 +48,15 @@ def schema(name: str) -> dict[str, Any]:
 @contextlib.contextmanager
 def reading(path: Path, form: str) -> Generator[Mapping[str, Any]]:
     """
-    A document of one form and of a version that is known here.
+    Read a document. The code in the block takes its values.
+
+    Args:
+        path: of the file.
+        form: what `form` has to say, such as `alicloud-ingress stale plan`.
 
     Raises:
-        DocumentError: the file is none, or what is read of it in here is not whole.
+        DocumentError: the file is not such a document of a known version, or the block
+            finds a value missing or wrong.
     """
     try:
         found = mapping(parsed(text_in(path)))
@@ -60,14 +72,14 @@ def reading(path: Path, form: str) -> Generator[Mapping[str, Any]]:
         yield found
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DocumentError(
-            f"{path} is not a whole {form} ({type(error).__name__}: {error}); it must"
-            " not be edited"
+            f"{path} is not a complete {form} ({type(error).__name__}: {error}); do not"
+            " edit it"
         ) from None
 
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:
     """
-    Write a document for the owner's eyes only, whole or not at all.
+    Write a document that only the file's owner can read, whole or not at all.
     """
     with replacing(path) as temporary:
         text = json.dumps(document, indent=1, ensure_ascii=True)
@@ -77,18 +89,17 @@ def write_document(path: Path, document: Mapping[str, Any]) -> None:
 @contextlib.contextmanager
 def replacing(path: Path) -> Generator[Path]:
     """
-    A file beside *path* that takes its place at the end, and is then on the disk.
+    A temporary file that replaces *path* at the end of the block, and is then on disk.
 
     Raises:
-        DocumentError: there is something else than a regular file, such as a device,
-            in whose place no file may come.
+        DocumentError: *path* exists and is not a regular file, but a device, say.
     """
     named, path = path, path.resolve()
     if path.exists() and not path.is_file():
         raise DocumentError(f"{named} is not a regular file; pass another path")
     with writing(named):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)  # mkstemp made it for the owner alone
+        os.close(handle)  # only the owner can read it: mkstemp
         temporary = Path(name)
         try:
             yield temporary
@@ -106,25 +117,25 @@ def replacing(path: Path) -> Generator[Path]:
 
 def written_reasons(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
     """
-    Reasons as JSON.
+    Reasons as JSON objects.
     """
     return [{"kind": reason.kind, "text": reason.text} for reason in reasons]
 
 
 def read_reasons(entry: Mapping[str, Any]) -> tuple[Reason, ...]:
     """
-    Reasons from JSON.
+    The reasons of a rule in a document.
     """
     found = [mapping(each) for each in items(entry["reasons"])]
     for each in found:
         if each["kind"] not in KINDS:
-            raise ValueError(f"{each['kind']!r} is no reason")
+            raise ValueError(f"{each['kind']!r} is not a reason")
     return tuple(Reason(each["kind"], text_of(each, "text")) for each in found)
 
 
 def read_rule(entry: Mapping[str, Any]) -> IngressRule:
     """
-    A rule from its fields, named as the API names them, letter by letter.
+    The rule of an entry: its API parameters, spelled as in the document.
     """
     permission = mapping(entry["permission"])
     if not permission.get("IpProtocol"):
@@ -134,9 +145,13 @@ def read_rule(entry: Mapping[str, Any]) -> IngressRule:
 
 def text_of(entry: Mapping[str, Any], name: str) -> str:
     """
-    A text that has to be there.
+    A text of an entry.
+
+    Raises:
+        KeyError: it is missing.
+        TypeError: it is something else.
     """
     value = entry[name]
     if not isinstance(value, str):
-        raise TypeError(f"{name} is no text")
+        raise TypeError(f"{name} is not a text")
     return value

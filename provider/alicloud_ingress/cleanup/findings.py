@@ -1,8 +1,7 @@
 """
-Judges the rules of one group: which are stale, why, and which are to stay all the same.
+Judges the rules of one group: which are stale, for what reason, and which are kept.
 
-Nothing here asks anybody: what has to be known of the world comes in as values. What
-is in doubt is never named stale.
+Sends no calls: all facts come in as values. A rule that is in doubt is not stale.
 """
 
 from __future__ import annotations
@@ -22,24 +21,29 @@ from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.redundancy import Needless
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
-from alicloud_ingress.rules.spelling import ALL_PORTS, WITH_PORTS, is_date, port_pair
+from alicloud_ingress.rules.spelling import (
+    ALL_PORTS,
+    WITH_PORTS,
+    has_expired,
+    port_pair,
+)
 from alicloud_ingress.rules.validation import LAST_PRIORITY
 
 Kind = Literal["unmanaged", "expired", "dangling", "shadowed", "duplicate"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NEEDLESS: frozenset[Kind] = frozenset({"shadowed", "duplicate"})
 """
-The reasons for which a removal changes no packet's lot.
+Reasons that mean that deleting the rule changes nothing for any packet.
 """
 
-FOR_GOOD = "restore cannot bring this rule back"
+NOT_RESTORABLE = "restore cannot create this rule again"
 _ADDRESS = re.compile(r"[0-9a-fA-F.]*[.:][0-9a-fA-F.:]*(/\d*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """
-    Why a rule is stale, in one word and in a sentence.
+    Why a rule is stale: one word, and a sentence for people.
     """
 
     kind: Kind
@@ -49,12 +53,12 @@ class Reason:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """
-    A rule for which there is a reason.
+    A rule that has a reason to be destroyed.
 
     Args:
-        rule: letter by letter as ECS told it, to be put back in that spelling.
-        as_text: the rule in its one form, for people.
-        kept: why it stays all the same; "" if it is planned for destruction.
+        rule: spelled exactly as ECS returned it, so that it can be restored so.
+        as_text: the rule in its normal form, for people.
+        kept: why it is kept all the same; "" if it is planned for destruction.
     """
 
     rule_id: str
@@ -72,8 +76,9 @@ class GroupFindings:
 
     Args:
         stale: rules planned for destruction.
-        kept: rules with a reason that stay, and why.
-        not_judged: what could not be told, in sentences; then this is not all.
+        kept: rules that have a reason and are kept.
+        not_judged: what could not be judged, in sentences; if there is any, the
+            findings may be incomplete.
     """
 
     group_id: str
@@ -88,12 +93,12 @@ class GroupFindings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Narrowing:
     """
-    What makes a plan smaller; none of it is a reason.
+    Filters for the rules that are judged. Passing a filter is not a reason.
 
     Args:
-        older_than: since its creation; a rule of unknown age is not old.
+        older_than: only rules at least this old; one of unknown age does not pass.
         cidrs: only rules whose source lies within one of these blocks.
-        ports: only tcp, udp and `all` rules that speak of one of these ports.
+        ports: only tcp, udp and `all` rules that include one of these ports.
         descriptions: only rules whose description matches one of these globs.
     """
 
@@ -104,12 +109,12 @@ class Narrowing:
 
     def lets_pass(self, live: LiveRule, now: dt.datetime) -> bool:
         """
-        Whether a rule is to be looked at.
+        Whether a rule passes all filters.
         """
         return (
             self._is_old(live, now)
             and (not self.cidrs or any(_within(live.rule, c) for c in self.cidrs))
-            and (not self.ports or any(_speaks_of(live.rule, p) for p in self.ports))
+            and (not self.ports or any(_includes(live.rule, p) for p in self.ports))
             and (not self.descriptions or _matches(live.rule, self.descriptions))
         )
 
@@ -122,20 +127,20 @@ class Narrowing:
 
 class KeepListError(IngressError):
     """
-    A line of a list of rules to keep that would keep nothing.
+    A line of a keep list that would match nothing.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepList:
     """
-    Rules that are never to be destroyed.
+    Which rules are never destroyed: those that match one of these.
 
     Args:
-        rule_ids: of rules.
-        cidrs: rules whose source lies within one of these blocks.
-        tags: rules of groups that have one of these tags; "" stands for any value.
-        descriptions: globs over descriptions of rules.
+        rule_ids: IDs of rules.
+        cidrs: address blocks that contain the rule's source.
+        tags: tags of the rule's group, as key and value; the value "" matches any.
+        descriptions: globs that match the rule's description.
     """
 
     rule_ids: frozenset[str] = frozenset()
@@ -147,12 +152,12 @@ class KeepList:
     def read(text: str) -> KeepList:
         """
         Read one entry a line: `sgr-...`, an address block, `tag:KEY=VALUE` (or
-        `tag:KEY`), or a glob over descriptions.
+        `tag:KEY`), or a glob that matches descriptions.
 
-        Empty lines, and those that begin with #, say nothing.
+        Empty lines, and lines that begin with #, are ignored.
 
         Raises:
-            KeepListError: a line looks like an address block, and is none.
+            KeepListError: a line looks like an address block but is not valid.
         """
         lines = [line.strip() for line in text.splitlines()]
         entries = [line for line in lines if line and not line.startswith("#")]
@@ -163,8 +168,8 @@ class KeepList:
                 ipaddress.ip_interface(cidr)
             except ValueError:
                 raise KeepListError(
-                    f"the keep list has {cidr!r}, which is not an address block such as"
-                    " 10.0.0.0/8; correct it, or write a glob such as '*"
+                    f"the keep list has {cidr!r}, which is not a valid address block"
+                    " such as 10.0.0.0/8; correct it, or write a glob such as '*"
                     f"{cidr}' if it is a description"
                 ) from None
         tags = [entry for entry in entries if entry.startswith("tag:")]
@@ -178,7 +183,11 @@ class KeepList:
 
     def holds(self, live: LiveRule, tags: Mapping[str, str]) -> bool:
         """
-        Whether a rule of a group with these tags is on the list.
+        Whether a rule matches the list.
+
+        Args:
+            live: the rule.
+            tags: the tags of its group.
         """
         return (
             live.rule_id in self.rule_ids
@@ -191,12 +200,14 @@ class KeepList:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """
-    What is asked of each group.
+    By which criteria the rules of each group are judged.
 
     Args:
-        now: with its zone; what is expired, and how old a rule is.
-        states_are_complete: whether a rule that no state owns is nobody's, even
-            in a group in which the states own nothing.
+        now: with its time zone; decides which rules have expired, and their age.
+        narrowing: filters for the rules that are judged.
+        keep: rules that are never destroyed.
+        states_are_complete: whether a rule that no state owns is unmanaged even in a
+            group in which the states own nothing.
     """
 
     now: dt.datetime
@@ -208,13 +219,13 @@ class Question:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupFacts:
     """
-    What a group's rules hang on.
+    What has to be known about a group to judge its rules.
 
     Args:
-        owners: None where no state was given.
-        gone: source groups and prefix lists that are gone, by ID.
-        not_judged: of which that could not be asked, in sentences.
-        tags: of the group.
+        owners: owners of its rules; None if no state was passed.
+        gone: IDs of source groups and prefix lists that no longer exist.
+        not_judged: what could not be found out, in sentences.
+        tags: tags of the group.
     """
 
     owners: GroupOwners | None = None
@@ -223,48 +234,44 @@ class GroupFacts:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def judge(
-    group: LiveGroup, surroundings: GroupFacts, question: Question
-) -> GroupFindings:
+def judge(group: LiveGroup, facts: GroupFacts, question: Question) -> GroupFindings:
     """
     Find the stale rules of one group.
     """
-    return _Judgement(group, surroundings, question).findings()
+    return _Judge(group, facts, question).findings()
 
 
-class _Judgement:
-    def __init__(
-        self, group: LiveGroup, surroundings: GroupFacts, question: Question
-    ) -> None:
+class _Judge:
+    def __init__(self, group: LiveGroup, facts: GroupFacts, question: Question) -> None:
         self.group = group
-        self.around = surroundings
+        self.facts = facts
         self.question = question
         self.rules = [live.rule for live in group.rules]
         self.ids = {n: live.rule_id for n, live in enumerate(group.rules)}
-        self.problems = [*surroundings.not_judged]
-        owners = surroundings.owners
+        self.problems = [*facts.not_judged]
+        owners = facts.owners
         self.owners = owners.owners if owners else ("",) * len(self.rules)
         if owners:
             self.problems += owners.doubts
 
     def findings(self) -> GroupFindings:
-        in_sight = [
+        selected = [
             n
             for n, live in enumerate(self.group.rules)
             if self.question.narrowing.lets_pass(live, self.question.now)
         ]
-        kept = {n: why for n in in_sight if (why := self._kept(n))}
-        judged = [n for n in in_sight if n in kept or not self._is_doubted(n)]
-        own = {n: [*self._reasons(n)] for n in judged}
+        kept = {n: why for n in selected if (why := self._kept(n))}
+        judged = [n for n in selected if n in kept or not self._is_in_doubt(n)]
+        reasons = {n: [*self._reasons(n)] for n in judged}
         free = [n for n in judged if n not in kept]
-        for n, entry in self._needless(own, free, kept).items():
+        for n, entry in self._needless(reasons, free, kept).items():
             kind: Kind = "shadowed" if entry.kind == "shadowed" else "duplicate"
             text = covers_as_text(entry, self.rules, self.ids)
-            own[n].append(Reason(kind, text))
+            reasons[n].append(Reason(kind, text))
         found = [
-            _finding(self.group.rules[n], own[n], kept.get(n, ""))
+            _finding(self.group.rules[n], reasons[n], kept.get(n, ""))
             for n in judged
-            if own[n]
+            if reasons[n]
         ]
         return GroupFindings(
             group_id=self.group.group_id,
@@ -276,67 +283,66 @@ class _Judgement:
             not_judged=tuple(self.problems),
         )
 
-    def _is_doubted(self, n: int) -> bool:
-        owners = self.around.owners
+    def _is_in_doubt(self, n: int) -> bool:
+        owners = self.facts.owners
         return owners is not None and bool(owners.doubts) and not self.owners[n]
 
     def _kept(self, n: int) -> str:
         live = self.group.rules[n]
         if self.owners[n]:
             return f"owned by {self.owners[n]}"
-        if self.question.keep.holds(live, self.around.tags):
+        if self.question.keep.holds(live, self.facts.tags):
             return "on the keep list"
         if not live.rule_id:
-            return "ECS does not tell its ID"
+            return "ECS returned no ID for it"
         if live.rule.priority > LAST_PRIORITY:
-            return f"no call could put priority {live.rule.priority} back"
+            return f"no call can restore its priority {live.rule.priority}"
         return ""
 
     def _reasons(self, n: int) -> Iterator[Reason]:
         rule = self.rules[n]
         if self._is_unmanaged(n):
-            yield Reason("unmanaged", "no state that was given owns it")
-        if is_date(rule.expires_on) and (
-            self.question.now.astimezone(dt.timezone.utc).date()
-            > dt.date.fromisoformat(rule.expires_on)
-        ):
-            yield Reason("expired", f"it ended with {rule.expires_on}, UTC")
-        if rule.source_group_id in self.around.gone:
-            yield Reason(
-                "dangling", f"the group {rule.source_group_id} is gone; {FOR_GOOD}"
-            )
-        if rule.source_prefix_list_id in self.around.gone:
+            yield Reason("unmanaged", "none of the states passed owns it")
+        if has_expired(rule.expires_on, self.question.now):
+            yield Reason("expired", f"its last day was {rule.expires_on}, UTC")
+        if rule.source_group_id in self.facts.gone:
             yield Reason(
                 "dangling",
-                f"the prefix list {rule.source_prefix_list_id} is gone; {FOR_GOOD}",
+                f"the group {rule.source_group_id} no longer exists; {NOT_RESTORABLE}",
+            )
+        if rule.source_prefix_list_id in self.facts.gone:
+            yield Reason(
+                "dangling",
+                f"the prefix list {rule.source_prefix_list_id} no longer exists;"
+                f" {NOT_RESTORABLE}",
             )
 
     def _is_unmanaged(self, n: int) -> bool:
-        owners = self.around.owners
+        owners = self.facts.owners
         if owners is None or self.owners[n]:
             return False
         return owners.managed or self.question.states_are_complete
 
     def _needless(
         self,
-        own: dict[int, list[Reason]],
+        reasons: dict[int, list[Reason]],
         free: Sequence[int],
         kept: dict[int, str],
     ) -> dict[int, Needless]:
         oldest_first = sorted(
             free, key=lambda n: (self.group.rules[n].create_time, self.ids[n])
         )
-        going = [n for n in free if own[n]]
+        removed = [n for n in free if reasons[n]]
         try:
-            shown = alone(self.rules)
-            named = together(self.rules, going=going, free=oldest_first)
+            one_by_one = alone(self.rules)
+            named = together(self.rules, going=removed, free=oldest_first)
         except TooComplexError:
             self.problems.append(
                 "which rules are shadowed cannot be judged: they overlap in too many"
                 " ways"
             )
             return {}
-        return {n: shown[n] for n in kept if n in shown} | named
+        return {n: one_by_one[n] for n in kept if n in one_by_one} | named
 
 
 def _finding(live: LiveRule, reasons: Sequence[Reason], kept: str) -> Finding:
@@ -352,14 +358,14 @@ def _finding(live: LiveRule, reasons: Sequence[Reason], kept: str) -> Finding:
 
 def created_at(create_time: str) -> dt.datetime | None:
     """
-    When a rule was made; None where that is not told.
+    When a rule was created; None if that is not known.
     """
     for form in ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"):
         try:
-            told = dt.datetime.strptime(create_time, form)  # noqa: DTZ007 - Z is UTC
+            created = dt.datetime.strptime(create_time, form)  # noqa: DTZ007 - Z is UTC
         except ValueError:
             continue
-        return told.replace(tzinfo=dt.timezone.utc)
+        return created.replace(tzinfo=dt.timezone.utc)
     return None
 
 
@@ -370,15 +376,15 @@ def _matches(rule: IngressRule, globs: Sequence[str]) -> bool:
 def _within(rule: IngressRule, cidr: str) -> bool:
     try:
         source = ipaddress.ip_interface(rule.source).network
-        around = ipaddress.ip_interface(cidr).network
+        block = ipaddress.ip_interface(cidr).network
     except ValueError:
         return False
     if isinstance(source, ipaddress.IPv4Network):
-        return isinstance(around, ipaddress.IPv4Network) and source.subnet_of(around)
-    return isinstance(around, ipaddress.IPv6Network) and source.subnet_of(around)
+        return isinstance(block, ipaddress.IPv4Network) and source.subnet_of(block)
+    return isinstance(block, ipaddress.IPv6Network) and source.subnet_of(block)
 
 
-def _speaks_of(rule: IngressRule, port: int) -> bool:
+def _includes(rule: IngressRule, port: int) -> bool:
     if rule.ip_protocol == "all":
         return True
     pair = port_pair(rule.port_range)

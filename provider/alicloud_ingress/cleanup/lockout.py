@@ -1,8 +1,8 @@
 """
-Whether a removal would take away the last way into a group's machines.
+Whether deleting rules would remove the last access to a group's machines.
 
-Exact by exposure: it is about who may reach a port, not about how rules are written.
-What a list of ports holds is not known, so every choice of what it may hold counts.
+The answer comes from who may reach a port, not from how the rules are written. The
+contents of a port list are not known here, so every possibility is tried.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ MAX_LISTS = 6
 
 def locks_out(before: Sequence[IngressRule], after: Sequence[IngressRule]) -> str:
     """
-    Name the port that somebody reaches before, and nobody after; "" for none.
+    The port that is reachable with the rules before but not after; "" for none.
 
     Raises:
-        TooComplexError: the rules cannot be judged in bounded time.
+        TooComplexError: the rules are too many or too entangled to be judged.
     """
     lists = {rule.port_range_list_id for rule in before} - {""}
     if len(lists) > MAX_LISTS:
-        raise TooComplexError(f"the group has more than {MAX_LISTS} lists of ports")
+        raise TooComplexError(f"the group uses more than {MAX_LISTS} port lists")
     for port, count in product(WAYS_IN, range(len(lists) + 1)):
         for holding in map(frozenset, combinations(sorted(lists), count)):
             if _is_reached(before, port, holding) and not _is_reached(
@@ -47,25 +47,30 @@ def _is_reached(
     rules: Sequence[IngressRule], port: int, holding: AbstractSet[str]
 ) -> bool:
     narrowed = [
-        asked for rule in rules if (asked := _asked_of(rule, port, holding)) is not None
+        part for rule in rules if (part := _for_port(rule, port, holding)) is not None
     ]
     return bool(Policy(narrowed).reach)
 
 
-def _asked_of(
+def _for_port(
     rule: IngressRule, port: int, holding: AbstractSet[str]
 ) -> IngressRule | None:
     """
-    What the rule says of one tcp port, if these lists hold it; None for nothing.
+    The rule for one tcp port only; None if it does not apply to the port.
+
+    Args:
+        rule: the rule.
+        port: of tcp.
+        holding: IDs of the port lists that are assumed to contain the port.
     """
     only = f"{port}/{port}"
     if rule.port_range_list_id:
-        speaks = rule.port_range_list_id in holding
+        applies = rule.port_range_list_id in holding
     elif rule.ip_protocol == "all" or rule.port_range == ALL_PORTS:
-        speaks = True
+        applies = True
     else:
         first, last = (int(end) for end in rule.port_range.split("/"))
-        speaks = first <= port <= last
-    if not speaks or rule.ip_protocol not in ("tcp", "all"):
+        applies = first <= port <= last
+    if not applies or rule.ip_protocol not in ("tcp", "all"):
         return None
     return replace(rule, ip_protocol="tcp", port_range=only, port_range_list_id="")

@@ -1,13 +1,13 @@
 """
-Who owns which live rule, as exported states of the engine tell it.
+Finds the owners of live rules in exported states of Pulumi stacks.
 
-A rule is owned by the resource that knows its ID. While a resource knows none, the
-rule with its whole identity is its own. The rule of pulumi-alicloud finds its rule by
-what it says, without source ports and destinations, so it owns whatever looks so to
-it. Its security group owns none: that resource has no rules of its own.
+A resource owns the rule whose ID it has in the state. If it has no ID yet, it owns the
+rule with the same identity. The rule resource of pulumi-alicloud finds its rule by its
+attributes, without source ports and destinations, so it owns every rule that matches.
+The security group resource of pulumi-alicloud has no rules, so it owns none.
 
-An entry that hides what it is about is a doubt. While it may be about a group, no
-rule of that group that nobody else owns can be judged.
+An entry of the state whose rule cannot be read, because it is secret, is a doubt. Rules
+without an owner are not judged in any group that the entry may be about.
 """
 
 from __future__ import annotations
@@ -19,39 +19,35 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.files import parsed
+from alicloud_ingress.files import items, mapping, parsed
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     PEER_RULE,
-    RULE,
+    RULE_ID,
     RULE_SET,
+    SECRET_SIGNATURE,
     DeclaredRule,
     Statement,
+    as_the_peer_sees,
     inputs_of,
-    items,
-    mapping,
 )
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
 _PEER_ID = re.compile(
     r"(?P<group>sg-[^:]+):ingress:(?P<protocol>[^:]+):(?P<ports>[^:]+):(?P<nic>[^:]*):"
     r"(?P<source>.+):(?P<policy>[^:]+):(?P<priority>\d+)"
 )
-_RULE_ID = {
-    RULE: "security_group_rule_id",
-    PEER_RULE: "securityGroupRuleId",
-}
+
 _STEP = (
-    "run `pulumi refresh` to learn the ID, or pipe the state in, which writes no secret"
-    " to disk: `pulumi stack export --show-secrets | alicloud-ingress ... --state -`"
+    "run `pulumi refresh` to get the ID, or pass the state with its secrets through a"
+    " pipe: `pulumi stack export --show-secrets | alicloud-ingress ... --state -`"
 )
 
 
 class StateError(IngressError):
     """
-    A text is no exported state, so nothing can be said of whose a rule is.
+    A text is not an exported state, so owners of rules cannot be found.
     """
 
 
@@ -61,12 +57,12 @@ class Claim:
     A rule that a resource owns.
 
     Args:
-        owner: the resource and its stack, in words.
-        group_id: "" where it is hidden.
-        rule_id: "" while unknown; then `rule` is what tells it.
-        rule: None where only the ID counts.
-        loosely: whether source ports and destination do not count.
-        peer_urn: of the resource, where it is one of pulumi-alicloud.
+        owner: the resource and its stack, for people.
+        group_id: "" if it cannot be read.
+        rule_id: "" while it is not known; then `rule` identifies it.
+        rule: None if the rule is identified by its ID alone.
+        loosely: whether source ports and destination are ignored.
+        peer_urn: URN of the resource, if it is one of pulumi-alicloud.
     """
 
     owner: str
@@ -78,29 +74,30 @@ class Claim:
 
     def holds(self, group: LiveGroup) -> Iterator[int]:
         """
-        The places of the rules of a group that are this one.
+        The positions, in the group, of the rules that are this one.
         """
         for place, live in enumerate(group.rules):
             if self.rule_id and live.rule_id == self.rule_id:
                 yield place
             elif self.rule is not None and self.group_id == group.group_id:
-                asked = replace(self.rule, nic_type="intranet")
-                there = replace(live.rule, nic_type="intranet")
+                ours = replace(self.rule, nic_type="intranet")
+                theirs = replace(live.rule, nic_type="intranet")
                 if not group.vpc_id and not self.loosely:
-                    asked, there = self.rule, live.rule
+                    ours, theirs = self.rule, live.rule
                 if self.loosely:
-                    asked, there = _as_the_peer_sees(asked), _as_the_peer_sees(there)
-                if asked.masked == there.masked:
+                    ours, theirs = as_the_peer_sees(ours), as_the_peer_sees(theirs)
+                if ours.masked == theirs.masked:
                     yield place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
     """
-    An entry of a state that hides what it is about.
+    An entry of a state whose rule cannot be read.
 
     Args:
-        group_id: the only group that it can be about; "" where that is hidden.
+        text: the resource, and what cannot be read, for people.
+        group_id: its group; "" if that cannot be read either.
     """
 
     text: str
@@ -108,7 +105,7 @@ class Doubt:
 
     def is_about(self, group_id: str) -> bool:
         """
-        Whether the entry may be about a rule of this group.
+        Whether the entry may own a rule of this group.
         """
         return self.group_id in ("", group_id)
 
@@ -116,14 +113,14 @@ class Doubt:
 @dataclass(frozen=True, slots=True)
 class GroupOwners:
     """
-    Whose the rules of one group are.
+    The owners of the rules of one group.
 
     Args:
-        owners: for each rule of the group its owner in words, "" for none.
-        managed: whether the states own a rule in this group at all.
+        owners: for each rule its owner, for people; "" for none.
+        managed: whether the states own any rule of this group.
         doubts: why rules without an owner cannot be judged.
-        peer_urns: for each rule the URN of its owner, where that is a resource of
-            pulumi-alicloud.
+        peer_urns: for each rule the URN of its owner, if that is a resource of
+            pulumi-alicloud; else "".
     """
 
     owners: tuple[str, ...]
@@ -134,7 +131,7 @@ class GroupOwners:
 
 class Owners:
     """
-    What some states own.
+    The rules that some states own.
 
     Args:
         stacks: names of the stacks.
@@ -162,10 +159,10 @@ class Owners:
     @staticmethod
     def read(states: Iterable[str]) -> Owners:
         """
-        Read texts that `pulumi stack export` wrote.
+        Read the output of `pulumi stack export`, one text for each state.
 
         Raises:
-            StateError: one of them is none.
+            StateError: one of them is not such an output.
         """
         try:
             read = [_State(text) for text in states]
@@ -180,13 +177,13 @@ class Owners:
     @property
     def given(self) -> bool:
         """
-        Whether there is a state at all.
+        Whether any state was passed.
         """
         return bool(self.stacks)
 
     def of(self, group: LiveGroup) -> GroupOwners:
         """
-        Tell whose the rules of a group are.
+        Find the owners of the rules of a group.
         """
         claims = [self._by_id.get(live.rule_id) for live in group.rules]
         managed = group.group_id in self._groups or any(claims)
@@ -203,10 +200,6 @@ class Owners:
 
 
 class _State:
-    """
-    One exported state.
-    """
-
     def __init__(self, text: str) -> None:
         try:
             export = parsed(text)
@@ -225,56 +218,60 @@ class _State:
             parts = str(entry.get("urn") or "").split("::")
             self.stack = self.stack or parts[0].removeprefix("urn:pulumi:")
             kind = str(entry.get("type"))
-            # What is external was read with `get`, and is somebody else's.
+            # An external resource was read with `get`: it does not own the rule.
             if kind in GROUP_ARGUMENT and not entry.get("external"):
-                self._take(kind, parts[-1], _opened(entry))
+                self._add(kind, parts[-1], _decrypted(entry))
         self.stack = self.stack or "a state without resources"
 
-    def _take(self, kind: str, name: str, entry: Mapping[str, Any]) -> None:
+    def _add(self, kind: str, name: str, entry: Mapping[str, Any]) -> None:
         owner = f"{name} of stack {self.stack}"
         outputs = mapping(entry.get("outputs"))
-        stated = Statement(name, kind, entry, side="old", moved=None).rules()
+        declared = Statement(name, kind, entry, side="old", moved=None).rules()
         if kind == RULE_SET:
-            self._take_set(owner, stated, entry)
+            self._add_set(owner, declared, entry)
             return
         identity = str(entry.get("id") or "")
-        rule_id = str(outputs.get(_RULE_ID[kind]) or "")
+        rule_id = str(outputs.get(RULE_ID[kind]) or "")
         if not rule_id.startswith("sgr-"):
             rule_id = identity if identity.startswith("sgr-") else ""
         peer_urn = str(entry.get("urn") or "") if kind == PEER_RULE else ""
         if peer_urn and (claim := _claim_of_peer(owner, identity, rule_id)):
             self.claims.append(replace(claim, peer_urn=peer_urn))
             return
-        for each in stated:
-            self._take_rule(owner, each, rule_id, peer_urn)
+        for each in declared:
+            self._add_rule(owner, each, rule_id, peer_urn)
 
-    def _take_rule(
-        self, owner: str, stated: DeclaredRule, rule_id: str, peer_urn: str = ""
+    def _add_rule(
+        self, owner: str, declared: DeclaredRule, rule_id: str, peer_urn: str = ""
     ) -> None:
         loosely = bool(peer_urn)
-        group_id = stated.group if stated.known_group else ""
-        by_rule = not stated.doubts and (loosely or not rule_id)
+        group_id = declared.group if declared.known_group else ""
+        by_rule = not declared.doubts and (loosely or not rule_id)
         if rule_id or (by_rule and group_id):
             self.claims.append(
                 Claim(
                     owner=owner,
                     group_id=group_id,
                     rule_id=rule_id,
-                    rule=stated.rule if by_rule else None,
+                    rule=declared.rule if by_rule else None,
                     loosely=loosely,
                     peer_urn=peer_urn,
                 )
             )
-        hidden = stated.doubts if group_id else (*stated.doubts, "its group is hidden")
+        hidden = (
+            declared.doubts if group_id else (*declared.doubts, "its group is secret")
+        )
         if hidden and (loosely or not rule_id):
             self._doubt(owner, hidden, group_id)
 
-    def _take_set(
-        self, owner: str, stated: Sequence[DeclaredRule], entry: Mapping[str, Any]
+    def _add_set(
+        self, owner: str, declared: Sequence[DeclaredRule], entry: Mapping[str, Any]
     ) -> None:
         inputs = inputs_of(entry)
         ids = mapping(mapping(entry.get("outputs")).get("rule_ids"))
-        known = {} if _SIGNATURE in ids else {k: str(v or "") for k, v in ids.items()}
+        known = (
+            {} if SECRET_SIGNATURE in ids else {k: str(v or "") for k, v in ids.items()}
+        )
         group_id = str(inputs.get(GROUP_ARGUMENT[RULE_SET]) or "")
         group_id = group_id if group_id.startswith("sg-") else ""
         self.claims += [
@@ -283,20 +280,20 @@ class _State:
             if rule_id.startswith("sgr-")
         ]
         keys = list(mapping(inputs.get("rules")))
-        for place, each in enumerate(stated):
-            key = keys[place] if len(keys) == len(stated) else each.rule.as_text
+        for place, each in enumerate(declared):
+            key = keys[place] if len(keys) == len(declared) else each.rule.as_text
             rule_id = known.get(key, "")
             if not rule_id.startswith("sgr-"):
-                self._take_rule(owner, each, "")
+                self._add_rule(owner, each, "")
 
     def _doubt(self, owner: str, why: Sequence[str], group_id: str) -> None:
-        text = f"{owner} shows no rule ID, and {', '.join(why)}; {_STEP}"
+        text = f"{owner} has no rule ID, and {', '.join(why)}; {_STEP}"
         self.doubts.append(Doubt(text=text, group_id=group_id))
 
 
 def _claim_of_peer(owner: str, identity: str, rule_id: str) -> Claim | None:
     """
-    Read the ID of a rule of pulumi-alicloud, which tells all that it goes by.
+    Read the ID of a rule of pulumi-alicloud: it holds all attributes that identify it.
     """
     parts = _PEER_ID.fullmatch(identity)
     if parts is None:
@@ -325,28 +322,18 @@ def _claim_of_peer(owner: str, identity: str, rule_id: str) -> Claim | None:
     )
 
 
-def _as_the_peer_sees(rule: IngressRule) -> IngressRule:
-    return replace(
-        rule,
-        nic_type="intranet",
-        source_port_range="",
-        dest_cidr_ip="",
-        ipv6_dest_cidr_ip="",
-    )
-
-
-def _opened(value: Any) -> Any:
+def _decrypted(value: Any) -> Any:
     """
-    The value, with secrets as they are where the export shows them.
+    The value with plain secrets, if the export has them (`--show-secrets`).
     """
     if listed := items(value):
-        return [_opened(each) for each in listed]
+        return [_decrypted(each) for each in listed]
     entries = mapping(value)
     if not entries:
         return value
-    if _SIGNATURE in entries and isinstance(entries.get("plaintext"), str):
+    if SECRET_SIGNATURE in entries and isinstance(entries.get("plaintext"), str):
         try:
             return json.loads(entries["plaintext"])
         except ValueError:
             return value
-    return {name: _opened(each) for name, each in entries.items()}
+    return {name: _decrypted(each) for name, each in entries.items()}

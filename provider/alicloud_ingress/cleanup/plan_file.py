@@ -1,9 +1,9 @@
 """
-A plan: which rules are stale, as one file that a later run can follow.
+The plan file: which rules are stale, and for what reasons.
 
-It holds all that is needed to see whether a rule is still what the plan saw, and to
-put it back letter by letter. A plan over many groups is written group by group, so
-that no memory holds it, and one that was interrupted is continued.
+It has all that a later run needs to check that a rule has not changed, and to restore
+it in the same spelling. A plan over many groups is written group by group, so that
+memory never holds all of it. A run that was interrupted is continued by the next.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from alicloud_ingress.cleanup.documents import (
     written_reasons,
 )
 from alicloud_ingress.cleanup.findings import Finding, GroupFindings
-from alicloud_ingress.files import writing
-from alicloud_ingress.previews.declared import items, mapping
+from alicloud_ingress.files import items, mapping, writing
 
 FORM = "alicloud-ingress stale plan"
 
@@ -34,16 +33,16 @@ FORM = "alicloud-ingress stale plan"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """
-    What is stale, and why.
+    Which rules are stale, and for what reasons.
 
     Args:
         made_at: ISO 8601 in UTC.
-        account_id: "" where STS refused to tell.
-        stacks: whose states were given.
-        groups: those in which something was found, or could not be judged.
-        groups_judged: how many were looked at.
-        left_alone: groups of cloud services, which are not touched.
-        not_judged: what could not be judged beside groups, in sentences.
+        account_id: "" if STS refused to return it.
+        stacks: stacks whose states were passed.
+        groups: groups with a finding, or with rules that could not be judged.
+        groups_judged: number of groups that were read.
+        left_alone: IDs of groups that a cloud service manages; they are skipped.
+        not_judged: what else could not be judged, in sentences.
     """
 
     made_at: str
@@ -64,14 +63,14 @@ class Plan:
     @property
     def is_whole(self) -> bool:
         """
-        Whether everything that was asked about could be judged.
+        Whether everything could be judged.
         """
         return not self.not_judged and not any(g.not_judged for g in self.groups)
 
     @property
     def digest(self) -> str:
         """
-        What tells this plan from any other.
+        A SHA-256 that identifies this plan.
         """
         lines = [json.dumps(_written(group), sort_keys=True) for group in self.groups]
         head = [self.made_at, self.account_id]
@@ -80,14 +79,19 @@ class Plan:
 
 def write_plan(path: Path, plan: Plan) -> None:
     """
-    Write a plan, its groups one by one.
+    Write a plan.
     """
     write_streamed(path, plan, plan.groups)
 
 
 def write_streamed(path: Path, head: Plan, groups: Iterable[GroupFindings]) -> None:
     """
-    Write a plan whose groups come from elsewhere, and are not held.
+    Write a plan group by group.
+
+    Args:
+        path: of the file.
+        head: the plan; its own groups are ignored.
+        groups: the groups to write.
     """
     document = {
         "form": FORM,
@@ -114,7 +118,7 @@ def read_plan(path: Path) -> Plan:
     Read a plan.
 
     Raises:
-        DocumentError: the file is none.
+        DocumentError: the file is not a plan.
     """
     with reading(path, FORM) as found:
         return Plan(
@@ -130,14 +134,14 @@ def read_plan(path: Path) -> Plan:
 
 class Partial:
     """
-    A plan that is being made: a line for the question, then one for each group.
+    An unfinished plan: a file with one line for the criteria, and one for each group.
 
-    A run that is killed leaves it, and the next one with the same question goes on
-    from there. Groups that could not be judged are asked again.
+    A run that is killed leaves it behind. The next run with the same criteria continues
+    from it, and judges groups again that could not be judged.
 
     Args:
-        path: of the plan; the file is beside it.
-        question: all that the answers depend on.
+        path: of the plan; this file is in the same folder.
+        question: all that the findings depend on.
     """
 
     def __init__(self, path: Path, question: str) -> None:
@@ -147,10 +151,13 @@ class Partial:
 
     def known(self, made_at: str) -> dict[tuple[str, str], int]:
         """
-        Region and ID of each group that an earlier run has judged, and its rules.
+        The groups that an earlier run has judged.
 
         Args:
-            made_at: of a plan that begins now.
+            made_at: the time of the plan, if no earlier run is continued.
+
+        Returns:
+            The number of rules by region and ID of the group.
         """
         lines = self._lines()
         nothing: Mapping[str, Any] = {}
@@ -162,7 +169,7 @@ class Partial:
                 temporary.write_text(json.dumps(head) + "\n", encoding="utf-8")
             return {}
         self.made_at = str(head["made_at"])
-        self._drop_what_is_cut()
+        self._drop_incomplete_line()
         return {
             (str(line["region"]), str(line["group_id"])): int(line["rule_count"])
             for line in lines
@@ -171,14 +178,14 @@ class Partial:
 
     def add(self, group: GroupFindings) -> None:
         """
-        Keep what was found in a group.
+        Add the findings of a group to the file.
         """
         with writing(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(_written(group)) + "\n")
 
     def groups(self) -> Iterator[GroupFindings]:
         """
-        The groups with something to tell; of one that was asked twice the last.
+        The groups for the plan. If a group was judged twice, the last one counts.
         """
         last: dict[tuple[Any, Any], int] = {}
         for number, line in enumerate(self._lines()):
@@ -191,7 +198,7 @@ class Partial:
 
     def remove(self) -> None:
         """
-        Forget it: the plan is written.
+        Remove the file, once the plan is written.
         """
         self._path.unlink(missing_ok=True)
 
@@ -203,9 +210,9 @@ class Partial:
                 try:
                     yield mapping(json.loads(line))
                 except ValueError:
-                    return  # the last line, cut by a kill
+                    return  # the last line, incomplete after a kill
 
-    def _drop_what_is_cut(self) -> None:
+    def _drop_incomplete_line(self) -> None:
         with self._path.open("rb+") as file:
             whole_bytes = 0
             for line in file:
@@ -217,7 +224,7 @@ class Partial:
 
 def read_group(entry: Mapping[str, Any]) -> GroupFindings:
     """
-    Read what was found in one group.
+    Read the findings of one group.
     """
     return GroupFindings(
         group_id=text_of(entry, "group_id"),
@@ -246,12 +253,12 @@ def _written(group: GroupFindings) -> dict[str, Any]:
 
 def written_finding(found: Finding) -> dict[str, Any]:
     """
-    A rule and the reasons as JSON.
+    A finding as a JSON object.
     """
     return {
         "rule_id": found.rule_id,
         "create_time": found.create_time,
-        "as_text": found.as_text,
+        "in_words": found.as_text,
         "permission": found.rule.to_permission(),
         "reasons": written_reasons(found.reasons),
     }
@@ -262,7 +269,7 @@ def _finding(entry: Mapping[str, Any]) -> Finding:
         rule_id=text_of(entry, "rule_id"),
         create_time=text_of(entry, "create_time"),
         rule=read_rule(entry),
-        as_text=text_of(entry, "as_text"),
+        as_text=text_of(entry, "in_words"),
         reasons=read_reasons(entry),
         kept=str(entry.get("kept") or ""),
     )

@@ -1,5 +1,5 @@
 """
-Runs the engine's command line, `pulumi`.
+Runs `pulumi`, the command line of the engine.
 """
 
 from __future__ import annotations
@@ -9,31 +9,31 @@ import subprocess
 from alicloud_ingress.ecs.waiting import waiting_for
 from alicloud_ingress.errors import IngressError, one_line
 
-WITHIN_S = 300
+TIMEOUT_S = 300
 
 
 class EngineError(IngressError):
     """
-    The engine's command line could not be run, or refused.
+    `pulumi` could not be run, or failed.
     """
 
 
 def engine_output(*arguments: str) -> str:
     """
-    Run `pulumi` in the present folder, and return what it prints.
+    Run `pulumi` in the current folder, and return its output.
 
     Raises:
-        EngineError: saying why it did not.
+        EngineError: it could not be run, or failed.
     """
     command = ["pulumi", *arguments, "--non-interactive"]
     try:
-        with waiting_for(" ".join(command[:-1]), WITHIN_S):
-            done = subprocess.run(  # noqa: S603 - each name is one argument, not a shell's
+        with waiting_for(" ".join(command[:-1]), TIMEOUT_S):
+            done = subprocess.run(  # noqa: S603 - no shell
                 command,
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",
-                timeout=WITHIN_S,
+                timeout=TIMEOUT_S,
                 check=False,
             )
     except (OSError, subprocess.TimeoutExpired) as error:

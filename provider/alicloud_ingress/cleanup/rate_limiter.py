@@ -1,5 +1,5 @@
 """
-A call rate that threads share: so many calls a second, and none in advance.
+Limits the calls per second of several threads. Unused calls are not saved up.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 class RateLimiter:
     """
-    Gives each call a time of its own, in the order of asking.
+    Gives each call its own time slot, in the order of the calls to `wait`.
 
     Args:
-        per_second: calls a second.
-        clock: seconds that rise steadily.
-        sleep: waits so many seconds.
+        per_second: calls per second.
+        clock: monotonic time in seconds.
+        sleep: waits for this many seconds.
     """
 
     def __init__(
@@ -33,11 +33,11 @@ class RateLimiter:
 
     def wait(self) -> None:
         """
-        Return when the next call may be made.
+        Wait until this call may be sent.
         """
         with self._lock:
             now = self._clock()
-            mine = max(self._next_s, now)
-            self._next_s = mine + self._interval_s
-        if mine > now:
-            self._sleep(mine - now)
+            slot = max(self._next_s, now)
+            self._next_s = slot + self._interval_s
+        if slot > now:
+            self._sleep(slot - now)

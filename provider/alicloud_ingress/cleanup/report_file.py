@@ -1,14 +1,15 @@
 """
-The report of a destruction: what was to be done, what was done, how to undo it.
+The report of a run of `stale destroy`: what was planned and done, and how to undo it.
 
-It is written before and after each call, so that it is true at any moment at which
-the run may end. `destroying` means that a call was about to be sent.
+It is written before and after each call, so that it is correct whenever the run ends.
+The status `destroying` means that a call was about to be sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,7 +23,7 @@ from alicloud_ingress.cleanup.documents import (
     written_reasons,
 )
 from alicloud_ingress.cleanup.findings import Reason
-from alicloud_ingress.previews.declared import items, mapping
+from alicloud_ingress.files import items, mapping
 from alicloud_ingress.rules.rule import IngressRule
 
 FORM = "alicloud-ingress stale report"
@@ -36,16 +37,17 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 @dataclass(slots=True, kw_only=True)
 class Entry:
     """
-    One rule of the plan, and what became of it.
+    One rule of the plan, and its status.
 
     Args:
-        rule: letter by letter as ECS told it.
-        status: `planned`, not yet tried; `destroying`, perhaps destroyed;
-            `destroyed`, proven; `gone`, by another hand; `left`, on purpose;
-            `failed`; `restored`, proven to be there again.
-        why: of what is left, gone or failed; and of what could not be restored.
+        rule: spelled exactly as ECS returned it.
+        status: `planned`: not yet tried; `destroying`: a call was about to be sent, so
+            it may be deleted; `destroyed`: a read verified that it is deleted; `gone`:
+            something else deleted it; `left`: kept on purpose; `failed`; `restored`: a
+            read verified that it exists again.
+        why: the reason for `left`, `gone` and `failed`, or why it was not restored.
         at: when the status was set, ISO 8601 in UTC.
-        restored_as: the ID under which the rule is there again.
+        restored_as: the new ID of the restored rule.
     """
 
     group_id: str
@@ -64,11 +66,13 @@ class Entry:
 @dataclass(slots=True, kw_only=True)
 class Report:
     """
-    What a destruction did, rule by rule.
+    The status of each rule of a plan.
 
     Args:
-        plan: the digest of the plan that it follows.
+        plan: the digest of the plan.
+        account_id: "" if STS refused to return it.
         made_at: when the first run began, ISO 8601 in UTC.
+        entries: one for each rule of the plan.
     """
 
     plan: str
@@ -78,21 +82,35 @@ class Report:
 
     def having(self, *statuses: Status) -> list[Entry]:
         """
-        The rules of which one of these is true.
+        The entries with one of these statuses.
         """
         return [entry for entry in self.entries if entry.status in statuses]
 
 
+def by_group(
+    entries: Iterable[Entry],
+) -> Iterator[tuple[tuple[str, str], list[Entry]]]:
+    """
+    Entries by region and group ID.
+    """
+
+    def place(entry: Entry) -> tuple[str, str]:
+        return entry.region, entry.group_id
+
+    for region_and_group, members in groupby(sorted(entries, key=place), key=place):
+        yield region_and_group, list(members)
+
+
 def write_report(path: Path, report: Report) -> None:
     """
-    Write a report, for the owner's eyes only, whole or not at all.
+    Write a report that only the file's owner can read, whole or not at all.
     """
     write_document(path, written_report(report))
 
 
 def written_report(report: Report) -> dict[str, Any]:
     """
-    A report as JSON.
+    A report as a JSON object.
     """
     return {
         "form": FORM,
@@ -109,7 +127,7 @@ def read_report(path: Path) -> Report:
     Read a report.
 
     Raises:
-        DocumentError: the file is none.
+        DocumentError: the file is not a report.
     """
     with reading(path, FORM) as found:
         return Report(
@@ -126,7 +144,7 @@ def _written(entry: Entry) -> dict[str, Any]:
         "region": entry.region,
         "rule_id": entry.rule_id,
         "create_time": entry.create_time,
-        "as_text": entry.as_text,
+        "in_words": entry.as_text,
         "permission": entry.rule.to_permission(),
         "reasons": written_reasons(entry.reasons),
         "status": entry.status,
@@ -138,13 +156,13 @@ def _written(entry: Entry) -> dict[str, Any]:
 
 def _entry(found: Mapping[str, Any]) -> Entry:
     if found["status"] not in STATUSES:
-        raise ValueError(f"{found['status']!r} is no status")
+        raise ValueError(f"{found['status']!r} is not a status")
     return Entry(
         group_id=text_of(found, "group_id"),
         region=text_of(found, "region"),
         rule_id=text_of(found, "rule_id"),
         create_time=text_of(found, "create_time"),
-        as_text=text_of(found, "as_text"),
+        as_text=text_of(found, "in_words"),
         rule=read_rule(found),
         reasons=read_reasons(found),
         status=found["status"],

@@ -1,5 +1,5 @@
 """
-Puts destroyed rules back, from a report; a rule that is there already is left.
+Restores destroyed rules from a report. A rule that exists already is not changed.
 """
 
 from __future__ import annotations
@@ -7,13 +7,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 
 import stamina
 
 from alicloud_ingress.cleanup.clock import now_text
-from alicloud_ingress.cleanup.report_file import Entry, Report, write_report
+from alicloud_ingress.cleanup.report_file import Entry, Report, by_group, write_report
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections
@@ -31,14 +30,14 @@ from alicloud_ingress.rules.rule import IngressRule
 
 class Restorer:
     """
-    One run over a report; its entries change as it goes on.
+    One run over a report. It updates the report's entries.
 
     Args:
         connections: clients by region.
-        report: of a destruction.
-        path: where it is kept.
-        regions: only rules there; none for all.
-        told: called with each entry that was tried.
+        report: of `stale destroy`.
+        path: file of the report.
+        regions: only rules in these regions; none for all.
+        on_progress: called with each entry that was tried.
     """
 
     def __init__(
@@ -47,33 +46,29 @@ class Restorer:
         report: Report,
         path: Path,
         regions: Collection[str],
-        told: Callable[[Entry], object],
+        on_progress: Callable[[Entry], object],
     ) -> None:
         self._connections = connections
         self._report = report
         self._path = path
         self._regions = regions
-        self._told = told
+        self._on_progress = on_progress
 
     def run(self) -> list[Entry]:
         """
-        Put back what was destroyed.
+        Restore the destroyed rules.
 
         Returns:
-            The rules that are not there again; `why` tells the reason.
+            The entries of rules that could not be restored; their `why` has the reason.
         """
-        gone = [
+        destroyed = [
             entry
             for entry in self._report.having("destroyed", "destroying", "restored")
             if not self._regions or entry.region in self._regions
         ]
 
-        def place(entry: Entry) -> tuple[str, str]:
-            return entry.region, entry.group_id
-
         failed: list[Entry] = []
-        for (region, group_id), members in groupby(sorted(gone, key=place), place):
-            entries = list(members)
+        for (region, group_id), entries in by_group(destroyed):
             try:
                 client = self._connections.client(region)
                 failed += self._in_group(client, group_id, entries)
@@ -96,7 +91,7 @@ class Restorer:
         self, client: EcsClient, group_id: str, entries: list[Entry]
     ) -> list[Entry]:
         """
-        Authorize rules together; if ECS refuses, one by one, to tell which.
+        Authorize rules in one call; if ECS refuses it, in one call for each rule.
         """
         try:
             _authorize(client, group_id, entries)
@@ -109,13 +104,13 @@ class Restorer:
                 for entry in left
                 for failed in self._batch(client, group_id, [entry])
             ]
-        return self._failed(self._proven(client, group_id, entries), None)
+        return self._failed(self._verified(client, group_id, entries), None)
 
-    def _proven(
+    def _verified(
         self, client: EcsClient, group_id: str, entries: list[Entry]
     ) -> list[Entry]:
         """
-        Look until all are shown; those that are not in the end.
+        Read until the group has all of the rules; return those that it lacks.
         """
         missing = entries
 
@@ -140,7 +135,7 @@ class Restorer:
 
     def _settled(self, group: LiveGroup, entries: Sequence[Entry]) -> list[Entry]:
         """
-        Tell which are there, under whatever ID; the others are the result.
+        Update the entries of rules that exist, under any ID; return the others.
         """
         missing: list[Entry] = []
         for entry in entries:
@@ -149,21 +144,21 @@ class Restorer:
                 missing.append(entry)
                 continue
             if live.rule_id == entry.rule_id:
-                entry.status = "planned"  # it has not been destroyed after all
+                entry.status = "planned"  # it was not destroyed
             else:
                 entry.status, entry.restored_as = "restored", live.rule_id
             wanted = entry.rule.normal().remark
             other = live.rule.remark not in (wanted, "" if wanted == "-" else wanted)
-            entry.why = "its description is another now" if other else ""
+            entry.why = "its description has changed" if other else ""
             entry.at = now_text()
-            self._told(entry)
+            self._on_progress(entry)
         return missing
 
     def _failed(self, entries: list[Entry], error: Exception | None) -> list[Entry]:
         for entry in entries:
-            said = error or "ECS answered 200, and no read shows it"
-            entry.why, entry.at = f"not restored: {said}", now_text()
-            self._told(entry)
+            reason = error or "ECS answered 200, and no read shows it"
+            entry.why, entry.at = f"not restored: {reason}", now_text()
+            self._on_progress(entry)
         return entries
 
 
@@ -181,6 +176,7 @@ def _authorize(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> No
 
 def _to_send(rule: IngressRule) -> IngressRule:
     """
-    As spelled; but ECS shows ports beside a list of ports, which would win over it.
+    The rule as spelled, but without ports if it has a port list. ECS returns both, and
+    in a call the ports would override the list.
     """
     return replace(rule, port_range="") if rule.port_range_list_id else rule

@@ -1,7 +1,7 @@
 """
-Looks at many groups at once, within a call rate, and asks what their rules hang on.
+Reads and judges many groups in parallel, within a limit of calls per second.
 
-Groups come and go one by one: however many there are, only those in flight are held.
+Memory holds only the groups that are being read, however many there are.
 """
 
 from __future__ import annotations
@@ -28,28 +28,30 @@ from alicloud_ingress.rules.rule import IngressRule
 
 CALLS_PER_S = 50.0
 """
-How often ECS is called at most, so that others of the account can call it too.
+Maximum calls per second. It leaves room for other callers of the account.
 """
-AT_ONCE = 16
+MAX_PARALLEL = 16
 
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
 
 
 def in_parallel(
-    work: Callable[[_Given], _Made], given: Iterable[_Given], at_once: int = AT_ONCE
+    work: Callable[[_Given], _Made],
+    given: Iterable[_Given],
+    max_parallel: int = MAX_PARALLEL,
 ) -> Iterator[_Made]:
     """
-    Do the same work on each, several at once, and give the results in order.
+    Apply *work* to each item in parallel, and yield the results in order.
 
-    No more is taken from *given* than is being worked on.
+    Items are taken from *given* only as earlier ones are finished.
     """
     waiting: deque[Future[_Made]] = deque()
-    pool = ThreadPoolExecutor(at_once, thread_name_prefix="survey")
+    pool = ThreadPoolExecutor(max_parallel, thread_name_prefix="scan")
     try:
         for each in given:
             waiting.append(pool.submit(work, each))
-            if len(waiting) >= 2 * at_once:
+            if len(waiting) >= 2 * max_parallel:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -59,14 +61,14 @@ def in_parallel(
 
 class Scanner:
     """
-    Judges groups of one region; threads may share it.
+    Judges groups of one region. Threads may share it.
 
     Args:
-        client: of the region.
-        region: its name.
-        owners: of the states that were given.
-        question: what is asked of each group.
-        pace: the call rate, shared by all regions.
+        client: client of the region.
+        region: name of the region.
+        owners: owners from the states that were passed.
+        question: the criteria.
+        rate_limiter: shared by all regions.
     """
 
     def __init__(
@@ -75,23 +77,23 @@ class Scanner:
         region: str,
         owners: Owners,
         question: Question,
-        pace: RateLimiter,
+        rate_limiter: RateLimiter,
     ) -> None:
         self._client = client
         self._region = region
         self._owners = owners
         self._question = question
-        self._pace = pace
+        self._rate_limiter = rate_limiter
         self._account_id = client.account_id()
         self._lock = threading.Lock()
         self._is_gone: dict[str, bool] = {}
 
     def findings(self, listed: ListedGroup) -> GroupFindings:
         """
-        Read a group and judge it; one that cannot be read is not judged.
+        Read a group and judge its rules. If it cannot be read, `not_judged` says why.
         """
         try:
-            self._pace.wait()
+            self._rate_limiter.wait()
             group = self._client.describe(listed.group_id)
         except EcsError as error:
             return GroupFindings(
@@ -99,14 +101,14 @@ class Scanner:
             )
         owners = self._owners.of(group) if self._owners.given else None
         gone, problems = self._gone(group)
-        around = GroupFacts(
+        facts = GroupFacts(
             owners=owners, gone=gone, not_judged=problems, tags=listed.tags
         )
-        return judge(group, around, self._question)
+        return judge(group, facts, self._question)
 
     def _gone(self, group: LiveGroup) -> tuple[frozenset[str], tuple[str, ...]]:
         """
-        What the rules name as a source and what is not there any more.
+        The source groups and prefix lists of the rules that no longer exist.
         """
         groups = {
             live.rule.source_group_id
@@ -123,12 +125,13 @@ class Scanner:
             try:
                 gone |= self._remembered(named, ask)
             except EcsError as error:
-                problems.append(f"whether its {what} are there: {error}")
+                problems.append(f"whether its {what} exist: {error}")
         return frozenset(gone), tuple(problems)
 
     def _is_ours(self, rule: IngressRule) -> bool:
         """
-        A group of another account is not shown to us, and so not gone.
+        Whether the rule's source group is in this account. ECS does not list groups of
+        other accounts, so they must not count as deleted.
         """
         if rule.source_group_owner_account:
             return False
@@ -147,14 +150,15 @@ class Scanner:
 
     def _gone_groups(self, named: list[str]) -> set[str]:
         """
-        Those that two calls agree on: they are not listed, and cannot be read.
+        The groups that do not exist according to two calls: one that lists groups, and
+        one that reads this one.
         """
-        self._pace.wait()
+        self._rate_limiter.wait()
         there = {group.group_id for group in self._client.describe_groups(named)}
         return {each for each in named if each not in there and self._is_unknown(each)}
 
     def _is_unknown(self, group_id: str) -> bool:
-        self._pace.wait()
+        self._rate_limiter.wait()
         try:
             self._client.describe(group_id)
         except GroupNotFoundError:
@@ -162,5 +166,5 @@ class Scanner:
         return False
 
     def _gone_lists(self, named: list[str]) -> set[str]:
-        self._pace.wait()
+        self._rate_limiter.wait()
         return set(named) - self._client.existing_prefix_lists(named)

@@ -1,5 +1,5 @@
 """
-States of stacks, from files or through the engine.
+Reads the states of stacks, from files or through `pulumi`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ def read_owners(
     files: Sequence[Path], stacks: Sequence[str]
 ) -> tuple[Owners, tuple[str, ...]]:
     """
-    Read who owns what.
+    Read the owners of rules from states.
 
     Args:
-        files: written by `pulumi stack export`; `-` is standard input.
-        stacks: names, exported through the engine from the present folder.
+        files: files written by `pulumi stack export`; `-` is standard input.
+        stacks: names of stacks, exported with `pulumi` from the current folder.
 
     Returns:
         The owners, and the texts of the states.
 
     Raises:
-        StateError: one of them cannot be read, so that nothing can be judged.
+        StateError: one of the states cannot be read.
     """
     texts = [_in_file(file) for file in files] + [_export(stack) for stack in stacks]
     for name, text in zip([*map(str, files), *stacks], texts, strict=True):
@@ -49,6 +49,6 @@ def _export(stack: str) -> str:
         return engine_output("stack", "export", "--stack", stack)
     except EngineError as error:
         raise StateError(
-            f"the stack {stack} cannot be exported: {error}; or export it yourself, and"
-            " pass --state"
+            f"the stack {stack} cannot be exported: {error}; alternatively, export it"
+            " yourself, and pass --state"
         ) from None

@@ -1,5 +1,5 @@
 """
-`alicloud-ingress doctor`: what works, and what to do about the rest.
+`alicloud-ingress doctor`: checks this machine and the access to ECS.
 """
 
 from __future__ import annotations
@@ -22,26 +22,31 @@ from alicloud_ingress.rendering.markup import cell, plain
 COLUMNS = ("check", "outcome", "detail", "next step")
 MAX_LENGTH = 1_000
 """
-Characters of a cell: what ECS said is not to be cut before its RequestId.
+Characters of a cell. A message of ECS must keep its RequestId, which comes last.
 """
 
 
 @click.command()
-@click.option("--region", default="", help="Else the one that is configured.")
+@click.option(
+    "--region", default="", help="Region to check, instead of the configured one."
+)
 @click.option("--profile", default="", help="Profile of the aliyun CLI to use.")
 @click.option(
     "--group",
     type=as_group_id,
-    help="A group (`sg-...`) to try the permissions on; nothing in it is changed.",
+    metavar="GROUP_ID",
+    help="Security group (`sg-...`) to try the permissions on. It is not changed.",
 )
 @timeout
 @shown_as
 def doctor(region: str, profile: str, group: str | None, form: str) -> None:
     """
-    Tell what works on this machine, and what to do about the rest.
+    Check this machine and the access to ECS; say how to fix what fails.
 
-    Engine, packages, credentials, network, clock and permissions are tried in ways
-    that change nothing. Exits with 3 where something needed does not work.
+    Checks the Pulumi engine, the installed packages, the credentials, the network, the
+    clock and the RAM permissions. Changes nothing.
+
+    Exits with 3 if something that the provider needs does not work.
     """
     from alicloud_ingress.doctor.observe import checkup
 
@@ -68,7 +73,7 @@ def doctor(region: str, profile: str, group: str | None, form: str) -> None:
         rows = [_row(each) for each in findings]
         if form == "csv":
             rows.insert(0, COLUMNS)
-        print_rows(form, "what works here", COLUMNS, rows)
+        print_rows(form, "checks of this machine", COLUMNS, rows)
     if not all_works(findings):
         raise SystemExit(Failure.exit_code)
 

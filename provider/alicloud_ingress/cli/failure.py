@@ -1,5 +1,5 @@
 """
-How a command ends that could not do what it was asked.
+How a command ends: messages on stderr, and the exit code.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from alicloud_ingress.rendering.markup import plain
 INTERRUPTED = 130
 NO_READER = 141
 """
-What a shell reports for a program that SIGPIPE ended.
+Exit code that a shell reports for a program ended by SIGPIPE.
 """
-_OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 MAX_MESSAGE_LENGTH = 2_000
 
 
 class Failure(click.ClickException):
     """
-    Told on stderr; the exit code says that the answer is missing or incomplete.
+    The result is missing or incomplete. Click prints the message on stderr.
     """
 
     exit_code = 3
@@ -38,29 +38,29 @@ class Failure(click.ClickException):
 
 class Commands(click.Group):
     """
-    Commands whose exit code is right, whatever happens to them and to their output.
+    Commands that exit with the documented codes in every case.
 
-    Click and Python would end with 1, which is the answer "some were found", where
-    something failed, was interrupted, or could not be written.
+    Without this, Click and Python exit with 1 if a command fails, is interrupted, or
+    cannot write its output. Here 1 means "something was found".
     """
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """
-        Parse the command line, which may print a help text.
+        Parse the command line. This prints the help text where `--help` is passed.
         """
         with _exit_codes():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """
-        Run the command that was asked for.
+        Run the selected command.
         """
         with _exit_codes(), Notices(_notify).running():
             return super().invoke(ctx)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """
-        Run, and end when all output is written.
+        Run the command, flush its output, and exit.
         """
         _escape_what_cannot_be_encoded()
         code: object = Failure.exit_code
@@ -79,7 +79,7 @@ class Commands(click.Group):
 @contextlib.contextmanager
 def _exit_codes() -> Generator[None]:
     """
-    Let each exception of the block become the exit code that it stands for.
+    Turn each exception of the block into an exit code.
     """
     try:
         yield
@@ -94,19 +94,19 @@ def _exit_codes() -> Generator[None]:
     except BrokenPipeError:
         raise SystemExit(NO_READER) from None
     except OSError as error:
-        raise Failure(plain(_in_words(error), MAX_MESSAGE_LENGTH)) from None
-    except Exception:  # noqa: BLE001 - shown whole, with the exit code for it
+        raise Failure(plain(_describe(error), MAX_MESSAGE_LENGTH)) from None
+    except Exception:  # noqa: BLE001 - printed with its traceback
         traceback.print_exc()
         raise SystemExit(Failure.exit_code) from None
 
 
-def _in_words(error: OSError) -> str:
+def _describe(error: OSError) -> str:
     if not error.filename:
-        is_output = error.errno in _OF_OUTPUT
+        is_output = error.errno in _OUTPUT_ERRORS
         return f"the output cannot be written: {error}" if is_output else str(error)
     return (
-        f"{error.filename}: {error.strerror}; see that its folder is there, and that"
-        " you may use both"
+        f"{error.filename}: {error.strerror}; check that its folder exists, and that"
+        " you have access to both"
     )
 
 
@@ -117,19 +117,19 @@ def _notify(line: str) -> None:
 
 def _streams() -> list[TextIO | None]:
     """
-    Standard output and error; None is one that is closed.
+    Standard output and standard error; None where one is closed.
     """
     return [sys.stdout, sys.stderr]
 
 
 def _require_stdout() -> None:
     if _streams()[0] is None:
-        raise Failure("standard output is closed; nothing was done")
+        raise Failure("standard output is closed; the command did nothing")
 
 
 def _escape_what_cannot_be_encoded() -> None:
     r"""
-    Write `\u4e2d` where the encoding of the output has no such character.
+    Write a character as `\u4e2d` if the encoding of the output does not have it.
     """
     for stream in _streams():
         if isinstance(stream, io.TextIOWrapper):
@@ -138,7 +138,7 @@ def _escape_what_cannot_be_encoded() -> None:
 
 def _flushed(code: object) -> object:
     """
-    The exit code, once what is left of the output is written, or cannot be.
+    Flush the output, and return the exit code: another one if that fails.
     """
     for stream in filter(None, _streams()):
         try:
@@ -146,6 +146,6 @@ def _flushed(code: object) -> object:
         except OSError as error:
             broken_pipe = isinstance(error, BrokenPipeError)
             code = NO_READER if broken_pipe else Failure.exit_code
-            # Python would try once more at its end, and exit with 120.
+            # Without this, Python flushes again at its end, and exits with 120.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return code

@@ -1,5 +1,5 @@
 """
-`alicloud-ingress fake`: the fake of the ECS API, for other processes.
+`alicloud-ingress fake`: serves the fake of the ECS API to other processes.
 """
 
 from __future__ import annotations
@@ -16,41 +16,42 @@ from alicloud_ingress.cli.failure import Failure
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to bind; any other than loopback lets others in.",
+    help="Address to listen on; only a loopback address keeps other machines out.",
 )
 @click.option(
     "--port",
     default=0,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="0: any free port.",
+    help="Port to listen on; 0 takes any free port.",
 )
 @click.option(
     "--latency-ms",
     default=0,
     show_default=True,
     type=click.IntRange(min=0),
-    help="Milliseconds that each call takes.",
+    help="Delay of each answer, in milliseconds.",
 )
 @click.option(
     "--calls",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to which each call is added as a line of JSON.",
+    help="File to append each call to, as one line of JSON.",
 )
 @click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to begin from, and to keep the state in.",
+    help="File to load groups and rules from, and to save them to after each change.",
 )
 @click.option(
     "--admin",
     is_flag=True,
-    help="Answer /_fake/faults, /_fake/calls, /_fake/state and /_fake/behaviour.",
+    help="Also serve /_fake/faults, /_fake/calls, /_fake/state and /_fake/behaviour,"
+    " which control the fake.",
 )
 @click.option(
     "--cert",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="PEM file with the certificate for https; one is made unless it is set.",
+    help="PEM file with the certificate for https; by default one is generated.",
 )
 @click.option(
     "--key",
@@ -61,7 +62,7 @@ from alicloud_ingress.cli.failure import Failure
     "--behaviour",
     metavar="NAME=VALUE",
     multiple=True,
-    help="How to act where the documentation of ECS is silent; repeatable.",
+    help="Sets how the fake acts where the ECS documentation does not say; repeatable.",
 )
 def fake(  # noqa: PLR0913 - one for each option
     *,
@@ -76,10 +77,11 @@ def fake(  # noqa: PLR0913 - one for each option
     behaviour: tuple[str, ...],
 ) -> None:
     """
-    Serve a fake of the ECS API, over http and https on one port.
+    Serve a fake of the ECS API for tests, on http and https.
 
-    The first line of the output is its address. The second names the certificate that
-    clients have to trust, for example by the environment variable SSL_CERT_FILE.
+    Both use the same port. The first line of the output is the address. The second
+    line names the certificate that clients must trust, for example through the
+    environment variable SSL_CERT_FILE.
     """
     try:
         from alicloud_ingress.testing.behaviour import Behaviour
@@ -107,12 +109,12 @@ def fake(  # noqa: PLR0913 - one for each option
     except ImportError as error:
         raise _not_installed(error) from error
     except (OSError, ValueError, RecursionError) as error:
-        raise Failure(f"the fake cannot be served: {error}") from error
+        raise Failure(f"the fake cannot start: {error}") from error
     raise SystemExit(code)
 
 
 def _not_installed(error: ImportError) -> click.UsageError:
     return click.UsageError(
-        "the fake needs `pip install pulumi-alicloud-ingress[testing]`"
-        f" ({error.name} is missing)"
+        f"the fake needs the package {error.name}: run `pip install"
+        " pulumi-alicloud-ingress[testing]`"
     )

@@ -1,5 +1,5 @@
 """
-`alicloud-ingress import`: rules that exist, as a program and its import file.
+`alicloud-ingress import`: writes the program and the import file for existing rules.
 """
 
 from __future__ import annotations
@@ -56,18 +56,18 @@ from alicloud_ingress.rules.live import LiveGroup
 
 NEXT = """\
 then: pulumi import --file {file} --generate-code=false --protect=false
-and make {program} part of the stack's program; `pulumi preview` shows no change"""
+and add {program} to the stack's program; `pulumi preview` then shows no change"""
 FIRST = """\
 first: sh {script}
-which takes {resources} of pulumi-alicloud out of the state, and deletes no rule
+which removes {resources} of pulumi-alicloud from the state, and deletes no rule
 """
 MOVE = """\
-now, in this order:
+next, in this order:
 1. sh {script}
-   which takes {resources} of pulumi-alicloud out of the state, and deletes no rule
+   which removes {resources} of pulumi-alicloud from the state, and deletes no rule
 2. pulumi import --file {file} --generate-code=false
    which protects the rules until they are in the program
-3. put {program} in your program, in place of the resources that it names
+3. put {program} into your program, in place of the resources that it names
 4. pulumi preview --expect-no-changes, then pulumi up"""
 
 
@@ -78,21 +78,27 @@ now, in this order:
     required=True,
     multiple=True,
     type=as_group_id,
-    help="Group ID (`sg-...`); can be repeated.",
+    metavar="GROUP_ID",
+    help="Security group (`sg-...`) to import rules of; repeatable.",
 )
 @click.option(
     "--out",
     required=True,
     type=FOLDER,
-    help="Folder for import.json and __main__.py; nothing is overwritten.",
+    help="Folder to write import.json and the program to. No file is overwritten.",
 )
-@click.option("--set", "as_set", is_flag=True, help="One rule set for each group.")
+@click.option(
+    "--set",
+    "as_set",
+    is_flag=True,
+    help="Import the rules of each group as one rule set, not as single rules.",
+)
 @click.option(
     "--from-pulumi-alicloud",
     "is_move",
     is_flag=True,
-    help="Only rules that the state owns through pulumi-alicloud, under the names that"
-    " they have there.",
+    help="Import only rules that resources of pulumi-alicloud own in the state, and"
+    " keep the names of those resources.",
 )
 @filters
 @where
@@ -112,18 +118,23 @@ def import_(  # noqa: PLR0913, PLR0917 - one argument for each option
     stacks: tuple[str, ...],
 ) -> None:
     """
-    Write an import file for `pulumi import`, and the Python that matches it.
+    Write the program and the import file for existing rules.
 
-    What the given states own is skipped, and named; but what they own through
-    pulumi-alicloud is imported, and `state-delete.sh` takes it out of the state first.
-    With --from-pulumi-alicloud nothing else is imported, and the Python is a part for
-    your program, `ingress_rules.py`.
-    Exits with 3 where a group could not be read or a rule not be judged.
+    `pulumi import` takes the import file. Rules that the states passed with --state or
+    --stack already own are skipped and listed. Rules that the states own through
+    pulumi-alicloud are imported: the script `state-delete.sh` first removes their
+    resources from the state.
+
+    With --from-pulumi-alicloud, only those rules are imported, and the program is
+    `ingress_rules.py`, to be included in your own program.
+
+    Exits with 3 if a group could not be read, or if it is not known whether a rule is
+    owned already.
     """
     if is_move and len(state_files) + len(stacks) != 1:
         raise click.UsageError(
-            "--from-pulumi-alicloud needs one --state or --stack: the stack that the"
-            " rules are in, and stay in"
+            "--from-pulumi-alicloud needs exactly one --state or --stack: the stack"
+            " that owns the rules"
         )
     files = _files(out, is_move=is_move)
     owners, texts = read_owners(state_files, stacks)
@@ -186,7 +197,7 @@ def _read(
     choose: Callable[[LiveGroup, str], Import],
 ) -> tuple[list[Import], list[str]]:
     """
-    What there is to import, and which groups could not be read.
+    What to import from each group, and which groups could not be read.
     """
     imports: list[Import] = []
     problems: list[str] = []
@@ -197,7 +208,7 @@ def _read(
             _warn_if_service_managed(client, group_id)
             imports.append(choose(live, client.account_id()))
         except (UnreachableError, CredentialsRefusedError):
-            raise  # each other group would wait for the same
+            raise  # it would fail in the same way for every other group
         except IngressError as error:
             problems.append(str(error))
     return imports, problems
@@ -208,12 +219,14 @@ def _warn_if_service_managed(client: EcsClient, group_id: str) -> None:
         listed = [*client.describe_groups([group_id])]
     except PermissionRefusedError as error:
         why = plain(str(error), 1_000)
-        click.echo(f"not known whether a service manages {group_id}: {why}", err=True)
+        click.echo(
+            f"cannot check whether a service manages {group_id}: {why}", err=True
+        )
         return
     if any(group.service_managed for group in listed):
         click.echo(
-            f"warning: {group_id} is managed by a cloud service; ECS lets nobody else"
-            " change its rules, so a stack that owns them cannot change or delete them",
+            f"warning: {group_id} is managed by a cloud service; ECS lets only that"
+            " service change its rules, so a stack cannot change or delete them",
             err=True,
         )
 
@@ -222,7 +235,7 @@ def _write(
     files: _Files, imports: Sequence[Import], peers: PeerState | None, *, as_set: bool
 ) -> None:
     """
-    Write all files, or none.
+    Write all files; if one fails, remove the others.
     """
     entries = [each for found in imports for each in _entries(found, as_set=as_set)]
     texts = {
@@ -273,7 +286,7 @@ def _entries(found: Import, *, as_set: bool) -> list[dict[str, object]]:
 
 def _provider(name: str) -> str:
     """
-    The provider as the engine keeps it: a pickle of the name of its class.
+    The provider as the engine stores it: a pickle that names its class.
     """
     from alicloud_ingress import resource
 

@@ -1,5 +1,5 @@
 """
-The command line: it parses, calls, and prints.
+The command line `alicloud-ingress`: parses, calls the packages below, and prints.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from alicloud_ingress.engine.logs import log_to_stderr
 @click.version_option(package_name="pulumi-alicloud-ingress")
 def main() -> None:
     """
-    Inbound rules of Alibaba Cloud ECS security groups.
+    Tools for inbound rules of Alibaba Cloud ECS security groups.
+
+    Results go to stdout, messages to stderr. Exit codes: 0 success, 1 something was
+    found that the command looks for, 2 wrong usage, 3 failed or incomplete.
     """
     log_to_stderr(os.environ, otherwise="warning")
 

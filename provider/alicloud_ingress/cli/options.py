@@ -1,5 +1,5 @@
 """
-Options that several commands share, and what they come to.
+Options that several commands share, and the parsers of their values.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 class NewFile(click.Path):
     """
-    A file to be written, new or in place of an older one; never a device.
+    A file to write: a new one, or one that replaces an older file. Never a device.
     """
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Any:
         """
-        Refuse what cannot become a file.
+        Refuse an empty path, and what exists and is not a regular file.
         """
         path = Path(str(value))
         if not str(value):
@@ -42,7 +42,7 @@ class NewFile(click.Path):
 
 def as_group_id(text: str) -> str:
     """
-    Read the ID of a security group; no group has a name, or none, for an ID.
+    Read the ID of a security group. A name or an empty text is refused.
     """
     if not text.startswith("sg-"):
         raise click.BadParameter(f"{text!r} is not a group ID; one begins with 'sg-'")
@@ -57,9 +57,8 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 def timeout(command: _Command) -> _Command:
     """
-    Give a command `--timeout`, which sets `ALICLOUD_INGRESS_TIMEOUT` while it runs.
-
-    So it holds for each client that the command makes, wherever that happens.
+    Add `--timeout` to a command. It sets `ALICLOUD_INGRESS_TIMEOUT` while the command
+    runs, so that it applies to every client that the command makes.
     """
     return click.option(
         "--timeout",
@@ -69,7 +68,7 @@ def timeout(command: _Command) -> _Command:
         metavar="SECONDS",
         expose_value=False,
         callback=_set_timeout,
-        help="Limit for each API call with its retries; 120 by default.",
+        help="Time limit for each API call with its retries; 120 by default.",
     )(command)
 
 
@@ -88,7 +87,7 @@ def _set_timeout(ctx: click.Context, _: click.Parameter, seconds: int | None) ->
 
 def where(command: _Command) -> _Command:
     """
-    Give a command `--region`, `--profile` and `--timeout`.
+    Add `--region`, `--profile` and `--timeout` to a command.
     """
     command = click.option(
         "--profile", default="", help="Profile of the aliyun CLI to use."
@@ -97,26 +96,28 @@ def where(command: _Command) -> _Command:
         "--region",
         "regions",
         multiple=True,
-        help="Region, instead of the configured one; can be repeated.",
+        help="Region to use instead of the configured one; repeatable.",
     )(command)
 
 
 def states(command: _Command) -> _Command:
     """
-    Give a command `--state` and `--stack`.
+    Add `--state` and `--stack` to a command.
     """
     command = click.option(
         "--stack",
         "stacks",
         multiple=True,
-        help="Stack whose state is exported through `pulumi`; can be repeated.",
+        help="Stack that may own rules; its state is read with `pulumi stack export`;"
+        " repeatable.",
     )(command)
     return click.option(
         "--state",
         "state_files",
         multiple=True,
         type=INPUT,
-        help="Output of `pulumi stack export`; `-` is standard input; can be repeated.",
+        help="State that may own rules: a file written by `pulumi stack export`, or `-`"
+        " for standard input; repeatable.",
     )(command)
 
 
@@ -143,31 +144,35 @@ def cidr(text: str) -> str:
 
 def filters(command: _Command) -> _Command:
     """
-    Give a command `--older-than`, `--cidr`, `--port` and `--description`.
+    Add `--older-than`, `--cidr`, `--port` and `--description` to a command.
     """
     for option in (
         click.option(
             "--description",
             "descriptions",
             multiple=True,
-            help="Only rules whose description matches this glob; can be repeated.",
+            metavar="GLOB",
+            help="Only rules whose description matches this glob; repeatable.",
         ),
         click.option(
             "--port",
             "ports",
             multiple=True,
             type=click.IntRange(1, 65535),
-            help="Only rules of tcp, udp and all protocols with this port.",
+            help="Only rules for tcp, udp or all protocols that include this port;"
+            " repeatable.",
         ),
         click.option(
             "--cidr",
             "cidrs",
             multiple=True,
             type=cidr,
-            help="Only rules whose source lies within this address block.",
+            help="Only rules whose source lies within this address block; repeatable.",
         ),
         click.option(
-            "--older-than", type=days, help="Only rules that old or older, such as 30d."
+            "--older-than",
+            type=days,
+            help="Only rules created at least this long ago, such as 30d.",
         ),
     ):
         command = option(command)
@@ -176,7 +181,7 @@ def filters(command: _Command) -> _Command:
 
 def shown_as(command: _Command) -> _Command:
     """
-    Give a command `--format`.
+    Add `--format` to a command.
     """
     return click.option(
         "--format",
@@ -184,4 +189,5 @@ def shown_as(command: _Command) -> _Command:
         type=click.Choice(["table", "json", "markdown", "csv"]),
         default="table",
         show_default=True,
+        help="Format of the output.",
     )(command)

@@ -1,5 +1,5 @@
 """
-`alicloud-ingress preview-report`: a preview as Markdown for a pull request.
+`alicloud-ingress preview-report`: reports what a preview opens, for a pull request.
 """
 
 from __future__ import annotations
@@ -34,21 +34,33 @@ MATCHED = 1
 
 @click.command("preview-report")
 @click.argument("preview", type=click.File("rb"))
-@click.option("--live", is_flag=True, help="Read the groups and lists too.")
-@click.option("--region", default="", help="Where the preview does not tell it.")
-@click.option("--profile", default="", help="Profile of the aliyun CLI, for --live.")
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Also read the groups, prefix lists and port lists from ECS, and compare with"
+    " them.",
+)
+@click.option(
+    "--region",
+    default="",
+    help="Region of groups whose region the preview does not show; for --live.",
+)
+@click.option(
+    "--profile", default="", help="Profile of the aliyun CLI to use; for --live."
+)
 @click.option(
     "--format",
     "form",
     type=click.Choice(["markdown", "json", "sarif"]),
     default="markdown",
     show_default=True,
+    help="Format of the report.",
 )
 @click.option(
     "--fail-on",
     multiple=True,
     type=click.Choice(FAIL_ON),
-    help="Exit with 1 if the change brings this; can be given again.",
+    help="Exit with 1 if the change does this; repeatable.",
 )
 @click.option(
     "--admin-port",
@@ -57,19 +69,19 @@ MATCHED = 1
     type=click.IntRange(1, 65535),
     default=ADMIN_PORTS,
     show_default=True,
-    help="What world-open-admin is about, instead of the default.",
+    help="Port that world-open-admin checks, instead of the defaults; repeatable.",
 )
 @click.option(
     "--waivers",
     type=click.File("rb"),
-    help="Accepted findings, as JSON; see the guide on pull requests.",
+    help="JSON file of accepted findings; see the guide on pull requests.",
 )
 @click.option(
     "--waivers-max-days",
     type=click.IntRange(1),
     default=MAX_WAIVER_DAYS,
     show_default=True,
-    help="Name each waiver that ends later than in so many days.",
+    help="Report each waiver that ends more than this many days from today.",
 )
 def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
     preview: BinaryIO,
@@ -83,10 +95,18 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
     waivers_max_days: int,
 ) -> None:
     """
-    Write a report of PREVIEW, which `pulumi preview --json --show-sames
-    --show-replacement-steps` wrote ("-" for standard input).
+    Report what the change in PREVIEW opens and closes.
 
-    Exits with 1 where --fail-on matched, with 3 where the report is not whole.
+    PREVIEW is a file with the output of `pulumi preview --json --show-sames
+    --show-replacement-steps`, or `-` for standard input.
+
+    --fail-on takes `world-open-admin` (an --admin-port is newly open to the world),
+    `world-open-any` (any traffic is), `gap` (a rule is deleted before its replacement
+    is created), `delete` (a rule is deleted) and `unmanaged` (a group has rules that
+    are not in the stack; needs --live).
+
+    Exits with 1 if there is a finding that --fail-on names and no waiver accepts, and
+    with 3 if the report is incomplete.
     """
     if "unmanaged" in fail_on and not live:
         raise click.UsageError("--fail-on unmanaged needs --live")
@@ -97,14 +117,14 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
         longest_waiver_days=waivers_max_days,
     )
     read = read_preview(preview.read())
-    look = _Look(read, region, profile) if live else None
+    live_state = _LiveState(read, region, profile) if live else None
     judged = judge(
         read,
         gate,
         today=dt.datetime.now(tz=dt.timezone.utc).date(),
-        live=look.groups if look else None,
-        lists=look.lists if look else None,
-        problems=look.problems if look else (),
+        live=live_state.groups if live_state else None,
+        lists=live_state.lists if live_state else None,
+        problems=live_state.problems if live_state else (),
     )
     click.echo(_written(judged, form).encode(errors="replace"), nl=False)
     for finding in judged.failing:
@@ -112,7 +132,7 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
     for remark in judged.remarks:
         click.echo(plain(remark), err=True)
     for problem in judged.problems:
-        click.echo(f"not whole: {plain(problem)}", err=True)
+        click.echo(f"incomplete: {plain(problem)}", err=True)
     if judged.problems:
         raise SystemExit(Failure.exit_code)
     if judged.failing:
@@ -136,13 +156,13 @@ def _waivers(file: BinaryIO | None) -> tuple[Waiver, ...]:
         raise click.UsageError(plain(str(error))) from None
 
 
-class _Look:
+class _LiveState:
     """
-    The groups that a preview names, and what the lists hold that their rules use.
+    The groups that a preview names, and the contents of the lists that their rules use.
 
     Attributes:
         problems: which groups could not be read, in sentences. A list that cannot be
-            read is no problem: what hangs on it is not judged.
+            read is not one of them: what depends on it is reported as not judged.
     """
 
     def __init__(self, preview: Preview, region: str, profile: str) -> None:
@@ -150,12 +170,12 @@ class _Look:
         self.lists: dict[str, tuple[str, ...]] = {}
         self.problems: list[str] = []
         connections = connections_of(profile)
-        for group, told in known_groups(preview).items():
+        for group, its_region in known_groups(preview).items():
             try:
-                client = connections.client(connections.region(told or region))
+                client = connections.client(connections.region(its_region or region))
                 self.groups[group] = client.describe(group)
             except IngressError as error:
-                self.problems.append(f"{group} could not be looked at: {error}")
+                self.problems.append(f"{group} could not be read: {error}")
                 continue
             rules = [live.rule for live in self.groups[group].rules]
             found, unread = read_lists(client, [*rules, *rules_of(preview, group)])

@@ -1,5 +1,5 @@
 """
-`alicloud-ingress show`: the live rules of groups.
+`alicloud-ingress show`: lists the live rules of groups.
 """
 
 from __future__ import annotations
@@ -38,14 +38,17 @@ from alicloud_ingress.rendering.markup import plain
     "groups",
     multiple=True,
     type=as_group_id,
-    help="Group ID (`sg-...`); can be repeated.",
+    metavar="GROUP_ID",
+    help="Security group (`sg-...`) to show; repeatable.",
 )
-@click.option("--all-groups", is_flag=True, help="All groups of the regions.")
+@click.option(
+    "--all-groups", is_flag=True, help="Show all security groups of the region."
+)
 @click.option(
     "--open-to-world",
     "only_open",
     is_flag=True,
-    help="Only rules through which the world gets in, and groups that have one.",
+    help="Show only rules that are open to the world, and the groups that have some.",
 )
 @where
 @states
@@ -61,10 +64,12 @@ def show(  # noqa: PLR0913, PLR0917 - one argument for each option
     form: str,
 ) -> None:
     """
-    Show the live rules of groups, whose they are, and what they expose.
+    List the live rules of groups, their owners, and what they expose.
 
-    What can be read is shown. Exits with 3 where something could not be read or
-    judged; stderr names it.
+    The owner of a rule is a resource in a state passed with --state or --stack.
+
+    Exits with 3 if something could not be read or judged; stderr says what. The rest is
+    shown.
     """
     if bool(groups) is all_groups:
         raise click.UsageError("pass either --group or --all-groups")
@@ -91,7 +96,7 @@ def show(  # noqa: PLR0913, PLR0917 - one argument for each option
 
 class _Output(abc.ABC):
     """
-    Prints group by group, so that thousands need not be held.
+    Prints group by group, so that memory never holds all groups.
     """
 
     @abc.abstractmethod
@@ -102,7 +107,7 @@ class _Output(abc.ABC):
 
     def end(self, doubts: Sequence[str]) -> None:  # noqa: B027 - most have no end
         """
-        Print what comes last.
+        Print what comes after the last group.
         """
 
 

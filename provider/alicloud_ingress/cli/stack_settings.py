@@ -1,8 +1,8 @@
 """
-The configuration of the stack that a command is about.
+The configuration of the stack that a command works on.
 
-A command that stands in a project reads region and account where the stack's own
-program does, so that the two are about the same groups.
+A command that runs in a project's folder takes region and account from the stack's
+configuration, as the stack's program does. So both work on the same groups.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from alicloud_ingress.cleanup.pulumi_command import EngineError, engine_output
 from alicloud_ingress.ecs.config import CREDENTIAL_KEYS, KEYS
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.errors import ConfigurationError
-from alicloud_ingress.files import parsed
-from alicloud_ingress.previews.declared import mapping
+from alicloud_ingress.files import mapping, parsed
 from alicloud_ingress.rendering.markup import plain
 
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
@@ -27,11 +26,11 @@ NONE_SELECTED = "no stack selected"
 
 def connections_of(profile: str, stacks: Sequence[str] = ()) -> Connections:
     """
-    Clients as the named stacks would have them, or the one selected in this folder.
+    Clients with the configuration of some stacks.
 
     Args:
-        profile: of the aliyun command line; "" for none.
-        stacks: names.
+        profile: profile of the aliyun CLI; "" for none.
+        stacks: names of stacks; none for the one selected in the current folder.
 
     Raises:
         ConfigurationError: two stacks differ in one of the keys.
@@ -41,17 +40,17 @@ def connections_of(profile: str, stacks: Sequence[str] = ()) -> Connections:
 
 def settings_of(stacks: Sequence[str], folder: Path) -> Mapping[str, str]:
     """
-    The configuration of the named stacks, or else of the one that is selected in the
-    project of a folder; none outside of a project.
+    The configuration of the named stacks, or else of the stack that is selected in the
+    project of a folder. Empty outside of a project.
 
-    No secret is read, so a pair of keys of which one is secret is left out whole.
+    Secrets are not read. If one of the credential keys is secret, all are left out.
 
     Args:
-        stacks: names.
-        folder: where the command stands.
+        stacks: names of stacks.
+        folder: where the command runs.
 
     Returns:
-        The texts by key, such as `alicloud:region`.
+        The values by key, such as `alicloud:region`.
 
     Raises:
         ConfigurationError: two stacks differ in one of the keys.
@@ -68,7 +67,7 @@ def settings_of(stacks: Sequence[str], folder: Path) -> Mapping[str, str]:
         for key, text in _settings(stack).items():
             if found.setdefault(key, text) != text:
                 raise ConfigurationError(
-                    f"the stacks differ in {key}; run the command for each stack"
+                    f"the stacks differ in {key}; run the command once for each stack"
                 )
     return found
 

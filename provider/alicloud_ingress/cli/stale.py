@@ -1,5 +1,5 @@
 """
-`alicloud-ingress stale`: find stale rules, destroy them, put them back.
+`alicloud-ingress stale`: finds stale rules, destroys them, and restores them.
 """
 
 from __future__ import annotations
@@ -40,32 +40,39 @@ REPORT_COLUMNS = ("group", "ID", "rule", "status", "restored as", "why")
 COLUMNS = ("ID", "rule", "description", "why", "kept")
 
 ACCOUNT_UNKNOWN = (
-    "account unknown: STS refused GetCallerIdentity. `stale destroy` will ask for"
+    "account unknown: STS refused GetCallerIdentity. `stale destroy` will need"
     " --account or --yes-unknown-account"
 )
 
 
 def account_guard(command: _Command) -> _Command:
     """
-    Give a command `--account` and `--yes-unknown-account`.
+    Add `--account` and `--yes-unknown-account` to a command.
     """
     command = click.option(
         "--yes-unknown-account",
         is_flag=True,
-        help="Go on though STS refuses to tell the account of the credentials.",
+        help="Continue even if STS does not return the account of the credentials, so"
+        " that it cannot be compared.",
     )(command)
     return click.option(
         "--account",
         "account_id",
         default="",
-        help="Account ID that plan and credentials are of; another one is refused.",
+        metavar="ACCOUNT_ID",
+        help="Account that the rules belong to, for where STS does not return it. Any"
+        " other account is refused.",
     )(command)
 
 
 @click.group()
 def stale() -> None:
     """
-    Find stale rules, destroy them, put them back.
+    Find stale rules, destroy them, and restore them.
+
+    A rule is stale if no state owns it (unmanaged), if its last day is past (expired),
+    if its source group or prefix list no longer exists (dangling), or if other rules
+    make it needless (shadowed, duplicate).
     """
 
 
@@ -75,10 +82,13 @@ def stale() -> None:
     "groups",
     multiple=True,
     type=as_group_id,
-    help="Group ID (`sg-...`); can be repeated.",
+    metavar="GROUP_ID",
+    help="Security group (`sg-...`) to search; repeatable.",
 )
-@click.option("--all-groups", is_flag=True, help="All groups of the regions.")
-@click.option("--out", required=True, type=FILE, help="Where the plan is written.")
+@click.option(
+    "--all-groups", is_flag=True, help="Search all security groups of the region."
+)
+@click.option("--out", required=True, type=FILE, help="File to write the plan to.")
 @where
 @states
 @shown_as
@@ -86,13 +96,15 @@ def stale() -> None:
 @click.option(
     "--keep",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of rules to keep, one entry a line: a rule ID (`sgr-...`), an address"
-    " block around sources, `tag:KEY=VALUE` of the group, or a glob over descriptions.",
+    help="File that lists rules to keep, one entry a line: a rule ID (`sgr-...`), an"
+    " address block that contains the source, `tag:KEY=VALUE` of the group, or a glob"
+    " that matches the description.",
 )
 @click.option(
     "--states-are-complete",
     is_flag=True,
-    help="Unmanaged is also what is in groups in which the states own nothing.",
+    help="The states passed are all that exist: rules that none of them owns are"
+    " unmanaged also in groups in which the states own nothing.",
 )
 def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
     groups: tuple[str, ...],
@@ -111,12 +123,15 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
     states_are_complete: bool,  # noqa: FBT001
 ) -> None:
     """
-    Find stale rules and say why for each; nothing is changed.
+    Find stale rules, and write them with their reasons to a plan.
 
-    Exits with 0 if there are none, 1 if there are some, 3 if not all was judged.
+    Changes no rule. Without --state or --stack, no rule counts as unmanaged.
+
+    Exits with 0 if no rule is stale, with 1 if some are, and with 3 if not all rules
+    could be judged.
     """
     if bool(groups) is all_groups:
-        raise click.UsageError("give either --group or --all-groups")
+        raise click.UsageError("pass either --group or --all-groups")
     if states_are_complete and not (state_files or stacks):
         raise click.UsageError("--states-are-complete needs --state or --stack")
     owners, texts = read_owners(state_files, stacks)
@@ -143,24 +158,24 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
         click.echo(ACCOUNT_UNKNOWN, err=True)
     asked = (account, regions, groups, narrowing, kept, states_are_complete, texts)
     partial = Partial(out, repr(asked))
-    head = _surveyed(survey, partial, account)
+    head = _scan(survey, partial, account)
     write_streamed(out, head, partial.groups())
     if form == "json":
         click.echo(out.read_text(encoding="utf-8"), nl=False)
-    telling = _Telling(form)
+    output = _PlanOutput(form)
     for group in partial.groups():
-        telling.tell(group)
-    telling.end(head)
+        output.add(group)
+    output.end(head)
     partial.remove()
-    if telling.incomplete:
+    if output.incomplete:
         raise SystemExit(Failure.exit_code)
-    if telling.stale:
+    if output.stale:
         raise SystemExit(SOME)
 
 
-def _surveyed(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
+def _scan(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
     """
-    Judge group by group, going on from where an earlier run was ended.
+    Judge group by group, starting with the first that an earlier run did not judge.
 
     Returns:
         The plan without its groups, which are in *partial*.
@@ -168,7 +183,7 @@ def _surveyed(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
     known = partial.known(now_text())
     if known:
         click.echo(
-            f"going on after {count(len(known), 'group')} of an earlier run", err=True
+            f"continuing after {count(len(known), 'group')} of an earlier run", err=True
         )
     survey.known = known
     judged = len(known)
@@ -188,9 +203,9 @@ def _surveyed(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
     )
 
 
-class _Telling:
+class _PlanOutput:
     """
-    Tells a plan group by group, so that a long one need not be held.
+    Prints a plan group by group, so that memory never holds all groups.
     """
 
     def __init__(self, form: str) -> None:
@@ -201,7 +216,7 @@ class _Telling:
         self.stale = 0
         self.incomplete = False
 
-    def tell(self, group: job.GroupFindings) -> None:
+    def add(self, group: job.GroupFindings) -> None:
         self.stale += len(group.stale)
         self._kinds.update(r.kind for found in group.stale for r in found.reasons)
         rows = [
@@ -223,7 +238,7 @@ class _Telling:
 
     def end(self, head: job.Plan) -> None:
         """
-        Tell what is said of all groups together.
+        Print the totals, and what concerns no single group.
         """
         if self._form in ("table", "markdown"):
             kinds = ", ".join(f"{n} {kind}" for kind, n in self._kinds.items())
@@ -232,7 +247,7 @@ class _Telling:
                 f" {count(head.groups_judged, 'group')}"
             )
         for group_id in head.left_alone:
-            text = f"left alone: {group_id} is managed by a cloud service"
+            text = f"skipped: {group_id} is managed by a cloud service"
             click.echo(plain(text), err=True)
         for problem in head.not_judged:
             self._not_judged(problem)
@@ -251,27 +266,27 @@ class _Telling:
     "reasons",
     multiple=True,
     type=click.Choice(job.KINDS),
-    help="Only rules with this reason; can be given again.",
+    help="Destroy only rules with this reason; repeatable.",
 )
 @click.option(
     "--max",
-    "most",
+    "max_rules",
     default=50,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Rules destroyed in one run.",
+    help="Destroy at most this many rules in one run.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
     "--allow-lockout",
     is_flag=True,
-    help="Also the last rules that let anybody in to 22 or 3389.",
+    help="Also destroy the last rules that allow any access to port 22 or 3389.",
 )
 @click.option(
     "--report",
     required=True,
     type=FILE,
-    help="Where it is told what was done; a second run goes on from it.",
+    help="File to write the results to. If it exists, the run continues from it.",
 )
 @account_guard
 @where
@@ -280,7 +295,7 @@ class _Telling:
 def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     plan_file: Path,
     reasons: tuple[str, ...],
-    most: int,
+    max_rules: int,
     yes: bool,  # noqa: FBT001 - click passes flags by name
     allow_lockout: bool,  # noqa: FBT001
     report: Path,
@@ -293,14 +308,19 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     form: str,
 ) -> None:
     """
-    Destroy what PLAN_FILE names if it is still what the plan saw.
+    Destroy the rules that PLAN_FILE names.
 
-    Exits with 0 if all is gone, 1 if some is left on purpose, 3 if some failed.
+    Reads each group again first. A rule that has changed since the plan, or that a
+    state passed with --state or --stack owns, is kept. The report makes it possible to
+    restore the rules.
+
+    Exits with 0 if all rules are deleted, with 1 if some were kept on purpose, and with
+    3 if some could not be deleted or verified.
     """
     made = job.read_plan(plan_file)
     limits = job.Limits(
         reasons=cast("frozenset[job.Kind]", frozenset(reasons or job.KINDS)),
-        most=most,
+        most=max_rules,
         allow_lockout=allow_lockout,
         regions=frozenset(regions),
     )
@@ -315,18 +335,18 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     connections = connections_of(profile, stacks)
     if open_:
         _require_account(connections, made, guard)
-        if not yes and not _agreed(_question(open_, most, made, account_id)):
+        if not yes and not _is_confirmed(_question(open_, max_rules, made, account_id)):
             click.echo("nothing was destroyed", err=True)
             raise SystemExit(SOME)
     with progress() as bar:
         task = bar.add_task("rules", total=len(open_))
-        seen: set[str] = set()
+        finished: set[str] = set()
 
-        def tell(entry: job.Entry) -> None:
+        def report_entry(entry: job.Entry) -> None:
             if entry.status != "destroying":
-                seen.add(entry.rule_id)
-            bar.update(task, completed=len(seen))
-            _say(entry, bar.console.print)
+                finished.add(entry.rule_id)
+            bar.update(task, completed=len(finished))
+            _print_entry(entry, bar.console.print)
 
         done = job.destroy(
             connections,
@@ -335,20 +355,20 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
             limits,
             owners=owners,
             account=guard,
-            told=tell,
+            told=report_entry,
         )
-    _show(done, form)
-    mine = [
+    _print_report(done, form)
+    chosen = [
         entry
         for entry in done.entries
         if {reason.kind for reason in entry.reasons} & limits.reasons
         and entry.region in (limits.regions or {entry.region})
     ]
-    for line in _left_over(mine, limits):
+    for line in _not_tried(chosen, limits):
         click.echo(line, err=True)
-    if any(e.status in ("planned", "destroying", "failed") for e in mine):
+    if any(e.status in ("planned", "destroying", "failed") for e in chosen):
         raise SystemExit(Failure.exit_code)
-    if any(e.status in ("left", "restored") for e in mine):
+    if any(e.status in ("left", "restored") for e in chosen):
         raise SystemExit(SOME)
 
 
@@ -362,18 +382,18 @@ def _require_account(
 
 
 def _question(
-    open_: Sequence[job.Entry], most: int, made: job.Plan, account_id: str
+    open_: Sequence[job.Entry], max_rules: int, made: job.Plan, account_id: str
 ) -> str:
     groups = count(len({entry.group_id for entry in open_}), "group")
     account = made.account_id or account_id or "(unknown)"
-    upto = "up to " if len(open_) > most else ""
-    rules = count(min(len(open_), most), "rule")
-    return f"Destroy {upto}{rules} in {groups} of account {account}?"
+    up_to = "up to " if len(open_) > max_rules else ""
+    rules = count(min(len(open_), max_rules), "rule")
+    return f"Destroy {up_to}{rules} in {groups} of account {account}?"
 
 
-def _left_over(entries: Sequence[job.Entry], limits: job.Limits) -> Iterator[str]:
+def _not_tried(entries: Sequence[job.Entry], limits: job.Limits) -> Iterator[str]:
     """
-    What still exists and was not tried, in a line for each reason.
+    How many rules exist that the run did not try to delete: one line for each reason.
     """
     if beyond := sum(entry.why == limits.reached for entry in entries):
         yield (
@@ -382,27 +402,27 @@ def _left_over(entries: Sequence[job.Entry], limits: job.Limits) -> Iterator[str
         )
     if back := sum(entry.status == "restored" for entry in entries):
         yield (
-            f"restored since, under new IDs: {count(back, 'rule')}; make a new plan to"
-            " destroy what exists"
+            f"restored with new IDs: {count(back, 'rule')}; make a new plan to destroy"
+            " them"
         )
 
 
-def _agreed(question: str) -> bool:
+def _is_confirmed(question: str) -> bool:
     if not sys.stdin.isatty():
-        raise click.UsageError("nobody can be asked here; give --yes")
+        raise click.UsageError("no terminal to confirm on: pass --yes")
     return click.confirm(plain(question), err=True)
 
 
-def _say(entry: job.Entry, show: Callable[..., object]) -> None:
+def _print_entry(entry: job.Entry, print_: Callable[..., object]) -> None:
     if entry.status != "destroying" or entry.why:
         why = f": {entry.why}" if entry.why else ""
         text = f"{entry.status} {entry.rule_id} ({entry.as_text}){why}"
-        show(plain(text, 1_000), markup=False, highlight=False, soft_wrap=True)
+        print_(plain(text, 1_000), markup=False, highlight=False, soft_wrap=True)
 
 
-def _show(report: job.Report, form: str) -> None:
+def _print_report(report: job.Report, form: str) -> None:
     """
-    The report on stdout, and how many rules came to what.
+    Print the report to stdout, with the number of rules of each status.
     """
     if form == "json":
         click.echo(json.dumps(written_report(report), indent=1))
@@ -434,13 +454,15 @@ def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
     form: str,
 ) -> None:
     """
-    Put the rules back that REPORT_FILE says were destroyed; they get new IDs.
+    Restore the rules that REPORT_FILE lists as destroyed.
 
-    Exits with 3 if one is not there again.
+    They get new rule IDs. A rule that exists already is not created again.
+
+    Exits with 3 if a rule could not be restored.
     """
 
-    def tell(entry: job.Entry) -> None:
-        what = f"is there as {entry.restored_as}" if entry.restored_as else ""
+    def report_entry(entry: job.Entry) -> None:
+        what = f"is restored as {entry.restored_as}" if entry.restored_as else ""
         text = f"{entry.rule_id} ({entry.as_text}) {what} {entry.why}".strip()
         click.echo(plain(text, 1_000), err=True)
 
@@ -450,8 +472,8 @@ def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
     connections = connections_of(profile)
     _require_account(connections, job.read_report(report_file), guard)
     failed = job.restore(
-        connections, report_file, regions=regions, account=guard, told=tell
+        connections, report_file, regions=regions, account=guard, told=report_entry
     )
-    _show(job.read_report(report_file), form)
+    _print_report(job.read_report(report_file), form)
     if failed:
         raise SystemExit(Failure.exit_code)

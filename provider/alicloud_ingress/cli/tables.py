@@ -1,8 +1,8 @@
 """
-Tables and progress, in which no text of others means anything.
+Prints tables and progress. Control characters in the texts are escaped.
 
-A terminal gets a table where one fits, and else a record for each row, in which no ID
-is broken over lines. A pipe or a file gets columns of plain text, a line for each row.
+A terminal gets a table if it fits, otherwise one record for each row, in which no ID is
+split over lines. A pipe or a file gets columns of plain text, one line for each row.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from alicloud_ingress.rendering.markup import markdown_table, plain
 
 WIDEST_COLUMN = 40
 """
-Characters of a column on a terminal; what is longer is wrapped between words.
+Characters of a column on a terminal; longer texts are wrapped between words.
 """
 MAX_CELL_LENGTH = 1_000
 _FORMULA = ("=", "+", "-", "@")
@@ -78,7 +78,7 @@ def print_rows(
 
 def csv_text(rows: Iterable[Sequence[str]]) -> bytes:
     """
-    Rows as CSV in UTF-8; no spreadsheet takes a text of others for a formula.
+    Rows as CSV in UTF-8, escaped so that no spreadsheet runs a text as a formula.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -90,7 +90,7 @@ def csv_text(rows: Iterable[Sequence[str]]) -> bytes:
 
 def count(number: int, noun: str) -> str:
     """
-    Such as `1 rule` or `2 rules`.
+    A number with its noun, such as `1 rule` or `2 rules`.
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -134,7 +134,7 @@ def _records(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Renderab
 
 def progress() -> Progress:
     """
-    A bar on stderr, for terminals only.
+    A progress bar on stderr; nothing is shown unless stderr is a terminal.
     """
     console = Console(stderr=True)
     return Progress(

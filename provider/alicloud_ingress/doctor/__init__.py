@@ -1,3 +1,3 @@
 """
-What works on this machine, and what to do about the rest.
+Checks this machine and the access to ECS, and says how to fix what fails.
 """

@@ -1,5 +1,5 @@
 """
-Which Python the engine runs a project's program and its dynamic providers with.
+Finds the Python that the engine uses for a project's program and dynamic providers.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ class EnginePython:
     The Python of a project, or why there is none.
 
     Args:
-        why: where the choice comes from.
-        folder: in which the engine runs it.
-        problem: "" where there is none.
+        executable: its path; "" if there is a problem.
+        why: what selects it, for people.
+        folder: the folder in which the engine runs it.
+        problem: why there is none; "" if there is one.
+        next_step: what to do; "" if there is nothing to do.
     """
 
     executable: str = ""
@@ -39,16 +41,16 @@ def engine_python(
     folder: Path, environ: Mapping[str, str], host: Path | None = None
 ) -> EnginePython:
     """
-    Find it as the engine does: by the project file, else on PATH.
+    Find it as the engine does: through the project file, or else on PATH.
 
     Args:
-        folder: of the Pulumi project.
+        folder: folder of the Pulumi project.
         environ: the environment.
-        host: the engine's language host for Python; None where it is not known.
+        host: the engine's language host for Python; None if it is not known.
     """
     file = _project_file(folder)
     if file is None:
-        return _on_path(folder, environ, "on PATH; no Pulumi.yaml is here")
+        return _on_path(folder, environ, "on PATH; there is no Pulumi.yaml here")
     try:
         project: Any = yaml.safe_load(text_in(file))
         given: Any = project["runtime"]
@@ -75,14 +77,16 @@ def engine_python(
     if runtime.get("name") != "python":
         return EnginePython(
             folder=root,
-            problem=f"{file} says runtime {runtime.get('name')!r}",
+            problem=f"{file} has the runtime {runtime.get('name')!r}",
             next_step="use this provider in a Python program",
         )
     home = options.get("virtualenv") or (options.get("toolchain") == "uv" and ".venv")
     if not home:
-        return _on_path(root / main, environ, f"on PATH, as {file} names none")
+        return _on_path(
+            root / main, environ, f"on PATH, because {file} names no environment"
+        )
     if host is not None and not _knows_options(host):
-        why = f"on PATH: {host} ignores virtualenv and toolchain of {file}"
+        why = f"on PATH: {host} ignores virtualenv and toolchain in {file}"
         found = _on_path(root / main, environ, why)
         step = f"activate the environment {home} before running pulumi"
         return found if found.problem else replace(found, next_step=step)
@@ -91,8 +95,8 @@ def engine_python(
 
 def _knows_options(host: Path) -> bool:
     """
-    Whether a language host heeds the project's options: an old one, such as the one
-    that our tools build, does not know the word.
+    Whether a language host reads the project's options. An old one, such as the one
+    that this project's tools build, does not contain the word.
     """
     try:
         return b"toolchain" in host.read_bytes()
@@ -104,15 +108,15 @@ def _in_virtualenv(root: Path, main: str, home: str, file: Path) -> EnginePython
     if main and not Path(home).is_absolute() and not (root / main / home).exists():
         return EnginePython(
             folder=root,
-            problem=f"{file} has main and virtualenv, and the engine looks for"
-            f" {home} in {root / main} when it starts a dynamic provider",
-            next_step="leave virtualenv out, and activate the environment instead",
+            problem=f"{file} has main and virtualenv, so the engine looks for {home} in"
+            f" {root / main} when it starts a dynamic provider",
+            next_step="remove virtualenv, and activate the environment instead",
         )
     executable = root / home / "bin" / "python"
     if not executable.exists():
         return EnginePython(
             folder=root,
-            problem=f"{file} names the environment {home}, which is not there",
+            problem=f"{file} names the environment {home}, which does not exist",
             next_step=f"run `python3 -m venv {root / home}` and install into it",
         )
     return EnginePython(
@@ -126,8 +130,8 @@ def _on_path(folder: Path, environ: Mapping[str, str], why: str) -> EnginePython
     if found is None:
         return EnginePython(
             folder=folder,
-            problem=f"no {name} is on PATH",
-            next_step="install Python, or activate the environment that holds it",
+            problem=f"{name} is not on PATH",
+            next_step="install Python, or activate an environment that has it",
         )
     return EnginePython(executable=found, why=why, folder=folder)
 

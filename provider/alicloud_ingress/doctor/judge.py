@@ -1,7 +1,7 @@
 """
-What works on this machine, and what to do about the rest: observations, judged.
+Judges the observations of `observe.checkup`: what works, and how to fix the rest.
 
-Nothing is asked or measured here; `checkup` does that.
+Nothing is measured here, and no calls are sent.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MIN_PULUMI_VERSION = (3, 216)
 PULUMI = "pulumi"
 MAX_SKEW_S = 15 * 60
 """
-Seconds between the clocks from which ECS refuses what is signed.
+Clock difference in seconds from which ECS refuses signed calls.
 """
 NOTABLE_SKEW_S = 60
 PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -37,7 +37,7 @@ OPTIONAL = {
 
 class Outcome(str, Enum):
     """
-    How a check ended.
+    The result of a check.
     """
 
     WORKS = "works"
@@ -53,8 +53,10 @@ class Finding:
     What one check found.
 
     Args:
-        check: what was looked at.
-        next_step: what to do; "" where there is nothing to do.
+        check: what was checked.
+        outcome: the result.
+        detail: what was found, for people.
+        next_step: what to do; "" if there is nothing to do.
     """
 
     check: str
@@ -65,7 +67,7 @@ class Finding:
 
 def all_works(findings: Sequence[Finding]) -> bool:
     """
-    Whether all that is needed works, as far as can be seen.
+    Whether everything that is needed works, as far as the checks show.
     """
     return all(
         finding.outcome not in (Outcome.FAILS, Outcome.NOT_TRIED)
@@ -75,14 +77,14 @@ def all_works(findings: Sequence[Finding]) -> bool:
 
 def works(check: str, detail: str) -> Finding:
     """
-    A check that went well.
+    A check that succeeded.
     """
     return Finding(check=check, outcome=Outcome.WORKS, detail=detail)
 
 
 def fails(check: str, detail: str, next_step: str) -> Finding:
     """
-    A check of something needed that did not.
+    A failed check of something that is needed.
     """
     return Finding(
         check=check, outcome=Outcome.FAILS, detail=detail, next_step=next_step
@@ -91,7 +93,7 @@ def fails(check: str, detail: str, next_step: str) -> Finding:
 
 def warning(check: str, detail: str, next_step: str) -> Finding:
     """
-    A trap that is there, though nothing has failed.
+    A check that found a risk, though nothing has failed.
     """
     return Finding(
         check=check, outcome=Outcome.WARNING, detail=detail, next_step=next_step
@@ -100,59 +102,59 @@ def warning(check: str, detail: str, next_step: str) -> Finding:
 
 def not_tried(check: str, after: str) -> Finding:
     """
-    A check that had to be left out because of another.
+    A check that was skipped because another one failed.
     """
     return Finding(
         check=check,
         outcome=Outcome.NOT_TRIED,
         detail=f"{after} does not work",
-        next_step=f"see to {after} first, then run it again",
+        next_step=f"fix {after} first, then run doctor again",
     )
 
 
-def engine(path: str | None, told: str) -> Finding:
+def engine(path: str | None, printed: str) -> Finding:
     """
     Judge the engine.
 
     Args:
-        path: of `pulumi`; None where there is none on PATH.
-        told: what `pulumi version` printed.
+        path: path of `pulumi`; None if it is not on PATH.
+        printed: output of `pulumi version`.
     """
     oldest = ".".join(map(str, MIN_ENGINE_VERSION))
     step = f"install Pulumi {oldest} or newer, and put it on PATH"
     if path is None:
-        return fails("engine", "no `pulumi` is on PATH", step)
-    version = _version(told)
+        return fails("engine", "`pulumi` is not on PATH", step)
+    version = _version(printed)
     if not version:
-        return fails("engine", f"{path} does not tell its version", step)
+        return fails("engine", f"{path} does not print its version", step)
     if version < MIN_ENGINE_VERSION:
-        return fails("engine", f"{path} is {told.strip()}, which is too old", step)
-    return works("engine", f"{told.strip()} at {path}")
+        return fails("engine", f"{path} is {printed.strip()}, which is too old", step)
+    return works("engine", f"{printed.strip()} at {path}")
 
 
 def packages(versions: Mapping[str, str | None]) -> Finding:
     """
-    Judge the installed distributions, by name; None is one that is missing.
+    Judge the versions of the distributions, by name; None means not installed.
     """
     missing = [name for name, version in versions.items() if version is None]
     step = "run `pip install --upgrade pulumi-alicloud-ingress`"
     if missing:
         return fails("packages", f"not installed: {', '.join(missing)}", step)
-    told = ", ".join(f"{name} {version}" for name, version in versions.items())
+    installed = ", ".join(f"{name} {version}" for name, version in versions.items())
     if _version(versions.get(PULUMI) or "") < MIN_PULUMI_VERSION:
-        return fails("packages", f"{told}; this pulumi is too old", step)
-    return works("packages", told)
+        return fails("packages", f"{installed}; this pulumi is too old", step)
+    return works("packages", installed)
 
 
 def clock(skew_s: float) -> Finding:
     """
-    Judge the seconds by which the server's clock is ahead of this machine's.
+    Judge the clock difference: by how many seconds the server is ahead of this machine.
     """
     detail = f"{abs(skew_s):.0f} s {'behind' if skew_s > 0 else 'ahead of'} the server"
     if abs(skew_s) >= MAX_SKEW_S:
-        return fails("clock", detail, "set the clock of this machine, best by NTP")
+        return fails("clock", detail, "set the clock of this machine, ideally by NTP")
     if abs(skew_s) >= NOTABLE_SKEW_S:
-        step = f"set the clock; from {MAX_SKEW_S // 60} minutes on ECS refuses"
+        step = f"set the clock; ECS refuses calls from {MAX_SKEW_S // 60} minutes on"
         return warning("clock", detail, step)
     return works("clock", f"within {NOTABLE_SKEW_S} s of the server")
 
@@ -161,7 +163,7 @@ def proxies(
     environ: Mapping[str, str], address: str, used: Mapping[str, str]
 ) -> Finding:
     """
-    Tell whether calls to *address* go through a proxy.
+    Report whether calls to *address* go through a proxy.
 
     Args:
         environ: the environment.
@@ -177,39 +179,39 @@ def proxies(
     ]
     if conflict:
         both = ", ".join(f"{name} and {name.lower()}" for name in conflict)
-        detail = f"{both} differ; programs disagree on which of the two counts"
-        return warning("proxy", detail, "set both to the same, or unset one")
+        detail = f"{both} differ; programs do not agree on which one to use"
+        return warning("proxy", detail, "set both to the same value, or unset one")
     scheme = address.partition("://")[0]
     if proxy := used.get(scheme) or used.get("all"):
         host = re.sub(r"^.*@", "", proxy.partition("://")[2] or proxy)
         return warning(
             "proxy",
             f"calls to {address} go through the proxy {host}",
-            "where that is not meant, name the host in NO_PROXY (other programs that"
-            " use the SDK do not heed NO_PROXY)",
+            "if that is not intended, add the host to NO_PROXY (other programs that use"
+            " the SDK ignore NO_PROXY)",
         )
     if any(environ.get(name) or environ.get(name.lower()) for name in PROXY_VARIABLES):
-        return works("proxy", f"one is set; calls to {address} go past it")
+        return works("proxy", f"one is set; calls to {address} do not use it")
     return works("proxy", "none is set")
 
 
 def talkative_sdk(environ: Mapping[str, str]) -> Finding:
     """
-    Warn of `DEBUG=sdk`, by which the SDK prints signed requests and tokens.
+    Warn about `DEBUG=sdk`, which makes the SDK print signed requests and tokens.
     """
     if environ.get("DEBUG", "").lower() != "sdk":
         return works("DEBUG", "not set to `sdk`")
     return warning(
         "DEBUG",
         "DEBUG=sdk makes the SDK print signed requests and tokens to stderr; this"
-        " provider keeps its own calls out of that, other programs do not",
-        "unset DEBUG; ALICLOUD_INGRESS_LOG=debug shows calls without a secret",
+        " provider suppresses that for its own calls, other programs do not",
+        "unset DEBUG; ALICLOUD_INGRESS_LOG=debug shows calls without secrets",
     )
 
 
 def credentials(found: Credentials, key: str) -> Finding:
     """
-    Tell where the credentials come from, the key that came of it masked.
+    Report where the credentials come from, with the masked access key ID.
     """
     source = found.source or "the SDK's default chain"
     return works("credentials", f"{source}, key {masked(key)}")
@@ -217,14 +219,14 @@ def credentials(found: Credentials, key: str) -> Finding:
 
 def no_credentials(error: ConfigurationError | EcsError) -> Finding:
     """
-    The source of the credentials gives none.
+    The source of the credentials returns none.
     """
     return fails("credentials", *_refusal(error))
 
 
 def masked(key: str) -> str:
     """
-    Enough of an access key ID to tell it from others.
+    The start of an access key ID, enough to recognize it.
     """
     shown = 4
     return f"{key[:shown]}..." if len(key) > 2 * shown else "..."
@@ -232,22 +234,24 @@ def masked(key: str) -> str:
 
 def account(answer: Mapping[str, object] | EcsError, expected: str) -> Finding:
     """
-    Judge what GetCallerIdentity said.
+    Judge the answer of GetCallerIdentity.
 
     Args:
-        answer: its body, or the refusal.
-        expected: the account that `alicloud:accountId` names; "" for any.
+        answer: its body, or the error.
+        expected: the account in `alicloud:accountId`; "" for any.
     """
     if isinstance(answer, CredentialsRefusedError):
         return fails("account", *_refusal(answer))
     if isinstance(answer, EcsError):
         detail, step = _refusal(answer)
-        return warning("account", detail, f"{step}; it guards against a mix-up only")
+        return warning(
+            "account", detail, f"{step}; it is needed only to compare accounts"
+        )
     found = str(answer.get("AccountId") or "unknown")
     if expected not in ("", found):
         return fails(
             "account",
-            f"the credentials are of {found}, and {expected} is expected",
+            f"the credentials are of account {found}, and {expected} is expected",
             "correct the credentials, or the expected account",
         )
     return works("account", f"{found}, as {answer.get('Arn') or 'an unnamed identity'}")
@@ -257,44 +261,44 @@ def permission(
     action: str, refusal: EcsError | None, group_id: str, *, acts: bool
 ) -> Finding:
     """
-    Judge a trial of an action.
+    Judge the trial of an action.
 
     Args:
-        action: of ECS.
-        refusal: how it ended; None is a success.
-        group_id: the group that the user named; "" where it was a made-up one.
-        acts: whether it writes, so that the trial was one which has to be refused.
+        action: action of the ECS API.
+        refusal: the error; None if the call succeeded.
+        group_id: the group that the user passed; "" if it was a made-up one.
+        acts: whether the action writes, so that ECS must refuse the trial.
     """
     check = f"ecs:{action}"
     if refusal is None:
-        return works(check, "tried, and answered")
+        return works(check, "the call succeeded")
     if action in OPTIONAL and isinstance(refusal, PermissionRefusedError):
-        said, step = _refusal(refusal)
-        return warning(check, said, f"{step}; {OPTIONAL[action]}")
+        detail, step = _refusal(refusal)
+        return warning(check, detail, f"{step}; {OPTIONAL[action]}")
     if isinstance(refusal, GroupNotFoundError) and not group_id:
-        return _probably(check, refusal, "the group was made up; give --group")
+        return _likely(check, refusal, "the group does not exist; pass --group")
     if isinstance(refusal, PermissionRefusedError | GroupNotFoundError):
         return fails(check, *_refusal(refusal))
     if refusal.retryable or isinstance(refusal, NoAnswerError) or not acts:
         return fails(check, *_refusal(refusal))
-    return _probably(check, refusal, "the trial had to be refused")
+    return _likely(check, refusal, "ECS must refuse this trial")
 
 
-def _probably(check: str, refusal: EcsError, why: str) -> Finding:
+def _likely(check: str, refusal: EcsError, why: str) -> Finding:
     return Finding(
         check=check,
         outcome=Outcome.LIKELY,
-        detail=f"refused with {refusal.code}, not for want of permission ({why});"
-        " whether ECS looks at the permission first is not documented",
+        detail=f"refused with {refusal.code}, not for a missing permission ({why});"
+        " whether ECS checks the permission first is not documented",
     )
 
 
 def _refusal(error: ConfigurationError | EcsError) -> tuple[str, str]:
     """
-    What failed, and what to do, of an error that tells both in one sentence.
+    Split an error's message into what failed and what to do.
     """
-    said, _, step = str(error).rpartition("; ")
-    return said, step
+    detail, _, step = str(error).rpartition("; ")
+    return detail, step
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -1,9 +1,9 @@
 """
-Looks at this machine and asks ECS, changing nothing; `doctor` judges what is seen.
+Checks this machine and sends calls to ECS, without changing anything.
 
-No call of ECS has a dry run. So a call that writes is tried with arguments that
-cannot name or make a rule: it has to be refused, and only the code of the refusal
-is of interest.
+The ECS API has no dry run for these calls. So an action that writes is tried with
+arguments that cannot name or create a rule: ECS must refuse it, and the error code
+shows whether the permission is missing.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from alicloud_ingress.errors import (
 DISTRIBUTIONS = ("pulumi-alicloud-ingress", "pulumi", "alibabacloud-ecs20140526")
 PROBE_TIMEOUT_S = 5.0
 """
-Seconds for each call, unless `--timeout` sets them.
+Timeout of each call in seconds, unless `--timeout` sets it.
 """
 LANGUAGE_HOST = "pulumi-language-python"
 COMMAND_TIMEOUT_S = 60
 MADE_UP_GROUP = "sg-doctor0made0up"
 NO_RULE = "sgr-doctor"
 """
-A rule ID of a form that ECS gives to no rule.
+Not a valid rule ID: no rule can have it.
 """
-LOOKS: Mapping[str, Mapping[str, str]] = {
+READS: Mapping[str, Mapping[str, str]] = {
     "DescribeSecurityGroupAttribute": {"Direction": "ingress", "MaxResults": "10"},
     "DescribeSecurityGroups": {"MaxResults": "10"},
     "DescribePrefixLists": {"MaxResults": "10"},
@@ -63,10 +63,10 @@ TRIALS: Mapping[str, Mapping[str, str]] = {
     "RevokeSecurityGroup": {"SecurityGroupRuleId.1": NO_RULE},
 }
 WITHOUT_GROUP = ("DescribeSecurityGroups", "DescribePrefixLists")
-_IMPORTED = "import alicloud_ingress.resource as r; print(r.__file__)"
+_IMPORT = "import alicloud_ingress.resource as r; print(r.__file__)"
 
 
-def checkup(  # noqa: PLR0913 - one for each place that something is configured in
+def checkup(  # noqa: PLR0913 - one for each source of configuration
     environ: Mapping[str, str],
     folder: Path,
     *,
@@ -76,15 +76,15 @@ def checkup(  # noqa: PLR0913 - one for each place that something is configured 
     group_id: str = "",
 ) -> Iterator[Finding]:
     """
-    Make all checks, one after the other.
+    Run all checks, one after the other.
 
     Args:
         environ: the environment.
-        folder: of the Pulumi project.
-        settings: of its stack, by key, such as `alicloud:region`.
-        region: "" for the one that is configured; so *profile*.
-        profile: of the Alibaba Cloud command line.
-        group_id: a group to try the permissions on; "" takes one that is not there.
+        folder: folder of the Pulumi project.
+        settings: configuration of its stack by key, such as `alicloud:region`.
+        region: "" for the configured one.
+        profile: profile of the aliyun CLI; "" for the configured one.
+        group_id: the group to try the permissions on; "" for one that does not exist.
     """
     yield from _machine(environ, folder)
     try:
@@ -92,8 +92,8 @@ def checkup(  # noqa: PLR0913 - one for each place that something is configured 
             (settings or {}).get, environ, region=region, profile=profile
         )
     except ConfigurationError as error:
-        said, _, step = str(error).rpartition("; ")
-        yield judge.fails("configuration", said or str(error), step)
+        detail, _, step = str(error).rpartition("; ")
+        yield judge.fails("configuration", detail or str(error), step)
         yield judge.not_tried("calls of ECS", "configuration")
         return
     of_stack = not region and settings and settings.get("alicloud:region")
@@ -113,7 +113,7 @@ def _machine(environ: Mapping[str, str], folder: Path) -> Iterator[Finding]:
 
 def _language_host(engine: str | None) -> Path | None:
     """
-    The engine's language host for Python, which comes with it.
+    The engine's language host for Python, which is installed beside it.
     """
     host = Path(engine).resolve().with_name(LANGUAGE_HOST) if engine else None
     return host if host and host.is_file() else None
@@ -127,7 +127,7 @@ def _network(
     )
     address = address_of(connection)
     sdk = Sdk(connection)
-    # A role is assumed at the endpoint, so that is tried first.
+    # Assuming a role needs the endpoint, so that is checked first.
     needs_endpoint = connection.credentials.role is not None
     found = None if needs_endpoint else _credentials(sdk, connection)
     if found:
@@ -147,10 +147,10 @@ def _network(
         yield judge.not_tried("account and permissions", "credentials")
         return
     identity = Call("GetCallerIdentity", {}, STS_VERSION)
-    told = _sent(sdk, identity, timeout_s)
-    identified = judge.account(told, connection.expected_account_id)
-    yield identified
-    if identified.outcome is judge.Outcome.FAILS:
+    answer = _sent(sdk, identity, timeout_s)
+    account = judge.account(answer, connection.expected_account_id)
+    yield account
+    if account.outcome is judge.Outcome.FAILS:
         yield judge.not_tried("permissions", "account")
         return
     yield from _permissions(sdk, connection.region, group_id, timeout_s)
@@ -168,7 +168,7 @@ def _credentials(sdk: Sdk, connection: Connection) -> Finding:
 def _permissions(
     sdk: Sdk, region: str, group_id: str, timeout_s: float
 ) -> Iterator[Finding]:
-    for action, parameters in {**LOOKS, **TRIALS}.items():
+    for action, parameters in {**READS, **TRIALS}.items():
         group = {"SecurityGroupId": group_id or MADE_UP_GROUP}
         about = {} if action in WITHOUT_GROUP else group
         place = f"{group_id or 'a made-up group'} in {region}"
@@ -181,7 +181,7 @@ def _permissions(
             yield judge.not_tried("the other permissions", finding.check)
             return
         if isinstance(refusal, GroupNotFoundError):
-            group_id = ""  # said once; the others are tried without it
+            group_id = ""  # reported once; the other actions are tried without it
 
 
 def _sent(sdk: Sdk, call: Call, timeout_s: float) -> Mapping[str, object] | EcsError:
@@ -194,7 +194,7 @@ def _sent(sdk: Sdk, call: Call, timeout_s: float) -> Mapping[str, object] | EcsE
 
 def _endpoint(address: str, timeout_s: float) -> Iterator[Finding]:
     """
-    Knock at the endpoint without credentials; any answer of HTTP will do.
+    Connect to the endpoint without credentials. Any HTTP answer is a success.
     """
     with exchange() as attempt:
         began = time.time()
@@ -216,7 +216,7 @@ def _endpoint(address: str, timeout_s: float) -> Iterator[Finding]:
         there = email.utils.parsedate_to_datetime(answer.headers["date"]).timestamp()
     except (KeyError, ValueError):
         yield judge.warning(
-            "clock", "the endpoint tells no time", "compare the clock by hand"
+            "clock", "the endpoint returns no time", "compare the clock by hand"
         )
         return
     yield judge.clock(there - (began + ended) / 2)
@@ -224,13 +224,15 @@ def _endpoint(address: str, timeout_s: float) -> Iterator[Finding]:
 
 def _importable(python: EnginePython, environ: Mapping[str, str]) -> Finding:
     """
-    Whether the Python that the engine runs finds this provider.
+    Whether the Python that the engine uses can import this provider.
     """
     check = "provider in the engine's Python"
     if python.problem:
         return judge.fails(check, python.problem, python.next_step)
-    told = _printed([python.executable, "-c", _IMPORTED], environ, folder=python.folder)
-    if not told.strip():
+    printed = _printed(
+        [python.executable, "-c", _IMPORT], environ, folder=python.folder
+    )
+    if not printed.strip():
         return judge.fails(
             check,
             f"{python.executable} ({python.why}) cannot import alicloud_ingress",
@@ -251,7 +253,7 @@ def _printed(
     command: list[str], environ: Mapping[str, str], folder: Path | None = None
 ) -> str:
     """
-    What a command prints; "" where it fails.
+    The output of a command; "" if it fails.
     """
     quiet = {**environ, "PULUMI_SKIP_UPDATE_CHECK": "1"}
     try:

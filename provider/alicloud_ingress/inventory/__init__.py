@@ -1,3 +1,3 @@
 """
-The rules that exist: listed, imported, taken over from another provider.
+Lists existing rules, imports them, and moves them over from pulumi-alicloud.
 """

@@ -1,8 +1,8 @@
 """
-Writes the rules of a group as a program, and as the file that imports them.
+Writes the rules of a group as a program and as an import file.
 
-The file's inputs are just those that `check` makes of the program's arguments, so the
-preview after the import shows no change.
+The inputs in the import file are those that `check` makes from the program's arguments,
+so that a preview after the import shows no change.
 """
 
 from __future__ import annotations
@@ -39,10 +39,13 @@ _DEFAULTS = {"policy": "accept", "priority": 1, "nic_type": "intranet"}
 @dataclass(frozen=True, slots=True)
 class Named:
     """
-    A live rule under the name of its resource, with the program's arguments.
+    A live rule, with the name and the arguments of its resource.
 
     Args:
-        peer: the resource of pulumi-alicloud that owns the rule now.
+        name: name of the resource.
+        live: the rule.
+        arguments: arguments of the resource.
+        peer: the resource of pulumi-alicloud that owns the rule now; None if none does.
     """
 
     name: str
@@ -54,10 +57,14 @@ class Named:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
     """
-    What is to be imported from one group.
+    The rules to import from one group.
 
     Args:
-        skipped: live rules that are not, with why.
+        group_id: the group.
+        region: its region.
+        account_id: its account.
+        rules: the rules to import.
+        skipped: the other rules, each with the reason.
     """
 
     group_id: str
@@ -82,14 +89,14 @@ def import_of(
     peers: PeerState | None = None,
 ) -> Import:
     """
-    Choose and name what is to be imported.
+    Choose the rules to import, and name their resources.
 
     Args:
-        group: as read.
-        owners: None where no state was given.
-        account_id: whose the group is.
-        wanted: tells the rules that were asked for.
-        peers: what the states hold of pulumi-alicloud.
+        group: the group.
+        owners: owners of its rules; None if no state was passed.
+        account_id: the account of the group.
+        wanted: whether a rule passes the filters.
+        peers: the resources of pulumi-alicloud in the states.
     """
     resources, unclear = (
         peers.taken_from(group, owners) if peers and owners else ({}, {})
@@ -123,12 +130,13 @@ def movable(
     imports: Sequence[Import], peers: PeerState, *, only_peers: bool
 ) -> list[Import]:
     """
-    Leave out the rules of resources that cannot leave the state.
+    Skip the rules of resources that cannot be removed from the state.
 
     Args:
-        imports: of all groups.
-        peers: what the states hold of pulumi-alicloud.
-        only_peers: leave out all other rules too, and keep the resources' names.
+        imports: the imports of all groups.
+        peers: the resources of pulumi-alicloud in the states.
+        only_peers: also skip rules that no resource of pulumi-alicloud owns, and keep
+            the names of the resources.
     """
     kept = leaving(peers, (peer.urn for found in imports for peer in found.peers))
     going = [peer for found in imports for peer in found.peers if peer.urn not in kept]
@@ -159,7 +167,7 @@ def movable(
 
 def arguments_of(rule: IngressRule) -> dict[str, Any]:
     """
-    A rule's arguments as a person would give them: only what is not default.
+    The arguments of a rule, without those that have the default value.
     """
     given: dict[str, Any] = {}
     for name in RULE_ARGUMENTS:
@@ -179,8 +187,8 @@ def resources(found: Import, provider: str) -> list[dict[str, Any]]:
     The entries of the import file, one for each rule.
 
     Args:
-        found: what is to be imported.
-        provider: the pickle of the resource's provider, as the engine keeps it.
+        found: the rules to import.
+        provider: the pickle of the resource's provider, as the engine stores it.
     """
     entries: list[dict[str, Any]] = []
     for each in found.rules:
@@ -201,7 +209,7 @@ def resources(found: Import, provider: str) -> list[dict[str, Any]]:
 
 def set_resource(found: Import, provider: str) -> dict[str, Any]:
     """
-    The one entry of the import file by which a rule set takes the rules over.
+    The entry of the import file for a rule set of all the rules.
     """
     digest = hashlib.sha256(
         "\n".join(each.live.rule_id for each in found.rules).encode()
@@ -239,13 +247,13 @@ def program(
     imports: Sequence[Import], peers: PeerState | None = None, *, as_set: bool
 ) -> str:
     """
-    The Python program that declares what the import file brings in.
+    The Python program that declares the imported resources.
 
     Args:
-        imports: of all groups.
-        peers: where it is a part of a program, which takes the place of resources of
+        imports: the imports of all groups.
+        peers: set it to get a part of a program, which replaces these resources of
             pulumi-alicloud.
-        as_set: one resource for each group.
+        as_set: whether to declare one rule set for each group.
     """
     name = "import_set.py.j2" if as_set else "import_rules.py.j2"
     return template(name, literal=literal).render(
@@ -259,7 +267,7 @@ def program(
 
 def literal(value: object) -> str:
     r"""
-    A value as Python; what cannot be seen in text is escaped, as `\u202e`.
+    A value as Python source, with unprintable characters as `\u202e`.
     """
     if not isinstance(value, str):
         return repr(value)
@@ -271,23 +279,23 @@ def literal(value: object) -> str:
 
 def _owned(owners: GroupOwners | None, place: int) -> str:
     """
-    Whose a rule is, or may be; "" if it may be imported.
+    Why a rule cannot be imported because of its owner; "" if it can.
     """
     if owners is None:
         return ""
     if owners.owners[place]:
         return f"owned by {owners.owners[place]}"
-    return f"perhaps owned: {owners.doubts[0]}" if owners.doubts else ""
+    return f"it may have an owner: {owners.doubts[0]}" if owners.doubts else ""
 
 
 def _cannot_be_declared(
     live: LiveRule, arguments: Mapping[str, object], group: LiveGroup
 ) -> str:
     """
-    Why no resource can be a rule; "" if one can.
+    Why no resource can declare a rule; "" if one can.
     """
     if not live.rule_id:
-        return "ECS does not tell its ID"
+        return "ECS returned no ID for it"
     problems = [
         problem
         for problem in problems_of({**arguments, "security_group_id": group.group_id})
@@ -308,7 +316,7 @@ def _stem(group_id: str, rule: IngressRule) -> str:
 
 def _name(group_id: str, rule: IngressRule, stems: Mapping[str, int]) -> str:
     """
-    The stem, and a few digits of the content where that is not enough.
+    The stem, with a few digits of a hash if the stem is not unique or is cut.
     """
     stem = _stem(group_id, rule)
     if stems[stem] == 1 and len(stem) < MAX_NAME_LENGTH:
@@ -319,7 +327,7 @@ def _name(group_id: str, rule: IngressRule, stems: Mapping[str, int]) -> str:
 
 def skipped_lines(found: Import) -> Iterator[str]:
     """
-    A sentence for each rule that is not imported; not made safe.
+    A sentence for each rule that is not imported; not escaped.
     """
     for live, why in found.skipped:
         yield f"{live.rule_id or 'a rule'} ({live.rule.as_text}) is skipped: {why}"

@@ -1,5 +1,5 @@
 """
-What the prefix lists and port lists hold that the rules of a group use.
+Reads the contents of the prefix lists and port lists that rules use.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from alicloud_ingress.errors import EcsError, IngressError
 from alicloud_ingress.exposure.packets import lists_of
 from alicloud_ingress.rules.rule import IngressRule
 
-GONE = ("InvalidPrefixListId.NotFound", "InvalidPortRangeListId.NotFound")
+NOT_FOUND = ("InvalidPrefixListId.NotFound", "InvalidPortRangeListId.NotFound")
 """
-Codes of a list that is no more: it holds nothing.
+Error codes for a list that does not exist; it counts as empty.
 """
 
 
@@ -21,7 +21,10 @@ def read_lists(
     client: EcsClient, rules: Iterable[IngressRule]
 ) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """
-    The entries by the list's ID; and which lists could not be read, in sentences.
+    Read the lists of some rules.
+
+    Returns:
+        The entries by the list's ID; and which lists could not be read, in sentences.
     """
     found: dict[str, tuple[str, ...]] = {}
     problems: list[str] = []
@@ -29,8 +32,8 @@ def read_lists(
         try:
             found[list_id] = client.list_entries(list_id)
         except IngressError as error:
-            if isinstance(error, EcsError) and error.code in GONE:
+            if isinstance(error, EcsError) and error.code in NOT_FOUND:
                 found[list_id] = ()
                 continue
-            problems.append(f"what {list_id} holds could not be read: {error}")
+            problems.append(f"the entries of {list_id} could not be read: {error}")
     return found, problems

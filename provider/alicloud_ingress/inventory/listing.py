@@ -1,5 +1,5 @@
 """
-The rules of a group for people and programs: whose they are, and what they expose.
+Lists the rules of groups for people and programs, with owners and what they expose.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from alicloud_ingress.inventory.list_entries import read_lists
 from alicloud_ingress.rendering.markup import code, markdown_table
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
-from alicloud_ingress.rules.spelling import is_date
+from alicloud_ingress.rules.spelling import has_expired
 
 COLUMNS = ("rule", "ID", "age", "description", "expires", "owner", "exposes")
 
@@ -40,10 +40,12 @@ class Row:
     One live rule.
 
     Args:
-        age_days: whole days since its creation; None where that is not told.
-        owner: in words; "" for none.
-        exposes: what the rule by itself lets in, in words; or why that is nothing.
-        world_open: whether the world gets in through it.
+        live: the rule.
+        age_days: whole days since its creation; None if that is not known.
+        expired: whether its last day is past.
+        owner: the resource and its stack, for people; "" for none.
+        exposes: what the rule by itself allows, as text; or why that is nothing.
+        world_open: whether it is open to the world.
     """
 
     live: LiveRule
@@ -60,9 +62,11 @@ class Listing:
     One group.
 
     Args:
-        reach: all that its rules together let in, in words.
-        world_open: what of it the whole world may reach, in words.
-        doubts: why some owners are not known, in sentences.
+        group: the group.
+        rows: its rules, in the order of evaluation.
+        reach: everything that its rules together allow, as text.
+        world_open: the part of it that is open to the world, as text.
+        doubts: what is not known or not judged, in sentences.
     """
 
     group: LiveGroup
@@ -83,13 +87,13 @@ class Unread:
 
 class Reader:
     """
-    Reads and lists groups of one or more regions, several at once.
+    Reads and lists groups of one or more regions, in parallel.
 
     Args:
         connections: clients by region.
-        regions: names; none for the one that is configured.
-        owners: of the states that were given.
-        now: with its zone.
+        regions: names of regions; none for the configured one.
+        owners: owners from the states that were passed.
+        now: with its time zone.
     """
 
     def __init__(
@@ -103,18 +107,18 @@ class Reader:
         self._regions = tuple(regions) or (connections.region(),)
         self._owners = owners
         self._now = now
-        self._pace = RateLimiter(CALLS_PER_S)
-        self._hopeless: EcsError | None = None
+        self._rate_limiter = RateLimiter(CALLS_PER_S)
+        self._fatal: EcsError | None = None
 
     def groups(self, group_ids: Sequence[str]) -> Iterator[Listing | Unread]:
         """
-        List these groups, in this order; each is in one of the regions.
+        List these groups, in this order. Each must be in one of the regions.
         """
         yield from in_parallel(self._of_group, dict.fromkeys(group_ids))
 
     def all_groups(self) -> Iterator[Listing | Unread]:
         """
-        List all groups of the regions.
+        List all security groups of the regions.
         """
         yield from in_parallel(self._of_place, self._places())
 
@@ -138,17 +142,15 @@ class Reader:
         )
 
     def _read(self, group_id: str, client: Callable[[], EcsClient]) -> Listing | Unread:
-        if self._hopeless is not None:
-            return Unread(
-                why=f"{group_id} was not read either: {self._hopeless.quoted}"
-            )
+        if self._fatal is not None:
+            return Unread(why=f"{group_id} was not read either: {self._fatal.quoted}")
         try:
-            self._pace.wait()
+            self._rate_limiter.wait()
             reader = client()
             group = reader.describe(group_id)
         except (EcsError, NoSuchGroupError) as error:
             if isinstance(error, UnreachableError | CredentialsRefusedError):
-                self._hopeless = error
+                self._fatal = error
             return Unread(why=str(error))
         owners = self._owners.of(group) if self._owners.given else None
         lists, unread = read_lists(reader, (live.rule for live in group.rules))
@@ -163,13 +165,13 @@ def listing(
     lists: Mapping[str, Sequence[str]] | None = None,
 ) -> Listing:
     """
-    List a group's rules, in the order in which ECS takes them.
+    List a group's rules, in the order in which ECS evaluates them.
 
     Args:
-        group: as read.
-        owners: None where no state was given.
-        now: with its zone.
-        lists: what prefix lists and port lists hold, by ID.
+        group: the group.
+        owners: owners of its rules; None if no state was passed.
+        now: with its time zone.
+        lists: contents of prefix lists and port lists, by ID.
     """
     doubts = list(owners.doubts) if owners else []
     rules = [live.rule for live in group.rules]
@@ -180,21 +182,21 @@ def listing(
         reach = tuple(reach.as_text for reach in policy.reach)
         idle = alone(rules)
     except TooComplexError as error:
-        doubts.append(f"what the group lets in cannot be judged: {error}")
+        doubts.append(f"what the group allows cannot be judged: {error}")
         openings, reach, idle = (), (), {}
-    wide = {rule for each in openings if each.certain for rule in each.rules}
+    world_open = {rule for each in openings if each.certain for rule in each.rules}
     rows = [
         Row(
             live=live,
             age_days=_age_days(live, now),
-            expired=_has_expired(live.rule, now),
+            expired=has_expired(live.rule.expires_on, now),
             owner=owners.owners[n] if owners else "",
             exposes=(
                 f"nothing: {covers_as_text(idle[n], rules, ids)}"
                 if n in idle
                 else _exposes(live.rule, lists)
             ),
-            world_open=live.rule in wide,
+            world_open=live.rule in world_open,
         )
         for n, live in enumerate(group.rules)
     ]
@@ -209,10 +211,10 @@ def listing(
 
 def cells(row: Row) -> tuple[str, ...]:
     """
-    The texts of a row, in the order of `COLUMNS`; not made safe.
+    The texts of a row, in the order of `COLUMNS`; not escaped.
     """
     rule = row.live.rule
-    expires = f"{rule.expires_on} (over)" if row.expired else rule.expires_on
+    expires = f"{rule.expires_on} (expired)" if row.expired else rule.expires_on
     age = "" if row.age_days is None else f"{row.age_days} d"
     exposes = f"THE WORLD: {row.exposes}" if row.world_open else row.exposes
     return (
@@ -228,7 +230,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def title_of(listed: Listing) -> str:
     """
-    The group in words; not made safe.
+    A title for the group, with its ID, name and region; not escaped.
     """
     group = listed.group
     name = f" ({group.name})" if group.name else ""
@@ -237,7 +239,9 @@ def title_of(listed: Listing) -> str:
 
 def open_to_world(listed: Listing) -> Listing | None:
     """
-    The group with those of its rules that let the world in; None if none does.
+    The group with only the rules that are open to the world.
+
+    None if there are none, unless something in the group could not be judged.
     """
     rows = tuple(row for row in listed.rows if row.world_open)
     return replace(listed, rows=rows) if rows or listed.doubts else None
@@ -252,7 +256,7 @@ def as_json(listed: Listing) -> str:
 
 def as_markdown(listed: Listing) -> Iterator[str]:
     """
-    Lines of Markdown in which no text of others means anything.
+    The group as lines of escaped Markdown.
     """
     title = title_of(listed)
     yield from markdown_table(title, COLUMNS, map(cells, listed.rows))
@@ -271,7 +275,7 @@ def _group(listed: Listing) -> dict[str, Any]:
         "rules": [
             {
                 "rule_id": row.live.rule_id,
-                "as_text": row.live.rule.as_text,
+                "in_words": row.live.rule.as_text,
                 "permission": (row.live.as_spelled or row.live.rule).to_permission(),
                 "create_time": row.live.create_time,
                 "age_days": row.age_days,
@@ -297,18 +301,13 @@ def _place(row: Row) -> tuple[int, bool, str, str]:
 
 def _exposes(rule: IngressRule, lists: Mapping[str, Sequence[str]] | None) -> str:
     if rule.policy == "drop":
-        return "nothing: it drops"
+        return "nothing: it drops packets"
     empty = [each for each in lists_of([rule]) if lists and lists.get(each) == ()]
     if empty:
-        return f"nothing: {empty[0]} is gone or holds nothing"
+        return f"nothing: {empty[0]} does not exist or is empty"
     return "; ".join(reach.as_text for reach in Policy([rule], lists).reach)
 
 
 def _age_days(live: LiveRule, now: dt.datetime) -> int | None:
     created = created_at(live.create_time)
     return None if created is None else max((now - created).days, 0)
-
-
-def _has_expired(rule: IngressRule, now: dt.datetime) -> bool:
-    today = now.astimezone(dt.timezone.utc).date()
-    return is_date(rule.expires_on) and today > dt.date.fromisoformat(rule.expires_on)

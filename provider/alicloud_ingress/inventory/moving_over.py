@@ -1,9 +1,9 @@
 """
-Takes rules over from resources of pulumi-alicloud, without losing any.
+Moves rules over from resources of pulumi-alicloud without deleting any.
 
-A resource leaves the state before its rule is imported. `pulumi state delete` refuses
-one that is protected, unless it is forced, and one that another resource refers to, so
-the order counts, and a resource on which something else depends has to stay.
+A resource is removed from the state before its rule is imported. `pulumi state delete`
+refuses a protected resource, unless it is forced, and one that another resource refers
+to. So dependents come first, and a resource with a dependent that is kept is kept too.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alicloud_ingress.cleanup.owners import GroupOwners
-from alicloud_ingress.files import parsed
+from alicloud_ingress.files import items, mapping, parsed
 from alicloud_ingress.previews.declared import (
     PEER_RULE,
     SECURITY_GROUP,
-    items,
-    mapping,
+    name_of,
+    type_of,
 )
 from alicloud_ingress.rules.live import LiveGroup
 
 _HEAD = (
     "#!/bin/sh",
-    "# Takes resources of pulumi-alicloud out of the state. No security group rule is",
+    "# Removes resources of pulumi-alicloud from the state. No security group rule is",
     "# deleted. Run it in the project's folder, before `pulumi import`.",
     "set -e",
 )
@@ -35,15 +35,16 @@ _HEAD = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerResource:
     """
-    A rule resource of pulumi-alicloud, as a state has it.
+    A rule resource of pulumi-alicloud in a state.
 
     Args:
-        place: in the state, where what a resource depends on comes before it.
-        group_id: "" where the state hides it.
-        outbound: whether its rule is one for outbound traffic.
+        urn: URN of the resource.
+        place: position in the state, in which dependents come after their dependencies.
+        group_id: "" if it is secret.
+        outbound: whether its rule is for outbound traffic.
         protected: whether the engine refuses to delete it.
-        doubled: whether the state holds it twice, as after an unfinished replacement.
-        rule_id: "" where the state does not know it.
+        doubled: whether the state has it twice, after an unfinished replacement.
+        rule_id: "" if the state does not have it.
         dependents: URNs of the resources that refer to it.
     """
 
@@ -59,14 +60,14 @@ class PeerResource:
     @property
     def name(self) -> str:
         """
-        The name that the program gives the resource.
+        The name of the resource.
         """
-        return _name_of(self.urn)
+        return name_of(self.urn)
 
     @property
     def stack(self) -> str:
         """
-        The name of its stack.
+        The name of the resource's stack.
         """
         return self.urn.removeprefix("urn:pulumi:").partition("::")[0]
 
@@ -74,10 +75,10 @@ class PeerResource:
 @dataclass(frozen=True, slots=True)
 class PeerState:
     """
-    What a state holds of pulumi-alicloud.
+    The resources of pulumi-alicloud in some states.
 
     Args:
-        rules: by URN, in the order of the state.
+        rules: rule resources by URN, in the order of the state.
         groups: names of security group resources by the group's ID.
     """
 
@@ -87,7 +88,7 @@ class PeerState:
     @staticmethod
     def read(texts: Iterable[str]) -> PeerState:
         """
-        Read texts that `pulumi stack export` wrote, and that are known to be such.
+        Read outputs of `pulumi stack export` that `Owners.read` has accepted.
         """
         entries: list[Mapping[str, Any]] = []
         for text in texts:
@@ -100,7 +101,7 @@ class PeerState:
         for place, entry in enumerate(entries):
             urn = str(entry.get("urn") or "")
             if entry.get("type") == SECURITY_GROUP and not entry.get("external"):
-                groups[str(entry.get("id") or "")] = _name_of(urn)
+                groups[str(entry.get("id") or "")] = name_of(urn)
             if entry.get("type") == PEER_RULE and not entry.get("external"):
                 resource = _peer_resource(urn, place, entry, referring.get(urn, ()))
                 rules[urn] = replace(resource, doubled=times[urn] > 1)
@@ -110,11 +111,11 @@ class PeerState:
         self, group: LiveGroup, owners: GroupOwners
     ) -> tuple[dict[int, PeerResource], dict[int, str]]:
         """
-        Which rules of a group can be taken over, and why others cannot.
+        Match the rules of a group with the resources that own them.
 
         Returns:
-            The resource by the place of its rule; and the reason by the place of a rule
-            that a resource may own, and that is left.
+            The resource by the position of its rule; and, by position, why another rule
+            that a resource may own cannot be taken over.
         """
         places: dict[str, list[int]] = {}
         for place, urn in enumerate(owners.peer_urns):
@@ -128,19 +129,19 @@ class PeerState:
             if len(chosen := named or fitting) == 1:
                 taken[chosen[0]] = resource
             for place in set(fitting).difference(taken):
-                owned = named and f", and owns {resource.rule_id}"
-                left[place] = f"it looks like the rule of {resource.name}{owned or ''}"
+                owned = named and f", which owns {resource.rule_id}"
+                left[place] = f"it may be the rule of {resource.name}{owned or ''}"
         return taken, left
 
 
 def leaving(peers: PeerState, urns: Iterable[str]) -> dict[str, str]:
     """
-    Of resources that are to leave the state, those that cannot, and why.
+    Which of some resources cannot be removed from the state, and why.
     """
     going = set(urns)
     kept = {
-        urn: f"the state holds {_name_of(urn)} twice, as an unfinished replacement"
-        " leaves it; run `pulumi up`, and export again"
+        urn: f"the state has {name_of(urn)} twice, because of an unfinished"
+        " replacement; run `pulumi up`, and export again"
         for urn in going
         if peers.rules[urn].doubled
     }
@@ -156,15 +157,15 @@ def leaving(peers: PeerState, urns: Iterable[str]) -> dict[str, str]:
         going.difference_update(blocked)
         for urn, by in blocked.items():
             kept[urn] = (
-                f"{_name_of(by)} ({by.split('::')[-2].rpartition('$')[2]}) refers to"
-                f" {peers.rules[urn].name}, so the engine keeps that in the state; take"
-                " the reference out of the program, run `pulumi up`, and export again"
+                f"{name_of(by)} ({type_of(by)}) refers to"
+                f" {peers.rules[urn].name}, so the engine keeps it in the state; remove"
+                " the reference from the program, run `pulumi up`, and export again"
             )
 
 
 def deletion_script(resources: Sequence[PeerResource]) -> str:
     """
-    The shell script that takes resources out of the state; "" for none.
+    The shell script that removes resources from the state; "" for none.
     """
     if not resources:
         return ""
@@ -174,8 +175,10 @@ def deletion_script(resources: Sequence[PeerResource]) -> str:
 
 def names(resources: Sequence[PeerResource]) -> dict[str, str]:
     """
-    By URN, the names of the resources that take their place: the same ones, with a
-    number behind where two have one name, as in two components.
+    The names of the resources that replace these, by URN.
+
+    They are the same names. If two resources have one name, as in two components, the
+    second gets a number.
     """
     given: dict[str, str] = {}
     for each in resources:
@@ -190,27 +193,27 @@ def left_resources(
     peers: PeerState, groups: Sequence[str], met: Sequence[str]
 ) -> Iterator[str]:
     """
-    A sentence for each resource that stays with pulumi-alicloud though no rule of the
-    groups tells so; not made safe.
+    A sentence for each resource of which no rule was found in the groups, so that it is
+    kept in pulumi-alicloud; not escaped.
 
     Args:
-        peers: what the states hold of pulumi-alicloud.
-        groups: that were asked for.
-        met: URNs of those whose rule was read.
+        peers: the resources of pulumi-alicloud in the states.
+        groups: IDs of the groups that were read.
+        met: URNs of the resources whose rule was found.
     """
     for each in peers.rules.values():
         if each.urn in met:
             continue
         if each.outbound:
-            why = "its rule is one for outbound traffic"
+            why = "its rule is for outbound traffic"
         elif each.group_id and each.group_id not in groups:
-            why = f"its group is {each.group_id}, which no --group names"
+            why = f"its group is {each.group_id}, which is not passed with --group"
         else:
             why = (
-                "no rule that is to be imported is certainly its rule;"
+                "none of the imported rules is certainly its rule;"
                 " `pulumi refresh` shows whether it still exists"
             )
-        yield f"{each.name} stays with pulumi-alicloud: {why}"
+        yield f"{each.name} is kept in pulumi-alicloud: {why}"
 
 
 def _deletion(resource: PeerResource) -> str:
@@ -241,7 +244,7 @@ def _peer_resource(
 
 def _referring(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """
-    By URN, the resources that the engine takes for dependents.
+    The URNs of each resource's dependents, as the engine finds them.
     """
     found: dict[str, list[str]] = {}
     for entry in entries:
@@ -256,7 +259,3 @@ def _referring(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
         for each in referred - {"", urn}:
             found.setdefault(each, []).append(urn)
     return found
-
-
-def _name_of(urn: str) -> str:
-    return urn.split("::", 3)[-1]

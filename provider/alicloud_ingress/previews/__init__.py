@@ -1,3 +1,3 @@
 """
-What a preview of the engine says of rules, and what is to be thought of it.
+Reads previews of Pulumi, judges what they open and close, and reports it.
 """

@@ -1,9 +1,9 @@
 """
-Reads rules as the engine's state or a program states them.
+Reads rules from the inputs and outputs of resources, in states and previews.
 
-Values that are not told, unknown ones and secrets, stand as marks. Nothing is
-guessed: such a value becomes text that nothing can read, and so an unknown set of
-its own (see `packets`), with the doubt beside it.
+Unknown values and secrets appear as marks. They are not guessed: such a value becomes a
+text that cannot be parsed, which `packets` treats as an opaque set of its own, and the
+rule gets a doubt that names it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,16 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
+from alicloud_ingress.files import items, mapping
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import ALL_PORTS, WITH_PORTS
 
+URN_PARTS = 4
+"""
+A URN is `urn:pulumi:STACK::PROJECT::TYPES::NAME`, its types separated by `$`.
+"""
 RULE = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRule"
 RULE_SET = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRuleSet"
 PEER_RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
@@ -34,12 +39,15 @@ UNKNOWN_MARKS = frozenset(
     }
 )
 """
-How the engine writes a value that only a deployment will tell: as text, truth value,
-number, list, object (sdk/go/common/resource/plugin/rpc.go).
+How the engine writes a value that is not known before the deployment: a string, a
+boolean, a number, a list, an object (sdk/go/common/resource/plugin/rpc.go).
 """
 
-SECRET_MARK = "[secret]"  # noqa: S105 - what stands for a secret
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET_MARK = "[secret]"  # noqa: S105 - a mark, not a secret
+SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105
+"""
+The key that marks a secret in states and previews of the engine.
+"""
 NOT_KNOWN = "known after deployment"
 SECRET = "secret"  # noqa: S105 - a word of the report
 
@@ -80,7 +88,7 @@ _SOURCE_PARAMETERS = (
     "SourcePrefixListId",
 )
 SECURITY_GROUP = "alicloud:ecs/securityGroup:SecurityGroup"
-_RULE_ID = {RULE: "security_group_rule_id", PEER_RULE: "securityGroupRuleId"}
+RULE_ID = {RULE: "security_group_rule_id", PEER_RULE: "securityGroupRuleId"}
 GROUP_ARGUMENT = {
     RULE: "security_group_id",
     RULE_SET: "security_group_id",
@@ -91,14 +99,16 @@ GROUP_ARGUMENT = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredRule:
     """
-    A rule as the engine's state or a program states it.
+    A rule of a resource, in a state or a preview.
 
     Args:
-        urn: of the resource.
-        group: the group's ID; or, in words, whose it will be.
+        urn: URN of the resource.
+        resource: name of the resource.
+        group: the group's ID; for people, if the ID is not known yet.
         known_group: whether `group` is an ID.
+        region: "" if it is not known.
         rule_id: `sgr-...`, or "".
-        declared: whether a program declared it; an exclusive set holds others too.
+        declared: whether a program declares it; an exclusive set has others too.
         doubts: why it cannot be judged, such as `port_range is secret`.
     """
 
@@ -116,7 +126,7 @@ class DeclaredRule:
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     """
-    One field of a resource, in words before and after; "" where it was not set.
+    One field of a resource before and after, as text; "" if it is not set.
     """
 
     name: str
@@ -129,15 +139,15 @@ class Statement:
     The rules of one state of a resource.
 
     Args:
-        name: of the resource.
+        name: name of the resource.
         kind: `RULE`, `RULE_SET` or `PEER_RULE`.
-        state: as the engine shows it.
+        state: as the engine writes it.
         side: `old` or `new`.
-        moved: names of the fields that change; None for any of them.
-        urn: of the resource, "" where its name alone tells it from others.
+        moved: names of the fields that change; None if any of them may.
+        urn: URN of the resource; "" if its name is unique.
     """
 
-    def __init__(  # noqa: PLR0913 - what a statement is of
+    def __init__(  # noqa: PLR0913 - each part of a statement
         self,
         name: str,
         kind: str,
@@ -156,7 +166,7 @@ class Statement:
         self._moved = moved
         inputs = inputs_of(state)
         argument = GROUP_ARGUMENT[kind]
-        self._region = _told(inputs.get("region"))
+        self._region = _known_text(inputs.get("region"))
         self._known_group = not _doubt(inputs.get(argument)) and argument in inputs
         self._group = (
             str(inputs[argument])
@@ -166,7 +176,7 @@ class Statement:
 
     def rules(self) -> tuple[DeclaredRule, ...]:
         """
-        All of them; none where they are not inbound.
+        The rules; none if they are not inbound.
         """
         inputs = inputs_of(self._state)
         outputs = mapping(self._state.get("outputs"))
@@ -179,7 +189,10 @@ class Statement:
         )
 
     def _rule_id(self, outputs: Mapping[str, Any]) -> str:
-        found = (_told(outputs.get(_RULE_ID[self._kind])), _told(self._state.get("id")))
+        found = (
+            _known_text(outputs.get(RULE_ID[self._kind])),
+            _known_text(self._state.get("id")),
+        )
         return next((each for each in found if each.startswith("sgr-")), "")
 
     def _rules_of_set(
@@ -187,23 +200,23 @@ class Statement:
     ) -> Iterator[DeclaredRule]:
         entries = items(rules) or list(mapping(rules).values())
         if _doubt(rules) or not (entries or rules in ([], {})):
-            yield self._hidden(f"rules is {_doubt(rules) or 'not there'}")
+            yield self._hidden(f"rules is {_doubt(rules) or 'missing'}")
             return
         keys = list(mapping(rules)) or [""] * len(entries)
         ids = mapping(outputs.get("rule_ids"))
         foreign = items(outputs.get("foreign_rule_ids"))
         for number, (key, entry) in enumerate(zip(keys, entries, strict=True)):
             if mapping(entry) and not _doubt(entry):
-                rule_id = _told(ids.get(key))
+                rule_id = _known_text(ids.get(key))
                 rule = self._rule(mapping(entry), f"{self._label} {number}")
                 declared = not rule_id or rule_id not in foreign
                 yield replace(rule, rule_id=rule_id, declared=declared)
             else:
-                yield self._hidden(f"rule {number} is {_doubt(entry) or 'not there'}")
+                yield self._hidden(f"rule {number} is {_doubt(entry) or 'missing'}")
 
     def _hidden(self, doubt: str) -> DeclaredRule:
         """
-        A rule, or several, of which nothing is told.
+        One or more rules of which nothing is known.
         """
         mark = self._mark("rules", doubt, self._label)
         nothing = self._rule({"ip_protocol": mark, "source_cidr_ip": mark}, self._label)
@@ -211,7 +224,7 @@ class Statement:
 
     def _rule(self, inputs: Mapping[str, Any], label: str) -> DeclaredRule:
         """
-        Read one rule; a value that is not told is a mark that nothing can read.
+        Read one rule. A value that is unknown or secret becomes a mark.
         """
         kind = PEER_RULE if self._kind == PEER_RULE else RULE
         permission: dict[str, object] = {}
@@ -246,19 +259,19 @@ class Statement:
 def _rule(permission: dict[str, object], inputs: Mapping[str, Any]) -> IngressRule:
     priority = str(permission.pop("Priority", "") or 1).removesuffix(".0")
     if not re.fullmatch(r"\d{1,3}", priority, re.ASCII):
-        # Without a place in the order it is judged as an unknown policy.
+        # Its place in the order is not known, so its policy counts as unknown.
         permission["Policy"], priority = priority, "1"
     rule = IngressRule.from_permission({**permission, "Priority": priority})
     if not rule.port_range and rule.ip_protocol not in WITH_PORTS:
         rule = replace(rule, port_range=ALL_PORTS)
-    if expires_on := _told(inputs.get("expires_on")):
+    if expires_on := _known_text(inputs.get("expires_on")):
         rule = replace(rule, expires_on=expires_on)
     return rule
 
 
 def _label(urn: str, name: str) -> str:
     """
-    A name that no other resource has: others of its name have another type or parent.
+    A unique name: with type and parent, unless it is a rule without a parent.
     """
     tail = urn.split("::", 2)[-1]
     return name if not urn or tail == f"{RULE}::{name}" else tail
@@ -266,59 +279,67 @@ def _label(urn: str, name: str) -> str:
 
 def _group_to_come(state: Mapping[str, Any], argument: str, label: str) -> str:
     """
-    Name the security group that the ID will come from, if that is known.
+    Name the security group resource that the ID will come from, if that is known.
 
-    Rules whose ID comes from anything else may belong to different groups.
+    Otherwise each rule counts as one of a group of its own.
     """
     needed = items(mapping(state.get("propertyDependencies")).get(argument))
     if len(needed) == 1:
         tail = str(needed[0]).split("::", 2)[-1]
         if tail.split("::")[0].rsplit("$", 1)[-1] == SECURITY_GROUP:
-            return f"the group to come from {tail.removeprefix(f'{SECURITY_GROUP}::')}"
-    return f"the group to come of {label}"
+            return f"the future group {tail.removeprefix(f'{SECURITY_GROUP}::')}"
+    return f"the future group of {label}"
+
+
+def as_the_peer_sees(rule: IngressRule) -> IngressRule:
+    """
+    The rule without the fields that pulumi-alicloud ignores when it finds its rule.
+    """
+    return replace(rule, source_port_range="", dest_cidr_ip="", ipv6_dest_cidr_ip="")
 
 
 def inputs_of(state: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """
-    A state's inputs; its outputs where those are missing.
+    A state's inputs; its outputs if the inputs are missing.
     """
-    told = state or {}
-    return mapping(told.get("inputs")) or mapping(told.get("outputs"))
+    known = state or {}
+    return mapping(known.get("inputs")) or mapping(known.get("outputs"))
 
 
-def mapping(value: object) -> Mapping[str, Any]:
+def name_of(urn: str) -> str:
     """
-    A JSON object; an empty one for anything else.
+    The name of a resource, from its URN.
     """
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+    return urn.split("::", 3)[-1]
 
 
-def items(value: object) -> list[Any]:
+def type_of(urn: str) -> str:
     """
-    A JSON array; an empty one for anything else.
+    The type of a resource, from its URN; "" if that is not a whole URN.
     """
-    return [*cast("Iterable[Any]", value)] if isinstance(value, list) else []
+    parts = urn.split("::", 3)
+    return parts[2].rpartition("$")[2] if len(parts) == URN_PARTS else ""
 
 
 def _doubt(value: object) -> str:
     """
-    Why a value is not told; "" if it is.
+    Why a value is not known; "" if it is.
     """
     if isinstance(value, str):
         if value in UNKNOWN_MARKS:
             return NOT_KNOWN
         return SECRET if value == SECRET_MARK else ""
-    return SECRET if _SIGNATURE in mapping(value) else ""
+    return SECRET if SECRET_SIGNATURE in mapping(value) else ""
 
 
-def is_told(value: object) -> bool:
+def is_known(value: object) -> bool:
     """
-    Whether this is a value, neither unknown nor secret nor missing.
+    Whether a value is present, and neither unknown nor secret.
     """
     return value is not None and not _doubt(value)
 
 
-def _told(value: object) -> str:
+def _known_text(value: object) -> str:
     return "" if value is None or _doubt(value) else str(value)
 
 
@@ -326,12 +347,17 @@ def changes_between(
     old: Mapping[str, Any], new: Mapping[str, Any], moved: Iterable[str] | None
 ) -> tuple[FieldChange, ...]:
     """
-    The fields that differ, entry by entry in a set's rules.
+    The fields that differ; of a rule set, entry by entry.
+
+    Args:
+        old: inputs before.
+        new: inputs after.
+        moved: names of the fields that the engine found to change.
     """
     before, after = _flat(old), _flat(new)
     certain = set(moved or ())
     return tuple(
-        FieldChange(name, _words(before.get(name)), _words(after.get(name)))
+        FieldChange(name, _as_text(before.get(name)), _as_text(after.get(name)))
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
         or (name in certain and _doubt(before.get(name)))
@@ -350,7 +376,7 @@ def _flat(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _words(value: object) -> str:
+def _as_text(value: object) -> str:
     if value is None:
         return ""
     if why := _doubt(value):

@@ -1,5 +1,5 @@
 """
-Reads a file that should be JSON, and says in words where it is not.
+Reads the JSON of previews and waivers, and says what is wrong where it is not valid.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import json
 
 from alicloud_ingress.errors import IngressError
 
-DEEPEST = 100
+MAX_DEPTH = 100
 """
-Objects and lists within one another; the engine writes some ten.
+Maximum depth of nested objects and lists. The engine writes about ten levels.
 """
 
 _MARK = "\ufeff"
@@ -21,13 +21,13 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """
-How a file begins that some shells write.
+Byte order marks, which some shells write.
 """
 
 
 class DocumentError(IngressError):
     """
-    A file holds no JSON that can be read.
+    A file is not valid JSON.
     """
 
 
@@ -36,34 +36,38 @@ def decoded(content: str | bytes, *, of: str) -> object:
     The JSON value in a file.
 
     Args:
-        content: of the file.
-        of: what it should hold, for messages.
+        content: the file's content.
+        of: what the file should contain, for messages.
 
     Raises:
-        DocumentError: it holds none, saying what it seems to be.
+        DocumentError: it is not valid JSON; the message says what it seems to be.
     """
     text = (content if isinstance(content, str) else _text(content, of)).lstrip(_MARK)
     if not text.strip():
-        raise DocumentError(f"this is empty, and should be {of}")
+        raise DocumentError(f"this is empty; it should be {of}")
     try:
         document: object = json.loads(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         if text.lstrip().startswith('{"sequence"'):
             raise DocumentError(
-                "this is a stream of events, one a line: unset"
-                f" PULUMI_ENABLE_STREAMING_JSON_PREVIEW to have {of}"
+                "this is a stream of events, one a line; unset"
+                f" PULUMI_ENABLE_STREAMING_JSON_PREVIEW to get {of}"
             ) from None
-        raise DocumentError(f"this is not JSON ({where}), and should be {of}") from None
+        raise DocumentError(
+            f"this is not valid JSON ({where}); it should be {of}"
+        ) from None
     except (ValueError, RecursionError):
-        raise _endless(of) from None
+        raise _too_deep(of) from None
     if _is_too_deep(document):
-        raise _endless(of)
+        raise _too_deep(of)
     return document
 
 
-def _endless(of: str) -> DocumentError:
-    return DocumentError(f"this goes on without end, and should be {of}")
+def _too_deep(of: str) -> DocumentError:
+    return DocumentError(
+        f"this is nested too deeply or has too long a number; it should be {of}"
+    )
 
 
 def _text(content: bytes, of: str) -> str:
@@ -71,12 +75,12 @@ def _text(content: bytes, of: str) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError:
-        raise DocumentError(f"this is not text, and should be {of}") from None
+        raise DocumentError(f"this is not text; it should be {of}") from None
 
 
 def _is_too_deep(document: object) -> bool:
     level = [document]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         level = [
             inner
             for each in level

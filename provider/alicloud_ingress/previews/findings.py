@@ -1,5 +1,5 @@
 """
-What a judged preview is: groups, findings, and what is to stop a pull request.
+The result of judging a preview: findings, and what changes in each group.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ MAX_WAIVER_DAYS = 90
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """
-    Something that `--fail-on` asks for.
+    Something that `--fail-on` names.
 
     Args:
         kind: one of `FAIL_ON`.
-        group: the security group's ID, or in words whose it will be; "" for none.
-        resources: names of those that bring it about; the ID of an unmanaged rule.
-        urns: of the same, where they have one.
-        judged: False where it may be so.
-        waivers: those that cover it; none if it counts.
-        opening: of a finding about the world, what is open.
+        resources: names of the resources that cause it; the ID of an unmanaged rule.
+        text: for people.
+        group: the security group's ID, or a text for a future one; "" for none.
+        urns: URNs of the resources.
+        judged: False if it is only possible, not certain.
+        waivers: those that cover it; if there are none, the finding counts.
+        opening: what is newly open to the world, if it is about that.
     """
 
     kind: str
@@ -58,14 +59,15 @@ class GroupReview:
     What a preview does to one group.
 
     Args:
-        group: its ID, or in words whose it will be.
+        group: its ID, or a text for a future one.
         change: None if the rules are too entangled to be judged.
-        openings: what is newly open to the world, or may be, waived or not.
-        names: the resources that state a rule, by rule.
-        idle: rules that come (True) or go and do nothing: others decide before them.
-        rules_left: how many live rules there will be; None without a look.
-        unmanaged: live rules that the stack does not state; None if not told.
-        expired: live rules past their date.
+        openings: what is or may be newly open to the world, waived or not.
+        names: names of the resources that declare a rule, by rule.
+        idle: rules without effect, because others decide first: True for one that is
+            created, False for one that is deleted.
+        rules_left: number of live rules afterwards; None if the group was not read.
+        unmanaged: live rules that are not in the stack; None if that is not known.
+        expired: live rules whose last day is past.
         refusals: steps that will fail.
         takeovers: steps that take over a live rule.
     """
@@ -87,13 +89,15 @@ class GroupReview:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
     """
-    A preview, judged.
+    A judged preview.
 
     Args:
-        preview: as read; where a group was looked at, without gaps where there is
-            nothing to delete.
-        problems: why it is not whole, one sentence each.
-        remarks: what is to be said of waivers, one sentence each.
+        preview: the preview; of groups that were read, without the gaps of rules that
+            do not exist.
+        groups: what it does to each group.
+        findings: those of the kinds that `Gate.fail_on` names, waived or not.
+        problems: why the review is incomplete, one sentence each.
+        remarks: notes about waivers, one sentence each.
     """
 
     preview: Preview
@@ -113,23 +117,16 @@ class Review:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """
-    What is to stop a pull request.
+    What to look for in a preview.
 
     Args:
-        fail_on: kinds of `FAIL_ON`.
-        admin_ports: what `world-open-admin` is about.
-        waivers: those that have ended have no effect.
-        longest_waiver_days: a waiver that ends later is named.
+        fail_on: kinds of findings, from `FAIL_ON`.
+        admin_ports: ports that `world-open-admin` checks.
+        waivers: accepted findings; a waiver has no effect after its last day.
+        longest_waiver_days: a waiver that ends later than this is reported.
     """
 
     fail_on: frozenset[str] = frozenset()
     admin_ports: frozenset[int] = frozenset(ADMIN_PORTS)
     waivers: tuple[Waiver, ...] = ()
     longest_waiver_days: int = MAX_WAIVER_DAYS
-
-
-def name_of(urn: str) -> str:
-    """
-    The name of a resource.
-    """
-    return urn.split("::", 3)[-1]

@@ -1,8 +1,8 @@
 """
-A judged preview for programs: as JSON, and as SARIF for code scanning.
+Writes a judged preview for programs: as JSON, and as SARIF for code scanning.
 
-The JSON's form is in `schemas/preview-report-1.json`. SARIF is version 2.1.0 of OASIS;
-each finding is one result, at the line that declares its resource.
+The schema of the JSON is `schemas/preview-report-1.json`. The SARIF is version 2.1.0 of
+OASIS. Each finding is one result, located at the line that declares its resource.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ VERSION = 1
 PACKAGE = "pulumi-alicloud-ingress"
 PROJECT_FILE = "Pulumi.yaml"
 """
-Where a finding is shown whose resource has no line: code scanning wants one.
+The location of a finding whose resource has none. Code scanning requires one.
 """
 
 _KINDS = {
-    "world-open-admin": "A port of administrators is newly open to the world.",
+    "world-open-admin": "An administration port is newly open to the world.",
     "world-open-any": "Something is newly open to the world.",
-    "gap": "A rule is deleted before its replacement comes.",
+    "gap": "A rule is deleted before its replacement is created.",
     "delete": "A rule is deleted.",
     "unmanaged": "A security group holds a rule that is not in the stack.",
 }
@@ -39,7 +39,7 @@ def as_json(review: Review, not_judged: Sequence[str]) -> str:
     The review as one JSON document.
 
     Args:
-        review: of a preview.
+        review: the judged preview.
         not_judged: what is not judged, one sentence each.
     """
     sources = _sources(review)
@@ -62,7 +62,7 @@ def as_json(review: Review, not_judged: Sequence[str]) -> str:
 
 def as_sarif(review: Review) -> str:
     """
-    The findings as SARIF; a waived one is suppressed, not left out.
+    The findings as SARIF. A waived finding is included as suppressed.
     """
     sources = _sources(review)
     driver = {
@@ -185,14 +185,14 @@ def _declared(declared: DeclaredRule) -> dict[str, Any]:
 
 
 def _result(finding: Finding, sources: dict[str, Source]) -> dict[str, Any]:
-    told = finding.text if finding.judged else f"not judged: {finding.text}"
+    text = finding.text if finding.judged else f"not judged: {finding.text}"
     names = f" ({', '.join(finding.resources)})" if finding.resources else ""
     places = [source for urn in finding.urns if (source := sources.get(urn))]
     place = places[0] if places else Source(PROJECT_FILE, 1)
     result: dict[str, Any] = {
         "ruleId": finding.kind,
         "level": "error" if finding.judged else "warning",
-        "message": {"text": told + names},
+        "message": {"text": text + names},
         "locations": [
             {
                 "physicalLocation": {
@@ -215,7 +215,7 @@ def _result(finding: Finding, sources: dict[str, Source]) -> dict[str, Any]:
 
 def _fingerprint(finding: Finding) -> str:
     """
-    What stays the same where lines move.
+    An ID of the finding that does not depend on line numbers.
     """
     parts = (finding.kind, finding.group, finding.text, *finding.urns)
     return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()

@@ -1,10 +1,9 @@
 """
-The gate: what a change newly opens to the world, and what of that is waived.
+Finds what a change newly opens to the world, and which part of that is waived.
 
-Nothing here knows of previews. *Before* and *after* are the rules of one group, each
-with its owners; a finding is a statement about packets (`policy.world`); a waiver is a
-counterfactual: what it names is left out of both sides, and what is found all the same
-is not waived.
+Works on the rules of one group before and after, each with its owners, and does not
+know of previews. Openings are about packets (`exposure.internet`). For a waiver, the
+rules that it names are left out on both sides: what is still found is not waived.
 """
 
 from __future__ import annotations
@@ -26,20 +25,20 @@ from alicloud_ingress.rules.rule import IngressRule
 
 Lists = Mapping[str, Sequence[str]]
 """
-What prefix lists and port lists hold, by ID; see `packets.matched`.
+The contents of prefix lists and port lists, by ID; see `packets.matched`.
 """
 
 _WITH_PORTS = (6, 17)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class OwnedRule:
     """
-    A rule of a group, and the resources that state it.
+    A rule of a group, and the resources that declare it.
 
     Args:
-        rule: as ECS keeps it; in a VPC its NIC type counts for nothing.
-        owners: URNs; none for a rule that no resource states.
+        rule: as ECS stores it; in a VPC its NIC type has no meaning.
+        owners: URNs; none for a rule that no resource declares.
         rule_id: `sgr-...`, or "".
     """
 
@@ -50,28 +49,29 @@ class Standing:
     @property
     def names(self) -> tuple[str, ...]:
         """
-        What a waiver has to name, all of them: its owners, or else its ID.
+        What waivers must name to waive it: all of its owners, or its ID if it has none.
         """
         return self.owners or (self.rule_id,)
 
 
-Side = tuple[Standing, ...]
+Side = tuple[OwnedRule, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
     """
-    A group before and after.
+    The rules of a group before and after.
 
     Args:
-        before: what stands in it.
-        after: what will.
-        least_before: what surely stands in it, and drops that may; None for `before`.
-        most_after: what may stand in it then, without drops that may go; None for
-            `after`.
-        is_whole: whether no other rule can stand in the group.
-        lists_before: as they are.
-        lists_after: as they will be.
+        before: the rules before.
+        after: the rules after.
+        least_before: the most restrictive case before: rules that accept only if they
+            surely exist, and all that may drop; None if it is `before`.
+        most_after: the most open case after: all rules that may accept, and rules that
+            drop only if they surely exist; None if it is `after`.
+        is_whole: whether all rules of the group are known.
+        lists_before: contents of the lists before.
+        lists_after: contents of the lists after.
     """
 
     before: Side
@@ -85,20 +85,20 @@ class Change:
     @cached_property
     def entries(self) -> list[Entry]:
         """
-        Both sides, in the order of evaluation.
+        The rules of both sides, in the order of evaluation.
         """
         return self._entries(self.before, self.after, {})
 
     @cached_property
     def worst_entries(self) -> list[Entry] | None:
         """
-        Both sides as bad as they may be; None where that is the same question.
+        The same for the worst case; None if that is no different.
         """
         return self._worst({})
 
     def without(self, waived: Waived) -> tuple[list[Entry], list[Entry] | None]:
         """
-        The same two, with what is waived left out where it accepts.
+        Both of the above, without the waived part of rules that accept.
         """
         if not waived:
             return self.entries, self.worst_entries
@@ -120,7 +120,7 @@ class Change:
 
 Waived = Mapping[str, tuple[Interval, ...] | None]
 """
-Ports that are waived, by the URN of a resource or the ID of a rule; None for all.
+Waived ports by the URN of a resource or the ID of a rule; None for all ports.
 """
 
 
@@ -128,15 +128,15 @@ def openings(
     change: Change, ports: Iterable[int] | None = None, waived: Waived | None = None
 ) -> tuple[InternetOpening, ...]:
     """
-    What is newly open to the world, or may be; the former first.
+    What is newly open to the world, followed by what may be.
 
     Args:
-        change: of one group.
-        ports: of tcp and udp; None for everything, other protocols too.
-        waived: left out of both sides, where it accepts.
+        change: the rules of one group.
+        ports: ports of tcp and udp; None for all traffic of all protocols.
+        waived: left out of the rules that accept, on both sides.
 
     Raises:
-        TooComplexError: the rules cannot be judged in bounded time.
+        TooComplexError: the rules are too many or too entangled to be judged.
     """
     asked = None if ports is None else tuple(ports)
     entries, worst = change.without(waived or {})
@@ -154,7 +154,11 @@ def lacking(
     found: Iterable[InternetOpening], known: Iterable[InternetOpening]
 ) -> tuple[InternetOpening, ...]:
     """
-    What of some openings is not in others.
+    The part of some openings that is not in others.
+
+    Args:
+        found: the openings.
+        known: the others.
     """
     there: dict[str, list[Traffic]] = {}
     for opening in known:
@@ -180,16 +184,16 @@ def _some_drop_goes(entries: Iterable[Entry]) -> bool:
 
 
 def _judged(side: Side, lists: Lists, waived: Waived) -> Iterator[Judged]:
-    for standing in side:
-        packets = matched(standing.rule, lists)
-        if standing.rule.policy != "drop" and all(n in waived for n in standing.names):
-            packets = _waived(packets, [waived[name] for name in standing.names])
-        yield standing.rule, packets
+    for owned in side:
+        packets = matched(owned.rule, lists)
+        if owned.rule.policy != "drop" and all(n in waived for n in owned.names):
+            packets = _waived(packets, [waived[name] for name in owned.names])
+        yield owned.rule, packets
 
 
 def _waived(packets: Matched, waived: Sequence[tuple[Interval, ...] | None]) -> Matched:
     """
-    What is left of a rule where each of its owners is waived for some ports.
+    The part of a rule that is not waived, if each of its owners is for some ports.
     """
     left = [
         part
@@ -203,7 +207,7 @@ def _waived(packets: Matched, waived: Sequence[tuple[Interval, ...] | None]) -> 
 
 def _cut(box: Box, ports: Sequence[Interval]) -> Iterator[Box]:
     """
-    A box without some ports of tcp and udp.
+    The box without some ports of tcp and udp.
     """
     others = _minus([box.protocols], [(n, n) for n in _WITH_PORTS])
     for protocols in others:
@@ -233,7 +237,7 @@ def _without(
     traffic: Iterable[Traffic], known: Sequence[Traffic]
 ) -> tuple[Traffic, ...]:
     """
-    Traffic that is in no other; where protocols overlap in part, it stays whole.
+    The traffic without other traffic. If protocols overlap in part, nothing is cut.
     """
     left: list[Traffic] = []
     for each in traffic:

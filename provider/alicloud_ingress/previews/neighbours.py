@@ -1,6 +1,6 @@
 """
-What else in a preview may change who reaches what: prefix lists, the group itself, and
-what joins or leaves a group.
+Reads what else in a preview may change access: prefix lists, security groups, and
+resources that join or leave a group.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     SECURITY_GROUP,
     inputs_of,
-    is_told,
-    items,
-    mapping,
+    is_known,
+    name_of,
+    type_of,
 )
 
 PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
 _SOME_RULE = re.compile(r"security_?group_?(ingress_?)?rule", re.IGNORECASE)
-_STANDING = ("same", "read", "refresh", "import")
+_UNCHANGED = ("same", "read", "refresh", "import")
 _INNER = ("innerAccessPolicy", "innerAccess")
 _JOINING = ("securityGroups", "securityGroupIds", "securityGroupId")
 
@@ -32,8 +33,10 @@ class ListChange:
     A prefix list of the stack.
 
     Args:
-        before: its blocks as the state has them.
-        after: its blocks afterwards; None where they are not told.
+        list_id: `pl-...`.
+        name: name of the resource.
+        before: its address blocks in the state.
+        after: its address blocks afterwards; None if they are not known.
         changes: whether the preview changes the list.
     """
 
@@ -46,14 +49,14 @@ class ListChange:
 
 def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
     """
-    The prefix lists of the stack that have an ID.
+    The prefix lists of the stack that exist.
     """
     for step in steps:
         old, new = mapping(step.get("oldState")), mapping(step.get("newState"))
         list_id = str(old.get("id") or new.get("id") or "")
         if _kind(step) != PREFIX_LIST or not list_id.startswith("pl-"):
             continue
-        changes = step.get("op") not in _STANDING
+        changes = step.get("op") not in _UNCHANGED
         before = _blocks(inputs_of(old))
         yield ListChange(
             list_id=list_id,
@@ -66,11 +69,11 @@ def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
 
 def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """
-    URNs of what seems to be a security group rule of a kind that is not known here.
+    URNs of changing resources that seem to be rules of a type that is not known here.
     """
     for step in steps:
         kind = _kind(step)
-        is_known = kind in GROUP_ARGUMENT or step.get("op") in _STANDING
+        is_known = kind in GROUP_ARGUMENT or step.get("op") in _UNCHANGED
         if not is_known and _SOME_RULE.search(kind):
             yield str(step.get("urn"))
 
@@ -80,35 +83,34 @@ def notes(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     Changes that are not judged, one sentence each.
     """
     for step in steps:
-        if _kind(step) in GROUP_ARGUMENT or step.get("op") in _STANDING:
+        if _kind(step) in GROUP_ARGUMENT or step.get("op") in _UNCHANGED:
             continue
         old = inputs_of(mapping(step.get("oldState")))
         new = inputs_of(mapping(step.get("newState")))
         if _kind(step) == SECURITY_GROUP:
             if old and any(old.get(name) != new.get(name) for name in _INNER):
                 yield (
-                    f"{_name(step)}: its inner access policy changes, by which members"
-                    " of the group reach one another"
+                    f"{_name(step)}: its inner access policy changes, which decides"
+                    " whether members of the group reach one another"
                 )
         elif new and any(old.get(name) != new.get(name) for name in _JOINING):
             yield (
-                f"{_name(step)} ({_kind(step)}) joins or leaves a security group:"
-                " what its rules let in reaches it"
+                f"{_name(step)} ({_kind(step)}) joins or leaves a security group,"
+                " which changes the traffic that reaches it"
             )
 
 
 def _blocks(inputs: Mapping[str, Any]) -> tuple[str, ...] | None:
     entries = inputs.get("entries")
     blocks = [mapping(entry).get("cidr") for entry in items(entries)]
-    if not isinstance(entries, list) or not all(map(is_told, blocks)):
+    if not isinstance(entries, list) or not all(map(is_known, blocks)):
         return None
     return tuple(map(str, blocks))
 
 
 def _kind(step: Mapping[str, Any]) -> str:
-    parts = str(step.get("urn")).split("::", 3)
-    return parts[2].rsplit("$", 1)[-1] if len(parts) > len(("stack", "project")) else ""
+    return type_of(str(step.get("urn")))
 
 
 def _name(step: Mapping[str, Any]) -> str:
-    return str(step.get("urn")).split("::", 3)[-1]
+    return name_of(str(step.get("urn")))

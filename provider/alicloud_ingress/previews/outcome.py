@@ -1,12 +1,12 @@
 """
-Applies a preview to a group: what stands in it before, and what will afterwards.
+Applies a preview to a group: the rules that it has before, and afterwards.
 
-*Before* is the group as it stands where it was looked at, and else what the state
-holds. Where an engine or a provider may act one way or the other, the worst is kept
-beside the likely: rules that accept may stay or come, rules that drop may go.
+*Before* is the live group if it was read, otherwise the state. Where the engine or a
+provider may act in more than one way, the worst case is kept beside the likely one: in
+it, rules that accept are kept or created, and rules that drop are deleted.
 
-Source: what the provider does in `rules` and `sets`; for pulumi-alicloud, that its
-rules are found by what they say, and that it takes a rule that is there for its own.
+Source: what this provider does, in `reconcile`. The rule resource of pulumi-alicloud
+finds its rule by its attributes, and takes over a rule that exists.
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from alicloud_ingress.previews.declared import PEER_RULE, RULE_SET, DeclaredRule
-from alicloud_ingress.previews.gate import Side, Standing
+from alicloud_ingress.previews.declared import (
+    PEER_RULE,
+    RULE_SET,
+    DeclaredRule,
+    as_the_peer_sees,
+)
+from alicloud_ingress.previews.gate import OwnedRule, Side
 from alicloud_ingress.previews.preview import Preview, Step
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
-_SAME = "which is the very same rule"
-_GONE = "which is gone: refresh, or make the preview with --refresh"
+_SAME = "which is an identical rule"
+_GONE = "which no longer exists: run pulumi refresh, or preview with --refresh"
 _SETTING = ("update", "replace")
-_STANDING = ("same", "read", "import", "refresh", "read-discard", "discard")
+_UNCHANGED = ("same", "read", "import", "refresh", "read-discard", "discard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +37,9 @@ class Refusal:
     A step that will fail.
 
     Args:
-        rule: the ID of the live rule that it is about, or that rule in words.
-        why: what is said of that rule, after its ID.
+        step: the step.
+        rule: the ID of the live rule in question, or the rule as text.
+        why: the reason: a clause that follows the ID.
     """
 
     step: Step
@@ -44,7 +50,7 @@ class Refusal:
 @dataclass(frozen=True, slots=True)
 class Takeover:
     """
-    A step that takes over a rule that is there.
+    A step that takes over a live rule.
     """
 
     step: Step
@@ -57,15 +63,15 @@ class Outcome:
     What a preview does to one group.
 
     Args:
-        before: what stands in the group.
-        after: what will, if all goes well.
+        before: the rules before.
+        after: the rules after, if every step succeeds.
         least_before: see `gate.Change`.
         most_after: see `gate.Change`.
-        if_it_stops: what may stand in the group if the run stops half way.
+        if_it_stops: the rules that may exist if the run stops half way.
         refusals: steps that will fail.
-        takeovers: steps that take over what is there.
-        gone: steps whose old rule is not there any more, by `key`.
-        unmanaged: live rules that no step states.
+        takeovers: steps that take over a live rule.
+        gone: steps whose old rule no longer exists, by `key`.
+        unmanaged: live rules that no step declares.
     """
 
     before: Side
@@ -81,7 +87,7 @@ class Outcome:
 
 def flat(rule: IngressRule, live: LiveGroup | None) -> IngressRule:
     """
-    The rule as it counts: the NIC type does so in a group of the classic network only.
+    The rule for comparisons: the NIC type has a meaning in the classic network only.
     """
     if (live is not None and not live.vpc_id) or rule.nic_type == "intranet":
         return rule
@@ -89,39 +95,37 @@ def flat(rule: IngressRule, live: LiveGroup | None) -> IngressRule:
 
 
 def outcome(
-    preview: Preview, group: str, live: LiveGroup | None, *, looked: bool
+    preview: Preview, group: str, live: LiveGroup | None, *, is_live: bool
 ) -> Outcome:
     """
     Work out what a preview does to a group.
 
     Args:
-        preview: as read.
-        group: as its rules name it.
-        live: the group as it stands; None where it was not looked at.
-        looked: whether it was to be, so that the state is not to be relied on.
+        preview: the preview.
+        group: the group, as its rules name it.
+        live: the live group; None if it was not read.
+        is_live: whether live groups were to be read. Then a missing one means that the
+            state may be wrong.
     """
     if live is None:
-        return _as_stated(preview, group, looked=looked)
+        return _by_state(preview, group, is_live=is_live)
     return _Applied(preview, live).outcome()
 
 
-def _as_stated(preview: Preview, group: str, *, looked: bool) -> Outcome:
-    """
-    By the state alone.
-    """
-    before: list[Standing] = []
-    least: list[Standing] = []
-    after: list[Standing] = []
-    most: list[Standing] = []
+def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
+    before: list[OwnedRule] = []
+    least: list[OwnedRule] = []
+    after: list[OwnedRule] = []
+    most: list[OwnedRule] = []
     for step in preview.steps:
-        olds = [_standing(s) for s in step.before if s.group == group]
-        news = [_standing(s) for s in step.after if s.group == group]
+        olds = [_owned(s) for s in step.before if s.group == group]
+        news = [_owned(s) for s in step.after if s.group == group]
         if step.old_is_gone is not True:
             before += olds
-            unsure = step.old_is_gone is None or (looked and step.op in _SETTING)
+            unsure = step.old_is_gone is None or (is_live and step.op in _SETTING)
             least += [old for old in olds if not unsure or _drops(old.rule)]
         staying = [
-            _standing(s)
+            _owned(s)
             for s in step.before
             if s.group == group and not s.declared and not step.exclusive
         ]
@@ -140,14 +144,14 @@ def _as_stated(preview: Preview, group: str, *, looked: bool) -> Outcome:
 
 def key(step: Step) -> tuple[str, str]:
     """
-    What tells a step from others: what an earlier run left to be deleted has the URN
-    of what replaced it.
+    Identifies a step. The URN alone does not: a resource that an earlier run replaced
+    and did not delete has the URN of its replacement.
     """
     return step.urn, step.op
 
 
-def _standing(declared: DeclaredRule) -> Standing:
-    return Standing(
+def _owned(declared: DeclaredRule) -> OwnedRule:
+    return OwnedRule(
         rule=flat(declared.rule, None), owners=(declared.urn,), rule_id=declared.rule_id
     )
 
@@ -159,20 +163,21 @@ def _drops(rule: IngressRule) -> bool:
 @dataclass(slots=True, eq=False)
 class _Slot:
     """
-    A live rule, and what becomes of it.
+    A live rule, and what the steps do to it.
 
     Args:
-        stated_by: URNs of the resources whose state it is.
-        keepers: of these, the steps that leave it alone.
-        removers: the steps that revoke it.
-        changes: what it is changed into, and by which step; two where two resources
-            have one rule.
-        is_unsure: whether it may stay though it is revoked.
+        rule: for comparisons; see `flat`.
+        declared_by: URNs of the resources that have it in their state.
+        keepers: the steps that keep it unchanged.
+        removers: the steps that delete it.
+        changes: what it is changed into, and by which step; more than one if two
+            resources have the same rule.
+        is_unsure: whether it may still exist after it is deleted.
     """
 
     live: LiveRule
     rule: IngressRule
-    stated_by: list[str] = field(default_factory=list[str])
+    declared_by: list[str] = field(default_factory=list[str])
     keepers: list[Step] = field(default_factory=list[Step])
     removers: list[Step] = field(default_factory=list[Step])
     changes: list[tuple[IngressRule, Step]] = field(
@@ -181,18 +186,14 @@ class _Slot:
     is_unsure: bool = False
 
     @property
-    def moves(self) -> bool:
+    def changes_identity(self) -> bool:
         """
-        Whether it becomes another rule.
+        Whether a step changes it into another rule.
         """
         return any(rule != self.rule for rule, _ in self.changes)
 
 
 class _Applied:
-    """
-    A preview applied to a live group.
-    """
-
     def __init__(self, preview: Preview, live: LiveGroup) -> None:
         self._live = live
         self._steps = preview.steps
@@ -215,14 +216,14 @@ class _Applied:
     def outcome(self) -> Outcome:
         for step in self._steps:
             self._apply(step)
-        self._foretell()
+        self._find_conflicts()
         after = tuple(self._after())
         most = tuple(self._most_after())
         return Outcome(
             before=tuple(
-                Standing(
+                OwnedRule(
                     rule=slot.rule,
-                    owners=tuple(slot.stated_by),
+                    owners=tuple(slot.declared_by),
                     rule_id=slot.live.rule_id,
                 )
                 for slot in self._slots
@@ -233,22 +234,22 @@ class _Applied:
             refusals=tuple(self._refusals),
             takeovers=tuple(self._takeovers),
             gone=frozenset(self._gone),
-            unmanaged=tuple(s.live for s in self._slots if not s.stated_by),
+            unmanaged=tuple(s.live for s in self._slots if not s.declared_by),
         )
 
     def _apply(self, step: Step) -> None:
         olds = [s for s in step.before if s.group == self._live.group_id]
         news = [s for s in step.after if s.group == self._live.group_id]
-        if step.op in _STANDING or step.retained:
+        if step.op in _UNCHANGED or step.retained:
             self._keep(step, olds)
-            if step.op not in _STANDING:
+            if step.op not in _UNCHANGED:
                 self._added += [(self._flat(n), step) for n in news if n not in olds]
         elif step.op == "update" and step.kind == RULE_SET:
             self._update_set(step, olds, news)
         elif step.op == "update":
             self._update(step, olds, news)
         else:
-            # What was only read is let go, and not deleted.
+            # The engine drops a resource that it only read, and deletes nothing.
             staying = step.op == "delete" and bool(news)
             for old in olds:
                 if staying or not old.declared:
@@ -261,7 +262,7 @@ class _Applied:
     def _keep(self, step: Step, olds: Iterable[DeclaredRule]) -> None:
         for old in olds:
             for slot in self._found(step, old)[:1]:
-                self._state(slot, step)
+                self._declare(slot, step)
                 slot.keepers.append(step)
 
     def _remove(self, step: Step, old: DeclaredRule) -> None:
@@ -271,9 +272,10 @@ class _Applied:
         if not slots:
             self._gone.add(key(step))
         for slot in slots:
-            self._state(slot, step)
+            self._declare(slot, step)
             slot.removers.append(step)
-            # The rule of pulumi-alicloud goes by what it says: it may be any of them.
+            # A resource of pulumi-alicloud finds its rule by attributes: it may delete
+            # any of these.
             slot.is_unsure |= step.unsure_delete or len(slots) > 1
 
     def _update(
@@ -281,7 +283,7 @@ class _Applied:
     ) -> None:
         slots = self._found(step, olds[0])[:1] if olds else []
         for slot in slots:
-            self._state(slot, step)
+            self._declare(slot, step)
         changes = [(self._flat(new), step) for new in news]
         if slots:
             slots[0].changes += changes
@@ -304,7 +306,7 @@ class _Applied:
             rule = self._flat(old)
             if rule in wanted:
                 for slot in self._found(step, old)[:1]:
-                    self._state(slot, step)
+                    self._declare(slot, step)
                     members[rule] = slot
             elif old.declared or step.exclusive:
                 self._remove(step, old)
@@ -319,15 +321,15 @@ class _Applied:
             else:
                 self._added.append((rule, step))
 
-    def _state(self, slot: _Slot, step: Step) -> None:
-        if step.urn not in slot.stated_by:
-            slot.stated_by.append(step.urn)
+    def _declare(self, slot: _Slot, step: Step) -> None:
+        if step.urn not in slot.declared_by:
+            slot.declared_by.append(step.urn)
 
     def _found(self, step: Step, old: DeclaredRule) -> list[_Slot]:
         """
-        The live rules that a declared one is: by ID, or else by what it says.
+        The live rules that may be a declared one: by ID, or else by identity.
 
-        The rule of pulumi-alicloud goes by what it says even where its ID is known.
+        pulumi-alicloud goes by the rule's attributes even if the state has its ID.
         """
         named = self._by_id.get(old.rule_id)
         found = [named] if named else []
@@ -335,20 +337,15 @@ class _Applied:
             return found
         rule = self._flat(old)
         if step.kind == PEER_RULE:
-            asked = _as_the_peer_sees(rule).masked
-            alike = (s for s in self._like(rule) if s is not named)
+            wanted = as_the_peer_sees(rule).masked
+            ports = (rule.ip_protocol, rule.port_range)
+            alike = (s for s in self._by_ports.get(ports, []) if s is not named)
             return found + [
-                s for s in alike if _as_the_peer_sees(s.rule).masked == asked
+                s for s in alike if as_the_peer_sees(s.rule).masked == wanted
             ]
         identical = self._identical(rule)
-        free = [s for s in identical if not s.stated_by or s.stated_by == [old.urn]]
+        free = [s for s in identical if not s.declared_by or s.declared_by == [old.urn]]
         return (free or identical)[:1]
-
-    def _like(self, rule: IngressRule) -> list[_Slot]:
-        """
-        Candidates for what the peer sees as one rule.
-        """
-        return self._by_ports.get((rule.ip_protocol, rule.port_range), [])
 
     def _identical(self, rule: IngressRule) -> list[_Slot]:
         return self._by_rule.get(rule) or self._by_rule.get(rule.masked) or []
@@ -365,7 +362,8 @@ class _Applied:
     @staticmethod
     def _stays(slot: _Slot, adders: Sequence[Step]) -> bool:
         """
-        A rule that one resource lets go and another holds stays if both are ours.
+        Whether a live rule is kept: if no step deletes it, or if another resource has
+        it too and all of them are of this provider.
         """
         ours = {s.urn for s in (*slot.keepers, *adders) if s.kind != PEER_RULE}
         return not slot.removers or (
@@ -373,7 +371,7 @@ class _Applied:
             and all(remover.kind != PEER_RULE for remover in slot.removers)
         )
 
-    def _after(self) -> Iterator[Standing]:
+    def _after(self) -> Iterator[OwnedRule]:
         added = self._adders()
         for slot in self._slots:
             if slot.changes:
@@ -384,23 +382,24 @@ class _Applied:
             else:
                 continue
             owners += [step.urn for step in added.pop(rule, ())]
-            yield Standing(
+            yield OwnedRule(
                 rule=rule,
                 owners=tuple(dict.fromkeys(owners)),
                 rule_id=slot.live.rule_id,
             )
         for rule, steps in added.items():
-            yield Standing(
+            yield OwnedRule(
                 rule=rule, owners=tuple(dict.fromkeys(step.urn for step in steps))
             )
 
     def _lost(self) -> Iterator[IngressRule]:
         """
-        Rules that one step lets go and another wants, or the same step, with a gap;
-        rules that two steps change.
+        Rules that may be missing afterwards although a step wants them.
 
-        What pulumi-alicloud replaces by the very same is gone: it finds the new one
-        there, and revokes the old one by what both say.
+        One step deletes the rule and another wants it, or one step does both, with a
+        gap; or two steps change it. If pulumi-alicloud replaces a rule with an
+        identical one, it is missing: the old one is revoked by its attributes, which
+        the new one shares.
         """
         added = self._adders()
         for slot in self._slots:
@@ -414,50 +413,50 @@ class _Applied:
             if slot.changes and (slot.removers or len(slot.changes) > 1):
                 yield slot.changes[-1][0]
 
-    def _most_after(self) -> Iterator[Standing]:
+    def _most_after(self) -> Iterator[OwnedRule]:
         """
-        As after; with rules that accept and may come or stay, without drops that may
-        go though another resource wants them.
+        The most open case: with all rules that may accept, and without rules that drop
+        and may be missing.
         """
         lost = set(self._lost())
-        for standing in self._after():
-            is_lost = standing.rule in lost or self._any_drop_may_go
-            if not (_drops(standing.rule) and is_lost):
-                yield standing
+        for owned in self._after():
+            is_lost = owned.rule in lost or self._any_drop_may_go
+            if not (_drops(owned.rule) and is_lost):
+                yield owned
         for slot in self._slots:
             if slot.removers and slot.is_unsure and not _drops(slot.rule):
-                yield Standing(rule=slot.rule, owners=tuple(slot.stated_by))
+                yield OwnedRule(rule=slot.rule, owners=tuple(slot.declared_by))
             for rule, step in slot.changes[:-1]:
                 if not _drops(rule):
-                    yield Standing(rule=rule, owners=(step.urn,))
+                    yield OwnedRule(rule=rule, owners=(step.urn,))
         for rule, step in self._perhaps_added:
             if not _drops(rule):
-                yield Standing(rule=rule, owners=(step.urn,))
+                yield OwnedRule(rule=rule, owners=(step.urn,))
 
-    def _if_it_stops(self) -> Iterator[Standing]:
+    def _if_it_stops(self) -> Iterator[OwnedRule]:
         """
-        What may stand there if a run stops anywhere: each rule that accepts, before
-        or after, and those drops that nothing touches.
+        The most open case if the run stops at any step: all rules that accept, before
+        or after, and the rules that drop and that no step changes.
         """
         for slot in self._slots:
-            if not (_drops(slot.rule) and (slot.removers or slot.moves)):
-                yield Standing(
+            if not (_drops(slot.rule) and (slot.removers or slot.changes_identity)):
+                yield OwnedRule(
                     rule=slot.rule,
-                    owners=tuple(slot.stated_by),
+                    owners=tuple(slot.declared_by),
                     rule_id=slot.live.rule_id,
                 )
         changed = [change for slot in self._slots for change in slot.changes]
         for rule, step in (*changed, *self._added, *self._perhaps_added):
             if not _drops(rule):
-                yield Standing(rule=rule, owners=(step.urn,))
+                yield OwnedRule(rule=rule, owners=(step.urn,))
 
-    def _foretell(self) -> None:
+    def _find_conflicts(self) -> None:
         """
-        Tell what stands in the way of a step, or is taken over by it.
+        Find the live rules that make a step fail, or that a step takes over.
         """
         for rule, step in self._added:
             for slot in self._identical(rule)[:1]:
-                if slot.moves or (step.gap and step in slot.removers):
+                if slot.changes_identity or (step.gap and step in slot.removers):
                     continue
                 rule_id = slot.live.rule_id or "a rule"
                 if step.adopts or step.kind == PEER_RULE:
@@ -465,12 +464,12 @@ class _Applied:
                 else:
                     self._refusals.append(Refusal(step, rule_id, _SAME))
         for slot in self._slots:
-            for rule, step in slot.changes if slot.moves else ():
+            for rule, step in slot.changes if slot.changes_identity else ():
                 for other in self._identical(rule)[:1]:
-                    if other is not slot and not other.moves and not other.removers:
+                    if (
+                        other is not slot
+                        and not other.changes_identity
+                        and not other.removers
+                    ):
                         there = other.live.rule_id or "a rule"
                         self._refusals.append(Refusal(step, there, _SAME))
-
-
-def _as_the_peer_sees(rule: IngressRule) -> IngressRule:
-    return replace(rule, source_port_range="", dest_cidr_ip="", ipv6_dest_cidr_ip="")

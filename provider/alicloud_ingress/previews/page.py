@@ -1,5 +1,5 @@
 """
-A report as Markdown that fits where it is shown: what does not is cut, and said so.
+Writes a report as Markdown, cut to the length that a comment may have.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from alicloud_ingress.rendering.templates import template
 
 LIMIT = 65_000
 """
-Characters of a comment; GitHub takes 65,536.
+Maximum characters of a comment. GitHub allows 65,536.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """
-    A titled part of the report.
+    A part of the report.
 
     Args:
-        title: text of ours only.
-        lines: safe Markdown.
-        head: how many of the lines belong together with the first entry.
-        end: a last line that always stands.
-        left_off: how many lines were cut.
+        title: not escaped: no text from outside.
+        lines: escaped Markdown.
+        head: number of lines before the first entry, such as those of a table's head.
+        end: a last line that is never cut.
+        folded: whether the section is collapsed.
+        left_off: number of lines that were cut.
     """
 
     title: str
@@ -39,11 +40,12 @@ class Section:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """
-    What is written.
+    A report before it is cut.
 
     Args:
-        marker: an HTML comment by which a later run finds its own comment.
+        marker: an HTML comment by which a later run finds the comment to update.
         headline: counts and verdict.
+        sections: the most important first.
     """
 
     marker: str
@@ -55,8 +57,8 @@ def markdown(report: Report, limit: int = LIMIT) -> str:
     """
     Write the report in at most *limit* characters.
 
-    Each section takes up to half of what is left, the last one all of it; what
-    was cut is said under it.
+    Each section gets at most half of the remaining characters; the last one gets all.
+    A section that is cut says how many lines are missing.
     """
     whole = _rendered(report, limit)
     return whole if len(whole) <= limit else _rendered(_cut(report, limit), limit)

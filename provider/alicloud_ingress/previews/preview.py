@@ -1,9 +1,9 @@
 """
-Reads what `pulumi preview --json` wrote: which rules were there, and which will be.
+Reads the output of `pulumi preview --json`: the rules before and after.
 
-What the engine shows is not always whole: outputs may be missing, and unchanged
-resources are left out without `--show-sames`, pending deletions without
-`--show-replacement-steps`. What is not there is said in `hidden` and `problems`.
+A preview may be incomplete: outputs may be missing. Unchanged resources are missing
+without `--show-sames`, and pending deletions without `--show-replacement-steps`.
+`hidden` and `problems` say what is missing.
 
 Source: pkg/display/json.go and sdk/go/common/display/json.go of the engine, and
 previews made by it.
@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
+from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     DeclaredRule,
@@ -26,8 +27,8 @@ from alicloud_ingress.previews.declared import (
     Statement,
     changes_between,
     inputs_of,
-    items,
-    mapping,
+    name_of,
+    type_of,
 )
 from alicloud_ingress.previews.document import DocumentError, decoded
 from alicloud_ingress.previews.neighbours import (
@@ -45,8 +46,8 @@ _REPLACING = {
     "read-replacement",
     "discard-replaced",
 }
-_STANDING = {"same", "read", "import", "refresh", "read-discard", "discard"}
-_KNOWN_OPS = {*_REPLACING, *_STANDING, "create", "update", "delete"}
+_UNCHANGED = {"same", "read", "import", "refresh", "read-discard", "discard"}
+_KNOWN_OPS = {*_REPLACING, *_UNCHANGED, "create", "update", "delete"}
 _IGNORED_OPS = {"remove-pending-replace"}
 _WHAT = "what `pulumi preview --json --show-sames > preview.json` writes"
 _POSITION = re.compile(
@@ -54,19 +55,19 @@ _POSITION = re.compile(
 )
 _ELSEWHERE = re.compile(r"(?:^|/)(?:\.\.|site-packages|node_modules)/")
 """
-Files that are not the program's own: packages, and what is outside of the project.
+Paths that are not part of the program: packages, and files outside of the project.
 """
 
 _KEEPING = ("keep_rule_ids", "keep_descriptions")
 _COUNTED = ("create", "update", "replace", "delete", "import")
 """
-Operations that are counted in the summary and always shown.
+Operations that the summary counts and the preview always shows.
 """
 
 
 class PreviewError(IngressError):
     """
-    This is no preview that can be read.
+    A file is not the output of `pulumi preview --json`.
     """
 
 
@@ -86,26 +87,31 @@ class Source:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """
-    What happens to one resource.
+    What the preview does to one resource.
 
     Args:
+        urn: URN of the resource.
+        name: name of the resource.
+        kind: type of the resource.
         op: `create`, `update`, `replace`, `delete`, `import`, `read`, `same`; or
-            `refresh` for one that was only read.
-        before: its rules as they stand; `after` likewise, when all is done.
-        gap: whether the old rule goes before the new one comes.
-        old_is_gone: of a replacement, whether the old rule has been deleted by a run
-            that failed then; None where the preview does not tell.
-        unsure_delete: whether the engine lets the old rule go without a delete, which
-            is right only where its group goes too.
-        keeps: whether a set has rules that it may keep though it wants them no more.
-        exclusive: whether a set also removes rules that it has not declared.
-        source: where the program declares it; None where the engine does not tell.
-        retained: whether the old rule stays in the group though it is let go.
-        adopts: whether an identical live rule would be taken over.
+            `refresh` for a resource that is only refreshed.
+        before: its rules before.
+        after: its rules after.
+        gap: whether the old rule is deleted before the new one is created.
+        old_is_gone: whether an earlier, failed run has already deleted the old rule of
+            this replacement; None if the preview does not show it.
+        unsure_delete: whether the engine removes the resource from the state without
+            deleting the rule (`deleted_with`). That is correct only if its group is
+            deleted too.
+        keeps: whether a set may keep rules that it no longer declares.
+        exclusive: whether a set also deletes rules that it does not declare.
+        source: where the program declares it; None if the engine does not show it.
+        retained: whether the rule is kept in the group (`retain_on_delete`).
+        adopts: whether the resource takes over an identical live rule.
         changes: fields of an update or a replacement.
         reasons: fields that force a replacement.
-        drift: fields that another hand has changed, found by a refresh.
-        gone: whether a refresh found that the rule is there no more.
+        drift: fields that have changed outside of Pulumi, found by a refresh.
+        gone: whether a refresh found that the rule no longer exists.
     """
 
     urn: str
@@ -131,17 +137,17 @@ class Step:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """
-    A whole preview.
+    A preview.
 
     Args:
-        stack: `project/stack`; "" where no step tells.
-        steps: of rules and rule sets, by name.
-        others: how many resources of other kinds change.
-        hidden: unchanged resources that the preview leaves out.
-        problems: why it is not whole, one sentence each.
-        lists: what becomes of prefix lists.
-        unknown_rules: URNs of changing rules of a kind that is not known here.
-        notes: what else may change who reaches what, one sentence each.
+        stack: `project/stack`; "" if no step shows it.
+        steps: steps of rules and rule sets, sorted by name.
+        lists: prefix lists of the stack.
+        unknown_rules: URNs of changing rules of a type that is not known here.
+        notes: what else may change access, one sentence each.
+        others: number of changing resources of other types.
+        hidden: number of unchanged resources that the preview does not show.
+        problems: why the preview is incomplete, one sentence each.
     """
 
     stack: str = ""
@@ -159,7 +165,7 @@ def read_preview(content: str | bytes) -> Preview:
     Read the output of `pulumi preview --json`.
 
     Raises:
-        PreviewError: it is no such output.
+        PreviewError: it is not such an output.
     """
     try:
         document = mapping(decoded(content, of=_WHAT))
@@ -167,10 +173,10 @@ def read_preview(content: str | bytes) -> Preview:
         raise PreviewError(str(error)) from None
     steps = document.get("steps")
     if "sequence" in document:
-        raise PreviewError(f"this is one event of a stream, and should be {_WHAT}")
+        raise PreviewError(f"this is one event of a stream; it should be {_WHAT}")
     if items(steps) != steps and not _errors(document):
         raise PreviewError(
-            f"this is not a preview, for it has no list of steps: it should be {_WHAT}"
+            f"this is not a preview: it has no list of steps; it should be {_WHAT}"
         )
     return _preview(document, [mapping(step) for step in items(steps)])
 
@@ -187,21 +193,23 @@ def _preview(
     for urn, own in by_urn.items():
         odd = {str(s.get("op")) for s in own} - _KNOWN_OPS - _IGNORED_OPS
         problems += [f"a step {op!r} of {urn} is not known" for op in sorted(odd)]
-        main, dropped = _parted(own)
-        if _stands_twice(main):
-            problems.append(f"{urn} stands twice in the preview, which the engine")
-            problems[-1] += " never writes: make the preview anew"
-        if _kind(urn) in GROUP_ARGUMENT and not _is_outbound(own):
-            rules += [_Reader(urn, [step]).step() for step in dropped]
+        main, leftovers = _split(own)
+        if _appears_twice(main):
+            problems.append(
+                f"{urn} appears twice in the preview, which the engine never writes;"
+                " run pulumi preview again"
+            )
+        if type_of(urn) in GROUP_ARGUMENT and not _is_outbound(own):
+            rules += [_Reader(urn, [step]).step() for step in leftovers]
             if main:
                 rules.append(_Reader(urn, main).step())
-        elif not _kind(urn).startswith("pulumi:") and any(
-            s.get("op") not in (*_STANDING, *_IGNORED_OPS) for s in own
+        elif not type_of(urn).startswith("pulumi:") and any(
+            s.get("op") not in (*_UNCHANGED, *_IGNORED_OPS) for s in own
         ):
             others += 1
     missing, hidden = _missing(document, steps)
     return Preview(
-        stack=next(map(_stack, filter(_is_whole, by_urn)), ""),
+        stack=next(map(_stack, filter(type_of, by_urn)), ""),
         steps=tuple(sorted(rules, key=lambda step: (step.name, step.urn, step.op))),
         lists=tuple(list_changes(steps)),
         unknown_rules=tuple(dict.fromkeys(unknown_rules(steps))),
@@ -212,12 +220,12 @@ def _preview(
     )
 
 
-def _parted(
+def _split(
     steps: Sequence[Mapping[str, Any]],
 ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
     """
-    The steps of a resource, and apart from them the deletions of what an earlier run
-    has replaced and not deleted, which have its URN.
+    Split the steps with one URN: those of the resource, and deletions of resources
+    that an earlier run has replaced and not deleted.
     """
     replaced = {
         str(mapping(step.get("oldState")).get("id"))
@@ -225,35 +233,38 @@ def _parted(
         if step.get("op") in ("replace", "create-replacement")
     }
     main: list[Mapping[str, Any]] = []
-    dropped: list[Mapping[str, Any]] = []
+    leftovers: list[Mapping[str, Any]] = []
     for step in steps:
         old = mapping(step.get("oldState"))
         is_other = (
             step.get("op") == "delete-replaced" and str(old.get("id")) not in replaced
         )
         if is_other or (step.get("op") == "delete" and old.get("delete") is True):
-            dropped.append({**step, "op": "delete"})
+            leftovers.append({**step, "op": "delete"})
         else:
             main.append(step)
-    return main, dropped
+    return main, leftovers
 
 
-def _stands_twice(steps: Iterable[Mapping[str, Any]]) -> bool:
+def _appears_twice(steps: Iterable[Mapping[str, Any]]) -> bool:
     """
-    Whether the steps of one resource are more than the engine makes for one.
+    Whether there are more steps than the engine writes for one resource.
     """
     ops = Counter(str(step.get("op")) for step in steps)
-    most = max(ops.values(), default=0)
+    max_count = max(ops.values(), default=0)
     families = {"replace" if op in _REPLACING else op for op in ops}
-    return most > 1 or len(families - {"refresh", *_IGNORED_OPS}) > 1
+    return max_count > 1 or len(families - {"refresh", *_IGNORED_OPS}) > 1
 
 
 def _missing(
     document: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
 ) -> tuple[list[str], int]:
     """
-    What the preview's own summary counts and the preview does not show, in sentences;
-    and how many unchanged resources it leaves out, which is no fault.
+    Compare the preview with its summary.
+
+    Returns:
+        The steps that are missing, in sentences; and the number of unchanged resources
+        that the preview does not show, which is not an error.
     """
     summary = mapping(document.get("changeSummary"))
     shown = Counter(str(step.get("op")) for step in steps)
@@ -261,10 +272,10 @@ def _missing(
     for op in (*_COUNTED, "same"):
         counted = summary.get(op) or 0
         if not isinstance(counted, int) or counted < 0:
-            problems.append(f"how many steps {op!r} there are is not told")
+            problems.append(f"the summary has no valid number of steps {op!r}")
         elif op in _COUNTED and counted > shown[op]:
             problems.append(
-                f"the summary counts {counted} steps {op!r}, and {shown[op]} are there"
+                f"the summary counts {counted} steps {op!r}, and {shown[op]} are shown"
             )
     same = summary.get("same") or 0
     seen = {
@@ -291,18 +302,6 @@ def _errors(document: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _is_whole(urn: str) -> bool:
-    return len(urn.split("::", 3)) > len(("stack", "project", "type"))
-
-
-def _kind(urn: str) -> str:
-    return urn.split("::", 3)[2].rsplit("$", 1)[-1] if _is_whole(urn) else ""
-
-
-def _name(urn: str) -> str:
-    return urn.split("::", 3)[-1]
-
-
 def _stack(urn: str) -> str:
     stack, project, *_ = urn.removeprefix("urn:pulumi:").split("::")
     return f"{project}/{stack}"
@@ -314,7 +313,7 @@ def _first(states: Iterable[object]) -> Mapping[str, Any]:
 
 def _source(state: Mapping[str, Any]) -> Source | None:
     """
-    The innermost line of the program itself that led to a resource.
+    The innermost line of the program that declares a resource.
     """
     frames = [state, *map(mapping, items(state.get("stackTrace")))]
     for frame in frames:
@@ -328,7 +327,7 @@ def _with_ids(
     rules: tuple[DeclaredRule, ...], olds: Iterable[DeclaredRule]
 ) -> tuple[DeclaredRule, ...]:
     """
-    Rules of a program with the IDs that the state knows.
+    Rules of a program, with the rule IDs from the state.
     """
     known = {old.rule: old for old in olds}
     return tuple(
@@ -347,20 +346,17 @@ def _changes(
 
 class _Reader:
     """
-    Reads all steps of one resource.
+    Reads the steps of one resource as one step.
     """
 
     def __init__(self, urn: str, steps: Sequence[Mapping[str, Any]]) -> None:
         self.urn = urn
-        self.name = _name(urn)
-        self.kind = _kind(urn)
+        self.name = name_of(urn)
+        self.kind = type_of(urn)
         self.refreshes = [step for step in steps if step.get("op") == "refresh"]
         self.steps = [step for step in steps if step.get("op") != "refresh"]
 
     def step(self) -> Step:
-        """
-        Put them together to one.
-        """
         found = _first(step.get("oldState") for step in self.refreshes)
         if not self.steps:
             return self._only_read(found)
@@ -369,12 +365,12 @@ class _Reader:
         old = _first(step.get("oldState") for step in self.steps)
         new = _first(step.get("newState") for step in reversed(self.steps))
         if op in ("create", "update", "replace"):
-            # A rule that comes without a word of what it is may be any rule.
+            # If the preview does not show the new rule, it may be any rule.
             new = new or {"inputs": {}}
         moved = self._moved(op)
         before = self._rules(old, "old", moved)
         after = () if op == "delete" else self._rules(new, "new", moved)
-        if op in _STANDING:
+        if op in _UNCHANGED:
             before = after = after or before
             before = after = _with_ids(after, self._rules(old, "old", moved))
         retained = bool(old.get("retainOnDelete")) and op in (
@@ -426,9 +422,9 @@ class _Reader:
 
     def _moved(self, op: str) -> set[str] | None:
         """
-        Names of the fields that the engine found to change; None for any of them.
+        The fields that change according to the engine; None if any of them may.
         """
-        if op in _STANDING:
+        if op in _UNCHANGED:
             return set()
         details = [step.get("detailedDiff") for step in self.steps]
         if not all(isinstance(detail, dict) for detail in details):
@@ -451,8 +447,8 @@ class _Reader:
 
     def _old_is_gone(self, ops: Sequence[str]) -> bool | None:
         """
-        The engine marks a rule alike that it is about to delete and one that it has
-        deleted; only in the steps of a replacement, if shown, do they differ.
+        The engine has one mark for a rule that it will delete and one that it has
+        deleted. Only the steps of a replacement, if shown, distinguish the two.
         """
         if not self._is_pending() or "delete-replaced" in ops:
             return False

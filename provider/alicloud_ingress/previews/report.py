@@ -1,7 +1,7 @@
 """
-What a judged preview says in a pull request, section by section.
+Composes the report for a pull request from a judged preview, section by section.
 
-What matters most comes first and is cut last. The same review gives the same bytes.
+The most important comes first, and is cut last. The same review gives the same bytes.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from alicloud_ingress.previews.page import Report, Section
 from alicloud_ingress.rendering.markup import cell, code, label, plain
 from alicloud_ingress.rules.rule import IngressRule
 
-DRAWN = 40
+MAX_ARROWS = 40
 """
-Arrows in one picture; more cannot be read.
+Maximum arrows in a diagram; more are not readable.
 """
 
-NAMED = 5
+MAX_HEADLINE_PORTS = 5
 """
-Ports named in the headline.
+Maximum ports in the headline.
 """
 
 RULE_LIMIT = 1_000
 """
-Rules of one network interface, in and out, over all of its groups.
+Maximum rules of one network interface, inbound and outbound, over all of its groups.
 """
 
-WITH_LIVE = "make the report with --live"
+WITH_LIVE = "run preview-report with --live"
 _VERBS = {
     "create": "to create",
     "import": "to import",
@@ -41,16 +41,16 @@ _VERBS = {
     "delete": "to delete",
 }
 _TABLE = ("| what | resource | before | after |", "|--|--|--|--|")
-_TELLING = {"group", "prefix list", "port list"}
+_KNOWN_SOURCES = {"group", "prefix list", "port list"}
 
 
 def compose(review: Review) -> Report:
     """
-    Put the report together; nothing is cut yet.
+    Compose the whole report; `page.markdown` cuts it.
     """
     sections = (
-        _list("This report is not whole", [code(p) for p in review.problems]),
-        _list("Stops the pull request", map(_finding, review.failing)),
+        _list("This report is incomplete", [code(p) for p in review.problems]),
+        _list("Fails the check", map(_finding, review.failing)),
         _list("Newly open to the world", _world(review)),
         _list("Not judged", _not_judged(review)),
         _list("What opens", _reaches(review, opens=True)),
@@ -59,11 +59,11 @@ def compose(review: Review) -> Report:
         _list("Replaced with a gap", _gaps(review)),
         _list("Changed fields", _changed(review)),
         _list("Without effect", _without_effect(review)),
-        _list("Only the cloud knows", _live(review)),
-        _list("Changed by another hand", _drift(review)),
+        _list("From the live groups", _live(review)),
+        _list("Drift: changed outside of Pulumi", _drift(review)),
         _list("Waived", _waived(review)),
         _list("Waivers", map(code, review.remarks)),
-        *_pictures(review),
+        *_diagrams(review),
         _table(review),
     )
     return Report(
@@ -106,21 +106,22 @@ def _headline(review: Review) -> str:
     if gaps:
         counts.append(f"{gaps} of them with a gap")
     where = f" of {code(review.preview.stack)}" if review.preview.stack else ""
-    told = ", ".join(counts) or "no change"
-    return f"**Ingress rules{where}: {told}. {_verdict(review)}**"
+    changes = ", ".join(counts) or "no change"
+    return f"**Ingress rules{where}: {changes}. {_verdict(review)}**"
 
 
 def _verdict(review: Review) -> str:
     if review.problems:
-        return "This report is not whole."
+        return "This report is incomplete."
     openings = _openings(review)
     if openings:
         ports = list(dict.fromkeys(opening.what for _, opening in openings))
-        more = len(ports) - NAMED
+        more = len(ports) - MAX_HEADLINE_PORTS
         end = f" and {more} more" if more > 0 else ""
-        return f"Newly open to the world: {', '.join(ports[:NAMED])}{end}."
+        shown = ", ".join(ports[:MAX_HEADLINE_PORTS])
+        return f"Newly open to the world: {shown}{end}."
     if next(_not_judged(review), None):
-        return "Some of it is not judged."
+        return "Some changes are not judged."
     return "Nothing is newly open to the world."
 
 
@@ -158,25 +159,25 @@ def _world(review: Review) -> Iterator[str]:
 
 def _not_judged(review: Review, code: Callable[[str], str] = code) -> Iterator[str]:
     for step in review.preview.steps:
-        standing = {declared.rule for declared in step.before}
+        existing = {declared.rule for declared in step.before}
         doubts = [
             doubt
             for declared in step.after
-            if declared.rule not in standing
+            if declared.rule not in existing
             for doubt in declared.doubts
         ]
         if not step.after:
             doubts = [doubt for declared in step.before for doubt in declared.doubts]
         if doubts:
             yield f"{code(step.name)}: {code(', '.join(dict.fromkeys(doubts)))}"
-    doubted = _doubted(review)
+    in_doubt = _in_doubt(review)
     for group in review.groups:
         for opening in group.openings:
-            if opening.certain or not doubted.isdisjoint(opening.rules):
+            if opening.certain or not in_doubt.isdisjoint(opening.rules):
                 continue
             yield (
                 f"whether {code(opening.world)} may reach {code(opening.what)} of"
-                f" {code(group.group)} {_hangs_on(group, opening, code)}"
+                f" {code(group.group)} {_depends_on(group, opening, code)}"
             )
     for urn in review.preview.unknown_rules:
         yield f"{code(urn)}: a rule of a type that is not known here"
@@ -184,33 +185,33 @@ def _not_judged(review: Review, code: Callable[[str], str] = code) -> Iterator[s
     for changed in review.preview.lists:
         if changed.changes:
             yield (
-                f"{code(changed.name)}: groups beyond this preview may use"
-                f" {code(changed.list_id)}, whose blocks change"
+                f"{code(changed.name)}: groups that are not in this preview may use"
+                f" {code(changed.list_id)}, whose address blocks change"
             )
 
 
-def _hangs_on(
+def _depends_on(
     group: GroupReview, opening: InternetOpening, code: Callable[[str], str]
 ) -> str:
     if not opening.rules:
         return (
-            "hangs on rules that are not in this stack: a drop goes that may have held"
-            f" them back; {WITH_LIVE}"
+            "depends on rules that are not in this stack: a drop rule is deleted that"
+            f" may take precedence over them; {WITH_LIVE}"
         )
     rules = ", ".join(code(rule.as_text) for rule in opening.rules)
     if any(
         rule.source_prefix_list_id or rule.port_range_list_id for rule in opening.rules
     ):
-        return f"hangs on a list: {rules}"
+        return f"depends on the contents of a list: {rules}"
     if group.rules_left is None:
-        return f"hangs on what the group holds: {rules}; {WITH_LIVE}"
+        return f"depends on the other rules of the group: {rules}; {WITH_LIVE}"
     return (
-        f"hangs on how far the run comes: a step will fail, or a drop is deleted"
-        f" before it is there again, or two resources state one rule: {rules}"
+        "depends on how far the run gets: a step will fail, or a drop rule is deleted"
+        f" before it is created again, or two resources declare one rule: {rules}"
     )
 
 
-def _doubted(review: Review) -> frozenset[IngressRule]:
+def _in_doubt(review: Review) -> frozenset[IngressRule]:
     return frozenset(
         declared.rule
         for step in review.preview.steps
@@ -225,32 +226,36 @@ def _reaches(review: Review, *, opens: bool) -> Iterator[str]:
         if group.change is None:
             continue
         for reach in group.change.opened if opens else group.change.closed:
-            if _is_telling(reach):
+            if _has_known_source(reach):
                 yield (
                     f"{code(reach.who)} {words} {code(reach.what)}"
                     f" of {code(group.group)}"
                 )
 
 
-def _is_telling(reach: Reach) -> bool:
-    return all(unknown.kind in _TELLING for unknown in reach.members)
+def _has_known_source(reach: Reach) -> bool:
+    return all(unknown.kind in _KNOWN_SOURCES for unknown in reach.members)
 
 
 def _deleted(review: Review) -> Iterator[str]:
     for step in review.preview.steps:
         if step.op != "delete":
             continue
-        end = " (it stays in the group: retain_on_delete)" if step.retained else ""
+        end = (
+            " (the rule is kept in the group: retain_on_delete)"
+            if step.retained
+            else ""
+        )
         yield f"{code(step.name)}: {_rules(step.before)}{end}"
 
 
 def _gaps(review: Review) -> Iterator[str]:
     for step in review.preview.steps:
         if step.gap:
-            why = code(", ".join(dict.fromkeys(step.reasons)) or "not told")
+            why = code(", ".join(dict.fromkeys(step.reasons)) or "unknown")
             yield (
-                f"{code(step.name)}: the old rule goes before the new one comes"
-                f" (because of {why})"
+                f"{code(step.name)}: the old rule is deleted before the new one is"
+                f" created (because of {why})"
             )
 
 
@@ -269,10 +274,10 @@ def _without_effect(review: Review) -> Iterator[str]:
     for group in review.groups:
         for rule, comes in group.idle:
             names = ", ".join(map(code, group.names.get(rule, ())))
-            done = "added to" if comes else "taken from"
+            done = "added to" if comes else "removed from"
             yield (
                 f"{code(rule.as_text)} is {done} {code(group.group)} ({names}):"
-                " what gets in is the same without it"
+                " other rules decide first, so it has no effect"
             )
 
 
@@ -288,13 +293,13 @@ def _live(review: Review) -> Iterator[str]:
         for takeover in group.takeovers:
             yield (
                 f"{code(takeover.step.name)} would take over"
-                f" {code(takeover.rule_id)}, which is the very same rule, in"
+                f" {code(takeover.rule_id)}, which is an identical rule, in"
                 f" {code(group.group)}"
             )
         for live in group.expired:
             yield (
-                f"{code(live.rule_id)} of {code(group.group)} expired on"
-                f" {code(live.rule.expires_on)}: {code(live.rule.as_text)}"
+                f"{code(live.rule_id)} of {code(group.group)} has expired; its last day"
+                f" was {code(live.rule.expires_on)}: {code(live.rule.as_text)}"
             )
         for live in group.unmanaged or ():
             remark = f", {code(live.rule.description)}" if live.rule.description else ""
@@ -304,19 +309,19 @@ def _live(review: Review) -> Iterator[str]:
             )
         if group.unmanaged is None:
             yield (
-                f"which rules of {code(group.group)} are not in this stack cannot be"
-                " told: make the preview with --show-sames"
+                f"which rules of {code(group.group)} are not in this stack is unknown:"
+                " run pulumi preview with --show-sames"
             )
         yield (
-            f"{code(group.group)} will hold {group.rules_left} inbound rules; one"
-            f" interface takes {RULE_LIMIT:,} over all its groups"
+            f"{code(group.group)} will have {group.rules_left} inbound rules; the limit"
+            f" of a network interface is {RULE_LIMIT:,} over all its groups"
         )
 
 
 def _drift(review: Review) -> Iterator[str]:
     for step in review.preview.steps:
         if step.gone:
-            yield f"{code(step.name)} is gone"
+            yield f"{code(step.name)} no longer exists"
         for change in step.drift:
             yield f"{code(step.name)}: {_change(change)}"
 
@@ -327,9 +332,10 @@ def _waived(review: Review) -> Iterator[str]:
             yield f"{_finding(finding)}: {code(finding.waived)}"
 
 
-def _pictures(review: Review) -> Iterator[Section]:
+def _diagrams(review: Review) -> Iterator[Section]:
     """
-    Sources, ports, group: what opens as arrows drawn through, what closes dotted.
+    A diagram from sources through ports to groups: thick arrows for what opens, dotted
+    ones for what closes.
     """
     arrows: dict[str, None] = {}
     nodes: dict[tuple[str, str], str] = {}
@@ -340,9 +346,9 @@ def _pictures(review: Review) -> Iterator[Section]:
             (group.change.opened, "==>"),
             (group.change.closed, "-.->"),
         ):
-            for reach in filter(_is_telling, found):
+            for reach in filter(_has_known_source, found):
                 ends = [("s", reach.who), ("p", reach.what), ("g", group.group)]
-                if len(arrows) + 2 > DRAWN:
+                if len(arrows) + 2 > MAX_ARROWS:
                     break
                 who, what, whose = (
                     nodes.setdefault(end, f"{end[0]}{len(nodes)}") for end in ends
@@ -352,7 +358,7 @@ def _pictures(review: Review) -> Iterator[Section]:
     if arrows:
         drawn = [f'  {name}["{label(text)}"]' for (_, text), name in nodes.items()]
         yield Section(
-            title="Picture: what opens (thick) and closes (dotted)",
+            title="Diagram: what opens (thick) and closes (dotted)",
             lines=("\n".join(["```mermaid", "flowchart LR", *drawn, *arrows, "```"]),),
             folded=True,
         )

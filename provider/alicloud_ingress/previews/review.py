@@ -1,8 +1,9 @@
 """
-Judges a preview: what it opens and closes in each group, and what is to stop it.
+Judges a preview: what it opens and closes in each group, and the findings.
 
-It fails closed. A rule with a value that is not known or secret is `not judged`, and
-so is what a drop held back that goes where not all rules of the group are known.
+It fails closed. A rule with an unknown or secret value is not judged. If a drop rule is
+deleted and not all rules of the group are known, the traffic that it dropped is not
+judged either.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.group_exposure import difference
 from alicloud_ingress.exposure.internet import InternetOpening
 from alicloud_ingress.exposure.redundancy import covered_by
-from alicloud_ingress.previews.declared import RULE_SET, DeclaredRule
+from alicloud_ingress.previews.declared import RULE_SET, DeclaredRule, name_of
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
     FAIL_ON,
@@ -23,9 +24,8 @@ from alicloud_ingress.previews.findings import (
     Gate,
     GroupReview,
     Review,
-    name_of,
 )
-from alicloud_ingress.previews.gate import Change, Lists, Standing, lacking, openings
+from alicloud_ingress.previews.gate import Change, Lists, OwnedRule, lacking, openings
 from alicloud_ingress.previews.outcome import Outcome, key, outcome
 from alicloud_ingress.previews.preview import Preview, Step
 from alicloud_ingress.previews.waivers import Waivers
@@ -34,10 +34,10 @@ from alicloud_ingress.rules.rule import IngressRule
 
 __all__ = ["ADMIN_PORTS", "FAIL_ON", "Finding", "Gate", "GroupReview", "Review"]
 
-SHOW_SAMES = "make the preview with --show-sames"
+SHOW_SAMES = "run pulumi preview with --show-sames"
 
 
-def judge(  # noqa: PLR0913 - what was read, by whom
+def judge(  # noqa: PLR0913 - one for each input
     preview: Preview,
     gate: Gate,
     *,
@@ -50,18 +50,19 @@ def judge(  # noqa: PLR0913 - what was read, by whom
     Judge a preview.
 
     Args:
-        preview: as read.
+        preview: the preview.
         gate: what to look for.
         today: in UTC, for waivers and expired rules.
-        live: groups as they stand, by ID, of those that were looked at; None where
-            none was to be.
-        lists: contents of prefix lists and port lists that were looked at, by ID.
-        problems: why something is missing, one sentence each.
+        live: the live groups that were read, by ID; None if none was to be read.
+        lists: contents of the prefix lists and port lists that were read, by ID.
+        problems: what could not be read, one sentence each.
     """
     names = {step.urn: step.name for step in preview.steps}
     waivers = Waivers(gate.waivers, names, today, gate.longest_waiver_days)
     outcomes = {
-        group: outcome(preview, group, (live or {}).get(group), looked=live is not None)
+        group: outcome(
+            preview, group, (live or {}).get(group), is_live=live is not None
+        )
         for group in groups_of(preview)
     }
     preview = _without_idle_gaps(preview, outcomes.values())
@@ -69,8 +70,8 @@ def judge(  # noqa: PLR0913 - what was read, by whom
     groups: list[GroupReview] = []
     found: list[Finding] = []
     for group, each in outcomes.items():
-        seen = (live or {}).get(group)
-        judging = _Group(preview, group, each, seen, _lists(preview, lists), stops)
+        read = (live or {}).get(group)
+        judging = _Group(preview, group, each, read, _lists(preview, lists), stops)
         try:
             groups.append(judging.review(today))
             found += judging.findings(gate, waivers)
@@ -78,24 +79,24 @@ def judge(  # noqa: PLR0913 - what was read, by whom
             groups.append(judging.unjudged(today))
     found += _list_findings(preview, gate, _lists(preview, lists))
     found += [_covered(f, waivers) for f in _other_findings(preview, groups)]
-    tangled = [
+    too_complex = [
         f"the rules of {g.group} overlap in too many ways to be judged"
         for g in groups
         if g.change is None
     ]
-    asked = tuple(f for f in found if f.kind in gate.fail_on)
+    selected = tuple(f for f in found if f.kind in gate.fail_on)
     return Review(
         preview=preview,
         groups=tuple(groups),
-        findings=asked,
-        problems=(*preview.problems, *problems, *tangled),
-        remarks=waivers.remarks(waiver for f in asked for waiver in f.waivers),
+        findings=selected,
+        problems=(*preview.problems, *problems, *too_complex),
+        remarks=waivers.remarks(waiver for f in selected for waiver in f.waivers),
     )
 
 
 def groups_of(preview: Preview) -> dict[str, str]:
     """
-    The groups that a preview names, and the region of each where it is told.
+    The region of each group that a preview names; "" if it is not known.
     """
     groups: dict[str, str] = {}
     for declared in _declared(preview):
@@ -105,7 +106,7 @@ def groups_of(preview: Preview) -> dict[str, str]:
 
 def known_groups(preview: Preview) -> dict[str, str]:
     """
-    Those of them that are IDs.
+    The same, of groups whose ID is known.
     """
     known = {declared.group for declared in _declared(preview) if declared.known_group}
     return {g: region for g, region in groups_of(preview).items() if g in known}
@@ -113,7 +114,7 @@ def known_groups(preview: Preview) -> dict[str, str]:
 
 def rules_of(preview: Preview, group: str) -> Iterator[IngressRule]:
     """
-    The rules that a preview states of a group, before and after.
+    The rules of a group in a preview, before and after.
     """
     return (declared.rule for declared in _declared(preview) if declared.group == group)
 
@@ -126,7 +127,7 @@ def _declared(preview: Preview) -> Iterator[DeclaredRule]:
 
 def _without_idle_gaps(preview: Preview, outcomes: Iterable[Outcome]) -> Preview:
     """
-    The preview without the gaps of rules that are not there to be deleted.
+    The preview without gaps of rules that do not exist any more.
     """
     gone = frozenset[tuple[str, str]]().union(*(each.gone for each in outcomes))
     steps = tuple(
@@ -136,11 +137,11 @@ def _without_idle_gaps(preview: Preview, outcomes: Iterable[Outcome]) -> Preview
     return replace(preview, steps=steps)
 
 
-def _lists(preview: Preview, seen: Lists | None) -> tuple[Lists, Lists]:
+def _lists(preview: Preview, read: Lists | None) -> tuple[Lists, Lists]:
     """
-    What lists hold before and after.
+    The contents of lists before and after.
     """
-    before = {**{each.list_id: each.before for each in preview.lists}, **(seen or {})}
+    before = {**{each.list_id: each.before for each in preview.lists}, **(read or {})}
     after = dict(before)
     for each in preview.lists:
         if each.changes and each.after is None:
@@ -151,11 +152,7 @@ def _lists(preview: Preview, seen: Lists | None) -> tuple[Lists, Lists]:
 
 
 class _Group:
-    """
-    What is judged of one group.
-    """
-
-    def __init__(  # noqa: PLR0913, PLR0917 - all that is known of it
+    def __init__(  # noqa: PLR0913, PLR0917 - all that is known of a group
         self,
         preview: Preview,
         group: str,
@@ -180,13 +177,13 @@ class _Group:
         )
         self._known: dict[frozenset[int] | None, tuple[InternetOpening, ...]] = {}
         self._owners: dict[IngressRule, dict[str, None]] = {}
-        for standing in (*result.before, *result.after, *(most or ())):
-            owners = self._owners.setdefault(standing.rule, {})
-            owners.update(dict.fromkeys(standing.owners))
+        for owned in (*result.before, *result.after, *(most or ())):
+            owners = self._owners.setdefault(owned.rule, {})
+            owners.update(dict.fromkeys(owned.owners))
 
     def unjudged(self, today: dt.date) -> GroupReview:
         """
-        What can be said of it though its rules are too entangled.
+        The part of the review that does not need its rules to be evaluated.
         """
         rules = self.live.rules if self.live else ()
         hides = self.live is None or self.preview.hidden > 0
@@ -207,10 +204,10 @@ class _Group:
 
     def review(self, today: dt.date) -> GroupReview:
         """
-        What opens and closes, waived or not.
+        The review of the group, with what opens and closes, waived or not.
 
         Raises:
-            TooComplexError: the rules cannot be judged in bounded time.
+            TooComplexError: the rules are too many or too entangled to be judged.
         """
         return replace(
             self.unjudged(today),
@@ -221,7 +218,7 @@ class _Group:
 
     def findings(self, gate: Gate, waivers: Waivers) -> list[Finding]:
         """
-        What is newly open to the world, of the kinds that were asked for.
+        The findings about what is newly open to the world.
         """
         kinds = {"world-open-any": None, "world-open-admin": gate.admin_ports}
         return [
@@ -266,29 +263,31 @@ class _Group:
 
     def _idle(self) -> Iterator[tuple[IngressRule, bool]]:
         """
-        Rules that are created or deleted, while others decide before them.
+        Rules that are created or deleted without effect, because others decide first.
         """
         ops: dict[str, set[str]] = {}
         for step in self.preview.steps:
             ops.setdefault(step.urn, set()).add(step.op)
 
-        def only(standing: Standing, op: str) -> bool:
-            return bool(standing.owners) and all(
-                ops[urn] == {op} for urn in standing.owners
-            )
+        def only(owned: OwnedRule, op: str) -> bool:
+            return bool(owned.owners) and all(ops[urn] == {op} for urn in owned.owners)
 
         after = self.change.after
-        staying = {standing.rule for standing in after}
-        there = {standing.rule for standing in self.change.before}
-        gone = [
-            s for s in self.change.before if only(s, "delete") and s.rule not in staying
+        rules_after = {owned.rule for owned in after}
+        rules_before = {owned.rule for owned in self.change.before}
+        deleted = [
+            s
+            for s in self.change.before
+            if only(s, "delete") and s.rule not in rules_after
         ]
-        asked = [
-            n for n, s in enumerate(after) if only(s, "create") and s.rule not in there
+        candidates = [
+            n
+            for n, s in enumerate(after)
+            if only(s, "create") and s.rule not in rules_before
         ]
-        asked += range(len(after), len(after) + len(gone))
-        rules = [standing.rule for standing in (*after, *gone)]
-        for place in covered_by(rules, range(len(after)), asked):
+        candidates += range(len(after), len(after) + len(deleted))
+        rules = [owned.rule for owned in (*after, *deleted)]
+        for place in covered_by(rules, range(len(after)), candidates):
             yield rules[place], place < len(after)
 
 
@@ -301,7 +300,7 @@ def _list_findings(
     preview: Preview, gate: Gate, lists: tuple[Lists, Lists]
 ) -> Iterator[Finding]:
     """
-    What a changed prefix list opens wherever it is used: in which groups is not told.
+    What a changed prefix list may open. Which groups use it is not known.
     """
     for each in preview.lists:
         if not each.changes:
@@ -309,7 +308,7 @@ def _list_findings(
         rule = IngressRule.from_permission(
             {"IpProtocol": "all", "SourcePrefixListId": each.list_id}
         )
-        side = (Standing(rule=rule),)
+        side = (OwnedRule(rule=rule),)
         change = Change(
             before=side,
             after=side,
@@ -339,7 +338,7 @@ def _other_findings(
                 kind=kind,
                 resources=(name_of(urn),),
                 urns=(urn,),
-                text=f"what a rule of the type {urn.split('::')[2]} opens is not known",
+                text=f"it is not known what a rule of type {urn.split('::')[2]} opens",
                 judged=False,
             )
     for step in preview.steps:
@@ -371,20 +370,20 @@ def _losses(step: Step) -> Iterator[Finding]:
             group=group,
             resources=(step.name,),
             urns=(step.urn,),
-            text="the old rule is deleted before its replacement comes",
+            text="the old rule is deleted before its replacement is created",
         )
     if step.retained or step.op not in ("delete", "update"):
         return
     if step.op == "delete" or step.kind == RULE_SET:
-        staying = {declared.rule for declared in step.after}
-        doubted = any(declared.doubts for declared in step.after)
+        kept = {declared.rule for declared in step.after}
+        in_doubt = any(declared.doubts for declared in step.after)
         for declared in step.before:
-            if declared.rule not in staying:
+            if declared.rule not in kept:
                 yield Finding(
                     kind="delete",
                     group=declared.group,
                     resources=(step.name,),
                     urns=(step.urn,),
                     text=f"{declared.rule.as_text} of {declared.group} is deleted",
-                    judged=not doubted,
+                    judged=not in_doubt,
                 )

@@ -1,7 +1,7 @@
 """
-Findings that are accepted for a time: each with its reason and its last day.
+Reads and applies waivers: findings accepted for a time, with a reason and a last day.
 
-The form of the file is in `schemas/preview-waivers-1.json`.
+The schema of the file is `schemas/preview-waivers-1.json`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.exposure.packets import PORTS, Interval
-from alicloud_ingress.previews.declared import items, mapping
+from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.document import DocumentError, decoded
 from alicloud_ingress.previews.gate import Waived
 from alicloud_ingress.rules.spelling import is_date, port_pair
@@ -26,20 +26,22 @@ _ALLOWED = (*_NEEDED, "group", *_LISTS)
 
 class WaiverError(IngressError):
     """
-    The file of waivers says something that cannot be followed.
+    The file of waivers is not valid.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
     """
-    What is accepted, why, and to which day inclusive.
+    Accepts findings of one resource.
 
     Args:
-        resource: a URN, a name that only one resource has, or the ID of a rule that
-            is not in the stack.
-        group: the only security group that it is about; "" for any.
-        ports: the only ports of tcp and udp that it is about; none for all.
+        resource: a URN, a name that only one resource has, or the ID of a rule that is
+            not in the stack.
+        reason: why they are accepted.
+        until: the last day.
+        group: only findings of this security group; "" for any.
+        ports: only findings about these ports of tcp and udp; none for all.
     """
 
     resource: str
@@ -54,12 +56,12 @@ def read_waivers(content: str | bytes) -> tuple[Waiver, ...]:
     Read `[{"resource": "ssh", "reason": "...", "until": "2026-12-31"}]`.
 
     Raises:
-        WaiverError: naming the entry and what is wrong with it.
+        WaiverError: an entry is not valid; the message says which, and why.
     """
     try:
         entries = decoded(content, of=_WHAT)
     except DocumentError as error:
-        raise WaiverError(f"the waivers cannot be followed: {error}") from None
+        raise WaiverError(f"the waivers cannot be read: {error}") from None
     if items(entries) != entries:
         raise WaiverError("the waivers are not a list")
     return tuple(
@@ -71,12 +73,14 @@ def read_waivers(content: str | bytes) -> tuple[Waiver, ...]:
 def _waiver(number: int, entry: Mapping[str, Any]) -> Waiver:
     if not set(_NEEDED) <= set(entry) <= set(_ALLOWED):
         raise WaiverError(
-            f"waiver {number}: set {', '.join(_NEEDED)}, and group and ports if it is"
-            " about these only; nothing else is known"
+            f"waiver {number}: set {', '.join(_NEEDED)}; group and ports are optional,"
+            " and other names are not known"
         )
     texts = {name: entry[name] for name in entry if name not in _LISTS}
     if not all(isinstance(v, str) and v.strip() for v in texts.values()):
-        raise WaiverError(f"waiver {number}: {', '.join(texts)} are texts, none empty")
+        raise WaiverError(
+            f"waiver {number}: {', '.join(texts)} must be texts that are not empty"
+        )
     if not is_date(texts["until"]):
         raise WaiverError(
             f"waiver {number}: until is {texts['until']!r}, not a date such as"
@@ -94,7 +98,9 @@ def _waiver(number: int, entry: Mapping[str, Any]) -> Waiver:
 def _ports(number: int, entry: Mapping[str, Any]) -> Iterator[Interval]:
     ports = entry.get("ports", [])
     if "ports" in entry and not items(ports):
-        raise WaiverError(f"waiver {number}: ports is a list such as [22, '8000/8010']")
+        raise WaiverError(
+            f"waiver {number}: ports must be a list such as [22, '8000/8010']"
+        )
     for port in items(ports):
         pair = None if isinstance(port, bool | float) else port_pair(str(port))
         if pair is None or not 1 <= pair[0] <= pair[1] <= PORTS[1]:
@@ -106,13 +112,13 @@ def _ports(number: int, entry: Mapping[str, Any]) -> Iterator[Interval]:
 
 class Waivers:
     """
-    Waivers as they hold for one preview.
+    The waivers that apply to one preview.
 
     Args:
         waivers: as read.
-        names: of the resources of the preview, by URN.
+        names: names of the preview's resources, by URN.
         today: in UTC.
-        longest_days: those that end later are named.
+        longest_days: waivers that end later than this are reported.
     """
 
     def __init__(
@@ -127,7 +133,7 @@ class Waivers:
         for waiver in waivers:
             what = f"the waiver for {waiver.resource}"
             if waiver.until < today:
-                self._remarks.append(f"{what} has ended on {waiver.until}: remove it")
+                self._remarks.append(f"{what} ended on {waiver.until}: remove it")
                 continue
             if (waiver.until - today).days > longest_days:
                 self._remarks.append(
@@ -139,15 +145,15 @@ class Waivers:
                 self._held.append((waiver, named[0]))
             elif named:
                 self._remarks.append(
-                    f"{what} covers nothing: {len(named)} resources have the name;"
-                    f" name one by its URN, such as {named[0]}"
+                    f"{what} has no effect: {len(named)} resources have this name; use"
+                    f" a URN, such as {named[0]}"
                 )
             else:
                 self._remarks.append(f"{what} matches nothing in this preview")
 
     def of(self, group: str) -> Waived:
         """
-        What is waived in a group.
+        The waived ports of a group.
         """
         waived: dict[str, tuple[Interval, ...] | None] = {}
         for waiver, name in self._held:
@@ -159,7 +165,7 @@ class Waivers:
 
     def covering(self, group: str, names: Sequence[str]) -> tuple[Waiver, ...]:
         """
-        The waivers in a group that are about some of these URNs and rule IDs.
+        The waivers for a group that name one of these URNs and rule IDs.
         """
         return tuple(
             waiver
@@ -169,7 +175,7 @@ class Waivers:
 
     def covering_all(self, group: str, names: Sequence[str]) -> tuple[Waiver, ...]:
         """
-        The same, if for each of these there is one that is not about ports alone.
+        The same without waivers for ports; none unless each of the names has one.
         """
         whole = [w for w in self.covering(group, names) if not w.ports]
         held = {name for waiver, name in self._held if waiver in whole}
@@ -177,20 +183,23 @@ class Waivers:
 
     def remarks(self, used: Iterable[Waiver]) -> tuple[str, ...]:
         """
-        What is to be said, one sentence each.
+        Notes about the waivers, one sentence each.
+
+        Args:
+            used: the waivers that cover a finding.
         """
-        there = [*used]
+        in_use = [*used]
         idle = [
             f"the waiver for {waiver.resource} matches no finding of this preview"
             for waiver, _ in self._held
-            if waiver not in there
+            if waiver not in in_use
         ]
         return (*self._remarks, *idle)
 
 
 def _named(resource: str, names: Mapping[str, str]) -> list[str]:
     """
-    What a waiver may be about.
+    The URNs and rule IDs that a waiver may mean.
     """
     if resource in names:
         return [resource]

@@ -1,3 +1,3 @@
 """
-Text for people: safe markup, and templates.
+Writes text for people: escaped markup, and templates.
 """

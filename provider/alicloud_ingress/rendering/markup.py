@@ -1,9 +1,9 @@
 """
-Makes text of others safe to print: in Markdown, in a picture, on a terminal.
+Escapes texts from outside for Markdown, Mermaid diagrams and terminals.
 
-Names, descriptions and values come from programs and from the cloud. In a code span
-Markdown, HTML, mentions and links mean nothing; what is invisible, or would steer a
-terminal or the order of letters, is written out.
+Names, descriptions and values come from programs and from the cloud. A code span turns
+off Markdown, HTML, mentions and links. Invisible characters, and characters that
+control a terminal or the direction of the text, are written as escapes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 MAX_LENGTH = 300
 """
-Characters of one text that are shown.
+Characters of one text that are shown; the rest is cut.
 """
 
 
 def plain(text: str, longest: int = MAX_LENGTH) -> str:
     r"""
-    One line in which each character is seen: others as `\x1b` or `\u202e`.
+    The text on one line, with unprintable characters as `\x1b` or `\u202e`.
     """
     cut = text if len(text) <= longest else f"{text[:longest]}..."
     if cut.isprintable():
@@ -31,7 +31,7 @@ def plain(text: str, longest: int = MAX_LENGTH) -> str:
 
 def code(text: str) -> str:
     """
-    A Markdown code span of just this text, in a table too.
+    The text as a Markdown code span. In a table, wrap it in `cell`.
     """
     shown = plain(text) or " "
     if "`" not in shown:
@@ -44,7 +44,7 @@ def code(text: str) -> str:
 
 def cell(text: str) -> str:
     """
-    Markdown for one cell of a table, where a bar would end it, escaped or not.
+    Markdown for one cell of a table. A bar, even an escaped one, would end the cell.
     """
     return text.replace("|", "\\x7c")
 
@@ -53,12 +53,12 @@ def markdown_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
 ) -> Iterator[str]:
     """
-    Lines of Markdown: a heading, and a table of texts of others.
+    Lines of Markdown: a heading, and a table.
 
     Args:
-        title: made safe here.
-        columns: texts of ours only.
-        rows: of cells, made safe here; an empty one stays empty.
+        title: escaped here.
+        columns: not escaped: constants only.
+        rows: rows of cells, escaped here; an empty cell is kept empty.
     """
     yield f"## {code(title)}"
     yield ""
@@ -71,6 +71,6 @@ def markdown_table(
 
 def label(text: str) -> str:
     """
-    A label of a Mermaid node, without anything that has a meaning there.
+    The text as the label of a Mermaid node, with special characters replaced.
     """
     return re.sub(r"[^\w .,:/-]", "_", plain(text), flags=re.ASCII)

@@ -1,5 +1,5 @@
 """
-Text from the templates of the package, in which a name that is unknown is an error.
+Loads the package's templates. An unknown name in a template is an error.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ def template(name: str, **filters: Callable[..., str]) -> jinja2.Template:
     """
     A template of the folder `templates`.
 
-    What is written is Markdown or Python and no HTML, so nothing is escaped: whoever
-    fills a template in makes each value safe before, or by a filter.
+    Templates are Markdown or Python, not HTML, so Jinja escapes nothing. The caller
+    escapes each value before it renders, or passes a filter for it.
 
     Args:
         name: such as `preview.md.j2`.
-        filters: by the name that the template calls them by.
+        filters: by their name in the template.
     """
     environment = jinja2.Environment(  # noqa: S701  see above
         loader=jinja2.PackageLoader("alicloud_ingress"),

@@ -132,10 +132,12 @@ def is_date(text: str) -> bool:
         return False
 
 
-def has_expired(expires_on: str) -> bool:
+def has_expired(expires_on: str, now: dt.datetime | None = None) -> bool:
     """
     Whether a rule's last day, which ends at 24:00 UTC, is over.
     """
     if not is_date(expires_on):
         return False
-    return dt.datetime.now(dt.timezone.utc).date() > dt.date.fromisoformat(expires_on)
+    time = now or dt.datetime.now(dt.timezone.utc)
+    today = time.astimezone(dt.timezone.utc).date()
+    return today > dt.date.fromisoformat(expires_on)

@@ -32,7 +32,7 @@ def declare(project: Project, *lines: str) -> None:
 
 
 def ports(project: Project, group: str = "") -> list[int]:
-    """The live TCP ports of a group; the neighbour is there as well."""
+    """The live TCP ports of a group; the neighbour is restored as well."""
     rules = project.fake.rules(group or project.group).values()
     tcp = [rule for rule in rules if rule["IpProtocol"] == "TCP"]
     return sorted(int(str(rule["PortRange"]).split("/")[0]) for rule in tcp)
