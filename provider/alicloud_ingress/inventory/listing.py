@@ -21,7 +21,7 @@ from alicloud_ingress.errors import (
     EcsError,
     UnreachableError,
 )
-from alicloud_ingress.exposure.cover import alone, covers_as_text
+from alicloud_ingress.exposure.redundancy import alone, covers_as_text
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.group_exposure import Policy
 from alicloud_ingress.exposure.packets import lists_of

@@ -14,7 +14,7 @@ from dataclasses import replace
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.group_exposure import difference
 from alicloud_ingress.exposure.internet import InternetOpening
-from alicloud_ingress.exposure.redundancy import covered_by
+from alicloud_ingress.exposure.redundancy import covered
 from alicloud_ingress.previews.declared import RULE_SET, DeclaredRule
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
@@ -288,7 +288,7 @@ class _Group:
         ]
         asked += range(len(after), len(after) + len(gone))
         rules = [standing.rule for standing in (*after, *gone)]
-        for place in covered_by(rules, range(len(after)), asked):
+        for place in covered(rules, range(len(after)), asked):
             yield rules[place], place < len(after)
 
 
