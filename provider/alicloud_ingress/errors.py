@@ -36,6 +36,11 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 _Error = TypeVar("_Error", bound=BaseException)
+SECRET = "[secret]"  # noqa: S105  the text in place of a secret
+MAX_SHOWN_LENGTH = 80
+"""
+How many characters of an argument a message shows. Of a longer one, it shows the start.
+"""
 MAX_DETAIL_LENGTH = 256
 """
 How many characters of a message of ECS are shown. A longer text may leak data.
@@ -322,6 +327,17 @@ def as_sentence(error: Exception) -> str:
     """
     text = str(error)
     return text if text.endswith(".") else f"{text}."
+
+
+def shown(value: object, *, secret: bool = False) -> str:
+    """
+    The value of an argument for a message; `[secret]` in place of a secret.
+    """
+    if secret:
+        return SECRET
+    if isinstance(value, str) and len(value) > MAX_SHOWN_LENGTH:
+        return repr(f"{value[: MAX_SHOWN_LENGTH // 2]}...")
+    return repr(value)
 
 
 def one_line(text: str) -> str:
