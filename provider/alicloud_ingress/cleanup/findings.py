@@ -26,7 +26,12 @@ from alicloud_ingress.exposure.redundancy import (
 )
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
-from alicloud_ingress.rules.spelling import ALL_PORTS, WITH_PORTS, is_date, port_pair
+from alicloud_ingress.rules.spelling import (
+    ALL_PORTS,
+    WITH_PORTS,
+    has_expired,
+    port_pair,
+)
 from alicloud_ingress.rules.validation import LAST_PRIORITY
 
 Kind = Literal["unmanaged", "expired", "dangling", "shadowed", "duplicate"]
@@ -300,10 +305,8 @@ class _Judgement:
         rule = self.rules[n]
         if self._is_unmanaged(n):
             yield Reason("unmanaged", "no state that was given owns it")
-        if is_date(rule.expires_on) and (
-            self.question.now.astimezone(dt.timezone.utc).date()
-            > dt.date.fromisoformat(rule.expires_on)
-        ):
+        today = self.question.now.astimezone(dt.timezone.utc).date()
+        if has_expired(rule.expires_on, today):
             yield Reason("expired", f"it ended with {rule.expires_on}, UTC")
         if rule.source_group_id in self.around.gone:
             yield Reason(

@@ -29,7 +29,7 @@ from alicloud_ingress.inventory.list_entries import read_lists
 from alicloud_ingress.rendering.markup import code, markdown_table
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
-from alicloud_ingress.rules.spelling import is_date
+from alicloud_ingress.rules.spelling import has_expired
 
 COLUMNS = ("rule", "ID", "age", "description", "expires", "owner", "exposes")
 
@@ -183,11 +183,12 @@ def listing(
         doubts.append(f"what the group lets in cannot be judged: {error}")
         openings, reach, idle = (), (), {}
     wide = {rule for each in openings if each.certain for rule in each.rules}
+    today = now.astimezone(dt.timezone.utc).date()
     rows = [
         Row(
             live=live,
             age_days=_age_days(live, now),
-            expired=_has_expired(live.rule, now),
+            expired=has_expired(live.rule.expires_on, today),
             owner=owners.owners[n] if owners else "",
             exposes=(
                 f"nothing: {covers_as_text(idle[n], rules, ids)}"
@@ -307,8 +308,3 @@ def _exposes(rule: IngressRule, lists: Mapping[str, Sequence[str]] | None) -> st
 def _age_days(live: LiveRule, now: dt.datetime) -> int | None:
     created = created_at(live.create_time)
     return None if created is None else max((now - created).days, 0)
-
-
-def _has_expired(rule: IngressRule, now: dt.datetime) -> bool:
-    today = now.astimezone(dt.timezone.utc).date()
-    return is_date(rule.expires_on) and today > dt.date.fromisoformat(rule.expires_on)

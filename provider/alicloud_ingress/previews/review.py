@@ -31,6 +31,7 @@ from alicloud_ingress.previews.preview import Preview, Step
 from alicloud_ingress.previews.waivers import Waivers
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.spelling import has_expired
 
 __all__ = ["ADMIN_PORTS", "FAIL_ON", "Finding", "Gate", "GroupReview", "Review"]
 
@@ -198,9 +199,7 @@ class _Group:
             },
             rules_left=len(self.result.after) if self.live else None,
             unmanaged=None if hides else self.result.unmanaged,
-            expired=tuple(
-                r for r in rules if "" < r.rule.expires_on < today.isoformat()
-            ),
+            expired=tuple(r for r in rules if has_expired(r.rule.expires_on, today)),
             refusals=self.result.refusals,
             takeovers=self.result.takeovers,
         )
