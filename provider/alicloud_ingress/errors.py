@@ -1,28 +1,28 @@
 """
-Every error that this package raises, by what the caller does next.
+All errors that this package raises, grouped by what the caller does next.
 
-The tree is our own, so that nothing but `ecs.sdk` depends on the SDK's
-exceptions, and no payload of theirs (which may hold a secret) travels on::
+Only `ecs.sdk` depends on the SDK's exceptions. Their payload may hold a secret, so
+it never becomes part of these errors::
 
     IngressError
     ├── InvalidRuleError          correct the arguments
     ├── ConfigurationError        correct the configuration
-    ├── RuleExistsError           import, alias or adopt
-    ├── RuleNotConfirmedError     a yes of ECS was not followed by the effect
-    ├── WrongAccountError         use the credentials that made the resource
-    └── EcsError                  ECS answered with a code, or could not
+    ├── RuleExistsError           import, alias or adopt the rule
+    ├── RuleNotConfirmedError     ECS reported success, and the effect is missing
+    ├── WrongAccountError         use the credentials of the resource's account
+    └── EcsError                  ECS returned an error code, or no answer
         ├── ThrottledError        retry
         ├── ServiceFaultError     retry
         ├── UnreachableError      retry: nothing was sent
-        ├── NoAnswerError         it is open whether ECS acted: look, then retry
-        ├── GroupNotFoundError    gone, if account and region are the right ones
-        ├── RuleNotFoundError     gone
-        ├── RuleIdNotValidError   gone or malformed: only a look can tell
+        ├── NoAnswerError         outcome unknown: read the group, then retry
+        ├── GroupNotFoundError    deleted, if account and region are correct
+        ├── RuleNotFoundError     deleted
+        ├── RuleIdNotValidError   deleted or malformed: read the group to find out
         ├── DuplicateRuleError    make the two rules differ
         ├── RefusedForEnterpriseError   address the rule by ID
-        ├── PermissionRefusedError      have it allowed
+        ├── PermissionRefusedError      allow the action in a RAM policy
         │   └── CredentialsRefusedError   correct the credentials
-        ├── QuotaExceededError    remove rules, or have the quota raised
+        ├── QuotaExceededError    delete rules, or raise the quota
         ├── InvalidCallError      correct the group, or what the call changes
         └── BatchEntryError       split the batch; correct the one rule
 """
@@ -36,26 +36,31 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 _Error = TypeVar("_Error", bound=BaseException)
+SECRET = "[secret]"  # noqa: S105  the text in place of a secret
+MAX_SHOWN_LENGTH = 80
+"""
+How many characters of an argument a message shows. Of a longer one, it shows the start.
+"""
 MAX_DETAIL_LENGTH = 256
 """
-Characters of a message of ECS that are passed on; more is no help, and may leak.
+How many characters of a message of ECS are shown. A longer text may leak data.
 """
 
 
 class IngressError(Exception):
     """
-    The base of all errors of this package.
+    The base class of all errors of this package.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """
-    One thing that is wrong with one argument.
+    One error in one argument.
 
     Args:
         argument: path of the argument, such as `port_range`.
-        reason: the value and what would be right, as one sentence.
+        reason: the value, and what to set instead.
     """
 
     argument: str
@@ -64,7 +69,7 @@ class Problem:
 
 class InvalidRuleError(IngressError):
     """
-    The arguments do not make a rule; `problems` holds all reasons at once.
+    The arguments do not describe a valid rule. `problems` lists all errors.
     """
 
     def __init__(self, *problems: Problem) -> None:
@@ -74,49 +79,48 @@ class InvalidRuleError(IngressError):
 
 class ConfigurationError(IngressError):
     """
-    Region, credentials or endpoint cannot be worked out.
+    The region, the credentials or the endpoint is missing or not valid.
     """
 
 
 class RuleExistsError(IngressError):
     """
-    The very rule is in the group already and is not this resource's.
+    The group already has an identical rule, which another owner manages.
     """
 
 
 class RuleNotConfirmedError(IngressError):
     """
-    ECS said yes, and a look at the group shows otherwise.
+    ECS reported success, but a read of the group does not show the effect.
     """
 
 
 class WrongAccountError(IngressError):
     """
-    The credentials are of another account than the resource.
+    The credentials belong to another account than the resource.
     """
 
 
 class EcsError(IngressError):
     """
-    ECS answered a call with an error code, or gave no answer.
+    ECS returned an error code, or no answer.
 
-    The last line of a traceback is all that some users will read, so the
-    message says what was asked, what came back, which request to quote and
-    what to do next.
+    Some users see only the last line of a traceback. So the message states the
+    action, the group, the code, the RequestId and the next step.
 
     Args:
         action: of the API, such as `RevokeSecurityGroup`.
-        code: of the API; or our own for what was no answer.
-        detail: what ECS said; cut, and freed of control characters.
-        request_id: what a support ticket asks for.
-        place: what it was about, such as `sg-1 in cn-hangzhou`.
+        code: of the API; or a code of this package where ECS returned none.
+        detail: the message of ECS, shortened and without control characters.
+        request_id: RequestId, which a support ticket needs.
+        place: what the call was about, such as `sg-1 in cn-hangzhou`.
 
     Attributes:
-        credentials: where they came from, if that is what the person has to know.
+        credentials: where they are set, if the error is about them.
     """
 
     retryable: ClassVar[bool] = False
-    next_step: ClassVar[str] = "look the code up in the API reference of ECS"
+    next_step: ClassVar[str] = "look up the code in the ECS API reference"
     credentials: str = ""
 
     def __init__(
@@ -136,24 +140,24 @@ class EcsError(IngressError):
 
     def about(self, place: str) -> EcsError:
         """
-        The same error, said of something nearer, such as one rule of a group.
+        Copy the error and name a more exact place, such as one rule of a group.
         """
-        nearer = copied(self)
-        nearer.place = place
-        return nearer
+        located = copied(self)
+        located.place = place
+        return located
 
     def of_credentials(self, source: str) -> EcsError:
         """
-        The same error, naming where the credentials came from.
+        Copy the error and name where the credentials are set.
         """
-        named = copied(self)
-        named.credentials = source
-        return named
+        error = copied(self)
+        error.credentials = source
+        return error
 
     @property
     def quoted(self) -> str:
         """
-        What to quote of it in a message of another error.
+        Code and RequestId, for the message of another error.
         """
         request = f", RequestId {self.request_id}" if self.request_id else ""
         return f"{self.code}{request}"
@@ -172,62 +176,62 @@ class EcsError(IngressError):
     @property
     def _permission(self) -> str:
         """
-        What a RAM policy calls the action.
+        The name of the action in a RAM policy.
         """
         return f"{_PRODUCT_BY_ACTION.get(self.action, 'ecs')}:{self.action}"
 
 
 class ThrottledError(EcsError):
     """
-    Too many calls of this account; the same call works again later.
+    This account makes too many calls. The same call works later.
 
     Attributes:
-        retry_after_s: seconds that ECS asked to wait; 0 where it did not say.
+        retry_after_s: seconds that ECS asks to wait; 0 if it does not say.
     """
 
     retryable = True
-    next_step = "try again in a minute, or lower --parallel"
+    next_step = "try again in a minute, or set a lower --parallel"
     retry_after_s: float = 0.0
 
 
 class ServiceFaultError(EcsError):
     """
-    A fault inside ECS; the same call may work when it is sent again.
+    ECS failed internally. The same call may work if it is sent again.
     """
 
     retryable = True
-    next_step = "try again; if it stays, quote the RequestId to the support"
+    next_step = "try again; if it fails again, contact support with the RequestId"
 
 
 class UnreachableError(EcsError):
     """
-    The service could not be reached: nothing was sent, so nothing was done.
+    The service cannot be reached. Nothing was sent, so nothing has changed.
     """
 
     retryable = True
-    next_step = "check the network, the proxy and the region, then run it again"
+    next_step = "check the network, the proxy and the region, then try again"
 
 
 class NoAnswerError(EcsError):
     """
-    No answer came, or one that cannot be read: ECS may have acted or not.
+    ECS sent no answer, or one that cannot be read. The call may have taken effect.
     """
 
     retryable = True
-    next_step = "run it again: it is not known whether ECS acted"
+    next_step = "try again: it is not known whether ECS acted"
 
 
 class GroupNotFoundError(EcsError):
     """
-    The group does not exist in the account and region that were asked.
+    The group does not exist in this account and region.
     """
 
-    next_step = "check the group's ID, the region and the account"
+    next_step = "check the group ID, the region and the account"
 
 
 class RuleNotFoundError(EcsError):
     """
-    The rule is not there.
+    The rule does not exist.
     """
 
     next_step = "run `pulumi refresh`"
@@ -235,7 +239,7 @@ class RuleNotFoundError(EcsError):
 
 class RuleIdNotValidError(EcsError):
     """
-    The rule ID is gone or malformed: one code for both.
+    The rule does not exist, or its ID is malformed: ECS has one code for both.
     """
 
     next_step = "run `pulumi refresh`"
@@ -243,31 +247,31 @@ class RuleIdNotValidError(EcsError):
 
 class DuplicateRuleError(EcsError):
     """
-    The change would make the rule the same as another of its group.
+    After the change, the rule would duplicate another rule of its group.
     """
 
-    next_step = "let the two rules differ, or remove one of them"
+    next_step = "make the two rules differ, or remove one of them"
 
 
 class RefusedForEnterpriseError(EcsError):
     """
-    An advanced group refuses policy, priority or source group.
+    An advanced security group does not support policy, priority or source group.
     """
 
-    next_step = "leave out policy, priority and source group in an advanced group"
+    next_step = "do not set policy, priority or source group in an advanced group"
 
 
 class PermissionRefusedError(EcsError):
     """
-    The credentials may not do this; a retry changes nothing.
+    The credentials lack a permission. A retry does not help.
     """
 
-    next_step = "have {permission} allowed by a RAM policy of these credentials"
+    next_step = "allow {permission} in a RAM policy of these credentials"
 
 
 class CredentialsRefusedError(PermissionRefusedError):
     """
-    The credentials themselves are unknown, expired or do not fit together.
+    The credentials are unknown, have expired, or do not belong together.
     """
 
     next_step = "correct or renew these credentials where they are set"
@@ -275,15 +279,15 @@ class CredentialsRefusedError(PermissionRefusedError):
 
 class QuotaExceededError(EcsError):
     """
-    The group, or what refers to it, holds as many as it may.
+    The group, or a list that it uses, has reached its quota.
     """
 
-    next_step = "remove rules that are not needed, or ask for more in Quota Center"
+    next_step = "delete rules that are not needed, or raise the quota in Quota Center"
 
 
 class InvalidCallError(EcsError):
     """
-    The call was refused for the group or the change that it names.
+    ECS refuses the call because of the group or the kind of change.
     """
 
     next_step = "check the group, its network type and the region"
@@ -291,25 +295,25 @@ class InvalidCallError(EcsError):
 
 class BatchEntryError(EcsError):
     """
-    The call was refused because of what one of its entries says.
+    ECS refuses the call because of one of its rules.
     """
 
-    next_step = "correct the rule that the message is about"
+    next_step = "correct the rule that the message describes"
 
 
 def copied(error: _Error) -> _Error:
     """
-    The same error for another thread to raise, without what was raised meanwhile.
+    Copy an error, without its traceback, so that another thread can raise it.
     """
-    duplicate = type(error).__new__(type(error), *error.args)
-    duplicate.__dict__.update(error.__dict__)
-    return duplicate
+    copy = type(error).__new__(type(error), *error.args)
+    copy.__dict__.update(error.__dict__)
+    return copy
 
 
 @contextmanager
 def error_context(place: str) -> Generator[None]:
     """
-    Let an error of ECS that is raised in here say what it is about.
+    Name the place in each error of ECS that the block raises.
     """
     try:
         yield
@@ -319,15 +323,26 @@ def error_context(place: str) -> Generator[None]:
 
 def as_sentence(error: Exception) -> str:
     """
-    The message of an error, with a full stop, so that more can follow.
+    The message of an error with a full stop, so that another sentence can follow.
     """
     text = str(error)
     return text if text.endswith(".") else f"{text}."
 
 
+def shown(value: object, *, secret: bool = False) -> str:
+    """
+    The value of an argument for a message; `[secret]` in place of a secret.
+    """
+    if secret:
+        return SECRET
+    if isinstance(value, str) and len(value) > MAX_SHOWN_LENGTH:
+        return repr(f"{value[: MAX_SHOWN_LENGTH // 2]}...")
+    return repr(value)
+
+
 def one_line(text: str) -> str:
     """
-    Make foreign text fit for a message: no control characters, and not long.
+    Make text of another system safe for a message: short, no control characters.
     """
     printable = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+", " ", text).strip()
     if len(printable) <= MAX_DETAIL_LENGTH:
@@ -340,23 +355,26 @@ _PRODUCT_BY_ACTION = {
     "AssumeRoleWithOIDC": "sts",
     "GetCallerIdentity": "sts",
 }
-_NEW_RULE_NEEDED = "this cannot be changed in place: make a new rule, delete the old"
+_ACTION_NOT_SERVED = "check the endpoint: it does not support this action"
+_NEW_RULE_NEEDED = (
+    "ECS cannot change this in place: create a new rule and delete the old one"
+)
 _STEP_BY_CODE = {
-    "IdempotentParameterMismatch": "run it again",
-    "InvalidAction.NotFound": "check the endpoint: it does not serve this action",
-    "InvalidApi.NotFound": "check the endpoint: it does not serve this action",
+    "IdempotentParameterMismatch": "try again",
+    "InvalidAction.NotFound": _ACTION_NOT_SERVED,
+    "InvalidApi.NotFound": _ACTION_NOT_SERVED,
     "InvalidProduct.NotFound": "check the endpoint: it does not serve ECS",
     "InvalidGroupAuthParameter.OperationDenied": (
-        "name another source: an advanced group cannot be one"
+        "use another source: an advanced group cannot be a source"
     ),
     "InvalidOperation.ModifyNicType": _NEW_RULE_NEEDED,
     "InvalidOperation.ModifyPortRangeType": _NEW_RULE_NEEDED,
     "InvalidOperation.ModifySgRuleEntityType": _NEW_RULE_NEEDED,
     "InvalidOperation.ResourceManagedByCloudProduct": (
-        "change it through the cloud service that manages this group"
+        "change the rule through the cloud service that manages this group"
     ),
-    "InvalidTimeStamp.Expired": "set the clock of this machine, then run it again",
+    "InvalidTimeStamp.Expired": "set the clock of this machine, then try again",
 }
 """
-What to do next, where the class alone says too little.
+The next step for codes that need a more exact one than their class has.
 """

@@ -1,5 +1,5 @@
 """
-Files that a person names: text in UTF-8, and JSON, or an error that names the file.
+Files that the user names: UTF-8 text and JSON. Each error names the file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class UnreadableError(IngressError):
     """
 
     def __init__(self, file: Path, why: str) -> None:
-        super().__init__(f"{file} cannot be read: {why}")
+        super().__init__(f"cannot read {file}: {why}")
         self.why = why
 
 
@@ -39,26 +39,26 @@ def text_in(file: Path) -> str:
     except OSError as error:
         why = error.strerror or type(error).__name__
     except UnicodeDecodeError:
-        why = "it is not text in UTF-8"
+        why = "it is not UTF-8 text"
     raise UnreadableError(file, why)
 
 
 def parsed(text: str) -> Any:
     """
-    Read JSON.
+    Parse JSON.
 
     Raises:
-        ValueError: it is not JSON, or nested deeper than any document of ours.
+        ValueError: it is not valid JSON, or nested too deeply.
     """
     try:
         return json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except ValueError as error:
-        # Python's own words for a number without end are a hint for programmers.
+        # Python's message for a number that is too long is a hint for programmers.
         if isinstance(error, json.JSONDecodeError):
             raise
-        raise ValueError("it holds a number of too many digits") from None
+        raise ValueError("it contains a number with too many digits") from None
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -78,7 +78,7 @@ def items(value: object) -> list[Any]:
 @contextlib.contextmanager
 def writing(file: Path) -> Generator[None]:
     """
-    Let an error of writing say which file it is about, as one of a full disk does not.
+    Name the file in each error of writing. The error of a full disk does not name it.
     """
     try:
         yield

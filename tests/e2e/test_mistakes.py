@@ -13,23 +13,23 @@ MISTAKES = [
         'rule("web", "443/80", "10.0.0.1/33", priority=0, description="x" * 513)',
         {
             "port_range": "'443/80' ends before it begins; did you mean '80/443'?",
-            "source_cidr_ip": "'10.0.0.1/33' is no IPv4 address or block",
+            "source_cidr_ip": "'10.0.0.1/33' is not an IPv4 address or block",
             "priority": "'0' is not a whole number from 1 to 100",
-            "description": "has 513 characters, expiry included; 512 are allowed",
+            "description": "has 513 characters, including the expiry; the limit is 512",
         },
     ),
     (
         'rule("web", "-1/-1", None)',
         {
             "port_range": "'-1/-1' is outside of 1 to 65535",
-            "source_cidr_ip": "'' is no source, and none is assumed",
+            "source_cidr_ip": "the rule has no source, and there is no default",
         },
     ),
     (
         'rule("web", None, source_group_id="sg-9", ip_protocol="tpc")',
         {
-            "ip_protocol": "'tpc' is no protocol",
-            "source_group_id": "give one source, a rule has just one",
+            "ip_protocol": "'tpc' is not a protocol",
+            "source_group_id": "a rule has one source; set only one",
         },
     ),
 ]

@@ -27,9 +27,9 @@ NEXT_STEPS = (
     "check the",
     "RAM policy",
     "correct ",
-    "remove rules",
+    "delete rules",
     "name them by what they say",
-    "look the code up",
+    "look up the code",
 )
 WAYS_TO_TAKE_OVER = ("adopt=True", "pulumi up", "run it again", "try again")
 CALLS_PER_RULE = 50

@@ -156,7 +156,7 @@ def test_a_refusal_is_shown_at_once(ecs: Ecs) -> None:
 
     assert len(ecs.fake.calls) == 1
     assert f"on {group} in cn-hangzhou" in str(caught.value)
-    assert "have ecs:RevokeSecurityGroup allowed" in str(caught.value)
+    assert "allow ecs:RevokeSecurityGroup in a RAM policy" in str(caught.value)
     assert "a-secret" not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 

@@ -97,7 +97,7 @@ def test_a_permission_that_is_missing_is_found(doctor: Doctor, action: str) -> N
 
     assert result.exit_code == 3
     (line,) = [row for row in result.output.splitlines() if "| fails |" in row]
-    assert f"have ecs:{action} allowed" in line
+    assert f"allow ecs:{action} in a RAM policy" in line
 
 
 def test_a_group_that_is_not_there_fails_once(doctor: Doctor) -> None:

@@ -333,7 +333,7 @@ def test_a_secret_of_an_expired_rule_is_not_told(
     provider.check(expired, expired)
     told += capfd.readouterr().err
 
-    assert "[secret] is over" in told
+    assert "[secret] is in the past" in told
     assert "the rule [secret] of sg-1" in told
     assert YESTERDAY not in told
     assert "10.0.0.0" not in told

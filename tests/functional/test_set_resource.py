@@ -217,7 +217,7 @@ def test_a_secret_of_an_expired_rule_is_not_told(
     provider.check({"rules": {WEB_KEY: news["rules"][0]}}, {**news, **secret})
     told += capfd.readouterr().err
 
-    assert "[secret] is over" in told
+    assert "[secret] is in the past" in told
     assert "the rule [secret] of sg-1" in told
     assert "2001-01-01" not in told
     assert "10.0.0.0" not in told

@@ -214,7 +214,7 @@ def test_a_state_that_hides_whose_a_rule_is_makes_it_3(fake: FakeEcs) -> None:
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [(b"\xff\xfe", "it is not text in UTF-8"), (b"{}", "pulumi stack export")],
+    [(b"\xff\xfe", "it is not UTF-8 text"), (b"{}", "pulumi stack export")],
     ids=["no text", "no state"],
 )
 def test_a_state_that_cannot_be_read_is_3(

@@ -421,6 +421,6 @@ def test_a_keep_file_that_is_no_text_is_named(fake: FakeEcs, folder: Path) -> No
     done = run("stale", "plan", "--all-groups", "--keep", "keep.txt", "--out", "p.json")
 
     assert done.exit_code == 3
-    assert "keep.txt cannot be read: it is not text in UTF-8" in done.stderr
+    assert "keep.txt: it is not UTF-8 text" in done.stderr
     assert "Traceback" not in done.stderr
     assert not fake.calls

@@ -157,7 +157,7 @@ def test_what_is_named_needless_is_so_whatever_else_goes(
     group: list[IngressRule], going: st.DataObject
 ) -> None:
     """Any choice of what goes for other reasons leaves the cover in place."""
-    from alicloud_ingress.exposure.cover import together
+    from alicloud_ingress.exposure.redundancy import together
 
     places = st.sets(st.integers(0, len(group) - 1))
     leaving = going.draw(places)

@@ -117,14 +117,14 @@ def test_the_message_stands_alone() -> None:
 
     assert str(error) == (
         "AuthorizeSecurityGroup on sg-1 in cn-hangzhou: Forbidden.RAM: User not"
-        " authorized (RequestId R-1); have ecs:AuthorizeSecurityGroup allowed by a RAM"
-        " policy of these credentials"
+        " authorized (RequestId R-1); allow ecs:AuthorizeSecurityGroup in a RAM policy"
+        " of these credentials"
     )
 
 
 def test_a_refused_role_names_the_action_of_sts() -> None:
     """It is not one of ECS."""
-    assert "have sts:AssumeRole allowed" in str(
+    assert "allow sts:AssumeRole in a RAM policy" in str(
         of_code("AssumeRole", "NoPermission", "")
     )
 

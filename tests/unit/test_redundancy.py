@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress.exposure.redundancy import needless, removable
+from alicloud_ingress.exposure.redundancy import CoveredRule, alone, together
 from alicloud_ingress.rules.rule import IngressRule
 from packet_model import PACKETS, Packet, gets_in, in_some_of, matches, rules
 
@@ -32,6 +32,14 @@ def rule(
             **more,
         }
     )
+
+
+def needless(group: Sequence[IngressRule]) -> tuple[CoveredRule, ...]:
+    return tuple(alone(group).values())
+
+
+def removable(group: Sequence[IngressRule]) -> tuple[CoveredRule, ...]:
+    return tuple(together(group, going=(), free=range(len(group))).values())
 
 
 def without(group: list[IngressRule], places: set[int]) -> list[IngressRule]:
@@ -84,11 +92,11 @@ def test_no_needless_rule_is_missed(group: list[IngressRule]) -> None:
             if (other.priority, other.policy == "accept")
             <= (each.priority, each.policy == "accept")
         ]
-        alone = any(
+        decides = any(
             matches(each, packet) and not any(matches(o, packet) for o in before)
             for packet in PACKETS
         )
-        assert alone == (place not in named)
+        assert decides == (place not in named)
 
 
 @settings(deadline=None, max_examples=60)
@@ -97,8 +105,8 @@ def test_the_rules_that_are_named_as_cover_do_cover(group: list[IngressRule]) ->
     """By them alone the rule would be needless, and in `removable` all of them stay."""
     gone = {found.rule for found in removable(group)}
     for found in (*needless(group), *removable(group)):
-        alone = [*(group[place] for place in found.by), group[found.rule]]
-        (again,) = [f for f in needless(alone) if f.rule == len(found.by)]
+        by_these = [*(group[place] for place in found.by), group[found.rule]]
+        (again,) = [f for f in needless(by_these) if f.rule == len(found.by)]
         assert again.kind == found.kind
     for found in removable(group):
         assert not gone & set(found.by)

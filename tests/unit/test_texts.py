@@ -26,7 +26,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
     [
         ("nowhere", "No such file or directory"),
         ("folder", "Is a directory"),
-        ("utf-16", "it is not text in UTF-8"),
+        ("utf-16", "it is not UTF-8 text"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(
@@ -35,7 +35,7 @@ def test_a_file_that_cannot_be_read_is_named(
     (tmp_path / "folder").mkdir()
     (tmp_path / "utf-16").write_bytes("{}".encode("utf-16"))
 
-    with pytest.raises(UnreadableError, match=f"{name} cannot be read: {why}"):
+    with pytest.raises(UnreadableError, match=f"{name}: {why}"):
         text_in(tmp_path / name)
 
 

@@ -37,8 +37,8 @@ from alicloud_ingress.errors import (
     RuleNotConfirmedError,
     RuleNotFoundError,
 )
-from alicloud_ingress.exposure.cover import covered
 from alicloud_ingress.exposure.diagram import TooComplexError
+from alicloud_ingress.exposure.redundancy import covered
 from alicloud_ingress.reconcile.polling import SHOWN_WITHIN_S
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 

@@ -16,9 +16,13 @@ from typing import Literal, get_args
 
 from alicloud_ingress.cleanup.owners import GroupOwners
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.exposure.cover import alone, covers_as_text, together
 from alicloud_ingress.exposure.diagram import TooComplexError
-from alicloud_ingress.exposure.redundancy import Needless
+from alicloud_ingress.exposure.redundancy import (
+    CoveredRule,
+    alone,
+    covers_as_text,
+    together,
+)
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import (
@@ -328,7 +332,7 @@ class _Judge:
         reasons: dict[int, list[Reason]],
         free: Sequence[int],
         kept: dict[int, str],
-    ) -> dict[int, Needless]:
+    ) -> dict[int, CoveredRule]:
         oldest_first = sorted(
             free, key=lambda n: (self.group.rules[n].create_time, self.ids[n])
         )

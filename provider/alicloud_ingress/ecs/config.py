@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from alicloud_ingress.ecs.credentials import Credentials, find, profile_entry
 from alicloud_ingress.ecs.settings import Settings
-from alicloud_ingress.errors import ConfigurationError
+from alicloud_ingress.errors import SECRET, ConfigurationError
 
 __all__ = ["KEYS", "Connection", "Credentials", "resolve"]
 
@@ -224,7 +224,7 @@ def _parts(given: str) -> tuple[str, str]:
         plain = False
     if scheme not in ("", "http", "https") or not plain or parts.path.strip("/"):
         _, at, place = given.rpartition("@")
-        shown = f"[secret]@{place}" if at else given
+        shown = f"{SECRET}@{place}" if at else given
         raise ConfigurationError(
             f"the endpoint {shown!r} is not one; give host:port, such as"
             f" alicloud:endpoints {_ENDPOINTS} or http://127.0.0.1:5000"

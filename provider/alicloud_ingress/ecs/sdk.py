@@ -26,6 +26,7 @@ from alicloud_ingress.ecs.library_keys import KeysOfLibrary
 from alicloud_ingress.ecs.responses import SERVER_TIME, Answer, as_object, broken
 from alicloud_ingress.ecs.session_keys import AssumedRole, FixedKeys, Keys, KeySource
 from alicloud_ingress.errors import (
+    SECRET,
     EcsError,
     NoAnswerError,
     PermissionRefusedError,
@@ -281,7 +282,7 @@ class Sdk:
         if attempt.keys is not None:
             secrets |= attempt.keys.secrets
         for secret in secrets - {""}:
-            text = text.replace(secret, "[secret]")
+            text = text.replace(secret, SECRET)
         return text
 
     def _prepared(self) -> KeySource:

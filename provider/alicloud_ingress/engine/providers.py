@@ -30,8 +30,6 @@ from alicloud_ingress.ecs import config
 from alicloud_ingress.engine.checks import (
     duplicate_rules,
     exclusive_set_conflicts,
-    expiry_problems,
-    keeps_an_old_system_priority,
     location_problems,
 )
 from alicloud_ingress.engine.declarations import DECLARATION, Declaration
@@ -53,6 +51,7 @@ from alicloud_ingress.engine.properties import (
     rule_id_of,
     rule_of,
 )
+from alicloud_ingress.engine.rule_arguments import check_rule
 from alicloud_ingress.engine.runtime import Location, running, warn
 from alicloud_ingress.engine.set_arguments import checked_rules, settings_problems
 from alicloud_ingress.engine.set_properties import (
@@ -71,7 +70,6 @@ from alicloud_ingress.engine.unknowns import has_unknown, is_unknown, unknown_am
 from alicloud_ingress.errors import Problem, RuleNotConfirmedError
 from alicloud_ingress.reconcile.ownership import new_mark
 from alicloud_ingress.reconcile.plan import Member, UnfinishedUpdateError
-from alicloud_ingress.rules.validation import problems_of
 
 
 class _Provider(ResourceProvider):
@@ -111,13 +109,19 @@ class RuleProvider(_Provider):
         declaration = Declaration.read(news.get(DECLARATION))
         secret = declaration.secrets if declaration else frozenset[str]()
         running().on_checked(declaration, is_new=not _olds)
+        checked = check_rule(
+            inputs,
+            unknown=unknown,
+            secret=secret,
+            exists=bool(_olds),
+            keeps_priority=_olds.get("priority") == inputs.get("priority"),
+        )
         problems = [
-            *problems_of(inputs, unknown=unknown, secret=secret),
+            *checked.problems,
             *location_problems(running(), inputs, unknown, secret),
-            *expiry_problems(_olds, inputs, unknown, secret),
         ]
-        if keeps_an_old_system_priority(_olds, inputs):
-            problems = [p for p in problems if p.argument != "priority"]
+        for text in checked.warnings:
+            warn(text)
         if declaration and not problems and not unknown & {*PLACE, "profile"}:
             problems += exclusive_set_conflicts(
                 running().declarations, declaration, inputs, exclusive=False

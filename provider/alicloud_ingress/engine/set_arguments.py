@@ -1,7 +1,7 @@
 """
-What is wrong with the arguments of a set of rules, and the keys of its rules.
+The check of a set's arguments, and the keys of its rules.
 
-A preview may not know all: what is unknown passes, under a key of its own.
+A value that a preview does not know yet passes, under a key of its own.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from alicloud_ingress.engine.properties import inputs_of, rule_of
+from alicloud_ingress.engine.rule_arguments import DIFFER, check_rule, words_of
 from alicloud_ingress.engine.set_properties import key_of, rules_of
-from alicloud_ingress.errors import Problem
+from alicloud_ingress.errors import Problem, shown
 from alicloud_ingress.rules.rule import IngressRule
-from alicloud_ingress.rules.spelling import has_expired
-from alicloud_ingress.rules.validation import LAST_PRIORITY, RULE_ARGUMENTS, problems_of
+from alicloud_ingress.rules.validation import RULE_ARGUMENTS
 
 LISTS = ("keep_rule_ids", "keep_descriptions")
 UNKNOWN_WORD = "[unknown]"
-_REMARKS = frozenset({"description", "expires_on"})
+_NOT_IDENTITY = frozenset({"description", "expires_on"})
 
 
 def settings_problems(
@@ -30,37 +30,36 @@ def settings_problems(
     secret: AbstractSet[str] = frozenset(),
 ) -> list[Problem]:
     """
-    Tell what is wrong with the arguments of a set other than place and rules.
+    Find the errors in a set's arguments other than location and rules.
     """
 
-    def shown(name: str) -> str:
+    def refuse(name: str, why: str) -> None:
         hidden = any(path.split("[", 1)[0] == name for path in secret)
-        return "[secret]" if hidden else repr(known[name])
+        value = shown(known[name], secret=hidden)
+        problems.append(Problem(name, f"{value} is not {why}"))
 
     known = {name: value for name, value in inputs.items() if not is_unknown(value)}
     problems: list[Problem] = []
     if not isinstance(known.get("exclusive", False), bool):
-        problems.append(
-            Problem("exclusive", f"{shown('exclusive')} is not True or False")
-        )
+        refuse("exclusive", "True or False")
     for name in LISTS:
         given: object = known.get(name, [])
         entries = cast("list[object]", given) if isinstance(given, list) else [0]
         if not all(isinstance(entry, str) or is_unknown(entry) for entry in entries):
-            problems.append(Problem(name, f"{shown(name)} is not a list of texts"))
+            refuse(name, "a list of strings")
     return problems
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """
-    What check makes of a set's rules.
+    The rules of a set after check.
 
     Args:
-        rules: arguments by key; or what is unknown as a whole.
-        known: the rules of which everything is known, by path in the program.
-        problems: what is wrong, by path.
-        warnings: what a person should know all the same.
+        rules: arguments by key; or the whole value, if it is unknown.
+        known: the rules without an unknown argument, by path in the program.
+        problems: the errors, by path.
+        warnings: for the user.
     """
 
     rules: Any
@@ -78,13 +77,13 @@ def checked_rules(
     secret: AbstractSet[str] = frozenset(),
 ) -> Checked:
     """
-    Check each rule of a set, and key it by what it says.
+    Check each rule of a set, and give it a key that follows from its content.
 
     Args:
-        given: the program's list, or the object that check made of it before.
+        given: the program's list, or the object that an earlier check made of it.
         olds: the set's old inputs; empty for a new set.
         group_id: the set's group; "" while unknown.
-        is_unknown: tells a value that is not known yet.
+        is_unknown: whether a value is not known yet.
         secret: paths of secret values, such as `rules[2].description`.
     """
     if is_unknown(given):
@@ -96,17 +95,17 @@ def checked_rules(
         entries = enumerate(cast("Sequence[object]", given))
     else:
         kind = type(given).__name__
-        reason = f"this is a {kind}; give a list of IngressRuleArgs"
+        reason = f"this is a {kind}; set a list of IngressRuleArgs"
         return Checked({}, {}, (Problem("rules", reason),), ())
-    making = _Making(olds, group_id, is_unknown, secret)
-    for place, entry in entries:
-        making.add(f"rules[{place!r}]", entry)
+    check = _SetCheck(olds, group_id, is_unknown, secret)
+    for index, entry in entries:
+        check.add(f"rules[{index!r}]", entry)
     return Checked(
-        making.rules, making.known, tuple(making.problems), tuple(making.warnings)
+        check.rules, check.known, tuple(check.problems), tuple(check.warnings)
     )
 
 
-class _Making:
+class _SetCheck:
     def __init__(
         self,
         olds: Mapping[str, Any],
@@ -125,111 +124,79 @@ class _Making:
         self.warnings: list[str] = []
 
     def add(self, path: str, entry: object) -> None:
-        """
-        Take one entry of the list in.
-        """
         if self.is_unknown(entry):
             self._put(UNKNOWN_WORD, entry)
             return
         if not isinstance(entry, Mapping):
             kind = type(entry).__name__
-            self._problem(path, f"this is a {kind}; give an IngressRuleArgs")
+            self._problem(path, f"this is a {kind}; set an IngressRuleArgs")
             return
         given = cast("Mapping[str, Any]", entry)
-        self._refuse_strangers(path, given)
+        for name in sorted(set(given) - set(RULE_ARGUMENTS)):
+            self._problem(
+                f"{path}.{name}",
+                "this is not an argument of a rule of a set; use"
+                f" {', '.join(RULE_ARGUMENTS)}",
+            )
         arguments = inputs_of({n: given.get(n) for n in RULE_ARGUMENTS})
         unknown = {n for n, value in arguments.items() if self.is_unknown(value)}
-        problems = self._problems(path, arguments, unknown)
-        if problems:
-            self.problems += problems
+        secret = self._secret_in(path)
+        if not self._is_valid(path, arguments, unknown, secret):
             return
-        if unknown - _REMARKS:
+        if unknown - _NOT_IDENTITY:
             self._put(_key_with_unknowns(arguments, unknown), arguments)
             return
-        rule = rule_of({n: v for n, v in arguments.items() if n not in unknown})
+        rule = rule_of(_without(arguments, unknown))
         if other := self.paths.get(rule.masked):
-            self._problem(
-                path,
-                f"{self._words(path, rule)} is {other} as well; remove one of the two,"
-                " or let them differ in priority",
-            )
+            words = words_of(rule, secret)
+            self._problem(path, f"{words} is the same rule as {other}; {DIFFER}")
             return
         self.paths[rule.masked] = path
         self.known[path] = rule
         self.rules[key_of(rule)] = arguments
-        if "expires_on" not in unknown and has_expired(rule.expires_on):
-            self._expired(path, rule)
 
     def _problem(self, path: str, reason: str) -> None:
         self.problems.append(Problem(path, reason))
 
-    def _words(self, path: str, rule: IngressRule) -> str:
-        """
-        The rule in words, unless some of it is a secret.
-        """
-        hidden = any(
-            p in ("rules", path) or p.startswith(f"{path}.") for p in self.secret
-        )
-        return "[secret]" if hidden else rule.as_text
-
-    def _refuse_strangers(self, path: str, given: Mapping[str, Any]) -> None:
-        for name in sorted(set(given) - set(RULE_ARGUMENTS)):
-            self._problem(
-                f"{path}.{name}",
-                "this is no argument of a rule of a set; there are"
-                f" {', '.join(RULE_ARGUMENTS)}",
-            )
-
-    def _problems(
-        self, path: str, arguments: Mapping[str, Any], unknown: AbstractSet[str]
-    ) -> list[Problem]:
-        secret = {
+    def _secret_in(self, path: str) -> AbstractSet[str]:
+        return {
             name
             for name in RULE_ARGUMENTS
             if self.secret & {"rules", path, f"{path}.{name}"}
         }
-        found = problems_of(
+
+    def _is_valid(
+        self,
+        path: str,
+        arguments: Mapping[str, Any],
+        unknown: AbstractSet[str],
+        secret: AbstractSet[str],
+    ) -> bool:
+        is_old = self._is_old(_without(arguments, unknown))
+        found = check_rule(
             {**arguments, "security_group_id": self.group_id},
             unknown=unknown,
             secret=secret,
+            exists=None if unknown - _NOT_IDENTITY else is_old,
+            keeps_priority=is_old,
         )
-        return [
-            Problem(f"{path}.{problem.argument}", problem.reason)
-            for problem in found
-            if not (
-                problem.argument == "priority" and self._is_of_the_system(arguments)
-            )
-        ]
+        for problem in found.problems:
+            self._problem(f"{path}.{problem.argument}", problem.reason)
+        self.warnings += found.warnings
+        return not found.problems
 
-    def _is_of_the_system(self, arguments: Mapping[str, Any]) -> bool:
+    def _is_old(self, known: Mapping[str, Any]) -> bool:
         """
-        Rules that the system made before 2020 have priority 110, and may be kept.
+        Whether the state has the rule.
         """
-        priority = arguments.get("priority")
-        if not isinstance(priority, int | float) or priority <= LAST_PRIORITY:
+        try:
+            return key_of(rule_of(known)) in self.old_keys
+        except ValueError:  # the priority is not a number
             return False
-        known = {n: v for n, v in arguments.items() if not self.is_unknown(v)}
-        return key_of(rule_of(known)) in self.old_keys
-
-    def _expired(self, path: str, rule: IngressRule) -> None:
-        hidden = self.secret & {"rules", path, f"{path}.expires_on"}
-        if key_of(rule) not in self.old_keys:
-            shown = "[secret]" if hidden else repr(rule.expires_on)
-            self._problem(
-                f"{path}.expires_on",
-                f"{shown} is over; give a day to come, or remove the rule",
-            )
-            return
-        last_day = "[secret]" if hidden else rule.expires_on
-        self.warnings.append(
-            f"the rule {self._words(path, rule)} of {self.group_id} expired after"
-            f" {last_day} (UTC) and is still in force; remove it, or give it"
-            " another expires_on"
-        )
 
     def _put(self, key: str, value: object) -> None:
         """
-        Keep what cannot have its key yet under one of its own.
+        Keep a value under a preliminary key, which is unique.
         """
         number = 1
         name = key
@@ -239,12 +206,16 @@ class _Making:
         self.rules[name] = value
 
 
+def _without(arguments: Mapping[str, Any], names: AbstractSet[str]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name not in names}
+
+
 def _key_with_unknowns(arguments: Mapping[str, Any], unknown: AbstractSet[str]) -> str:
     """
-    The key as far as it can be told, for a preview.
+    The key of a preview, as far as it is known.
     """
-    told = {n: UNKNOWN_WORD if n in unknown else v for n, v in arguments.items()}
+    shown = {n: UNKNOWN_WORD if n in unknown else v for n, v in arguments.items()}
     if "priority" in unknown:
-        del told["priority"]
-    words = rule_of(told).as_text
+        del shown["priority"]
+    words = rule_of(shown).as_text
     return f"{words} priority {UNKNOWN_WORD}" if "priority" in unknown else words

@@ -1,20 +1,19 @@
 """
-Which rules of a group do nothing: they could go, and no packet would notice.
+Which rules have no effect because other rules cover them.
 
-A rule is named here only if for each packet that it matches, another rule matches
-that comes before it, or that comes at the same place and does the same. This holds
-whatever other groups the interface is in: ECS merges the rules of all of them, so a
-rule that is covered only by a later one is not named, since a drop of another group
-may stand between the two.
+A rule is covered if, for each packet that it matches, another rule matches that is
+evaluated before it, or that has the same priority and policy. This holds whatever other
+groups the network interface is in. ECS merges the rules of all its groups, so a rule
+that only a later rule repeats is not covered: a drop of another group may come between.
 
-What a list holds may change at any time by another hand, so rules with a prefix
-list or a port list, or with a text that cannot be read, are never named and never
-count as cover. A source group covers and is covered as itself only.
+The entries of a prefix list or port list may change at any time. So rules with a list,
+or with a field that cannot be read, are never covered and never cover others. A rule
+with a source group covers, and is covered by, rules as for members of that group only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,15 +26,15 @@ Kind = Literal["shadowed", "redundant"]
 
 
 @dataclass(frozen=True, slots=True)
-class Needless:
+class CoveredRule:
     """
-    A rule that does nothing, and by which others.
+    A rule that has no effect, and the rules that cover it.
 
     Args:
-        rule: its place among the rules given, from 0.
-        kind: `shadowed` where rules that win before it cover all it matches;
-            `redundant` where it takes others of the same priority and policy.
-        by: places of rules that cover it together; just one wherever one does.
+        rule: its index in the given rules.
+        kind: `shadowed` if rules that are evaluated before it cover all it matches;
+            `redundant` if rules of the same priority and policy are needed too.
+        by: indexes of rules that cover it together; a single one if one is enough.
     """
 
     rule: int
@@ -43,172 +42,197 @@ class Needless:
     by: tuple[int, ...]
 
 
-def needless(rules: Sequence[IngressRule]) -> tuple[Needless, ...]:
+def alone(rules: Sequence[IngressRule]) -> dict[int, CoveredRule]:
     """
-    Name each rule that could be removed alone without changing any packet's lot.
+    Find each rule that could be deleted alone without a change for any packet.
 
-    Two duplicates are both named; see `removable` for what may go together.
+    Of two duplicates, both are found; `together` finds what can be deleted at once.
+
+    Returns:
+        the covered rules, by index.
 
     Raises:
-        TooComplexError: the rules cannot be judged in bounded time.
+        TooComplexError: the rules overlap in too many ways.
     """
-    cover = _Cover(rules)
-    needed = {firsts[0] for firsts in cover.firsts if len(firsts) == 1}
-    named = [rule for rule in cover.judged if rule not in needed]
-    return cover.explained(named, keep=frozenset(range(len(rules))))
+    every = range(len(rules))
+    return covered(rules, every, every)
 
 
-def removable(rules: Sequence[IngressRule]) -> tuple[Needless, ...]:
+def covered(
+    rules: Sequence[IngressRule], staying: Collection[int], candidates: Collection[int]
+) -> dict[int, CoveredRule]:
     """
-    Name rules that may all be removed at once without changing any packet's lot.
-
-    Of rules that stand for each other the widest is kept, and of equal ones the
-    first given: give the oldest first. `by` names rules that are kept. Should one of
-    those go for another reason, ask again, with only the rules that stay.
-
-    Raises:
-        TooComplexError: the rules cannot be judged in bounded time.
-    """
-    cover = _Cover(rules)
-    left = [set(firsts) for firsts in cover.firsts]
-    standing: dict[int, list[set[int]]] = {rule: [] for rule in cover.judged}
-    for firsts in left:
-        for rule in firsts:
-            standing[rule].append(firsts)
-    gone: set[int] = set()
-    for rule in sorted(cover.judged, key=lambda rule: (cover.sizes[rule], -rule)):
-        if all(len(firsts) > 1 for firsts in standing[rule]):
-            gone.add(rule)
-            for firsts in standing[rule]:
-                firsts.discard(rule)
-    return cover.explained(sorted(gone), keep=frozenset(cover.judged) - gone)
-
-
-def covered_by(
-    rules: Sequence[IngressRule], staying: Iterable[int], asked: Sequence[int]
-) -> tuple[int, ...]:
-    """
-    Name those of some rules that do nothing beside the rules that stay.
+    Find the candidates that the staying rules cover.
 
     Args:
-        rules: all of them.
-        staying: places of those that cover.
-        asked: places of those in question; one that stays does not cover itself.
+        rules: all rules of a group.
+        staying: indexes of the rules that may cover others.
+        candidates: indexes of the rules to judge. None covers itself.
+
+    Returns:
+        the covered rules, by index.
 
     Raises:
-        TooComplexError: the rules cannot be judged in bounded time.
+        TooComplexError: the rules overlap in too many ways.
     """
-    if not asked:
-        return ()
-    cover = _Cover(rules)
-    return tuple(cover.covered(frozenset(staying), asked))
+    if not candidates:
+        return {}
+    return _Overlaps(rules).covered(frozenset(staying), frozenset(candidates))
 
 
-class _Cover:
+def together(
+    rules: Sequence[IngressRule], *, going: Collection[int], free: Sequence[int]
+) -> dict[int, CoveredRule]:
     """
-    Which rules meet where.
+    Find the rules that can be deleted together without a change for any packet.
+
+    The rules that are neither found nor going cover each rule that is found. So any
+    choice of those found, with any choice of those going, has only the effect of the
+    latter. Of rules that cover each other, the widest is kept.
+
+    Args:
+        rules: all rules of a group.
+        going: indexes of rules that are deleted for another reason. They cover nothing;
+            those that are covered are found too.
+        free: indexes of other rules that may be deleted, oldest first: of equal rules
+            the first is kept.
+
+    Returns:
+        the covered rules, by index.
+
+    Raises:
+        TooComplexError: the rules overlap in too many ways.
+    """
+    overlaps = _Overlaps(rules)
+    staying = set(range(len(rules))).difference(going)
+    newest_first = [n for n in reversed(free) if n in staying and n in overlaps.sizes]
+    first_in = overlaps.first_in(staying)
+    for n in sorted(newest_first, key=overlaps.sizes.__getitem__):
+        if all(len(firsts) > 1 for firsts in first_in.get(n, ())):
+            staying.remove(n)
+            for firsts in first_in.get(n, ()):
+                firsts.remove(n)
+    deleted = frozenset(range(len(rules))) - staying
+    return overlaps.covered(frozenset(staying), deleted)
+
+
+def covers_as_text(
+    entry: CoveredRule, rules: Sequence[IngressRule], ids: Mapping[int, str]
+) -> str:
+    """
+    Say which rules cover a rule, and how.
+    """
+    named = ", ".join(f"{ids[n] or 'a rule'} ({rules[n].as_text})" for n in entry.by)
+    if entry.kind == "shadowed":
+        return f"decided before by {named}"
+    return f"the same is done by {named}"
+
+
+class _Overlaps:
+    """
+    Which rules match the same packets.
 
     Attributes:
-        judged: places of the rules that can be judged.
-        firsts: for each set of rules that meet somewhere, those that share the
-            first place there.
-        sizes: the number of packets that a rule matches, by its place.
+        sizes: for each rule that can be judged, how many packets it matches.
     """
 
     def __init__(self, rules: Sequence[IngressRule]) -> None:
         self._ranks = [rank(rule) for rule in rules]
         self._boxes: dict[int, tuple[Box, ...]] = {}
         groups: dict[int, frozenset[OpaqueSet]] = {}
-        for place, rule in enumerate(rules):
+        for index, rule in enumerate(rules):
             packets = matched(rule)
             if packets.boxes and all(u.kind == "group" for u in packets.unknown):
-                self._boxes[place] = packets.boxes
-                groups[place] = packets.unknown
-        self.judged = tuple(self._boxes)
+                self._boxes[index] = packets.boxes
+                groups[index] = packets.unknown
         self.sizes = {
-            place: sum(box.size for box in boxes)
-            for place, boxes in self._boxes.items()
+            index: sum(box.size for box in boxes)
+            for index, boxes in self._boxes.items()
         }
         self._met = {
             met
             for members in {frozenset[OpaqueSet](), *groups.values()}
             for met in self._meetings(
-                [place for place, group in groups.items() if group <= members],
-                {place for place, group in groups.items() if group == members},
+                [index for index, group in groups.items() if group <= members],
+                {index for index, group in groups.items() if group == members},
             )
         }
-        self.firsts = {tuple(self._first(met)) for met in self._met}
 
     def _meetings(
         self, inside: Iterable[int], own: set[int]
     ) -> Iterator[frozenset[int]]:
         """
-        Each set of rules that some packet from a source group is matched by, the
-        worst case being a packet from no other group.
+        Each set of rules that match a packet of a source group.
+
+        In the worst case a packet is from no other group.
         """
-        placed = [(place, box) for place in inside for box in self._boxes[place]]
-        required = sum(1 << n for n, (place, _) in enumerate(placed) if place in own)
+        placed = [(index, box) for index in inside for box in self._boxes[index]]
+        required = sum(1 << n for n, (index, _) in enumerate(placed) if index in own)
         if not required:
             return
         for met in Diagram([box for _, box in placed], required).met():
             yield frozenset(placed[number][0] for number in bits(met))
 
-    def _first(self, met: Iterable[int]) -> Iterator[int]:
-        best = min(self._ranks[place] for place in met)
-        return (place for place in sorted(met) if self._ranks[place] == best)
+    def first_in(self, among: Collection[int]) -> dict[int, list[set[int]]]:
+        """
+        For each rule, the sets of rules of which one decides about some packet.
 
-    def covered(self, staying: frozenset[int], asked: Iterable[int]) -> Iterator[int]:
+        Args:
+            among: the rules that exist.
         """
-        Those asked for that some staying rule comes before, or is like, everywhere.
+        result: dict[int, list[set[int]]] = {}
+        for firsts in {self._firsts(met.intersection(among)) for met in self._met}:
+            changeable = set(firsts)
+            for index in firsts:
+                result.setdefault(index, []).append(changeable)
+        return result
+
+    def _firsts(self, met: Collection[int]) -> frozenset[int]:
+        best = min((self._ranks[index] for index in met), default=None)
+        return frozenset(index for index in met if self._ranks[index] == best)
+
+    def covered(
+        self, staying: frozenset[int], candidates: frozenset[int]
+    ) -> dict[int, CoveredRule]:
         """
-        wanted = set(asked).intersection(self.judged)
-        needed = {
-            place
-            for met in self._met
-            for place in met & wanted
-            if not any(
-                other != place and self._ranks[other] <= self._ranks[place]
-                for other in met & staying
-            )
+        See the function of this name.
+        """
+        beside: dict[int, set[frozenset[int]]] = {
+            index: set() for index in sorted(candidates) if index in self._boxes
         }
-        return iter(sorted(wanted - needed))
-
-    def explained(
-        self, named: Sequence[int], keep: frozenset[int]
-    ) -> tuple[Needless, ...]:
-        """
-        Tell for each rule named which of those kept cover it.
-        """
-        where: dict[int, list[frozenset[int]]] = {rule: [] for rule in named}
         for met in self._met:
-            for rule in met & where.keys():
-                where[rule].append(met & keep)
-        return tuple(self._explained(rule, where[rule]) for rule in named)
+            for index in met & beside.keys():
+                beside[index].add(self._covering(index, met & staying))
+        return {
+            index: self._explained(index, covers)
+            for index, covers in beside.items()
+            if all(covers)
+        }
 
-    def _explained(self, rule: int, meetings: Sequence[frozenset[int]]) -> Needless:
+    def _covering(self, rule: int, others: frozenset[int]) -> frozenset[int]:
         mine = self._ranks[rule]
-        covers = [
-            frozenset(p for p in met if p != rule and self._ranks[p] <= mine)
-            for met in meetings
-        ]
-        earlier = [frozenset(p for p in c if self._ranks[p] < mine) for c in covers]
-        shadowed = all(earlier)
-        by = _fewest(earlier if shadowed else covers)
-        return Needless(rule, "shadowed" if shadowed else "redundant", by)
+        return frozenset(n for n in others if n != rule and self._ranks[n] <= mine)
+
+    def _explained(self, rule: int, covers: Iterable[frozenset[int]]) -> CoveredRule:
+        mine = self._ranks[rule]
+        before = [frozenset(n for n in c if self._ranks[n] < mine) for c in covers]
+        if all(before):
+            return CoveredRule(rule, "shadowed", _fewest(before))
+        return CoveredRule(rule, "redundant", _fewest(covers))
 
 
-def _fewest(covers: Sequence[frozenset[int]]) -> tuple[int, ...]:
+def _fewest(covers: Iterable[frozenset[int]]) -> tuple[int, ...]:
     """
-    A small choice that has a member in each; one alone wherever one does.
+    A small choice that has a member in each set; a single one if one is enough.
     """
     chosen: list[int] = []
     left = list(covers)
     while left:
         counts: dict[int, int] = {}
         for cover in left:
-            for place in cover:
-                counts[place] = counts.get(place, 0) + 1
-        best = min(counts, key=lambda place: (-counts[place], place))
+            for index in cover:
+                counts[index] = counts.get(index, 0) + 1
+        best = min(counts, key=lambda index: (-counts[index], index))
         chosen.append(best)
         left = [cover for cover in left if best not in cover]
     return tuple(sorted(chosen))

@@ -21,10 +21,10 @@ from alicloud_ingress.errors import (
     EcsError,
     UnreachableError,
 )
-from alicloud_ingress.exposure.cover import alone, covers_as_text
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.group_exposure import Policy
 from alicloud_ingress.exposure.packets import lists_of
+from alicloud_ingress.exposure.redundancy import alone, covers_as_text
 from alicloud_ingress.inventory.list_entries import read_lists
 from alicloud_ingress.rendering.markup import code, markdown_table
 from alicloud_ingress.rules.live import LiveGroup, LiveRule

@@ -15,7 +15,7 @@ from dataclasses import replace
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.group_exposure import difference
 from alicloud_ingress.exposure.internet import InternetOpening
-from alicloud_ingress.exposure.redundancy import covered_by
+from alicloud_ingress.exposure.redundancy import covered
 from alicloud_ingress.previews.declared import RULE_SET, DeclaredRule, name_of
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
@@ -31,6 +31,7 @@ from alicloud_ingress.previews.preview import Preview, Step
 from alicloud_ingress.previews.waivers import Waivers
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.spelling import has_expired
 
 __all__ = ["ADMIN_PORTS", "FAIL_ON", "Finding", "Gate", "GroupReview", "Review"]
 
@@ -187,6 +188,7 @@ class _Group:
         """
         rules = self.live.rules if self.live else ()
         hides = self.live is None or self.preview.hidden > 0
+        now = dt.datetime.combine(today, dt.time(), dt.timezone.utc)
         return GroupReview(
             group=self.group,
             names={
@@ -195,9 +197,7 @@ class _Group:
             },
             rules_left=len(self.result.after) if self.live else None,
             unmanaged=None if hides else self.result.unmanaged,
-            expired=tuple(
-                r for r in rules if "" < r.rule.expires_on < today.isoformat()
-            ),
+            expired=tuple(r for r in rules if has_expired(r.rule.expires_on, now)),
             refusals=self.result.refusals,
             takeovers=self.result.takeovers,
         )
@@ -287,7 +287,7 @@ class _Group:
         ]
         candidates += range(len(after), len(after) + len(deleted))
         rules = [owned.rule for owned in (*after, *deleted)]
-        for place in covered_by(rules, range(len(after)), candidates):
+        for place in covered(rules, range(len(after)), candidates):
             yield rules[place], place < len(after)
 
 

@@ -1,3 +1,3 @@
 """
-One rule, and what a group holds: parsed, compared, spelled. Pure.
+One rule and the rules of a group: check, normal form, comparison. No input or output.
 """

@@ -1,5 +1,5 @@
 """
-What a look at a security group shows.
+The rules of a security group, as ECS reports them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ CLOCK_TOLERANCE = timedelta(seconds=2)
 @dataclass(frozen=True, slots=True)
 class LiveRule:
     """
-    A rule as it stands in a group.
+    A rule that exists in a group.
 
     Args:
-        rule_id: `sgr-...`; "" in answers that do not tell it.
+        rule_id: `sgr-...`; "" if ECS does not report it.
         create_time: ISO 8601 in UTC, such as `2018-12-12T07:28:38Z`; or "".
-        as_spelled: the rule letter by letter as ECS tells it, for a revoke that
-            has to match it; the rule itself where nothing else is known.
+        as_spelled: the rule in the spelling of ECS, which a revoke by attributes has
+            to match; None if it is not known.
     """
 
     rule: IngressRule
@@ -32,10 +32,10 @@ class LiveRule:
 
     def existed_before(self, moment: datetime) -> bool:
         """
-        Whether the rule is clearly older than a moment of ECS's clock.
+        Whether the rule is certainly older than a moment of ECS's clock.
 
-        Its creation time is cut to seconds, and two machines of ECS may differ in
-        another: within two seconds nothing is said.
+        ECS cuts the creation time to seconds, and the clocks of its machines may differ
+        by another second. So a rule created within two seconds before is not older.
         """
         try:
             created = datetime.strptime(self.create_time, "%Y-%m-%dT%H:%M:%S%z")
@@ -51,8 +51,8 @@ class LiveGroup:
 
     Args:
         vpc_id: "" for a group of the classic network.
-        read_at: when it was read, by the clock of ECS; None where that is not known.
-        name: of the group; "" where it has none.
+        read_at: when it was read, by the clock of ECS; None if not known.
+        name: of the group; "" if it has none.
     """
 
     group_id: str
@@ -64,13 +64,13 @@ class LiveGroup:
 
     def by_id(self, rule_id: str) -> LiveRule | None:
         """
-        The rule with this ID, if it is there.
+        The rule with this ID, if it exists.
         """
         return next((live for live in self.rules if live.rule_id == rule_id), None)
 
     def without(self, rule_ids: Collection[str]) -> LiveGroup:
         """
-        The group, less the rules with these IDs.
+        The group without the rules that have these IDs.
         """
         if not rule_ids:
             return self
@@ -79,34 +79,35 @@ class LiveGroup:
 
     def identical_to(self, rule: IngressRule) -> LiveRule | None:
         """
-        The rule with the same quintuple, policy, priority and NIC type.
+        The rule that equals this one.
 
-        In a VPC the NIC type is always intranet, whatever was asked for.
+        In a VPC the NIC type is always intranet, also if a call sets another one.
         """
         wanted = replace(rule, nic_type="intranet") if self.vpc_id else rule
         return next((live for live in self.rules if live.rule == wanted), None)
 
     def masked_form_of(self, rule: IngressRule) -> LiveRule | None:
         """
-        The rule that this one becomes where ECS clears host bits.
+        The rule that this one becomes if ECS clears host bits.
 
-        No page of ECS says whether 10.1.2.3/8 is kept or becomes 10.0.0.0/8.
+        The documentation of ECS does not say whether it keeps 10.1.2.3/8 or makes it
+        10.0.0.0/8.
         """
         return None if rule.masked == rule else self.identical_to(rule.masked)
 
     def matching(self, rule: IngressRule) -> LiveRule | None:
         """
-        The identical rule, or else its masked form.
+        The identical rule, or otherwise its masked form.
         """
         return self.identical_to(rule) or self.masked_form_of(rule)
 
-    def in_terms_of(self, asked: IngressRule, live: LiveRule) -> LiveRule:
+    def in_terms_of(self, declared: IngressRule, live: LiveRule) -> LiveRule:
         """
-        The live rule, with the spelling of *asked* where it means the same.
+        The live rule with the declared spelling, where both mean the same.
 
-        That is any NIC type in a VPC, and host bits that ECS has cleared.
+        ECS ignores the NIC type in a VPC, and may clear host bits.
         """
-        rule = live.rule.with_host_bits_of(asked)
+        rule = live.rule.with_host_bits_of(declared)
         if self.vpc_id:
-            rule = replace(rule, nic_type=asked.nic_type)
+            rule = replace(rule, nic_type=declared.nic_type)
         return replace(live, rule=rule)

@@ -1,9 +1,9 @@
 """
-One inbound rule: what it means, and when two are the same.
+One inbound rule: its normal form, and when two rules are the same.
 
-Spellings are many (`443`, `443/443`, `TCP`, `2001:DB8::/32`), and ECS answers in
-a spelling of its own. Everything beyond this module compares rules in one normal
-form. Sources: the AuthorizeSecurityGroup, RevokeSecurityGroup and
+A value has many spellings (`443`, `443/443`, `TCP`, `2001:DB8::/32`), and ECS returns
+its own. All other modules compare rules in the one normal form that this module makes.
+Sources: the AuthorizeSecurityGroup, RevokeSecurityGroup and
 DescribeSecurityGroupAttribute pages of ECS 2014-05-26.
 """
 
@@ -28,22 +28,14 @@ from alicloud_ingress.rules.spelling import (
 from alicloud_ingress.rules.validation import RULE_ARGUMENTS, SOURCES, problems_of
 
 _ARGUMENT_BY_PARAMETER = {
-    "IpProtocol": "ip_protocol",
-    "PortRange": "port_range",
-    "PortRangeListId": "port_range_list_id",
-    "SourceCidrIp": "source_cidr_ip",
-    "Ipv6SourceCidrIp": "ipv6_source_cidr_ip",
-    "SourceGroupId": "source_group_id",
-    "SourceGroupOwnerId": "source_group_owner_id",
-    "SourceGroupOwnerAccount": "source_group_owner_account",
-    "SourcePrefixListId": "source_prefix_list_id",
-    "DestCidrIp": "dest_cidr_ip",
-    "Ipv6DestCidrIp": "ipv6_dest_cidr_ip",
-    "SourcePortRange": "source_port_range",
-    "Policy": "policy",
-    "NicType": "nic_type",
-    "Description": "description",
+    "".join(word.capitalize() for word in name.split("_")): name
+    for name in RULE_ARGUMENTS
+    if name not in ("priority", "expires_on")
 }
+"""
+The API has the same names in PascalCase: `SourceCidrIp` is `source_cidr_ip`. It has no
+parameter for the expiry, and `priority` is the only number.
+"""
 _NETWORKS = (
     "source_cidr_ip",
     "ipv6_source_cidr_ip",
@@ -55,17 +47,17 @@ _NETWORKS = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngressRule:
     """
-    One inbound rule in normal form; "" stands for unset.
+    One inbound rule in normal form; "" means not set.
 
-    Equality is what a revoke has to match: the whole quintuple with policy,
-    priority and NIC type. Description and expiry are remarks, and the owner of
-    a source group follows from the group's ID: none of them is compared.
+    Two rules are equal if they have the same protocol, ports, source, destination,
+    policy, priority and NIC type: a revoke by attributes deletes both. Description,
+    expiry and the owner of a source group are not compared.
 
     Args:
         ip_protocol: one of `PROTOCOLS`, or an IANA number as text.
-        port_range: destination ports as `first/last`, `-1/-1` for protocols
-            without ports, "" where a port list is used.
-        priority: 1 (first) to 100; old system rules are read with 110.
+        port_range: destination ports as `first/last`; `-1/-1` for protocols
+            without ports; "" if a port list is used.
+        priority: 1 (first) to 100; 110 for rules that ECS made itself until 2020.
         expires_on: ISO date, or "".
     """
 
@@ -90,10 +82,10 @@ class IngressRule:
     @classmethod
     def parse(cls, arguments: Mapping[str, object]) -> IngressRule:
         """
-        Read a user's arguments, named as in `IngressRuleArgs`.
+        Check and read a user's arguments, named as in `IngressRuleArgs`.
 
         Raises:
-            InvalidRuleError: with every problem found.
+            InvalidRuleError: with all errors.
         """
         problems = problems_of(arguments)
         if problems:
@@ -103,9 +95,9 @@ class IngressRule:
     @classmethod
     def trusted(cls, arguments: Mapping[str, object]) -> IngressRule:
         """
-        Read arguments that have been checked before, as those of a state have.
+        Read arguments without a check, such as those of a state.
 
-        Nothing is refused, so that what an older check let pass can be removed.
+        A rule that an older release accepted can so be deleted.
         """
         given = {name: text_of(arguments.get(name)) for name in RULE_ARGUMENTS}
         priority = int(given.pop("priority") or 1)
@@ -114,16 +106,16 @@ class IngressRule:
     @classmethod
     def from_permission(cls, permission: Mapping[str, object]) -> IngressRule:
         """
-        Read one Permission of a DescribeSecurityGroupAttribute answer.
+        Read one Permission of a DescribeSecurityGroupAttribute response.
 
-        Nothing is refused: what ECS reports is there, priority 110 included.
+        It is not checked: ECS reports rules that it would refuse today.
         """
         return cls.as_spelled(permission).as_read()
 
     @classmethod
     def as_spelled(cls, permission: Mapping[str, object]) -> IngressRule:
         """
-        Take one Permission as it is, to be sent back in the very same spelling.
+        Read one Permission in the spelling of ECS, to send it back unchanged.
         """
         given = {
             argument: text_of(permission.get(parameter))
@@ -138,7 +130,7 @@ class IngressRule:
 
     def as_read(self) -> IngressRule:
         """
-        What a rule in a spelling of ECS means.
+        The normal form of a rule in the spelling of ECS.
         """
         description, expires_on = split_expiry(self.description.strip())
         if description == EMPTIED_DESCRIPTION:
@@ -149,7 +141,7 @@ class IngressRule:
 
     def to_permission(self) -> dict[str, str]:
         """
-        Write the fields of one `Permissions.N` entry; unset ones are left out.
+        The fields of one `Permissions.N` parameter, without those that are not set.
         """
         entry = {
             parameter: getattr(self, argument)
@@ -162,7 +154,7 @@ class IngressRule:
     @property
     def remark(self) -> str:
         """
-        The description as ECS stores it, with the expiry at its end.
+        The description as ECS stores it, with the expiry at the end.
         """
         return with_expiry(self.description, self.expires_on)
 
@@ -177,14 +169,14 @@ class IngressRule:
     @property
     def source(self) -> str:
         """
-        Whichever one source is set.
+        The source that is set: a block, a group ID or a prefix list ID.
         """
         return next((value for name in SOURCES if (value := getattr(self, name))), "")
 
     @property
     def as_text(self) -> str:
         """
-        The canonical text: `tcp 443/443 from 10.0.0.0/8`, then what is not default.
+        The rule as text: `tcp 443/443 from 10.0.0.0/8`, then what is not the default.
         """
         words = [
             self.ip_protocol,
@@ -206,10 +198,10 @@ class IngressRule:
 
     def difference(self, other: IngressRule) -> tuple[str, ...]:
         """
-        Name the fields that mean something else in *other*, remarks included.
+        The fields that differ in *other*, including description and expiry.
 
-        A source group's owner counts only where both rules name one: ECS fills
-        it in for groups of the own account too.
+        The owner of a source group counts only if both rules have one: ECS reports the
+        owner also if it was not set.
         """
         return tuple(
             name
@@ -220,18 +212,18 @@ class IngressRule:
 
     def normal(self) -> IngressRule:
         """
-        The rule with each field in its one spelling.
+        The rule with each field in its normal form.
         """
         return replace(self, **self._normal_fields)
 
     def with_host_bits_of(self, other: IngressRule) -> IngressRule:
         """
-        This rule, with each network as *other* has it where only host bits differ.
+        This rule with the networks of *other*, if only their host bits differ.
         """
         networks: dict[str, Any] = {
-            name: asked
+            name: theirs
             for name in _NETWORKS
-            if masked(asked := getattr(other, name)) == getattr(self, name)
+            if masked(theirs := getattr(other, name)) == getattr(self, name)
         }
         return replace(self, **networks)
 

@@ -1,5 +1,5 @@
 """
-How the fields of a rule are spelled: many ways in, one way inside.
+The normal form of each field of a rule.
 
 Sources: the AuthorizeSecurityGroup and DescribeSecurityGroupAttribute pages of
 ECS 2014-05-26; RFC 5952 for IPv6 text; the IANA registry of protocol numbers.
@@ -19,12 +19,11 @@ WITH_PORTS = ("tcp", "udp")
 DESCRIPTION_LIMIT = 512
 KNOWN_NETWORKS = 4096
 """
-Networks whose spelling is remembered: rules share few sources, and each is read
-several times.
+How many networks are cached: many rules share few sources, each read several times.
 """
 EMPTIED_DESCRIPTION = "-"
 """
-What stands for "no description" where ECS does not let one be emptied.
+The text for "no description": ECS does not accept an empty description in a change.
 """
 
 _EXPIRY = re.compile(r"(?:^| )\[expires (\d{4}-\d{2}-\d{2})\]\Z", re.ASCII)
@@ -33,7 +32,7 @@ _PORTS = re.compile(r"(-?\d{1,5})(?:[/-](-?\d{1,5}))?", re.ASCII)
 
 def text_of(value: object) -> str:
     """
-    Write a value as text; the engine hands whole numbers over as floats.
+    Write a value as text. The engine passes whole numbers as floats.
     """
     if isinstance(value, str):
         return value.strip()
@@ -43,13 +42,13 @@ def text_of(value: object) -> str:
         return str(int(value))
     try:
         return str(value).strip()
-    except ValueError:  # Python writes none of more than 4,300 digits as decimal
+    except ValueError:  # Python does not write more than 4,300 decimal digits
         return format(value, "x")
 
 
 def protocol(text: str) -> str:
     """
-    The lower-case name where the protocol has one, else its number.
+    The lower-case name of the protocol, or its number if it has no name.
     """
     folded = text.lower()
     return "all" if folded == "-1" else PROTOCOL_NUMBERS.get(folded, folded)
@@ -57,7 +56,7 @@ def protocol(text: str) -> str:
 
 def port_pair(text: str) -> tuple[int, int] | None:
     """
-    First and last port of 443, `8000-8010` or `8000/8010`; None of anything else.
+    First and last port of 443, `8000-8010` or `8000/8010`; None for other text.
     """
     match = _PORTS.fullmatch(text)
     if match is None:
@@ -68,7 +67,7 @@ def port_pair(text: str) -> tuple[int, int] | None:
 
 def ports(text: str) -> str:
     """
-    The form `first/last`; what is no port range stays as it is.
+    A port range as `first/last`; other text unchanged.
     """
     pair = port_pair(text)
     return text if pair is None else f"{pair[0]}/{pair[1]}"
@@ -77,16 +76,16 @@ def ports(text: str) -> str:
 @functools.lru_cache(maxsize=KNOWN_NETWORKS)
 def network(text: str) -> str:
     """
-    An address block compressed, host bits kept, a full prefix length left out.
+    An address block in compressed form; other text unchanged.
 
-    What is no address block stays as it is.
+    Host bits are kept. The prefix length of a single address is omitted.
     """
     try:
         interface = ipaddress.ip_interface(text)
     except ValueError:
         return text
-    bare = interface.network.prefixlen == interface.max_prefixlen
-    return str(interface.ip) if bare else interface.with_prefixlen
+    is_single = interface.network.prefixlen == interface.max_prefixlen
+    return str(interface.ip) if is_single else interface.with_prefixlen
 
 
 @functools.lru_cache(maxsize=KNOWN_NETWORKS)
@@ -102,9 +101,9 @@ def masked(text: str) -> str:
 
 def split_expiry(remark: str) -> tuple[str, str]:
     """
-    Part a stored description into its text and its expiry (ISO date or "").
+    Split a stored description into its text and its expiry (ISO date or "").
 
-    Only a real date in the one form ` [expires 2026-12-31]` counts.
+    Only an existing date in the form ` [expires 2026-12-31]` is an expiry.
     """
     match = _EXPIRY.search(remark)
     if match is None or not is_date(match[1]):
@@ -114,7 +113,7 @@ def split_expiry(remark: str) -> tuple[str, str]:
 
 def with_expiry(description: str, expires_on: str) -> str:
     """
-    The description as ECS stores it, with the expiry at its end.
+    The description as ECS stores it, with the expiry at the end.
     """
     if not expires_on:
         return description
@@ -124,7 +123,7 @@ def with_expiry(description: str, expires_on: str) -> str:
 
 def is_date(text: str) -> bool:
     """
-    Whether this is a date in the form 2026-12-31.
+    Whether the text is a date in the form 2026-12-31.
     """
     try:
         return dt.date.fromisoformat(text).isoformat() == text
@@ -134,7 +133,11 @@ def is_date(text: str) -> bool:
 
 def has_expired(expires_on: str, now: dt.datetime | None = None) -> bool:
     """
-    Whether a rule's last day, which ends at 24:00 UTC, is over.
+    Whether a rule's last day is in the past.
+
+    Args:
+        expires_on: the last day, which ends at 24:00 UTC; other text never expires.
+        now: a time with a time zone; None for the present.
     """
     if not is_date(expires_on):
         return False

@@ -1,6 +1,7 @@
 """
-What is wrong with the arguments of a rule: everything that ECS would refuse and
-that can be known before a call, all at once.
+The check of a rule's arguments.
+
+It finds everything that ECS would refuse and that can be known before a call.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import ipaddress
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from alicloud_ingress.errors import Problem
+from alicloud_ingress.errors import Problem, shown
 from alicloud_ingress.rules.spelling import (
     ALL_PORTS,
     DESCRIPTION_LIMIT,
@@ -61,10 +62,6 @@ ID_PREFIXES = {
 HIGHEST_PROTOCOL = 255
 HIGHEST_PORT = 65535
 LAST_PRIORITY = 100
-MAX_SHOWN_LENGTH = 80
-"""
-Characters of a value in a message; of a longer one, its beginning.
-"""
 
 
 def problems_of(
@@ -74,31 +71,29 @@ def problems_of(
     secret: AbstractSet[str] = frozenset(),
 ) -> tuple[Problem, ...]:
     """
-    Tell all that is wrong with a rule's arguments.
+    Find all errors in a rule's arguments.
 
     Args:
-        arguments: as in `IngressRuleArgs`, and `security_group_id` if given.
+        arguments: as in `IngressRuleArgs`, and optionally `security_group_id`.
         unknown: names of arguments whose value is not known yet; they pass.
-        secret: names of arguments whose value is not to be shown.
+        secret: names of arguments whose value must not be shown.
     """
     return _Inspection(arguments, unknown, secret).problems()
 
 
-def problem_of_id(argument: str, value: str, shown: str) -> Problem | None:
+def problem_of_id(argument: str, value: str, in_message: str) -> Problem | None:
     """
-    Tell whether a value is no ID, such as the name of a group.
+    Find a value that is not an ID, such as the name of a group.
 
     Args:
         argument: one of `ID_PREFIXES`.
         value: of the argument.
-        shown: the value for a message.
+        in_message: the value for a message.
     """
     prefix = ID_PREFIXES[argument]
     if not value or value.startswith(prefix):
         return None
-    reason = (
-        f"{shown} is not an ID; use the ID, which begins with '{prefix}', not a name"
-    )
+    reason = f"{in_message} is not an ID; set an ID, which starts with '{prefix}'"
     return Problem(argument, reason)
 
 
@@ -111,21 +106,21 @@ class _Inspection:
     ) -> None:
         self.secret = secret
         self.found: list[Problem] = []
-        shapeless = {
+        not_scalar = {
             name
             for name in RULE_ARGUMENTS
             if name not in unknown
             and not isinstance(arguments.get(name), str | int | float | None)
         }
-        self.unknown = {*unknown, *shapeless}
+        self.unknown = {*unknown, *not_scalar}
         self.given = {
             name: "" if name in self.unknown else text_of(arguments.get(name))
             for name in (*RULE_ARGUMENTS, "security_group_id")
         }
         self.protocol = protocol(self.given["ip_protocol"])
-        for name in sorted(shapeless):
+        for name in sorted(not_scalar):
             kind = type(arguments[name]).__name__
-            self.problem(name, f"this is a {kind}; give one value, as text or number")
+            self.problem(name, f"this is a {kind}; set a string or a number")
 
     def problems(self) -> tuple[Problem, ...]:
         self.check_protocol()
@@ -135,9 +130,9 @@ class _Inspection:
         self.check_ids()
         self.check_owner()
         self.check_networks()
-        self.check_words()
+        self.check_policy_and_nic_type()
         self.check_priority()
-        self.check_remark()
+        self.check_description()
         return tuple(self.found)
 
     def problem(self, argument: str, reason: str) -> None:
@@ -147,13 +142,7 @@ class _Inspection:
         return not any(name in self.unknown for name in names)
 
     def shown(self, name: str) -> str:
-        """
-        The value for a message, unless it is a secret.
-        """
-        if name in self.secret:
-            return "[secret]"
-        value = self.given[name]
-        return repr(value if len(value) <= MAX_SHOWN_LENGTH else f"{value[:40]}...")
+        return shown(self.given[name], secret=name in self.secret)
 
     def check_protocol(self) -> None:
         name = self.protocol
@@ -162,13 +151,13 @@ class _Inspection:
         if self.given["ip_protocol"] == "-1":
             self.problem(
                 "ip_protocol",
-                f"{self.shown('ip_protocol')} is not a protocol of ECS; use 'all' if"
-                " every protocol is meant",
+                f"{self.shown('ip_protocol')} is not a protocol of ECS; use 'all' for"
+                " all protocols",
             )
         elif self.known("ip_protocol") and name not in PROTOCOLS and not numeric:
             self.problem(
                 "ip_protocol",
-                f"{self.shown('ip_protocol')} is no protocol; use"
+                f"{self.shown('ip_protocol')} is not a protocol; use"
                 f" {', '.join(PROTOCOLS)} or an IANA number from 0 to 255",
             )
 
@@ -183,22 +172,22 @@ class _Inspection:
         elif self.protocol in PROTOCOLS and ports(text) not in ("", ALL_PORTS):
             self.problem(
                 "port_range",
-                f"{self.shown('port_range')} does not go with {self.protocol},"
-                " which has no ports; leave it out or use '-1/-1'",
+                f"{self.shown('port_range')} is not valid for {self.protocol}, which"
+                " has no ports; do not set it, or use '-1/-1'",
             )
 
     def check_port_list(self, text: str) -> None:
-        shown = self.shown("port_range_list_id")
+        list_id = self.shown("port_range_list_id")
         if text:
             self.problem(
                 "port_range_list_id",
-                f"{shown} would be ignored beside port_range"
-                f" {self.shown('port_range')}; give one of the two",
+                f"ECS ignores {list_id} if port_range {self.shown('port_range')} is set"
+                " too; set one of the two",
             )
         if self.protocol not in WITH_PORTS:
             self.problem(
                 "port_range_list_id",
-                f"{shown} does not go with {self.protocol}, only with tcp and udp",
+                f"{list_id} is not valid for {self.protocol}, only for tcp and udp",
             )
 
     def check_range(self, argument: str) -> None:
@@ -206,7 +195,7 @@ class _Inspection:
         if pair is None:
             self.problem(
                 argument,
-                f"{self.shown(argument)} is no port range; use a port such as 443"
+                f"{self.shown(argument)} is not a port range; use a port such as 443"
                 " or a range such as '8000/8010'",
             )
             return
@@ -214,8 +203,8 @@ class _Inspection:
         if not all(1 <= port <= HIGHEST_PORT for port in pair):
             self.problem(
                 argument,
-                f"{self.shown(argument)} is outside of 1 to {HIGHEST_PORT};"
-                f" all ports of {self.protocol} are '1/{HIGHEST_PORT}'",
+                f"{self.shown(argument)} is not within 1 to {HIGHEST_PORT};"
+                f" use '1/{HIGHEST_PORT}' for all ports of {self.protocol}",
             )
         elif first > last:
             hint = (
@@ -233,19 +222,19 @@ class _Inspection:
         elif self.known("ip_protocol"):
             self.problem(
                 "source_port_range",
-                f"{self.shown('source_port_range')} does not go with"
-                f" {self.protocol}, which has no ports",
+                f"{self.shown('source_port_range')} is not valid for {self.protocol},"
+                " which has no ports; do not set it",
             )
 
     def check_sources(self) -> None:
         named = [name for name in SOURCES if self.given[name]]
         if len(named) > 1:
             values = ", ".join(f"{name} {self.shown(name)}" for name in named)
-            self.problem(named[1], f"{values}: give one source, a rule has just one")
+            self.problem(named[1], f"{values}: a rule has one source; set only one")
         elif not named and self.known(*SOURCES):
             self.problem(
                 "source_cidr_ip",
-                "'' is no source, and none is assumed; give one of"
+                "the rule has no source, and there is no default; set one of"
                 f" {', '.join(SOURCES)}",
             )
         group = self.given["source_group_id"]
@@ -253,18 +242,18 @@ class _Inspection:
             self.problem(
                 "source_group_id",
                 f"{self.shown('source_group_id')} is the rule's own group; members of"
-                " a basic group reach one another without a rule",
+                " a basic group reach each other without a rule",
             )
         if group and self.given["nic_type"].lower() == "internet":
             self.problem(
                 "nic_type",
-                f"{self.shown('nic_type')} does not go with a source group;"
+                f"{self.shown('nic_type')} is not valid for a source group;"
                 " use 'intranet'",
             )
 
     def check_ids(self) -> None:
         for name in ID_PREFIXES:
-            # The group of the rule is checked by place: a set has one for all rules.
+            # A set has one group for all rules; location_problems checks it.
             if name == "security_group_id":
                 continue
             if found := problem_of_id(name, self.given[name], self.shown(name)):
@@ -276,8 +265,8 @@ class _Inspection:
             self.problem(
                 "source_group_owner_id",
                 f"{self.shown('source_group_owner_id')} is not an account ID such as"
-                " '1234567890123456'; an account name goes into"
-                " source_group_owner_account",
+                " '1234567890123456'; set source_group_owner_account for an account"
+                " name",
             )
             return
         if self.given["source_group_id"] or not self.known("source_group_id"):
@@ -286,8 +275,8 @@ class _Inspection:
             if self.given[name]:
                 self.problem(
                     name,
-                    f"{self.shown(name)} goes with source_group_id only;"
-                    " leave it out, or name the group",
+                    f"{self.shown(name)} is valid only with source_group_id;"
+                    " do not set it, or set source_group_id",
                 )
 
     def check_networks(self) -> None:
@@ -297,13 +286,13 @@ class _Inspection:
             self.problem(
                 six[0],
                 f"{self.shown(six[0])} is IPv6 and {four[0]} {self.shown(four[0])} is"
-                " IPv4; a rule is of one family",
+                " IPv4; use one address family per rule",
             )
         for given, wrong, right in ((six, "icmp", "icmpv6"), (four, "icmpv6", "icmp")):
             if given and self.protocol == wrong:
                 self.problem(
                     "ip_protocol",
-                    f"{self.shown('ip_protocol')} does not go with {given[0]}"
+                    f"{self.shown('ip_protocol')} is not valid with {given[0]}"
                     f" {self.shown(given[0])}; use '{right}'",
                 )
         for family in (four, six):
@@ -312,13 +301,13 @@ class _Inspection:
             ):
                 self.problem(
                     family[1],
-                    f"{self.shown(family[1])} is the source as well;"
+                    f"{self.shown(family[1])} is the source too;"
                     " ECS refuses a rule from a block to itself",
                 )
 
     def networks(self, version: int, *names: str) -> list[str]:
         """
-        Which of *names* are given; those that are no such network are problems.
+        Which of *names* are set. Report each that is not a network of this version.
         """
         given = [name for name in names if self.given[name]]
         for name in given:
@@ -326,12 +315,12 @@ class _Inspection:
                 sample = {4: "10.0.0.0/8", 6: "2001:db8::/32"}[version]
                 self.problem(
                     name,
-                    f"{self.shown(name)} is no IPv{version} address or block"
+                    f"{self.shown(name)} is not an IPv{version} address or block"
                     f" such as '{sample}'",
                 )
         return given
 
-    def check_words(self) -> None:
+    def check_policy_and_nic_type(self) -> None:
         for name, allowed in (
             ("policy", ("accept", "drop")),
             ("nic_type", ("intranet", "internet")),
@@ -339,7 +328,7 @@ class _Inspection:
             value = self.given[name]
             if value and value.lower() not in allowed:
                 self.problem(
-                    name, f"{self.shown(name)} is not one of {', '.join(allowed)}"
+                    name, f"{self.shown(name)} is not valid; use {' or '.join(allowed)}"
                 )
 
     def check_priority(self) -> None:
@@ -352,29 +341,28 @@ class _Inspection:
                 f" {LAST_PRIORITY}",
             )
 
-    def check_remark(self) -> None:
+    def check_description(self) -> None:
         description, expires_on = self.given["description"], self.given["expires_on"]
-        secret = "description" in self.secret
         if split_expiry(description)[1]:
             self.problem(
                 "description",
-                f"{self.shown('description')} ends in an expiry; use expires_on",
+                f"{self.shown('description')} ends with an expiry; set expires_on"
+                " instead",
             )
         if expires_on and not is_date(expires_on):
             self.problem(
                 "expires_on",
-                f"{self.shown('expires_on')} is no date such as '2026-12-31'",
+                f"{self.shown('expires_on')} is not a date such as '2026-12-31'",
             )
         length = len(with_expiry(description, expires_on))
         if length > DESCRIPTION_LIMIT:
-            start = "[secret]" if secret else f"{description[:40]!r}..."
             self.problem(
                 "description",
-                f"{start} has {length} characters, expiry included;"
-                f" {DESCRIPTION_LIMIT} are allowed",
+                f"{self.shown('description')} has {length} characters, including the"
+                f" expiry; the limit is {DESCRIPTION_LIMIT}",
             )
         if description == EMPTIED_DESCRIPTION:
-            self.problem("description", "'-' stands for none; leave it out")
+            self.problem("description", "'-' means no description; do not set it")
 
 
 def _is_network(text: str, version: int) -> bool:
