@@ -3,11 +3,11 @@ Install the Pulumi engine if it is missing, and print its folder.
 
 The engine on PATH is used if it is complete and new enough. Otherwise it is installed
 into the cache folder, once for this user and version: with the official installer, or
-built from its Go modules if the installer cannot be reached. Stdout gets the folder to put
-on PATH; messages go to stderr.
+built from its Go modules if the installer cannot be reached. Stdout gets the folder to
+put on PATH; messages go to stderr.
 
-Usage: python -m tools.engine [CACHE]. The tool writes only to the folder CACHE, by default
-the cache folder of the user.
+Usage: python -m tools.engine [CACHE]. The tool writes only to the folder CACHE, by
+default the cache folder of the user.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def in_cache(cache: Path) -> Path:
     """
     The folder of the engine in the cache; it is filled first if needed.
 
-    A folder with this name is complete: it is filled under another name and renamed. One
-    run at a time does so, and first deletes what an interrupted run has left.
+    A folder with this name is complete: it is filled under another name and renamed.
+    One run at a time does so, and first deletes what an interrupted run has left.
     """
     programs = cache / f"engine-{VERSION}"
     cache.mkdir(parents=True, exist_ok=True)
@@ -133,8 +133,8 @@ def alone(lock: Path) -> Generator[None]:
     """
     Wait until no other run is installing the engine.
 
-    The steps that this process starts inherit the lock. So if a run is killed and one of
-    its steps is still running, the next run waits for that step.
+    The steps that this process starts inherit the lock. So if a run is killed and one
+    of its steps is still running, the next run waits for that step.
     """
     with lock.open("w") as file:
         os.set_inheritable(file.fileno(), True)

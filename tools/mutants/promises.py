@@ -1,5 +1,5 @@
 """
-Each promise, and the edit that takes it back.
+Each promise of the provider, and an edit of the source that breaks it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ RULESET = "tests/unit/test_ruleset.py"
 @dataclass(frozen=True)
 class Mutant:
     """
-    One promise taken back.
+    An edit that breaks one promise.
 
     Args:
-        promise: what no longer holds.
+        promise: what goes wrong with the edit.
         module: of the package.
-        old: the source that keeps the promise, found there just once.
-        new: what takes its place.
-        tests: files of which one has to fail.
+        old: the source that keeps the promise; the module contains it once.
+        new: what replaces it.
+        tests: files; a test of one of them must fail.
     """
 
     promise: str
