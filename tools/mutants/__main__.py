@@ -1,9 +1,9 @@
 """
 Break each promise once, in a copy, and verify that a test fails.
 
-A test suite that passes with a broken promise is worthless. So each mutant of `promises`
-breaks one promise: its old text must be in the source exactly once, and one of its tests
-must fail. A mutant that survives makes the run fail.
+A test suite that passes with a broken promise is worthless. So each mutant of
+`promises` breaks one promise: its old text must be in the source exactly once, and one
+of its tests must fail. A mutant that survives makes the run fail.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def mutate(tree: Path, mutant: Mutant) -> None:
     if source.count(mutant.old) != 1:
         raise LookupError(
             f"{mutant.module} holds {mutant.old!r} {source.count(mutant.old)} times,"
-            f" not once: bring the mutant {mutant.promise!r} up to date"
+            f" not once: update the mutant {mutant.promise!r}"
         )
     file.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
 
