@@ -89,14 +89,14 @@ MUTANTS = (
         "the error of one rule of a call is raised for all",
         "ecs/reactions.py",
         "_SPLIT,  _SPLIT,  _SPLIT,  _FAIL,     _SPLIT),",
-        "_SPLIT,  _SPLIT,  _SPLIT,  _FAIL,     _SHARE),",
+        "_SPLIT,  _SPLIT,  _SPLIT,  _FAIL,     _TO_ALL),",
         (SHARED,),
     ),
     Mutant(
         "a RAM policy that refuses one rule of a call fails all",
         "ecs/reactions.py",
         "_FAIL,     _SPLIT),\n    BatchEntryError: ",
-        "_FAIL,     _SHARE),\n    BatchEntryError: ",
+        "_FAIL,     _TO_ALL),\n    BatchEntryError: ",
         (SHARED,),
     ),
     Mutant(
