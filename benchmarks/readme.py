@@ -1,5 +1,5 @@
 """
-Three rows of the figures, written into the README between two marks.
+Three rows of the figures for the README, between two comments.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def in_short(document: dict[str, Any]) -> str:
     A table of 100 rules: the engine alone, single rules, a set.
 
     Args:
-        document: what `make bench` writes.
+        document: the file that `make bench` writes.
     """
     lines = [
         (
@@ -44,7 +44,7 @@ def in_short(document: dict[str, Any]) -> str:
 
 def with_figures(readme: str, document: dict[str, Any]) -> str:
     """
-    The README with the table between its marks.
+    The README with the table between its two comments.
     """
     before, rest = readme.split(BEGIN)
     _, after = rest.split(END)
@@ -60,7 +60,7 @@ def calls_in_words(calls: int) -> str:
 
 def rewrite(figures: Path = FIGURES) -> None:
     """
-    Write the kept figures into the README.
+    Write the figures of the file into the README.
     """
     document = json.loads(figures.read_text())
     README.write_text(with_figures(README.read_text(), document))
