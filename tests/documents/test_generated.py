@@ -57,8 +57,8 @@ def figure(of: dict[str, Any], row: str, command: str) -> dict[str, Any]:
         for each in of["figures"]
         if (each["row"], each["command"]) == (row, command)
     ]
-    assert isinstance(found, dict)
-    return found
+    measured: dict[str, Any] = found
+    return measured
 
 
 def drawings(text: str) -> list[ElementTree.Element]:
