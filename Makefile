@@ -1,11 +1,11 @@
-# The one door: each target makes what it needs first.
+# CONTRIBUTING.md lists the targets. Each makes what it needs first.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 STEPS ?= 100000
 KILLS ?= 20
 RECORDED ?= tests/recorded
-# More than two cores: most tests wait for the engine, for a server or for a lock.
+# More workers than cores: most tests wait for the engine, a server or a lock.
 WORKERS ?= 4
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine)" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
@@ -39,7 +39,7 @@ demo: $(READY)
 	@$(WITH_ENGINE) python -m tools.demo
 
 state: $(READY)
-	@test -n "$(VERSION)" || { echo "which release? make state VERSION=0.2.0" >&2; exit 2; }
+	@test -n "$(VERSION)" || { echo "set the release: make state VERSION=0.2.0" >&2; exit 2; }
 	@$(WITH_ENGINE) VERSION="$(VERSION)" python -m pytest -q tests/e2e/keep_state.py
 
 lint: $(READY)
@@ -48,6 +48,7 @@ lint: $(READY)
 	$(BIN)/mypy
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports
+	@$(BIN)/python -m tools.language
 
 bench: $(READY)
 	@$(WITH_ENGINE) python -m benchmarks $(ARGS)

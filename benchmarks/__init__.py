@@ -1,3 +1,3 @@
 """
-What the provider costs, beside what the engine costs alone.
+Measures the provider, and the engine alone.
 """

@@ -1,5 +1,5 @@
 """
-`make bench`: measure, print a table, write the figures down.
+`make bench`: measure, print a table, write the figures to a file.
 """
 
 from __future__ import annotations
@@ -28,31 +28,35 @@ from benchmarks.startup import import_times
 console = Console(stderr=True)
 SURVEYS = (200, 2_000)
 """
-Groups: ten times as many are to take no more memory.
+Numbers of groups: ten times as many must not need more memory.
 """
 
 
 @click.command()
 @click.option("--runs", default=3, show_default=True, type=click.IntRange(min=1))
-@click.option("--scaling", is_flag=True, help="Up to 1,000 rules and 50 groups too.")
-@click.option("--only", default="", help="Rows whose name holds this.")
+@click.option(
+    "--scaling", is_flag=True, help="Also measure up to 1,000 rules and 50 groups."
+)
+@click.option(
+    "--only", default="", help="Measure only rows whose name contains this text."
+)
 @click.option(
     "--out",
     default=FIGURES,
-    help="Where the figures go; by default where the README takes them from.",
+    help="File for the figures; by default the one that the README is made from.",
     type=click.Path(dir_okay=False, path_type=Path),
 )
 def main(runs: int, scaling: bool, only: str, out: Path) -> None:  # noqa: FBT001
     """
-    Measure the provider on the real engine, beside the engine alone.
+    Measure the provider on the real engine, and the engine alone.
 
-    Rows that are not measured this time keep their figures. Exits with 1 if a target is
+    Rows that are not measured keep their earlier figures. Exits with 1 if a target is
     missed.
     """
     rows = [row for row in (ALL if scaling else MAIN) if only in row.name]
     wanted = {row.name for row in rows} | {row.floor for row in rows}
     rows = [row for row in ALL if row.name in wanted]
-    # As an installed package is: else each process would compile it anew.
+    # An installed package is compiled; otherwise each process would compile it again.
     compileall.compile_dir(ROOT / "provider", quiet=1)
     figures = _measured(rows, runs)
     imports_s = import_times()
@@ -96,7 +100,7 @@ def _write(
 
 def _measured(rows: list[Row], runs: int) -> list[Measured]:
     """
-    All rows in turn, run by run, so that a slow minute does not hit one row alone.
+    Measure all rows in each run, so that a slow minute does not affect a single row.
     """
     samples: dict[tuple[str, str], list[Sample]] = defaultdict(list)
     for run in range(1, runs + 1):

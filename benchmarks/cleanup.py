@@ -1,5 +1,5 @@
 """
-Finding stale rules over all groups of a region, many times many.
+Measure `stale plan` over all groups of a region.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Surveyed:
     One `stale plan --all-groups`, measured from outside.
 
     Args:
-        seconds: of wall time.
-        memory_mib: of the largest process.
-        groups_per_second: one call each, bound by the rate that is allowed.
+        seconds: wall time.
+        memory_mib: memory of the largest process.
+        groups_per_second: with one call for each group; the rate limiter bounds it.
     """
 
     groups: int
@@ -38,15 +38,15 @@ class Surveyed:
 
 def surveyed(groups: int) -> Surveyed:
     """
-    Plan over so many groups of a hundred rules, at 50 ms a call.
+    Plan over this number of groups with a hundred rules each, at 50 ms a call.
 
     Raises:
-        RuntimeError: with the command's words, if it fails.
+        RuntimeError: the command failed; the message is its output.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         state = folder / "state.json"
-        # In a process of its own: what is started from a large one counts as large.
+        # In another process: the memory of a large process counts for its children.
         maker = [sys.executable, "-m", "benchmarks.cleanup", str(groups), str(state)]
         subprocess.run(maker, check=True)
         with served(folder / "calls.jsonl", LATENCY_MS, state) as url:

@@ -1,8 +1,8 @@
 """
-The floor: a provider that does nothing, so that the engine's own cost is seen.
+The floor: a provider that does nothing, to measure the cost of the engine alone.
 
-It is importable and without attributes, as the real one is, so that both are
-pickled alike.
+Like the real one, it can be imported and has no attributes, so that both have the same
+kind of pickle.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from pulumi.dynamic import (
 
 class FloorProvider(ResourceProvider):
     """
-    Says yes to everything.
+    Accepts everything.
     """
 
     serialize_as_secret_always = False
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """
-        Take all inputs as they are.
+        Return all inputs unchanged.
         """
         return CheckResult(news, [])
 
@@ -37,39 +37,39 @@ class FloorProvider(ResourceProvider):
         self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
     ) -> DiffResult:
         """
-        Never find a change.
+        Report no change.
         """
         return DiffResult(changes=False)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """
-        Make nothing, under the name of what was asked for.
+        Create nothing, and return an ID made from the port.
         """
         return CreateResult(f"floor-{props['port_range']}", dict(props))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """
-        Find everything as it was.
+        Return the state unchanged.
         """
         return ReadResult(id_, dict(props), dict(props))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """
-        Remove nothing.
+        Delete nothing.
         """
 
 
 class Floor(Resource, module="floor", name="Floor"):
     """
-    Has the inputs of a rule, and no rule.
+    A resource with the inputs of a rule, without a rule.
     """
 
     def __init__(self, resource_name: str, **inputs: pulumi.Input[Any]) -> None:
         """
-        Declare it.
+        Declare the resource.
 
         Args:
             resource_name: name in the stack.
-            inputs: whatever a rule would have.
+            inputs: the arguments of a rule.
         """
         super().__init__(FloorProvider(), resource_name, inputs)

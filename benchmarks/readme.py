@@ -1,5 +1,5 @@
 """
-The figures in short, written into the README between two marks.
+Three rows of the figures for the README, between two comments.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 FIGURES = ROOT / "benchmarks" / "figures.json"
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
+ROWS = ("floor 100", "single 100", "set of 100")
 SHOWN = ("up", "refresh", "destroy")
 
 
 def in_short(document: dict[str, Any]) -> str:
     """
-    A table of the rows that have a target.
+    A table of 100 rules: the engine alone, single rules, a set.
 
     Args:
-        document: what `make bench` writes.
+        document: the file that `make bench` writes.
     """
     lines = [
         (
             f"Measured on {document['date']} ({document['machine']}, Python"
-            f" {document['python']}, medians of {document['runs']}); the floor is the"
+            f" {document['python']}, medians of {document['runs']}). The floor is the"
             " same program with a provider that does nothing."
         ),
         "",
@@ -35,15 +36,15 @@ def in_short(document: dict[str, Any]) -> str:
     by_row: dict[str, dict[str, dict[str, Any]]] = {}
     for figure in document["figures"]:
         by_row.setdefault(figure["row"], {})[figure["command"]] = figure
-    for row, by_command in by_row.items():
-        cells = [_cell(by_command[command]) for command in SHOWN]
+    for row in (name for name in ROWS if name in by_row):
+        cells = [_cell(by_row[row][command]) for command in SHOWN]
         lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def with_figures(readme: str, document: dict[str, Any]) -> str:
     """
-    The README with the table between its marks.
+    The README with the table between its two comments.
     """
     before, rest = readme.split(BEGIN)
     _, after = rest.split(END)
@@ -59,7 +60,7 @@ def calls_in_words(calls: int) -> str:
 
 def rewrite(figures: Path = FIGURES) -> None:
     """
-    Write the kept figures into the README.
+    Write the figures of the file into the README.
     """
     document = json.loads(figures.read_text())
     README.write_text(with_figures(README.read_text(), document))

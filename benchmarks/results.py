@@ -1,5 +1,5 @@
 """
-Medians of what was measured, and whether the targets are met.
+Medians of the measurements, and whether they meet the targets.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class Measured:
 
     Args:
         seconds: the median.
-        fastest: the least of all runs; the machines are shared.
-        calls: of ECS, the most of all runs.
-        floors: how many times the floor's median; 0 where there is none.
-        met: whether the target is met; None where there is none.
-        target_s: seconds that are aimed at; 0 where none are.
-        floor_s: the floor's median; 0 where there is none.
-        waiting_s: of `Workload.waiting_s`.
+        fastest: the minimum of all runs, as the machines are shared.
+        calls: calls of ECS, the maximum of all runs.
+        floors: seconds divided by the median of the floor; 0 without a floor.
+        met: whether the target is met; None without a target.
+        target_s: the target in seconds; 0 without one.
+        floor_s: the median of the floor; 0 without a floor.
+        waiting_s: see `Workload.waiting_s`.
         first_call_s: the median of the time to the first answer.
         last_call_s: the median of the time to the last answer.
     """
@@ -54,10 +54,10 @@ def measured(
     row: Row, command: str, samples: Sequence[Sample], floor: float
 ) -> Measured:
     """
-    Sum up the runs of one command.
+    Combine the runs of one command.
 
     Args:
-        floor: seconds that the floor took for it; 0 where there is none.
+        floor: the median of the floor in seconds; 0 without a floor.
     """
     seconds = statistics.median(sample.seconds for sample in samples)
     most = max((sample.calls for sample in samples), key=_of_ecs)

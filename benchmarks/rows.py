@@ -1,5 +1,5 @@
 """
-What is measured, and what is aimed at.
+What the bench measures, and the targets.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ COMMANDS = ("up", "preview", "refresh", "destroy")
 @dataclass(frozen=True, slots=True)
 class Target:
     """
-    A limit for one command.
+    A limit for one command, in each unit that is set.
 
     Args:
-        seconds: at most, on the machine that the design was measured on.
-        floors: at most so many times what the floor takes in the same run.
-        calls: of ECS, at most.
+        seconds: the maximum, on the machine for which the targets were set.
+        floors: the maximum, in multiples of the floor of the same run.
+        calls: the maximum number of calls of ECS.
     """
 
     seconds: float = float("inf")
@@ -31,10 +31,10 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Row:
     """
-    One workload under one name.
+    A workload with a name.
 
     Args:
-        floor: name of the row that is the floor of this one; "" for none.
+        floor: the name of the row to compare with; "" for none.
     """
 
     name: str
@@ -115,6 +115,6 @@ def _scaling() -> list[Row]:
 
 MAIN = (*_singles(), *_sets())
 """
-The rows that have a target.
+The rows with a target, and their floors.
 """
 ALL = (*MAIN, *_scaling())

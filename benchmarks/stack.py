@@ -1,5 +1,5 @@
 """
-A stack of many rules on the real engine, against a served fake; each command timed.
+A stack of many rules on the real engine and a served fake, whose commands are timed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from alicloud_ingress.testing import FakeEcs
 ROOT = Path(__file__).parents[1]
 ROUND_TRIPS = {"up": 2, "destroy": 1}
 """
-For a rule, one after the other: Authorize and the look that tells its ID; Revoke.
+Calls for one rule, one after the other: Authorize and the read of its ID; Revoke.
 """
 
 
@@ -34,10 +34,10 @@ class Sample:
     One command, measured from outside.
 
     Args:
-        seconds: of wall time, from start to exit.
-        memory_mib: of the largest single process, the engine's own included.
-        calls: of ECS and STS by action.
-        first_call_s: seconds from the start to the first answer; 0 where none came.
+        seconds: wall time from start to exit.
+        memory_mib: memory of the largest process, the engine included.
+        calls: the number of calls of ECS and STS, by action.
+        first_call_s: seconds from the start to the first answer; 0 without an answer.
         last_call_s: seconds from the start to the last answer.
     """
 
@@ -55,8 +55,8 @@ class Workload:
 
     Args:
         kind: `single` rules, a rule `set` for each group, or the `floor`.
-        latency_ms: milliseconds that each call of ECS takes.
-        parallel: what is given to `-p`; 0 for the engine's own choice.
+        latency_ms: the duration of each call of ECS, in milliseconds.
+        parallel: the value of `-p`; 0 for the default of the engine.
     """
 
     kind: str
@@ -67,8 +67,9 @@ class Workload:
 
     def waiting_s(self, command: str) -> float:
         """
-        Seconds for which single rules wait for ECS whoever manages them: one after
-        another, as many at a time as `-p` says. Nothing is known of what has no `-p`.
+        Seconds for which any provider must wait for ECS with single rules.
+
+        Rounds of `-p` rules follow each other. It is 0 where `-p` is not set.
         """
         if self.kind != "single" or not self.parallel:
             return 0.0
@@ -83,34 +84,38 @@ def timed(
     well: Collection[int] = (0,),
 ) -> tuple[float, float]:
     """
-    Run a command; its seconds of wall time, and MiB of its largest process.
+    Run a command; return its wall time in seconds, and the MiB of its largest process.
 
     Args:
         command: with its arguments.
-        environment: the whole of it.
-        folder: where it runs.
-        well: exit codes that are no failure.
+        environment: the whole environment of the command.
+        folder: the working directory.
+        well: exit codes of success.
 
     Raises:
-        RuntimeError: with the command's words, if it fails.
+        RuntimeError: the command failed; the message is its output.
     """
-    with tempfile.TemporaryFile("w+") as told:
+    with tempfile.TemporaryFile("w+") as output:
         begin = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=told, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begin
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode not in well:
-            told.seek(0)
-            raise RuntimeError(f"{' '.join(command)} failed:\n{told.read()}")
+            output.seek(0)
+            raise RuntimeError(f"{' '.join(command)} failed:\n{output.read()}")
     return seconds, usage.ru_maxrss / 1024
 
 
 class Stack:
     """
-    A project with an own backend and home, and a fake in a process of its own.
+    A project with its own backend and home, and a fake in another process.
     """
 
     def __init__(
@@ -130,7 +135,7 @@ class Stack:
         Run `up`, `refresh`, `preview` or `destroy`, and measure it.
 
         Raises:
-            RuntimeError: with the engine's words, if it fails.
+            RuntimeError: the command failed; the message is its output.
         """
         arguments = ["pulumi", command, "--non-interactive", "--stack", "bench"]
         if command != "preview":
@@ -179,7 +184,7 @@ def served(
     calls: Path, latency_ms: int, state: Path | None = None
 ) -> Generator[str, None, None]:
     """
-    The fake in a process of its own, so that it costs the provider nothing.
+    Serve the fake in another process, so that it does not slow down the provider.
     """
     command = [
         str(Path(sys.executable).parent / "alicloud-ingress"),
@@ -204,7 +209,7 @@ def served(
 
 def new_groups(url: str, count: int) -> list[str]:
     """
-    Make groups without rules, over the fake's admin path.
+    Create groups without rules, through the admin path of the fake.
     """
     fake = FakeEcs()
     groups = [fake.new_group() for _ in range(count)]
@@ -218,7 +223,7 @@ def new_groups(url: str, count: int) -> list[str]:
 
 def engine_environment(folder: Path, url: str) -> dict[str, str]:
     """
-    The environment in which the engine finds this checkout, the fake and no more.
+    An environment in which the engine finds this checkout and the fake.
     """
     (folder / "backend").mkdir(exist_ok=True)
     return {

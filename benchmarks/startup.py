@@ -1,5 +1,5 @@
 """
-What it takes to import what each start needs.
+Measure how long the imports of each start take.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STARTS = {
 
 def import_times(runs: int = 3) -> dict[str, float]:
     """
-    Seconds of wall time for each start, the median of some runs.
+    Seconds of wall time for each start, the median of the runs.
     """
     return {
         name: round(statistics.median(_seconds(code) for _ in range(runs)), 3)

@@ -1,8 +1,8 @@
 """
-A small web server's inbound rules.
+The inbound rules of a small web server.
 
-Configuration: `alicloud:region`, `sample:securityGroupId` (gets the rules),
-`sample:balancerGroupId` (a source of traffic) and `sample:office` (who may use SSH).
+Configuration: `alicloud:region`, `sample:securityGroupId` (the group of the rules),
+`sample:balancerGroupId` (a source of traffic) and `sample:office` (may use SSH).
 """
 
 import pulumi

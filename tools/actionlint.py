@@ -1,8 +1,8 @@
 """
-Put actionlint in place where it is missing, and run it with the arguments given.
+Run actionlint with the arguments of this command, and install it first if needed.
 
-From PATH if it is there; else built from its Go module, at an exact version, into
-the user's cache folder.
+It is taken from PATH, or else built from its Go module at an exact version into the
+cache folder of the user.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MODULE = Path(__file__).parent / "go-actionlint"
 
 def main() -> None:
     """
-    Run it; its exit code is ours.
+    Run actionlint, and exit with its exit code.
     """
     program = shutil.which("actionlint") or str(built())
     sys.exit(subprocess.run([program, *sys.argv[1:]], check=False).returncode)
@@ -31,7 +31,7 @@ def main() -> None:
 
 def built() -> Path:
     """
-    The program in the cache folder; it appears there when it is whole.
+    The program in the cache folder; a build is moved there when it is complete.
     """
     cache = cache_folder()
     program = cache / f"actionlint-{VERSION}"

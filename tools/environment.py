@@ -1,9 +1,10 @@
 """
-Make the virtual environment `.venv` from requirements.lock, by its hashes.
+Create the virtual environment `.venv` from requirements.lock, by its hashes.
 
-The system's Python runs this, hence the standard library alone. uv installs in some
-seconds what takes pip most of a minute; pip, which knows the user's own index, is the
-way out where uv fails. `.venv/ready` comes last: an interrupted run is made anew.
+The Python of the system runs this module, so it imports only the standard library. uv
+installs in a few seconds what takes pip most of a minute. If uv fails, pip installs: it
+uses the index that the user has configured. `.venv/ready` is written last, so that an
+interrupted run starts again.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ OLDEST = (3, 10)
 
 def cache_folder() -> Path:
     """
-    Where all goes that is downloaded or built: no other folder outside of the
-    checkout is written to.
+    The folder for all downloads and builds; the tools write to no other folder
+    outside the checkout.
     """
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home, "alicloud-ingress")
@@ -33,21 +34,21 @@ def cache_folder() -> Path:
 
 def main() -> None:
     """
-    Make the environment, telling how long it took.
+    Create the environment, and report how long it took.
     """
     cache = cache_folder()
     if problem := unfit():
-        sys.exit(f"cannot make the virtual environment: {problem}")
+        sys.exit(f"cannot create the virtual environment: {problem}")
     os.environ.update(
         PIP_CACHE_DIR=str(cache / "pip"),
         PIP_DISABLE_PIP_VERSION_CHECK="1",
         UV_CACHE_DIR=str(cache / "uv"),
         UV_PYTHON_DOWNLOADS="never",
         UV_SYSTEM_CERTS="1",
-        XDG_CACHE_HOME=str(cache),  # the pip that venv itself runs heeds no PIP_*
+        XDG_CACHE_HOME=str(cache),  # the pip that venv runs ignores PIP_*
     )
     began = time.monotonic()
-    say("environment: installing what requirements.lock names into .venv")
+    say("environment: installing the packages of requirements.lock into .venv")
     run(sys.executable, "-m", "venv", "--clear", str(FOLDER))
     uv_alone = FOLDER / "uv.txt"
     uv_alone.write_text(uv_of(LOCK.read_text()))
@@ -60,18 +61,18 @@ def main() -> None:
 
 def unfit() -> str:
     """
-    Why this Python cannot make the environment, and what to do; empty if it can.
+    Why this Python cannot create the environment, and what to do; "" if it can.
     """
-    another = "or name another Python: make PYTHON=/path/to/python3 ..."
+    another = "or use another Python: make PYTHON=/path/to/python3 ..."
     if sys.version_info[:2] < OLDEST:
         version = ".".join(map(str, sys.version_info[:3]))
         return (
-            f"{sys.executable} is Python {version}, and 3.10 or newer is needed. "
+            f"{sys.executable} is Python {version}; version 3.10 or newer is required. "
             f"Install one, {another}"
         )
     if not all(importlib.util.find_spec(module) for module in ("venv", "ensurepip")):
         return (
-            f"{sys.executable} comes without venv or ensurepip. Install them (on "
+            f"{sys.executable} has no venv or ensurepip. Install them (on "
             f"Debian and Ubuntu: apt-get install python3-venv), {another}"
         )
     return ""
@@ -89,28 +90,28 @@ def uv_of(lock: str) -> str:
 
 def install(*arguments: str) -> None:
     """
-    Install by uv, or else by pip.
+    Install with uv, or with pip if uv fails.
     """
     uv = [str(FOLDER / "bin" / "uv"), "pip", "install", "--quiet"]
-    # Else each start of each process compiles the SDK's thousand files again, where
-    # Python is told to write none.
+    # With PYTHONDONTWRITEBYTECODE, each process would compile the SDK's thousand files
+    # again.
     uv.append("--compile-bytecode")
     python = ["--python", str(FOLDER / "bin" / "python")]
     if subprocess.run([*uv, *python, *arguments], check=False).returncode:
-        say("environment: uv did not manage; the same by pip, some 40 s")
+        say("environment: uv failed; installing with pip takes about 40 s")
         pip(*arguments)
 
 
 def pip(*arguments: str) -> None:
     """
-    Install by the environment's pip.
+    Install with the pip of the environment.
     """
     run(str(FOLDER / "bin" / "pip"), "install", "--quiet", *arguments)
 
 
 def run(*command: str) -> None:
     """
-    Run a command, and end as it ends where it fails; it has said why.
+    Run a command. If it fails, exit with its code: it has printed the reason.
     """
     if code := subprocess.run(command, check=False).returncode:
         sys.exit(code)
@@ -118,7 +119,7 @@ def run(*command: str) -> None:
 
 def say(text: str) -> None:
     """
-    Progress goes to stderr.
+    Print progress to stderr.
     """
     print(text, file=sys.stderr, flush=True)
 

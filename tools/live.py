@@ -1,8 +1,8 @@
 """
-The functional tests on a real account, and what it answers, written down.
+Run the functional tests on a real account, and record its answers.
 
-Nothing is run unless the environment names credentials, a region and a group; tests
-work in that group alone, and remove only what they made.
+The environment must name credentials, a region and a group. The tests change only this
+group, and delete only the rules that they created.
 """
 
 from __future__ import annotations
@@ -29,21 +29,25 @@ TESTS = "tests/functional/test_any_account.py"
 
 def missing(environ: Mapping[str, str]) -> list[str]:
     """
-    The variables that have to be set, and are not.
+    The required variables that are not set.
     """
     return [name for name in NEEDED if not environ.get(name)]
 
 
 @click.command()
-@click.option("--record", type=click.Path(path_type=Path), help="Folder for exchanges.")
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path),
+    help="Folder for the recorded exchanges.",
+)
 def main(record: Path | None) -> None:
     """
-    Run the tests that any account passes on the one that the environment names.
+    Run the tests that pass on any account on the account of the environment.
     """
     if unset := missing(os.environ):
         raise click.UsageError(
-            f"set {', '.join(unset)}: tests run on no account, and in no group, that"
-            " nobody has named. Name a group that carries no traffic"
+            f"set {', '.join(unset)}: the tests run only on the account and in the"
+            " group that you name. Name a group without traffic"
         )
     environment = {**os.environ}
     if record:

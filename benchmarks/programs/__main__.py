@@ -1,7 +1,7 @@
 """
-The stack that is measured: many rules, in groups, as configured.
+The stack of the bench: many rules in groups, as configured.
 
-Rules differ in their port alone, so that each is as cheap as the other.
+The rules differ only in their port, so that each has the same cost.
 """
 
 import json

@@ -1,8 +1,7 @@
 """
-Take over a rule that is there already, in place of failing.
+Take over a rule that already exists, instead of failing.
 
-What differs in its description alone is changed in place; destroying the stack
-destroys the rule.
+A different description is changed in place. `pulumi destroy` deletes the rule.
 """
 
 import pulumi

@@ -1,8 +1,8 @@
 """
-No other rules may be in the group, but for those that it is to keep.
+Manage all rules of a group, except those that match `keep_descriptions`.
 
-After `pulumi refresh`, the next preview names each foreign rule that would go.
-What no preview has named is never removed.
+After `pulumi refresh`, the next preview names each other rule that would be deleted. A
+rule that no preview has named is never deleted.
 """
 
 import pulumi

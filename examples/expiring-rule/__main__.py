@@ -1,7 +1,7 @@
 """
-Access for some days; its last day is in the rule's description, for all to see.
+Access for a few days. The description of the rule shows its last day.
 
-Once it is over, each preview says so, and `alicloud-ingress stale plan` finds it.
+After that day, each preview warns, and `alicloud-ingress stale plan` finds the rule.
 """
 
 import pulumi

@@ -1,5 +1,5 @@
 """
-A rule for each port from each source; one source more is one rule more.
+A rule for each source and port, in one set.
 """
 
 import pulumi

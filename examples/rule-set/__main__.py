@@ -1,5 +1,5 @@
 """
-Many rules as one resource: few calls, and a preview that names each rule.
+Many rules as one resource: few calls, and the preview names each rule.
 """
 
 import pulumi

@@ -1,5 +1,5 @@
 """
-Rules of one group, a resource each.
+Rules of one group, with a resource for each.
 """
 
 import pulumi

@@ -1,5 +1,5 @@
 """
-A script of one's own that calls ECS by Alibaba Cloud's SDK: what a test is to try.
+A script that calls ECS with Alibaba Cloud's SDK; the test next to it tests it.
 """
 
 from alibabacloud_ecs20140526 import models
@@ -8,7 +8,7 @@ from alibabacloud_ecs20140526.client import Client
 
 def close_port(client: Client, region: str, group: str, port: int) -> int:
     """
-    Revoke all rules of a group for one port; returns how many there were.
+    Revoke all rules of a group for one port, and return their number.
     """
     described = client.describe_security_group_attribute(
         models.DescribeSecurityGroupAttributeRequest(

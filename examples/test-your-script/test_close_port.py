@@ -1,5 +1,5 @@
 """
-The script against a fake in the same process: neither network nor account.
+Test the script with a fake in the same process, without network or account.
 
 Needs `pip install pulumi-alicloud-ingress[testing] pytest`.
 """
@@ -14,8 +14,8 @@ SSH = {"IpProtocol": "tcp", "PortRange": "22/22"}
 REGION = "cn-hangzhou"
 
 
-def test_only_rules_for_the_port_go() -> None:
-    """By one call, and the neighbour stays."""
+def test_only_rules_for_the_port_are_revoked() -> None:
+    """With one call; the other rule is kept."""
     with mock_ecs() as ecs:
         client = Client(
             Config(access_key_id="AK", access_key_secret="any", region_id=REGION)

@@ -1,5 +1,5 @@
 """
-The stack on the real engine, with a fake in place of ECS: no account is needed.
+Test the stack on the real engine with a fake of ECS, without an account.
 
 Needs `pulumi` on PATH and `pip install pulumi-alicloud-ingress[testing] pytest`.
 """
@@ -14,7 +14,7 @@ from alicloud_ingress.testing import FakeEcs
 
 
 def test_the_web_site_opens_and_closes(tmp_path: Path) -> None:
-    """Up makes the one rule, destroy leaves none."""
+    """`up` creates the rule, `destroy` deletes it."""
     fake = FakeEcs()
     group = fake.new_group()
     backend = tmp_path / "backend"

@@ -1,5 +1,5 @@
 """
-A stack of one's own, as a function: what a test is to try.
+A stack as a function, so that the test next to it can deploy it.
 """
 
 import pulumi
@@ -9,7 +9,7 @@ from alicloud_ingress import SecurityGroupIngressRule
 
 def program() -> None:
     """
-    Let the world see the web site.
+    Open the web site to the world.
     """
     SecurityGroupIngressRule(
         "https",

@@ -18,7 +18,7 @@ PAGES = [
     ROOT / "README.md",
     *sorted(p for p in (ROOT / "docs").rglob("*.md") if p.parent.name != "generated"),
 ]
-SHOWN = ("text", "mermaid", "markdown", "{toctree}", "{include}", "{eval-rst}")
+SHOWN = ("text", "mermaid", "markdown", "{toctree}", "{include}", "{eval-rst}", "{raw}")
 """
 Languages of blocks that nobody could run; Sphinx runs its directives.
 """

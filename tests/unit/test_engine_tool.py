@@ -217,7 +217,7 @@ def test_a_killed_build_leaves_nothing_that_looks_finished(machine: Machine) -> 
 
     following = machine.start()
     assert following.stderr
-    assert "another run is putting it in place" in following.stderr.readline()
+    assert "another run is installing it" in following.stderr.readline()
     machine.hold.unlink()
     place = following.communicate(timeout=60)[0].strip()
     assert all(os.access(Path(place) / program, os.X_OK) for program in PROGRAMS)
@@ -245,7 +245,7 @@ def test_two_at_once_build_once(machine: Machine) -> None:
     machine.wait_for_build()
     second = machine.start()
     assert second.stderr
-    assert "another run is putting it in place" in second.stderr.readline()
+    assert "another run is installing it" in second.stderr.readline()
     machine.hold.unlink()
 
     places = {tool.communicate(timeout=60)[0] for tool in (first, second)}

@@ -1,8 +1,8 @@
 """
-Show the main job on the real Pulumi engine: the sample stack against the fake.
+Show the main job on the real Pulumi engine: the sample stack with the fake.
 
-Each step tells what the engine did and by which calls. A step that calls what it
-should not ends the demonstration with exit code 1.
+Each step shows what the engine did and its calls. A step with unexpected calls ends the
+demonstration with exit code 1.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tools.demo import words
 from alicloud_ingress.testing import FakeCall, FakeEcs
 
 ROOT = Path(__file__).parents[2]
-LOOKS = {
+READS = {
     "DescribeSecurityGroupAttribute",
     "DescribeSecurityGroups",
     "GetCallerIdentity",
@@ -44,7 +44,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 class Command(Protocol):
     """
-    An operation of a stack that tells its events.
+    An operation of a stack that reports its events.
     """
 
     def __call__(self, *, on_event: automation.OnEvent) -> object:
@@ -56,7 +56,7 @@ class Command(Protocol):
 @dataclass
 class Demonstration:
     """
-    A stack, the fake that it talks to, and the number of the step.
+    A stack, the fake that it calls, and the number of the step.
     """
 
     stack: automation.Stack
@@ -68,61 +68,63 @@ class Demonstration:
         self, title: str, typed: str, command: Command, *expected: str
     ) -> list[FakeCall]:
         """
-        Run a command of the engine; tell what it did, and by which calls.
+        Run a command of the engine, and show what it did and its calls.
 
         Args:
-            title: What the step is for.
-            typed: What one would type in a shell.
-            command: The operation that does the same.
-            expected: The actions, other than looks, that it is to call.
+            title: the purpose of the step.
+            typed: the same command in a shell.
+            command: the operation.
+            expected: the actions that it must call, apart from reads.
 
         Returns:
-            Its calls that change something.
+            its calls that change something.
         """
         self.number += 1
         console.print(f"[bold]{self.number}. {title}[/bold]")
         console.print(f"   [cyan]$ {typed}[/cyan]")
         events: list[automation.EngineEvent] = []
-        with console.status("the engine is at work", spinner="line"):
+        with console.status("the engine is running", spinner="line"):
             command(on_event=events.append)
         calls = list(self.fake.calls)
         self.fake.calls.clear()
-        writes = [call for call in calls if call.action not in LOOKS]
+        writes = [call for call in calls if call.action not in READS]
         show_changes(events)
         show_calls(calls, writes)
         held = len(self.fake.rules(self.group))
-        console.print(f"   [dim]the group now holds {held} rules[/dim]\n")
+        console.print(f"   [dim]the group now has {held} rules[/dim]\n")
         if {call.action for call in writes} != set(expected):
             wanted = " and ".join(expected) or "no action"
-            sys.exit(f"demo: step {self.number} was to call {wanted} to change rules")
+            sys.exit(
+                f"demo: step {self.number} should have called {wanted} to change rules"
+            )
         return writes
 
 
 def show_changes(events: list[automation.EngineEvent]) -> None:
     """
-    A line for each rule that changes, and one for each of its fields.
+    Print a line for each rule that changes, and one for each of its fields.
     """
     rules: set[str] = set()
     changed: set[str] = set()
     for event in events:
-        told = event.res_outputs_event
-        if told is None or not told.metadata.type.startswith(RULES):
+        step = event.res_outputs_event
+        if step is None or not step.metadata.type.startswith(RULES):
             continue
-        rules.add(told.metadata.urn)
-        for line in words.change(told.metadata):
-            changed.add(told.metadata.urn)
+        rules.add(step.metadata.urn)
+        for line in words.change(step.metadata):
+            changed.add(step.metadata.urn)
             console.print(f"   {line}")
     if unchanged := len(rules - changed):
-        console.print(f"   {unchanged} rules are as they should be")
+        console.print(f"   {unchanged} rules are unchanged")
 
 
 def show_calls(calls: list[FakeCall], writes: list[FakeCall]) -> None:
     """
-    The calls that change something, one by one; those that look, counted.
+    Print each call that changes something, and the number of reads.
     """
     console.print(f"   [dim]calls to the API:{'' if calls else ' none'}[/dim]")
-    looks = Counter(call.action for call in calls if call.action in LOOKS)
-    for action, times in looks.items():
+    reads = Counter(call.action for call in calls if call.action in READS)
+    for action, times in reads.items():
         console.print(f"     [dim]{action}  x {times}[/dim]")
     for call in writes:
         for line in words.write(call):
@@ -132,9 +134,9 @@ def show_calls(calls: list[FakeCall], writes: list[FakeCall]) -> None:
 @contextmanager
 def demonstration() -> Generator[Demonstration]:
     """
-    The sample stack in a folder of its own, with a backend of its own.
+    The sample stack, in a temporary folder with its own backend.
 
-    No process and no file of it is left, however it ends.
+    At the end all its processes and files are removed.
     """
     fake = FakeEcs()
     group, balancers = fake.new_group(), fake.new_group()
@@ -170,7 +172,7 @@ def demonstration() -> Generator[Demonstration]:
 
 def end_engine(home: Path) -> None:
     """
-    End what an interrupted step has left running: all that has this PULUMI_HOME.
+    End the processes of an interrupted step: those with this PULUMI_HOME.
     """
     while running := [
         process for process in psutil.process_iter() if of(process, home)
@@ -185,7 +187,7 @@ def end_engine(home: Path) -> None:
 
 def of(process: psutil.Process, home: Path) -> bool:
     """
-    Whether a process works for the engine whose home this is.
+    Whether a process belongs to the engine with this home.
     """
     try:
         return process.environ().get("PULUMI_HOME") == str(home)
@@ -195,7 +197,7 @@ def of(process: psutil.Process, home: Path) -> bool:
 
 def interrupt(_signal: int, _frame: FrameType | None) -> None:
     """
-    Give up, without the words of threads that read from the engine till now.
+    Stop, without messages of the threads that read from the engine.
     """
     threading.excepthook = lambda _: None
     warnings.simplefilter("ignore")
@@ -204,12 +206,12 @@ def interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def show(demo: Demonstration) -> None:
     """
-    Bring rules up, change one, repair drift, destroy all.
+    Deploy rules, change one, repair drift, destroy all.
     """
     stack = demo.stack
-    demo.step("What would be done?", "pulumi preview", stack.preview)
-    demo.step("Bring the rules up", "pulumi up", stack.up, "AuthorizeSecurityGroup")
-    demo.step("Again: there is nothing to do", "pulumi up", stack.up)
+    demo.step("What would change?", "pulumi preview", stack.preview)
+    demo.step("Deploy the rules", "pulumi up", stack.up, "AuthorizeSecurityGroup")
+    demo.step("Again: no change", "pulumi up", stack.up)
 
     stack.set_config("sample:office", automation.ConfigValue(NEW_OFFICE))
     demo.step(
@@ -222,32 +224,32 @@ def show(demo: Demonstration) -> None:
 
     open_ssh_to_all(demo)
     demo.step(
-        "Somebody opens SSH to all in the console: it is found",
+        "Someone opens SSH to all in the console: refresh finds it",
         "pulumi refresh --preview-only",
         stack.preview_refresh,
     )
     repair = partial(stack.up, refresh=True)
-    demo.step("Put it right", "pulumi up --refresh", repair, modify)
+    demo.step("Repair it", "pulumi up --refresh", repair, modify)
 
     held = set(demo.fake.rules(demo.group))
     revoke = "RevokeSecurityGroup"
     calls = demo.step(
         "Destroy, each rule by its ID", "pulumi destroy", stack.destroy, revoke
     )
-    told = [item for call in calls for item in call.parameters.items()]
-    named = {value for name, value in told if name.startswith("SecurityGroupRuleId.")}
-    by_attributes = [name for name, _ in told if name.startswith("Permissions.")]
+    sent = [item for call in calls for item in call.parameters.items()]
+    named = {value for name, value in sent if name.startswith("SecurityGroupRuleId.")}
+    by_attributes = [name for name, _ in sent if name.startswith("Permissions.")]
     if demo.fake.rules(demo.group) or named != held or by_attributes:
-        sys.exit("demo: rules are left, or were revoked by other than their IDs")
+        sys.exit("demo: rules still exist, or were not revoked by their IDs")
     console.print(
-        f"[bold green]All {len(held)} rules are gone:[/bold green] each was revoked by "
-        "its ID, none by its attributes."
+        f"[bold green]All {len(held)} rules are deleted:[/bold green] each was revoked "
+        "by its ID, none by its attributes."
     )
 
 
 def open_ssh_to_all(demo: Demonstration) -> None:
     """
-    Widen the office's rule behind the engine's back.
+    Widen the rule of the office outside of the engine.
     """
     rules = demo.fake.groups[demo.group].rules
     for rule in rules.values():
@@ -257,7 +259,7 @@ def open_ssh_to_all(demo: Demonstration) -> None:
 
 def main() -> None:
     """
-    Show it, and fail in the engine's own words if it fails.
+    Show it. If the engine fails, show its message.
     """
     for wanted in (signal.SIGINT, signal.SIGTERM):
         signal.signal(wanted, interrupt)
@@ -271,9 +273,9 @@ def main() -> None:
             show(demo)
     except automation.CommandError as error:
         console.print(escape(str(error)))
-        sys.exit("demo: the engine failed; its words are above")
+        sys.exit("demo: the engine failed; its message is above")
     except KeyboardInterrupt:
-        console.print("demo: interrupted; nothing of it is left")
+        console.print("demo: interrupted; its processes and files are removed")
         sys.exit(130)
 
 

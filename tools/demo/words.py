@@ -1,5 +1,5 @@
 """
-The engine's steps and the API's calls, in words for a person.
+Text for the steps of the engine and the calls of the API.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DESTINATIONS = ("DestCidrIp", "Ipv6DestCidrIp")
 
 def change(step: StepEventMetadata) -> list[str]:
     """
-    A line for the rule that a step changes, and one for each field; else none.
+    A line for the rule that a step changes, and one for each field; else nothing.
     """
     fields = sorted(step.detailed_diff or {})
     if step.op in QUIET and not fields:

@@ -1,3 +1,3 @@
 """
-Pages of the documentation that are made from code and measurements.
+Parts of the documentation that are generated from code and measurements.
 """

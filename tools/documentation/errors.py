@@ -1,5 +1,5 @@
 """
-The error table, from the classes and the codes themselves.
+The tables of errors, from the classes and the codes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from alicloud_ingress.rendering.markup import cell, code
 
 def error_tables() -> str:
     """
-    A page in Markdown: each class of error, and each code of ECS.
+    Markdown with each class of error and each code of ECS.
     """
     return "\n".join([*_own(), "", *_of_ecs(), "", *_codes(), ""])
 
@@ -28,9 +28,9 @@ def _own() -> list[str]:
 
 def _of_ecs() -> list[str]:
     lines = [
-        "## Answers of ECS, by what they mean",
+        "## Answers of ECS, by their meaning",
         "",
-        "All are an `EcsError`. What is retried is retried with growing pauses.",
+        "All are an `EcsError`. The pauses between retries grow.",
         "",
         "| error | meaning | retried | next step |",
         "|--|--|--|--|",
@@ -46,7 +46,7 @@ def _codes() -> list[str]:
     lines = [
         "## Codes of ECS",
         "",
-        "The code alone decides, never the HTTP status; others are not retried.",
+        "The code decides, not the HTTP status. Other codes are not retried.",
         "",
         "| code | error | next step |",
         "|--|--|--|",

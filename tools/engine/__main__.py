@@ -1,12 +1,13 @@
 """
-Put the Pulumi engine in place where it is missing, and print where it is.
+Install the Pulumi engine if it is missing, and print its folder.
 
-From PATH if all of it is there and new enough; else once for this user and version
-into the cache folder: by the official installer, or, where that cannot be reached,
-built from its Go modules. Stdout is the folder to put on PATH; talk goes to stderr.
+The engine on PATH is used if it is complete and new enough. Otherwise it is installed
+into the cache folder, once for this user and version: with the official installer, or
+built from its Go modules if the installer cannot be reached. Stdout gets the folder to
+put on PATH; messages go to stderr.
 
-Usage: python -m tools.engine [CACHE], the only folder that is written to; if left
-out, the cache folder of this user.
+Usage: python -m tools.engine [CACHE]. The tool writes only to the folder CACHE, by
+default the cache folder of the user.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ PROGRAMS = (
 
 def main(cache: Path) -> None:
     """
-    Print the folder that holds the engine's programs.
+    Print the folder with the programs of the engine.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(on_path(cache) or in_cache(cache))
@@ -51,7 +52,7 @@ def main(cache: Path) -> None:
 
 def on_path(cache: Path) -> Path | None:
     """
-    The folder of the engine on PATH; none if a part is missing or too old.
+    The folder of the engine on PATH; None if a part is missing or too old.
     """
     pulumi = shutil.which("pulumi")
     if not pulumi:
@@ -63,7 +64,7 @@ def on_path(cache: Path) -> Path | None:
     elif not OLDEST <= version < TOO_NEW:
         say(
             f"{pulumi} is not used: its version is {dotted(version)}, "
-            f"needed is {dotted(OLDEST)} or newer, below {dotted(TOO_NEW)}"
+            f"required is {dotted(OLDEST)} or newer, below {dotted(TOO_NEW)}"
         )
     else:
         return Path(pulumi).parent
@@ -72,7 +73,7 @@ def on_path(cache: Path) -> Path | None:
 
 def version_of(pulumi: Path, cache: Path) -> tuple[int, ...]:
     """
-    The three numbers of the version that a CLI tells; empty if it tells none.
+    The three numbers of the version that a CLI prints; empty if it prints none.
     """
     environment = {
         **os.environ,
@@ -80,7 +81,7 @@ def version_of(pulumi: Path, cache: Path) -> tuple[int, ...]:
         "PULUMI_SKIP_UPDATE_CHECK": "1",
     }
     try:
-        told = subprocess.run(
+        printed = subprocess.run(
             [pulumi, "version"],
             capture_output=True,
             text=True,
@@ -90,30 +91,30 @@ def version_of(pulumi: Path, cache: Path) -> tuple[int, ...]:
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
-    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", told)
+    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", printed)
     return tuple(map(int, found.groups())) if found else ()
 
 
 def dotted(version: tuple[int, ...]) -> str:
     """
-    A version in the usual spelling.
+    A version with dots.
     """
     return ".".join(map(str, version)) or "unknown"
 
 
 def in_cache(cache: Path) -> Path:
     """
-    The engine's folder in the cache, filled first if need be.
+    The folder of the engine in the cache; it is filled first if needed.
 
-    What is there under its name is whole: it is made beside and renamed. One run does
-    so at a time; what an interrupted one left is removed by the next.
+    A folder with this name is complete: it is filled under another name and renamed.
+    One run at a time does so, and first deletes what an interrupted run has left.
     """
     programs = cache / f"engine-{VERSION}"
     cache.mkdir(parents=True, exist_ok=True)
     with alone(cache / "engine.lock"):
         if programs.exists():
             return programs
-        say(f"Pulumi {VERSION} is put into {programs}, once for this user")
+        say(f"installing Pulumi {VERSION} into {programs}, once for this user")
         for left in cache.glob("unfinished-*"):
             shutil.rmtree(left, ignore_errors=True)
         unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=cache))
@@ -130,10 +131,10 @@ def in_cache(cache: Path) -> Path:
 @contextmanager
 def alone(lock: Path) -> Generator[None]:
     """
-    Wait until no other run is at it.
+    Wait until no other run is installing the engine.
 
-    The lock ends with its process and the steps that this has started, however they
-    end: what outlives a killed run neither disturbs the next nor is disturbed.
+    The steps that this process starts inherit the lock. So if a run is killed and one
+    of its steps is still running, the next run waits for that step.
     """
     with lock.open("w") as file:
         os.set_inheritable(file.fileno(), True)
@@ -144,7 +145,7 @@ def alone(lock: Path) -> Generator[None]:
                 break
             except BlockingIOError:
                 if seconds % 10 == 0:
-                    say(f"another run is putting it in place; waiting ({seconds} s)")
+                    say(f"another run is installing it; waiting ({seconds} s)")
                 time.sleep(1)
                 seconds += 1
         yield
@@ -152,7 +153,7 @@ def alone(lock: Path) -> Generator[None]:
 
 def fill(folder: Path, cache: Path) -> Path:
     """
-    Try one way after the other; the folder that then holds all programs.
+    Try the installer, then the build; return the folder with all programs.
     """
     ways = (
         partial(download, VERSION, folder / "downloaded"),
@@ -168,9 +169,9 @@ def fill(folder: Path, cache: Path) -> Path:
         version = dotted(version_of(programs / "pulumi", cache))
         if not lacking and version == VERSION:
             return programs
-        say(f"not taken: version {version}, lacking {', '.join(lacking) or 'nothing'}")
+        say(f"not used: version {version}, lacking {', '.join(lacking) or 'nothing'}")
     sys.exit(
-        f"engine: Pulumi {VERSION} could not be put in place. Install Pulumi as its "
+        f"engine: Pulumi {VERSION} could not be installed. Install Pulumi as its "
         "documentation says, so that it is on PATH, and run again."
     )
 

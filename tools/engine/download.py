@@ -1,5 +1,5 @@
 """
-The engine by its official installer.
+Download the engine with its official installer.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ SECONDS = 300
 
 def download(version: str, folder: Path) -> Path:
     """
-    Fetch the released programs; the folder that holds them.
+    Download the released programs, and return their folder.
 
     Raises:
-        StepFailedError: They could not be had in time.
+        StepFailedError: the download failed or took too long.
     """
     folder.mkdir()
     step(

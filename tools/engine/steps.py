@@ -1,5 +1,5 @@
 """
-Run the long steps of putting the engine in place, so that one sees them at work.
+Run the long steps of the installation of the engine, and report their progress.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-TELL_SECONDS = 10
+REPORT_SECONDS = 10
 LAST_LINES = 15
 
 
 class StepFailedError(Exception):
     """
-    A step did not end well; the text is what its command said last.
+    A step failed; the text is the last output of its command.
     """
 
 
 def say(text: str) -> None:
     """
-    Tell the person who waits; stdout is for the result.
+    Print a message to stderr; stdout is for the result.
     """
     print(f"engine: {text}", file=sys.stderr, flush=True)
 
@@ -39,20 +39,20 @@ def step(
     at_most: float = float("inf"),
 ) -> None:
     """
-    Run a command, telling every ten seconds how far it is.
+    Run a command, and report its progress every ten seconds.
 
     Args:
-        title: Which step of how many, and what it does.
-        command: What to run, in a process group of its own.
-        cwd: Where.
-        environment: All of its environment.
-        at_most: Seconds until it is ended.
+        title: the number of the step, and what it does.
+        command: runs in its own process group.
+        cwd: the working directory.
+        environment: the whole environment of the command.
+        at_most: seconds until the command is ended.
 
     Raises:
-        StepFailedError: It failed, or was ended.
+        StepFailedError: the command failed, or was ended.
     """
     say(title)
-    began = told = time.monotonic()
+    began = reported = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
             command,
@@ -62,33 +62,34 @@ def step(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            close_fds=False,  # the lock stays with what a killed run leaves
+            close_fds=False,  # a step that outlives a killed run keeps the lock
         )
         try:
             while process.poll() is None and time.monotonic() - began < at_most:
                 time.sleep(0.2)
-                if time.monotonic() - told >= TELL_SECONDS:
-                    told = time.monotonic()
-                    say(f"{title}: {told - began:.0f} s{progress(output.fileno())}")
+                if time.monotonic() - reported >= REPORT_SECONDS:
+                    reported = time.monotonic()
+                    seconds = f"{reported - began:.0f} s"
+                    say(f"{title}: {seconds}{progress(output.fileno())}")
         finally:
             running = process.poll() is None
             if running:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         output.seek(0)
-        said = "".join(output.readlines()[-LAST_LINES:]).rstrip()
+        last_lines = "".join(output.readlines()[-LAST_LINES:]).rstrip()
     if running:
-        raise StepFailedError(f"{title}: ended after {at_most:.0f} s\n{said}")
+        raise StepFailedError(f"{title}: ended after {at_most:.0f} s\n{last_lines}")
     if process.returncode:
-        raise StepFailedError(f"{title}: did not work\n{said}")
+        raise StepFailedError(f"{title}: failed\n{last_lines}")
 
 
 def progress(output: int) -> str:
     """
-    What `go build -v` has fetched and compiled so far: it prints a line for each.
+    What `go build -v` has downloaded and compiled: it prints a line for each.
     """
     lines = os.pread(output, 10_000_000, 0).decode(errors="replace").splitlines()
     fetched = sum(line.startswith("go: downloading ") for line in lines)
     if not lines:
         return ""
-    return f", {fetched} modules fetched, {len(lines) - fetched} packages compiled"
+    return f", {fetched} modules downloaded, {len(lines) - fetched} packages compiled"

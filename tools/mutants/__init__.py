@@ -1,3 +1,3 @@
 """
-A test suite that is green over a broken promise, found out.
+Finds promises that a test suite does not verify.
 """

@@ -1,9 +1,9 @@
 """
-Break each promise once, in a copy, and show that a test turns red.
+Break each promise once, in a copy, and verify that a test fails.
 
-A test suite that stays green over a broken promise is worth nothing, and nobody
-notices. So each edit of `promises` takes one promise back; it must fit the source
-exactly, and the tests named beside it must fail. One that survives makes the run fail.
+A test suite that passes with a broken promise is worthless. So each mutant of
+`promises` breaks one promise: its old text must be in the source exactly once, and one
+of its tests must fail. A mutant that survives makes the run fail.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TESTS_FAILED = 1
 
 def copied(folder: Path) -> Path:
     """
-    The parts of the tree that tests need, in a folder of their own.
+    Copy the parts of the checkout that the tests need to a folder.
     """
     for name in COPIED:
         source = ROOT / name
@@ -41,24 +41,24 @@ def copied(folder: Path) -> Path:
 
 def mutate(tree: Path, mutant: Mutant) -> None:
     """
-    Make the edit in a copy.
+    Apply a mutant to a copy.
 
     Raises:
-        LookupError: the source is not there, or more than once.
+        LookupError: the old text is not in the source exactly once.
     """
     file = tree / "provider" / "alicloud_ingress" / mutant.module
     source = file.read_text(encoding="utf-8")
     if source.count(mutant.old) != 1:
         raise LookupError(
             f"{mutant.module} holds {mutant.old!r} {source.count(mutant.old)} times,"
-            f" not once: bring the mutant {mutant.promise!r} up to date"
+            f" not once: update the mutant {mutant.promise!r}"
         )
     file.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
 
 
 def run_tests(tree: Path, tests: tuple[str, ...]) -> tuple[int, str]:
     """
-    Run tests over a copy; pytest's exit code and its last words.
+    Run tests with a copy; return the exit code of pytest and its last output.
     """
     done = subprocess.run(
         [
@@ -79,7 +79,7 @@ def run_tests(tree: Path, tests: tuple[str, ...]) -> tuple[int, str]:
 
 def is_caught(mutant: Mutant) -> bool:
     """
-    Try one mutant, and say how it went.
+    Try one mutant, and print the result.
     """
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         tree = copied(Path(folder))
@@ -94,7 +94,7 @@ def is_caught(mutant: Mutant) -> bool:
 
 def main() -> int:
     """
-    Show first that the tests pass, then that each mutant makes them fail.
+    Verify first that the tests pass, then that each mutant makes them fail.
     """
     began = time.monotonic()
     for mutant in MUTANTS:

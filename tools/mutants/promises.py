@@ -1,5 +1,5 @@
 """
-Each promise, and the edit that takes it back.
+Each promise of the provider, and an edit of the source that breaks it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ RULESET = "tests/unit/test_ruleset.py"
 @dataclass(frozen=True)
 class Mutant:
     """
-    One promise taken back.
+    An edit that breaks one promise.
 
     Args:
-        promise: what no longer holds.
+        promise: what goes wrong with the edit.
         module: of the package.
-        old: the source that keeps the promise, found there just once.
-        new: what takes its place.
-        tests: files of which one has to fail.
+        old: the source that keeps the promise; the module contains it once.
+        new: what replaces it.
+        tests: files; a test of one of them must fail.
     """
 
     promise: str
@@ -51,56 +51,56 @@ MUTANTS = (
         (OPEN,),
     ),
     Mutant(
-        "policy is no part of identity",
+        "the policy does not belong to the identity",
         "rules/rule.py",
         '    policy: str = "accept"\n',
         '    policy: str = field(default="accept", compare=False)\n',
         (LIFECYCLE, MEET),
     ),
     Mutant(
-        "a 200 of a revoke by attributes is believed",
+        "a 200 of a revoke by attributes is not verified",
         "reconcile/delete.py",
         "live = left.identical_to(rule)",
         "live = None",
         (LIFECYCLE, MEET),
     ),
     Mutant(
-        "the masked form is taken for the rule in a delete",
+        "a delete takes the rule with cleared host bits for its own",
         "reconcile/delete.py",
         "live = left.identical_to(rule)",
         "live = left.matching(rule)",
         (LIFECYCLE,),
     ),
     Mutant(
-        '"gone" is not believed',
+        "a rule that no longer exists is not accepted as deleted",
         "ecs/reactions.py",
         "Call.REVOKE_BY_ID: Reaction.ALREADY_DONE,",
         "Call.REVOKE_BY_ID: Reaction.FAIL,",
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
-        '"not valid" is believed without a read',
+        "an ID that is not valid is accepted without a read",
         "ecs/reactions.py",
         "Call.REVOKE_BY_ID: Reaction.READ_GROUP,",
         "Call.REVOKE_BY_ID: Reaction.ALREADY_DONE,",
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
-        "what is wrong with one rule of a call is said of all",
+        "the error of one rule of a call is raised for all",
         "ecs/reactions.py",
         "return not isinstance(error, _NOT_ABOUT_AN_ENTRY)",
         "return False",
         (SHARED,),
     ),
     Mutant(
-        "a policy that refuses one rule of a call is said to refuse all",
+        "a RAM policy that refuses one rule of a call fails all",
         "ecs/reactions.py",
         "return error.code == _REFUSED_BY_POLICY",
         "return False",
         (SHARED,),
     ),
     Mutant(
-        '"not found" by attributes is believed without a read',
+        "a rule not found by attributes is accepted without a read",
         "reconcile/delete.py",
         "    left = context.group.read_now()\n",
         "        else:\n            return None\n    left = context.group.read_now()\n",
@@ -124,7 +124,7 @@ MUTANTS = (
         (OWNERSHIP,),
     ),
     Mutant(
-        "diff means that it stays",
+        "a comparison counts as a sign that the rule is kept",
         "engine/runtime.py",
         "        if checked is None:\n            return\n",
         "        if checked is None:\n"
@@ -133,21 +133,21 @@ MUTANTS = (
         (OWNERSHIP,),
     ),
     Mutant(
-        "what another resource holds is revoked",
+        "a rule of another resource is revoked",
         "reconcile/ownership.py",
         "        if self._owners[rule_id]:\n            return Release.HELD\n",
         "",
         (OWNERSHIP, LIFECYCLE),
     ),
     Mutant(
-        "what another resource has revoked is revoked again",
+        "a rule that another resource has revoked is revoked again",
         "reconcile/ownership.py",
         "        if rule_id in self._revoked:\n            return Release.REVOKED\n",
         "",
         (OWNERSHIP,),
     ),
     Mutant(
-        "an adoption that failed stops a delete",
+        "a failed adoption stops a delete",
         "reconcile/ownership.py",
         "                for rule_id in self._pending.pop(mark, ()):\n"
         "                    self._owners[rule_id].discard(mark)\n",
@@ -155,77 +155,77 @@ MUTANTS = (
         (OWNERSHIP, LIFECYCLE),
     ),
     Mutant(
-        "a rule that was revoked is taken for its replacement",
+        "a revoked rule is taken for its replacement",
         "reconcile/context.py",
         "return self.group.read_now().without(self.owner.ownership.revoked)",
         "return self.group.read_now()",
         (OWNERSHIP,),
     ),
     Mutant(
-        "a rule that somebody has just made is taken for created",
+        "a rule that someone else has just created counts as created",
         "reconcile/polling.py",
         "return live.existed_before(group.read_at - passed)",
         "return False",
         (OWNERSHIP,),
     ),
     Mutant(
-        "the revoke of what a read has shown is believed",
+        "the revoke of a rule that a read has shown is not verified",
         "reconcile/delete.py",
         "        require_gone(context, {live.rule_id: rule})\n",
         "",
         (LIFECYCLE,),
     ),
     Mutant(
-        "additions are taken back after a revoke",
+        "additions are revoked after a revoke of the update",
         "reconcile/set_lifecycle.py",
         "            if removals.revoked:\n",
         "            if False:\n",
         (SETS,),
     ),
     Mutant(
-        "one live rule is both the set's own and to be revoked",
+        "an existing rule is both kept and revoked by its set",
         "reconcile/plan.py",
         "        and index.of(member) not in staying\n",
         "",
         (RULESET,),
     ),
     Mutant(
-        "a set does not wait for its neighbours",
+        "a set does not wait for other resources",
         "reconcile/set_lifecycle.py",
         "        return any(moved)\n",
         "        return False\n",
         (SETS,),
     ),
     Mutant(
-        "a field that somebody has changed is set back in unknown_outcome",
+        "a field that someone else has changed is set back silently",
         "reconcile/modify.py",
         "    if words:\n        context.warn(",
         "    if False:\n        context.warn(",
         ("tests/functional/test_set_back.py",),
     ),
     Mutant(
-        "the wrong account is believed",
+        "the wrong account is accepted",
         "reconcile/context.py",
         "if account_id and asking and asking != account_id:",
         "if False:",
         (LIFECYCLE,),
     ),
     Mutant(
-        "a group that is there is believed gone",
+        "an existing group is taken for deleted",
         "reconcile/context.py",
         "if ask_again and self.account.group_exists(self.group.group_id):",
         "if False:",
         (LIFECYCLE, MEET),
     ),
     Mutant(
-        "an ID that is gone falls back to the quintuple",
+        "an ID that no longer exists falls back to the attributes",
         "reconcile/delete.py",
         "        _name_the_duplicate_of_what_is_gone(context, rule, rule_id)\n",
         "        _revoke_by_attributes(context, rule)\n",
         (LIFECYCLE, MEET),
     ),
     Mutant(
-        "unknown_outcome after Authorize is taken for failure",
+        "an unknown outcome of Authorize counts as a failure",
         "reconcile/create.py",
         "        if group is None or group.matching(rule) is None:\n"
         "            raise\n        return group\n",
@@ -233,7 +233,7 @@ MUTANTS = (
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
-        "unknown_outcome after Authorize is taken for success",
+        "an unknown outcome of Authorize counts as a success",
         "reconcile/create.py",
         "        if group is None or group.matching(rule) is None:\n"
         "            raise\n        return group\n",
@@ -241,28 +241,28 @@ MUTANTS = (
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
-        "a refusal after an unknown outcome is taken for proof that nothing was made",
+        "a refusal after an unknown outcome counts as proof that no rule exists",
         "reconcile/create.py",
         "        if not unknown_outcomes:\n            raise\n",
         "        if type(error) not in OUTCOME_UNKNOWN:\n            raise\n",
         (MEET,),
     ),
     Mutant(
-        "a refusal after a fault of ECS is taken for proof that nothing was made",
+        "a refusal after a fault of ECS counts as proof that no rule exists",
         "ecs/client.py",
         "self._keeping_unknown_outcome(call, but=NoAnswerError)",
         "self._asked(call, but=NoAnswerError)",
         (MEET,),
     ),
     Mutant(
-        "a refusal after an unknown outcome passes as proof that nothing changed",
+        "a refusal after an unknown outcome counts as proof of no change",
         "ecs/client.py",
         "self._keeping_unknown_outcome(\n            self._write(",
         "self._asked(\n            self._write(",
         (MEET,),
     ),
     Mutant(
-        "what may still come is not revoked",
+        "a rule that may still appear is not revoked",
         "reconcile/create.py",
         "        context.group.revoke_by_attributes(rule)\n"
         "    except EcsError as refusal:",
@@ -270,35 +270,35 @@ MUTANTS = (
         (LIFECYCLE, MEET),
     ),
     Mutant(
-        "a rule that is there is taken over without being asked",
+        "an existing rule is adopted without adopt=True",
         "reconcile/create.py",
         "    if not adopt:\n",
         "    if False:\n",
         (LIFECYCLE, MEET),
     ),
     Mutant(
-        "nobody looks before Authorize",
+        "the group is not read before Authorize",
         "reconcile/create.py",
         "    duplicate = context.read_cached().matching(rule)\n",
         "    duplicate = None\n",
         (LIFECYCLE, MEET),
     ),
     Mutant(
-        "a refresh takes a duplicate for the rule that is gone",
+        "a refresh takes a duplicate for the deleted rule",
         "reconcile/lifecycle.py",
         "if live is None and (adopt or not rule_id):",
         "if live is None:",
         (LIFECYCLE,),
     ),
     Mutant(
-        "a description that is emptied stays",
+        "a removed description is kept",
         "reconcile/modify.py",
         "if live.rule.remark and not new.remark:",
         "if False:",
         (LIFECYCLE,),
     ),
     Mutant(
-        "the token is renewed on a retry",
+        "a retry has a new ClientToken",
         "ecs/sdk.py",
         "        parameters = dict(call.parameters)\n",
         "        parameters = dict(call.parameters)\n"
@@ -307,7 +307,7 @@ MUTANTS = (
         (CLIENT,),
     ),
     Mutant(
-        "a broken answer is read as no rules",
+        "an answer that cannot be read counts as no rules",
         "ecs/responses.py",
         "if found is None or len(entries) != len(found):",
         "if False:",
@@ -321,35 +321,35 @@ MUTANTS = (
         (HOSTILE,),
     ),
     Mutant(
-        "a certificate that nobody signed is believed",
+        "an untrusted certificate is accepted",
         "ecs/transport.py",
         "verify=authorities() if verify is True else verify,",
         "verify=False,",
         (SECURITY,),
     ),
     Mutant(
-        "plain HTTP goes anywhere",
+        "plain HTTP is used for every host",
         "ecs/config.py",
         'if scheme == "http" and not wished and not is_loopback(endpoint):',
         "if False:",
         (SECURITY,),
     ),
     Mutant(
-        "a look that proves is answered from before the write",
+        "a fresh read is answered from before the write",
         "ecs/security_group.py",
         "return self._looks.proven()",
         "return self._looks.passing()",
         (SHARED,),
     ),
     Mutant(
-        "a look is answered from before an own write",
+        "a read is answered from before the resource's own write",
         "ecs/shared_reads.py",
         "and kept.writes_before == writes\n",
         "",
         (SHARED,),
     ),
     Mutant(
-        "an exclusive set removes what no preview has named",
+        "an exclusive set revokes a rule that no preview has named",
         "reconcile/plan.py",
         "        revoke=tuple(member for member in leaving if member not in kept),\n",
         "        revoke=tuple(\n"
@@ -360,42 +360,42 @@ MUTANTS = (
         (RULESET, SETS),
     ),
     Mutant(
-        "an exclusive set removes what it is to keep",
+        "an exclusive set revokes a rule that it must keep",
         "reconcile/plan.py",
         "if (live := index.of(m)) and keep.holds(live)]",
         "if False]",
         (RULESET, SETS),
     ),
     Mutant(
-        "a set that is destroyed takes rules along that it did not declare",
+        "the deletion of a set revokes rules that it did not declare",
         "reconcile/set_lifecycle.py",
         "[m for m in members if m.declared]",
         "list(members)",
         (SETS, SET_RESOURCE),
     ),
     Mutant(
-        "what a failed set has added is not taken back",
+        "the additions of a failed set are not revoked",
         "reconcile/set_lifecycle.py",
         "            additions.take_back(error)\n",
         "",
         (SETS,),
     ),
     Mutant(
-        "a failed set takes away what was there before it",
+        "a failed set revokes rules that existed before it",
         "reconcile/set_additions.py",
         "            and id_ not in self.before\n",
         "",
         (SETS,),
     ),
     Mutant(
-        "a set takes over rules that are there without being asked",
+        "a set adopts existing rules without adopt=True",
         "reconcile/set_lifecycle.py",
         "if duplicates and not adopt:",
         "if False:",
         (SETS,),
     ),
     Mutant(
-        "a set removes before it adds",
+        "a set revokes before it authorizes",
         "reconcile/set_lifecycle.py",
         "            additions.adopt(plan.duplicates)\n",
         "            removals.revoke(plan.revoke)\n"
@@ -403,7 +403,7 @@ MUTANTS = (
         (SETS,),
     ),
     Mutant(
-        "a 200 of a set's revoke by attributes is believed",
+        "a 200 of a set's revoke by attributes is not verified",
         "reconcile/set_removals.py",
         "if (live := index.identical_to(rule))}\n        by_id",
         "if (live := index.identical_to(rule)) and False}\n        by_id",
