@@ -1,9 +1,9 @@
 """
-The fenced blocks of README.md and docs/, with what their pages say of them.
+The fenced blocks of README.md and docs/, with the directives that stand before them.
 
-A comment just before a block, unseen by readers, may say:
-`<!-- not run: REASON -->`, `<!-- file: NAME -->` (the block is that file's content),
-or `<!-- exits with N -->`.
+A comment just before a block, which readers do not see, may say: `<!-- not run: REASON
+-->`, `<!-- file: NAME -->` (the block is that file's content), or `<!-- exits with N
+-->`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ PAGES = [
     *sorted(p for p in (ROOT / "docs").rglob("*.md") if p.parent.name != "generated"),
 ]
 SHOWN = ("text", "mermaid", "markdown", "{toctree}", "{include}", "{eval-rst}")
-"""
-Languages of blocks that nobody could run; Sphinx runs its directives.
-"""
+"""Languages of blocks that cannot be run; Sphinx runs its own directives."""
 _BLOCK = re.compile(
     r"(?:^[ ]*<!-- (?P<mark>[^\n]*) -->\n)?"
     r"^(?P<indent>[ ]*)```(?P<language>[^\n]*)\n(?P<text>.*?)^(?P=indent)```$",

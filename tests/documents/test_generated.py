@@ -1,5 +1,5 @@
 """
-The pages that are made from code and measurements, and the whole site.
+The pages that are generated from code and measurements, and the whole site.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ FIGURES = {
 
 
 def below(kind: type[IngressError]) -> set[type[IngressError]]:
-    """A class and all that derive from it."""
+    """A class and all classes that derive from it."""
     return {kind}.union(*map(below, kind.__subclasses__()))
 
 
-def test_each_error_and_each_code_is_in_the_table() -> None:
-    """With what to do next for each code; no gap is left in a sentence."""
+def test_the_table_has_each_error_and_each_code() -> None:
+    """Each code has a next step, and no sentence has an empty placeholder."""
     text = error_tables()
 
     for kind in below(IngressError) - {IngressError, EcsError}:
@@ -73,8 +73,7 @@ def test_each_error_and_each_code_is_in_the_table() -> None:
     assert "{" not in text
 
 
-def test_figures_become_a_table() -> None:
-    """A missed target is said."""
+def test_figures_become_a_table_that_shows_missed_targets() -> None:
     text = figures_page(json.dumps(FIGURES))
 
     assert "| 100 rules | 4.50 s, 1.50 x the floor, 120 calls |" in text
@@ -82,7 +81,7 @@ def test_figures_become_a_table() -> None:
     assert figures_page("") == NONE_YET
 
 
-def test_the_seconds_that_are_aimed_at_are_taken_apart() -> None:
+def test_the_target_time_is_divided_into_its_parts() -> None:
     """Floor, waiting, import and their sum; before, in and after the calls."""
     text = figures_page(json.dumps(FIGURES))
 
@@ -93,7 +92,7 @@ def test_the_seconds_that_are_aimed_at_are_taken_apart() -> None:
 
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
-    """As `make docs` builds it."""
+    """The command is the one that `make docs` runs."""
     pytest.importorskip("sphinx")
     shutil.copytree(
         ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("generated")

@@ -1,5 +1,5 @@
 """
-The second job from the shell: find stale rules, destroy them, put them back.
+The cleanup from the shell: find stale rules, destroy them, restore them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def tcp(port: int, source: str, **more: str) -> dict[str, str]:
 
 
 def peers_state(group: str, identity: str) -> dict[str, Any]:
-    """What a stack with pulumi-alicloud exports: one with a rule ID, one without."""
+    """
+    What a stack with pulumi-alicloud exports: one rule with a rule ID, one without.
+    """
     entries: list[dict[str, Any]] = [
         {
             "type": PEER_TYPE,
@@ -53,7 +55,7 @@ def peers_state(group: str, identity: str) -> dict[str, Any]:
 
 
 def shown(project: Project) -> list[Any]:
-    """All that `show` tells of the group but IDs and ages."""
+    """What `show` prints of the group, without IDs and ages."""
     said = alicloud_ingress(
         project, "show", "--group", project.group, "--format", "json"
     )
@@ -69,8 +71,11 @@ def plan_of(project: Project) -> dict[str, Any]:
     return written
 
 
-def test_stale_rules_are_found_destroyed_and_put_back(project: Project) -> None:
-    """Exactly the right ones, one that changes survives, and all is as before."""
+def test_stale_rules_are_found_destroyed_and_restored(project: Project) -> None:
+    """
+    Only the stale ones; a rule that changes meanwhile survives; a restore brings
+    back the rest.
+    """
     fake, group = project.fake, project.group
     project.program(STACK)
     project.up()
@@ -143,7 +148,9 @@ def test_stale_rules_are_found_destroyed_and_put_back(project: Project) -> None:
             project, "stale", "destroy", "plan.json", "--report", "report.json", *more
         )
 
-    assert destroy().code == 2  # nobody can be asked, and --yes was not given
+    assert (
+        destroy().code == 2
+    )  # there is no terminal to confirm on, and --yes was not passed
     assert set(project.rules()) == set(before)
     said = destroy("--yes")
     assert said.code == 1
@@ -156,7 +163,7 @@ def test_stale_rules_are_found_destroyed_and_put_back(project: Project) -> None:
         return alicloud_ingress(project, "stale", "restore", "report.json")
 
     said = restore()
-    assert said.code == 3  # ECS takes no rule from a group that is gone
+    assert said.code == 3  # ECS accepts no rule whose source group is deleted
     assert said.err.count("not restored") == 2
     fake.groups[gone], fake.state.prefix_lists[gone_list] = removed
     assert restore().code == 0

@@ -1,5 +1,5 @@
 """
-What a row of the table says: programs, commands, acts by hand, and what is expected.
+What a row of the table holds: programs, commands, manual changes, and expectations.
 """
 
 from __future__ import annotations
@@ -109,9 +109,7 @@ class Declared:
         return replace(self, kind=kind, ports=ports, options=_of_a_set(self.options))
 
     def rules(self) -> list[Rule]:
-        """
-        The live rules that it stands for.
-        """
+        """The live rules that it declares."""
         source = "Ipv6SourceCidrIp" if ":" in self.source else "SourceCidrIp"
         named = {_api_name(name): str(value) for name, value in self.fields.items()}
         return [
@@ -148,9 +146,10 @@ def set_of(name: str, *ports: int, **more: Any) -> Declared:
 
 def compared(fields: Mapping[str, Any]) -> Rule:
     """
-    A rule by all fields that may tell it from its neighbour.
+    A rule by all fields that may differ from its neighbour.
 
-    A description that was emptied is shown as `-`: ECS takes no empty one.
+    A description that was emptied is shown as `-`: ECS does not accept an empty
+    one.
     """
     given = {
         name: str(fields.get(name, value)).lower() for name, value in FIELDS.items()
@@ -160,9 +159,7 @@ def compared(fields: Mapping[str, Any]) -> Rule:
 
 
 def _of_a_set(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """
-    The same wish of a set, which holds a rule's fields in `rules`.
-    """
+    """The same option of a set, which holds a rule's fields in `rules`."""
     named = {"port_range": "rules", "description": "rules"}
     named["security_group_rule_id"] = "rule_ids"
     return {
@@ -218,30 +215,22 @@ NAMING = (
     "state unprotect",
     "state delete",
 )
-"""
-What a resource is named after, in the commands of a row.
-"""
+"""The name that commands of a row use for its resource."""
 
 
 def fails(command: str, *says: str) -> Run:
-    """
-    A command that ends with an error, and what that says.
-    """
+    """A command that ends with an error, and the text of the error."""
     return Run(command, "fails", says)
 
 
 def either(command: str) -> Run:
-    """
-    A command that may converge or fail, but not leave anything in between.
-    """
+    """A command that converges or fails, and leaves nothing in between."""
     return Run(command, "either")
 
 
 @dataclass(frozen=True)
 class ByHand:
-    """
-    What is done between commands: to the cloud, the state, or the program.
-    """
+    """What is done between commands: to the cloud, the state, or the program."""
 
     words: str
     act: Callable[[Scene], object]
