@@ -14,7 +14,7 @@ import stamina
 
 ATTEMPTS = 6
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
-WAYS = "e2e/ways/test_ways.py::test_what_is_live_is_what_the_program_wants["
+WAYS = "e2e/ways/test_ways.py::test_live_rules_equal_the_program["
 """Prefixes of the tests that each are one row of the table of ways."""
 
 

@@ -98,7 +98,7 @@ def test_a_rule_read_back_equals_the_declared_one(
     front: Front, provider: IngressRuleProvider, program: Properties
 ) -> None:
     """The same property as elsewhere, with fewer examples: it runs many times here."""
-    spelled: Any = test_resource.test_what_is_read_back_checks_as_what_was_declared
+    spelled: Any = test_resource.test_a_rule_read_back_equals_the_declared_one
     spelled.hypothesis.inner_test(front, provider, program)
 
 

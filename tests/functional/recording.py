@@ -1,5 +1,6 @@
 """
-What a real account answers, written down without what is secret or somebody else's.
+The answers of a real account, recorded without secrets and without what belongs to
+others.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ def _as_object(value: Any) -> dict[str, Any] | None:
 
 def _may_be_shown(answered: Any, mark: str) -> bool:
     """
-    Leave one rule in an answer, which has to be ours; without any it is not shown.
+    Leave one rule of this run in an answer; an answer without one is not recorded.
     """
     permissions = _as_object((_as_object(answered) or {}).get("Permissions"))
     if permissions is None:

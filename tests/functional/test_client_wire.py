@@ -1,5 +1,5 @@
 """
-The client against answers that a fake of ECS never gives.
+The client with answers that a fake of ECS never gives.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ NO_ANSWERS = {
 
 @pytest.fixture(autouse=True)
 def no_waiting() -> Iterator[None]:
-    """Retries follow at once, and there are three attempts at most."""
+    """Retries follow at once, three attempts at most."""
     with stamina.set_testing(testing=True, attempts=3):
         yield
 
@@ -92,7 +92,7 @@ def client(server: Wire) -> EcsClient:
 
 
 def connection(server: Wire) -> Connection:
-    """Where the server is."""
+    """The address of the server, as a connection."""
     return Connection("cn-hangzhou", KEYS, server.endpoint, "http")
 
 
@@ -107,10 +107,10 @@ def described(*permissions: object, **more: object) -> Reply:
 
 
 @pytest.mark.parametrize("kind", NO_ANSWERS)
-def test_a_read_that_got_no_answer_is_sent_again(
+def test_a_read_without_an_answer_is_sent_again(
     server: Wire, client: EcsClient, kind: str
 ) -> None:
-    """Reading twice does no harm."""
+    """A second read has no effect."""
     server.replies = [NO_ANSWERS[kind], described(PERMISSION)]
 
     (live,) = client.describe("sg-1").rules
@@ -120,10 +120,10 @@ def test_a_read_that_got_no_answer_is_sent_again(
 
 
 @pytest.mark.parametrize("kind", NO_ANSWERS)
-def test_a_write_that_got_no_answer_is_told_to_the_caller(
+def test_a_write_without_an_answer_is_reported(
     server: Wire, client: EcsClient, kind: str
 ) -> None:
-    """Only a look at the group tells whether ECS acted."""
+    """Only a read of the group shows whether ECS executed it."""
     server.replies = [NO_ANSWERS[kind]]
 
     for write in (client.authorize, client.revoke_by_attributes):
@@ -133,10 +133,10 @@ def test_a_write_that_got_no_answer_is_told_to_the_caller(
         assert len(server.requests) == 1
 
 
-def test_the_status_of_an_answer_that_cannot_be_read_is_told(
+def test_the_status_of_an_unreadable_answer_is_reported(
     server: Wire, client: EcsClient
 ) -> None:
-    """The SDK loses it."""
+    """The SDK drops it."""
     server.replies = [Reply(502, HTML)]
 
     with pytest.raises(NoAnswerError, match="HTTP 502"):
@@ -146,7 +146,7 @@ def test_the_status_of_an_answer_that_cannot_be_read_is_told(
 def test_writes_by_id_are_sent_again_without_an_answer(
     server: Wire, client: EcsClient
 ) -> None:
-    """With the same token; "not there" then means that the first one worked."""
+    """With the same token; "not found" then means that the first one succeeded."""
     gone = refusal(404, "InvalidSecurityGroupRuleId.NotFound")
     server.replies = [Reply(DROPPED), gone]
 
@@ -160,7 +160,7 @@ def test_writes_by_id_are_sent_again_without_an_answer(
     )
 
 
-def test_a_client_token_fits_and_is_new_for_each_call(
+def test_each_call_has_a_new_and_valid_client_token(
     server: Wire, client: EcsClient
 ) -> None:
     """At most 64 characters of ASCII."""
@@ -189,7 +189,7 @@ def test_a_client_token_fits_and_is_new_for_each_call(
 def test_a_broken_answer_is_never_no_rules(
     server: Wire, client: EcsClient, page: Reply
 ) -> None:
-    """It is asked for again, and then an error."""
+    """The read is repeated, and then it is an error."""
     server.replies = [page]
 
     with pytest.raises(NoAnswerError, match="BrokenAnswer"):
@@ -199,10 +199,10 @@ def test_a_broken_answer_is_never_no_rules(
 
 
 @pytest.mark.parametrize(("token", "rule_id"), [("the same", ""), ("another", "sgr-1")])
-def test_a_page_that_comes_twice_is_an_error(
+def test_a_repeated_page_is_an_error(
     server: Wire, client: EcsClient, token: str, rule_id: str
 ) -> None:
-    """By its token, or by its rules: it would go on for ever."""
+    """By its token, or by its rules: paging would never end."""
     permission = {**PERMISSION, "SecurityGroupRuleId": rule_id}
     server.replies = [
         described(permission, NextToken="the same"),
@@ -216,10 +216,10 @@ def test_a_page_that_comes_twice_is_an_error(
 
 
 @pytest.mark.parametrize("status", [200, 400, 403, 500, 503])
-def test_the_code_decides_and_not_the_status(
+def test_the_code_decides_not_the_status(
     server: Wire, client: EcsClient, status: int
 ) -> None:
-    """One code comes with several."""
+    """One code has several statuses."""
     server.replies = [refusal(status, "InvalidParam.PortRange")]
 
     with pytest.raises(BatchEntryError):
@@ -228,10 +228,8 @@ def test_the_code_decides_and_not_the_status(
     assert len(server.requests) == 1
 
 
-def test_an_unknown_fault_of_the_service_is_retried(
-    server: Wire, client: EcsClient
-) -> None:
-    """A 5xx whose code nobody knows; a 4xx of that kind is shown at once."""
+def test_an_unknown_server_error_is_retried(server: Wire, client: EcsClient) -> None:
+    """A 5xx with an unknown code; a 4xx with one is reported at once."""
     server.replies = [refusal(500, "NeverHeardOf.It"), reply()]
     client.authorize("sg-1", [SSH])
     assert len(server.requests) == 2
@@ -245,8 +243,10 @@ def test_an_unknown_fault_of_the_service_is_retried(
     assert type(caught.value) is EcsError
 
 
-def test_the_advice_to_wait_is_kept(server: Wire, client: EcsClient) -> None:
-    """In milliseconds, as the SDK takes it."""
+def test_the_client_waits_as_long_as_the_answer_says(
+    server: Wire, client: EcsClient
+) -> None:
+    """In milliseconds, as the SDK reads it."""
     throttled = refusal(400, "Throttling.User")
     server.replies = [replace(throttled, headers={"x-acs-retry-after": "2500"})]
 
@@ -257,7 +257,7 @@ def test_the_advice_to_wait_is_kept(server: Wire, client: EcsClient) -> None:
 
 
 def test_the_deadline_ends_the_retries(server: Wire) -> None:
-    """A wait that would reach beyond it is not begun."""
+    """A wait that would exceed it does not begin."""
     server.replies = [
         replace(refusal(400, "Throttling.User"), headers={"x-acs-retry-after": "50000"})
     ]
@@ -270,7 +270,7 @@ def test_the_deadline_ends_the_retries(server: Wire) -> None:
 
 
 def test_an_attempt_ends_with_the_deadline(server: Wire) -> None:
-    """Though one attempt alone might take ten seconds."""
+    """Even if one attempt alone may take ten seconds."""
     server.replies = [Reply(after_s=3)]
     hasty = EcsClient(replace(connection(server), timeout_s=1))
 
@@ -278,8 +278,8 @@ def test_an_attempt_ends_with_the_deadline(server: Wire) -> None:
         hasty.authorize("sg-1", [SSH])
 
 
-def test_what_was_never_sent_is_retried_and_told_so() -> None:
-    """A refused connection: nothing happened, whatever the call is."""
+def test_an_unsent_call_is_retried_and_reported_as_unsent() -> None:
+    """A refused connection: the call had no effect."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         endpoint = f"127.0.0.1:{closed.getsockname()[1]}"
@@ -289,8 +289,10 @@ def test_what_was_never_sent_is_retried_and_told_so() -> None:
         client.authorize("sg-1", [SSH])
 
 
-def test_a_url_that_is_too_long_becomes_a_form(server: Wire, client: EcsClient) -> None:
-    """The gateway's limit is not documented: its 414 is believed."""
+def test_a_url_that_is_too_long_is_sent_as_form(
+    server: Wire, client: EcsClient
+) -> None:
+    """The gateway's limit is not documented: its 414 decides."""
     server.replies = [Reply(414, HTML), reply()]
 
     client.authorize("sg-1", [SSH])
@@ -303,7 +305,7 @@ def test_a_url_that_is_too_long_becomes_a_form(server: Wire, client: EcsClient) 
 
 
 def test_a_redirect_is_not_followed(server: Wire, client: EcsClient) -> None:
-    """It would carry signed parameters to wherever it leads."""
+    """It would send signed parameters to an unknown server."""
     with wire() as elsewhere:
         server.replies = [Reply(307, "", {"location": f"{elsewhere.url}/"})]
 
@@ -316,7 +318,7 @@ def test_a_redirect_is_not_followed(server: Wire, client: EcsClient) -> None:
 def test_no_proxy_is_used_for_this_machine(
     server: Wire, client: EcsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the environment of the process is left as it is."""
+    """The environment of the process does not change."""
     with wire() as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("http_proxy", proxy.url)
@@ -329,10 +331,10 @@ def test_no_proxy_is_used_for_this_machine(
         assert os.environ["HTTP_PROXY"] == proxy.url
 
 
-def test_the_proxy_of_the_environment_is_used_but_for_no_proxy(
+def test_the_environments_proxy_is_used_except_for_no_proxy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As all other programs use it."""
+    """As in other programs."""
     away = Connection("cn-hangzhou", KEYS, "ecs.invalid", "http")
     with wire() as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
@@ -346,8 +348,8 @@ def test_the_proxy_of_the_environment_is_used_but_for_no_proxy(
         assert len(proxy.requests) == 1
 
 
-def test_a_certificate_that_is_not_trusted_ends_the_call() -> None:
-    """TLS is verified: a server that speaks none is no ECS."""
+def test_an_untrusted_certificate_ends_the_call() -> None:
+    """TLS is verified: a server without it is not ECS."""
     with wire() as plain:
         client = EcsClient(Connection("cn-hangzhou", KEYS, plain.endpoint, "https"))
 
@@ -356,7 +358,7 @@ def test_a_certificate_that_is_not_trusted_ends_the_call() -> None:
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
-def test_an_authority_that_the_environment_names_is_trusted(
+def test_a_certificate_authority_in_the_environment_is_trusted(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As behind a company's proxy, or for the fake over TLS."""
@@ -374,10 +376,10 @@ def test_an_authority_that_the_environment_names_is_trusted(
         assert client.describe(group).rules == ()
 
 
-def test_no_secret_is_shown_even_if_the_server_echoes_it(
+def test_errors_hide_a_secret_that_the_server_echoes(
     server: Wire, client: EcsClient
 ) -> None:
-    """Nor is what would steer a terminal."""
+    """Control characters are removed as well."""
     echo = f"\x1b[2J signed with {SECRET} and {TOKEN}"
     server.replies = [refusal(403, "SignatureDoesNotMatch", echo)]
 
@@ -389,14 +391,14 @@ def test_no_secret_is_shown_even_if_the_server_echoes_it(
     assert "\x1b" not in str(caught.value)
 
 
-def test_nothing_is_logged_that_is_secret(
+def test_the_log_holds_no_secret(
     server: Wire,
     client: EcsClient,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Not even with DEBUG=sdk; what was called, and how it went, is."""
+    """Not even with DEBUG=sdk; it has the calls and their results."""
     monkeypatch.setenv("DEBUG", "sdk")
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, "alicloud_ingress")
@@ -415,10 +417,10 @@ def test_nothing_is_logged_that_is_secret(
     assert os.environ["DEBUG"] == "sdk"
 
 
-def test_the_sdk_still_logs_for_others(
+def test_the_sdk_still_logs_for_other_clients(
     caplog: pytest.LogCaptureFixture, client: EcsClient
 ) -> None:
-    """Only our own calls are kept out of it."""
+    """Only the calls of this client are kept out of the log."""
     client.authorize("sg-1", [SSH])
     caplog.set_level(logging.DEBUG)
 
@@ -428,7 +430,7 @@ def test_the_sdk_still_logs_for_others(
 
 
 def test_many_threads_share_a_client(server: Wire, client: EcsClient) -> None:
-    """Its first call included, and without a connection too many."""
+    """Its first call included, with no more connections than threads."""
     start = threading.Barrier(32)
 
     def write(_: int) -> None:
@@ -445,8 +447,8 @@ def test_many_threads_share_a_client(server: Wire, client: EcsClient) -> None:
     assert len(nonces) == 160
 
 
-def test_the_sdk_is_imported_by_the_first_call_or_ahead_of_it() -> None:
-    """Half a second that check and diff need not spend."""
+def test_the_first_call_or_a_preload_imports_the_sdk() -> None:
+    """Check and diff do not wait half a second for it."""
     program = """
 import sys, threading
 from alicloud_ingress import resource
@@ -463,10 +465,8 @@ assert not [name for name in sdk if name not in sys.modules], "not imported"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
-def test_what_comes_twice_in_a_batch_is_sent_once(
-    server: Wire, client: EcsClient
-) -> None:
-    """ECS would refuse all of it."""
+def test_a_duplicate_in_a_batch_is_sent_once(server: Wire, client: EcsClient) -> None:
+    """ECS would refuse the whole batch."""
     duplicate = replace(SSH, description="another remark")
     client.authorize("sg-1", [SSH, duplicate])
     client.revoke_by_id("sg-1", ["sgr-1", "sgr-1"])
@@ -477,8 +477,8 @@ def test_what_comes_twice_in_a_batch_is_sent_once(
 
 
 @pytest.mark.parametrize("number", [0, MAX_ENTRIES + 1])
-def test_a_batch_of_another_size_is_a_mistake(client: EcsClient, number: int) -> None:
-    """Of the caller, and known before a call."""
+def test_a_batch_of_an_invalid_size_is_an_error(client: EcsClient, number: int) -> None:
+    """The caller learns it before a call."""
     ids = [f"sgr-{n}" for n in range(number)]
 
     with pytest.raises(ValueError, match="one call takes 1 to 100"):
@@ -486,7 +486,7 @@ def test_a_batch_of_another_size_is_a_mistake(client: EcsClient, number: int) ->
 
 
 def test_groups_are_listed_to_the_last_page(server: Wire, client: EcsClient) -> None:
-    """With what can be known without reading their rules."""
+    """With what is known without reading their rules."""
     shown = {
         "SecurityGroupId": "sg-1",
         "SecurityGroupName": "web",
@@ -508,8 +508,8 @@ def test_groups_are_listed_to_the_last_page(server: Wire, client: EcsClient) -> 
     assert server.requests[1].parameters["NextToken"] == "t"
 
 
-def test_groups_are_asked_for_by_the_hundred(server: Wire, client: EcsClient) -> None:
-    """Each batch as the JSON that ECS wants."""
+def test_groups_are_read_100_at_a_time(server: Wire, client: EcsClient) -> None:
+    """Each batch as the JSON that ECS expects."""
     server.replies = [reply(SecurityGroups={"SecurityGroup": []})]
 
     assert list(client.describe_groups([f"sg-{n}" for n in range(150)])) == []
@@ -522,15 +522,15 @@ def test_groups_are_asked_for_by_the_hundred(server: Wire, client: EcsClient) ->
 def test_a_broken_list_is_never_no_groups(
     server: Wire, client: EcsClient, groups: str
 ) -> None:
-    """A group would be believed gone."""
+    """A group would be taken for deleted."""
     server.replies = [reply(SecurityGroups=json.loads(groups))]
 
     with pytest.raises(NoAnswerError, match="BrokenAnswer"):
         client.group_exists("sg-1")
 
 
-def test_prefix_lists_that_are_there_are_told(server: Wire, client: EcsClient) -> None:
-    """Over all pages; one that was not asked for does not count."""
+def test_existing_prefix_lists_are_reported(server: Wire, client: EcsClient) -> None:
+    """Over all pages, and only those that were asked for."""
     server.replies = [
         reply(
             PrefixLists={"PrefixList": [{"PrefixListId": "pl-1"}]},
@@ -560,8 +560,8 @@ def test_the_wrong_account_writes_nothing(server: Wire) -> None:
     assert [request.action for request in server.requests] == ["GetCallerIdentity"]
 
 
-def test_sts_is_asked_at_its_own_address() -> None:
-    """ECS does not know who is calling."""
+def test_sts_has_its_own_endpoint() -> None:
+    """ECS cannot tell the account."""
     client = EcsClient(Connection("cn-beijing", KEYS))
     with responses.RequestsMock() as mock:
         mock.post(
@@ -610,8 +610,7 @@ def test_a_role_is_assumed_once_and_signs_the_calls(server: Wire) -> None:
         assert write.headers["x-acs-security-token"] == SESSION["SecurityToken"]
 
 
-def test_a_session_that_ends_is_renewed(server: Wire) -> None:
-    """Before it is over."""
+def test_a_session_is_renewed_before_it_expires(server: Wire) -> None:
     ended = {**SESSION, "Expiration": "2001-01-01T00:00:00Z"}
     server.replies = [reply(Credentials=ended), reply(), reply(Credentials=SESSION)]
     server.replies.append(reply())
@@ -625,10 +624,10 @@ def test_a_session_that_ends_is_renewed(server: Wire) -> None:
 
 
 @pytest.mark.parametrize("where", ["oidcToken", "oidcTokenFile"])
-def test_a_token_is_exchanged_unsigned_and_out_of_the_url(
+def test_a_token_is_exchanged_in_the_body_unsigned(
     server: Wire, tmp_path: Path, where: str
 ) -> None:
-    """URLs end up in the logs of proxies."""
+    """URLs are written into the logs of proxies."""
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
     server.replies = [reply(Credentials=SESSION), reply()]
@@ -648,8 +647,8 @@ def test_a_token_is_exchanged_unsigned_and_out_of_the_url(
     assert "Credential=STS.1," in write.headers["authorization"]
 
 
-def test_a_role_that_is_refused_is_shown_at_once(server: Wire) -> None:
-    """As a refusal of STS, with the action that is missing."""
+def test_a_refused_role_is_reported_without_retry(server: Wire) -> None:
+    """As a refusal of STS, with the missing action."""
     server.replies = [refusal(403, "NoPermission", f"not you, {SECRET}")]
     client = with_role(server, assumeRole={"roleArn": "acs:ram::42:role/a"})
 
@@ -660,8 +659,8 @@ def test_a_role_that_is_refused_is_shown_at_once(server: Wire) -> None:
     assert len(server.requests) == 1
 
 
-def test_a_token_from_a_file_is_in_no_error(server: Wire, tmp_path: Path) -> None:
-    """However much of it STS says back."""
+def test_no_error_holds_a_token_from_a_file(server: Wire, tmp_path: Path) -> None:
+    """Even if STS repeats it."""
     file = tmp_path / "token"
     file.write_text(TOKEN)
     server.replies = [refusal(400, "AuthenticationFail.Token.Invalid", f"{TOKEN}?")]
@@ -677,8 +676,8 @@ def test_a_token_from_a_file_is_in_no_error(server: Wire, tmp_path: Path) -> Non
     assert TOKEN not in str(caught.value)
 
 
-def test_silence_of_sts_is_no_silence_of_ecs(server: Wire) -> None:
-    """Nothing was asked of ECS, so the write may be sent again."""
+def test_no_answer_from_sts_allows_a_retry(server: Wire) -> None:
+    """ECS received nothing, so the write may be sent again."""
     server.replies = [Reply(DROPPED), reply(), reply(Credentials=SESSION), reply()]
     client = with_role(server, assumeRole={"roleArn": "acs:ram::42:role/a"})
 
@@ -690,10 +689,10 @@ def test_silence_of_sts_is_no_silence_of_ecs(server: Wire) -> None:
     ]
 
 
-def test_credentials_come_from_an_address(
+def test_credentials_can_come_from_a_url(
     server: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the SDK's own library, and past the proxy if it is on this machine."""
+    """By the SDK's library, and without a proxy if it is on this machine."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     server.replies = [Reply(body=json.dumps({"Code": "Success", **SESSION})), reply()]
     settings = {
@@ -708,7 +707,7 @@ def test_credentials_come_from_an_address(
     assert "Credential=STS.1," in server.requests[1].headers["authorization"]
 
 
-def test_a_profile_may_have_a_program_that_hands_them_out(
+def test_a_profile_can_name_a_program_for_credentials(
     server: Wire, tmp_path: Path
 ) -> None:
     """Mode External of the aliyun CLI, and so CloudSSO and OAuth: by the library."""
@@ -750,8 +749,8 @@ class Hiccup:
         return Keys("AK", SECRET)
 
 
-def test_keys_that_are_not_renewed_at_once_are_asked_for_again(server: Wire) -> None:
-    """A run that has begun does not fail for it with half of its work undone."""
+def test_a_failed_renewal_of_keys_is_retried(server: Wire) -> None:
+    """A run in progress does not fail with half of its work undone."""
     client = EcsClient(connection(server))
     source = KeysOfLibrary(Credentials("ecs_ram_role", source="alicloud:ecsRoleName"))
     vars(source)["_found"] = service = Hiccup()
@@ -766,8 +765,8 @@ def test_keys_that_are_not_renewed_at_once_are_asked_for_again(server: Wire) -> 
     assert len(server.requests) == 3
 
 
-def test_the_port_of_an_address_may_be_left_out() -> None:
-    """The SDK's library alone would call the port `None`."""
+def test_a_credentials_url_may_omit_its_port() -> None:
+    """The SDK's library alone would use the port `None`."""
     settings = {
         "alicloud:region": "cn-hangzhou",
         "alicloud:credentialsUri": "http://keys.example.org/keys",
@@ -781,8 +780,8 @@ def test_the_port_of_an_address_may_be_left_out() -> None:
         assert "Credential=STS.1," in mock.calls[1].request.headers["authorization"]
 
 
-def test_no_credentials_says_what_to_run(server: Wire) -> None:
-    """And nothing of what the library tried."""
+def test_missing_credentials_say_what_to_run(server: Wire) -> None:
+    """The error has nothing of what the library tried."""
     server.replies = [Reply(500, f"{SECRET}")]
     settings = {
         "alicloud:region": "cn-hangzhou",

@@ -1,9 +1,8 @@
 """
 What each answer of ECS leads to, call by call: the whole table.
 
-Each cell is one operation on one rule, during which ECS gives the answer once.
-What `client` settles by itself (throttling, faults of the service) never comes
-here; its column is in the tests of the client.
+Each cell is one operation on one rule, during which ECS gives the answer once. `client`
+itself handles throttling and server errors; the tests of the client have that column.
 """
 
 from __future__ import annotations
@@ -58,9 +57,7 @@ TABLE: dict[type[EcsError], dict[Call, Reaction]] = {
     PermissionRefusedError: dict.fromkeys(Call, R.FAIL),
     BatchEntryError: {A: R.SPLIT, I: R.SPLIT, Q: R.SPLIT},
 }
-"""
-The table of the design, with the cells that it leaves empty left out.
-"""
+"""The table of the design, without its empty cells."""
 
 CELLS = [(kind, call) for kind, row in TABLE.items() for call in row]
 
@@ -68,13 +65,12 @@ CELLS = [(kind, call) for kind, row in TABLE.items() for call in row]
 @pytest.mark.parametrize(
     ("kind", "call"), CELLS, ids=[f"{k.__name__}-{c.name}" for k, c in CELLS]
 )
-def test_the_table_is_the_one_of_the_design(kind: type[EcsError], call: Call) -> None:
-    """Cell by cell."""
+def test_the_table_equals_the_design(kind: type[EcsError], call: Call) -> None:
     assert reaction(call, kind("Action", "Code", "no")) is TABLE[kind][call]
 
 
-def test_an_answer_that_nobody_has_described_is_a_failure() -> None:
-    """It is shown, not guessed at."""
+def test_an_unknown_answer_is_a_failure() -> None:
+    """It is reported, not guessed at."""
     for call in Call:
         assert reaction(call, EcsError("Action", "Unheard.Of", "no")) is R.FAIL
 
@@ -89,15 +85,18 @@ def test_an_answer_that_nobody_has_described_is_a_failure() -> None:
         GroupNotFoundError,
     ],
 )
-def test_what_holds_for_a_whole_call_is_not_put_on_one_entry(
+def test_errors_of_a_whole_call_are_not_split(
     kind: type[EcsError],
 ) -> None:
-    """Not even where silence was followed by a refusal, whose code it then bears."""
+    """
+    Not even where a call without an answer was then refused, and its error has that
+    code.
+    """
     assert not is_of_one_entry(kind("Action", "Forbidden.RAM", "no"))
 
 
-def test_of_refused_permissions_only_a_policy_knows_one_entry_from_another() -> None:
-    """It can have conditions on what an entry says."""
+def test_only_a_ram_policy_refusal_is_split_by_entry() -> None:
+    """A policy can have conditions on an entry's content."""
     policy = PermissionRefusedError("Action", "Forbidden.RAM", "no")
     other = PermissionRefusedError("Action", "NoPermission", "no")
 
@@ -106,7 +105,7 @@ def test_of_refused_permissions_only_a_policy_knows_one_entry_from_another() -> 
 
 @dataclass(frozen=True)
 class Scene:
-    """One cell, played: who asks, what is there, and what has to come of it."""
+    """One cell: the operation, the rules that exist, and the expected result."""
 
     call: str
     kind: type[EcsError]
@@ -118,18 +117,18 @@ class Scene:
 
 
 def create(one: RuleLifecycle) -> object:
-    """Make the rule."""
+    """Create the rule."""
     return one.create(SSH)
 
 
 def delete_by_id(one: RuleLifecycle) -> object:
-    """Remove the rule by its ID."""
+    """Delete the rule by its ID."""
     one.delete(SSH, "sgr-1", "1")
     return None
 
 
 def delete_by_attributes(one: RuleLifecycle) -> object:
-    """Remove the rule without an ID."""
+    """Delete the rule without an ID."""
     one.delete(SSH, "", "1")
     return None
 
@@ -140,7 +139,7 @@ def update(one: RuleLifecycle) -> object:
 
 
 def read(one: RuleLifecycle) -> object:
-    """Look the rule up."""
+    """Read the rule."""
     return one.read(SSH, "sgr-1", "1")
 
 
@@ -297,8 +296,8 @@ SCENES = [
         for s in SCENES
     ],
 )
-def test_each_answer_leads_to_what_the_table_says(scene: Scene) -> None:
-    """By the calls that follow, by what is raised, and by what is left."""
+def test_each_answer_has_the_reaction_of_the_table(scene: Scene) -> None:
+    """By the calls that follow, by the error, and by the rules that are left."""
     group = MemoryGroup()
     if scene.act is not create:
         group.add(SSH)

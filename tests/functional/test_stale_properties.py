@@ -1,5 +1,5 @@
 """
-Whatever the rules are, a plan that is followed destroys no wrong one.
+Whatever the rules are, a plan that is executed destroys no wrong one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def live(fake: FakeEcs, group: str) -> dict[str, IngressRule]:
 
 
 def have_one_lot(some: list[IngressRule], others: list[IngressRule]) -> bool:
-    """Whether every packet, in each choice of the unknown sets, fares the same."""
+    """
+    Whether every packet, in each choice of the unknown sets, gets the same result.
+    """
     named = {
         value
         for rule in (*some, *others)
@@ -56,7 +58,7 @@ def have_one_lot(some: list[IngressRule], others: list[IngressRule]) -> bool:
 
 @dataclass(frozen=True)
 class Story:
-    """A group; places of rules that are owned, or meet another hand; what is asked."""
+    """A group; which rules are owned or changed meanwhile; the criteria."""
 
     rules: list[IngressRule]
     expired: set[int]
@@ -69,9 +71,9 @@ class Story:
 
 @st.composite
 def stories(draw: st.DrawFn) -> Story:
-    """A group, which of its rules are owned, what changes, and what is asked for."""
+    """A group, which of its rules are owned, what changes, and the criteria."""
     some = draw(st.lists(rules(), min_size=2, max_size=4, unique=True))
-    # Rules drawn at random are seldom needless; the same ones later on often are.
+    # Rules drawn at random are seldom redundant; the same ones later on often are.
     echoes = [replace(rule, priority=rule.priority + 3) for rule in some]
     group = draw(st.permutations([*some, *echoes]))
     places = st.sets(st.integers(0, len(group) - 1), min_size=1, max_size=3)
@@ -94,9 +96,10 @@ def stories(draw: st.DrawFn) -> Story:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(story=stories())
-def test_no_wrong_rule_is_ever_destroyed(fake: FakeEcs, story: Story) -> None:
+def test_a_plan_destroys_no_wrong_rule(fake: FakeEcs, story: Story) -> None:
     """
-    Owned and changed rules survive, and what goes as needless changes no packet's lot.
+    Owned and changed rules survive, and deleting redundant rules changes no
+    packet's result.
     """
     group = fake.new_group()
     ids = [
@@ -153,10 +156,13 @@ def test_no_wrong_rule_is_ever_destroyed(fake: FakeEcs, story: Story) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(group=st.lists(rules(), min_size=2, max_size=8), going=st.data())
-def test_what_is_named_needless_is_so_whatever_else_goes(
+def test_redundant_rules_stay_redundant_after_other_deletions(
     group: list[IngressRule], going: st.DataObject
 ) -> None:
-    """Any choice of what goes for other reasons leaves the cover in place."""
+    """
+    Any choice of rules that are deleted for other reasons leaves the cover in
+    place.
+    """
     from alicloud_ingress.exposure.cover import together
 
     places = st.sets(st.integers(0, len(group) - 1))
