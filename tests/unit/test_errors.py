@@ -82,7 +82,7 @@ CODES = [(code, kind) for kind, codes in DOCUMENTED.items() for code in codes.sp
 
 @pytest.mark.parametrize(("code", "kind"), CODES, ids=[code for code, _ in CODES])
 def test_a_documented_code_has_its_class(code: str, kind: str) -> None:
-    """The class says what to do next, and whether to send it again."""
+    """The class says what to do next, and whether to send the call again."""
     error = of_code("RevokeSecurityGroup", code, "no", "R-1")
 
     assert type(error).__name__ == kind
@@ -100,12 +100,12 @@ def test_a_documented_code_has_its_class(code: str, kind: str) -> None:
         ("NeverHeardOf.It", "EcsError"),
     ],
 )
-def test_an_unknown_code_is_classed_by_what_it_contains(code: str, kind: str) -> None:
-    """One that says nothing is shown, and not sent again."""
+def test_an_unknown_code_is_classified_by_its_words(code: str, kind: str) -> None:
+    """One without known words is reported, and not sent again."""
     assert type(of_code("AuthorizeSecurityGroup", code, "no")).__name__ == kind
 
 
-def test_the_message_stands_alone() -> None:
+def test_the_message_makes_sense_alone() -> None:
     """It is the last line of a traceback, and may be all that is read."""
     error = of_code(
         "AuthorizeSecurityGroup",
@@ -123,7 +123,7 @@ def test_the_message_stands_alone() -> None:
 
 
 def test_a_refused_role_names_the_action_of_sts() -> None:
-    """It is not one of ECS."""
+    """Not one of ECS."""
     assert "have sts:AssumeRole allowed" in str(
         of_code("AssumeRole", "NoPermission", "")
     )
@@ -139,8 +139,8 @@ def test_every_error_says_what_to_do_next(code: str) -> None:
     assert "{" not in message
 
 
-def test_foreign_text_cannot_steer_a_terminal_or_flood_it() -> None:
-    """Control characters become spaces, and what is too long is cut."""
+def test_control_characters_and_long_text_are_removed() -> None:
+    """Control characters become spaces, and long text is cut."""
     detail = "\x1b[31mred\x07\r\n\u2028" + "x" * 1000
 
     error = of_code("RevokeSecurityGroup", "A\x1bB", detail, "R\n1")
@@ -149,7 +149,7 @@ def test_foreign_text_cannot_steer_a_terminal_or_flood_it() -> None:
     assert len(error.detail) == MAX_DETAIL_LENGTH
 
 
-def test_an_error_survives_a_pickle() -> None:
+def test_an_error_can_be_pickled() -> None:
     """It may come from another process."""
     error = of_code("RevokeSecurityGroup", "Throttling", "no", "R-1", "sg-1")
 
@@ -159,8 +159,8 @@ def test_an_error_survives_a_pickle() -> None:
     assert str(copy) == str(error)
 
 
-def test_what_an_error_knows_survives_saying_what_it_is_about() -> None:
-    """Where the credentials came from, and how long ECS asked to wait."""
+def test_adding_context_keeps_an_errors_details() -> None:
+    """The source of the credentials, and how long ECS asked to wait."""
     refused = of_code("Revoke", "Forbidden.RAM", "no").of_credentials("alicloud:key")
     throttled = ThrottledError("Revoke", "Throttling", "no")
     throttled.retry_after_s = 7.0

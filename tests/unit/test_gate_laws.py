@@ -1,5 +1,5 @@
 """
-The gate against one packet and one rule after the other.
+The gate compared with one packet and one rule after the other.
 """
 
 from __future__ import annotations
@@ -79,13 +79,16 @@ def cells(found: Iterable[InternetOpening], ports: Sequence[int]) -> set[Cell]:
 
 @settings(deadline=None, max_examples=100)
 @given(FEW, FEW, FEW, st.sampled_from([None, PORTS]))
-def test_what_is_newly_open_is_so_packet_by_packet(
+def test_newly_open_ports_agree_packet_by_packet(
     kept: list[Standing],
     old: list[Standing],
     new: list[Standing],
     ports: tuple[int, ...] | None,
 ) -> None:
-    """Some packet gets in newly, and half of the addresses in use do afterwards."""
+    """
+    Some packet is newly accepted, and half of the addresses in use are accepted
+    afterwards.
+    """
     before, after = (*kept, *old), (*kept, *new)
     change = Change(before=before, after=after, is_whole=True)
 
@@ -97,13 +100,13 @@ def test_what_is_newly_open_is_so_packet_by_packet(
 
 @settings(deadline=None, max_examples=100)
 @given(FEW, FEW, FEW, st.sampled_from([None, ((22, 22),), ((1, 21), (23, 65535))]))
-def test_a_waiver_leaves_out_what_its_resource_lets_in_and_nothing_else(
+def test_a_waiver_covers_only_what_its_resource_allows(
     kept: list[Standing],
     old: list[Standing],
     new: list[Standing],
     ports: tuple[tuple[int, int], ...] | None,
 ) -> None:
-    """On both sides, at its ports; what is open all the same is not waived."""
+    """On both sides, at its ports; what other rules open is not waived."""
     before, after = (*kept, *old), (*kept, *new)
     waived: Waived = {"urn:a": ports}
     change = Change(before=before, after=after, is_whole=True)
@@ -128,10 +131,10 @@ def test_a_waiver_leaves_out_what_its_resource_lets_in_and_nothing_else(
 
 @settings(deadline=None, max_examples=100)
 @given(FEW, FEW, FEW, standings())
-def test_what_a_rule_that_is_not_known_lets_in_is_not_judged(
+def test_what_an_unknown_rule_allows_is_not_judged(
     kept: list[Standing], old: list[Standing], new: list[Standing], hidden: Standing
 ) -> None:
-    """Where drops come and go, whatever it accepts and wherever it stands."""
+    """Where drops change, whatever it accepts and whatever its priority."""
     before, after = (
         (*kept, *(replace(s, rule=replace(s.rule, policy="drop")) for s in drops))
         for drops in (old, new)
@@ -146,13 +149,13 @@ def test_what_a_rule_that_is_not_known_lets_in_is_not_judged(
 
 @settings(deadline=None, max_examples=100)
 @given(FEW, FEW, FEW, FEW)
-def test_the_worst_that_may_come_is_found_beside_what_will(
+def test_the_worst_case_is_found_beside_the_likely(
     before: list[Standing],
     after: list[Standing],
     least: list[Standing],
     most: list[Standing],
 ) -> None:
-    """Apart from it: it may be so."""
+    """It is reported separately: it may happen."""
     change = Change(
         before=tuple(before),
         after=tuple(after),
