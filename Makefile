@@ -48,6 +48,7 @@ lint: $(READY)
 	$(BIN)/mypy
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.test_names
 
 bench: $(READY)
 	@$(WITH_ENGINE) python -m benchmarks $(ARGS)

@@ -50,7 +50,7 @@ class Watch:
     One group, watched from before the first operation.
 
     Args:
-        foreign: the rules that are not ours, as they have to stay.
+        foreign: the rules that are not ours, which must not change.
     """
 
     fake: FakeEcs

@@ -86,14 +86,14 @@ steps_made = 0
 @dataclass
 class Model:
     """
-    What has to be so.
+    The expected state.
 
     Attributes:
         program: what the stack declares.
-        options: what it says of its resources beside.
-        removed: rules of the stack that were removed by hand.
-        foreign: the rules of others, as they have to stay, by group and ID.
-        lost: rules that the state does not know and that an error has named.
+        options: the options of its resources.
+        removed: rules of the stack that were deleted by hand.
+        foreign: the rules of others, which must not change, by group and ID.
+        lost: rules that the state does not hold and that an error has named.
     """
 
     program: dict[str, Properties] = field(default_factory=dict[str, Properties])

@@ -49,10 +49,10 @@ REDACTED = [
 @contextmanager
 def recording(folder: str, mark: str) -> Generator[None]:
     """
-    Write the first exchange of each kind into a folder; none where it is "".
+    Record the first exchange of each kind into a folder; none where it is "".
 
     Args:
-        folder: of the files, made where it is missing.
+        folder: of the files; created if it is missing.
         mark: the description of rules that may be shown.
     """
     if not folder:
@@ -120,7 +120,7 @@ def note(
 
 def redacted(exchange: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     """
-    The exchange as JSON, without what tells whose it is.
+    The exchange as JSON, without what identifies its owner.
 
     Raises:
         ValueError: a secret of the environment is still in it.

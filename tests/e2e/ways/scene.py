@@ -75,15 +75,15 @@ class Before:
 @dataclass
 class Scene:
     """
-    One walk under way.
+    One walk in progress.
 
     Args:
-        program: that the next command runs.
+        program: the program of the next command.
         ids: the rule IDs of each resource in the beginning, by its name.
-        by_hand: IDs of rules that somebody removed, or gave another port.
-        dones: how the commands ended.
-        found: what was not as expected, in words.
-        neighbours: what is live beside, by ID.
+        by_hand: IDs of rules that were deleted by hand, or got another port.
+        dones: the outcomes of the commands.
+        found: what differed from the expectations, as text.
+        neighbours: the other live rules, by ID.
     """
 
     walk: Walk

@@ -591,8 +591,9 @@ def two_of_one() -> Iterator[Way]:
     """
     States made by hand, in which two resources name one rule.
 
-    Only a mark of its own tells the one that stays from the one that leaves. Where
-    there is none, the rule goes with either, and the next refresh shows it.
+    Only an owner's mark distinguishes the resource that is kept from the one that is
+    deleted. Without one, the rule is deleted with either, and the next refresh shows
+    it.
     """
     for up in ("up", "up --refresh"):
         for label, own, edits in (

@@ -50,7 +50,7 @@ What is compared of a live rule, with the values that are assumed.
 """
 SECOND_PORT = 1000
 """
-A set holds each port of a row twice: as it is, and this much higher.
+A set holds each port of a row twice: unchanged, and with this offset.
 """
 
 
@@ -239,10 +239,10 @@ class ByHand:
 @dataclass(frozen=True)
 class Expected:
     """
-    What is so after a command that is not the last.
+    What holds after a command that is not the last.
 
     Args:
-        live: the resources whose rules are live; None is whatever the state names.
+        live: the resources whose rules are live; None means those that the state names.
     """
 
     live: Program | None
@@ -266,18 +266,18 @@ class Way:
         steps: commands, and what is done by hand between them.
         live: the resources whose rules are live in the end, and in the state.
         unmanaged: those of them that the user has taken out of the state.
-        missing: names in the state whose rule is gone, which no command has read.
+        missing: names in the state whose rule is deleted, which no command has read.
         renewed: names whose rule has a new ID.
-        any_id: a rule that moves may be closed and made anew; the engine fixes no
-            order of the two resources.
+        any_id: a rule that moves may be deleted and made anew; the engine does not
+            fix the order of the two resources.
         quiet: no call changes anything.
-        kinds: what the row is walked as.
-        alone: the row has a stack of its own; else others share it.
-        together: what strikes all rows that share a stack.
+        kinds: what the row is run with: a rule, a set.
+        alone: the row does not share its stack.
+        together: the fault that affects all rows that share a stack.
         unknown_ids: the state need not know the rule IDs in the end.
-        revoked_once: each rule that went was revoked just once.
+        revoked_once: each deleted rule was revoked exactly once.
         via: how the engine is started, and what runs the program.
-        timeout: seconds that a call may take, with all that is repeated.
+        timeout: seconds that a call may take, with its retries.
     """
 
     name: str
