@@ -49,6 +49,7 @@ lint: $(READY)
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports
 	@$(BIN)/python -m tools.language
+	$(BIN)/python -m tools.test_names
 
 bench: $(READY)
 	@$(WITH_ENGINE) python -m benchmarks $(ARGS)

@@ -1,5 +1,6 @@
 """
-What all suites share: nobody waits, fast tests come first, each suite is counted.
+Hooks and fixtures of all suites: retries wait for nothing, fast tests run first, and a
+summary counts each suite.
 """
 
 from __future__ import annotations
@@ -13,15 +14,13 @@ import stamina
 
 ATTEMPTS = 6
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
-WAYS = "e2e/ways/test_ways.py::test_what_is_live_is_what_the_program_wants["
-"""
-How the tests begin that are each a row of the table of ways.
-"""
+WAYS = "e2e/ways/test_ways.py::test_live_rules_equal_the_program["
+"""Prefixes of the tests that each are one row of the table of ways."""
 
 
 @pytest.fixture(autouse=True)
 def no_waiting() -> Generator[None, None, None]:
-    """Whatever is repeated is repeated at once, and not for ever."""
+    """Retries follow at once, and their number is bounded."""
     with stamina.set_testing(True, attempts=ATTEMPTS, cap=True):
         yield
 
@@ -33,12 +32,12 @@ def suite_of(nodeid: str) -> str:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the engine's tests come last: the others fail sooner."""
+    """Run the tests of the engine last: the others fail sooner."""
     items.sort(key=lambda item: suite_of(item.nodeid) == "e2e")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell how each suite went."""
+    """Print how many tests of each suite passed, failed and so on."""
     suites: dict[str, Counter[str]] = defaultdict(Counter)
     for outcome in OUTCOMES:
         for report in terminalreporter.getreports(outcome):

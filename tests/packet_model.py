@@ -1,8 +1,8 @@
 """
 The policy of a group by brute force: one packet, one rule after the other.
 
-Shares nothing with the package but the rule. `PACKETS` holds a packet for every
-combination that rules drawn by `rules()` can tell apart.
+It shares nothing with the package but the rule. `PACKETS` holds a packet for every
+combination that rules drawn by `rules()` can distinguish.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SOURCE_PORTS = (0, 53, 80, 2000)
 
 @dataclass(frozen=True)
 class Packet:
-    """One packet, and the unknown sets that it is in."""
+    """One packet, and the unknown sets that contain it."""
 
     protocol: int
     source: str
@@ -79,7 +79,7 @@ def _in_range(port: int, text: str) -> bool:
 
 @lru_cache(maxsize=1 << 20)
 def matches(rule: IngressRule, packet: Packet) -> bool:
-    """Whether the rule speaks of the packet."""
+    """Whether the rule matches the packet."""
     number = NUMBERS.get(rule.ip_protocol, rule.ip_protocol)
     named = {
         rule.source_group_id,
@@ -107,13 +107,13 @@ def decider(rules: Iterable[IngressRule], packet: Packet) -> IngressRule | None:
 
 
 def gets_in(rules: Iterable[IngressRule], packet: Packet) -> bool:
-    """What becomes of a packet; without a rule it is dropped."""
+    """Whether a packet is accepted; without a rule it is dropped."""
     rule = decider(rules, packet)
     return rule is not None and rule.policy == "accept"
 
 
 def in_some_of(packet: Packet, sets: Iterable[str]) -> list[Packet]:
-    """The packet in each choice of the sets, in none and in all included."""
+    """The packet in each choice of the sets, none and all included."""
     known = sorted(sets)
     choices = chain.from_iterable(
         combinations(known, count) for count in range(len(known) + 1)
@@ -123,7 +123,7 @@ def in_some_of(packet: Packet, sets: Iterable[str]) -> list[Packet]:
 
 @st.composite
 def rules(draw: st.DrawFn, *, unknown: bool = True) -> IngressRule:
-    """Rules whose every difference some packet of `PACKETS` can tell."""
+    """Rules such that some packet of `PACKETS` shows every difference."""
     source = draw(st.sampled_from(SOURCES))
     six = ":" in source
     fields: dict[str, object] = {}
@@ -174,10 +174,10 @@ USED_6 = (
     *("2002::/16", "2003::/18", "2610::/23", "2620::/23"),
     *(f"2{n}0::/12" for n in ("40", "41", "60", "63", "80", "a0", "a1", "c0")),
 )
-"""What is in use; of IPv6 the blocks that IANA has assigned to the registries."""
+"""Addresses in use; of IPv6 the blocks that IANA has assigned to the registries."""
 
 Cell = tuple[str, int, int]
-"""A world, a protocol and a port."""
+"""An address family of the internet, a protocol and a port."""
 
 
 @cache
@@ -188,8 +188,8 @@ def _span(block: str) -> tuple[int, int]:
 
 def _sources(rules: Iterable[IngressRule], *, six: bool) -> list[tuple[str, int]]:
     """
-    One address of each set of sources that no rule tells apart, and how many of it
-    are in use.
+    One address of each set of sources that the rules do not distinguish, and how
+    many addresses of it are in use.
     """
     named = (r.ipv6_source_cidr_ip if six else r.source_cidr_ip for r in rules)
     blocks = [_span(block) for block in dict.fromkeys(named) if block]
@@ -210,8 +210,8 @@ def newly_open(
     before: list[IngressRule], after: list[IngressRule], ports: Iterable[int]
 ) -> set[Cell]:
     """
-    What is newly open to a world, packet by packet: some packet gets in newly, and
-    half of the addresses in use do afterwards.
+    What is newly open to the internet, packet by packet: some packet is newly
+    accepted, and half of the addresses in use are accepted afterwards.
     """
     found: set[Cell] = set()
     for six, world in ((False, "0.0.0.0/0"), (True, "::/0")):

@@ -1,9 +1,9 @@
 """
-A Python for the engine's programs that knows by heart what `pip list` says.
+A Python for the engine's programs that caches the output of `pip list`.
 
 The engine lists the installed packages before each command, which takes as long as the
-rest of a small one. What is installed does not change while tests run, so pip is asked
-once; everything else is the Python of the tests itself.
+rest of a small one. The packages do not change while tests run, so pip runs once;
+everything else is the Python of the tests.
 """
 
 from __future__ import annotations
@@ -44,5 +44,5 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def programs_path() -> str:
-    """What comes first on PATH where the engine runs programs."""
+    """The folder that comes first on PATH where the engine runs programs."""
     return f"{_folder().name}:{Path(sys.executable).parent}"

@@ -1,8 +1,8 @@
 """
 Runs one Python block of the documentation: `python program.py FILE`.
 
-Pulumi's engine is played by its own mocks, which let this provider check what is
-declared. `pulumi_alicloud` is a stand-in, since its plugin is not here.
+Pulumi's mocks take the engine's part; they let this provider check what is declared.
+`pulumi_alicloud` is a stand-in, because its plugin is not installed here.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ problems: list[str] = []
 
 
 class Engine(pulumi.runtime.Mocks):
-    """Answers as the engine would, after the provider's own check."""
+    """Answers as the engine does, after the provider's check."""
 
     def new_resource(
         self, args: pulumi.runtime.MockResourceArgs
     ) -> tuple[str, dict[Any, Any]]:
-        """Check what is ours."""
+        """Check the resources of this provider."""
         told: Any = args  # its inputs have no types
         outputs: dict[str, Any] = {**told.inputs}
         if provider := PROVIDERS.get(args.typ.rpartition(":")[2]):
@@ -43,12 +43,12 @@ class Engine(pulumi.runtime.Mocks):
     def call(
         self, args: pulumi.runtime.MockCallArgs
     ) -> tuple[dict[Any, Any], list[tuple[str, str]]]:
-        """There are none."""
+        """Return nothing: programs call no functions."""
         raise NotImplementedError(args.token)
 
 
 class SecurityGroup(pulumi.CustomResource):
-    """The peer's group, as far as the documentation uses it."""
+    """The security group of pulumi-alicloud, as far as the documentation uses it."""
 
     def __init__(self, name: str, *, vpc_id: str) -> None:
         super().__init__(
@@ -57,7 +57,7 @@ class SecurityGroup(pulumi.CustomResource):
 
 
 def main(file: str) -> None:
-    """Run the file as a program of Pulumi's."""
+    """Run the file as a Pulumi program."""
     peer: Any = types.ModuleType("pulumi_alicloud")
     peer.ecs = types.SimpleNamespace(SecurityGroup=SecurityGroup)
     sys.modules["pulumi_alicloud"] = peer

@@ -22,7 +22,7 @@ PROGRAM = Path(__file__).with_name("program.py")
 LANGUAGES = ("python", "sh", "json", "yaml", *SHOWN)
 NOT_RUN = 9
 """
-How many blocks are not run; each says why. One more is to be a decision.
+How many blocks are not run; each gives its reason. Change the number on purpose only.
 """
 ACTIONS = {
     "ecs:AuthorizeSecurityGroup",
@@ -36,23 +36,23 @@ ACTIONS = {
 }
 
 
-def test_every_page_is_looked_at() -> None:
-    """And every block has a language that is known here."""
+def test_each_page_is_read_and_its_languages_are_known() -> None:
+    """No page is left out, and each block has a language that is known here."""
     assert ROOT / "README.md" in PAGES
     assert {block.language for block in BLOCKS} <= set(LANGUAGES)
     assert sum(block.language == "python" for block in BLOCKS) > 10
 
 
-def test_few_blocks_are_not_run_and_each_says_why() -> None:
-    """They are counted, so that none is added unseen."""
+def test_each_block_that_is_not_run_gives_its_reason() -> None:
+    """Their number is fixed, so that a new one is a decision."""
     left_out = Counter(block.not_run for block in BLOCKS if block.not_run)
 
     assert left_out.total() == NOT_RUN, left_out
 
 
 @pytest.mark.parametrize("block", [b for b in RUN if b.language == "python"], ids=str)
-def test_python_runs(block: Block, tmp_path: Path) -> None:
-    """With an engine that lets the provider check what is declared."""
+def test_each_python_block_runs(block: Block, tmp_path: Path) -> None:
+    """The provider checks what the block declares."""
     file = tmp_path / "block.py"
     file.write_text(block.text)
     environment = {
@@ -81,8 +81,8 @@ def test_python_runs(block: Block, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "block", [b for b in RUN if b.language in ("json", "yaml")], ids=str
 )
-def test_json_and_yaml_can_be_read(block: Block) -> None:
-    """And a RAM policy names no action but those that the client calls."""
+def test_json_and_yaml_blocks_are_valid(block: Block) -> None:
+    """RAM policies in them name only actions that the client calls."""
     read = json.loads if block.language == "json" else yaml.safe_load
     document: Any = read(block.text)
 

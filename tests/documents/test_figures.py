@@ -1,5 +1,5 @@
 """
-The figures in the README are those that `make bench` wrote down.
+The figures in the README are those that `make bench` wrote.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import json
 from benchmarks.readme import FIGURES, README, with_figures
 
 
-def test_the_readme_shows_the_figures_that_are_kept() -> None:
-    """They are made by the command, and not typed."""
+def test_the_readme_shows_the_measured_figures() -> None:
+    """The figures come from the benchmark's file and are not typed by hand."""
     readme = README.read_text()
 
     assert with_figures(readme, json.loads(FIGURES.read_text())) == readme

@@ -1,5 +1,5 @@
 """
-Each test of the engine gets a project of its own.
+Each test of the engine has a project of its own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Keeps the state of a release: `make state VERSION=0.1.0`, once a release.
 
-It is run by its name only, so that no test run writes into the checkout.
+It runs only when named, so that no test run writes into the checkout.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from e2e.project import Project
 
 
 def test_the_sample_stack_is_kept(project: Project) -> None:
-    """Beside the ECS that it was made on, for all later code to take care of."""
+    """Keeps the state with the fake's content, for the tests of later releases."""
     project.sample()
     project.settings["sample:securityGroupId"] = project.group
     project.settings["sample:balancerGroupId"] = project.fake.new_group()

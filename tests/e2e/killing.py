@@ -1,5 +1,5 @@
 """
-A run of the engine that is killed at a chosen call.
+Kills a run of the engine at a chosen call.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class Kill:
     parallel: int = 1
 
     def __str__(self) -> str:
-        """How a failed test calls it."""
+        """The name in the ID of a test."""
         when = "after" if self.acted else "before"
         return f"{self.victim} killed {when} {self.action} {self.call}, {self.command}"
 
 
 @dataclass
 class _Killing:
-    """One run, which is killed from within the call that it makes."""
+    """One run that is killed while it makes a call."""
 
     victim: str
     engine: psutil.Process
@@ -59,7 +59,7 @@ class _Killing:
     struck: bool = False
 
     def __call__(self, _: FakeEcs) -> None:
-        """Kill the victim alone, by its ID; the others find out by themselves."""
+        """Kill the one process by its ID; the others notice by themselves."""
         below = self.engine.children(recursive=True)
         hosts = [each for each in below if any(HOST in word for word in each.cmdline())]
         under_hosts = [each for host in hosts for each in host.children(recursive=True)]

@@ -1,8 +1,8 @@
 """
 Stands in for the plugin of pulumi-alicloud, which a state with its resources needs.
 
-It makes and deletes nothing: a resource whose inputs are as in the state is unchanged,
-and everything else is refused.
+It creates and deletes nothing: a resource whose inputs equal those in the state is
+unchanged, and everything else is refused.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ VERSION = "3.109.1"
 
 
 class Peer(provider_pb2_grpc.ResourceProviderServicer):
-    """
-    Answers the engine.
-    """
+    """Answers the engine's calls."""
 
     def GetPluginInfo(self, _: Any, __: Any) -> Any:  # noqa: N802 - gRPC's names
         return plugin_pb2.PluginInfo(version=VERSION)
@@ -46,9 +44,7 @@ class Peer(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def installed(folder: Path) -> str:
-    """
-    Put the plugin into a folder for PATH.
-    """
+    """Write the plugin into a folder for PATH."""
     folder.mkdir()
     file = folder / "pulumi-resource-alicloud"
     file.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" "$@"\n')
@@ -57,9 +53,7 @@ def installed(folder: Path) -> str:
 
 
 def main() -> None:
-    """
-    Serve on a port of its own, which is printed, until the engine ends it.
-    """
+    """Serve on a free port, print it, and run until the engine ends the process."""
     server = grpc.server(ThreadPoolExecutor())
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Peer(), server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -1,5 +1,5 @@
 """
-A project on the real engine, with an own backend, home and fake.
+A project on the real engine, with its own backend, home and fake.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def rule(name, port, source="10.0.0.0/8", opts=None, **more):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command of the engine printed, and whether it went well."""
+    """The output of an engine command, and whether it succeeded."""
 
     ok: bool
     text: str
@@ -42,7 +42,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Project:
-    """One project with one stack, and the fake that it talks to."""
+    """One project with one stack, and the fake that its provider calls."""
 
     folder: Path
     fake: FakeEcs
@@ -60,24 +60,24 @@ class Project:
         )
 
     def sample(self) -> None:
-        """Take the repository's sample stack for the program."""
+        """Use the repository's sample stack as the program."""
         shutil.copyfile(ROOT / "Pulumi.yaml", self.folder / "Pulumi.yaml")
         shutil.copytree(ROOT / "sample-stack", self.folder / "sample-stack")
 
         self.start()
 
     def example(self, name: str) -> None:
-        """Take one of the examples for the program."""
+        """Use one of the examples as the program."""
         shutil.copytree(ROOT / "examples" / name, self.folder, dirs_exist_ok=True)
         self.settings[f"{name}:securityGroupId"] = self.group
         self.start()
 
     def start(self) -> None:
-        """Make the stack."""
+        """Create the stack."""
         self.pulumi("stack", "init", "test")
 
     def run(self, *arguments: str, **environment: str) -> Outcome:
-        """Run the engine, whatever comes of it."""
+        """Run the engine and return the outcome, whether it fails or not."""
         self.write_settings()
         done = subprocess.run(
             ["pulumi", *arguments, "--non-interactive"],
@@ -106,7 +106,7 @@ class Project:
         assert done.returncode == 0, done.stdout
 
     def write_settings(self) -> None:
-        """Put the settings into the stack's file, beside what is there."""
+        """Add the settings to the stack's file."""
         file = self.folder / "Pulumi.test.yaml"
         stack: dict[str, Any] = {}
         if file.exists():
@@ -115,35 +115,38 @@ class Project:
         file.write_text(yaml.safe_dump({**stack, "config": config}))
 
     def pulumi(self, *arguments: str, **environment: str) -> str:
-        """Run the engine; its output, or a failed test that shows it."""
+        """
+        Run the engine and return its output; fail the test, with the output, if
+        it fails.
+        """
         done = self.run(*arguments, **environment)
         assert done.ok, done.text
         return done.text
 
     def up(self, *arguments: str) -> str:
-        """Deploy, without asking."""
+        """Deploy without confirmation."""
         return self.pulumi("up", "--yes", "--skip-preview", *arguments)
 
     def refresh(self, *arguments: str) -> str:
-        """Read all, without asking."""
+        """Refresh without confirmation."""
         return self.pulumi("refresh", "--yes", "--skip-preview", *arguments)
 
     def destroy(self, *arguments: str) -> str:
-        """Remove all, without asking."""
+        """Destroy without confirmation."""
         return self.pulumi("destroy", "--yes", "--skip-preview", *arguments)
 
     def calls(self) -> list[FakeCall]:
-        """The calls since the last time."""
+        """The calls since the last call of this method."""
         calls = list(self.fake.calls)
         self.fake.calls.clear()
         return calls
 
     def writes(self) -> list[FakeCall]:
-        """The calls since the last time, without those that only look."""
+        """The calls since the last time that are not reads."""
         return [call for call in self.calls() if call.action not in LOOKING]
 
     def actions(self) -> list[str]:
-        """The names of the writing calls since the last time."""
+        """The actions of the writing calls since the last time."""
         return [call.action for call in self.writes()]
 
     def rules(self) -> dict[str, dict[str, object]]:
@@ -151,37 +154,37 @@ class Project:
         return self.fake.rules(self.group)
 
     def state(self) -> dict[str, Any]:
-        """What the engine holds."""
+        """The exported state of the stack."""
         deployment: dict[str, Any] = json.loads(
             self.pulumi("stack", "export", "--show-secrets")
         )
         return deployment
 
     def resources(self) -> list[dict[str, Any]]:
-        """The entries of the state that are rules."""
+        """The entries of the state that are rules or sets of rules."""
         found = self.state()["deployment"].get("resources", [])
         return [entry for entry in found if entry["type"].startswith("pulumi-python:")]
 
     def keep(self, folder: Path) -> None:
-        """Keep the stack and what it is about, for the code of another day."""
+        """Save the stack and the fake's content, for the tests of later releases."""
         folder.mkdir(parents=True)
         stack = _without_traces(json.loads(self.pulumi("stack", "export")))
         (folder / "stack.json").write_text(json.dumps(stack, indent=4) + "\n")
         (folder / "ecs.json").write_text(self.fake.dump())
 
     def put(self, state: Mapping[str, Any]) -> None:
-        """Give the engine another state."""
+        """Import another state."""
         file = self.folder / "state.json"
         file.write_text(json.dumps(state))
         self.put_file(file)
 
     def put_file(self, file: Path) -> None:
-        """Give the engine the state of a file."""
+        """Import the state in a file."""
         self.pulumi("stack", "import", "--file", str(file))
 
 
 def _without_traces(value: Any) -> Any:
-    """A state without the places in files that its resources were declared at."""
+    """A state without the source positions of its resources."""
     if isinstance(value, list):
         return [_without_traces(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, dict):

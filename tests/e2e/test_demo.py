@@ -1,5 +1,5 @@
 """
-`make demo` in full: what a newcomer sees first.
+`make demo` from start to end: the first thing that a new user runs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from e2e.project import ROOT
 
 
 def test_the_demo_shows_each_step_and_the_calls_it_made() -> None:
-    """It exits 0 only if each step did what it says, by the calls it should."""
+    """It exits with 0 only if each step has its effect by the expected calls."""
     done = subprocess.run(
         [sys.executable, "-m", "tools.demo"],
         cwd=ROOT,

@@ -1,7 +1,7 @@
 """
-The shell blocks of each page, in order, as a reader would run them.
+The shell blocks of each page, run in order.
 
-Our commands and the engine are the real ones, ECS is a served fake.
+The commands and the engine are the real ones; ECS is a served fake.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SHELL_PAGES = [
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A fake with the groups of the documentation, and an own backend."""
+    """A fake with the groups of the documentation, and a separate backend."""
     assert shutil.which("pulumi"), "the engine is missing: run `make test`"
     (tmp_path / "backend").mkdir()
     plugins = peer_plugin.installed(tmp_path / "plugins")
@@ -67,7 +67,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def project(folder: Path, page: Path, environment: dict[str, str]) -> None:
-    """What a page starts from: the checkout's files, or an empty stack."""
+    """What a page starts from: the files of the checkout, or an empty stack."""
     folder.mkdir()
     if page.parent == ROOT:
         shutil.copyfile(ROOT / "Pulumi.yaml", folder / "Pulumi.yaml")
@@ -108,10 +108,10 @@ def apply(block: Block, folder: Path, environment: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("page", SHELL_PAGES, ids=lambda page: page.stem)
-def test_what_a_page_tells_to_run_works(
+def test_the_commands_of_each_page_work(
     page: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    """Block after block, in one folder."""
+    """The blocks of a page run in one folder, one after the other."""
     project(tmp_path / "project", page, environment)
 
     for block in blocks_of(page):

@@ -1,5 +1,5 @@
 """
-What the real engine calls in each way is what is recorded of it.
+The recorded calls of the engine equal those of the real engine.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from engine.ways import Way, all_ways
 
 
 @pytest.mark.timeout(1800)
-def test_the_recording_of_the_engine_still_holds(tmp_path: Path) -> None:
+def test_the_recorded_engine_calls_are_still_correct(tmp_path: Path) -> None:
     """
-    Each way is taken again: the calls, their order, what they hold, the state.
+    Each way is recorded again and compared: the calls, their order, their content,
+    the state.
 
-    Ways share stacks, and a command that fails stops what it had to do for the others,
-    which on a busy machine may be sooner. Those that differ are taken again alone.
+    Ways share stacks, and a command that fails stops the work on the other ways, on
+    a busy machine possibly sooner. Those that differ are recorded again alone.
     """
     recorded = load()
     assert {way.name for way in all_ways()} == recorded.keys()

@@ -1,5 +1,5 @@
 """
-Each example does what it says, on the real engine or by its own tests.
+Each example does what its text says, on the real engine or by its own tests.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ OWN_TESTS = ("test-your-stack", "test-your-script")
 BY_HAND = {"IpProtocol": "tcp", "PortRange": "8080/8080", "SourceCidrIp": "10.0.0.0/8"}
 
 
-def test_each_example_is_run_here() -> None:
-    """None is forgotten."""
+def test_each_example_has_a_test_here() -> None:
+    """A new example without a test fails here."""
     assert {folder.name for folder in EXAMPLES.iterdir() if folder.is_dir()} == {
         *STACKS,
         *OWN_TESTS,
@@ -36,8 +36,10 @@ def test_each_example_is_run_here() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(STACKS.keys() - {"exclusive-group"}))
-def test_a_stack_comes_up_stays_and_goes(project: Project, name: str) -> None:
-    """With as many rules as its text says, and none left behind."""
+def test_an_example_stack_deploys_stays_unchanged_and_is_destroyed(
+    project: Project, name: str
+) -> None:
+    """It has as many rules as its text says, and leaves none behind."""
     if name == "adoption":
         project.fake.add_rule(project.group, **BY_HAND)
     if name == "expiring-rule":
@@ -59,8 +61,10 @@ def test_a_stack_comes_up_stays_and_goes(project: Project, name: str) -> None:
     assert project.rules() == {}
 
 
-def test_an_exclusive_group_loses_what_a_preview_has_named(project: Project) -> None:
-    """What it is to keep stays, after a refresh too."""
+def test_an_exclusive_group_loses_only_the_rules_a_preview_listed(
+    project: Project,
+) -> None:
+    """Rules to keep survive, also after a refresh."""
     project.example("exclusive-group")
     project.up()
     foreign = project.fake.add_rule(project.group, **BY_HAND)
@@ -80,8 +84,8 @@ def test_an_exclusive_group_loses_what_a_preview_has_named(project: Project) -> 
 
 
 @pytest.mark.parametrize("name", OWN_TESTS)
-def test_an_example_of_a_test_passes(name: str, tmp_path: Path) -> None:
-    """From its own folder, as a user would run it."""
+def test_the_tests_of_an_example_pass(name: str, tmp_path: Path) -> None:
+    """They run in the folder of the example, as for a user."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
         cwd=EXAMPLES / name,
@@ -97,8 +101,8 @@ def test_an_example_of_a_test_passes(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["variable", "logflow"])
-def test_calls_are_shown_on_demand(project: Project, how: str) -> None:
-    """With RequestId and duration, by the variable or the engine's own options."""
+def test_the_log_shows_calls_when_asked_for(project: Project, how: str) -> None:
+    """With RequestId and duration, by the variable or by the engine's own options."""
     project.program('rule("web", 443)')
     if how == "variable":
         told = project.pulumi(

@@ -1,5 +1,5 @@
 """
-What a person sees of a failure, and what the state knows after it.
+What the user sees of a failure, and what the state holds after it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ def live_ports(project: Project) -> set[int]:
     return {int(str(rule["PortRange"]).split("/")[0]) for rule in rules}
 
 
-def test_a_refusal_is_one_message_with_the_source_of_the_credentials(
+def test_a_refusal_is_one_message_that_names_the_credentials_source(
     project: Project,
 ) -> None:
-    """No traceback, for one rule and for a set."""
+    """There is no traceback, for one rule and for a set."""
     refused = Fault.refused("AuthorizeSecurityGroup", 403, "NoPermission")
     project.fake.inject(replace(refused, times=2))
     project.program('rule("web", 443)')
@@ -41,7 +41,7 @@ def test_a_refusal_is_one_message_with_the_source_of_the_credentials(
 
 
 def test_a_failed_check_is_one_message(project: Project) -> None:
-    """The region is wanted, and the configuration that names it is broken."""
+    """The region is missing, and the configuration that should name it is not valid."""
     del project.settings["alicloud:region"]
     (project.folder / "Pulumi.test.yaml").unlink()
     project.settings["alicloud:assumeRole"] = "not JSON"
@@ -54,10 +54,13 @@ def test_a_failed_check_is_one_message(project: Project) -> None:
     assert "alicloud:region" in done.text
 
 
-def test_an_update_of_a_set_that_fails_after_a_revoke_is_gone_on_with(
+def test_the_next_up_completes_a_set_update_that_failed(
     project: Project,
 ) -> None:
-    """The state has what was added and what is left, so the next `up` needs no help."""
+    """
+    The update fails after a revoke. The state holds the added and the remaining
+    rules, so the next `up` needs no manual step.
+    """
     old, new = range(1000, 1250), range(2000, 2250)
     declare(project, *old)
     project.up()
@@ -80,10 +83,10 @@ def test_an_update_of_a_set_that_fails_after_a_revoke_is_gone_on_with(
     assert project.rules() == {}
 
 
-def test_after_a_failed_update_of_a_set_destroy_leaves_nothing(
+def test_destroy_after_a_failed_set_update_leaves_no_rule(
     project: Project,
 ) -> None:
-    """Without another `up`: the state knows all of it."""
+    """No `up` is needed in between: the state holds all rules."""
     declare(project, *range(1000, 1250))
     project.up()
     declare(project, *range(2000, 2250))
@@ -97,10 +100,10 @@ def test_after_a_failed_update_of_a_set_destroy_leaves_nothing(
     assert project.rules() == {}
 
 
-def test_a_refresh_that_runs_the_program_shows_no_difference(
+def test_refresh_with_run_program_shows_no_difference(
     project: Project,
 ) -> None:
-    """Of unchanged resources, whether one rule or a set."""
+    """For unchanged resources, one rule or a set."""
     project.program('rule("web", 443)')
     project.up()
     assert "[diff" not in project.pulumi(*RUN_PROGRAM)

@@ -1,5 +1,5 @@
 """
-The worst that ECS can do, as a person at the engine sees it.
+Faults of ECS as a user of the engine sees them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NEIGHBOUR = {
 
 @pytest.fixture
 def hurried(project: Project) -> Project:
-    """One rule beside a neighbour, and a provider that gives up after seconds."""
+    """One rule beside a neighbour, and a provider whose timeout is a few seconds."""
     project.fake.add_rule(project.group, **NEIGHBOUR)
     project.settings["alicloud-ingress:timeout"] = "2"
     project.program('rule("web", 443)')
@@ -35,13 +35,13 @@ def hurried(project: Project) -> Project:
 
 
 def last_line(text: str) -> str:
-    """What the diagnostics say about the rule, on a line of its own."""
+    """The last line of the rule's diagnostics."""
     errors = [line for line in text.splitlines() if line.startswith("    error: ")]
     return errors[-1]
 
 
 def test_a_connection_dropped_after_authorize_makes_one_rule(hurried: Project) -> None:
-    """Seen by a look, and written down with its ID."""
+    """A read finds the rule, and the state gets its ID."""
     hurried.fake.inject(Fault.dropped(AUTHORIZE, takes_effect=True))
 
     hurried.up()
@@ -51,8 +51,8 @@ def test_a_connection_dropped_after_authorize_makes_one_rule(hurried: Project) -
     assert len(hurried.rules()) == 2
 
 
-def test_a_storm_of_faults_ends_in_time_and_is_repeated(hurried: Project) -> None:
-    """The first up fails in words, and the second one makes the rule."""
+def test_up_ends_in_time_under_faults_and_succeeds_later(hurried: Project) -> None:
+    """The first `up` fails with an error message, and the second one makes the rule."""
     hurried.fake.inject(
         replace(Fault.refused(AUTHORIZE, 503, "ServiceUnavailable"), times=STORM)
     )
@@ -69,8 +69,8 @@ def test_a_storm_of_faults_ends_in_time_and_is_repeated(hurried: Project) -> Non
     assert len(hurried.rules()) == 2
 
 
-def test_pages_of_html_in_place_of_answers_lose_nothing(hurried: Project) -> None:
-    """A refresh that reads none of it keeps the state."""
+def test_html_instead_of_answers_leaves_the_state_unchanged(hurried: Project) -> None:
+    """A refresh that gets HTML in place of each answer keeps the state."""
     hurried.up()
     before = hurried.resources()
     hurried.fake.inject(replace(Fault.html(DESCRIBE), times=STORM))
@@ -84,8 +84,8 @@ def test_pages_of_html_in_place_of_answers_lose_nothing(hurried: Project) -> Non
     ]
 
 
-def test_a_rule_that_shows_late_has_its_id_filled_in(hurried: Project) -> None:
-    """Created with a warning; a refresh learns the ID; the destroy goes by it."""
+def test_refresh_fills_in_the_id_of_a_late_rule(hurried: Project) -> None:
+    """Create ends with a warning, a refresh learns the ID, and destroy uses it."""
     hurried.fake.inject(Fault.late(AUTHORIZE, describes=STORM))
 
     told = hurried.up()
@@ -99,10 +99,13 @@ def test_a_rule_that_shows_late_has_its_id_filled_in(hurried: Project) -> None:
     assert entry["id"] in hurried.rules()
 
 
-def test_a_revoke_that_says_yes_and_does_nothing_is_not_believed(
+def test_a_revoke_without_effect_is_noticed_and_repeated_by_id(
     hurried: Project,
 ) -> None:
-    """A rule without an ID is looked for afterwards, and removed by what is seen."""
+    """
+    A rule without an ID is read again after the revoke, and revoked by the ID that
+    the read shows.
+    """
     hurried.fake.inject(Fault.late(AUTHORIZE, describes=STORM))
     hurried.up()
     hurried.fake.groups[hurried.group].lags.clear()

@@ -1,5 +1,5 @@
 """
-The gate on previews of the real engine, over groups that somebody has changed.
+The gate on previews of the real engine, over groups that were changed by hand.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SOURCES = (WORLD, "0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/8")
 
 
 class Door:
-    """A project, and the gate before it."""
+    """A project, and the gate on its previews."""
 
     def __init__(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         self.project = project
@@ -35,7 +35,7 @@ class Door:
         monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET)
 
     def gate(self, *options: str, preview: tuple[str, ...] = WHOLE) -> Result:
-        """What the gate says of the program as it is."""
+        """The gate's result for the program as it is."""
         self.preview(*preview)
         return self.judge(*options)
 
@@ -44,7 +44,7 @@ class Door:
         self.file.write_text(self.project.pulumi("preview", *options))
 
     def judge(self, *options: str) -> Result:
-        """What the gate says of that."""
+        """The gate's result for that preview."""
         asked = ("--fail-on", "world-open-admin", *options)
         return CliRunner().invoke(main, ["preview-report", str(self.file), *asked])
 
@@ -64,7 +64,7 @@ def door(project: Project, monkeypatch: pytest.MonkeyPatch) -> Door:
     return Door(project, monkeypatch)
 
 
-def test_an_update_that_sets_back_what_somebody_has_narrowed_is_stopped(
+def test_an_update_that_reverts_a_manual_narrowing_is_stopped(
     door: Door,
 ) -> None:
     """The engine shows a new description; deploying it opens the port."""
@@ -80,10 +80,13 @@ def test_an_update_that_sets_back_what_somebody_has_narrowed_is_stopped(
     assert newly_open(before, door.rules(), [22]) == {(WORLD, 6, 22)}
 
 
-def test_a_replacement_that_failed_half_way_is_stopped_when_it_opens_again(
+def test_reverting_a_half_failed_replacement_is_stopped(
     door: Door,
 ) -> None:
-    """The old rule is gone, the state still has it, and the program is as it was."""
+    """
+    The old rule is deleted, the state still holds it, and the program is as before:
+    deploying it opens the port again.
+    """
     project = door.project
     good = f'rule("ssh", 22, "{WORLD}", opts={BEFORE})'
     project.program(good)
@@ -110,10 +113,13 @@ def test_a_replacement_that_failed_half_way_is_stopped_when_it_opens_again(
         assert f"0.0.0.0/0 {words} tcp 22" in by_state.stderr
 
 
-def test_a_deletion_that_a_failed_run_has_left_is_stopped_where_it_opens(
+def test_a_pending_deletion_that_opens_a_port_is_stopped(
     door: Door,
 ) -> None:
-    """The engine shows it with --show-replacement-steps only."""
+    """
+    A failed run left the deletion. The engine shows it with
+    --show-replacement-steps only.
+    """
     project = door.project
     below = f'\nrule("ssh", 22, "{WORLD}", priority=50)'
     project.program(f'rule("drop", 22, "{WORLD}", policy="drop"){below}')
@@ -133,10 +139,8 @@ def test_a_deletion_that_a_failed_run_has_left_is_stopped_where_it_opens(
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_the_gate_lets_pass_opens_nothing_on_the_engine(
-    door: Door, seed: int
-) -> None:
-    """Programs at random, deployed over what somebody has changed at random."""
+def test_deploying_what_the_gate_accepts_opens_nothing(door: Door, seed: int) -> None:
+    """Random programs, deployed over random manual changes."""
     choose = random.Random(seed)  # noqa: S311 - the same cases each time
     project = door.project
     project.program(_program(choose))

@@ -1,7 +1,7 @@
 """
-The previews in tests/golden are what the real engine says today.
+The previews in tests/golden equal those of the real engine.
 
-`make golden` writes them, and their reports, anew.
+`make golden` writes them and their reports anew.
 """
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ def check(name: str, text: str) -> None:
     assert file.read_text() == scrubbed(text), "run `make golden`, and read the diff"
 
 
-def test_a_preview_of_a_new_stack(sample: Project) -> None:
-    """Everything is to be created."""
+def test_the_golden_preview_of_a_new_stack_is_current(sample: Project) -> None:
+    """All resources are to be created."""
     check("create", sample.pulumi("preview", *SAMES))
 
 
-def test_a_preview_of_a_change_of_each_kind(sample: Project) -> None:
-    """Created, updated, replaced with and without a gap, deleted, same."""
+def test_the_golden_preview_of_each_change_is_current(sample: Project) -> None:
+    """Created, updated, replaced with and without a gap, deleted, unchanged."""
     sample.up()
     program = sample.folder / "sample-stack" / "__main__.py"
     shutil.copyfile(GOLDEN / "changed_program.py", program)
@@ -80,8 +80,8 @@ def test_a_preview_of_a_change_of_each_kind(sample: Project) -> None:
     check("change", sample.pulumi("preview", *SAMES))
 
 
-def test_a_preview_of_what_another_hand_changed(sample: Project) -> None:
-    """One rule is gone, another differs."""
+def test_the_golden_preview_of_drift_is_current(sample: Project) -> None:
+    """One rule is deleted by hand, and another one is changed."""
     sample.up()
     rules = sample.fake.groups[sample.group].rules
     by_priority = {rule["Priority"]: rule_id for rule_id, rule in rules.items()}
@@ -92,15 +92,15 @@ def test_a_preview_of_what_another_hand_changed(sample: Project) -> None:
     check("drift", sample.pulumi("preview", "--refresh", *SAMES))
 
 
-def test_a_preview_of_the_end(sample: Project) -> None:
-    """Everything is to go."""
+def test_the_golden_preview_of_a_destroy_is_current(sample: Project) -> None:
+    """All resources are to be deleted."""
     sample.up()
 
     check("destroy", sample.pulumi("destroy", "--preview-only", "--json"))
 
 
-def test_no_golden_file_tells_of_the_machine_that_made_it() -> None:
-    """Neither its folders nor a secret."""
+def test_golden_files_hold_no_path_and_no_secret() -> None:
+    """They hold neither the folders of the machine that made them nor a secret."""
     for file in Path(GOLDEN).glob("*.json"):
         assert str(Path.home()) not in file.read_text()
         assert str(ROOT) not in file.read_text()

@@ -1,5 +1,5 @@
 """
-Rules that exist come into a stack without a change, whatever their kind.
+Existing rules of every kind are imported into a stack without a change.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from e2e.shell import alicloud_ingress
 HOSTILE = 'it\'s "quoted" \\ {{ x }}\n"""\nimport os | `code` \x1b[31m \u202e'
 ASKED = ["DescribeSecurityGroups"]
 """
-What `import` asks beside the rules: whether a cloud service manages the group.
+The calls of `import` beside those for rules: whether a cloud service manages the group.
 """
 TCP = {"IpProtocol": "tcp", "PortRange": "443/443", "SourceCidrIp": "10.0.0.0/8"}
 
 
 def add_every_kind(project: Project) -> None:
-    """Put a rule of each kind into the group."""
+    """Add a rule of each kind to the group."""
     fake, group = project.fake, project.group
     source = fake.new_group(name="balancers")
     other = fake.new_group(account="1000000000000002")
@@ -64,7 +64,7 @@ def add_every_kind(project: Project) -> None:
 
 
 def imported(project: Project, *more: str) -> str:
-    """Import all rules of the group, and make the program that was written ours."""
+    """Import all rules of the group, and use the generated program."""
     said = alicloud_ingress(
         project, "import", "--group", project.group, "--out", "rules", *more
     )
@@ -80,7 +80,7 @@ def imported(project: Project, *more: str) -> str:
 
 
 def test_rules_of_every_kind_are_imported_without_a_change(project: Project) -> None:
-    """The preview is empty, a refresh finds no drift, and destroy removes by ID."""
+    """The preview is empty, a refresh finds no drift, and destroy deletes by ID."""
     add_every_kind(project)
     rules = project.rules()
 
@@ -97,7 +97,7 @@ def test_rules_of_every_kind_are_imported_without_a_change(project: Project) -> 
 
 
 def test_three_hundred_rules_are_imported_without_a_change(project: Project) -> None:
-    """What a stack owns by then is skipped the next time, by its state."""
+    """A second import skips the rules that the stack's state already holds."""
     project.fake.groups[project.group].most_rules = 1_000
     for port in range(1, 301):
         project.fake.add_rule(project.group, **{**TCP, "PortRange": f"{port}/{port}"})
@@ -119,8 +119,8 @@ def test_three_hundred_rules_are_imported_without_a_change(project: Project) -> 
 @pytest.mark.skipif(
     not hasattr(resource, "IngressRuleSetProvider"), reason="comes with rule sets"
 )
-def test_a_rule_set_takes_all_of_them_over_without_a_change(project: Project) -> None:
-    """Its state owns each rule by ID."""
+def test_a_rule_set_imports_all_rules_without_a_change(project: Project) -> None:
+    """Its state holds each rule's ID."""
     add_every_kind(project)
     rules = project.rules()
 

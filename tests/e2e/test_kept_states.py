@@ -1,9 +1,8 @@
 """
-Stacks that earlier releases have left behind.
+Stacks that earlier releases made.
 
-`states/` keeps a stack export of each release beside the ECS that it was made
-on. What is in users' state is frozen: where such a test fails, the code is to be
-mended, and never the state.
+`states/` keeps a stack export of each release and the fake's content. What is in users'
+state is frozen: where such a test fails, change the code, never the state.
 """
 
 from __future__ import annotations
@@ -18,8 +17,10 @@ STATES = sorted(path for path in (Path(__file__).parent / "states").iterdir())
 
 
 @pytest.mark.parametrize("kept", STATES, ids=lambda path: path.name)
-def test_a_stack_of_an_earlier_release_lives_on(project: Project, kept: Path) -> None:
-    """It is refreshed, previewed without a change, and destroyed, by ID."""
+def test_a_stack_of_an_earlier_release_still_works(
+    project: Project, kept: Path
+) -> None:
+    """It is refreshed, previewed without a change, and destroyed by ID."""
     project.fake.load((kept / "ecs.json").read_text())
     (group,) = [g for g in project.fake.groups if project.fake.rules(g)]
     (balancers,) = [g for g in project.fake.groups if not project.fake.rules(g)]
@@ -46,6 +47,5 @@ def test_a_stack_of_an_earlier_release_lives_on(project: Project, kept: Path) ->
     assert project.resources() == []
 
 
-def test_a_state_is_kept_for_each_release() -> None:
-    """At least of the first one."""
+def test_at_least_one_release_has_a_kept_state() -> None:
     assert "0.1.0" in [path.name for path in STATES]

@@ -1,10 +1,10 @@
 """
-`kill -9` in the middle of `up` and of `destroy`, and what a person does then.
+`kill -9` during `up` and `destroy`, and what the user does next.
 
-After the engine was killed the stack is locked: `pulumi cancel` frees it. After that,
-and at once where it was the host, the same command is run again. It converges, or
-names each rule that the state does not know, and `adopt=True` takes those over. The
-warning about pending operations ends with `pulumi refresh --clear-pending-creates`.
+After the engine is killed the stack is locked: `pulumi cancel` unlocks it. Then, or at
+once where the host was killed, the same command is run again. It converges, or names
+each rule that the state does not hold, and `adopt=True` takes those over. The warning
+about pending operations ends with `pulumi refresh --clear-pending-creates`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ AUTHORIZE, DESCRIBE, REVOKE, WHO = (
     "GetCallerIdentity",
 )
 KILLS = int(os.environ.get("KILLS", "3"))
-"""
-Kills of each kind; `make soak` asks for all of them.
-"""
+"""How many kills of each kind are tried; `make soak` tries all."""
 NEIGHBOUR = {
     "IpProtocol": "tcp",
     "PortRange": "80/80",
@@ -82,13 +80,13 @@ DURING_DESTROY = [
     (DESCRIBE, 4, False, 1, False),
 ]
 """
-Action, which call of it, whether ECS carries it out, `--parallel` (0: as it comes),
-and for a destroy whether the state knows the rules' IDs.
+Action, which call of it, whether ECS executes it, `--parallel` (0: the engine's
+default), and for a destroy whether the state holds the rules' IDs.
 """
 
 
 def free(project: Project, kill: Kill) -> None:
-    """Take the dead engine's lock away, as it says itself."""
+    """Remove the killed engine's lock, by the command that the engine advises."""
     if kill.victim == "engine":
         refused = project.run(kill.command, "--yes", "--skip-preview")
         assert not refused.ok
@@ -97,7 +95,7 @@ def free(project: Project, kill: Kill) -> None:
 
 
 def unknown_rules(project: Project) -> set[str]:
-    """The live rules that no state knows, but for the neighbour."""
+    """The live rules that the state does not hold, without the neighbour."""
     known = {entry["id"] for entry in project.resources()}
     return {
         rule_id
@@ -107,8 +105,10 @@ def unknown_rules(project: Project) -> set[str]:
 
 
 @pytest.mark.parametrize("victim", ["engine", "host"])
-def test_an_up_that_was_killed_is_repeated(project: Project, victim: str) -> None:
-    """It converges, or names each rule that was made and not written down."""
+def test_up_after_a_kill_converges_or_names_the_rules(
+    project: Project, victim: str
+) -> None:
+    """It names each rule that was made and is not in the state."""
     neighbour = project.fake.add_rule(project.group, **NEIGHBOUR)
     empty, nothing = project.state(), project.fake.dump()
     named = 0
@@ -140,10 +140,10 @@ def test_an_up_that_was_killed_is_repeated(project: Project, victim: str) -> Non
     assert list(project.rules()) == [neighbour]
 
 
-def test_a_host_that_outlives_its_engine_ends_what_it_has_begun(
+def test_a_host_without_its_engine_finishes_what_it_began(
     project: Project,
 ) -> None:
-    """It sends the call again that got no answer, and begins no other rule."""
+    """It repeats the call that got no answer, and starts no other rule."""
     project.program(PROGRAM)
 
     kill = Kill("up", "engine", AUTHORIZE, call=1, acted=False)
@@ -155,7 +155,7 @@ def test_a_host_that_outlives_its_engine_ends_what_it_has_begun(
 
 
 def without_ids(project: Project, state: dict[str, Any]) -> dict[str, Any]:
-    """The same state, as it is when no rule has shown in time."""
+    """The state as it is when no rule was visible in time."""
     copy: dict[str, Any] = json.loads(json.dumps(state))
     for number, entry in enumerate(copy["deployment"]["resources"]):
         if "security_group_rule_id" in entry.get("outputs", {}):
@@ -165,8 +165,8 @@ def without_ids(project: Project, state: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("victim", ["engine", "host"])
-def test_a_destroy_that_was_killed_is_repeated(project: Project, victim: str) -> None:
-    """What was removed is gone, the rest is removed, and the neighbour stays."""
+def test_destroy_after_a_kill_completes(project: Project, victim: str) -> None:
+    """The remaining rules are deleted, and the neighbour is kept."""
     neighbour = project.fake.add_rule(project.group, **NEIGHBOUR)
     project.program(PROGRAM)
     project.up()

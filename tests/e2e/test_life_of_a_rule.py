@@ -1,5 +1,5 @@
 """
-One rule from creation to removal; every claim is one about the calls made.
+One rule from creation to deletion, with assertions on the calls made.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ AUTHORIZE, MODIFY, REVOKE = (
 
 
 def test_a_preview_makes_no_call(project: Project) -> None:
-    """A preview of a new rule knows all it needs without the API."""
+    """A preview of a new rule needs nothing from the API."""
     project.program('rule("web", 443)')
     assert "2 to create" in project.pulumi("preview")
     assert project.calls() == []
 
 
-def test_a_remark_is_changed_in_place(project: Project) -> None:
-    """A new description is one Modify, and the ID stays."""
+def test_a_description_is_changed_in_place(project: Project) -> None:
+    """A new description is one Modify, and the ID is kept."""
     project.program('rule("web", 443, description="old")')
     project.up()
     (rule_id,) = project.rules()
@@ -36,7 +36,7 @@ def test_a_remark_is_changed_in_place(project: Project) -> None:
 def test_another_kind_of_source_replaces_the_rule_without_a_gap(
     project: Project,
 ) -> None:
-    """The new rule is made first, then the old one revoked by its ID."""
+    """The new rule is made first, then the old one is revoked by its ID."""
     project.program('rule("web", 443)')
     project.up()
     (old,) = project.rules()
@@ -51,10 +51,10 @@ def test_another_kind_of_source_replaces_the_rule_without_a_gap(
     assert live["Ipv6SourceCidrIp"] == "2001:db8::/32"
 
 
-def test_drift_shows_field_by_field_and_is_repaired_in_place(
+def test_drift_is_shown_by_field_and_repaired_in_place(
     project: Project,
 ) -> None:
-    """Refresh names what was changed by hand; up puts it back by one Modify."""
+    """Refresh names what was changed by hand; `up` reverts it by one Modify."""
     project.program('rule("ssh", 22, "192.0.2.0/24", priority=5)')
     project.up()
     (rule_id,) = project.rules()
@@ -69,8 +69,8 @@ def test_drift_shows_field_by_field_and_is_repaired_in_place(
     assert project.rules()[rule_id]["SourceCidrIp"] == "192.0.2.0/24"
 
 
-def test_a_known_id_is_revoked_by_one_call_and_nothing_else(project: Project) -> None:
-    """Destroy by ID: no Permissions, no look."""
+def test_a_rule_with_an_id_is_deleted_by_one_call(project: Project) -> None:
+    """Destroy sends the ID, no Permissions, and no read."""
     project.program('rule("web", 443)')
     project.up()
     (rule_id,) = project.rules()
@@ -84,10 +84,10 @@ def test_a_known_id_is_revoked_by_one_call_and_nothing_else(project: Project) ->
     assert project.rules() == {}
 
 
-def test_without_an_id_the_whole_quintuple_is_revoked_and_proven(
+def test_without_an_id_all_attributes_are_revoked_and_verified(
     project: Project,
 ) -> None:
-    """A state without an ID: neighbours that differ in one field survive."""
+    """The state has no ID. Neighbours that differ in one field survive."""
     whole = {
         "IpProtocol": "tcp",
         "PortRange": "443/443",
@@ -129,10 +129,9 @@ def test_without_an_id_the_whole_quintuple_is_revoked_and_proven(
     assert project.rules() == neighbours
 
 
-def test_a_rule_that_is_gone_already_is_destroyed_without_complaint(
+def test_destroy_succeeds_when_the_rule_is_already_deleted(
     project: Project,
 ) -> None:
-    """What is to be gone and is gone is no failure."""
     project.program('rule("web", 443)')
     project.up()
     project.fake.groups[project.group].rules.clear()
@@ -140,10 +139,10 @@ def test_a_rule_that_is_gone_already_is_destroyed_without_complaint(
     assert project.resources() == []
 
 
-def test_refresh_drops_a_rule_that_is_gone_and_up_makes_it_again(
+def test_a_deleted_rule_is_dropped_by_refresh_and_created_again(
     project: Project,
 ) -> None:
-    """A rule that somebody removed comes back with the next up."""
+    """The next `up` makes a rule that was deleted by hand."""
     project.program('rule("web", 443)')
     project.up()
     project.fake.groups[project.group].rules.clear()
@@ -153,10 +152,10 @@ def test_refresh_drops_a_rule_that_is_gone_and_up_makes_it_again(
     assert len(project.rules()) == 1
 
 
-def test_credentials_of_another_account_change_and_forget_nothing(
+def test_another_accounts_credentials_change_neither_rules_nor_state(
     project: Project,
 ) -> None:
-    """A group hidden by the wrong account is not a group that is gone."""
+    """A group that these credentials cannot see is not taken for deleted."""
     project.fake.accounts["OTHER"] = "2000000000000002"
     project.program('rule("web", 443)')
     project.up()
@@ -175,10 +174,10 @@ def test_credentials_of_another_account_change_and_forget_nothing(
     ]
 
 
-def test_another_region_in_the_configuration_does_not_move_what_is_there(
+def test_another_configured_region_does_not_affect_existing_rules(
     project: Project,
 ) -> None:
-    """Refresh and destroy look where the state says that the rule is."""
+    """Refresh and destroy use the region in the state."""
     project.program('rule("web", 443)')
     project.up()
     project.settings["alicloud:region"] = "cn-beijing"
@@ -191,8 +190,10 @@ def test_another_region_in_the_configuration_does_not_move_what_is_there(
     assert project.rules() == {}
 
 
-def test_what_only_an_update_knows_passes_a_preview(project: Project) -> None:
-    """Arguments that are outputs of others; known later, they change in place."""
+def test_values_unknown_during_preview_are_accepted(project: Project) -> None:
+    """
+    The arguments are outputs of other resources; once known, they change in place.
+    """
     project.program(
         """
         first = rule("first", 443)

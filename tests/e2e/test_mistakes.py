@@ -1,5 +1,5 @@
 """
-What a person sees who made a mistake: one line for each, before any call.
+What a user sees after a mistake: one line for each, before any call.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("program", "told"), MISTAKES, ids=["four", "two", "words"])
-def test_each_mistake_is_one_line_at_preview(
+def test_preview_reports_each_mistake_in_one_line(
     project: Project, program: str, told: dict[str, str]
 ) -> None:
-    """The line names the argument, its value, and what would be right."""
+    """The line names the argument, its value, and a valid one."""
     project.program(program)
 
     done = project.run("preview")
@@ -56,8 +56,8 @@ def test_each_mistake_is_one_line_at_preview(
     assert project.calls() == []
 
 
-def test_a_secret_value_is_not_shown(project: Project) -> None:
-    """The reason says [secret] where another one would quote the value."""
+def test_errors_show_secret_in_place_of_a_secret_value(project: Project) -> None:
+    """The message has [secret] where it would quote the value."""
     project.program(
         """
         rule("web", 443, description=pulumi.Output.secret("hidden " * 100))

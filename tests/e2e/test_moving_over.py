@@ -1,7 +1,8 @@
 """
-A stack of the real pulumi-alicloud is moved over, and everything else in it stays.
+A stack of the real pulumi-alicloud moves to this provider, and everything else in it is
+kept.
 
-The guide's own commands are run by `test_documents`.
+`test_documents` runs the guide's own commands.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def kept(project: Project) -> dict[str, object]:
     raise AssertionError
 
 
-def test_a_stack_is_moved_over_and_loses_nothing(moving: Project) -> None:
+def test_moving_a_stack_from_pulumi_alicloud_loses_nothing(moving: Project) -> None:
     by_hand = moving.fake.add_rule(
         moving.group, IpProtocol="tcp", PortRange="8080/8080", SourceCidrIp="10.0.0.0/8"
     )
@@ -95,10 +96,10 @@ def test_a_stack_is_moved_over_and_loses_nothing(moving: Project) -> None:
     assert {call.action[:8] for call in moving.writes()} == {"Describe"}
 
 
-def test_until_the_part_is_in_the_program_no_up_can_delete_a_rule(
+def test_imported_rules_are_protected_until_the_program_declares_them(
     moving: Project,
 ) -> None:
-    """What was imported is protected."""
+    """No `up` can delete an imported rule before the program has it."""
     said = alicloud_ingress(
         moving, "import", "--from-pulumi-alicloud", "--state", "before.json",
         "--group", moving.group, "--out", "imported",

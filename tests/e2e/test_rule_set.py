@@ -1,5 +1,5 @@
 """
-A set of rules from creation to removal, on the real engine.
+A set of rules from creation to deletion, on the real engine.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def ports(project: Project) -> list[str]:
 
 
 def difference(project: Project) -> dict[str, str]:
-    """What the engine's own preview says of the set, key by key."""
+    """The engine's preview of the set, key by key."""
     shown: dict[str, list[dict[str, Any]]] = json.loads(
         project.pulumi("preview", "--json")
     )
@@ -56,8 +56,8 @@ def difference(project: Project) -> dict[str, str]:
     return {path: entry["kind"] for path, entry in detailed.items()}
 
 
-def test_the_life_of_a_set(project: Project) -> None:
-    """Made, unchanged, added to at the front, drifted, repaired, destroyed."""
+def test_a_set_is_created_changed_repaired_and_destroyed(project: Project) -> None:
+    """Created, unchanged, extended at the front, drifted, repaired, destroyed."""
     foreign = project.fake.add_rule(project.group, **OPEN)
     declare(project, 443, 80)
     project.up()
@@ -88,10 +88,13 @@ def test_the_life_of_a_set(project: Project) -> None:
     assert list(project.rules()) == [foreign]
 
 
-def test_an_exclusive_set_names_what_would_go_before_it_goes(
+def test_an_exclusive_set_previews_each_deletion(
     project: Project,
 ) -> None:
-    """Only what a preview after a refresh has named is removed, less the kept."""
+    """
+    Only what a preview after a refresh has listed is deleted, without the rules to
+    keep.
+    """
     project.fake.add_rule(project.group, **OPEN)
     kept = project.fake.add_rule(
         project.group, **{**OPEN, "PortRange": "25/25"}, Description="managed by mail"
@@ -113,7 +116,7 @@ def test_an_exclusive_set_names_what_would_go_before_it_goes(
     assert set(project.rules()) == {kept, late}
 
 
-def test_duplicates_are_named_and_taken_over_only_by_adopt(project: Project) -> None:
+def test_duplicates_are_reported_and_need_adopt(project: Project) -> None:
     """As after a run that was killed before it could write its state."""
     there = project.fake.add_rule(
         project.group, **{**OPEN, "SourceCidrIp": "10.0.0.0/8"}
@@ -133,10 +136,10 @@ def test_duplicates_are_named_and_taken_over_only_by_adopt(project: Project) -> 
     assert project.rules() == {}
 
 
-def test_after_a_kill_the_next_up_names_the_rules_and_adopt_converges(
+def test_after_a_kill_up_names_the_rules_and_adopt_converges(
     project: Project,
 ) -> None:
-    """ECS has made the rules, and nobody has written that down."""
+    """ECS has made the rules, and the state does not hold them."""
     declare(project, 22, 443)
     killed(project, Kill("up", "engine", AUTHORIZE, call=1, acted=True))
     project.pulumi("cancel", "--yes")
@@ -151,7 +154,7 @@ def test_after_a_kill_the_next_up_names_the_rules_and_adopt_converges(
     assert project.rules() == {}
 
 
-def test_values_that_are_not_known_yet_pass_the_preview(project: Project) -> None:
+def test_unknown_values_are_accepted_during_preview(project: Project) -> None:
     """In one field, as one rule, and as the whole list."""
     project.program(
         f"""
@@ -197,8 +200,10 @@ def test_values_that_are_not_known_yet_pass_the_preview(project: Project) -> Non
     project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
 
 
-def test_an_exclusive_set_has_its_group_to_itself(project: Project) -> None:
-    """Beside another resource of the group it is refused before any call."""
+def test_another_resource_in_an_exclusive_sets_group_is_refused(
+    project: Project,
+) -> None:
+    """The check refuses it before any call."""
     declare(project, 443, more="exclusive=True,")
     main = project.folder / "program" / "__main__.py"
     main.write_text(main.read_text() + '\nrule("lone", 22)\n')
@@ -209,10 +214,10 @@ def test_an_exclusive_set_has_its_group_to_itself(project: Project) -> None:
     assert project.calls() == []
 
 
-def test_single_rules_named_by_what_they_say_move_no_neighbour(
+def test_rules_named_by_content_leave_their_neighbours_unchanged(
     project: Project,
 ) -> None:
-    """One source more at the front is one rule more; IPv6 included."""
+    """One more source at the front is one more rule; IPv6 included."""
     program = """
         from alicloud_ingress import SecurityGroupIngressRule, expand_rules
 

@@ -9,8 +9,10 @@ import json
 from e2e.project import SECRET, Project
 
 
-def test_rules_come_up_stay_are_repaired_in_place_and_go(project: Project) -> None:
-    """up, up again, drift and repair, destroy; the calls tell what was done."""
+def test_the_sample_stack_deploys_repairs_drift_and_is_destroyed(
+    project: Project,
+) -> None:
+    """`up`, `up` again, drift and repair, destroy; asserts the calls of each."""
     project.sample()
     balancers = project.fake.new_group()
     project.settings["sample:securityGroupId"] = project.group

@@ -1,5 +1,5 @@
 """
-Keys, secrets and tokens stay where they were given.
+Keys, secrets and tokens are written nowhere.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ SECRETS = (SECRET, TOKEN)
 
 
 def configured_with_secrets(project: Project) -> None:
-    """The stack's own keys, encrypted, as pulumi-alicloud's users have them."""
+    """
+    Put encrypted keys into the stack's configuration, as users of pulumi-alicloud
+    have them.
+    """
     for key, value in {
         "alicloud:accessKey": KEY,
         "alicloud:secretKey": SECRET,
@@ -23,8 +26,8 @@ def configured_with_secrets(project: Project) -> None:
         project.pulumi("config", "set", "--secret", key, value)
 
 
-def test_no_secret_is_in_the_state_or_in_what_is_printed(project: Project) -> None:
-    """Neither in a run that goes well, at the verbosity of a bug report."""
+def test_neither_state_nor_output_holds_a_secret(project: Project) -> None:
+    """In a run that succeeds, at the verbosity of a bug report."""
     configured_with_secrets(project)
     project.program('rule("web", 443)')
 
@@ -39,8 +42,8 @@ def test_no_secret_is_in_the_state_or_in_what_is_printed(project: Project) -> No
         assert secret not in state
 
 
-def test_no_secret_is_in_an_error(project: Project) -> None:
-    """Nor in a run that fails."""
+def test_no_error_holds_a_secret(project: Project) -> None:
+    """In a run that fails."""
     configured_with_secrets(project)
     project.program('rule("web", 443)')
     project.fake.fail_next("AuthorizeSecurityGroup", 403, "Forbidden.RAM")
@@ -76,7 +79,7 @@ SETS = """
 
 
 def declare_sets(project: Project, ports: str) -> None:
-    """Two sets, one of which has a source that is secret."""
+    """Two sets, one of which has a secret source."""
     project.program(SETS.replace("GROUP", project.group).replace("PORTS", ports))
 
 
@@ -90,8 +93,8 @@ def keys_of_ids(project: Project) -> dict[str, list[str]]:
     }
 
 
-def test_a_secret_source_of_a_set_is_nowhere_in_plain_text(project: Project) -> None:
-    """Neither in the state nor in a preview, whatever is done; others stay readable."""
+def test_a_sets_secret_source_is_never_in_plain_text(project: Project) -> None:
+    """Neither in the state nor in a preview; the other rules are readable."""
     for ports, act in (
         ("443", project.up),
         ("443", project.refresh),
@@ -112,7 +115,7 @@ def test_a_secret_source_of_a_set_is_nowhere_in_plain_text(project: Project) -> 
 
 
 def test_rules_of_a_set_with_secrets_are_never_stale(project: Project) -> None:
-    """What the state does not show is not judged, and stays."""
+    """Rules that the state hides are not judged, and are kept."""
     declare_sets(project, "443")
     project.up()
     export = project.pulumi("stack", "export")

@@ -15,12 +15,12 @@ from e2e.project import Project
 AT_ONCE = 10
 BOUND_S = 8.0
 """
-Seconds that the first waits for the last: less than the client waits for an answer.
+How long the first call waits for the last: less than the client waits for an answer.
 """
 
 
-def test_the_host_works_on_more_than_four_rules_at_a_time(project: Project) -> None:
-    """Ten groups are asked for, and none is answered before all have come."""
+def test_the_host_handles_ten_rules_at_a_time(project: Project) -> None:
+    """Ten groups are read, and none is answered before all have been asked for."""
     barrier = threading.Barrier(AT_ONCE)
     answer = project.fake.handle
 
@@ -49,8 +49,8 @@ def test_the_host_works_on_more_than_four_rules_at_a_time(project: Project) -> N
     assert all(len(project.fake.rules(group)) == 1 for group in groups)
 
 
-def test_forty_rules_of_a_group_take_fewer_calls_than_rules(project: Project) -> None:
-    """Looks are shared, and so are writes; refresh is one Describe."""
+def test_forty_rules_need_fewer_than_forty_calls(project: Project) -> None:
+    """Reads and writes are shared; a refresh is one Describe."""
     project.program("for port in range(1, 41):\n    rule(f'port-{port}', port)")
     project.up("--parallel", "32")
     assert len(project.rules()) == 40

@@ -1,5 +1,5 @@
 """
-The command line is about the region and the endpoint that the stack is about.
+The command line uses the region and the endpoint of the stack.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NOBODY = "127.0.0.1:9"
 
 @pytest.fixture
 def there(project: Project) -> Project:
-    """A project whose group is not in the region that the environment names."""
+    """A project whose group is not in the region of the environment."""
     group = project.fake.new_group(ELSEWHERE)
     environment = {**project.environment, "ALIBABA_CLOUD_REGION": "cn-beijing"}
     project.settings["alicloud:region"] = ELSEWHERE
@@ -27,17 +27,17 @@ def there(project: Project) -> Project:
 
 
 def shown(project: Project, *arguments: str) -> Said:
-    """Show the project's group."""
+    """Run `show` on the project's group."""
     return alicloud_ingress(project, "show", "--group", project.group, *arguments)
 
 
-def test_the_region_is_the_one_of_the_selected_stack(there: Project) -> None:
-    """As in the stack itself, it wins over the environment; --region wins over it."""
+def test_the_selected_stack_sets_the_region(there: Project) -> None:
+    """It wins over the environment, as in the stack itself; --region wins over it."""
     assert (shown(there).code, shown(there).err) == (0, "")
     assert shown(there, "--region", "cn-beijing").code == 3
 
 
-def test_a_stack_that_is_named_is_the_one_that_counts(there: Project) -> None:
+def test_a_stack_given_as_option_sets_the_region(there: Project) -> None:
     there.pulumi("stack", "init", "other")
     there.pulumi("config", "set", "alicloud:region", "cn-beijing")
 
@@ -49,7 +49,7 @@ def test_a_stack_that_is_named_is_the_one_that_counts(there: Project) -> None:
     assert "the stacks differ in alicloud:region" in both.err
 
 
-def test_the_endpoint_is_the_one_of_the_stack(there: Project) -> None:
+def test_the_stack_sets_the_endpoint(there: Project) -> None:
     url = there.environment["ALIBABA_CLOUD_ENDPOINT_ECS"].removeprefix("http://")
     astray = {**there.environment, "ALIBABA_CLOUD_ENDPOINT_ECS": f"http://{NOBODY}"}
     project = replace(there, environment=astray)
@@ -59,18 +59,18 @@ def test_the_endpoint_is_the_one_of_the_stack(there: Project) -> None:
     assert shown(project).code == 0
 
 
-def test_keys_of_which_one_is_secret_are_not_taken(there: Project) -> None:
-    """A key without its secret would be an error; the environment's pair is used."""
+def test_a_key_whose_secret_is_encrypted_is_not_used(there: Project) -> None:
+    """A key without its secret is an error; so the pair in the environment is used."""
     there.pulumi("config", "set", "alicloud:accessKey", "LTAIother")
     there.pulumi("config", "set", "--secret", "alicloud:secretKey", "other")
 
     assert shown(there).code == 0
 
 
-def test_outside_of_a_project_the_environment_counts(
+def test_the_environment_is_used_outside_a_project(
     there: Project, tmp_path: Path
 ) -> None:
-    """Also where no stack is selected; neither is worth a word."""
+    """Also where no stack is selected; neither is reported."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     environment = {**there.environment, "ALIBABA_CLOUD_REGION": ELSEWHERE}
@@ -82,7 +82,7 @@ def test_outside_of_a_project_the_environment_counts(
         assert (shown(outside).code, shown(outside).err) == (0, "")
 
 
-def test_a_configuration_that_cannot_be_read_is_said_to_be_unused(
+def test_an_unreadable_configuration_is_reported_as_unused(
     there: Project,
 ) -> None:
     environment = {**there.environment, "ALIBABA_CLOUD_REGION": ELSEWHERE}

@@ -1,5 +1,5 @@
 """
-Rules that are there already, that move between resources, or are somebody else's.
+Rules that already exist, move between resources, or belong to someone else.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ HTTPS = {
 }
 
 
-def test_a_rule_that_is_there_is_not_taken_for_made(project: Project) -> None:
-    """The error names the ID and the ways to take the rule over."""
+def test_an_existing_rule_is_not_taken_for_a_created_one(project: Project) -> None:
+    """The error has the rule ID and the ways to take the rule over."""
     rule_id = project.fake.add_rule(project.group, **HTTPS)
     project.program('rule("web", 443)')
     done = project.run("up", "--yes", "--skip-preview")
@@ -39,10 +39,10 @@ def test_a_rule_that_is_there_is_not_taken_for_made(project: Project) -> None:
     assert project.actions() == []
 
 
-def test_an_import_file_brings_an_existing_rule_in_without_a_change(
+def test_an_import_file_imports_a_rule_without_a_change(
     project: Project,
 ) -> None:
-    """After the import, the next preview of the same rule shows no change."""
+    """The next preview of the same rule shows no change."""
     rule_id = project.fake.add_rule(project.group, **HTTPS)
     properties = {
         "security_group_id": project.group,
@@ -80,8 +80,8 @@ def test_an_import_file_brings_an_existing_rule_in_without_a_change(
     assert call.parameters["SecurityGroupRuleId.1"] == rule_id
 
 
-def test_get_reads_a_rule_and_never_removes_it(project: Project) -> None:
-    """A rule that was read is shown, and outlives the stack."""
+def test_get_reads_a_rule_and_never_deletes_it(project: Project) -> None:
+    """A rule that was read is shown, and is kept when the stack is destroyed."""
     rule_id = project.fake.add_rule(project.group, **HTTPS)
     project.program(
         f"""
@@ -96,8 +96,8 @@ def test_get_reads_a_rule_and_never_removes_it(project: Project) -> None:
     assert list(project.rules()) == [rule_id]
 
 
-def test_a_rename_with_an_alias_touches_nothing(project: Project) -> None:
-    """The rule stays what it is under its new name."""
+def test_a_rename_with_an_alias_changes_nothing(project: Project) -> None:
+    """The rule keeps its ID under its new name."""
     project.program('rule("old", 443)')
     project.up()
     rules = project.rules()
@@ -113,8 +113,8 @@ def test_a_rename_with_an_alias_touches_nothing(project: Project) -> None:
     assert project.rules() == rules
 
 
-def test_a_rename_without_an_alias_fails_and_the_rule_stays(project: Project) -> None:
-    """It is neither made twice nor removed."""
+def test_a_rename_without_an_alias_fails_and_keeps_the_rule(project: Project) -> None:
+    """It is neither made twice nor deleted."""
     project.program('rule("old", 443)')
     project.up()
     rules = project.rules()
@@ -127,8 +127,8 @@ def test_a_rename_without_an_alias_fails_and_the_rule_stays(project: Project) ->
     assert project.rules() == rules
 
 
-def test_a_rename_with_adopt_hands_the_rule_over(project: Project) -> None:
-    """The new resource takes the ID; the old one's removal does not revoke it."""
+def test_a_rename_with_adopt_moves_the_rule(project: Project) -> None:
+    """The new resource takes the ID; deleting the old one does not revoke the rule."""
     project.program('rule("old", 443)')
     project.up()
     rules = project.rules()
@@ -144,7 +144,7 @@ def test_a_rename_with_adopt_hands_the_rule_over(project: Project) -> None:
 def test_one_rule_in_two_resources_is_refused_before_any_call(
     project: Project,
 ) -> None:
-    """However it is spelled; the error names both."""
+    """In any spelling; the error names both resources."""
     project.program('rule("first", 443)\nrule("second", "443/443", "10.9.9.9/8")')
     done = project.run("preview")
     assert not done.ok
@@ -154,7 +154,7 @@ def test_one_rule_in_two_resources_is_refused_before_any_call(
 
 
 def listed(*ports: int) -> str:
-    """A program that names its rules by their place in a list."""
+    """A program that names its rules by their position in a list."""
     return (
         f"for place, port in enumerate({list(ports)}):\n"
         "    rule(f'rule-{place}', port)"
@@ -167,7 +167,7 @@ def ports(project: Project) -> list[str]:
 
 
 def test_an_insertion_at_the_front_of_a_list_converges(project: Project) -> None:
-    """Each rule waits for its neighbour to move on."""
+    """Each rule waits until its neighbour has moved on."""
     project.program(listed(80, 443, 8080))
     project.up()
     project.calls()
@@ -179,7 +179,7 @@ def test_an_insertion_at_the_front_of_a_list_converges(project: Project) -> None
 
 
 def test_swapped_rules_fail_with_nothing_changed(project: Project) -> None:
-    """Neither can go first; the error tells how to name them."""
+    """Neither can go first; the error says how to name them."""
     project.program(listed(80, 443))
     project.up()
     rules = project.rules()
@@ -191,7 +191,7 @@ def test_swapped_rules_fail_with_nothing_changed(project: Project) -> None:
 
 
 def test_a_rule_deleted_with_its_group_is_not_revoked(project: Project) -> None:
-    """The engine forgets it together with what holds it."""
+    """With `deleted_with` the engine drops it together with the group."""
     project.program(
         'group = rule("group", 22)\n'
         'rule("web", 443, opts=pulumi.ResourceOptions(deleted_with=group))'
@@ -204,7 +204,7 @@ def test_a_rule_deleted_with_its_group_is_not_revoked(project: Project) -> None:
     assert ports(project) == ["443/443"]
 
 
-def test_another_stacks_rule_in_the_same_group_is_left_alone(
+def test_another_stacks_rules_in_the_group_are_kept(
     project: Project,
 ) -> None:
     """Two stacks share a group; each destroys its own rules."""

@@ -1,5 +1,5 @@
 """
-The workflow that users copy: its shell steps, on the fake and the real engine.
+The CI workflow that users copy: its shell steps, on the fake and the real engine.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def run(project: Project) -> Runner:
 @pytest.mark.parametrize(
     "workflow", sorted(WORKFLOW.parent.glob("*.yml")), ids=lambda path: path.stem
 )
-def test_a_workflow_is_clean(workflow: Path) -> None:
-    """By actionlint, with each action pinned to a commit."""
+def test_actionlint_accepts_each_workflow(workflow: Path) -> None:
+    """Each action is pinned to a commit."""
     done = subprocess.run(
         [sys.executable, "-m", "tools.actionlint", "-no-color", str(workflow)],
         cwd=ROOT,
@@ -102,7 +102,7 @@ def test_a_workflow_is_clean(workflow: Path) -> None:
 
 
 def test_a_first_preview_is_reported_and_commented(run: Runner) -> None:
-    """Nothing stops it: the drop keeps the world from ssh."""
+    """It is not stopped: the drop blocks ssh from the internet."""
     run.project.pulumi("config")
 
     assert run("Preview").returncode == 0
@@ -121,7 +121,7 @@ def test_a_first_preview_is_reported_and_commented(run: Runner) -> None:
     assert writing == set()
 
 
-def test_a_change_that_leaves_a_gap_stops_and_edits_its_comment(run: Runner) -> None:
+def test_a_change_with_a_gap_stops_and_edits_the_comment(run: Runner) -> None:
     """The report is written all the same."""
     run.project.up()
     program = run.folder / "sample-stack" / "__main__.py"
@@ -143,8 +143,8 @@ def test_a_change_that_leaves_a_gap_stops_and_edits_its_comment(run: Runner) -> 
     )
 
 
-def test_a_preview_that_fails_is_said_and_fails(run: Runner) -> None:
-    """By the report's status, not by an empty comment."""
+def test_a_failed_preview_is_reported_and_fails_the_job(run: Runner) -> None:
+    """By the status of the report, not by an empty comment."""
     program = Path(run.folder / "sample-stack" / "__main__.py")
     program.write_text("raise RuntimeError('no program')\n")
 
@@ -154,8 +154,8 @@ def test_a_preview_that_fails_is_said_and_fails(run: Runner) -> None:
     assert run("Comment").returncode == 0
 
 
-def test_a_fork_is_told_that_there_is_no_preview(run: Runner) -> None:
-    """In the check's summary, with no secret at hand."""
+def test_a_fork_gets_a_notice_that_nothing_was_previewed(run: Runner) -> None:
+    """In the summary of the check, without access to a secret."""
     assert "::notice::No preview" in run("Say so").stdout
     assert "comes from a fork" in run.summary.read_text()
 
@@ -218,7 +218,7 @@ def gitlab(run: Runner) -> GitLabRunner:
 
 
 def test_gitlab_reports_and_notes_a_first_preview(gitlab: GitLabRunner) -> None:
-    """The note is new where nobody, or somebody else, has written one."""
+    """A new note is made where there is none, or only one of someone else."""
     (gitlab.folder / "notes").write_text(
         '[{"id": 1, "author": {"id": 8},'
         ' "body": "<!-- alicloud-ingress preview-report x -->"}]'
@@ -236,8 +236,10 @@ def test_gitlab_reports_and_notes_a_first_preview(gitlab: GitLabRunner) -> None:
     )
 
 
-def test_gitlab_stops_what_opens_and_edits_its_note(gitlab: GitLabRunner) -> None:
-    """A preview that fails is a failure too, with a note that says so."""
+def test_gitlab_stops_a_change_that_opens_and_edits_its_note(
+    gitlab: GitLabRunner,
+) -> None:
+    """A preview that fails is a failure too, and the note says so."""
     (gitlab.folder / "notes").write_text(
         '[{"id": 1, "author": {"id": 7}, "body": "hello"},'
         ' {"id": 2, "author": {"id": 7},'
@@ -262,10 +264,10 @@ def test_gitlab_stops_what_opens_and_edits_its_note(gitlab: GitLabRunner) -> Non
     assert gitlab.report.startswith("<!-- alicloud-ingress preview-report")
 
 
-def test_gitlab_runs_in_merge_requests_of_the_project_alone(
+def test_gitlab_runs_only_for_merge_requests_of_the_project(
     gitlab: GitLabRunner,
 ) -> None:
-    """And says so in those of a fork."""
+    """In those of a fork it says that it does not run."""
     needed = gitlab.jobs[".ingress-merge-request"]["rules"][0]["if"]
 
     assert "SOURCE_PROJECT_ID == $CI_MERGE_REQUEST_PROJECT_ID" in needed

@@ -17,14 +17,12 @@ Call = list[Any]
 Stage = dict[str, list[Call]]
 Host = list[Stage]
 End = dict[str, int]
-"""
-How many calls of each resource have been made.
-"""
+"""How many calls of each resource have been made."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """One call, as it was written down."""
+    """One call, as it was recorded."""
 
     host: str
     label: str
@@ -62,7 +60,7 @@ def doomed_in(state: Iterable[Sequence[Any]]) -> set[str]:
 
 
 def told(prefix: str, argument: Any) -> Any:
-    """An argument of a call, without the label that the call is recorded under."""
+    """An argument of a call, without the label of the recording."""
     held = without(prefix, argument)
     if not isinstance(held, dict):
         return held
@@ -70,7 +68,7 @@ def told(prefix: str, argument: Any) -> Any:
 
 
 def without(prefix: str, value: Any) -> Any:
-    """A value whose texts do not begin with the prefix."""
+    """A value whose texts have the prefix removed."""
     if isinstance(value, str):
         return value.removeprefix(prefix)
     if isinstance(value, list):

@@ -1,5 +1,5 @@
 """
-A command line of the engine, as far as it decides on what is called.
+A command line of the engine, as far as it determines the calls.
 """
 
 from __future__ import annotations
@@ -54,5 +54,5 @@ class Command:
         )
 
     def concerns(self, name: str) -> bool:
-        """Whether this resource is worked on."""
+        """Whether the command works on this resource."""
         return name not in self.excluded and (not self.targets or name in self.targets)

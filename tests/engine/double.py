@@ -1,8 +1,8 @@
 """
 A stack as the engine leads it, without the engine: the same calls, in the same order.
 
-What the engine does at the same time is done at the same time here, on threads. Which
-calls those are is recorded in `calls.json`; `test_double.py` compares.
+What the engine does at the same time is done at the same time here, on threads.
+`calls.json` records which calls those are; `test_double.py` compares.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Stack:
     entries: list[Entry] = field(default_factory=list[Entry])
 
     def run(self, command: str, program: Program) -> list[Exception]:
-        """Run a command; the errors of what failed."""
+        """Run a command and return the errors of what failed."""
         parsed = Command.parse(command)
         if parsed.previewed:
             errors = self._operate(parsed, program, is_preview=True)
@@ -47,11 +47,11 @@ class Stack:
         self._mark(name, tainted=True)
 
     def untaint(self, name: str) -> None:
-        """Take that back."""
+        """Undo `taint`."""
         self._mark(name, tainted=False)
 
     def unprotect(self, name: str) -> None:
-        """Let a resource be deleted."""
+        """Allow the deletion of a resource."""
         entry = self.entry(name)
         self._mark(name, options=replace(entry.options, protect=False))
 
@@ -61,7 +61,7 @@ class Stack:
         self._mark(name, key=replace(entry.key, name=new))
 
     def forget(self, name: str) -> None:
-        """Take a resource out of the state, and leave it alone otherwise."""
+        """Remove a resource from the state, and leave it alone otherwise."""
         self.entries = [e for e in self.entries if e.name != name]
 
     def entry(self, name: str) -> Entry:

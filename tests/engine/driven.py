@@ -1,5 +1,5 @@
 """
-The double led through the recorded ways, with the provider that writes down its calls.
+Runs the double through the recorded ways, with the provider that records its calls.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def wanted_of(declared: Declared) -> Wanted:
     options = dict(declared.options)
     parent = options.pop("parent", "")
     secret = options.pop("additional_secret_outputs", ())
-    del secret  # is in the state alone
+    del secret  # is only in the state
     aliases = tuple(
         Key(
             each.get("name", declared.name),
@@ -118,7 +118,7 @@ def secrets_of(program: Program) -> dict[str, list[str]]:
 
 
 def state_of(stack: Stack, secrets: Mapping[str, list[str]]) -> list[Any]:
-    """What the state holds, as it is recorded."""
+    """What the state holds, in the form of the recording."""
     return sorted(
         (
             [
@@ -135,7 +135,7 @@ def state_of(stack: Stack, secrets: Mapping[str, list[str]]) -> list[Any]:
 
 
 def marks_of(entry: Entry) -> list[str]:
-    """What is noted of a resource in the state."""
+    """The flags of a resource in the state."""
     marks = {
         "delete": entry.doomed,
         "initErrors": entry.unfinished,

@@ -1,5 +1,5 @@
 """
-A process of the dynamic host, in this one: its threads, and what it remembers.
+The process of the dynamic host, in this one: its threads and its memory.
 """
 
 from __future__ import annotations
@@ -18,21 +18,19 @@ from pulumi.runtime.proto import provider_pb2, status_pb2
 from alicloud_ingress.engine.runtime import Process, running_as
 
 THREADS = 4
-"""
-Calls that a host serves at a time, unless a provider widens its pool.
-"""
+"""Calls that a host serves at a time, unless a provider widens its pool."""
 Properties = dict[str, Any]
 T = TypeVar("T")
 P = TypeVar("P", bound=ResourceProvider)
 
 
 def impatient_process() -> Process:
-    """A process that remembers nothing, in which no resource waits long for another."""
+    """A new process in which no resource waits long for another."""
     return Process(claim_timeout_s=0.01)
 
 
 class UnfinishedError(Exception):
-    """An update that has failed, and what it has made of the resource."""
+    """An update that has failed, with what it has made of the resource."""
 
     def __init__(self, told: Exception, identity: str, outputs: Properties) -> None:
         super().__init__(str(told))
@@ -52,7 +50,7 @@ class Answer:
         self._metadata: Sequence[tuple[str, bytes]] = ()
 
     def set_trailing_metadata(self, trailing_metadata: Any) -> None:
-        """Take what a failure is answered by."""
+        """Keep the metadata of a failure."""
         self._metadata = trailing_metadata
 
     def unfinished(self, told: Exception) -> UnfinishedError | None:
@@ -111,14 +109,14 @@ def started(settings: Mapping[str, str]) -> Generator[Host]:
 
 @contextmanager
 def new_process(settings: Mapping[str, str], provider: P) -> Generator[P]:
-    """A provider in a process that remembers nothing, for calls without an engine."""
+    """A provider in a new process, for calls without an engine."""
     with running_as(impatient_process()):
         provider.configure(ConfigureRequest(Config(dict(settings), "test")))
         yield provider
 
 
 def over_the_wire(properties: Mapping[str, Any]) -> Properties:
-    """Properties as they arrive: numbers are floats, and what is None is left out."""
+    """Properties as they arrive: numbers are floats, and None is left out."""
     return {
         name: _sent(value) for name, value in properties.items() if value is not None
     }

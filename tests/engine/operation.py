@@ -1,5 +1,5 @@
 """
-One run of the engine: what it calls, in which order, and what it calls at a time.
+One run of the engine: its calls, their order, and which are made at the same time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNKNOWN: Any = Unknown()  # type: ignore[no-untyped-call]
 
 
 class RefusedError(Exception):
-    """What the engine itself says where it cannot go on."""
+    """The engine's own error where it cannot continue."""
 
 
 def _refuse_if_protected(resource: Wanted | Entry) -> None:
@@ -30,7 +30,7 @@ def _refuse_if_protected(resource: Wanted | Entry) -> None:
 
 
 class UnknownTargetError(RefusedError):
-    """A command names what does not exist."""
+    """A command names a resource that does not exist."""
 
 
 class Operation:
@@ -98,7 +98,7 @@ class Operation:
             )
 
     def _find_named(self, declared: set[str]) -> None:
-        """What a command names has to exist once all is read."""
+        """Check that what a command names exists once all is read."""
         command = self._command
         if command.verb == "refresh":
             return
@@ -160,7 +160,7 @@ class Operation:
             and wanted.key not in self._recreated
         ):
             read = partial(self._refresh, replace(old, tainted=False))
-            self._put(old, replace(old, tainted=False))  # the engine forgets it here
+            self._put(old, replace(old, tainted=False))  # the engine drops it here
             self._running[self._pool.submit(read)] = partial(self._generate, wanted)
         else:
             self._generate(wanted)

@@ -1,5 +1,5 @@
 """
-Ways on the real engine: those that take the same commands share a stack.
+Ways on the real engine: those with the same commands share a stack.
 
 A stack's first program is deployed once for all; each group of ways then begins with
 its part of that state.
@@ -93,7 +93,7 @@ class Stack:
 
     @property
     def cloud(self) -> Cloud:
-        """Where its things are."""
+        """The folder of its things."""
         return Cloud(self.folder / "cloud")
 
     @property
@@ -121,7 +121,7 @@ class Stack:
         }
 
     def create(self) -> None:
-        """Make it, with nothing in it."""
+        """Create it, empty."""
         for folder in ("cloud", "backend", "project"):
             (self.folder / folder).mkdir(parents=True)
         (self.folder / "project" / "__main__.py").write_text(MAIN)
@@ -132,7 +132,7 @@ class Stack:
         self.run("stack init test")
 
     def write(self, programs: Mapping[str, Program]) -> None:
-        """Write the program, the other way round where it is run backwards."""
+        """Write the program, in reverse order where it runs backwards."""
         if self.backwards:
             programs = {p: backwards(each) for p, each in programs.items()}
         text = json.dumps(
@@ -141,7 +141,7 @@ class Stack:
         (self.folder / "project" / "program.json").write_text(text)
 
     def run(self, command: str) -> bool:
-        """Run a command of the engine; whether it went well."""
+        """Run a command of the engine; whether it succeeded."""
         words = shlex.split(command)
         more = []
         if words[0] in ("up", "refresh", "destroy"):
@@ -233,7 +233,7 @@ class Stack:
 
 
 def backwards(program: Program) -> Program:
-    """The same resources, the last one first where none needs another."""
+    """The same resources in reverse order, as far as their dependencies allow."""
     needed = any(
         each.source or {"depends_on", "deleted_with"} & each.options.keys()
         for each in program
@@ -341,7 +341,7 @@ def record(
 
 
 def take(stack: Stack, steps: Mapping[str, Step], *, inline: bool) -> bool:
-    """Run one step of the ways of a stack; whether it went well."""
+    """Run one step of the ways of a stack; whether it succeeded."""
     stack.write({prefix: step.program for prefix, step in steps.items()})
     stack.cloud.refuse(
         [
@@ -405,7 +405,7 @@ def urn(name: str) -> str:
 
 
 def by_hand(cloud: Cloud, deed: str, prefix: str = "") -> None:
-    """Another hand removes a thing or changes it."""
+    """Delete or change a thing outside the engine."""
     verb, identity = deed.split()
     if verb == "remove":
         cloud.remove(prefix + identity)

@@ -19,7 +19,7 @@ from engine.ways import Way, all_ways, are_ordered, reads_first
 FILE = Path(__file__).with_name("calls.json")
 PACES = ({"a": SLOW}, {"b": SLOW})
 """
-Who is slow, so that an order that is not fixed shows both ways round.
+Which resources are slow, so that an order that is not fixed shows both ways round.
 """
 Recording = dict[str, Any]
 

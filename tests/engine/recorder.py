@@ -1,7 +1,7 @@
 """
-A dynamic provider that writes down each call it gets, in a file.
+A dynamic provider that records each call it gets, in a file.
 
-Its cloud is a folder with a file for each thing. What it stores tells where it came
+Its cloud is a folder with a file for each thing. What it stores shows where it came
 from: `by` is only in outputs, and names the call that returned them.
 """
 
@@ -60,7 +60,7 @@ _lock = threading.Lock()
 
 
 class RefusedError(Exception):
-    """What the cloud answers where a call is to fail."""
+    """The answer of the cloud where a call is to fail."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Cloud:
         return found
 
     def remove(self, identity: str) -> None:
-        """Delete a thing; nothing happens where it is gone."""
+        """Delete a thing; nothing happens where it does not exist."""
         file = self.folder / f"{identity}.thing"
         if file.exists():
             file.rename(self.folder / f"{identity}.gone")
@@ -113,7 +113,7 @@ class Cloud:
             file.write(json.dumps(line) + "\n")
 
     def wait_until_quiet(self, seconds: float) -> None:
-        """Wait until no call has gone well for as long as that."""
+        """Wait until no call has succeeded for that long."""
         file, size, since = self.folder / MADE, -1, 0.0
         while size < 0 or time.monotonic() - since < seconds:
             now = file.stat().st_size if file.exists() else 0
@@ -132,7 +132,8 @@ class Cloud:
 
 class RecordingProvider(ResourceProvider):
     """
-    Holds nothing, as the provider that users have; `kind` cannot be changed in place.
+    Holds no state, as the provider that users have; `kind` cannot be changed in
+    place.
     """
 
     serialize_as_secret_always = False
@@ -196,7 +197,7 @@ class RecordingProvider(ResourceProvider):
 
 
 def plain(properties: Properties) -> Properties:
-    """What a call holds, without the engine's own fields."""
+    """The content of a call, without the engine's own fields."""
     return {
         name: "unknown" if isinstance(value, Unknown) else value
         for name, value in sorted(properties.items())

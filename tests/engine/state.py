@@ -1,5 +1,5 @@
 """
-What a stack knows of its resources, and what a program wants of them.
+What a stack holds of its resources, and what a program wants of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.host import Properties
 
 @dataclass(frozen=True)
 class Key:
-    """What a URN names: two resources of a stack never have the same."""
+    """What a URN names: unique within a stack."""
 
     name: str
     type: str = ""

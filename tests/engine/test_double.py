@@ -18,16 +18,15 @@ RECORDED = load()
 SLOW = 0.004
 
 
-def test_each_way_is_recorded() -> None:
-    """And nothing else is."""
+def test_the_recording_has_each_way_and_nothing_else() -> None:
     assert RECORDED.keys() == {way.name for way in all_ways()}
 
 
 @pytest.mark.parametrize("way", all_ways(), ids=lambda way: way.name)
-def test_a_stack_is_led_as_by_the_engine(
+def test_the_double_makes_the_calls_of_the_engine(
     way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The calls, their order, what they hold, and the state after each step."""
+    """The calls, their order, their content, and the state after each step."""
     monkeypatch.setenv(PACE, json.dumps({"a": SLOW, FAILING: 10 * SLOW, QUICK: 0.0}))
     monkeypatch.setenv(CLOUD, str(tmp_path))
 
@@ -36,10 +35,10 @@ def test_a_stack_is_led_as_by_the_engine(
     assert fixed_in(way, found) == RECORDED[way.name]
 
 
-def test_what_is_independent_is_done_side_by_side(
+def test_independent_resources_are_handled_in_parallel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reads, creates, updates and deletes of two resources meet."""
+    """Reads, creates, updates and deletes of two resources overlap."""
     monkeypatch.setenv(PACE, json.dumps({"a": 0.2, "b": 0.2, QUICK: 0.0}))
     monkeypatch.setenv(CLOUD, str(tmp_path))
     both = {way.name: way for way in all_ways()}

@@ -121,7 +121,7 @@ AFTER_A: dict[str, Any] = {"depends_on": ["a"]}
 
 @dataclass(frozen=True)
 class Change:
-    """One program after another, and what happens by hand in between."""
+    """One program after another, and manual changes in between."""
 
     before: Program
     after: Program
@@ -440,7 +440,7 @@ def tainted() -> list[Way]:
 
 
 def edited() -> list[Way]:
-    """What is done to the state by itself."""
+    """Changes of the state alone."""
     guarded = (a(protect=True), b())
     renaming = "state rename {a} n --yes"
     deletion = "state delete {a} --yes"
@@ -539,7 +539,7 @@ AFTERWARDS = (UP, f"{UP} --refresh", REFRESH, DESTROY, f"{DESTROY} --refresh")
 
 
 def failed() -> list[Way]:
-    """A call is refused, and what comes after."""
+    """A call is refused, and what follows."""
     return (
         [
             Way(
@@ -603,7 +603,7 @@ def failed() -> list[Way]:
 
 
 def failed_in_part() -> list[Way]:
-    """An update that fails writes down what it has done."""
+    """An update that fails reports what it has done."""
     changes = {
         "a": CHANGES["a changed"],
         "a, b after it": CHANGES["b after a, both changed"],

@@ -1,5 +1,5 @@
 """
-A caller with no SDK: what goes over the wire is what a test says.
+A caller without an SDK: a test says exactly what goes over the wire.
 """
 
 from __future__ import annotations
@@ -61,9 +61,7 @@ class Front:
         return self.call("RevokeSecurityGroup", group, **entry(**changes))
 
     def shown(self, group: str, **parameters: str) -> list[dict[str, Any]]:
-        """
-        The rules that a Describe shows.
-        """
+        """The rules in the answer to a Describe."""
         answer = self.call("DescribeSecurityGroupAttribute", group, **parameters)
         return list(answer.json()["Permissions"]["Permission"])
 

@@ -1,9 +1,9 @@
 """
 The requests of the Terraform provider, which pulumi-alicloud wraps.
 
-`peer_requests.json` holds their exact shape, as it was read in the public sources of
-the provider and of the two SDKs that it uses: which verb, which parameters, what of
-them is in the query and what in a form. Each is signed by RPC signature V1.
+`peer_requests.json` holds their exact form, as read from the public sources of the
+provider and of the two SDKs that it uses: the verb, the parameters, and which of them
+are in the query and which in a form. Each is signed by RPC signature V1.
 """
 
 from __future__ import annotations

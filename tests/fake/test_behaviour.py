@@ -1,5 +1,5 @@
 """
-What the documentation leaves open: each setting both ways, over both fronts.
+What the documentation leaves open: each setting with both values, over both fronts.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ REVOKE = "RevokeSecurityGroup"
 MODIFY = "ModifySecurityGroupRule"
 
 
-def test_each_setting_is_tested_here() -> None:
-    """A setting that no test names is no promise."""
+def test_each_setting_has_a_test_here() -> None:
+    """A setting without a test is not promised."""
     text = Path(__file__).read_text(encoding="utf-8")
 
     assert [f.name for f in fields(Behaviour) if f"{f.name}=" not in text] == []
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_a_revoke_that_matches_nothing(front: Front, *, refused: bool) -> None:
-    """Silent, or refused."""
+def test_a_revoke_without_match_succeeds_or_is_refused(
+    front: Front, *, refused: bool
+) -> None:
     front.fake.behaviour = Behaviour(revoke_without_match_is_refused=refused)
 
     code = front.code(REVOKE, front.fake.new_group(), **entry())
@@ -50,8 +51,8 @@ def test_an_unknown_rule_id_has_one_of_two_codes(front: Front) -> None:
 
 
 @pytest.mark.parametrize("atomic", [True, False])
-def test_a_batch_with_one_bad_entry(front: Front, *, atomic: bool) -> None:
-    """Nothing of it is done, or what stands before the bad one."""
+def test_a_bad_entry_undoes_its_batch_or_ends_it(front: Front, *, atomic: bool) -> None:
+    """Nothing of the batch is done, or only what stands before the bad entry."""
     front.fake.behaviour = Behaviour(batches_are_atomic=atomic)
     group = front.fake.new_group()
     kept = front.fake.add_rule(group, **{**SSH, "Priority": "9"})
@@ -67,10 +68,10 @@ def test_a_batch_with_one_bad_entry(front: Front, *, atomic: bool) -> None:
 
 
 @pytest.mark.parametrize("matches_any", [False, True])
-def test_a_revoke_without_priority_and_policy(
+def test_a_revoke_without_priority_matches_the_default_or_all(
     front: Front, *, matches_any: bool
 ) -> None:
-    """It means the defaults, or whatever is there."""
+    """The same holds for Policy."""
     front.fake.behaviour = Behaviour(omitted_matches_any=matches_any)
     group = front.fake.new_group()
     for more in ({}, {"Priority": "5"}, {"Policy": "drop"}):
@@ -82,8 +83,7 @@ def test_a_revoke_without_priority_and_policy(
 
 
 @pytest.mark.parametrize("compared", [False, True])
-def test_a_revoke_with_another_description(front: Front, *, compared: bool) -> None:
-    """A remark, or part of what is matched."""
+def test_a_revoke_may_compare_the_description(front: Front, *, compared: bool) -> None:
     front.fake.behaviour = Behaviour(revoke_compares_description=compared)
     group = front.fake.new_group()
     front.fake.add_rule(group, **SSH, Description="one")
@@ -94,10 +94,10 @@ def test_a_revoke_with_another_description(front: Front, *, compared: bool) -> N
 
 
 @pytest.mark.parametrize("taken_over", [False, True])
-def test_authorizing_a_rule_again_with_another_description(
+def test_authorizing_an_existing_rule_may_change_its_description(
     front: Front, *, taken_over: bool
 ) -> None:
-    """There is one rule all the same."""
+    """There is one rule in both cases."""
     front.fake.behaviour = Behaviour(authorize_takes_over_description=taken_over)
     group = front.fake.new_group()
 
@@ -109,10 +109,10 @@ def test_authorizing_a_rule_again_with_another_description(
 
 
 @pytest.mark.parametrize("anew", [False, True])
-def test_a_revoke_by_id_that_comes_twice_with_its_token(
+def test_a_repeated_revoke_with_its_token_succeeds_or_is_refused(
     front: Front, *, anew: bool
 ) -> None:
-    """Answered as the first time, or as a new call."""
+    """It is answered as the first time, or as a new call."""
     front.fake.behaviour = Behaviour(repeated_revoke_is_judged_anew=anew)
     group = front.fake.new_group()
     rule_id = front.fake.add_rule(group, **SSH)
@@ -124,8 +124,9 @@ def test_a_revoke_by_id_that_comes_twice_with_its_token(
 
 
 @pytest.mark.parametrize("equals", [True, False])
-def test_an_address_and_its_block(front: Front, *, equals: bool) -> None:
-    """One rule or two."""
+def test_an_address_and_its_block_are_one_rule_or_two(
+    front: Front, *, equals: bool
+) -> None:
     front.fake.behaviour = Behaviour(address_equals_its_block=equals)
     group = front.fake.new_group()
 
@@ -137,8 +138,8 @@ def test_an_address_and_its_block(front: Front, *, equals: bool) -> None:
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_host_bits(front: Front, *, masked: bool) -> None:
-    """Kept or masked; IPv6 is written short either way."""
+def test_host_bits_are_kept_or_masked(front: Front, *, masked: bool) -> None:
+    """IPv6 is compressed in both cases."""
     front.fake.behaviour = Behaviour(host_bits_are_masked=masked)
     group = front.fake.new_group()
 
@@ -154,8 +155,8 @@ def test_host_bits(front: Front, *, masked: bool) -> None:
 
 
 @pytest.mark.parametrize("as_text", [False, True])
-def test_priority_is_a_number_or_text(front: Front, *, as_text: bool) -> None:
-    """Raw answers have shown both."""
+def test_a_priority_is_shown_as_number_or_text(front: Front, *, as_text: bool) -> None:
+    """Recorded answers have both."""
     front.fake.behaviour = Behaviour(priority_is_shown_as_text=as_text)
     group = front.fake.new_group()
     front.authorize(group, Priority="7")
@@ -164,8 +165,9 @@ def test_priority_is_a_number_or_text(front: Front, *, as_text: bool) -> None:
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_what_a_modify_leaves_out(front: Front, *, reset: bool) -> None:
-    """It stays, or falls to its default."""
+def test_fields_omitted_in_a_modify_are_kept_or_reset(
+    front: Front, *, reset: bool
+) -> None:
     front.fake.behaviour = Behaviour(omitted_fields_are_reset=reset)
     group = front.fake.new_group()
     rule_id = front.fake.add_rule(group, **{**SSH, "Priority": "7", "Policy": "drop"})
@@ -180,8 +182,10 @@ def test_what_a_modify_leaves_out(front: Front, *, reset: bool) -> None:
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_protocol_by_number(front: Front, *, named: bool) -> None:
-    """Read back as a name or as it was sent; only some regions take it."""
+def test_a_protocol_number_is_shown_as_name_or_number(
+    front: Front, *, named: bool
+) -> None:
+    """Only some regions accept a number."""
     front.fake.behaviour = Behaviour(protocol_numbers_are_named=named)
     group = front.fake.new_group(region="cn-qingdao")
     region = {"RegionId": "cn-qingdao"}
@@ -198,8 +202,8 @@ def test_a_protocol_by_number(front: Front, *, named: bool) -> None:
 
 
 @pytest.mark.parametrize("spelling", ["ICMPv6", "ICMPV6"])
-def test_icmpv6_is_spelled_in_one_of_two_ways(front: Front, spelling: str) -> None:
-    """Which one is not documented."""
+def test_icmpv6_is_shown_in_one_of_two_spellings(front: Front, spelling: str) -> None:
+    """The documentation does not say which."""
     front.fake.behaviour = Behaviour(icmpv6_is_shown_as=spelling)
     group = front.fake.new_group()
     front.authorize(
@@ -214,8 +218,9 @@ def test_icmpv6_is_spelled_in_one_of_two_ways(front: Front, spelling: str) -> No
 
 
 @pytest.mark.parametrize("ports", ["", "-1/-1"])
-def test_the_ports_of_a_rule_with_a_list(front: Front, ports: str) -> None:
-    """Whatever they are, the list is named."""
+def test_a_rule_shows_its_port_list_whatever_its_ports(
+    front: Front, ports: str
+) -> None:
     front.fake.behaviour = Behaviour(port_range_of_a_list=ports)
     group = front.fake.new_group()
     list_id = front.fake.new_port_range_list("80/80", "443/443", name="web")
@@ -227,7 +232,7 @@ def test_the_ports_of_a_rule_with_a_list(front: Front, ports: str) -> None:
     assert rule["PortRangeListName"] == "web"
 
 
-def test_what_an_enterprise_group_refuses(front: Front) -> None:
+def test_an_enterprise_group_refuses_the_configured_fields(front: Front) -> None:
     """Three fields, two, or none: the pages contradict one another."""
     group = front.fake.new_group(kind="enterprise")
     statuses: list[int] = []
@@ -239,7 +244,7 @@ def test_what_an_enterprise_group_refuses(front: Front) -> None:
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_what_is_so_anyway_may_be_spelled_out_in_an_enterprise_group(
+def test_an_enterprise_group_may_accept_default_values(
     front: Front, *, allowed: bool
 ) -> None:
     front.fake.behaviour = Behaviour(enterprise_allows_defaults=allowed)
@@ -265,7 +270,7 @@ def test_what_is_so_anyway_may_be_spelled_out_in_an_enterprise_group(
 
 @pytest.mark.parametrize("refused", [True, False])
 @pytest.mark.parametrize("vpc_id", ["vpc-1", ""])
-def test_a_nic_type_that_does_not_exist(
+def test_an_unknown_nic_type_is_refused_or_ignored(
     front: Front, vpc_id: str, *, refused: bool
 ) -> None:
     front.fake.behaviour = Behaviour(unknown_nic_type_is_refused=refused)
@@ -283,7 +288,9 @@ def test_a_nic_type_that_does_not_exist(
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_entries_as_one_json_text(front: Front, *, taken: bool) -> None:
+def test_entries_as_one_json_text_are_accepted_if_configured(
+    front: Front, *, taken: bool
+) -> None:
     front.fake.behaviour = Behaviour(permissions_as_json=taken)
     group = front.fake.new_group()
     rules = [{**SSH, "Priority": 7}, {**SSH, "PortRange": "80/80"}]
@@ -298,7 +305,7 @@ def test_entries_as_one_json_text(front: Front, *, taken: bool) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "7", "null", "[7]", '{"a": 1}', "[" * 5_000, '"x"', "[[]]"]
 )
-def test_entries_as_json_of_another_form(front: Front, text: str) -> None:
+def test_entries_as_json_of_another_form_are_refused(front: Front, text: str) -> None:
     front.fake.behaviour = Behaviour(permissions_as_json=True)
     group = front.fake.new_group()
 
@@ -315,8 +322,8 @@ def test_entries_as_json_of_another_form(front: Front, text: str) -> None:
 
 
 @pytest.mark.parametrize("longest", [100, 100_000])
-def test_a_url_that_is_too_long(front: Front, longest: int) -> None:
-    """414 and a page; as a form the same call is short."""
+def test_a_long_url_gets_status_414(front: Front, longest: int) -> None:
+    """An HTML page; the same call as a form is accepted."""
     front.fake.behaviour = Behaviour(longest_url=longest)
     group = front.fake.new_group()
 
@@ -377,7 +384,7 @@ def test_a_setting_is_changed_by_text(text: str, name: str, value: object) -> No
         ("enterprise_refuses=policy", "a list of"),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused_with_words(text: str, words: str) -> None:
+def test_an_invalid_setting_is_refused_with_a_message(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Behaviour().changed_by_text(text)
 

@@ -1,5 +1,5 @@
 """
-Clients that know nothing of the fake take it for ECS, and it verifies them.
+Real SDKs take the fake for ECS, and it verifies their signatures.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SSH = IngressRule.parse(
 
 @pytest.fixture
 def fake() -> FakeEcs:
-    """A fake that knows a lasting and a temporary key."""
+    """A fake that knows a permanent and a temporary key."""
     fake = FakeEcs()
     fake.add_key("AK", "secret", account="42")
     fake.add_key("STS.AK", "other", account="42", security_token="token")
@@ -56,7 +56,7 @@ def fake() -> FakeEcs:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the fake is served, and what its clients have to trust."""
+    """Where the fake is served, and the certificate that its clients need."""
 
     host: str
     scheme: str
@@ -75,15 +75,17 @@ def place(
 
 
 def our_client(place: Place, key: str, secret: str, token: str = "") -> EcsClient:
-    """The provider's own, with the SDK for Python beneath it."""
+    """The provider's client, with the SDK for Python."""
     credentials = Credentials("sts" if token else "access_key", key, secret, token)
     connection = Connection(REGION, credentials, timeout_s=10)
     return EcsClient(replace(connection, endpoint=place.host, protocol=place.scheme))
 
 
 @pytest.mark.parametrize("token", ["", "token"])
-def test_the_sdk_for_python(fake: FakeEcs, place: Place, token: str) -> None:
-    """Signature V3, as whoever calls the SDK without the provider sends it."""
+def test_the_python_sdk_works_with_the_fake(
+    fake: FakeEcs, place: Place, token: str
+) -> None:
+    """Signature V3, sent without the provider."""
     group = fake.new_group(account="42")
     key, secret = ("STS.AK", "other") if token else ("AK", "secret")
     client: Any = Client(
@@ -131,15 +133,17 @@ def test_the_sdk_for_python(fake: FakeEcs, place: Place, token: str) -> None:
 
 PLAIN = pytest.mark.parametrize("place", ["http"], indirect=True)
 """
-The provider reaches the fake over plain HTTP: it trusts no certificate but those of
-public authorities.
+The provider reaches the fake over plain HTTP: it trusts only certificates of public
+authorities.
 """
 
 
 @PLAIN
 @pytest.mark.parametrize("keys", [("AK", "secret"), ("STS.AK", "other", "token")])
-def test_the_provider(fake: FakeEcs, place: Place, keys: tuple[str, ...]) -> None:
-    """Signature V3 over query and form, with and without a token of STS."""
+def test_the_provider_works_with_verified_signatures(
+    fake: FakeEcs, place: Place, keys: tuple[str, ...]
+) -> None:
+    """Signature V3 over query and form, with and without an STS token."""
     group = fake.new_group(account="42")
     client = our_client(place, *keys)
     long = [
@@ -169,10 +173,10 @@ def test_the_provider(fake: FakeEcs, place: Place, keys: tuple[str, ...]) -> Non
         (("STS.AK", "other", "old"), "InvalidSecurityToken.MismatchWithAccessKey"),
     ],
 )
-def test_a_wrong_key_of_the_provider(
+def test_the_provider_reports_a_wrong_key(
     fake: FakeEcs, place: Place, keys: tuple[str, ...], code: str
 ) -> None:
-    """Nothing is told to whom it does not know."""
+    """The error shows no secret."""
     with pytest.raises(EcsError) as caught:
         our_client(place, *keys).describe(fake.new_group(account="42"))
 
@@ -180,7 +184,7 @@ def test_a_wrong_key_of_the_provider(
 
 
 def older(place: Place, request: Any, group: str, **fields: object) -> Any:
-    """Address a request of the older SDK."""
+    """Set the address of a request of the older SDK."""
     request.set_endpoint(place.host)
     request.set_protocol_type(place.scheme)
     request.set_SecurityGroupId(group)
@@ -190,7 +194,9 @@ def older(place: Place, request: Any, group: str, **fields: object) -> Any:
 
 
 @pytest.mark.parametrize("token", ["", "token"])
-def test_the_older_sdk_for_python(fake: FakeEcs, place: Place, token: str) -> None:
+def test_the_older_python_sdk_works_with_the_fake(
+    fake: FakeEcs, place: Place, token: str
+) -> None:
     """RPC signatures V1, parameters in the query."""
     group = fake.new_group(account="42")
     client: Any = (
@@ -230,10 +236,10 @@ def test_the_older_sdk_for_python(fake: FakeEcs, place: Place, token: str) -> No
         (("unknown", "secret"), "InvalidAccessKeyId.NotFound"),
     ],
 )
-def test_a_wrong_key_of_the_older_sdk(
+def test_the_older_sdk_reports_a_wrong_key(
     fake: FakeEcs, place: Place, keys: tuple[str, str], code: str
 ) -> None:
-    """It says itself that the secret is wrong once both signed the same text."""
+    """The SDK itself says that the secret is wrong when both signed the same text."""
     client: Any = AcsClient(*keys, REGION, verify=place.trusted)
     group = fake.new_group(account="42")
 
@@ -277,7 +283,7 @@ def node_modules() -> Path:
 def in_node(
     node_modules: Path, place: Place, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the JavaScript beside this file."""
+    """Run the JavaScript in this folder."""
     script = str(Path(__file__).with_name("client.cjs"))
     return subprocess.run(
         ["node", script, place.host, place.scheme, *arguments],
@@ -293,7 +299,7 @@ def in_node(
     )
 
 
-def test_the_sdk_for_javascript(
+def test_the_javascript_sdk_works_with_the_fake(
     fake: FakeEcs, place: Place, node_modules: Path
 ) -> None:
     """Another implementation of V3, from another package."""
@@ -307,10 +313,10 @@ def test_the_sdk_for_javascript(
     assert (seen["left"], seen["code"]) == (0, "InvalidSecurityGroupRuleId.NotFound")
 
 
-def test_a_wrong_key_of_the_sdk_for_javascript(
+def test_the_javascript_sdk_reports_a_wrong_key(
     fake: FakeEcs, place: Place, node_modules: Path
 ) -> None:
-    """It is told so in the words of the gateway."""
+    """The message is that of the gateway."""
     done = in_node(node_modules, place, fake.new_group(account="42"), "AK", "wrong")
 
     assert done.returncode == 1

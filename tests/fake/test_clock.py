@@ -1,5 +1,5 @@
 """
-The clock of the fake: one for CreateTime, the header Date and signatures.
+The clock of the fake: one for CreateTime, the header Date, and signatures.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NOON_AS_A_DATE = "Tue, 06 May 2031 12:00:00 GMT"
 DESCRIBE = "DescribeSecurityGroupAttribute"
 
 
-def test_date_and_create_time_come_from_one_clock_that_a_test_sets(
+def test_a_test_sets_the_clock_of_date_and_createtime(
     front: Front,
 ) -> None:
     front.fake.now = lambda: NOON
@@ -34,7 +34,7 @@ def test_date_and_create_time_come_from_one_clock_that_a_test_sets(
     assert front.fake.calls[0].time == NOON.timestamp()
 
 
-def test_the_clock_runs_with_the_system_unless_it_is_set(front: Front) -> None:
+def test_the_clock_is_the_systems_unless_set(front: Front) -> None:
     before = datetime.now(timezone.utc).replace(microsecond=0)
 
     date = front.call(DESCRIBE, front.fake.new_group()).headers["Date"]
@@ -48,7 +48,7 @@ def test_the_clock_is_an_argument_of_both_fronts() -> None:
         assert fake.http_date() == NOON_AS_A_DATE
 
 
-def test_a_clock_in_another_time_zone_is_written_in_utc(front: Front) -> None:
+def test_a_clock_of_another_time_zone_is_shown_in_utc(front: Front) -> None:
     beijing = timezone(timedelta(hours=8))
     front.fake.now = lambda: NOON.astimezone(beijing)
     group = front.fake.new_group()
@@ -69,9 +69,7 @@ def test_a_clock_in_another_time_zone_is_written_in_utc(front: Front) -> None:
     ],
     ids=["refused", "page of a proxy", "empty", "throttled"],
 )
-def test_every_answer_has_a_date_whatever_went_wrong(
-    front: Front, fault: Fault
-) -> None:
+def test_every_answer_has_a_date(front: Front, fault: Fault) -> None:
     front.fake.now = lambda: NOON
     front.fake.inject(fault)
 
@@ -88,7 +86,7 @@ def test_the_refusal_of_a_long_address_has_a_date(front: Front) -> None:
     assert (answer.status_code, answer.headers["Date"]) == (414, NOON_AS_A_DATE)
 
 
-def test_a_late_answer_has_the_date_at_which_it_leaves(front: Front) -> None:
+def test_a_late_answer_has_the_date_of_its_sending(front: Front) -> None:
     times = iter(NOON + timedelta(seconds=second) for second in range(10))
     front.fake.now = lambda: next(times)
     front.fake.inject(Fault.slow("AuthorizeSecurityGroup", 0.01))
@@ -101,7 +99,7 @@ def test_a_late_answer_has_the_date_at_which_it_leaves(front: Front) -> None:
     assert parsedate_to_datetime(date) > made
 
 
-def test_what_the_served_front_answers_itself_has_one_date() -> None:
+def test_answers_of_the_server_itself_have_one_date() -> None:
     with FakeEcs(now=lambda: NOON).serve(admin=True) as url:
         back_door = requests.get(f"{url}/_fake/calls", timeout=10)
         port = int(url.rpartition(":")[2])
@@ -116,7 +114,7 @@ def test_what_the_served_front_answers_itself_has_one_date() -> None:
     assert dates == [f"date: {NOON_AS_A_DATE}"]
 
 
-def test_a_signature_is_too_old_by_the_clock_of_the_fake(front: Front) -> None:
+def test_the_fakes_clock_decides_the_age_of_a_signature(front: Front) -> None:
     front.fake.add_key("AK", "secret")
     front.fake.now = lambda: NOON
     signed = {

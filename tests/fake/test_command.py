@@ -1,5 +1,5 @@
 """
-`alicloud-ingress fake` as a process: its first line, its files, its end.
+`alicloud-ingress fake` as a process: its output, its files, and how it ends.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REGION = {"RegionId": "cn-hangzhou"}
 
 @contextmanager
 def served(*options: str) -> Generator[tuple[subprocess.Popen[str], str]]:
-    """The command, ended when the test is done with it, and its URL."""
+    """The running command, ended after the test, and its URL."""
     process = subprocess.Popen(
         [COMMAND, "fake", *options],
         stdout=subprocess.PIPE,
@@ -58,8 +58,8 @@ def state_with_a_group(path: Path) -> str:
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)]
 )
-def test_a_signal_ends_it_at_once(number: signal.Signals, code: int) -> None:
-    """Even while a call is waiting and a connection is kept alive."""
+def test_a_signal_ends_the_command_at_once(number: signal.Signals, code: int) -> None:
+    """Even while a call waits and a connection is kept alive."""
     with served("--latency-ms", "60000") as (process, url), requests.Session() as kept:
         waiting = threading.Thread(target=_call_in_vain, args=(kept, url))
         waiting.start()
@@ -76,7 +76,7 @@ def _call_in_vain(session: requests.Session, url: str) -> None:
 
 
 def test_calls_are_written_as_they_come(tmp_path: Path) -> None:
-    """A line of JSON each, for the owner's eyes only."""
+    """One line of JSON for each call, readable by the owner only."""
     path = tmp_path / "calls.jsonl"
     with served("--calls", str(path)) as (_, url):
         headers = {"x-acs-action": "DescribeSecurityGroups"}
@@ -89,7 +89,7 @@ def test_calls_are_written_as_they_come(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_state_outlives_a_kill(tmp_path: Path) -> None:
+def test_state_survives_a_kill(tmp_path: Path) -> None:
     """Loaded at the start, saved after each change, readable at any moment."""
     path = tmp_path / "state.json"
     group = state_with_a_group(path)
@@ -124,8 +124,8 @@ def _write_on(url: str, group: str, made: int) -> None:
             return
 
 
-def test_new_ids_are_none_of_the_loaded_ones(tmp_path: Path) -> None:
-    """A process that goes on from a file counts on from it."""
+def test_new_ids_differ_from_loaded_ones(tmp_path: Path) -> None:
+    """A process that loads a file continues its numbers."""
     path = tmp_path / "state.json"
     group = state_with_a_group(path)
     for port in ("1/1", "2/2"):
@@ -154,7 +154,7 @@ def test_the_second_line_names_the_certificate_for_https() -> None:
     assert not Path(path).exists()
 
 
-def test_a_certificate_of_ones_own_is_served(tmp_path: Path) -> None:
+def test_a_given_certificate_is_served(tmp_path: Path) -> None:
     leaf = trustme.CA().issue_cert("127.0.0.1")
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     leaf.cert_chain_pems[0].write_to_path(str(cert))
@@ -169,7 +169,7 @@ def test_a_certificate_of_ones_own_is_served(tmp_path: Path) -> None:
         )
 
 
-def test_who_reads_only_the_first_line_leaves_the_fake_running() -> None:
+def test_closing_stdout_after_the_first_line_keeps_the_fake_running() -> None:
     with served() as (process, url):
         assert process.stdout
         process.stdout.close()
@@ -177,7 +177,7 @@ def test_who_reads_only_the_first_line_leaves_the_fake_running() -> None:
 
 
 def refused(*options: str) -> subprocess.CompletedProcess[str]:
-    """What the command says when it does not serve."""
+    """The error output of a command that does not serve."""
     return subprocess.run(
         [COMMAND, "fake", *options],
         capture_output=True,
@@ -187,7 +187,7 @@ def refused(*options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_two_fakes_do_not_keep_their_state_in_one_file(tmp_path: Path) -> None:
+def test_a_second_fake_cannot_use_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     group = state_with_a_group(path)
     with served("--state", str(path)) as (_, url):
@@ -211,7 +211,7 @@ def test_two_fakes_do_not_keep_their_state_in_one_file(tmp_path: Path) -> None:
         assert _rules(path, group) == 1
 
 
-def test_a_fake_that_was_killed_leaves_its_file_to_the_next(tmp_path: Path) -> None:
+def test_a_killed_fakes_file_can_be_used_again(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     with served("--state", str(path)) as (process, _):
         process.kill()
@@ -262,9 +262,7 @@ def test_state_files_are_locked_through_every_save(tmp_path: Path) -> None:
         (["--cert", "missing.pem"], "does not exist"),
     ],
 )
-def test_a_setting_that_cannot_be_is_a_mistake_in_the_command(
-    options: list[str], words: str
-) -> None:
+def test_an_invalid_setting_is_a_usage_error(options: list[str], words: str) -> None:
     done = refused(*options)
 
     assert done.returncode == 2
@@ -281,8 +279,8 @@ def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
     assert "set together" in " ".join(done.stderr.split())
 
 
-def test_a_file_that_is_no_state_is_refused(tmp_path: Path) -> None:
-    """With exit code 3, and left as it is."""
+def test_a_file_without_valid_state_is_refused(tmp_path: Path) -> None:
+    """With exit code 3, and the file is not changed."""
     path = tmp_path / "state.json"
     path.write_text("no state")
 
@@ -299,7 +297,7 @@ def test_a_file_that_is_no_state_is_refused(tmp_path: Path) -> None:
     assert path.read_text() == "no state"
 
 
-def test_a_port_that_is_none_is_a_mistake_in_the_command() -> None:
+def test_an_invalid_port_is_a_usage_error() -> None:
     """With exit code 2, and no traceback."""
     done = subprocess.run(
         [COMMAND, "fake", "--port", "99999"],
@@ -313,7 +311,7 @@ def test_a_port_that_is_none_is_a_mistake_in_the_command() -> None:
     assert "'--port'" in done.stderr
 
 
-def test_a_library_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_a_missing_library_is_named(tmp_path: Path) -> None:
     (tmp_path / "trustme.py").write_text(
         "raise ModuleNotFoundError('no trustme', name='trustme')"
     )

@@ -1,5 +1,5 @@
 """
-Outbound rules: written, changed and removed as inbound ones, and never seen by them.
+Outbound rules: made, changed and deleted as inbound ones, and invisible to their calls.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def test_an_outbound_rule_is_shown_with_its_destination(front: Front) -> None:
         ({"DestPrefixListId": "{list}"}, "DestPrefixListId"),
     ],
 )
-def test_each_kind_of_destination(
+def test_each_kind_of_destination_is_accepted(
     front: Front, destination: dict[str, str], field: str
 ) -> None:
     fake = front.fake
@@ -66,7 +66,7 @@ def test_each_kind_of_destination(
     assert (revoked, fake.rules(group)) == ((200, ""), {})
 
 
-def test_the_source_of_an_outbound_rule_is_part_of_it(front: Front) -> None:
+def test_the_source_is_part_of_an_outbound_rule(front: Front) -> None:
     group = front.fake.new_group()
     sources: tuple[dict[str, str], ...] = (
         {},
@@ -114,7 +114,7 @@ def test_an_outbound_rule_is_changed_by_its_id(front: Front) -> None:
     assert (rule["Direction"], rule["SourceCidrIp"]) == ("egress", "")
 
 
-def test_outbound_rules_are_invisible_to_what_is_about_inbound_ones(
+def test_calls_for_inbound_rules_ignore_outbound_ones(
     front: Front,
 ) -> None:
     group = front.fake.new_group()
@@ -139,7 +139,7 @@ def test_outbound_rules_are_invisible_to_what_is_about_inbound_ones(
     ]
 
 
-def test_inbound_rules_are_invisible_to_what_is_about_outbound_ones(
+def test_calls_for_outbound_rules_ignore_inbound_ones(
     front: Front,
 ) -> None:
     group = front.fake.new_group()
@@ -155,7 +155,7 @@ def test_inbound_rules_are_invisible_to_what_is_about_outbound_ones(
     assert list(front.fake.rules(group)) == [inbound]
 
 
-def test_the_same_outbound_rule_twice_is_one(front: Front) -> None:
+def test_an_outbound_rule_made_twice_exists_once(front: Front) -> None:
     group = front.fake.new_group()
 
     codes = [front.code(AUTHORIZE, group, **entry()) for _ in range(2)]
@@ -166,7 +166,7 @@ def test_the_same_outbound_rule_twice_is_one(front: Front) -> None:
     assert len(front.fake.rules(group)) == 1
 
 
-def test_a_token_makes_an_outbound_rule_once(front: Front) -> None:
+def test_a_repeated_token_makes_one_outbound_rule(front: Front) -> None:
     group = front.fake.new_group()
     front.call(AUTHORIZE, group, ClientToken="t", **entry())
     (rule_id,) = front.fake.rules(group)
@@ -213,7 +213,7 @@ def test_refusals_name_the_destination(
     assert front.fake.rules(group) == {}
 
 
-def test_the_flat_form_names_its_destination(front: Front) -> None:
+def test_the_flat_form_takes_a_destination(front: Front) -> None:
     group = front.fake.new_group()
 
     none = front.call(AUTHORIZE, group, IpProtocol="tcp", PortRange="1/1").json()
@@ -224,7 +224,7 @@ def test_the_flat_form_names_its_destination(front: Front) -> None:
     assert len(front.shown(group, Direction="egress")) == 1
 
 
-def test_a_group_that_an_outbound_rule_names_is_referenced(front: Front) -> None:
+def test_the_destination_group_of_a_rule_is_referenced(front: Front) -> None:
     group, other = front.fake.new_group(), front.fake.new_group()
     front.call(AUTHORIZE, group, **entry(DestCidrIp="", DestGroupId=other))
 
@@ -249,7 +249,7 @@ def test_both_directions_share_the_quota(front: Front) -> None:
     assert codes == [(200, ""), (403, "AuthorizationLimitExceed")]
 
 
-def test_an_outbound_rule_made_by_hand_is_found_by_the_api(front: Front) -> None:
+def test_the_api_shows_outbound_rules_added_by_a_test(front: Front) -> None:
     group = front.fake.new_group()
     by_hand = {**OUT, "IpProtocol": "TCP", "Direction": "egress"}
     rule_id = front.fake.add_rule(group, **by_hand)
@@ -262,7 +262,7 @@ def test_an_outbound_rule_made_by_hand_is_found_by_the_api(front: Front) -> None
     assert front.fake.rules(group) == {}
 
 
-def test_outbound_rules_outlive_a_dump_of_the_state(front: Front) -> None:
+def test_a_dump_of_the_state_keeps_outbound_rules(front: Front) -> None:
     group, other = front.fake.new_group(), front.fake.new_group()
     front.call(AUTHORIZE, group, **entry(DestCidrIp="", DestGroupId=other))
     before = front.fake.rules(group)
@@ -276,9 +276,7 @@ def test_outbound_rules_outlive_a_dump_of_the_state(front: Front) -> None:
 
 
 @pytest.mark.parametrize("refused", [True, False])
-def test_what_the_documentation_leaves_open_holds_for_both_directions(
-    front: Front, *, refused: bool
-) -> None:
+def test_settings_apply_to_both_directions(front: Front, *, refused: bool) -> None:
     front.fake.behaviour = Behaviour(revoke_without_match_is_refused=refused)
 
     status, code = front.code(REVOKE, front.fake.new_group(), **entry())

@@ -1,5 +1,5 @@
 """
-Faults on order, over both fronts.
+Faults that a test orders, over both fronts.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ DESCRIBE = "DescribeSecurityGroupAttribute"
 REVOKE = "RevokeSecurityGroup"
 
 
-def test_an_error_is_answered_and_nothing_done(front: Front) -> None:
-    """As often as ordered, and not once more."""
+def test_an_ordered_error_has_no_effect_on_rules(front: Front) -> None:
+    """It is answered as often as ordered, and no more."""
     group = front.fake.new_group()
     front.fake.fail_next(AUTHORIZE, 503, "ServiceUnavailable", times=2)
 
@@ -30,8 +30,8 @@ def test_an_error_is_answered_and_nothing_done(front: Front) -> None:
     assert len(front.fake.rules(group)) == 1
 
 
-def test_a_fault_strikes_its_own_action_alone(front: Front) -> None:
-    """It waits for the call that it is meant for."""
+def test_a_fault_affects_only_its_action(front: Front) -> None:
+    """It waits for a call of that action."""
     group = front.fake.new_group()
     front.fake.fail_next(REVOKE, 500, "InternalError")
 
@@ -40,7 +40,7 @@ def test_a_fault_strikes_its_own_action_alone(front: Front) -> None:
 
 
 def test_calls_can_pass_before_a_fault(front: Front) -> None:
-    """The third of three."""
+    """The third of three calls fails."""
     group = front.fake.new_group()
     front.fake.inject(replace(Fault.refused(DESCRIBE, 500, "InternalError"), skip=2))
 
@@ -49,8 +49,8 @@ def test_calls_can_pass_before_a_fault(front: Front) -> None:
     assert codes == [200, 200, 500, 200]
 
 
-def test_throttling_tells_when_to_come_again(front: Front) -> None:
-    """By the gateway's own header."""
+def test_throttling_says_when_to_retry(front: Front) -> None:
+    """In the header of the gateway."""
     front.fake.inject(Fault.throttled(DESCRIBE, retry_after=3))
 
     answer = front.call(DESCRIBE, front.fake.new_group())
@@ -60,8 +60,8 @@ def test_throttling_tells_when_to_come_again(front: Front) -> None:
 
 
 @pytest.mark.parametrize("status", [502, 503, 414])
-def test_a_page_of_a_machine_on_the_way(front: Front, status: int) -> None:
-    """HTML, and nothing done."""
+def test_a_proxy_error_page_has_no_effect(front: Front, status: int) -> None:
+    """The answer is HTML, and the action is not executed."""
     group = front.fake.new_group()
     front.fake.inject(Fault.html(AUTHORIZE, status))
 
@@ -81,10 +81,10 @@ def test_a_page_of_a_machine_on_the_way(front: Front, status: int) -> None:
     ],
     ids=["empty", "truncated", "null"],
 )
-def test_a_broken_body_after_the_action_took_effect(
+def test_a_broken_body_can_follow_an_executed_action(
     front: Front, fault: Fault, body: str
 ) -> None:
-    """The answer says nothing, and yet the rule is there."""
+    """The answer is unreadable, and the rule exists."""
     group = front.fake.new_group()
     front.fake.inject(fault)
 
@@ -95,8 +95,10 @@ def test_a_broken_body_after_the_action_took_effect(
 
 
 @pytest.mark.parametrize("takes_effect", [False, True])
-def test_a_dropped_connection(front: Front, *, takes_effect: bool) -> None:
-    """Before or after the action took effect; the caller cannot tell."""
+def test_a_connection_drops_before_or_after_the_effect(
+    front: Front, *, takes_effect: bool
+) -> None:
+    """The caller cannot tell which."""
     group = front.fake.new_group()
     front.fake.inject(Fault.dropped(AUTHORIZE, takes_effect=takes_effect))
 
@@ -108,8 +110,8 @@ def test_a_dropped_connection(front: Front, *, takes_effect: bool) -> None:
     assert front.authorize(group).status_code == 200
 
 
-def test_a_slow_answer_outlasts_the_caller() -> None:
-    """Who does not wait learns nothing of what was done."""
+def test_a_slow_answer_exceeds_the_callers_timeout() -> None:
+    """The caller does not learn what was done."""
     fake = FakeEcs()
     group = fake.new_group()
     fake.inject(Fault.slow(AUTHORIZE, 60))
@@ -124,8 +126,8 @@ def test_a_slow_answer_outlasts_the_caller() -> None:
     assert len(fake.rules(group)) == 1
 
 
-def test_a_new_rule_shows_late(front: Front) -> None:
-    """After the Describes that were ordered; the rest of the group shows."""
+def test_a_new_rule_is_visible_late(front: Front) -> None:
+    """After the ordered number of Describes; the rest of the group is shown."""
     group = front.fake.new_group()
     there = front.fake.add_rule(group, **{**SSH, "PortRange": "1/1"})
     front.fake.inject(Fault.late(AUTHORIZE, describes=2))
@@ -137,8 +139,8 @@ def test_a_new_rule_shows_late(front: Front) -> None:
     assert there in front.fake.rules(group)
 
 
-def test_all_pages_of_one_look_are_late_alike(front: Front) -> None:
-    """The new rule is on neither page; the next look has it."""
+def test_all_pages_of_one_read_lag_alike(front: Front) -> None:
+    """The new rule is on neither page; the next read has it."""
     group = front.fake.new_group()
     for number in range(1, 12):
         front.fake.add_rule(group, **{**SSH, "PortRange": f"{number}/{number}"})
@@ -154,8 +156,8 @@ def test_all_pages_of_one_look_are_late_alike(front: Front) -> None:
     assert [shown(), shown()] == [11, 12]
 
 
-def test_a_removed_rule_lingers(front: Front) -> None:
-    """Describe still shows what Revoke has removed."""
+def test_a_deleted_rule_is_shown_for_a_while(front: Front) -> None:
+    """Describe still shows what Revoke has deleted."""
     group = front.fake.new_group()
     front.fake.add_rule(group, **SSH)
     front.fake.inject(Fault.late(REVOKE))
@@ -166,7 +168,7 @@ def test_a_removed_rule_lingers(front: Front) -> None:
     assert front.fake.rules(group) == {}
 
 
-def test_a_change_shows_late(front: Front) -> None:
+def test_a_change_is_visible_late(front: Front) -> None:
     """Describe shows the rule as it was."""
     group = front.fake.new_group()
     rule_id = front.fake.add_rule(group, **SSH)
@@ -179,8 +181,8 @@ def test_a_change_shows_late(front: Front) -> None:
     assert [front.shown(group)[0]["Priority"] for _ in range(2)] == [1, 7]
 
 
-def test_another_hand_acts_just_before_a_call(front: Front) -> None:
-    """Between two calls of ours, as in the console."""
+def test_an_edit_happens_just_before_a_call(front: Front) -> None:
+    """Between two calls of the provider, as in the console."""
     group = front.fake.new_group()
     rule_id = front.fake.add_rule(group, **SSH)
 
@@ -196,8 +198,8 @@ def test_another_hand_acts_just_before_a_call(front: Front) -> None:
     )
 
 
-def test_an_edit_adds_changes_and_removes(front: Front) -> None:
-    """The form of another hand that JSON can carry."""
+def test_an_edit_adds_changes_and_deletes_rules(front: Front) -> None:
+    """In the form that JSON can hold."""
     group = front.fake.new_group()
     changed = front.fake.add_rule(group, **SSH)
     removed = front.fake.add_rule(group, **{**SSH, "PortRange": "1/1"})
@@ -211,8 +213,8 @@ def test_an_edit_adds_changes_and_removes(front: Front) -> None:
     assert sorted(str(rule["PortRange"]) for rule in rules.values()) == ["2/2", "22/22"]
 
 
-def test_a_bucket_of_tokens_throttles_an_action() -> None:
-    """A burst, then as many as flow in; other actions are free."""
+def test_a_rate_limit_throttles_one_action() -> None:
+    """First a burst, then the given rate; other actions are not limited."""
     seconds = 0.0
     fake = FakeEcs(clock=lambda: seconds)
     group = fake.new_group()
@@ -228,8 +230,8 @@ def test_a_bucket_of_tokens_throttles_an_action() -> None:
     assert [status() for _ in range(2)] == [200, 429]
 
 
-def test_faults_can_be_taken_back(front: Front) -> None:
-    """A test that shares a fake begins anew."""
+def test_pending_faults_can_be_removed(front: Front) -> None:
+    """So that tests can share a fake."""
     front.fake.fail_next(DESCRIBE, 500, "InternalError")
     front.fake.limit(RateLimit(action=DESCRIBE, per_second=0.001, burst=0))
 
@@ -238,8 +240,8 @@ def test_faults_can_be_taken_back(front: Front) -> None:
     assert front.code(DESCRIBE, front.fake.new_group()) == (200, "")
 
 
-def test_a_fault_may_wait_for_a_call_of_one_form() -> None:
-    """A Revoke by attributes is struck, one by ID before it is not."""
+def test_a_fault_can_wait_for_certain_parameters() -> None:
+    """A Revoke by attributes fails, one by ID before it does not."""
     fake = FakeEcs()
     fault = Fault.refused("RevokeSecurityGroup", 400, "Chosen")
     fake.inject(replace(fault, having="Permissions."))

@@ -1,6 +1,6 @@
 """
-Whatever comes over HTTP is answered: with a code where it is refused, and never
-with a traceback.
+Every request over HTTP is answered: with a code where it is refused, and never with a
+traceback.
 """
 
 from __future__ import annotations
@@ -21,13 +21,9 @@ from alicloud_ingress.testing.entries import FIELDS
 from fake.front import SSH
 
 FAILED = "the fake failed"
-"""
-What the served front says where the fake itself breaks.
-"""
+"""The answer of the server where the fake itself fails."""
 TLS_ALERT = b"\x15"
-"""
-The first byte of the answer to what begins as TLS and goes on otherwise.
-"""
+"""The first byte of the answer to data that begins as TLS and goes on otherwise."""
 LISTED = [f"Permissions.{n}.{field}" for n in (0, 1, 2, 101) for field in FIELDS]
 NAMES = [
     *FIELDS,
@@ -132,7 +128,7 @@ def test_any_call_is_answered(  # noqa: PLR0913 - all that a request has
 def test_any_text_is_answered(
     url: str, headers: dict[str, str], body: str, method: str
 ) -> None:
-    """Even what no HTTP client would send."""
+    """Even what no HTTP client sends."""
     status, _, answered = FakeEcs().handle(url, headers, body, method)
 
     assert status >= 400
@@ -159,10 +155,8 @@ orders: st.SearchStrategy[object] = st.dictionaries(
     path=st.sampled_from(["faults", "calls", "state", "", "else"]),
     body=st.text(max_size=30) | (anything | orders).map(json.dumps),
 )
-def test_any_order_at_the_back_door_is_answered(
-    method: str, path: str, body: str
-) -> None:
-    """Done, or refused with words."""
+def test_any_admin_request_is_answered(method: str, path: str, body: str) -> None:
+    """Done, or refused with a message."""
     reply = administer(FakeEcs(), method, f"/_fake/{path}", body)
 
     assert reply.status == 200 or json.loads(reply.body)["error"]
@@ -170,14 +164,14 @@ def test_any_order_at_the_back_door_is_answered(
 
 @pytest.fixture(scope="module")
 def port() -> Generator[int]:
-    """The port of a fake that is served to all examples."""
+    """The port of one fake for all examples."""
     with small_world().serve(admin=True) as url:
         yield int(url.rpartition(":")[2])
 
 
 @st.composite
 def raw_requests(draw: st.DrawFn) -> bytes:
-    """Bytes that are nearly HTTP."""
+    """Bytes that are almost HTTP."""
     names = [b"content-length", b"transfer-encoding", b"x-acs-action"]
     values = [b"0", b"5", b"-1", b"chunked", b"1e3", b"99999999999"]
     paths = ["/", "*", "//[", "/?Action=GetCallerIdentity", "/_fake/state"]
@@ -197,7 +191,7 @@ def raw_requests(draw: st.DrawFn) -> bytes:
 @settings(max_examples=200, deadline=None)
 @given(raw=raw_requests() | st.binary(min_size=1, max_size=60))
 def test_any_bytes_are_answered(port: int, raw: bytes) -> None:
-    """Over a socket; a connection that says nothing whole may be closed."""
+    """Over a socket; a connection without a complete request may be closed."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(raw)
         connection.shutdown(socket.SHUT_WR)

@@ -1,5 +1,5 @@
 """
-Groups that are made, changed and deleted by calls.
+Security groups that calls create, change and delete.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ VPC = {"VpcId": "vpc-1"}
 
 
 def create(front: Front, **parameters: str) -> str:
-    """Make a group; its ID."""
+    """Create a group and return its ID."""
     return str(front.call(CREATE, **{**VPC, **parameters}).json()["SecurityGroupId"])
 
 
 def listed(front: Front, group: str) -> list[dict[str, Any]]:
-    """What DescribeSecurityGroups shows of a group."""
+    """The group in the answer to DescribeSecurityGroups."""
     answer = front.call("DescribeSecurityGroups", group).json()
     return list(answer["SecurityGroups"]["SecurityGroup"])
 
 
-def test_a_group_is_made_as_it_was_asked_for(front: Front) -> None:
+def test_a_group_is_created_with_the_given_attributes(front: Front) -> None:
     group = create(
         front,
         SecurityGroupName="web-1.eu:a_b",
@@ -68,7 +68,7 @@ def test_members_of_an_advanced_group_are_isolated(front: Front) -> None:
     assert policies == ["Accept", "Drop"]
 
 
-def test_a_token_makes_one_group_and_names_it_again(front: Front) -> None:
+def test_a_repeated_token_returns_the_same_group(front: Front) -> None:
     first = create(front, ClientToken="t")
     again = create(front, ClientToken="t")
     front.fake.load(front.fake.dump())
@@ -117,14 +117,14 @@ def test_a_token_makes_one_group_and_names_it_again(front: Front) -> None:
         ({"SecurityGroupId": "sg-1"}, (400, "InvalidParameter")),
     ],
 )
-def test_a_group_that_cannot_be(
+def test_an_invalid_group_is_refused(
     front: Front, parameters: dict[str, str], refusal: tuple[int, str]
 ) -> None:
     assert front.code(CREATE, **{**VPC, **parameters}) == refusal
     assert front.fake.groups == {}
 
 
-def test_a_name_of_the_longest_length_in_chinese(front: Front) -> None:
+def test_a_chinese_name_of_maximum_length_is_accepted(front: Front) -> None:
     name = "安" * 128
 
     (shown,) = listed(front, create(front, SecurityGroupName=name))
@@ -132,7 +132,7 @@ def test_a_name_of_the_longest_length_in_chinese(front: Front) -> None:
     assert shown["SecurityGroupName"] == name
 
 
-def test_an_account_has_a_hundred_groups_in_a_region(front: Front) -> None:
+def test_an_account_can_have_100_groups_in_a_region(front: Front) -> None:
     for _ in range(MAX_GROUPS - 1):
         front.fake.new_group()
     front.fake.new_group(region="cn-beijing")
@@ -162,7 +162,7 @@ def test_a_group_is_deleted_with_its_rules(front: Front) -> None:
         ("AuthorizeSecurityGroupEgress", "DestGroupId"),
     ],
 )
-def test_a_group_that_a_rule_of_another_one_names_is_kept(
+def test_a_group_referenced_by_another_cannot_be_deleted(
     front: Front, action: str, end: str
 ) -> None:
     group, other = create(front), create(front)
@@ -188,7 +188,7 @@ def test_a_group_that_a_rule_of_another_one_names_is_kept(
         ({"region": "cn-beijing"}, (404, "InvalidSecurityGroup.NotFound")),
     ],
 )
-def test_a_group_that_the_caller_may_not_delete(
+def test_deleting_a_group_without_permission_is_refused(
     front: Front, state: dict[str, object], refusal: tuple[int, str]
 ) -> None:
     group = front.fake.new_group()
@@ -199,7 +199,7 @@ def test_a_group_that_the_caller_may_not_delete(
     assert group in front.fake.groups
 
 
-def test_a_region_is_asked_for_in_the_words_of_the_action(front: Front) -> None:
+def test_each_action_reports_a_missing_region_its_own_way(front: Front) -> None:
     missing = front.code(DELETE, front.fake.new_group(), RegionId="")
 
     assert missing == (400, "MissingParameter.RegionId")
@@ -224,7 +224,7 @@ def test_name_and_description_are_changed_one_by_one(front: Front) -> None:
         ({"SecurityGroupId": "sg-none"}, (404, "InvalidSecurityGroupId.NotFound")),
     ],
 )
-def test_a_change_that_cannot_be(
+def test_an_invalid_change_is_refused(
     front: Front, parameters: dict[str, str], refusal: tuple[int, str]
 ) -> None:
     group = create(front, SecurityGroupName="web", Description="old one")
@@ -234,7 +234,7 @@ def test_a_change_that_cannot_be(
     assert front.fake.dump() == before
 
 
-def test_a_region_with_a_group_is_listed_among_the_others(front: Front) -> None:
+def test_regions_with_groups_are_listed_with_the_others(front: Front) -> None:
     front.fake.new_group(region="cn-nowhere-1")
 
     answer = front.call("DescribeRegions", AcceptLanguage="en-US").json()
@@ -245,19 +245,19 @@ def test_a_region_with_a_group_is_listed_among_the_others(front: Front) -> None:
     assert front.code("DescribeRegions", Nonsense="1") == (400, "InvalidParameter")
 
 
-def test_a_test_names_the_id_of_its_group(front: Front) -> None:
+def test_a_test_can_choose_the_group_id(front: Front) -> None:
     assert front.fake.new_group(id="sg-web") == "sg-web"
 
     assert [each["SecurityGroupId"] for each in listed(front, "sg-web")] == ["sg-web"]
 
 
 @pytest.mark.parametrize("wrong", ["web", "sg-", "sg web", "sgr-1"])
-def test_an_id_of_another_form_is_refused(wrong: str) -> None:
+def test_a_group_id_of_another_form_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match="is not a security group ID"):
         FakeEcs().new_group(id=wrong)
 
 
-def test_an_id_is_given_once() -> None:
+def test_a_group_id_is_used_once() -> None:
     fake = FakeEcs()
     number = int(fake.new_group().partition("-")[2])
     for later in range(number + 1, number + 4):

@@ -1,5 +1,5 @@
 """
-The Terraform provider and pulumi-alicloud live on the fake: their requests, as data.
+The requests of the Terraform provider and of pulumi-alicloud work with the fake.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fake.peer import KEY, SECRET, SHAPES, send, send_rule
 
 @pytest.fixture(autouse=True)
 def _known_key(front: Front) -> None:
-    """Every signature is verified."""
+    """Verify every signature."""
     front.fake.add_key(KEY, SECRET)
 
 
@@ -34,7 +34,7 @@ def shown(front: Front, name: str, group: str) -> list[dict[str, Any]]:
     return list(ok(front, name, group)["Permissions"]["Permission"])
 
 
-def test_every_request_of_the_provider_is_signed_and_understood(front: Front) -> None:
+def test_every_request_of_the_provider_is_verified_and_accepted(front: Front) -> None:
     group = front.fake.new_group()
 
     for name in SHAPES:
@@ -63,7 +63,7 @@ def test_a_group_lives_from_its_creation_to_its_deletion(front: Front) -> None:
     assert gone["SecurityGroups"] == {"SecurityGroup": []}
 
 
-def test_a_rule_without_nic_type_is_read_by_a_nil(front: Front) -> None:
+def test_a_nic_type_of_nil_reads_all_rules(front: Front) -> None:
     group = front.fake.new_group()
 
     ok(front, "authorize without nic_type", group)
@@ -75,12 +75,12 @@ def test_a_rule_without_nic_type_is_read_by_a_nil(front: Front) -> None:
     assert front.fake.rules(group) == {}
 
 
-def test_a_rule_with_a_description_is_described_anew_and_revoked(front: Front) -> None:
+def test_a_description_is_changed_and_its_rule_revoked(front: Front) -> None:
     group = front.fake.new_group()
 
     ok(front, "authorize with nic_type", group)
     before = front.fake.rules(group)
-    for _ in range(2):  # the provider sends each change twice
+    for _ in range(2):  # The provider sends each change twice.
         ok(front, "describe anew", group)
     (after,) = shown(front, "read a rule with nic_type", group)
     ok(front, "revoke with nic_type and description", group)
@@ -90,7 +90,7 @@ def test_a_rule_with_a_description_is_described_anew_and_revoked(front: Front) -
     assert front.fake.rules(group) == {}
 
 
-def test_a_description_is_not_emptied_as_the_documentation_has_it(
+def test_an_empty_description_changes_nothing_as_documented(
     front: Front,
 ) -> None:
     group = front.fake.new_group()
@@ -103,7 +103,7 @@ def test_a_description_is_not_emptied_as_the_documentation_has_it(
     assert rule["Description"] == "office"
 
 
-def test_an_outbound_rule_of_one_address_is_shown_as_it_was_given(
+def test_a_single_outbound_address_is_shown_as_given(
     front: Front,
 ) -> None:
     group = front.fake.new_group()
@@ -121,7 +121,7 @@ def test_an_outbound_rule_of_one_address_is_shown_as_it_was_given(
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_an_advanced_group_takes_the_defaults_that_the_provider_always_sends(
+def test_an_advanced_group_accepts_the_providers_default_values(
     front: Front, *, allowed: bool
 ) -> None:
     front.fake.behaviour = Behaviour(enterprise_allows_defaults=allowed)
@@ -163,9 +163,7 @@ ARGUMENTS = {
     "sourceSecurityGroupId": "SourceGroupId",
     "prefixListId": "SourcePrefixListId",
 }
-"""
-How the provider names the arguments of an inbound rule in its requests.
-"""
+"""The provider's parameter for each argument of an inbound rule."""
 
 
 def kept_rules() -> list[dict[str, Any]]:
@@ -174,12 +172,12 @@ def kept_rules() -> list[dict[str, Any]]:
     return [each for each in resources if each["type"].endswith("SecurityGroupRule")]
 
 
-def test_the_stack_that_is_kept_has_all_its_rules() -> None:
+def test_the_kept_stack_has_all_its_rules() -> None:
     assert len(kept_rules()) == 13
 
 
 @pytest.mark.parametrize("resource", kept_rules(), ids=lambda each: each["id"])
-def test_each_rule_of_a_real_stack_is_made_read_and_revoked(
+def test_each_rule_of_a_real_stack_is_accepted(
     front: Front, resource: dict[str, Any]
 ) -> None:
     fake, outputs = front.fake, resource["outputs"]

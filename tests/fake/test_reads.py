@@ -1,5 +1,5 @@
 """
-The calls that only look.
+The calls that only read.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def test_rules_come_in_pages(front: Front) -> None:
     assert seen == made
 
 
-def test_a_page_holds_500_unless_told_otherwise(front: Front) -> None:
+def test_a_page_holds_500_rules_by_default(front: Front) -> None:
     """A reader that does not page misses the rest."""
     group = front.fake.new_group()
     for number in range(1, 502):
@@ -67,17 +67,17 @@ def test_a_page_holds_500_unless_told_otherwise(front: Front) -> None:
         ({"RegionId": "cn-beijing"}, (404, "InvalidSecurityGroupId.NotFound")),
     ],
 )
-def test_refusals_of_describe(
+def test_describe_refuses_invalid_parameters(
     front: Front, parameters: dict[str, str], refusal: tuple[int, str]
 ) -> None:
-    """As its page lists them."""
+    """With the codes of its documentation page."""
     given = {"SecurityGroupId": front.fake.new_group(), **parameters}
 
     assert front.code(DESCRIBE, **given) == refusal
 
 
-def test_a_direction_can_be_asked_for(front: Front) -> None:
-    """Both come unless one is named."""
+def test_describe_can_be_limited_to_one_direction(front: Front) -> None:
+    """Both directions are shown unless one is named."""
     group = front.fake.new_group()
     front.fake.add_rule(group, **SSH)
     front.fake.add_rule(group, Direction="egress", DestCidrIp="0.0.0.0/0")
@@ -94,8 +94,8 @@ def test_a_direction_can_be_asked_for(front: Front) -> None:
     }
 
 
-def test_a_classic_group_shows_one_kind_of_interface_a_call(front: Front) -> None:
-    """The internet unless told otherwise; in a VPC all is intranet."""
+def test_a_classic_group_shows_one_interface_per_call(front: Front) -> None:
+    """The internet by default; in a VPC every rule is intranet."""
     classic, vpc = front.fake.new_group(vpc_id=""), front.fake.new_group()
     for nic_type in ("internet", "intranet"):
         front.fake.add_rule(classic, **SSH, NicType=nic_type)
@@ -107,8 +107,8 @@ def test_a_classic_group_shows_one_kind_of_interface_a_call(front: Front) -> Non
     assert [r["NicType"] for r in front.shown(vpc)] == ["intranet"]
 
 
-def test_groups_are_found_by_what_they_are(front: Front) -> None:
-    """Each filter alone; an unknown ID is no error."""
+def test_groups_are_filtered_by_their_attributes(front: Front) -> None:
+    """Each filter alone; an unknown ID is not an error."""
     plain = front.fake.new_group(name="web", tags={"team": "a"})
     other = front.fake.new_group(
         kind="enterprise", vpc_id="vpc-2", service_managed=True, tags={"team": "b"}
@@ -134,8 +134,8 @@ def test_groups_are_found_by_what_they_are(front: Front) -> None:
     assert found(**{"Tag.1.Key": "team", "Tag.1.Value": "b"}) == [other]
 
 
-def test_groups_come_in_pages_of_either_kind(front: Front) -> None:
-    """By number, with a count, or by token, without one."""
+def test_groups_are_paged_by_number_or_by_token(front: Front) -> None:
+    """By number with a count, or by token without one."""
     made = [front.fake.new_group() for _ in range(25)]
 
     numbered = front.call(GROUPS, PageNumber="3").json()
@@ -156,7 +156,7 @@ def test_groups_come_in_pages_of_either_kind(front: Front) -> None:
 
 
 def test_a_summary_counts_rules(front: Front) -> None:
-    """Those with a group as source once more."""
+    """Rules with a group as source are also counted separately."""
     group, source = front.fake.new_group(), front.fake.new_group()
     front.fake.add_rule(group, **SSH)
     named = {"SourceCidrIp": "", "SourceGroupId": source}
@@ -178,8 +178,8 @@ def test_a_summary_counts_rules(front: Front) -> None:
     ]
 
 
-def test_prefix_lists_and_their_entries(front: Front) -> None:
-    """One list by family, its blocks by ID."""
+def test_prefix_lists_show_their_entries(front: Front) -> None:
+    """One list by address family, its blocks by ID."""
     four = front.fake.new_prefix_list("10.0.0.0/8", "192.0.2.0/24", name="office")
     six = front.fake.new_prefix_list("2001:db8::/32")
 
@@ -199,7 +199,7 @@ def test_prefix_lists_and_their_entries(front: Front) -> None:
     assert none == (404, "InvalidPrefixListId.NotFound")
 
 
-def test_port_lists_and_their_entries(front: Front) -> None:
+def test_port_lists_show_their_entries(front: Front) -> None:
     """Here the API has plain lists."""
     web = front.fake.new_port_range_list("80/80", "443/443", most_entries=7)
 
@@ -210,8 +210,8 @@ def test_port_lists_and_their_entries(front: Front) -> None:
     assert [each["PortRange"] for each in entries["Entries"]] == ["80/80", "443/443"]
 
 
-def test_who_is_asking(front: Front) -> None:
-    """The account of the key, where one was named."""
+def test_the_caller_identity_is_the_keys_account(front: Front) -> None:
+    """Where an account was named for the key."""
     front.fake.accounts["AK"] = "42"
     signed = {
         "x-acs-action": "GetCallerIdentity",
@@ -227,8 +227,8 @@ def test_who_is_asking(front: Front) -> None:
     assert (named["AccountId"], unnamed["AccountId"]) == ("42", "1000000000000001")
 
 
-def test_state_goes_out_and_in_again(front: Front) -> None:
-    """Nothing is lost, and no ID comes again."""
+def test_state_can_be_dumped_and_loaded(front: Front) -> None:
+    """Nothing is lost, and no ID is used again."""
     fake = front.fake
     group = fake.new_group(tags={"a": "b"})
     fake.new_prefix_list("10.0.0.0/8")
@@ -247,8 +247,8 @@ def test_state_goes_out_and_in_again(front: Front) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"groups": 7}', "null"])
-def test_what_is_no_state_is_refused(front: Front, text: str) -> None:
-    """And leaves the fake as it was."""
+def test_invalid_state_is_refused(front: Front, text: str) -> None:
+    """The fake is not changed."""
     group = front.fake.new_group()
 
     with pytest.raises(ValueError, match="no state of the fake"):

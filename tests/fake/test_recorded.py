@@ -1,6 +1,6 @@
 """
-What ECS has really sent, or its documentation shows: our client reads it, and the
-fake answers in the same shape.
+What ECS has sent, or its documentation shows: the client reads it, and the fake answers
+in the same form.
 
 Each file says where it is from (`kind`, `source`, `date`), what was masked
 (`redacted`), and what the source does not show (`added`). None is `recorded live`.
@@ -41,9 +41,7 @@ Fields that answers have gained since some were recorded.
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """
-    A request and what came back, with their provenance.
-    """
+    """A request and its answer, with their provenance."""
 
     name: str
     kind: str
@@ -64,7 +62,7 @@ class Exchange:
 
 
 def read(path: Path) -> Exchange:
-    """A recorded file; a field too many or too few is an error."""
+    """A recorded file; a missing or an unknown field is an error."""
     return Exchange(path.stem, **json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -75,8 +73,7 @@ REVOKED = [e for e in EXCHANGES.values() if e.name.startswith("revoke")]
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES.values(), ids=EXCHANGES)
-def test_each_says_where_it_is_from(exchange: Exchange) -> None:
-    """A recording without provenance is worth nothing."""
+def test_each_recording_has_its_provenance(exchange: Exchange) -> None:
     assert exchange.kind in KINDS
     assert exchange.source
     assert exchange.date == "undated" or date.fromisoformat(exchange.date)
@@ -86,7 +83,7 @@ def test_each_says_where_it_is_from(exchange: Exchange) -> None:
 
 @pytest.fixture
 def client() -> EcsClient:
-    """Our client, which gives up soon."""
+    """The provider's client, with a short timeout."""
     keys = Credentials("access_key", "AK", "secret")
     return EcsClient(Connection("cn-beijing", keys, timeout_s=0.1))
 
@@ -105,10 +102,10 @@ def replayed(exchange: Exchange) -> responses.RequestsMock:
 
 
 @pytest.mark.parametrize("exchange", DESCRIBED, ids=lambda e: e.name)
-def test_our_client_reads_a_recorded_describe(
+def test_the_client_reads_a_recorded_describe(
     exchange: Exchange, client: EcsClient
 ) -> None:
-    """Each inbound rule, and nothing of an outbound one."""
+    """Each inbound rule, and no outbound one."""
     recorded = exchange.response["body"]
     with replayed(exchange):
         group = client.describe(exchange.request["parameters"]["SecurityGroupId"])
@@ -141,7 +138,7 @@ def test_our_client_reads_a_recorded_describe(
 
 
 @pytest.mark.parametrize("exchange", REVOKED, ids=lambda e: e.name)
-def test_our_client_believes_a_recorded_success(
+def test_the_client_accepts_a_recorded_success(
     exchange: Exchange, client: EcsClient
 ) -> None:
     """It is a RequestId and nothing else."""
@@ -159,10 +156,10 @@ def test_our_client_believes_a_recorded_success(
         ("success-xml", NoAnswerError, "NoAnswer"),
     ],
 )
-def test_our_client_tells_a_refusal_from_no_answer(
+def test_the_client_distinguishes_refusals_from_missing_answers(
     client: EcsClient, name: str, kind: type[EcsError], code: str
 ) -> None:
-    """What it cannot read is never a yes."""
+    """What it cannot read is never a success."""
     with replayed(EXCHANGES[name]), pytest.raises(EcsError) as caught:
         client.revoke_by_id("sg-1", ["sgr-1"])
 
@@ -192,10 +189,10 @@ def fields_beyond(recorded: Any, answered: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("exchange", DESCRIBED, ids=lambda e: e.name)
-def test_the_fake_describes_in_the_recorded_shape(
+def test_the_fakes_describe_has_the_recorded_form(
     front: Front, exchange: Exchange
 ) -> None:
-    """The same rule, set up by hand: the same fields with the same types."""
+    """The same rule, added by the test: the same fields with the same types."""
     recorded = exchange.response["body"]
     (rule,) = recorded["Permissions"]["Permission"]
     as_text = isinstance(rule["Priority"], str)
@@ -218,8 +215,10 @@ def test_the_fake_describes_in_the_recorded_shape(
 
 
 @pytest.mark.parametrize("exchange", REVOKED, ids=lambda e: e.name)
-def test_the_fake_takes_the_recorded_revokes(front: Front, exchange: Exchange) -> None:
-    """Each sample of the page, to the letter, where what it names is there."""
+def test_the_fake_accepts_the_recorded_revokes(
+    front: Front, exchange: Exchange
+) -> None:
+    """Each sample of the page, unchanged, where the rules that it names exist."""
     fake = front.fake
     parameters: dict[str, str] = exchange.request["parameters"]
     group = fake.new_group()
@@ -255,7 +254,7 @@ def test_the_fake_takes_the_recorded_revokes(front: Front, exchange: Exchange) -
     assert there.rules == {}
 
 
-def test_the_fake_refuses_in_the_recorded_shape(front: Front) -> None:
+def test_the_fakes_refusal_has_the_recorded_form(front: Front) -> None:
     """With the recommendation that newer answers have."""
     answered = front.call("RevokeSecurityGroup", "sg-none").json()
 
@@ -265,7 +264,7 @@ def test_the_fake_refuses_in_the_recorded_shape(front: Front) -> None:
     assert fields_beyond(old, answered) == {"Recommend"}
 
 
-def test_the_fake_writes_xml_in_the_recorded_shape(front: Front) -> None:
+def test_the_fakes_xml_has_the_recorded_form(front: Front) -> None:
     """The same elements in the same order."""
     group = front.fake.new_group()
     url = f"{front.url}/?Action=RevokeSecurityGroup&RegionId=cn-hangzhou"
@@ -282,8 +281,8 @@ def test_the_fake_writes_xml_in_the_recorded_shape(front: Front) -> None:
         assert tags == [child.tag for child in recorded]
 
 
-def test_the_fake_has_a_page_for_a_url_that_is_too_long(front: Front) -> None:
-    """HTML with the status in its title, as recorded."""
+def test_a_long_url_gets_the_recorded_page(front: Front) -> None:
+    """HTML with the status in its title."""
     front.fake.behaviour = Behaviour(longest_url=10)
     recorded = EXCHANGES["error-html-414"]
 

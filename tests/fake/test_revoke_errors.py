@@ -1,5 +1,5 @@
 """
-Each documented refusal of RevokeSecurityGroup, brought about over both fronts.
+Each documented refusal of RevokeSecurityGroup, produced over both fronts.
 
 `revoke_errors.tsv` is the error table of the page of 2024-03-19: status, code and
 message of its 46 rows in its order, where `%s` stands for some text.
@@ -55,7 +55,7 @@ def with_ids(*rule_ids: str, **more: str) -> Case:
 
 
 def in_no_group(group_id: str) -> Case:
-    """A call for a group that is not there."""
+    """A call for a group that does not exist."""
     return lambda _: {"SecurityGroupId": group_id, **entry()}
 
 
@@ -95,14 +95,14 @@ def from_a_list_in_classic(fake: FakeEcs) -> Parameters:
 
 
 def with_another_nic(fake: FakeEcs) -> Parameters:
-    """The rule is there, for the other kind of interface."""
+    """The rule exists, for the other kind of interface."""
     group = fake.new_group(vpc_id="")
     fake.add_rule(group, **SSH, NicType="intranet")
     return {"SecurityGroupId": group, **entry(NicType="internet")}
 
 
 def from_a_group_that_is_gone(fake: FakeEcs) -> Parameters:
-    """The rule outlived its source."""
+    """The rule's source group is deleted."""
     group = fake.new_group()
     source = {"SourceCidrIp": "", "SourceGroupId": "sg-gone"}
     fake.add_rule(group, **{**SSH, **source})
@@ -110,7 +110,7 @@ def from_a_group_that_is_gone(fake: FakeEcs) -> Parameters:
 
 
 def while_the_service_fails(fake: FakeEcs) -> Parameters:
-    """Nothing in a request can bring it about."""
+    """No request can cause it."""
     status, code, message = DOCUMENTED[45]
     fake.inject(Fault.refused("RevokeSecurityGroup", status, code, message))
     return listed()(fake)
@@ -167,8 +167,8 @@ CASES: dict[int, Case] = {
 }
 
 
-def test_each_row_of_the_documentation_has_a_case() -> None:
-    """46 of 46, 41 codes among them."""
+def test_each_documented_row_has_a_case() -> None:
+    """46 rows, with 41 codes."""
     assert sorted(CASES) == list(range(1, 47)) == list(range(1, len(DOCUMENTED) + 1))
     assert len({code for _, code, _ in DOCUMENTED}) == 41
 
@@ -178,8 +178,10 @@ def test_each_row_of_the_documentation_has_a_case() -> None:
     list(enumerate(DOCUMENTED, 1)),
     ids=[f"{number}-{row[1]}" for number, row in enumerate(DOCUMENTED, 1)],
 )
-def test_row(front: Front, number: int, row: Row) -> None:
-    """Status, code and message are the documentation's."""
+def test_a_revoke_gets_the_documented_refusal(
+    front: Front, number: int, row: Row
+) -> None:
+    """Status, code and message are those of the documentation."""
     refused(front, CASES[number], row)
 
 
@@ -199,13 +201,13 @@ def refused(front: Front, case: Case, row: Row) -> None:
 
 
 def without_a_match(fake: FakeEcs) -> Parameters:
-    """The setting of those who have seen the newer code."""
+    """The setting of an API with the newer code."""
     fake.behaviour = Behaviour(revoke_without_match_is_refused=True)
     return listed()(fake)
 
 
 def in_a_newer_enterprise_group(fake: FakeEcs) -> Parameters:
-    """Where Priority may be set, and Policy may not."""
+    """Priority may be set there, and Policy may not."""
     fake.behaviour = Behaviour(enterprise_refuses=frozenset({"Policy"}))
     group = fake.new_group(kind="enterprise")
     return {"SecurityGroupId": group, **entry(Priority="2", Policy="drop")}
@@ -233,6 +235,8 @@ CASES_SINCE: tuple[Case, ...] = (
     list(zip(CASES_SINCE, SINCE, strict=True)),
     ids=[f"{row[1]}" for row in SINCE],
 )
-def test_row_of_later_pages(front: Front, case: Case, row: Row) -> None:
-    """Codes that the page has gained since."""
+def test_a_revoke_gets_a_later_pages_refusal(
+    front: Front, case: Case, row: Row
+) -> None:
+    """Codes that were added since."""
     refused(front, case, row)

@@ -27,13 +27,13 @@ def fake() -> FakeEcs:
 
 @pytest.fixture
 def port(fake: FakeEcs) -> Generator[int]:
-    """The port on which it is served, its back door open."""
+    """The port on which it is served, with its admin paths."""
     with fake.serve(admin=True) as url:
         yield int(url.rpartition(":")[2])
 
 
 def exchange(port: int, raw: bytes) -> bytes:
-    """Send bytes that need be no HTTP, and read until the server is done."""
+    """Send bytes that need not be HTTP, and read until the server closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(raw)
         connection.shutdown(socket.SHUT_WR)
@@ -58,7 +58,7 @@ def test_a_connection_serves_many_calls(fake: FakeEcs, port: int) -> None:
     assert len(fake.calls) == 3
 
 
-def test_a_slow_call_holds_up_no_other() -> None:
+def test_a_slow_call_does_not_block_others() -> None:
     """It waits without the lock, and ends with the server."""
     fake = FakeEcs()
     group = fake.new_group()
@@ -76,8 +76,8 @@ def test_a_slow_call_holds_up_no_other() -> None:
     assert isinstance(slow.exception(), requests.ConnectionError)
 
 
-def test_parallel_writes_are_all_done(fake: FakeEcs, port: int) -> None:
-    """Under one lock, none is lost."""
+def test_parallel_writes_all_take_effect(fake: FakeEcs, port: int) -> None:
+    """One lock serves all, and none is lost."""
     group = fake.new_group()
 
     def call(number: int) -> int:
@@ -112,8 +112,8 @@ def test_parallel_writes_are_all_done(fake: FakeEcs, port: int) -> None:
     ],
     ids=lambda raw: raw[:40].decode(),
 )
-def test_what_is_malformed_gets_a_code(port: int, raw: bytes) -> None:
-    """Never a traceback, and the server lives on."""
+def test_a_malformed_request_gets_an_error_code(port: int, raw: bytes) -> None:
+    """There is no traceback, and the server goes on."""
     received = exchange(port, raw)
 
     head, _, body = received.partition(b"\r\n\r\n")
@@ -124,8 +124,8 @@ def test_what_is_malformed_gets_a_code(port: int, raw: bytes) -> None:
     assert requests.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 400
 
 
-def test_a_body_in_chunks_is_read(fake: FakeEcs, port: int) -> None:
-    """As some clients send a form."""
+def test_a_chunked_body_is_read(fake: FakeEcs, port: int) -> None:
+    """Some clients send a form so."""
     group = fake.new_group()
     form = f"RegionId=cn-hangzhou&SecurityGroupId={group}".encode()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
@@ -138,8 +138,8 @@ def test_a_body_in_chunks_is_read(fake: FakeEcs, port: int) -> None:
     connection.close()
 
 
-def test_the_server_binds_loopback_and_ends_what_is_kept_alive() -> None:
-    """After the context no connection hangs."""
+def test_the_server_uses_loopback_and_closes_its_connections() -> None:
+    """After the context no connection is open."""
     fake = FakeEcs()
     with fake.serve() as url:
         assert url.startswith("http://127.0.0.1:")
@@ -152,8 +152,8 @@ def test_the_server_binds_loopback_and_ends_what_is_kept_alive() -> None:
     kept.close()
 
 
-def test_the_back_door_orders_faults(fake: FakeEcs, port: int) -> None:
-    """One or several, limits among them; what is wrong is said."""
+def test_the_admin_path_accepts_faults(fake: FakeEcs, port: int) -> None:
+    """One or several, limits among them; an invalid one is reported."""
     url = f"http://127.0.0.1:{port}"
     group = fake.new_group()
     fault = {
@@ -189,16 +189,16 @@ def test_the_back_door_orders_faults(fake: FakeEcs, port: int) -> None:
         '{"body": 1}',
     ],
 )
-def test_a_wrong_order_is_refused(port: int, order: str) -> None:
-    """With words, and nothing ordered."""
+def test_an_invalid_fault_is_refused(port: int, order: str) -> None:
+    """With a message, and without effect."""
     answer = requests.post(f"http://127.0.0.1:{port}/_fake/faults", order, timeout=10)
 
     assert answer.status_code == 400
     assert answer.json()["error"]
 
 
-def test_the_back_door_shows_calls_and_carries_state(fake: FakeEcs, port: int) -> None:
-    """State that is taken out can be put in again."""
+def test_the_admin_path_shows_calls_and_state(fake: FakeEcs, port: int) -> None:
+    """State that it returns can be loaded again."""
     url = f"http://127.0.0.1:{port}"
     group = fake.new_group()
     rule_id = fake.add_rule(group, **SSH)
@@ -218,13 +218,13 @@ def test_the_back_door_shows_calls_and_carries_state(fake: FakeEcs, port: int) -
     assert requests.get(f"{url}/_fake/nothing", timeout=10).status_code == 404
 
 
-def test_the_back_door_is_shut_unless_asked_for(fake: FakeEcs) -> None:
-    """It is then no path of the fake at all."""
+def test_the_admin_path_is_off_by_default(fake: FakeEcs) -> None:
+    """The fake then has no such path."""
     with fake.serve() as url:
         assert requests.get(f"{url}/_fake/state", timeout=10).status_code == 400
 
 
-def test_the_back_door_shows_and_changes_the_behaviour(
+def test_the_admin_path_shows_and_changes_the_behaviour(
     fake: FakeEcs, port: int
 ) -> None:
     url = f"http://127.0.0.1:{port}/_fake/behaviour"
@@ -252,7 +252,7 @@ def test_the_back_door_shows_and_changes_the_behaviour(
 @pytest.mark.parametrize(
     "body", ["{", "7", "[1]", '{"x": 1}', '{"longest_url": "long"}', "[" * 100_000]
 )
-def test_a_behaviour_that_cannot_be_is_refused_and_changes_nothing(
+def test_an_invalid_behaviour_is_refused_and_changes_nothing(
     fake: FakeEcs, port: int, body: str
 ) -> None:
     before = fake.behaviour

@@ -1,5 +1,5 @@
 """
-The gateway before any action: who signed, when, and what form the answer has.
+The gateway before any action: who signed, when, and the format of the answer.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ SECRET = "secret"
 
 def signed(secret: str = SECRET, method: str = "GET", **changes: str) -> str:
     """
-    A query signed as the documentation of RPC signatures V1 tells; a parameter
-    changed to "" is left out, before it is signed.
+    A query signed by RPC signature V1 as documented; a parameter changed to "" is
+    left out before signing.
     """
     now = datetime.now(timezone.utc)
     parameters = {
@@ -52,12 +52,12 @@ def answer(front: Front, query: str) -> tuple[int, str]:
 
 @pytest.fixture(autouse=True)
 def _known_key(front: Front) -> None:
-    """From here on, signatures are verified."""
+    """Verify signatures from here on."""
     front.fake.add_key("AK", SECRET)
 
 
-def test_a_right_signature_is_let_in(front: Front) -> None:
-    """By GET as by POST."""
+def test_a_valid_signature_is_accepted(front: Front) -> None:
+    """By GET and by POST."""
     assert answer(front, signed()) == (200, "")
     posted = front.session.post(f"{front.url}/?{signed(method='POST')}", timeout=10)
     assert posted.status_code == 200
@@ -86,15 +86,15 @@ def test_a_right_signature_is_let_in(front: Front) -> None:
         ("Action=GetCallerIdentity&Format=JSON", (400, "MissingAccessKeyId")),
     ],
 )
-def test_what_the_gateway_refuses(
+def test_the_gateway_refuses_an_invalid_request(
     front: Front, query: str, refusal: tuple[int, str]
 ) -> None:
-    """Each with its code."""
+    """Each kind with its code."""
     assert answer(front, query) == refusal
 
 
-def test_a_nonce_is_good_once(front: Front) -> None:
-    """Whoever replays a request is refused."""
+def test_a_nonce_is_accepted_once(front: Front) -> None:
+    """A replayed request is refused."""
     query = signed()
 
     assert answer(front, query) == (200, "")
@@ -102,18 +102,18 @@ def test_a_nonce_is_good_once(front: Front) -> None:
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(-14, 200), (14, 200), (16, 400)])
-def test_a_clock_may_be_off_by_a_quarter_of_an_hour(
+def test_a_clock_may_differ_by_15_minutes(
     front: Front, minutes: int, status: int
 ) -> None:
-    """Either way."""
+    """In both directions."""
     then = datetime.now(timezone.utc) + timedelta(minutes=minutes)
     query = signed(Timestamp=then.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
     assert answer(front, query)[0] == status
 
 
-def test_a_temporary_key_ends(front: Front) -> None:
-    """Its token is right, and too old."""
+def test_an_expired_temporary_key_is_refused(front: Front) -> None:
+    """Its token is correct, and too old."""
     front.fake.add_key("STS", SECRET, security_token="token", expired=True)
 
     query = signed(AccessKeyId="STS", SecurityToken="token")
@@ -137,7 +137,7 @@ def test_a_temporary_key_ends(front: Front) -> None:
         ),
     ],
 )
-def test_a_broken_signature_v3(
+def test_an_invalid_v3_signature_is_refused(
     front: Front, headers: dict[str, str], code: str
 ) -> None:
     """One of another form, and one of another body."""
@@ -148,7 +148,7 @@ def test_a_broken_signature_v3(
     assert (got.status_code, got.json()["Code"]) == (400, code)
 
 
-def test_the_secret_is_in_no_answer_and_no_repr(front: Front) -> None:
+def test_neither_answer_nor_repr_holds_the_secret(front: Front) -> None:
     """Not even when a signature is wrong."""
     got = front.session.get(f"{front.url}/?{signed('wrong')}", timeout=10)
 
@@ -161,7 +161,7 @@ class TestForm:
 
     @pytest.fixture(autouse=True)
     def _no_key(self, front: Front, _known_key: None) -> None:
-        """Who is asking does not matter here."""
+        """Verify no signature."""
         front.fake.keys.clear()
 
     @pytest.mark.parametrize(
@@ -173,10 +173,10 @@ class TestForm:
             ("", "application/json", "application/json"),
         ],
     )
-    def test_the_caller_chooses(
+    def test_the_caller_chooses_the_format(
         self, front: Front, query: str, accept: str, kind: str
     ) -> None:
-        """By parameter first, by header else."""
+        """By a parameter first, then by a header."""
         got = front.session.get(
             f"{front.url}/?Action=GetCallerIdentity{query}",
             headers={"accept": accept},
@@ -185,8 +185,8 @@ class TestForm:
 
         assert got.headers["content-type"].startswith(kind)
 
-    def test_rules_in_xml(self, front: Front) -> None:
-        """A list is an element that comes again and again."""
+    def test_rules_are_shown_as_xml(self, front: Front) -> None:
+        """A list is a repeated element."""
         group = front.fake.new_group()
         for number in (1, 2):
             ports = {"PortRange": f"{number}/{number}"}
@@ -199,8 +199,8 @@ class TestForm:
         assert [rule.findtext("PortRange") for rule in rules] == ["1/1", "2/2"]
         assert rules[0].findtext("Description") == "a\ufffd<b>&"
 
-    def test_a_refusal_in_xml(self, front: Front) -> None:
-        """With all that a refusal has."""
+    def test_a_refusal_is_shown_as_xml(self, front: Front) -> None:
+        """With all fields of a refusal."""
         got = self._xml(front, "sg-none")
 
         error = ElementTree.fromstring(got.text)  # noqa: S314

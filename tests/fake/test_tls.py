@@ -24,9 +24,7 @@ from alicloud_ingress.testing import FakeEcs, Fault, ServedUrl
 WHO = "/?Action=GetCallerIdentity&Version=2015-04-01&Format=JSON"
 CLOSED_BY_THE_SERVER = (errno.ENOTCONN, errno.EPIPE, errno.ECONNRESET)
 HELLO = bytes.fromhex("160301020001000001fc0303") + bytes(120)
-"""
-How a connection over TLS begins; no more of it is sent.
-"""
+"""The first bytes of a connection over TLS; nothing follows."""
 
 
 @pytest.fixture
@@ -49,7 +47,7 @@ def place(url: str) -> tuple[str, int]:
 
 
 def trusting(url: ServedUrl) -> ssl.SSLContext:
-    """A client that trusts the certificate of the fake, and nothing else."""
+    """A client that trusts only the fake's certificate."""
     return ssl.create_default_context(cafile=str(url.certificate))
 
 
@@ -60,7 +58,7 @@ def over_tls(url: ServedUrl) -> ssl.SSLSocket:
 
 
 def status(url: ServedUrl) -> tuple[int, int]:
-    """How the fake answers over plain HTTP, and over TLS."""
+    """The fake's answer over plain HTTP, and over TLS."""
     plain = requests.get(f"{url}{WHO}", timeout=10)
     secure = requests.get(f"{url.https}{WHO}", timeout=10, verify=str(url.certificate))
     return plain.status_code, secure.status_code
@@ -72,9 +70,7 @@ def test_one_port_answers_plain_http_and_tls(fake: FakeEcs, url: ServedUrl) -> N
     assert [call.action for call in fake.calls] == ["GetCallerIdentity"] * 2
 
 
-def test_a_client_that_does_not_trust_the_certificate_sends_nothing(
-    fake: FakeEcs, url: ServedUrl
-) -> None:
+def test_a_client_without_trust_sends_nothing(fake: FakeEcs, url: ServedUrl) -> None:
     with pytest.raises(requests.exceptions.SSLError):
         requests.get(f"{url.https}{WHO}", timeout=10)
 
@@ -112,7 +108,7 @@ def test_parallel_first_calls_over_tls_share_one_certificate(url: ServedUrl) -> 
     assert answers == [(200, 200)] * 16
 
 
-def test_the_file_of_the_certificate_holds_no_key_and_goes_with_the_server(
+def test_the_certificates_file_holds_no_key_and_is_removed(
     fake: FakeEcs,
 ) -> None:
     with fake.serve() as url:
@@ -125,7 +121,7 @@ def test_the_file_of_the_certificate_holds_no_key_and_goes_with_the_server(
     assert not path.parent.exists()
 
 
-def test_a_fake_that_is_never_asked_over_tls_makes_no_certificate(
+def test_without_tls_calls_no_certificate_is_made(
     fake: FakeEcs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -151,7 +147,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     return paths
 
 
-def test_a_certificate_of_ones_own_is_served(
+def test_a_given_certificate_is_served(
     fake: FakeEcs, given: tuple[Path, Path, Path]
 ) -> None:
     cert, key, authority = given
@@ -165,7 +161,7 @@ def test_a_certificate_of_ones_own_is_served(
     assert key.exists()
 
 
-def test_files_that_are_not_a_certificate_and_its_key_are_refused(
+def test_invalid_certificate_files_are_refused(
     fake: FakeEcs, given: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:
     cert, key, authority = given
@@ -185,7 +181,7 @@ def test_files_that_are_not_a_certificate_and_its_key_are_refused(
         pass
 
 
-def test_a_key_with_a_passphrase_is_refused_and_asks_nobody(
+def test_a_key_with_a_passphrase_is_refused_without_a_prompt(
     fake: FakeEcs, given: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:
     from cryptography.hazmat.primitives import serialization
@@ -245,7 +241,7 @@ def test_hostile_bytes_do_not_stop_the_server(url: ServedUrl, raw: bytes) -> Non
             while connection.recv(65536):
                 pass
         except OSError as error:
-            # It may be closed before all of it was read.
+            # The connection may be closed before all of it was read.
             if error.errno not in CLOSED_BY_THE_SERVER:
                 raise
 
@@ -270,7 +266,7 @@ def test_hostile_bytes_over_tls_get_a_code(url: ServedUrl, raw: bytes) -> None:
     assert status(url) == (200, 200)
 
 
-def test_slow_clients_hold_up_nobody(url: ServedUrl) -> None:
+def test_slow_clients_do_not_block_others(url: ServedUrl) -> None:
     begun = [b"", b"\x16", HELLO, b"GET / HT", b"POST / HTTP/1.1\r\nx: y\r\n"]
     slow = [socket.create_connection(place(url), timeout=10) for _ in begun]
     for connection, raw in zip(slow, begun, strict=True):
@@ -283,12 +279,12 @@ def test_slow_clients_hold_up_nobody(url: ServedUrl) -> None:
 
 
 def descriptors() -> int:
-    """How many descriptors this process has open."""
+    """How many open descriptors this process has."""
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - the iterator holds one
 
 
 def served_and_left(fake: FakeEcs) -> None:
-    """Serve a fake to clients of all kinds that go, stay, and go in the middle."""
+    """Serve a fake to clients that leave, stay, and disconnect during a call."""
     with fake.serve() as url:
         assert status(url) == (200, 200)
         with requests.Session() as session:
@@ -310,8 +306,8 @@ def served_and_left(fake: FakeEcs) -> None:
         connection.close()
 
 
-def test_the_server_leaks_no_thread_and_no_descriptor(fake: FakeEcs) -> None:
-    served_and_left(fake)  # what is imported and cached is there from now on
+def test_the_server_leaks_neither_threads_nor_descriptors(fake: FakeEcs) -> None:
+    served_and_left(fake)  # What is imported and cached exists from now on.
     before = threading.active_count(), descriptors()
 
     for _ in range(5):
@@ -320,7 +316,7 @@ def test_the_server_leaks_no_thread_and_no_descriptor(fake: FakeEcs) -> None:
     assert (threading.active_count(), descriptors()) == before
 
 
-def test_clients_that_come_and_go_leave_no_thread_and_no_descriptor(
+def test_disconnected_clients_leave_neither_threads_nor_descriptors(
     url: ServedUrl,
 ) -> None:
     assert status(url) == (200, 200)
@@ -337,7 +333,7 @@ def test_clients_that_come_and_go_leave_no_thread_and_no_descriptor(
         time.sleep(0.01)
 
 
-def test_a_call_that_waits_over_tls_ends_with_the_server(fake: FakeEcs) -> None:
+def test_a_waiting_tls_call_ends_with_the_server(fake: FakeEcs) -> None:
     group = fake.new_group()
     fake.inject(Fault(action="DeleteSecurityGroup", delay_s=60))
     with fake.serve() as url:

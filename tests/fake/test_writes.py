@@ -1,5 +1,5 @@
 """
-Authorize, Revoke and Modify where they say yes, and their own refusals.
+Successful calls of Authorize, Revoke and Modify, and their own refusals.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ REVOKE = "RevokeSecurityGroup"
 MODIFY = "ModifySecurityGroupRule"
 
 
-def test_a_rule_that_exists_is_a_silent_success(front: Front) -> None:
-    """However its fields are spelled."""
+def test_authorizing_an_existing_rule_succeeds_and_changes_nothing(
+    front: Front,
+) -> None:
+    """In any spelling of its fields."""
     group = front.fake.new_group()
 
     for changes in ({}, {"IpProtocol": "TCP"}, {"Policy": "Accept"}):
@@ -44,18 +46,18 @@ def test_a_rule_that_exists_is_a_silent_success(front: Front) -> None:
         ),
     ],
 )
-def test_refusals_of_authorize(
+def test_authorize_refuses_invalid_parameters(
     front: Front, changes: dict[str, str], refusal: tuple[int, str]
 ) -> None:
-    """Those that Revoke does not have, or has under another code."""
+    """With codes that Revoke does not have or uses for something else."""
     group = front.fake.new_group()
 
     assert front.code(AUTHORIZE, group, **entry(**changes)) == refusal
     assert front.fake.rules(group) == {}
 
 
-def test_a_code_can_have_another_status_in_authorize(front: Front) -> None:
-    """So nobody may judge by the status."""
+def test_a_code_has_another_status_in_authorize(front: Front) -> None:
+    """So a client cannot decide by the status."""
     group = front.fake.new_group()
     itself = entry(SourceCidrIp="", SourceGroupId=group)
     nothing = {"IpProtocol": "tcp", "PortRange": "22/22"}
@@ -66,8 +68,8 @@ def test_a_code_can_have_another_status_in_authorize(front: Front) -> None:
     assert front.code(REVOKE, group, **nothing) == (400, "MissingParameter")
 
 
-def test_a_classic_group_as_source_wants_the_intranet(front: Front) -> None:
-    """Its default is the internet."""
+def test_a_classic_source_group_requires_the_intranet(front: Front) -> None:
+    """The default is the internet."""
     group, source = front.fake.new_group(vpc_id=""), front.fake.new_group(vpc_id="")
     named = {"SourceCidrIp": "", "SourceGroupId": source}
 
@@ -78,8 +80,8 @@ def test_a_classic_group_as_source_wants_the_intranet(front: Front) -> None:
     assert front.authorize(group, **named, NicType="intranet").status_code == 200
 
 
-def test_a_group_of_another_account_is_read_back_by_account_id(front: Front) -> None:
-    """Though it was named by its login."""
+def test_another_accounts_group_is_shown_by_account_id(front: Front) -> None:
+    """Even if the call named the login."""
     front.fake.logins["test@aliyun.example"] = "42"
     group, source = front.fake.new_group(), front.fake.new_group(account="42")
 
@@ -94,8 +96,8 @@ def test_a_group_of_another_account_is_read_back_by_account_id(front: Front) -> 
     assert front.shown(group)[0]["SourceGroupOwnerAccount"] == "42"
 
 
-def test_the_quota_of_rules_is_the_groups(front: Front) -> None:
-    """A prefix list counts as the most that it may hold."""
+def test_each_group_has_a_quota_of_rules(front: Front) -> None:
+    """A prefix list counts as its maximum number of entries."""
     group = front.fake.new_group()
     front.fake.groups[group].most_rules = 5
     prefixes = front.fake.new_prefix_list("10.0.0.0/8", most_entries=4)
@@ -110,8 +112,7 @@ def test_the_quota_of_rules_is_the_groups(front: Front) -> None:
     assert front.authorize(group).status_code == 200
 
 
-def test_twenty_rules_may_have_a_group_as_source(front: Front) -> None:
-    """Not one more."""
+def test_at_most_20_rules_have_a_source_group(front: Front) -> None:
     group, source = front.fake.new_group(), front.fake.new_group()
     named = {"SourceCidrIp": "", "SourceGroupId": source}
 
@@ -131,10 +132,10 @@ def test_twenty_rules_may_have_a_group_as_source(front: Front) -> None:
         ("::/0", {"DestCidrIp": "1.2.3.4"}),
     ],
 )
-def test_a_prefix_list_has_one_family(
+def test_a_rule_has_its_prefix_lists_address_family(
     front: Front, family: str, changes: dict[str, str]
 ) -> None:
-    """The rest of the rule has to be of it."""
+    """A rule of another family is refused."""
     prefixes = front.fake.new_prefix_list(family)
     listed = entry(SourceCidrIp="", SourcePrefixListId=prefixes, **changes)
 
@@ -144,8 +145,8 @@ def test_a_prefix_list_has_one_family(
     )
 
 
-def test_an_address_wins_over_a_group_and_a_list(front: Front) -> None:
-    """The losers are not even looked up."""
+def test_an_address_overrides_a_group_and_a_list(front: Front) -> None:
+    """Group and list are not even looked up."""
     group = front.fake.new_group()
 
     front.authorize(group, SourceGroupId="sg-none", SourcePrefixListId="pl-none")
@@ -156,7 +157,7 @@ def test_an_address_wins_over_a_group_and_a_list(front: Front) -> None:
 
 
 @pytest.mark.parametrize("number", ["0", "101"])
-def test_a_list_has_up_to_a_hundred_members(front: Front, number: str) -> None:
+def test_a_call_has_at_most_100_entries(front: Front, number: str) -> None:
     """Counted from 1."""
     group = front.fake.new_group()
     permissions = {f"Permissions.{number}.{k}": v for k, v in SSH.items()}
@@ -183,17 +184,15 @@ def test_a_list_has_up_to_a_hundred_members(front: Front, number: str) -> None:
         ("DescribeSecurityGroups", "VpcID"),
     ],
 )
-def test_a_parameter_that_the_action_does_not_have(
-    front: Front, action: str, name: str
-) -> None:
-    """A slip of the pen is not passed over."""
+def test_an_unknown_parameter_is_refused(front: Front, action: str, name: str) -> None:
+    """So a misspelt one is noticed."""
     group = front.fake.new_group()
 
     assert front.code(action, group, **{name: "sgr-1"}) == (400, "InvalidParameter")
 
 
-def test_an_outbound_rule_is_none_of_the_inbound_calls(front: Front) -> None:
-    """Neither by ID nor by what names it."""
+def test_inbound_calls_cannot_change_an_outbound_rule(front: Front) -> None:
+    """Neither by ID nor by attributes."""
     group = front.fake.new_group()
     outbound = front.fake.add_rule(
         group, Direction="egress", IpProtocol="TCP", PortRange="22/22"
@@ -206,7 +205,7 @@ def test_an_outbound_rule_is_none_of_the_inbound_calls(front: Front) -> None:
 
 
 def test_a_modify_keeps_the_id(front: Front) -> None:
-    """And the rest of the rule."""
+    """And the fields that it does not name."""
     group = front.fake.new_group()
     rule_id = front.fake.add_rule(group, **SSH, Description="one")
 
@@ -248,10 +247,10 @@ def test_a_modify_keeps_the_id(front: Front) -> None:
         ({"Priority": "0"}, (400, "InvalidPriority.ValueNotSupported")),
     ],
 )
-def test_refusals_of_modify(
+def test_modify_refuses_invalid_parameters(
     front: Front, changes: dict[str, str], refusal: tuple[int, str]
 ) -> None:
-    """Nothing is changed by them."""
+    """The rule is not changed."""
     group = front.fake.new_group()
     rule_id = front.fake.add_rule(group, **SSH, Description="one")
     front.fake.add_rule(group, **{**SSH, "PortRange": "1/1"})
@@ -264,7 +263,7 @@ def test_refusals_of_modify(
 
 
 def test_a_list_cannot_become_a_port_range(front: Front) -> None:
-    """Nor the other way."""
+    """Nor a port range a list."""
     group = front.fake.new_group()
     ports = front.fake.new_port_range_list("80/80")
     listed = {**SSH, "PortRange": "", "PortRangeListId": ports}
@@ -275,8 +274,8 @@ def test_a_list_cannot_become_a_port_range(front: Front) -> None:
     assert code == (400, "InvalidOperation.ModifyPortRangeType")
 
 
-def test_a_modify_without_an_id_describes_anew(front: Front) -> None:
-    """The old mode: the rest names the rule."""
+def test_a_modify_without_an_id_changes_the_description(front: Front) -> None:
+    """The old mode: the other fields identify the rule."""
     group = front.fake.new_group()
     front.fake.add_rule(group, **SSH, Description="one")
 
@@ -288,8 +287,8 @@ def test_a_modify_without_an_id_describes_anew(front: Front) -> None:
     )
 
 
-def test_a_token_is_good_for_one_content(front: Front) -> None:
-    """The same again is done but once; another content is refused."""
+def test_a_token_is_valid_for_one_content(front: Front) -> None:
+    """The same call again is not executed twice; another content is refused."""
     group = front.fake.new_group()
     once = {"ClientToken": "t-1", **entry()}
     assert front.code(AUTHORIZE, group, **once) == (200, "")
@@ -305,15 +304,14 @@ def test_a_token_is_good_for_one_content(front: Front) -> None:
 
 
 @pytest.mark.parametrize("token", ["x" * 65, "é"])
-def test_a_token_is_short_and_ascii(front: Front, token: str) -> None:
-    """At most 64 characters."""
+def test_a_token_has_at_most_64_ascii_characters(front: Front, token: str) -> None:
     code = front.code(AUTHORIZE, front.fake.new_group(), ClientToken=token, **entry())
 
     assert code == (400, "InvalidClientToken.ValueNotSupported")
 
 
-def test_a_refused_call_leaves_its_token_free(front: Front) -> None:
-    """It did nothing that could be repeated."""
+def test_the_token_of_a_refused_call_can_be_reused(front: Front) -> None:
+    """The call did nothing that could be repeated."""
     group = front.fake.new_group()
     front.fake.groups[group].most_rules = 0
     once = {"ClientToken": "t-1", **entry()}
@@ -324,8 +322,8 @@ def test_a_refused_call_leaves_its_token_free(front: Front) -> None:
     assert len(front.fake.rules(group)) == 1
 
 
-def test_members_of_a_basic_group_can_be_kept_apart(front: Front) -> None:
-    """An enterprise group has no such switch."""
+def test_members_of_a_basic_group_can_be_isolated(front: Front) -> None:
+    """An enterprise group has no such option."""
     basic, other = front.fake.new_group(), front.fake.new_group(kind="enterprise")
     action, policy = "ModifySecurityGroupPolicy", {"InnerAccessPolicy": "drop"}
 
@@ -337,7 +335,7 @@ def test_members_of_a_basic_group_can_be_kept_apart(front: Front) -> None:
     )
 
 
-def test_an_old_rule_of_priority_110_can_be_set_up(front: Front) -> None:
+def test_a_test_can_add_a_rule_of_priority_110(front: Front) -> None:
     """No call can make it, and Describe shows it."""
     group = front.fake.new_group(account=ACCOUNT)
     made = {"Priority": "110", "CreateTime": "2019-01-02T03:04:05Z"}

@@ -1,5 +1,5 @@
 """
-Both fronts of the fake, and hosts that last for one operation of the engine.
+Both fronts of the fake, and hosts that run for one operation of the engine.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What has to be so after every operation, whatever ECS did.
+What holds after every operation, whatever ECS answered.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ NEXT_STEPS = (
 WAYS_TO_TAKE_OVER = ("adopt=True", "pulumi up", "run it again", "try again")
 CALLS_PER_RULE = 50
 """
-Attempts that one operation may make for one rule where tests allow six of a kind:
-six times a write with the six attempts of the look that proves it, and some more.
+Attempts that one operation may make for one rule where tests allow six of a kind: six
+times a write with the six attempts of the read that verifies it, and some more.
 """
 
 
 def rule_as_shown(shown: Mapping[str, object]) -> IngressRule:
-    """A rule of the fake in the provider's terms."""
+    """A rule of the fake as the provider's type."""
     return IngressRule.from_permission(shown)
 
 
@@ -50,7 +50,7 @@ class Watch:
     One group, watched from before the first operation.
 
     Args:
-        foreign: the rules that are not ours, as they have to stay.
+        foreign: the rules that are not ours, which must not change.
     """
 
     fake: FakeEcs
@@ -65,11 +65,11 @@ class Watch:
         return self.fake.rules(self.group)
 
     def ours(self) -> dict[str, dict[str, object]]:
-        """The live rules that were not there before, by ID."""
+        """The live rules that did not exist before, by ID."""
         return {i: r for i, r in self.rules().items() if i not in self.foreign}
 
     def add_foreign(self, **permission: str) -> str:
-        """Another hand makes a rule, which is to stay as it is."""
+        """Add a rule by hand, which must not change."""
         rule_id = self.fake.add_rule(self.group, **permission)
         self.foreign[rule_id] = self.rules()[rule_id]
         return rule_id
@@ -77,9 +77,7 @@ class Watch:
     def assert_kept(
         self, stack: Stack, errors: Iterable[Exception], rules: int = 1
     ) -> None:
-        """
-        The promises of the design about one operation that has just ended.
-        """
+        """Check the promises of the design for one operation that has just ended."""
         errors = list(errors)
         self.assert_nothing_foreign_is_touched()
         self.assert_all_is_known(stack, errors)
@@ -88,12 +86,15 @@ class Watch:
             assert_stands_alone(error, self.group)
 
     def assert_nothing_foreign_is_touched(self) -> None:
-        """Neither removed nor changed."""
+        """Rules of others are neither deleted nor changed."""
         there = self.rules()
         assert {i: there.get(i) for i in self.foreign} == self.foreign
 
     def assert_all_is_known(self, stack: Stack, errors: list[Exception]) -> None:
-        """Each rule made by us is in the state, or an error tells how to get it."""
+        """
+        Each rule that we made is in the state, or an error says how to take it
+        over.
+        """
         unknown = {
             rule_id: rule
             for rule_id, rule in self.ours().items()
@@ -108,7 +109,7 @@ class Watch:
             assert any(way in text for way in WAYS_TO_TAKE_OVER for text in naming)
 
     def assert_exact(self, stack: Stack, wanted: Iterable[IngressRule]) -> None:
-        """The live rules are those that are wanted, and the state has their IDs."""
+        """The live rules are the wanted ones, and the state has their IDs."""
         ours = self.ours()
         live = Counter(rule_as_shown(rule) for rule in ours.values())
         assert live == Counter(rule.masked for rule in wanted)
@@ -122,7 +123,7 @@ class Watch:
 
 
 def assert_same_rules(ours: Live, stack: Stack) -> None:
-    """Each live rule is one of the state's, and each of the state's is live."""
+    """The live rules and the rules in the state are the same."""
     unnamed = dict(ours)
     for entry in stack.entries:
         for rule_id in entry.rule_ids - {""}:
@@ -143,9 +144,7 @@ def _knows(entry: Entry, rule_id: str, rule: Mapping[str, Any]) -> bool:
 
 
 def assert_stands_alone(error: Exception, group: str) -> None:
-    """
-    The last line says action, group, rule and next step, and is one of ours.
-    """
+    """The last line is one of ours and names action, group, rule and next step."""
     assert isinstance(error, IngressError), repr(error)
     (line,) = str(error).splitlines()
     assert "SecurityGroup" in line or "GetCallerIdentity" in line

@@ -36,46 +36,49 @@ class Stack:
 
     @property
     def entries(self) -> list[Entry]:
-        """All that the state says to exist."""
+        """All entries of the state for which a rule should exist."""
         return [entry for entry in self.engine.entries if not entry.deleted]
 
     @property
     def state(self) -> dict[str, Entry]:
-        """What the program's resources are, by name."""
+        """The entries of the program's resources, by name."""
         return {entry.name: entry for entry in self.entries if not entry.doomed}
 
     @property
     def doomed(self) -> list[Entry]:
-        """What was replaced and has still to be removed."""
+        """What was replaced and has still to be deleted."""
         return [entry for entry in self.entries if entry.doomed]
 
     def run(
         self, command: str, program: Program, options: Mapping[str, Options] = NO_MORE
     ) -> list[Exception]:
-        """Run a command of the engine; the errors of what failed."""
+        """Run a command of the engine and return the errors of what failed."""
         return self.engine.run(
             command, lambda is_preview: declared(program, options, is_preview)
         )
 
     def up(self, program: Program) -> list[Exception]:
-        """Make the state what the program says."""
+        """Deploy the program."""
         return self.run(UP, program)
 
     def refresh(self) -> list[Exception]:
-        """Read all that is in the state; what is gone leaves it."""
+        """Read all that is in the state; what no longer exists is dropped."""
         return self.run(REFRESH, {})
 
     def destroy(self) -> list[Exception]:
-        """Remove all that is in the state."""
+        """Delete all that is in the state."""
         return self.run(DESTROY, {})
 
     def taint(self) -> None:
-        """Let the next deployment replace all."""
+        """Let the next deployment replace every resource."""
         for name in self.state:
             self.engine.taint(name)
 
     def forget_ids(self) -> None:
-        """As after creates whose rules did not show in time."""
+        """
+        Remove the rule IDs, as after creates whose rules were not visible in
+        time.
+        """
         self.engine.entries = [_without_id(entry) for entry in self.engine.entries]
 
 
@@ -109,5 +112,5 @@ def declared(
 
 
 def provider_of(arguments: Properties) -> ResourceProvider:
-    """What serves a resource with these arguments."""
+    """The provider of a resource with these arguments."""
     return SETS if "rules" in arguments else RULES

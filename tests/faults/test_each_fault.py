@@ -1,9 +1,9 @@
 """
 Each kind of fault, at each call of create, read, update and delete.
 
-A neighbour that differs in one field stands beside every rule, and a foreign rule
-that is the same one in another group. Nobody asserts how many calls were made: what
-counts is what is left in ECS, in the state, and in the words of the error.
+A neighbour that differs in one field exists beside every rule, and an identical foreign
+rule in another group. No test asserts how many calls were made, only what is left in
+ECS, in the state, and in the text of the error.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ Kind = Callable[[str], Fault]
 
 
 def storm(kind: Kind) -> Kind:
-    """The same fault, and no end of it."""
+    """The same fault without end."""
     return lambda action: replace(kind(action), times=STORM)
 
 
 def internal_error(action: str) -> Fault:
-    """5xx with a code, before the action."""
+    """5xx with a code, and without effect."""
     return Fault.refused(action, 500, "InternalError")
 
 
@@ -112,9 +112,7 @@ REMOVING = (
     "up --skip-preview, without the rules",
     "up --skip-preview --refresh, without the rules",
 )
-"""
-Ways to bring a program about, to read it, and to remove all.
-"""
+"""Ways to deploy a program, to read it, and to delete all."""
 FIRST = Options(delete_before_replace=True)
 
 
@@ -138,8 +136,8 @@ class Scene:
         options: Options = NO_OPTIONS,
     ) -> list[Exception]:
         """
-        Run a command; what it leaves is known, and just what is wanted where it went
-        well.
+        Run a command: the state holds what it leaves, and exactly what is
+        wanted if it succeeded.
         """
         if program is None:
             program = self.program
@@ -156,11 +154,11 @@ class Scene:
         return errors
 
     def settle(self) -> None:
-        """What is made before any fault strikes."""
+        """Deploy before any fault strikes."""
         assert self.lead(UP) == []
 
     def calm(self) -> None:
-        """All is well again."""
+        """End all faults."""
         self.fake.forget_faults()
         self.fake.groups[self.watch.group].lags.clear()
 
@@ -194,7 +192,7 @@ SCENES = (
 
 @pytest.fixture(params=[one[1:] for one in SCENES], ids=[one[0] for one in SCENES])
 def scene(request: pytest.FixtureRequest) -> Generator[Scene]:
-    """One rule over both fronts, and several that leave together."""
+    """One rule over both fronts, and several that are sent together."""
     kind, rules = request.param
     with opened(kind) as front:
         yield scene_of(front, rules)
@@ -207,8 +205,8 @@ def converge(
     options: Options = NO_OPTIONS,
 ) -> None:
     """
-    Once ECS answers, the same command brings about what was wanted; with `adopt` where
-    an error has said so, after a refresh where one has said that.
+    Once ECS answers, the same command deploys what is wanted: with `adopt` where an
+    error advised it, after a refresh where one advised that.
     """
     scene.calm()
     errors = scene.lead(command, program, options)
@@ -223,7 +221,7 @@ def converge(
 
 
 def assert_is(scene: Scene, program: dict[str, Properties]) -> None:
-    """A refresh finds what the program declares, and nothing is left to be done."""
+    """A refresh finds what the program declares, and no change is pending."""
     assert scene.lead(REFRESH) == []
     assert scene.stack.state.keys() == program.keys()
     assert scene.stack.doomed == []
@@ -231,7 +229,7 @@ def assert_is(scene: Scene, program: dict[str, Properties]) -> None:
 
 
 def destroyed(scene: Scene, command: str = DESTROY) -> None:
-    """A destroy at the end leaves what was there before."""
+    """A destroy at the end leaves the rules that existed before."""
     assert scene.lead(command) == []
     assert scene.watch.ours() == {}
     assert scene.stack.state == {}
@@ -243,9 +241,7 @@ def strike(scene: Scene, kind: str, action: str, passed: int) -> None:
 
 
 def cases(*at: tuple[str, int], ways: Sequence[str] = (UP,)) -> pytest.MarkDecorator:
-    """
-    Each kind of fault at each of these calls, in one way after the other.
-    """
+    """Each kind of fault at each of these calls, by one way after the other."""
     calls = itertools.product(SCENES, at, KINDS)
     drawn = [
         (scene, kind, action, passed, way)
@@ -276,8 +272,10 @@ def cases(*at: tuple[str, int], ways: Sequence[str] = (UP,)) -> pytest.MarkDecor
     (WHO, 0),
     ways=DEPLOYING,
 )
-def test_create(scene: Scene, kind: str, action: str, passed: int, way: str) -> None:
-    """What was made is in the state, or was taken back, or is named."""
+def test_create_under_each_fault_loses_no_rule(
+    scene: Scene, kind: str, action: str, passed: int, way: str
+) -> None:
+    """What was made is in the state, was revoked again, or is named in the error."""
     strike(scene, kind, action, passed)
 
     scene.lead(way)
@@ -287,7 +285,9 @@ def test_create(scene: Scene, kind: str, action: str, passed: int, way: str) -> 
 
 
 @cases((DESCRIBE, 0), (DESCRIBE, 1), ways=REFRESHING)
-def test_read(scene: Scene, kind: str, action: str, passed: int, way: str) -> None:
+def test_read_under_each_fault_drops_no_rule(
+    scene: Scene, kind: str, action: str, passed: int, way: str
+) -> None:
     """A broken answer is an error and never "no rules"."""
     scene.settle()
     known = dict(scene.stack.state)
@@ -301,8 +301,10 @@ def test_read(scene: Scene, kind: str, action: str, passed: int, way: str) -> No
 
 
 @cases((DESCRIBE, 0), (DESCRIBE, 1), (MODIFY, 0), (MODIFY, 1), ways=DEPLOYING)
-def test_update(scene: Scene, kind: str, action: str, passed: int, way: str) -> None:
-    """The rule keeps its ID, and is the old one or the new one: no gap."""
+def test_update_under_each_fault_leaves_no_gap(
+    scene: Scene, kind: str, action: str, passed: int, way: str
+) -> None:
+    """The rule keeps its ID, and is the old one or the new one."""
     scene.settle()
     before = set(scene.watch.ours())
     program = scene.change(priority=7)
@@ -335,8 +337,12 @@ REPLACING = tuple(f"{how}: {command}" for command in SAME for how in REPLACED)
     (REVOKE, 1),
     ways=REPLACING,
 )
-def test_replace(scene: Scene, kind: str, action: str, passed: int, way: str) -> None:
-    """A new rule first, and then one less; or the other way round."""
+def test_replace_under_each_fault_keeps_its_order(
+    scene: Scene, kind: str, action: str, passed: int, way: str
+) -> None:
+    """
+    The new rule is made first and the old one deleted then; or the other way round.
+    """
     scene.settle()
     how, command = way.split(": ")
     program = scene.change(priority=7)
@@ -362,10 +368,10 @@ FORCED = tuple(
 
 
 @cases((DESCRIBE, 0), (AUTHORIZE, 0), (REVOKE, 0), (REVOKE, 1), ways=FORCED)
-def test_replace_by_force(
+def test_forced_replacement_under_each_fault_loses_no_rule(
     scene: Scene, kind: str, action: str, passed: int, way: str
 ) -> None:
-    """The very same rule anew, where it is deleted first."""
+    """The identical rule is made anew, where it is deleted first."""
     scene.settle()
     how, command = way.split(": ")
     if how == "tainted":
@@ -381,10 +387,10 @@ def test_replace_by_force(
 
 
 @cases((REVOKE, 0), (REVOKE, 1), (DESCRIBE, 0), ways=REMOVING)
-def test_delete_by_id(
+def test_delete_by_id_under_each_fault_completes(
     scene: Scene, kind: str, action: str, passed: int, way: str
 ) -> None:
-    """Gone, or still in the state; a second destroy ends it."""
+    """Deleted, or still in the state; a second destroy completes."""
     scene.settle()
     strike(scene, kind, action, passed)
 
@@ -395,10 +401,10 @@ def test_delete_by_id(
 
 
 @cases((REVOKE, 0), (REVOKE, 1), (DESCRIBE, 0), (DESCRIBE, 1), ways=REMOVING)
-def test_delete_without_an_id(
+def test_delete_without_an_id_spares_neighbours_under_faults(
     scene: Scene, kind: str, action: str, passed: int, way: str
 ) -> None:
-    """By the whole quintuple, and proven: the neighbours stay."""
+    """All attributes are sent, and the result is verified."""
     scene.settle()
     scene.stack.forget_ids()
     strike(scene, kind, action, passed)
@@ -410,7 +416,7 @@ def test_delete_without_an_id(
 
 
 @cases((MODIFY, 0), (DESCRIBE, 0), (DESCRIBE, 1), ways=SAME)
-def test_update_without_an_id(
+def test_update_without_an_id_under_faults_loses_no_rule(
     scene: Scene, kind: str, action: str, passed: int, way: str
 ) -> None:
     """Found by the old identity; what cannot be found again is named."""

@@ -1,5 +1,5 @@
 """
-Faults that follow one another, other hands, and yeses without an effect.
+Faults that follow one another, manual changes meanwhile, and successes without effect.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ THEN = ("throttled storm", "5xx storm", "forbidden", "quota", "dropped before, s
 
 @pytest.mark.parametrize("then", THEN)
 @pytest.mark.parametrize("first", ACTED)
-def test_a_create_that_acted_without_saying_so_and_is_then_refused(
+def test_a_create_refused_after_an_unknown_outcome_is_verified(
     scene: Scene, first: str, then: str
 ) -> None:
-    """A refusal is no proof that the attempt before it did nothing."""
+    """A refusal does not prove that the attempt before it had no effect."""
     acted = replace(KINDS[first](AUTHORIZE), lag=3, times=3)
     refused = replace(KINDS[then](AUTHORIZE), times=STORM)
     scene.fake.inject(acted, refused)
@@ -61,10 +61,10 @@ def test_a_create_that_acted_without_saying_so_and_is_then_refused(
 
 @pytest.mark.parametrize("look", ["forbidden", "html storm", "throttled storm"])
 @pytest.mark.parametrize("first", [*ACTED, "throttled"])
-def test_a_create_whose_effect_cannot_be_looked_at(
+def test_a_create_that_cannot_be_verified_loses_no_rule(
     scene: Scene, first: str, look: str
 ) -> None:
-    """Made without an ID, or taken back, or named."""
+    """Made without an ID, revoked again, or named in the error."""
     scene.fake.inject(
         KINDS[first](AUTHORIZE),
         replace(KINDS[look](DESCRIBE), skip=len(scene.program), times=STORM),
@@ -77,10 +77,13 @@ def test_a_create_whose_effect_cannot_be_looked_at(
     destroyed(scene)
 
 
-def test_a_create_that_can_be_neither_seen_nor_taken_back_is_named(
+def test_a_create_neither_visible_nor_revocable_is_named(
     front: Front,
 ) -> None:
-    """The one case in which a rule is left: the error names it, and `adopt` helps."""
+    """
+    The one case in which a rule is left: the error names it, and `adopt` takes it
+    over.
+    """
     scene = scene_of(front, 1)
     scene.fake.inject(
         replace(Fault.dropped(AUTHORIZE, takes_effect=True), times=STORM),
@@ -101,10 +104,10 @@ def test_a_create_that_can_be_neither_seen_nor_taken_back_is_named(
 @pytest.mark.parametrize("without_ids", [False, True], ids=["by ID", "without an ID"])
 @pytest.mark.parametrize("then", THEN)
 @pytest.mark.parametrize("first", ACTED)
-def test_a_delete_that_acted_without_saying_so_and_is_then_refused(
+def test_a_delete_refused_after_an_unknown_outcome_is_verified(
     scene: Scene, first: str, then: str, *, without_ids: bool
 ) -> None:
-    """It stays in the state until it is proven gone."""
+    """The rule is in the state until a read shows that it is deleted."""
     scene.settle()
     if without_ids:
         scene.stack.forget_ids()
@@ -121,10 +124,10 @@ def test_a_delete_that_acted_without_saying_so_and_is_then_refused(
 @pytest.mark.parametrize("without_ids", [False, True], ids=["by ID", "without an ID"])
 @pytest.mark.parametrize("then", THEN)
 @pytest.mark.parametrize("first", ACTED)
-def test_an_update_that_acted_without_saying_so_and_is_then_refused(
+def test_an_update_refused_after_an_unknown_outcome_is_verified(
     scene: Scene, first: str, then: str, *, without_ids: bool
 ) -> None:
-    """The rule is still the state's, or the error of the next run names it."""
+    """The state still holds the rule, or the error of the next run names it."""
     scene.settle()
     if without_ids:
         scene.stack.forget_ids()
@@ -139,7 +142,7 @@ def test_an_update_that_acted_without_saying_so_and_is_then_refused(
 
 
 def removed(scene: Scene) -> Callable[[FakeEcs], object]:
-    """Another hand removes our rules."""
+    """Delete our rules by hand."""
 
     def edit(_: FakeEcs) -> None:
         for rule_id in scene.watch.ours():
@@ -149,7 +152,7 @@ def removed(scene: Scene) -> Callable[[FakeEcs], object]:
 
 
 def changed(scene: Scene) -> Callable[[FakeEcs], object]:
-    """Another hand changes our rules."""
+    """Change our rules by hand."""
 
     def edit(_: FakeEcs) -> None:
         for rule_id in scene.watch.ours():
@@ -163,10 +166,10 @@ Hand = Callable[[Scene], Callable[[FakeEcs], object]]
 
 @pytest.mark.parametrize("hand", [removed, changed])
 @pytest.mark.parametrize("action", [DESCRIBE, MODIFY])
-def test_another_hand_in_the_middle_of_an_update(
+def test_a_manual_change_during_an_update_is_handled(
     scene: Scene, hand: Hand, action: str
 ) -> None:
-    """It fails and says what to do, or it wins."""
+    """The update fails and says what to do, or it succeeds."""
     scene.settle()
     program = scene.change(priority=9)
     scene.fake.inject(Fault.other_hand(action, hand(scene)))
@@ -180,12 +183,12 @@ def test_another_hand_in_the_middle_of_an_update(
 
 @pytest.mark.parametrize("without_ids", [False, True], ids=["by ID", "without an ID"])
 @pytest.mark.parametrize("hand", [removed, changed])
-def test_another_hand_in_the_middle_of_a_destroy(
+def test_a_manual_change_during_a_destroy_is_handled(
     scene: Scene, hand: Hand, *, without_ids: bool
 ) -> None:
     """
-    What is gone is gone. A rule that was changed is still ours by its ID; without
-    one it is another rule now, and is left alone.
+    A deleted rule needs no delete. A rule that was changed is still ours by its ID;
+    without one it is another rule now, and is kept.
     """
     scene.settle()
     if without_ids:
@@ -200,8 +203,10 @@ def test_another_hand_in_the_middle_of_a_destroy(
     assert len(scene.watch.ours()) == left * len(scene.program)
 
 
-def test_a_rule_that_is_gone_leaves_its_duplicate_alone(scene: Scene) -> None:
-    """Another hand removed ours and made the same rule anew: that one is not ours."""
+def test_deleting_a_missing_rule_keeps_its_duplicate(scene: Scene) -> None:
+    """
+    Ours was deleted by hand and the same rule was made anew: that one is not ours.
+    """
     scene.settle()
     group = scene.fake.groups[scene.watch.group]
     for rule_id, rule in scene.watch.ours().items():
@@ -214,8 +219,11 @@ def test_a_rule_that_is_gone_leaves_its_duplicate_alone(scene: Scene) -> None:
     assert errors == []
 
 
-def test_a_yes_without_effect_is_not_believed(scene: Scene) -> None:
-    """Revoke by attributes answers 200 and removes nothing: the ID that shows goes."""
+def test_a_revoke_without_effect_is_repeated_by_id(scene: Scene) -> None:
+    """
+    Revoke by attributes answers 200 and deletes nothing: the rule that a read shows
+    is revoked by its ID.
+    """
     scene.settle()
     scene.stack.forget_ids()
     scene.fake.inject(
@@ -233,7 +241,7 @@ def test_a_yes_without_effect_is_not_believed(scene: Scene) -> None:
     destroyed(scene)
 
 
-def test_a_rule_exists_already_is_told_in_one_line(scene: Scene) -> None:
+def test_an_existing_rule_is_reported_in_one_line(scene: Scene) -> None:
     """With its ID, and the three ways to take it over."""
     taken = {
         scene.watch.add_foreign(**{**SSH, "PortRange": f"{port}/{port}"})
@@ -253,10 +261,10 @@ def test_a_rule_exists_already_is_told_in_one_line(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("is_gone", [False, True], ids=["still there", "gone"])
-def test_a_group_that_is_said_to_be_gone_while_nobody_knows_the_account(
+def test_a_missing_group_of_an_unknown_account_is_verified(
     scene: Scene, *, is_gone: bool
 ) -> None:
-    """A refresh believes it only if the list of groups agrees."""
+    """A refresh drops the rule only if the list of groups agrees."""
     scene.fake.inject(replace(KINDS["forbidden"](WHO), times=STORM))
     scene.settle()
     known = dict(scene.stack.state)

@@ -1,6 +1,6 @@
 """
-Whatever a program, another hand or the network says: problems, never a crash, and
-nothing that a terminal or a report would act on.
+Whatever a program, an outside change or the network sends: a clear error, never a
+crash, and nothing that a terminal or a report would execute.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ HOSTILE = (
     "x" * 512,
 )
 ACTED_ON = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-"""
-Control characters but for the end of a line.
-"""
+"""Control characters except the line feed."""
 
 MAX_REASON = 500
 
@@ -67,10 +65,10 @@ FAST = settings(max_examples=400, deadline=None)
 
 @given(argument_sets, st.sets(st.sampled_from(RULE_ARGUMENTS)))
 @FAST
-def test_any_arguments_are_a_rule_or_problems(
+def test_any_arguments_give_a_rule_or_problems(
     arguments: dict[str, object], some: set[str]
 ) -> None:
-    """Each problem has an argument and a reason; a secret's value is in none."""
+    """Each problem has an argument and a reason; none shows a secret's value."""
     assert all(isinstance(each, Problem) for each in problems_of(arguments))
     assert all(
         isinstance(each, Problem)
@@ -85,7 +83,10 @@ def test_any_arguments_are_a_rule_or_problems(
 
 
 def problems_in(arguments: dict[str, object]) -> tuple[Problem, ...]:
-    """What a program with these arguments is told; nothing else may be raised."""
+    """
+    The problems that a program with these arguments gets; nothing else may be
+    raised.
+    """
     try:
         IngressRule.parse(arguments)
     except InvalidRuleError as error:
@@ -98,8 +99,8 @@ GOOD = {"ip_protocol": "tcp", "port_range": 22, "source_cidr_ip": "10.0.0.0/8"}
 
 @pytest.mark.parametrize("name", RULE_ARGUMENTS)
 @pytest.mark.parametrize("size", [10_000, 1_000_000])
-def test_a_huge_argument_is_a_problem(name: str, size: int) -> None:
-    """However long it is, and soon."""
+def test_a_huge_argument_is_reported(name: str, size: int) -> None:
+    """Whatever its length, and without delay."""
     for character in "9", "x", "/", ":", "\u0661":
         found = problems_in({**GOOD, name: character * size})
 
@@ -108,8 +109,8 @@ def test_a_huge_argument_is_a_problem(name: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("name", RULE_ARGUMENTS)
-def test_a_number_without_end_is_a_problem(name: str) -> None:
-    """One that Python itself refuses to write."""
+def test_a_number_too_long_to_print_is_reported(name: str) -> None:
+    """Python itself refuses to write it."""
     assert problems_in({**GOOD, name: 10**5_000})
 
 
@@ -152,7 +153,7 @@ permissions = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, json_value
     )
 )
 @FAST
-def test_any_answer_is_read_or_is_no_answer(answer: dict[str, Any]) -> None:
+def test_any_answer_is_read_or_is_an_error(answer: dict[str, Any]) -> None:
     """A broken one is never "no rules"."""
     try:
         found = responses.rules("Describe", answer, "sg-1")
@@ -166,8 +167,8 @@ def test_any_answer_is_read_or_is_no_answer(answer: dict[str, Any]) -> None:
         responses.groups("Describe", answer)
 
 
-def test_fields_that_nobody_has_heard_of_change_nothing(front: Front) -> None:
-    """ECS gains fields from time to time, around the rules and within."""
+def test_unknown_fields_in_answers_are_ignored(front: Front) -> None:
+    """ECS adds fields from time to time, around the rules and within."""
     scene = scene_of(front, 1)
     scene.settle()
     rules = front.fake.rules(scene.watch.group)
@@ -188,7 +189,7 @@ def test_fields_that_nobody_has_heard_of_change_nothing(front: Front) -> None:
     assert scene.stack.state == before
 
 
-def test_a_huge_answer_is_read_to_its_end(front: Front) -> None:
+def test_a_huge_answer_is_read_completely(front: Front) -> None:
     """Thousands of rules, one of them ours."""
     scene = scene_of(front, 1)
     front.fake.groups[scene.watch.group].most_rules = 5_000
@@ -205,8 +206,8 @@ def test_a_huge_answer_is_read_to_its_end(front: Front) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_ecs_says_is_harmless_in_an_error(front: Front, text: str) -> None:
-    """A message of the service is foreign text."""
+def test_a_message_of_ecs_is_harmless_in_errors(front: Front, text: str) -> None:
+    """A message of the service is text from outside."""
     scene = scene_of(front, 1)
     front.fake.inject(Fault.refused(AUTHORIZE, 400, "Unheard.Of", text))
 
@@ -221,7 +222,7 @@ def test_what_ecs_says_is_harmless_in_an_error(front: Front, text: str) -> None:
 def test_a_description_is_harmless_in_errors_and_warnings(
     front: Front, text: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Ours and another hand's: refused, adopted, changed, revoked."""
+    """Ours and those of others: refused, adopted, changed, revoked."""
     scene = scene_of(front, 1)
     program = scene.change(description=text.replace("\x00", ""))
     rule_id = front.fake.add_rule(scene.watch.group, **SSH, Description=text)
@@ -256,10 +257,10 @@ identities = st.dictionaries(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_a_rule_of_any_spelling_beside_ours_harms_nothing(
+def test_a_rule_in_any_spelling_is_tolerated(
     front: Front, strange: dict[str, str]
 ) -> None:
-    """Describe may tell what no call could make."""
+    """Describe may show rules that no call can make."""
     scene = scene_of(front, 1)
     rule_id = front.fake.add_rule(scene.watch.group, **{**SSH, "Priority": "9"})
     front.fake.groups[scene.watch.group].rules[rule_id].update(strange)

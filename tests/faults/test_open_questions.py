@@ -57,8 +57,8 @@ CASES = [
 ]
 
 
-def test_each_open_question_is_asked_both_ways() -> None:
-    """A new setting of the fake is an error here until it is in the list."""
+def test_each_open_question_is_tested_both_ways() -> None:
+    """A new setting of the fake fails here until it is in the list."""
     default = Behaviour()
 
     assert ANSWERS.keys() == {entry.name for entry in fields(Behaviour)}
@@ -69,7 +69,7 @@ def test_each_open_question_is_asked_both_ways() -> None:
 
 @pytest.fixture(params=CASES)
 def front(request: pytest.FixtureRequest) -> Generator[Front]:
-    """The fake with one question answered so; the default runs in process alone."""
+    """The fake with one question answered so; the default runs only in process."""
     kind, name, value = request.param
     with opened(kind) as fronted:
         fronted.fake.behaviour = replace(Behaviour(), **{name: value})
@@ -94,11 +94,11 @@ globals().update(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_what_is_read_back_checks_as_what_was_declared(
+def test_a_rule_read_back_equals_the_declared_one(
     front: Front, provider: IngressRuleProvider, program: Properties
 ) -> None:
-    """The same property with fewer examples: it is asked many times here."""
-    spelled: Any = test_resource.test_what_is_read_back_checks_as_what_was_declared
+    """The same property as elsewhere, with fewer examples: it runs many times here."""
+    spelled: Any = test_resource.test_a_rule_read_back_equals_the_declared_one
     spelled.hypothesis.inner_test(front, provider, program)
 
 
@@ -108,8 +108,8 @@ def scene(front: Front, request: pytest.FixtureRequest) -> Scene:
     return scene_of(front, request.param)
 
 
-def test_a_life_among_neighbours(scene: Scene) -> None:
-    """Made, changed in place, lost by its ID, found again, removed."""
+def test_neighbours_survive_the_whole_life_of_a_rule(scene: Scene) -> None:
+    """Made, changed in place, its ID lost, found again, deleted."""
     described = scene.change(description="office", source_cidr_ip="172.16.5.4/12")
     for program in (scene.program, described, scene.change(priority=9)):
         assert scene.stack.up(program) == []
@@ -124,8 +124,11 @@ def test_a_life_among_neighbours(scene: Scene) -> None:
     assert scene.stack.state == {}
 
 
-def test_a_rule_without_an_id_and_with_a_remark(scene: Scene) -> None:
-    """A remark that another hand has changed does not keep the rule alive."""
+def test_a_rule_without_an_id_is_found_by_attributes(scene: Scene) -> None:
+    """
+    A description that was changed by hand does not keep the rule from being
+    deleted.
+    """
     program = scene.change(description="office")
     assert scene.stack.up(program) == []
     group = scene.fake.groups[scene.watch.group]
@@ -136,8 +139,8 @@ def test_a_rule_without_an_id_and_with_a_remark(scene: Scene) -> None:
     destroyed(scene)
 
 
-def test_a_rule_that_is_gone_is_gone(scene: Scene) -> None:
-    """By ID and without one, whatever ECS says of it; a duplicate is left alone."""
+def test_deleting_a_missing_rule_succeeds(scene: Scene) -> None:
+    """By ID and without one, whatever ECS answers; a duplicate is kept."""
     assert scene.stack.up(scene.program) == []
     group = scene.fake.groups[scene.watch.group]
     for rule_id, rule in scene.watch.ours().items():

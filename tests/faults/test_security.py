@@ -1,5 +1,5 @@
 """
-Who may listen, who may read, and whom the provider believes.
+Who can connect, who can read files, and which servers the provider trusts.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ KEYS = {
 
 
 def connection(**settings: str) -> config.Connection:
-    """What a stack's configuration leads to."""
+    """The connection that a stack's configuration gives."""
     given = {**KEYS, **{f"alicloud:{n}": value for n, value in settings.items()}}
     return config.resolve(given.get, {}, region="", profile="")
 
 
 @pytest.fixture
 def certified(tmp_path: Path) -> Path:
-    """A certificate for this machine that nobody has signed, with its key."""
+    """A self-signed certificate for this machine, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.timezone.utc)
@@ -74,7 +74,7 @@ def certified(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def heard(certified: Path) -> Generator[tuple[str, list[bytes]]]:
-    """An HTTPS server of that certificate, and all that it was told."""
+    """An HTTPS server with that certificate, and all that it received."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certified)
     told: list[bytes] = []
@@ -98,10 +98,10 @@ def heard(certified: Path) -> Generator[tuple[str, list[bytes]]]:
         thread.join()
 
 
-def test_a_certificate_that_nobody_has_signed_is_not_believed(
+def test_a_self_signed_certificate_is_not_trusted(
     heard: tuple[str, list[bytes]],
 ) -> None:
-    """No key, no parameter is told to whoever answers; the error says why."""
+    """Neither key nor parameter is sent to it; the error says why."""
     endpoint, told = heard
     client = EcsClient(connection(endpoints=f'[{{"ecs": "https://{endpoint}"}}]'))
 
@@ -111,20 +111,20 @@ def test_a_certificate_that_nobody_has_signed_is_not_believed(
     assert b"".join(told) == b""
 
 
-def test_https_is_what_is_spoken_unless_told_otherwise() -> None:
-    """By default, and for an endpoint without a scheme."""
+def test_https_is_the_default() -> None:
+    """Also for an endpoint without a scheme."""
     assert connection().protocol == "https"
     assert connection(endpoints='[{"ecs": "ecs.example.com"}]').protocol == "https"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "localhost:1", "[::1]:1"])
 def test_plain_http_to_this_machine_is_allowed(host: str) -> None:
-    """That is where a fake is."""
+    """A fake runs there."""
     assert connection(endpoints=f'[{{"ecs": "http://{host}"}}]').protocol == "http"
 
 
 @pytest.mark.parametrize("host", ["10.0.0.1:80", "ecs.example.com", "0.0.0.0:1"])
-def test_plain_http_to_another_machine_has_to_be_asked_for(host: str) -> None:
+def test_plain_http_to_another_machine_must_be_configured(host: str) -> None:
     """By name, in the stack's configuration."""
     endpoints = f'[{{"ecs": "http://{host}"}}]'
 
@@ -133,17 +133,18 @@ def test_plain_http_to_another_machine_has_to_be_asked_for(host: str) -> None:
     assert connection(endpoints=endpoints, protocol="HTTP").protocol == "http"
 
 
-def test_the_served_fake_is_heard_on_this_machine_alone() -> None:
-    """Unless told otherwise."""
+def test_the_fake_listens_on_loopback_by_default() -> None:
     with FakeEcs().serve() as url:
         assert urlsplit(url).hostname == "127.0.0.1"
         port = urlsplit(url).port
         with socket.socket() as other:
-            other.bind(("127.0.0.2", port or 0))  # taken, if it listened everywhere
+            other.bind(
+                ("127.0.0.2", port or 0)
+            )  # The port is free unless the fake listens on all addresses.
 
 
-def test_files_of_the_fake_are_the_owners_alone(tmp_path: Path) -> None:
-    """State and calls, whatever the umask says."""
+def test_only_the_owner_can_read_the_fakes_files(tmp_path: Path) -> None:
+    """State and calls, whatever the umask is."""
     state, calls = tmp_path / "state.json", tmp_path / "calls.jsonl"
     command = (
         "import os, sys; os.umask(0); from alicloud_ingress.cli.main import main;"

@@ -1,8 +1,8 @@
 """
-Random lives of many rules in several groups, with a plain model beside them.
+Random lives of many rules in several groups, compared with a simple model.
 
-The model knows what the stack wants and which rules are other people's. After every
-step the promises of the design are asked of ECS, of the state and of the errors.
+The model knows what the stack wants and which rules belong to others. After every step
+it checks the promises of the design against ECS, the state and the errors.
 """
 
 from __future__ import annotations
@@ -46,13 +46,9 @@ from faults.test_each_fault import (
 from functional.conftest import opened
 
 STEPS = int(os.environ.get("STEPS", "2000"))
-"""
-Steps in all; `make soak` asks for more.
-"""
+"""Steps in all; `make soak` sets more."""
 PHASES = [Phase.generate, *([Phase.shrink] if os.environ.get("SHRINK") else [])]
-"""
-Making a failure shorter takes minutes, so that it is done only where asked for.
-"""
+"""Shrinking a failure takes minutes, so it is done only on request."""
 STEPS_OF_A_LIFE = 50
 GROUPS = 3
 NAMES = ("web", "ssh", "dns", "vpn", "ntp")
@@ -90,14 +86,14 @@ steps_made = 0
 @dataclass
 class Model:
     """
-    What has to be so.
+    The expected state.
 
     Attributes:
         program: what the stack declares.
-        options: what it says of its resources beside.
-        removed: rules of the stack that were removed by hand.
-        foreign: the rules of others, as they have to stay, by group and ID.
-        lost: rules that the state does not know and that an error has named.
+        options: the options of its resources.
+        removed: rules of the stack that were deleted by hand.
+        foreign: the rules of others, which must not change, by group and ID.
+        lost: rules that the state does not hold and that an error has named.
     """
 
     program: dict[str, Properties] = field(default_factory=dict[str, Properties])
@@ -110,7 +106,7 @@ class Model:
 
 
 class Lives(RuleBasedStateMachine):
-    """Each life is a fake, a stack and a model."""
+    """Each life has a fake, a stack and a model."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +120,10 @@ class Lives(RuleBasedStateMachine):
         self.calls = 0
 
     def teardown(self) -> None:
-        """At the end of a life everything goes, and only the foreign rules stay."""
+        """
+        At the end of a life everything is destroyed, and only the foreign rules
+        are left.
+        """
         try:
             self.fake.forget_faults()
             self.hide_nothing()
@@ -137,7 +136,7 @@ class Lives(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """Some groups, each with a rule that is somebody else's."""
+        """Make some groups, each with a rule of someone else."""
         for number in range(GROUPS):
             group = self.fake.new_group()
             self.fake.add_rule(
@@ -172,20 +171,20 @@ class Lives(RuleBasedStateMachine):
 
     @rule(ordered=FAULTS)
     def order(self, ordered: tuple[str, str, int]) -> None:
-        """Something will go wrong."""
+        """Order a fault."""
         action, kind, passed = ordered
         fault = KINDS[kind](action)
         self.fake.inject(replace(fault, skip=passed, times=min(fault.times, 8)))
 
     @rule()
     def calm(self) -> None:
-        """All is well again."""
+        """End all faults."""
         self.fake.forget_faults()
         self.hide_nothing()
 
     @rule(place=st.integers(0, GROUPS - 1), args=ARGUMENTS)
     def add_by_hand(self, place: int, args: Properties) -> None:
-        """Somebody makes a rule that is nobody's yet."""
+        """Make a rule by hand that no resource holds."""
         group = self.groups[place]
         wanted = IngressRule.parse(args)
         taken = [rule_as_shown(shown) for shown in self.fake.rules(group).values()]
@@ -201,7 +200,7 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.stack.state)
     @rule(data=st.data())
     def remove_by_hand(self, data: st.DataObject) -> None:
-        """Somebody removes one of our rules."""
+        """Delete one of our rules by hand."""
         entry = self.drawn(data)
         self.fake.groups[group_of(entry)].rules.pop(entry.rule_id, None)
         self.model.removed.add(entry.rule_id)
@@ -209,7 +208,7 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.stack.state)
     @rule(data=st.data())
     def change_by_hand(self, data: st.DataObject) -> None:
-        """Somebody changes the remark of one of our rules."""
+        """Change the description of one of our rules by hand."""
         entry = self.drawn(data)
         live = self.fake.groups[group_of(entry)].rules.get(entry.rule_id)
         if live is not None:
@@ -218,30 +217,30 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.stack.state)
     @rule(data=st.data())
     def taint(self, data: st.DataObject) -> None:
-        """A resource is to be replaced by the next deployment."""
+        """Mark a resource for replacement by the next deployment."""
         self.stack.engine.taint(self.drawn(data).name)
 
     @rule(command=st.sampled_from(DEPLOYING))
     def up(self, command: str) -> None:
-        """Bring the program about, as far as it goes."""
+        """Deploy the program; it may fail."""
         self.deploy(command)
 
     @precondition(lambda self: self.stack.state.keys() & self.model.program.keys())
     @rule(command=st.sampled_from([UP, f"{UP} --refresh"]), data=st.data())
     def replace_by_force(self, command: str, data: st.DataObject) -> None:
-        """One resource is named for replacement."""
+        """Deploy with one resource named for replacement."""
         names = sorted(self.stack.state.keys() & self.model.program.keys())
         self.deploy(f"{command} --replace {data.draw(st.sampled_from(names))}")
 
     @rule(command=st.sampled_from(DESTROYING))
     def destroy(self, command: str) -> None:
-        """Remove all, as far as it goes."""
+        """Destroy all; it may fail."""
         self.errors = self.stack.run(command, self.model.program, self.model.options)
         if not self.errors:
             self.assert_exact({})
 
     def deploy(self, command: str, *, adopt: bool = False) -> None:
-        """Run a command that deploys; where it went well, what is wanted is there."""
+        """Run a command that deploys; if it succeeds, the wanted rules exist."""
         program = self.model.program
         if adopt:
             program = {name: {**args, "adopt": True} for name, args in program.items()}
@@ -252,8 +251,9 @@ class Lives(RuleBasedStateMachine):
 
     def assert_exact(self, program: dict[str, Properties]) -> None:
         """
-        The live rules are those of the program, and the state's; what was removed by
-        hand may be known to the state until a refresh, and what is lost has been named.
+        The live rules are those of the program and of the state. The state may
+        hold what was deleted by hand until a refresh, and lost rules have been
+        named.
         """
         state = self.stack.state
         assert state.keys() == program.keys()
@@ -280,7 +280,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(command=st.sampled_from(REFRESHING))
     def refresh(self, command: str) -> None:
-        """Read everything."""
+        """Refresh all resources."""
         before = dict(self.stack.state)
         self.errors = self.stack.run(command, self.model.program, self.model.options)
         for name, entry in before.items():
@@ -289,7 +289,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def converge(self) -> None:
-        """Once ECS answers, what was wanted comes about."""
+        """Once ECS answers, the program is deployed."""
         self.calm()
         self.take_over()
         assert self.stack.refresh() == []
@@ -303,7 +303,7 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def promises_are_kept(self) -> None:
-        """After every step."""
+        """Check the promises after every step."""
         global steps_made  # noqa: PLW0603 - counts over all lives
         steps_made += 1
         for group in self.groups:
@@ -319,7 +319,7 @@ class Lives(RuleBasedStateMachine):
         self.calls = len(self.fake.calls)
 
     def assert_known(self, group: str, rule_id: str, shown: dict[str, Any]) -> None:
-        """By the state, or named by an error now or before."""
+        """The state holds the rule, or an error named it."""
         live = rule_as_shown(shown)
         for entry in self.stack.entries:
             known = IngressRule.trusted(entry.outputs)
@@ -345,8 +345,8 @@ class Lives(RuleBasedStateMachine):
 
     def take_over(self) -> None:
         """
-        What a person does: leave out what is somebody else's; again; refresh where it
-        says so; adopt what is lost.
+        What a user does: leave out what belongs to others; repeat; refresh
+        where advised; adopt what is lost.
         """
         for name, args in list(self.model.program.items()):
             if self.is_foreign(args):
@@ -362,12 +362,12 @@ class Lives(RuleBasedStateMachine):
         self.remove_the_lost()
 
     def is_foreign(self, args: Properties) -> bool:
-        """Whether another hand had made this very rule before it was declared."""
+        """Whether this rule was made by hand before the program declared it."""
         foreign = self.model.foreign[args["security_group_id"]].values()
         return IngressRule.parse(args) in [rule_as_shown(shown) for shown in foreign]
 
     def remove_the_lost(self) -> None:
-        """What an error has named and the program no longer wants goes by hand."""
+        """Delete by hand what an error named and the program no longer wants."""
         known = {entry.rule_id for entry in self.stack.entries}
         for group in self.groups:
             rules = self.fake.groups[group].rules
@@ -380,7 +380,7 @@ class Lives(RuleBasedStateMachine):
         return [entry.outputs for entry in self.stack.entries]
 
     def drawn(self, data: st.DataObject) -> Entry:
-        """One resource of the state."""
+        """One resource of the state, chosen at random."""
         return self.stack.state[data.draw(st.sampled_from(sorted(self.stack.state)))]
 
     def is_hidden(self, entry: Entry) -> bool:
@@ -388,7 +388,7 @@ class Lives(RuleBasedStateMachine):
         return bool(self.fake.groups[group_of(entry)].lags) or not entry.rule_id
 
     def hide_nothing(self) -> None:
-        """Let Describe show everything as it is."""
+        """Let Describe show everything."""
         for group in self.groups:
             self.fake.groups[group].lags.clear()
 
@@ -399,13 +399,13 @@ def group_of(entry: Entry) -> str:
 
 
 def identity(arguments: Properties) -> tuple[object, ...]:
-    """What may be declared once only: the group and the rule."""
+    """What may be declared only once: the group and the rule."""
     group = arguments["security_group_id"]
     return (group, *identity_of(IngressRule.parse(arguments)))
 
 
 def identity_of(live: IngressRule) -> tuple[object, ...]:
-    """What makes it that rule."""
+    """The fields that identify the rule."""
     return (
         live.ip_protocol,
         live.port_range,
@@ -416,11 +416,11 @@ def identity_of(live: IngressRule) -> tuple[object, ...]:
 
 
 def test_the_promises_hold_at_every_step_of_random_lives() -> None:
-    """At least so many steps, the same ones each time unless `STEPS` asks for more."""
+    """At least so many steps, the same ones each time unless `STEPS` sets more."""
     run_state_machine_as_test(
         Lives,
         settings=settings(
-            max_examples=STEPS // STEPS_OF_A_LIFE * 3 // 2 + 2,  # some lives are short
+            max_examples=STEPS // STEPS_OF_A_LIFE * 3 // 2 + 2,  # Some lives are short.
             stateful_step_count=STEPS_OF_A_LIFE,
             derandomize=STEPS == 2000,
             print_blob=True,

@@ -1,8 +1,8 @@
 """
-Random lives of rule sets, with a plain model beside them.
+Random lives of rule sets, compared with a simple model.
 
-A set is done as a whole or not at all: after a failure nothing of it is unknown to
-the state unless an error has named it, and what is somebody else's is never touched.
+A set is deployed as a whole or not at all: after a failure the state holds each of its
+rules, or an error has named it, and rules of others are never changed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ WANTED = st.dictionaries(
 
 
 class Sets(RuleBasedStateMachine):
-    """Each life is a fake, one set, and what is wanted of it."""
+    """Each life has a fake, one set, and the rules that are wanted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Sets(RuleBasedStateMachine):
         self.removed: set[str] = set()
 
     def teardown(self) -> None:
-        """At the end the set goes, and only the foreign rules stay."""
+        """At the end the set is destroyed, and only the foreign rules are left."""
         try:
             self.settle()
             assert self.stack.destroy() == []
@@ -84,7 +84,7 @@ class Sets(RuleBasedStateMachine):
 
     @initialize(wanted=WANTED)
     def begin(self, wanted: dict[int, str]) -> None:
-        """Some want, and neighbours that differ in one field."""
+        """Some wanted rules, and neighbours that differ in one field."""
         self.wanted = wanted
         for port in (22, 25):
             self.add_foreign(port, Priority="2")
@@ -103,7 +103,7 @@ class Sets(RuleBasedStateMachine):
         fault: tuple[str, str, int] | None,
         options: Options,
     ) -> None:
-        """The program changes, and is deployed while ECS may misbehave."""
+        """Change the program, and deploy it while ECS may fail."""
         self.wanted = wanted
         self.strike(fault)
         self.up(command, options=options)
@@ -124,7 +124,7 @@ class Sets(RuleBasedStateMachine):
         *,
         tainted: bool,
     ) -> None:
-        """The set is named for replacement, or marked for it."""
+        """Deploy with the set named or marked for replacement."""
         if tainted:
             self.stack.taint()
         self.strike(fault)
@@ -133,14 +133,14 @@ class Sets(RuleBasedStateMachine):
 
     @rule(command=st.sampled_from(REFRESHING), fault=st.none() | FAULTS)
     def refresh(self, command: str, fault: tuple[str, str, int] | None) -> None:
-        """All is read; a read that fails changes nothing."""
+        """Refresh; a read that fails changes nothing."""
         self.strike(fault)
         self.run(command, self.program())
         self.fake.forget_faults()
 
     @rule(command=st.sampled_from(DESTROYING), fault=st.none() | FAULTS)
     def destroy(self, command: str, fault: tuple[str, str, int] | None) -> None:
-        """All goes, as far as ECS lets it."""
+        """Destroy; it may fail."""
         self.strike(fault)
         if self.run(command, self.program()) == "":
             assert self.ours().keys() <= self.told
@@ -148,19 +148,19 @@ class Sets(RuleBasedStateMachine):
 
     @rule(port=st.integers(22, 30), priority=st.integers(3, 9))
     def another_hand_adds(self, port: int, priority: int) -> None:
-        """A rule that is not the set's, and differs in its priority alone."""
+        """Add a rule by hand that differs in its priority only."""
         self.add_foreign(port, Priority=str(priority))
 
     @rule(where=st.integers(0, 5))
     def another_hand_removes(self, where: int) -> None:
-        """A rule of the set goes behind its back."""
+        """Delete a rule of the set by hand."""
         if ours := sorted(self.ours()):
             self.fake.remove_rule(self.group, ours[where % len(ours)])
             self.removed.add(ours[where % len(ours)])
 
     @rule(where=st.integers(0, 5))
     def another_hand_describes(self, where: int) -> None:
-        """A rule of the set gets another remark behind its back."""
+        """Change the description of a rule of the set by hand."""
         if ours := sorted(self.ours()):
             rule_id = ours[where % len(ours)]
             self.fake.change_rule(self.group, rule_id, Description="by hand")
@@ -168,8 +168,8 @@ class Sets(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         """
-        Undisturbed, it converges: what an error told of is taken over if it is wanted,
-        and is left to the person who was told if not.
+        Without faults it converges: a rule that an error named is adopted if it
+        is wanted, and else left to the user.
         """
         self.fake.forget_faults()
         self.fake.groups[self.group].lags.clear()
@@ -190,12 +190,12 @@ class Sets(RuleBasedStateMachine):
 
     @invariant()
     def nothing_of_ours_is_lost(self) -> None:
-        """The state knows it, or the error told it that left it behind."""
+        """The state holds the rule, or the error of the run that left it named it."""
         lost = self.unknown().difference(self.told)
         assert not lost, f"lost, and nobody was told: {lost}"
 
     def unknown(self) -> set[str]:
-        """The set's live rules that the state does not know."""
+        """The set's live rules that the state does not hold."""
         known = self.known()
         return {
             rule_id
@@ -205,7 +205,7 @@ class Sets(RuleBasedStateMachine):
         }
 
     def known(self) -> dict[str, str]:
-        """The IDs of the rules that the state knows, by what they say."""
+        """The IDs of the rules in the state, by their content."""
         return {
             words: rule_id
             for entry in self.stack.entries
@@ -215,14 +215,17 @@ class Sets(RuleBasedStateMachine):
     def up(
         self, command: str, *, adopt: bool = False, options: Options = NO_OPTIONS
     ) -> str:
-        """Deploy; the error, if there is one. If there is none, all is as wanted."""
+        """
+        Deploy and return the error, if any. Without an error the rules are the
+        wanted ones.
+        """
         error = self.run(command, self.program(adopt=adopt), options)
         if not error:
             self.assert_exact()
         return error
 
     def assert_exact(self) -> None:
-        """What is live is what is wanted, but for what a hand has removed since."""
+        """The live rules are the wanted ones, except those deleted by hand since."""
         assert self.unknown() <= self.told
         missing = set(self.known().values()) - self.ours().keys() - {""}
         assert missing <= self.removed
@@ -253,7 +256,10 @@ class Sets(RuleBasedStateMachine):
         program: dict[str, Properties],
         options: Options = NO_OPTIONS,
     ) -> str:
-        """Run a command; the error, if there is one, which names what it leaves."""
+        """
+        Run a command and return the error, if any, which names the rules that
+        it leaves.
+        """
         errors = self.stack.run(command, program, {"set": options})
         text = "\n".join(str(error) for error in errors)
         live = self.fake.rules(self.group)
@@ -272,7 +278,7 @@ class Sets(RuleBasedStateMachine):
             self.fake.inject(replace(KINDS[kind](action), skip=passed))
 
     def add_foreign(self, port: int, **change: str) -> None:
-        """Another hand adds a neighbour, unless the very rule is there."""
+        """Add a neighbour by hand, unless an identical rule exists."""
         permission = {
             "IpProtocol": "tcp",
             "PortRange": f"{port}/{port}",

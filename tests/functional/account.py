@@ -1,8 +1,8 @@
 """
-One security group that tests may work in: of a fake, or of a real account.
+One security group that tests may use: of a fake, or of a real account.
 
-The real one exists only where the environment names both credentials and a group.
-What tests make there bears a mark of the run, and only what bears it is removed.
+The real one is used only where the environment names both credentials and a group.
+Rules that tests make there have the mark of the run, and only those are deleted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REAL = "a real account"
 
 
 def named_group(environ: Mapping[str, str]) -> str:
-    """The group of a real account, "" where group or credentials are missing."""
+    """The group of a real account; "" where group or credentials are missing."""
     keys = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET")
     known = all(environ.get(f"ALIBABA_CLOUD_{key}") for key in keys)
     return environ.get(GROUP, "") if known else ""
@@ -49,17 +49,17 @@ class Account:
     mark: str
 
     def add(self, **arguments: object) -> str:
-        """Make a rule by another hand; its ID."""
+        """Add a rule outside the provider; its ID."""
         rule = IngressRule.parse({**arguments, "description": self.mark})
         self.client.authorize(self.group, [rule])
         return next(i for i, live in self.marked().items() if live == rule)
 
     def remove(self, rule_id: str) -> None:
-        """Remove a rule by another hand."""
+        """Delete a rule outside the provider."""
         self.client.revoke_by_id(self.group, [rule_id])
 
     def change(self, rule_id: str, rule: IngressRule) -> None:
-        """Change a rule by another hand."""
+        """Change a rule outside the provider."""
         self.client.modify(self.group, rule_id, rule)
 
     def rules(self) -> dict[str, IngressRule]:
@@ -68,20 +68,18 @@ class Account:
         return {live.rule_id: live.rule for live in shown}
 
     def marked(self) -> dict[str, IngressRule]:
-        """Those that this run made."""
+        """The rules that this run made."""
         return {i: r for i, r in self.rules().items() if r.description == self.mark}
 
 
 def client_of(settings: Mapping[str, str]) -> EcsClient:
-    """The provider's own client, as the stack would have it."""
+    """The provider's client, as the stack configures it."""
     return EcsClient(config.resolve(settings.get, os.environ, region="", profile=""))
 
 
 @contextmanager
 def borrowed(kind: str) -> Generator[Account]:
-    """
-    A group for one test, which is as before when it ends.
-    """
+    """A group for one test, which is restored when the test ends."""
     mark = f"alicloud-ingress test {uuid.uuid4().hex[:12]}"
     if kind != REAL:
         with opened(kind) as front:

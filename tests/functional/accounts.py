@@ -1,5 +1,5 @@
 """
-An account whose groups are looked at, and states that own some of the rules.
+An account with groups to read, and states that own some of the rules.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SECRET = {SIGNATURE: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:x:y"}
 
 @contextmanager
 def account() -> Generator[FakeEcs]:
-    """A fake in process, and an environment that leads to it."""
+    """A fake in process, and an environment that configures it."""
     with pytest.MonkeyPatch.context() as patch, mock_ecs() as fake:
         patch.setenv("ALIBABA_CLOUD_REGION", REGION)
         patch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "AK")
@@ -59,7 +59,7 @@ def entry(
 
 
 def owning(group: str, rule_id: str) -> dict[str, Any]:
-    """An entry of our own resource that owns a rule by ID."""
+    """An entry of this provider's resource that owns a rule by ID."""
     return entry(
         f"r-{rule_id}",
         identity=rule_id,

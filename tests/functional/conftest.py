@@ -1,5 +1,5 @@
 """
-The two fronts of the fake: every test that asks for one runs over both.
+The two fronts of the fake: every test that uses one runs over both.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SECRET = "a-secret-that-is-never-shown"
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test stands in this project, whose stack a command would ask for."""
+    """Run each test outside this project, whose stack the commands would use."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -37,14 +37,14 @@ OTHER_ANSWERS = Behaviour(
     address_equals_its_block=True, enterprise_allows_defaults=False
 )
 """
-Whether ECS has an address and its /32 for one rule, and whether an advanced group
-refuses what is so anyway, is not documented: the provider is right either way.
+The documentation does not say whether ECS treats an address and its /32 as one rule,
+nor whether an advanced group refuses default values: the provider works with both.
 """
 
 
 @contextmanager
 def opened(kind: str) -> Generator[Front, None, None]:
-    """A new fake behind the front of this kind."""
+    """A new fake behind a front of this kind."""
     settings = {
         "alicloud:region": "cn-hangzhou",
         "alicloud:accessKey": "AK",
@@ -72,11 +72,11 @@ def front(request: pytest.FixtureRequest) -> Generator[Front, None, None]:
 
 
 def configure(provider: ResourceProvider, settings: dict[str, str]) -> None:
-    """What the host does with a provider before it asks anything of it."""
+    """Configure a provider as the host does before its first call."""
     provider.configure(ConfigureRequest(Config(settings, "test")))
 
 
 @pytest.fixture
 def fake(front: Front) -> FakeEcs:
-    """ECS, as the front shows it."""
+    """The fake behind the front."""
     return front.fake

@@ -1,5 +1,5 @@
 """
-The calls of a group, each of which waits until the test lets it go.
+The calls of a group, each of which waits until the test lets it continue.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BOUND_S = 5.0
 
 @dataclass
 class Call:
-    """One call that has come in: what it is, and how to answer it."""
+    """One call that has arrived: its content, and how to answer it."""
 
     name: str
     entries: Sequence[Any]
@@ -33,7 +33,7 @@ class Call:
 
 
 class GatedCalls:
-    """A group whose calls come in one by one, and wait to be let go."""
+    """A group whose calls arrive one by one, and wait for the test."""
 
     def __init__(self) -> None:
         self.rules: dict[str, IngressRule] = {}
@@ -50,13 +50,13 @@ class GatedCalls:
         return call.answer.result(BOUND_S)
 
     def next(self) -> Call:
-        """The oldest call that waits, as soon as there is one."""
+        """The oldest waiting call, as soon as there is one."""
         with self.come:
             assert self.come.wait_for(lambda: self.waiting, BOUND_S), "no call came"
             return self.waiting.pop(0)
 
     def next_with(self, entry: object) -> Call:
-        """The call that holds this entry, as soon as there is one."""
+        """The call with this entry, as soon as there is one."""
 
         def holding() -> list[Call]:
             return [call for call in self.waiting if entry in call.entries]
@@ -68,7 +68,7 @@ class GatedCalls:
             return call
 
     def carry_out(self, call: Call, error: EcsError | None = None) -> None:
-        """Do as ECS does, and answer so, or with an error after all."""
+        """Do as ECS does, and answer so, or with an error although it was done."""
         if call.name.startswith("authorize"):
             for rule in call.entries:
                 if rule not in self.rules.values():
@@ -85,7 +85,7 @@ class GatedCalls:
             call.answer.set_result(self.shown() if call.name == "describe" else None)
 
     def shown(self) -> LiveGroup:
-        """What a Describe tells now."""
+        """What a Describe shows now."""
         rules = tuple(LiveRule(rule, id_, "") for id_, rule in self.rules.items())
         return LiveGroup(GROUP, "cn-hangzhou", "vpc-1", rules)
 
@@ -99,11 +99,11 @@ class GatedCalls:
         self._gate(f"authorize {group_id}", rules)
 
     def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
-        """Remove rules by ID."""
+        """Delete rules by ID."""
         self._gate(f"revoke_by_id {group_id}", rule_ids)
 
     def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
-        """Remove rules by all that names them."""
+        """Delete rules by their attributes."""
         self._gate(f"revoke_by_attributes {group_id}", rules)
 
     def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
@@ -112,7 +112,7 @@ class GatedCalls:
 
 
 class TellingGroup(SecurityGroup):
-    """A group that notes whose outcomes it has told."""
+    """A group that records whose outcomes it has reported."""
 
     told: Sequence[Any] = ()
 
@@ -136,14 +136,14 @@ class Shared:
     pool: ThreadPoolExecutor
 
     def ask(self, act: Callable[..., Any], *arguments: object) -> Future[Any]:
-        """Let another thread act, and return once it waits for something."""
+        """Let another thread act, and return once that thread waits."""
         before = self._waiting()
         asked: Future[Any] = self.pool.submit(act, *arguments)
         until(lambda: self._waiting() > before or asked.done())
         return asked
 
     def carry_out_until_done(self, *asked: Future[Any]) -> list[Call]:
-        """Let all calls go that still come for those who asked, and tell them."""
+        """Let all calls of those who asked continue, and report the results."""
         came: list[Call] = []
         while True:
             until(lambda: self.calls.waiting or all(one.done() for one in asked))
@@ -166,7 +166,7 @@ class Shared:
 
 
 def until(true: Callable[[], object]) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     give_up = time.monotonic() + BOUND_S
     while not true():
         assert time.monotonic() < give_up, "it never came to be"
@@ -177,7 +177,7 @@ def until(true: Callable[[], object]) -> None:
 def sharing(
     now: Callable[[], float] = time.monotonic,
 ) -> Generator[Shared, None, None]:
-    """A group for many threads; what still waits at the end is let go."""
+    """A group for many threads; what still waits at the end is released."""
     calls = GatedCalls()
     with ThreadPoolExecutor(120) as pool:
         try:

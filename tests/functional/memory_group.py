@@ -1,8 +1,8 @@
 """
 One group of rules in memory, whose answers a test sets in advance.
 
-It stands in for `SecurityGroup` where only the decisions of `lifecycle` are
-asked for; the fake of the HTTP API is for everything else.
+It stands in for `SecurityGroup` in tests of the decisions of `lifecycle`; other tests
+use the fake of the HTTP API.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class MemoryGroup:
         self.made = 0
 
     def add(self, rule: IngressRule) -> str:
-        """Put a rule in, as somebody else would."""
+        """Add a rule that no resource holds."""
         self.made += 1
         self.rules[f"sgr-{self.made}"] = rule
         return f"sgr-{self.made}"
@@ -68,12 +68,12 @@ class MemoryGroup:
             raise error
 
     def read_cached(self) -> LiveGroup:
-        """The same, kept for the look that follows."""
+        """All rules, kept for the read that follows."""
         self.kept = self.read_now()
         return self.kept
 
     def read_after_writes(self) -> LiveGroup:
-        """What a glance has just shown; else nothing is shared here."""
+        """What a cached read has just shown; nothing else is shared here."""
         kept, self.kept = self.kept, None
         return kept or self.read_now()
 
@@ -93,7 +93,7 @@ class MemoryGroup:
         )
 
     def authorize(self, rule: IngressRule) -> None:
-        """Make the rules; one that exists is a silent success."""
+        """Make the rules; for one that exists it succeeds and changes nothing."""
 
         def act() -> None:
             if rule not in self.rules.values():
@@ -102,7 +102,7 @@ class MemoryGroup:
         self._answer("authorize", act)
 
     def revoke_by_id(self, rule_id: str) -> None:
-        """Remove rules by ID."""
+        """Delete rules by ID."""
 
         def act() -> None:
             if self.deaf_to_ids:
@@ -113,7 +113,7 @@ class MemoryGroup:
         self._answer(f"revoke_by_id {rule_id}", act)
 
     def revoke_by_attributes(self, rule: IngressRule) -> None:
-        """Remove what matches; nothing that does is a silent success."""
+        """Delete what matches; without a match it succeeds."""
 
         def act() -> None:
             if not self.deaf:
@@ -141,5 +141,5 @@ class MemoryGroup:
 
 
 def silence(action: str) -> NoAnswerError:
-    """An answer that never came."""
+    """An answer that never arrived."""
     return NoAnswerError(action, "NoAnswer", "connection lost")

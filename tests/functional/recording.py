@@ -1,5 +1,6 @@
 """
-What a real account answers, written down without what is secret or somebody else's.
+The answers of a real account, recorded without secrets and without what belongs to
+others.
 """
 
 from __future__ import annotations
@@ -48,10 +49,10 @@ REDACTED = [
 @contextmanager
 def recording(folder: str, mark: str) -> Generator[None]:
     """
-    Write the first exchange of each kind into a folder; none where it is "".
+    Record the first exchange of each kind into a folder; none where it is "".
 
     Args:
-        folder: of the files, made where it is missing.
+        folder: of the files; created if it is missing.
         mark: the description of rules that may be shown.
     """
     if not folder:
@@ -119,7 +120,7 @@ def note(
 
 def redacted(exchange: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     """
-    The exchange as JSON, without what tells whose it is.
+    The exchange as JSON, without what identifies its owner.
 
     Raises:
         ValueError: a secret of the environment is still in it.
@@ -151,7 +152,7 @@ def _as_object(value: Any) -> dict[str, Any] | None:
 
 def _may_be_shown(answered: Any, mark: str) -> bool:
     """
-    Leave one rule in an answer, which has to be ours; without any it is not shown.
+    Leave one rule of this run in an answer; an answer without one is not recorded.
     """
     permissions = _as_object((_as_object(answered) or {}).get("Permissions"))
     if permissions is None:

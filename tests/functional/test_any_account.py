@@ -1,7 +1,7 @@
 """
 What holds on any account: over both fronts of the fake, and on a real one.
 
-`make live` names the real one; without it, the fake is all there is.
+`make live` names the real one; without it, only the fake is used.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def account(request: pytest.FixtureRequest) -> Generator[Account]:
 
 @pytest.fixture(autouse=True)
 def no_waiting(request: pytest.FixtureRequest) -> Generator[None]:
-    """A real account is waited for; the fake is not."""
+    """Wait for a real account, and not for the fake."""
     real = REAL in request.node.name
     quick = nullcontext() if real else stamina.set_testing(True, attempts=ATTEMPTS)
     with quick:
@@ -52,13 +52,13 @@ SSH: Properties = {
 
 
 def declared(account: Account, **change: object) -> dict[str, Properties]:
-    """A program of one rule, in a block that nobody has."""
+    """A program of one rule, with a source block that no one uses."""
     more = {"security_group_id": account.group, "description": account.mark}
     return {"ssh": {**SSH, **more, **change}}
 
 
-def test_a_rule_is_made_found_and_removed(account: Account, stack: Stack) -> None:
-    """With the ID that Describe tells, and no change afterwards."""
+def test_a_rule_is_created_found_and_deleted(account: Account, stack: Stack) -> None:
+    """With the ID that Describe shows, and no change afterwards."""
     assert stack.up(declared(account)) == []
     (rule_id,) = account.marked()
     assert stack.state["ssh"].rule_id == rule_id
@@ -84,10 +84,10 @@ def test_a_rule_is_made_found_and_removed(account: Account, stack: Stack) -> Non
     ],
     ids=str,
 )
-def test_what_is_read_back_is_what_was_declared(
+def test_a_refresh_shows_the_declared_rule(
     account: Account, stack: Stack, change: dict[str, object]
 ) -> None:
-    """Whatever spelling ECS answers in."""
+    """In whatever spelling ECS answers."""
     program = declared(account, **change)
     assert stack.up(program) == []
     made = stack.state["ssh"]
@@ -98,7 +98,7 @@ def test_what_is_read_back_is_what_was_declared(
 
 
 def test_a_change_is_made_in_place(account: Account, stack: Stack) -> None:
-    """The ID stays."""
+    """The ID is kept."""
     assert stack.up(declared(account)) == []
     (rule_id,) = account.marked()
 
@@ -109,10 +109,10 @@ def test_a_change_is_made_in_place(account: Account, stack: Stack) -> None:
     assert (changed[rule_id].port_range, changed[rule_id].priority) == ("2222/2222", 61)
 
 
-def test_neighbours_survive_a_removal_without_an_id(
+def test_neighbours_survive_a_delete_without_an_id(
     account: Account, stack: Stack
 ) -> None:
-    """By the whole quintuple with policy and priority."""
+    """All attributes are sent, with policy and priority."""
     neighbours = {
         account.add(**{**SSH, **other})
         for other in ({"priority": 61}, {"policy": "drop"}, {"port_range": "23/23"})
@@ -125,10 +125,10 @@ def test_neighbours_survive_a_removal_without_an_id(
     assert account.marked().keys() == neighbours
 
 
-def test_a_rule_that_is_there_is_named_and_adopted(
+def test_an_existing_rule_is_named_and_can_be_adopted(
     account: Account, stack: Stack
 ) -> None:
-    """Authorize alone would have said yes."""
+    """Authorize alone would succeed."""
     rule_id = account.add(**SSH)
 
     (error,) = stack.up(declared(account))
@@ -139,10 +139,10 @@ def test_a_rule_that_is_there_is_named_and_adopted(
     assert list(account.marked()) == [rule_id]
 
 
-def test_a_rule_that_is_gone_is_left_out_and_made_again(
+def test_a_deleted_rule_is_dropped_and_created_again(
     account: Account, stack: Stack
 ) -> None:
-    """Another hand removed it."""
+    """It was deleted by hand."""
     assert stack.up(declared(account)) == []
     (rule_id,) = account.marked()
     account.remove(rule_id)
@@ -153,10 +153,10 @@ def test_a_rule_that_is_gone_is_left_out_and_made_again(
     assert len(account.marked()) == 1
 
 
-def test_a_rule_that_is_gone_is_destroyed_without_its_duplicate(
+def test_destroying_a_missing_rule_keeps_its_duplicate(
     account: Account, stack: Stack
 ) -> None:
-    """The same rule under another ID is somebody else's."""
+    """An identical rule under another ID belongs to someone else."""
     assert stack.up(declared(account)) == []
     (rule_id,) = account.marked()
     account.remove(rule_id)
@@ -168,7 +168,7 @@ def test_a_rule_that_is_gone_is_destroyed_without_its_duplicate(
 
 
 def test_drift_is_found_and_repaired(account: Account, stack: Stack) -> None:
-    """Another hand changed the priority."""
+    """The priority was changed by hand."""
     assert stack.up(declared(account)) == []
     (rule_id,) = account.marked()
     rule = IngressRule.parse({**SSH, "description": account.mark})

@@ -1,5 +1,5 @@
 """
-The client against the fake, over both of its fronts.
+The client with the fake, over both of its fronts.
 """
 
 from __future__ import annotations
@@ -52,19 +52,19 @@ def ecs(request: pytest.FixtureRequest) -> Iterator[Ecs]:
 
 
 def lifecycle(ecs: Ecs, group: str) -> RuleLifecycle:
-    """The life of one rule of a group."""
+    """The lifecycle of one rule of a group."""
     return RuleLifecycle(
         SecurityGroup(ecs.client, group), ecs.client, "cn-hangzhou", print
     )
 
 
 def rules(number: int) -> list[IngressRule]:
-    """Rules that differ in their port alone."""
+    """Rules that differ in their port only."""
     return [replace(SSH, port_range=f"{n}/{n}") for n in range(1, number + 1)]
 
 
-def test_a_rule_is_read_back_as_it_was_made(ecs: Ecs) -> None:
-    """Spelling of requests and of answers differs; the rule does not."""
+def test_a_rule_is_read_back_as_created(ecs: Ecs) -> None:
+    """Requests and answers differ in spelling; the rule does not."""
     group = ecs.fake.new_group()
     described = replace(SSH, description="office", expires_on="2026-12-31")
 
@@ -84,7 +84,7 @@ def test_all_pages_are_read(ecs: Ecs) -> None:
 
 
 def test_a_hundred_rules_fit_in_one_call(ecs: Ecs) -> None:
-    """Too long for a URL, they go as a form."""
+    """Too long for a URL, they are sent as a form."""
     group = ecs.fake.new_group()
     long = [replace(rule, description="x" * 500) for rule in rules(100)]
 
@@ -94,8 +94,8 @@ def test_a_hundred_rules_fit_in_one_call(ecs: Ecs) -> None:
     assert [c.action for c in ecs.fake.calls] == ["AuthorizeSecurityGroup"]
 
 
-def test_delete_by_id_sends_the_id_alone(ecs: Ecs) -> None:
-    """One call, and no Permissions in it."""
+def test_delete_by_id_sends_only_the_id(ecs: Ecs) -> None:
+    """One call, without Permissions."""
     group = ecs.fake.new_group()
     rule_id = ecs.fake.add_rule(group, **SSH.to_permission())
 
@@ -117,10 +117,10 @@ def test_delete_by_id_sends_the_id_alone(ecs: Ecs) -> None:
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_delete_without_an_id_spares_the_neighbour(
+def test_delete_without_an_id_keeps_the_neighbour(
     ecs: Ecs, change: dict[str, object]
 ) -> None:
-    """It differs in one field, and is not touched."""
+    """It differs in one field, and does not change."""
     group = ecs.fake.new_group()
     ecs.fake.add_rule(group, **SSH.to_permission())
     neighbour = replace(SSH, **change)  # type: ignore[arg-type]
@@ -132,7 +132,7 @@ def test_delete_without_an_id_spares_the_neighbour(
 
 
 def test_throttling_is_retried_with_the_same_token(ecs: Ecs) -> None:
-    """A retry can not act twice."""
+    """So a retry cannot act twice."""
     group = ecs.fake.new_group()
     ecs.fake.fail_next("AuthorizeSecurityGroup", 400, "Throttling.User", times=2)
 
@@ -146,8 +146,8 @@ def test_throttling_is_retried_with_the_same_token(ecs: Ecs) -> None:
     assert len({call.parameters["ClientToken"] for call in ecs.fake.calls}) == 1
 
 
-def test_a_refusal_is_shown_at_once(ecs: Ecs) -> None:
-    """No permission today is no permission in a minute."""
+def test_a_refusal_is_reported_without_retry(ecs: Ecs) -> None:
+    """A missing permission is not granted by waiting."""
     group = ecs.fake.new_group()
     ecs.fake.fail_next("RevokeSecurityGroup", 403, "Forbidden.RAM")
 
@@ -160,8 +160,8 @@ def test_a_refusal_is_shown_at_once(ecs: Ecs) -> None:
     assert "a-secret" not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 
-def test_what_is_not_there_has_its_own_errors(ecs: Ecs) -> None:
-    """A group, a rule and another region's group."""
+def test_missing_groups_and_rules_have_their_own_errors(ecs: Ecs) -> None:
+    """A group, a rule and a group of another region."""
     group = ecs.fake.new_group()
     elsewhere = ecs.fake.new_group(region="cn-beijing")
 
@@ -175,7 +175,7 @@ def test_what_is_not_there_has_its_own_errors(ecs: Ecs) -> None:
 
 
 def test_groups_of_the_region_are_listed(ecs: Ecs) -> None:
-    """Each with its kind, and not those of another region."""
+    """Each with its kind, and none of another region."""
     group = ecs.fake.new_group()
     ecs.fake.new_group(region="cn-beijing")
     ecs.fake.add_rule(group, **SSH.to_permission())
@@ -187,7 +187,7 @@ def test_groups_of_the_region_are_listed(ecs: Ecs) -> None:
     assert listed.rule_count == 1
 
 
-def test_the_account_is_asked_once(ecs: Ecs) -> None:
+def test_the_account_is_read_once(ecs: Ecs) -> None:
     """It does not change while a process runs."""
     ecs.fake.accounts["AK"] = "42"
 
@@ -196,15 +196,14 @@ def test_the_account_is_asked_once(ecs: Ecs) -> None:
 
 
 def test_an_unknown_action_is_refused(ecs: Ecs) -> None:
-    """The fake does not say yes to what it does not know."""
+    """The fake does not accept what it does not know."""
     status, _, body = ecs.fake.handle("/?Action=DeleteEverything", {}, "")
 
     assert status == 404
     assert "InvalidAction.NotFound" in body
 
 
-def test_a_client_holds_its_secret_tight(ecs: Ecs) -> None:
-    """Neither repr nor pickle lets it out."""
+def test_neither_repr_nor_pickle_shows_a_clients_secret(ecs: Ecs) -> None:
     assert "a-secret" not in repr(ecs.client)
     with pytest.raises(TypeError, match="not to be pickled"):
         pickle.dumps(ecs.client)
@@ -221,8 +220,8 @@ def test_a_change_that_equals_another_rule_is_refused(ecs: Ecs) -> None:
         ecs.client.modify(group, rule_id, other)
 
 
-def test_a_classic_group_is_read_on_both_of_its_interfaces(ecs: Ecs) -> None:
-    """ECS answers for one at a time, and each rule is told once."""
+def test_a_classic_group_is_read_on_both_interfaces(ecs: Ecs) -> None:
+    """ECS shows one at a time, and each rule is reported once."""
     group = ecs.fake.new_group(vpc_id="")
     ids = {
         ecs.fake.add_rule(group, **{**SSH.to_permission(), "NicType": nic_type})

@@ -1,5 +1,5 @@
 """
-Whose answer a create goes by, where others are at work and where none is.
+Which answer a create uses, with and without other writes at the same time.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ HTTP, HTTPS = (replace(SSH, port_range=f"{port}/{port}") for port in (80, 443))
 
 @dataclass
 class Clock:
-    """A time that stands still until the test sets it."""
+    """A clock that a test sets."""
 
     now: float = 1000.0
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """The time."""
         return self.now
 
 
@@ -42,7 +42,7 @@ class Work:
     ownership: Ownership = field(default_factory=lambda: Ownership(timeout_s=0))
 
     def create(self, rule: IngressRule) -> Future[LiveRule]:
-        """Begin to make a rule."""
+        """Begin to create a rule."""
         one = RuleLifecycle(
             self.shared.group,
             MemoryGroup(),
@@ -53,45 +53,45 @@ class Work:
         return self.shared.pool.submit(one.create, rule)
 
     def create_to_authorize(self, rule: IngressRule) -> tuple[Future[LiveRule], Call]:
-        """Make a rule as far as its Authorize, which is held."""
+        """Create a rule up to its Authorize, which waits."""
         made = self.create(rule)
         self.carry_out_next("describe")
         return made, self.next("authorize")
 
     def create_wholly(self, rule: IngressRule) -> None:
-        """Make a rule, and nothing beside it."""
+        """Create a rule, and nothing beside it."""
         self.shared.carry_out_until_done(self.create(rule))
 
     def remove(self, rule_id: str) -> None:
-        """Remove a rule, as another resource of the process does."""
+        """Delete a rule, as another resource of the process does."""
         removed = self.shared.pool.submit(self.shared.group.revoke_by_id, rule_id)
         self.carry_out_next("revoke_by_id")
         removed.result()
 
     def next(self, name: str) -> Call:
-        """The next call, which is to be of this kind; it is held."""
+        """The next call, which must be of this kind; it waits."""
         call = self.shared.calls.next()
         assert call.name.split()[0] == name
         return call
 
     def carry_out_next(self, name: str) -> None:
-        """Let the next call go, which is to be of this kind."""
+        """Let the next call continue, which must be of this kind."""
         self.shared.calls.carry_out(self.next(name))
 
 
 @pytest.fixture
 def work() -> Iterator[Work]:
-    """A group with no rules, at a time that stands still."""
+    """A group without rules, and a clock that stands still."""
     clock = Clock()
     with sharing(clock) as shared:
         yield Work(shared, clock)
 
 
 class TestBesideOthers:
-    """While a rule is made, changed, removed or looked at."""
+    """While a rule is created, changed, deleted or read."""
 
     @pytest.mark.parametrize("age", [0.0, BUSY_S])
-    def test_the_newest_answer_serves(self, work: Work, age: float) -> None:
+    def test_a_create_uses_the_newest_answer(self, work: Work, age: float) -> None:
         """Two round trips, as for the first of many, whatever others have written."""
         work.shared.calls.rules["sgr-elsewhere"] = SSH
         first, held = work.create_to_authorize(HTTP)
@@ -108,8 +108,8 @@ class TestBesideOthers:
         assert {first.result().rule, second.result().rule} == {HTTP, HTTPS}
         assert set(work.shared.calls.rules.values()) == {HTTP, HTTPS}
 
-    def test_it_serves_while_another_proves_its_rule(self, work: Work) -> None:
-        """Who has just written claims what came of it."""
+    def test_a_create_uses_it_while_another_verifies(self, work: Work) -> None:
+        """The other one claims its rule after its own read."""
         first, held = work.create_to_authorize(HTTP)
         work.shared.calls.carry_out(held)
         proof = work.next("describe")
@@ -121,8 +121,8 @@ class TestBesideOthers:
         assert first.result().rule == HTTP
         assert not second.done()
 
-    def test_an_older_answer_does_not_serve(self, work: Work) -> None:
-        """Somebody else may have made the rule meanwhile."""
+    def test_a_create_does_not_use_an_older_answer(self, work: Work) -> None:
+        """The rule may have been made since."""
         work.shared.calls.rules["sgr-elsewhere"] = SSH
         work.create_to_authorize(HTTP)
         work.remove("sgr-elsewhere")
@@ -135,8 +135,8 @@ class TestBesideOthers:
         with pytest.raises(RuleExistsError, match="sgr-new"):
             second.result()
 
-    def test_what_it_shows_and_is_gone_is_made(self, work: Work) -> None:
-        """A rule that was removed and is wanted again."""
+    def test_a_rule_deleted_since_that_answer_is_created(self, work: Work) -> None:
+        """The rule is wanted again after its deletion."""
         work.shared.calls.rules["sgr-gone"] = HTTPS
         work.create_to_authorize(HTTP)
         work.remove("sgr-gone")
@@ -147,10 +147,10 @@ class TestBesideOthers:
         assert work.next("authorize").entries == [HTTPS]
 
     @pytest.mark.parametrize("held", [False, True])
-    def test_what_it_shows_and_is_there_is_named(
+    def test_an_existing_rule_in_that_answer_is_reported(
         self, work: Work, *, held: bool
     ) -> None:
-        """By the answer that was read afresh, with whose rule it is."""
+        """After a fresh read, with the resource that holds the rule."""
         work.shared.calls.rules["sgr-gone"] = HTTPS
         work.create_to_authorize(HTTP)
         work.remove("sgr-gone")
@@ -166,10 +166,8 @@ class TestBesideOthers:
         assert ("for another resource of this stack" in str(caught.value)) == held
         assert {call.name for call in came} == {"describe"}
 
-    def test_one_rule_of_two_resources_is_made_for_one_of_them(
-        self, work: Work
-    ) -> None:
-        """Neither saw it before, and ECS says yes to both."""
+    def test_of_two_resources_with_one_rule_only_one_succeeds(self, work: Work) -> None:
+        """Neither saw it before, and ECS answers both with success."""
         first, held = work.create_to_authorize(HTTP)
         second = work.create(HTTP)
         authorized = work.next("authorize")
@@ -184,10 +182,10 @@ class TestBesideOthers:
 
 
 class TestAlone:
-    """After others have been at work."""
+    """After other writes have ended."""
 
-    def test_a_rule_that_somebody_has_just_made_is_named(self, work: Work) -> None:
-        """The answer that proved the rule before is a moment old, and no help."""
+    def test_a_rule_just_made_by_others_is_reported(self, work: Work) -> None:
+        """The earlier verification read is too old to use."""
         work.create_wholly(HTTP)
         work.shared.calls.rules["sgr-new"] = HTTPS
 
@@ -199,10 +197,10 @@ class TestAlone:
 
 
 class TestReads:
-    """What a refresh or a change goes by."""
+    """Which answers a refresh or a change uses."""
 
-    def test_no_answer_from_before_an_own_write(self, work: Work) -> None:
-        """Not even where others are at work."""
+    def test_reads_use_no_answer_older_than_a_write(self, work: Work) -> None:
+        """Not even with other writes in progress."""
         work.shared.calls.rules["sgr-gone"] = HTTPS
         work.create_to_authorize(HTTP)
         work.remove("sgr-gone")
@@ -212,8 +210,8 @@ class TestReads:
 
         assert read.result().rules == ()
 
-    def test_no_answer_of_a_look_that_was_to_prove(self, work: Work) -> None:
-        """What others have asked for is kept for nobody."""
+    def test_a_verification_read_is_not_reused(self, work: Work) -> None:
+        """It is kept for no other resource."""
         work.create_wholly(HTTP)
         work.shared.calls.rules["sgr-new"] = HTTPS
 

@@ -1,5 +1,5 @@
 """
-The doctor against the served fake: what it calls, and what it says of it.
+The doctor with the served fake: what it calls, and what it prints.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def doctor(
         yield Doctor(fake, group)
 
 
-def test_where_all_works_it_ends_with_0_and_has_changed_nothing(doctor: Doctor) -> None:
+def test_the_doctor_exits_with_0_and_changes_nothing(doctor: Doctor) -> None:
     """Each write that it tried was refused, and the rules are as before."""
     before = doctor.fake.rules(doctor.group)
 
@@ -77,7 +77,7 @@ def test_where_all_works_it_ends_with_0_and_has_changed_nothing(doctor: Doctor) 
     assert "LTAI..." in result.output
 
 
-def test_a_made_up_group_will_do(doctor: Doctor) -> None:
+def test_the_doctor_works_without_an_existing_group(doctor: Doctor) -> None:
     """What it cannot prove, it calls likely."""
     findings = doctor.findings()
 
@@ -89,8 +89,8 @@ def test_a_made_up_group_will_do(doctor: Doctor) -> None:
 @pytest.mark.parametrize(
     "action", [*WRITES, "DescribeSecurityGroups", "DescribeSecurityGroupAttribute"]
 )
-def test_a_permission_that_is_missing_is_found(doctor: Doctor, action: str) -> None:
-    """It is named, and the command ends with 3."""
+def test_a_missing_permission_is_found(doctor: Doctor, action: str) -> None:
+    """It is named, and the command exits with 3."""
     doctor.fake.inject(Fault.refused(action, 403, "Forbidden.RAM"))
 
     result = doctor("--group", doctor.group, "--format", "markdown")
@@ -100,8 +100,8 @@ def test_a_permission_that_is_missing_is_found(doctor: Doctor, action: str) -> N
     assert f"allow ecs:{action} in a RAM policy" in line
 
 
-def test_a_group_that_is_not_there_fails_once(doctor: Doctor) -> None:
-    """Since it was named on purpose; the permissions are tried without it."""
+def test_a_missing_group_is_one_failure(doctor: Doctor) -> None:
+    """The user named it; the permissions are tried without it."""
     findings = doctor.findings("--group", "sg-nowhere")
 
     failed = [name for name, each in findings.items() if each["outcome"] == "fails"]
@@ -111,7 +111,7 @@ def test_a_group_that_is_not_there_fails_once(doctor: Doctor) -> None:
     assert findings["ecs:RevokeSecurityGroup"]["outcome"] == "likely works"
 
 
-def test_the_permission_for_prefix_lists_is_tried_and_its_lack_is_a_warning(
+def test_a_missing_permission_for_prefix_lists_is_a_warning(
     doctor: Doctor,
 ) -> None:
     """`stale plan` needs it, and stacks do not."""
@@ -126,7 +126,7 @@ def test_the_permission_for_prefix_lists_is_tried_and_its_lack_is_a_warning(
     assert "stale plan" in findings["ecs:DescribePrefixLists"]["next_step"]
 
 
-def test_an_endpoint_that_goes_silent_is_waited_for_once(doctor: Doctor) -> None:
+def test_an_endpoint_that_stops_answering_costs_one_timeout(doctor: Doctor) -> None:
     """Each of the six calls would wait as long."""
     doctor.fake.inject(Fault(action="DescribeSecurityGroupAttribute", drop=True))
 
@@ -137,7 +137,7 @@ def test_an_endpoint_that_goes_silent_is_waited_for_once(doctor: Doctor) -> None
     assert "ecs:RevokeSecurityGroup" not in findings
 
 
-def test_an_endpoint_that_takes_connections_and_says_nothing_ends_in_seconds(
+def test_an_endpoint_that_never_answers_ends_in_seconds(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as silent:
@@ -153,8 +153,8 @@ def test_an_endpoint_that_takes_connections_and_says_nothing_ends_in_seconds(
     assert "no answer came in time" in findings["endpoint"]["detail"]
 
 
-def test_keys_that_are_refused_end_the_trials(doctor: Doctor) -> None:
-    """All others would say the same."""
+def test_refused_keys_end_the_trials(doctor: Doctor) -> None:
+    """All other trials would fail alike."""
     doctor.fake.add_key("another", "key")
 
     findings = doctor.findings()
@@ -163,10 +163,10 @@ def test_keys_that_are_refused_end_the_trials(doctor: Doctor) -> None:
     assert findings["permissions"]["outcome"] == "not tried"
 
 
-def test_without_a_region_it_says_what_to_set(
+def test_a_missing_region_says_what_to_set(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And does not go on."""
+    """The doctor stops there."""
     monkeypatch.delenv("ALIBABA_CLOUD_REGION")
 
     findings = doctor.findings()
@@ -176,10 +176,10 @@ def test_without_a_region_it_says_what_to_set(
     assert doctor.fake.calls == []
 
 
-def test_an_endpoint_that_does_not_answer_is_told(
+def test_an_unreachable_endpoint_is_reported(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In words, with what to check."""
+    """With what to check."""
     monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_ECS", "http://127.0.0.1:9")
 
     findings = doctor.findings()
@@ -188,10 +188,10 @@ def test_an_endpoint_that_does_not_answer_is_told(
     assert findings["calls of ECS"]["outcome"] == "not tried"
 
 
-def test_credentials_that_cannot_be_had_fail_with_what_to_do(
+def test_unavailable_credentials_say_what_to_do(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The token of the platform is not there; no permission is tried."""
+    """The token of the platform does not exist; no permission is tried."""
     for name in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET"):
         monkeypatch.delenv(f"ALIBABA_CLOUD_{name}")
     file = tmp_path / "config.json"
@@ -213,10 +213,10 @@ def test_credentials_that_cannot_be_had_fail_with_what_to_do(
     assert [call.action for call in doctor.fake.calls if call.action] == []
 
 
-def test_a_python_of_the_engine_without_the_provider_fails(
+def test_an_engine_python_without_the_provider_fails(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """It is named, with the command that puts the provider there."""
+    """The report names it, with the command that installs the provider."""
     tools = os.environ["PATH"].partition(":")[0]
     python = tmp_path / "python3"
     python.write_text("#!/bin/sh\nexit 1\n")
@@ -230,10 +230,10 @@ def test_a_python_of_the_engine_without_the_provider_fails(
     assert f"{python} -m pip install" in finding["next_step"]
 
 
-def test_an_engine_whose_python_cannot_be_found_is_told(
+def test_an_engine_without_a_python_is_reported(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """PATH holds the engine alone."""
+    """PATH holds only the engine."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", os.environ["PATH"].partition(":")[0])
 

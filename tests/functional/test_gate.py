@@ -1,5 +1,5 @@
 """
-The gate on groups that somebody has changed since the state was written.
+The gate on groups that were changed since the state was written.
 
 Each test makes the group in the fake, and the preview that the engine would write.
 """
@@ -44,7 +44,7 @@ class Gate:
         )
 
     def waive(self, *waivers: dict[str, Any]) -> tuple[str, str]:
-        """A file of waivers of some days from now, as the option that names it."""
+        """A file of waivers that last some days, as the option that names it."""
         until = dt.datetime.now(dt.timezone.utc).date() + dt.timedelta(days=20)
         entries = [
             {"reason": "a test", "until": until.isoformat(), **each} for each in waivers
@@ -55,7 +55,7 @@ class Gate:
     def live(
         self, ports: str = "22/22", source: str = WORLD, group: str = "", **more: str
     ) -> str:
-        """A rule that stands in the group; its ID."""
+        """Add a live rule to the group; its ID."""
         kind = "Ipv6SourceCidrIp" if ":" in source else "SourceCidrIp"
         fields = {"IpProtocol": "tcp", "PortRange": ports, kind: source, **more}
         return self.fake.add_rule(group or self.group, **fields)
@@ -100,7 +100,7 @@ def known(old: dict[str, Any], rule_id: str, **more: Any) -> dict[str, Any]:
     return {"outputs": {**old, "security_group_rule_id": rule_id}, "id": rule_id} | more
 
 
-def test_an_update_that_sets_back_what_was_narrowed_by_hand_is_found(
+def test_an_update_that_reverts_a_manual_narrowing_is_found(
     gate: Gate,
 ) -> None:
     """The preview shows a new description; ECS gets all of the rule's fields."""
@@ -116,8 +116,8 @@ def test_an_update_that_sets_back_what_was_narrowed_by_hand_is_found(
     assert "0.0.0.0/0 may reach tcp 22" in done.stderr
 
 
-def test_an_update_that_changes_nothing_of_the_live_rule_passes(gate: Gate) -> None:
-    """The world was in before."""
+def test_an_update_that_keeps_the_live_rule_passes(gate: Gate) -> None:
+    """The internet had access before."""
     rule_id = gate.live()
     old = gate.rule()
     new = {**old, "description": "the same"}
@@ -126,7 +126,7 @@ def test_an_update_that_changes_nothing_of_the_live_rule_passes(gate: Gate) -> N
     assert gate(steps, *LIVE).exit_code == 0
 
 
-def test_a_rule_that_a_set_would_authorize_again_is_found(gate: Gate) -> None:
+def test_a_rule_a_set_would_recreate_is_found(gate: Gate) -> None:
     """One of its two rules was revoked by hand, and a description is edited."""
     rules = [gate.rule(22), gate.rule(80)]
     ids = {"tcp 0": gate.live("22/22"), "tcp 1": gate.live("80/80")}
@@ -142,10 +142,10 @@ def test_a_rule_that_a_set_would_authorize_again_is_found(gate: Gate) -> None:
     assert "0.0.0.0/0 may reach tcp 22" in done.stderr
 
 
-def test_a_replacement_whose_old_rule_is_gone_already_opens_and_has_no_gap(
+def test_replacing_an_already_deleted_rule_opens_without_a_gap(
     gate: Gate,
 ) -> None:
-    """Its create had failed after its delete; the program was set back since."""
+    """Its create had failed after its delete; the program was reverted since."""
     old = gate.rule()
     state = known(old, "sgr-00000001", pendingReplacement=True)
     steps = [step("replace", old=old, new=old, old_state=state)]
@@ -158,8 +158,8 @@ def test_a_replacement_whose_old_rule_is_gone_already_opens_and_has_no_gap(
     assert "0.0.0.0/0 may reach tcp 22" in done.stderr
 
 
-def test_a_waiver_covers_its_resource_alone(gate: Gate) -> None:
-    """Two rules let the same in, and one of them is waived."""
+def test_a_waiver_covers_only_its_resource(gate: Gate) -> None:
+    """Two rules allow the same, and one of them is waived."""
     one, other = gate.rule(), gate.rule(priority=2)
     steps = [step("create", "one", new=one), step("create", "other", new=other)]
 
@@ -168,8 +168,8 @@ def test_a_waiver_covers_its_resource_alone(gate: Gate) -> None:
     assert gate(steps, *ADMIN, *both).exit_code == 0
 
 
-def test_a_rule_behind_one_that_is_waived_is_not_waived_by_it(gate: Gate) -> None:
-    """It would stay open when the waived one goes."""
+def test_a_rule_hidden_by_a_waived_one_is_found(gate: Gate) -> None:
+    """It would still allow the traffic when the waived rule is deleted."""
     one, other = gate.rule(), gate.rule(priority=2)
     rule_id = gate.live()
     steps = [
@@ -180,8 +180,8 @@ def test_a_rule_behind_one_that_is_waived_is_not_waived_by_it(gate: Gate) -> Non
     assert gate(steps, *LIVE, *gate.waive({"resource": "one"})).exit_code == 1
 
 
-def test_a_name_that_two_resources_have_waives_neither(gate: Gate) -> None:
-    """It is said, and either can be named by its URN."""
+def test_a_waiver_by_an_ambiguous_name_waives_nothing(gate: Gate) -> None:
+    """The report says so, and either can be named by its URN."""
     elsewhere = gate.fake.new_group()
     mine = step("create", "ssh", new=gate.rule())
     theirs = step("create", "ssh", new={**gate.rule(), "security_group_id": elsewhere})
@@ -197,15 +197,15 @@ def test_a_name_that_two_resources_have_waives_neither(gate: Gate) -> None:
     assert gate(steps, *ADMIN, *by_urn).exit_code == 0
 
 
-def test_widening_from_half_of_the_world_to_all_of_it_is_found(gate: Gate) -> None:
+def test_widening_from_half_of_the_internet_is_found(gate: Gate) -> None:
     """The other half is new."""
     half, world = gate.rule(source="0.0.0.0/1"), gate.rule()
 
     assert gate([step("update", old=half, new=world)], *ADMIN).exit_code == 1
 
 
-def test_the_ipv6_blocks_that_hosts_are_in_are_the_world(gate: Gate) -> None:
-    """One block for each registry, and 2001."""
+def test_allocated_ipv6_blocks_count_as_the_internet(gate: Gate) -> None:
+    """One block for each registry, and 2001::/16."""
     blocks = ["2001::/16", "2400::/8", "2600::/7", "2800::/8", "2a00::/7", "2c00::/8"]
     steps = [
         step("create", f"ssh {block}", new=gate.rule(source=block)) for block in blocks
@@ -216,10 +216,10 @@ def test_the_ipv6_blocks_that_hosts_are_in_are_the_world(gate: Gate) -> None:
 
 @pytest.mark.parametrize("live", [True, False])
 @pytest.mark.parametrize("peer", [True, False])
-def test_in_a_vpc_a_drop_for_the_other_kind_of_interface_counts(
+def test_in_a_vpc_deleting_an_internet_drop_counts(
     gate: Gate, *, peer: bool, live: bool
 ) -> None:
-    """ECS keeps both rules as intranet: what the drop held back opens."""
+    """ECS stores both rules as intranet, so deleting the drop opens the port."""
     drop_id = gate.live(Policy="drop", NicType="internet")
     gate.live(Priority="2")
     drop = gate.rule(policy="drop", nic_type="internet")
@@ -247,8 +247,8 @@ def test_in_a_vpc_a_drop_for_the_other_kind_of_interface_counts(
     assert "so it has no effect" not in done.stdout
 
 
-def test_what_a_drop_held_back_is_not_judged_without_a_look(gate: Gate) -> None:
-    """A rule made by hand may stand below it."""
+def test_a_deleted_drop_is_not_judged_without_live_rules(gate: Gate) -> None:
+    """A rule made by hand may be below it."""
     drop = gate.rule(policy="drop")
 
     done = gate([step("delete", "drop", old=drop)], *ADMIN)
@@ -266,10 +266,10 @@ def test_what_a_drop_held_back_is_not_judged_without_a_look(gate: Gate) -> None:
         (["create"], {"create": 1, "delete": 2}, "delete"),
     ],
 )
-def test_a_preview_that_is_not_whole_ends_with_3(
+def test_an_incomplete_preview_exits_with_3(
     gate: Gate, steps: list[str], summary: dict[str, int], why: str
 ) -> None:
-    """A resource twice, or steps that its own summary counts and that are missing."""
+    """A resource twice, or steps that its summary counts and that are missing."""
     given = [step(op, new=gate.rule(source="10.0.0.0/8")) for op in steps]
 
     done = gate(given, *ADMIN, changeSummary=summary)
@@ -287,10 +287,10 @@ def test_a_preview_that_is_not_whole_ends_with_3(
     ],
 )
 @pytest.mark.parametrize("live", [True, False])
-def test_the_new_half_of_a_change_is_not_called_without_effect(
+def test_a_changed_rule_is_not_called_redundant(
     gate: Gate, old: dict[str, Any], new: dict[str, Any], *, live: bool
 ) -> None:
-    """What gets in is what it lets in."""
+    """The report shows what it allows."""
     before, after = gate.rule(**old), gate.rule(**new)
     rule_id = gate.live(
         str(before["port_range"] if old.get("port_range") else "22/22"),
@@ -305,7 +305,7 @@ def test_the_new_half_of_a_change_is_not_called_without_effect(
 
 
 def replacement(gate: Gate, rule_id: str, **state: Any) -> dict[str, Any]:
-    """The replacement of a rule by the very same, as `state taint` brings it about."""
+    """The replacement of a rule by an identical one, as `state taint` causes it."""
     rule = gate.rule(source="10.0.0.0/8")
     return step(
         "replace",
@@ -315,8 +315,8 @@ def replacement(gate: Gate, rule_id: str, **state: Any) -> dict[str, Any]:
     )
 
 
-def test_a_forced_replacement_that_works_is_not_foretold_to_fail(gate: Gate) -> None:
-    """The old rule goes first."""
+def test_a_forced_replacement_that_works_is_not_reported(gate: Gate) -> None:
+    """The old rule is deleted first."""
     rule_id = gate.live(source="10.0.0.0/8")
 
     done = gate([replacement(gate, rule_id, pendingReplacement=True)], "--live")
@@ -324,8 +324,8 @@ def test_a_forced_replacement_that_works_is_not_foretold_to_fail(gate: Gate) -> 
     assert "would fail" not in done.stdout
 
 
-def test_a_forced_replacement_that_will_be_refused_is_foretold(gate: Gate) -> None:
-    """The new rule is the very same as the old one, which is still there."""
+def test_a_forced_replacement_that_will_fail_is_reported(gate: Gate) -> None:
+    """The new rule is identical to the old one, which still exists."""
     rule_id = gate.live(source="10.0.0.0/8")
 
     done = gate([replacement(gate, rule_id)], "--live")
@@ -334,8 +334,8 @@ def test_a_forced_replacement_that_will_be_refused_is_foretold(gate: Gate) -> No
     assert rule_id in done.stdout
 
 
-def test_an_update_of_a_rule_that_was_removed_by_hand_is_foretold(gate: Gate) -> None:
-    """There is nothing to change."""
+def test_an_update_of_a_missing_rule_is_reported(gate: Gate) -> None:
+    """The rule was deleted by hand, so the update will fail."""
     rule_id = gate.live(source="10.0.0.0/8")
     gate.fake.remove_rule(gate.group, rule_id)
     old = gate.rule(source="10.0.0.0/8")
@@ -349,13 +349,13 @@ def test_an_update_of_a_rule_that_was_removed_by_hand_is_foretold(gate: Gate) ->
 
 
 def from_list(gate: Gate, list_id: str, **more: Any) -> dict[str, Any]:
-    """The inputs of a rule of port 22 from a prefix list."""
+    """The inputs of a rule for port 22 from a prefix list."""
     rule = {k: v for k, v in gate.rule().items() if k != "source_cidr_ip"}
     return {**rule, "source_prefix_list_id": list_id, **more}
 
 
-def test_a_prefix_list_is_judged_by_what_it_holds(gate: Gate) -> None:
-    """Where a look can read it; else it is not judged."""
+def test_a_prefix_list_is_judged_by_its_entries(gate: Gate) -> None:
+    """Where it can be read; else it is not judged."""
     offices = gate.fake.new_prefix_list("203.0.113.0/24")
     world = gate.fake.new_prefix_list("0.0.0.0/1", "128.0.0.0/1")
 
@@ -367,7 +367,7 @@ def test_a_prefix_list_is_judged_by_what_it_holds(gate: Gate) -> None:
     assert "not judged" not in opened.stderr
 
 
-def test_a_port_list_is_judged_by_what_it_holds(gate: Gate) -> None:
+def test_a_port_list_is_judged_by_its_entries(gate: Gate) -> None:
     """As a prefix list is."""
     web = gate.fake.new_port_range_list("80/80", "443/443")
     admin = gate.fake.new_port_range_list("80/80", "20/30")
@@ -378,8 +378,8 @@ def test_a_port_list_is_judged_by_what_it_holds(gate: Gate) -> None:
         assert gate([step("create", new=new)], *LIVE).exit_code == code
 
 
-def test_a_list_that_cannot_be_read_is_not_judged(gate: Gate) -> None:
-    """That it cannot be read is said."""
+def test_an_unreadable_list_is_not_judged(gate: Gate) -> None:
+    """The report says that it cannot be read."""
     list_id = gate.fake.new_prefix_list("203.0.113.0/24")
     gate.fake.fail_next("DescribePrefixListAttributes", 403, "Forbidden.RAM")
 
@@ -407,10 +407,12 @@ def list_step(list_id: str, old: list[str], new: list[str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_a_prefix_list_that_grows_opens_what_its_rules_let_in(
+def test_a_growing_prefix_list_is_judged_by_its_rules(
     gate: Gate, *, live: bool
 ) -> None:
-    """Though no rule changes; groups that the preview does not name may use it too."""
+    """
+    Although no rule changes; groups that the preview does not name may use it too.
+    """
     list_id = gate.fake.new_prefix_list("203.0.113.0/24")
     rule = from_list(gate, list_id)
     rule_id = gate.fake.add_rule(
@@ -430,10 +432,10 @@ def test_a_prefix_list_that_grows_opens_what_its_rules_let_in(
     assert gate([mine, shrinks], *options).exit_code == 0
 
 
-def test_what_joins_a_group_and_its_inner_policy_are_named_as_not_judged(
+def test_group_members_and_inner_policy_are_reported_as_unjudged(
     gate: Gate,
 ) -> None:
-    """No rule changes, and who reaches whom may."""
+    """No rule changes, but who can reach whom may."""
     policy = step(
         "update",
         "front",
@@ -457,8 +459,8 @@ def test_what_joins_a_group_and_its_inner_policy_are_named_as_not_judged(
     assert "Some changes are not judged." in done.stdout
 
 
-def test_a_waiver_may_be_about_some_ports_of_one_group(gate: Gate) -> None:
-    """Elsewhere and for other ports it has no effect."""
+def test_a_waiver_can_name_ports_and_a_group(gate: Gate) -> None:
+    """For other groups and ports it has no effect."""
     steps = [step("create", "ssh", new=gate.rule("22/3389"))]
     group, other = gate.group, gate.fake.new_group()
 
@@ -471,8 +473,8 @@ def test_a_waiver_may_be_about_some_ports_of_one_group(gate: Gate) -> None:
     assert code() == 0
 
 
-def test_waivers_that_have_no_effect_or_no_end_are_named(gate: Gate) -> None:
-    """The report and standard error say so."""
+def test_waivers_without_effect_or_end_are_reported(gate: Gate) -> None:
+    """In the report and on standard error."""
     steps = [
         step("create", "ssh", new=gate.rule()),
         step("create", "web", new=gate.rule(80)),
@@ -499,8 +501,8 @@ def test_waivers_that_have_no_effect_or_no_end_are_named(gate: Gate) -> None:
     assert "days from today" not in far.stderr
 
 
-def test_a_rule_that_is_not_in_the_stack_is_waived_by_its_id(gate: Gate) -> None:
-    """What opens is a rule made by hand, when a drop goes."""
+def test_a_rule_outside_the_stack_is_waived_by_id(gate: Gate) -> None:
+    """Deleting a drop opens a rule that was made by hand."""
     drop_id = gate.live(Policy="drop")
     behind = gate.live(Priority="2")
     drop = gate.rule(policy="drop")
@@ -511,8 +513,11 @@ def test_a_rule_that_is_not_in_the_stack_is_waived_by_its_id(gate: Gate) -> None
     assert gate(steps, *LIVE, *gate.waive({"resource": behind})).exit_code == 0
 
 
-def test_what_an_earlier_run_left_to_be_deleted_is_deleted(gate: Gate) -> None:
-    """It has the URN of what replaced it, and shows with --show-replacement-steps."""
+def test_a_pending_deletion_counts_as_a_deletion(gate: Gate) -> None:
+    """
+    An earlier run left it. It has the URN of what replaced it, and is shown with
+    --show-replacement-steps.
+    """
     old, new = gate.rule(policy="drop"), gate.rule(priority=2)
     drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
     steps = [
@@ -526,10 +531,10 @@ def test_what_an_earlier_run_left_to_be_deleted_is_deleted(gate: Gate) -> None:
     assert "0.0.0.0/0 may reach tcp 22" in done.stderr
 
 
-def test_a_deletion_that_the_engine_leaves_to_that_of_another_resource_is_not_judged(
+def test_a_deletion_by_deleted_with_is_not_judged(
     gate: Gate,
 ) -> None:
-    """By `deleted_with` the rule stays, while the drop above it goes."""
+    """The rule stays live, while the drop above it is deleted."""
     drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
     drop, rule = gate.rule(policy="drop"), gate.rule(priority=2)
     state = known(rule, rule_id, deletedWith="urn:pulumi:dev::web::a:b:C::other")
@@ -544,10 +549,10 @@ def test_a_deletion_that_the_engine_leaves_to_that_of_another_resource_is_not_ju
     assert "not judged" in done.stderr
 
 
-def test_a_run_that_will_stop_half_way_is_judged_by_the_worst_it_may_leave(
+def test_a_run_that_may_fail_is_judged_at_worst(
     gate: Gate,
 ) -> None:
-    """The drop may not come, if another create is refused."""
+    """The drop may be missing, if another create is refused."""
     gate.live("80/80", "10.0.0.0/8")
     steps = [
         step("create", "drop", new=gate.rule(policy="drop")),
@@ -559,8 +564,8 @@ def test_a_run_that_will_stop_half_way_is_judged_by_the_worst_it_may_leave(
     assert gate(steps[:2], *LIVE).exit_code == 0
 
 
-def test_rules_whose_group_is_not_known_do_not_hide_one_another(gate: Gate) -> None:
-    """The drop may go to another group than the rule."""
+def test_rules_of_unknown_groups_do_not_hide_each_other(gate: Gate) -> None:
+    """The drop may be in another group than the rule."""
     unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
     other = "urn:pulumi:dev::web::random:index/pet:Pet::groups"
     state = {"propertyDependencies": {"security_group_id": [other]}}
@@ -575,7 +580,7 @@ def test_rules_whose_group_is_not_known_do_not_hide_one_another(gate: Gate) -> N
     assert gate(steps, *LIVE).exit_code == 1
 
 
-def test_two_groups_to_come_of_one_name_are_two(gate: Gate) -> None:
+def test_two_new_groups_with_one_name_are_separate(gate: Gate) -> None:
     """They belong to different components."""
     unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
     kind = "alicloud:ecs/securityGroup:SecurityGroup"
@@ -600,8 +605,8 @@ def test_two_groups_to_come_of_one_name_are_two(gate: Gate) -> None:
     assert gate(together, *LIVE).exit_code == 0
 
 
-def test_a_drop_that_goes_in_a_group_that_is_secret_is_not_judged(gate: Gate) -> None:
-    """The look cannot find the group."""
+def test_a_deleted_drop_in_a_secret_group_is_not_judged(gate: Gate) -> None:
+    """The group cannot be read."""
     drop = {**gate.rule(policy="drop"), "security_group_id": "[secret]"}
 
     done = gate([step("delete", "drop", old=drop)], *LIVE)
@@ -610,8 +615,8 @@ def test_a_drop_that_goes_in_a_group_that_is_secret_is_not_judged(gate: Gate) ->
     assert "not judged" in done.stderr
 
 
-def test_a_rule_of_a_secret_group_that_is_set_back_is_not_judged(gate: Gate) -> None:
-    """A look was asked for, so the state is not relied on."""
+def test_a_reverted_rule_in_a_secret_group_is_not_judged(gate: Gate) -> None:
+    """Live rules were asked for, so the state alone does not count."""
     old = {**gate.rule(), "security_group_id": "[secret]"}
     steps = [step("update", old=old, new={**old, "description": "x"})]
 
@@ -619,8 +624,8 @@ def test_a_rule_of_a_secret_group_that_is_set_back_is_not_judged(gate: Gate) -> 
     assert gate(steps, *ADMIN).exit_code == 0
 
 
-def test_a_drop_taken_over_from_the_other_provider_may_be_lost(gate: Gate) -> None:
-    """Its rule is revoked last, though ours has adopted it."""
+def test_a_drop_adopted_from_pulumi_alicloud_may_be_lost(gate: Gate) -> None:
+    """The old resource revokes the rule last, although ours has adopted it."""
     drop_id = gate.live(Policy="drop")
     gate.live(Priority="2")
     old = {
@@ -649,10 +654,8 @@ def test_a_drop_taken_over_from_the_other_provider_may_be_lost(gate: Gate) -> No
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_a_drop_that_is_replaced_with_a_gap_may_be_lost(
-    gate: Gate, *, live: bool
-) -> None:
-    """If the create fails after the delete, what it held back stays open."""
+def test_a_drop_replaced_with_a_gap_may_be_lost(gate: Gate, *, live: bool) -> None:
+    """If the create fails after the delete, the port stays open."""
     drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
     drop, rule = gate.rule(policy="drop"), gate.rule(priority=2)
     state = known(drop, drop_id, taint=True, pendingReplacement=True)
@@ -667,10 +670,10 @@ def test_a_drop_that_is_replaced_with_a_gap_may_be_lost(
     assert "not judged" in done.stderr
 
 
-def test_a_drop_that_the_other_provider_replaces_by_the_very_same_is_lost(
+def test_a_drop_replaced_identically_by_pulumi_alicloud_is_lost(
     gate: Gate,
 ) -> None:
-    """Its NIC type changes, which a VPC does not keep."""
+    """Its NIC type changes, which a VPC does not store."""
     drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
     old = {
         "type": "ingress",
@@ -693,7 +696,7 @@ def test_a_drop_that_the_other_provider_replaces_by_the_very_same_is_lost(
     assert gate(steps, *LIVE).exit_code == 1
 
 
-def test_a_rule_of_a_type_that_is_not_known_is_not_judged(gate: Gate) -> None:
+def test_a_rule_of_an_unknown_type_is_not_judged(gate: Gate) -> None:
     """It comes from another bridge to the same cloud."""
     kind = "alicloud:index/securityGroupRule:SecurityGroupRule"
 

@@ -1,9 +1,9 @@
 """
-The law that makes the gate a lock, with the provider itself over the fake.
+What the gate promises, tested with the provider itself over the fake.
 
-For any preview, if the gate says 0, then deploying it opens no port of administrators
-to the world that was not open before, apart from what the waivers name. A deployment
-that fails half way counts too.
+For any preview: if the gate exits with 0, then deploying it opens no administration
+port to the internet that was not open before, apart from what the waivers name. A
+deployment that fails half way counts too.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Properties = dict[str, Any]
 
 @st.composite
 def arguments(draw: st.DrawFn) -> Properties:
-    """A rule as a program gives it: few in kind, so that they meet."""
+    """A rule as a program declares it: from few values, so that rules overlap."""
     source = draw(st.sampled_from(SOURCES))
     kind = "ipv6_source_cidr_ip" if ":" in source else "source_cidr_ip"
     return {
@@ -89,7 +89,7 @@ def by_hand(
     changes: list[tuple[str, int]],
     rules: list[Properties],
 ) -> None:
-    """What somebody does in the console meanwhile."""
+    """What is changed in the console meanwhile."""
     for (what, number), given_ in zip(changes, rules, strict=False):
         ids = [*fake.rules(group)]
         fields = permission(given_)
@@ -180,14 +180,14 @@ def gate_over(
     PROGRAMS,
     st.sets(st.sampled_from(NAMES), max_size=1),
 )
-def test_what_the_gate_lets_pass_opens_nothing(
+def test_rules_that_the_gate_accepts_open_nothing(
     first: dict[str, Properties],
     changes: list[tuple[str, int]],
     rules: list[Properties],
     then: dict[str, Properties],
     waived: set[str],
 ) -> None:
-    """Rules of a program, deployed over what somebody has changed by hand."""
+    """Rules of a program, deployed over manual changes."""
     with opened("in process") as front:
         group = front.fake.new_group()
         place = {"security_group_id": group}
@@ -227,7 +227,7 @@ def test_what_the_gate_lets_pass_opens_nothing(
     st.booleans(),
     st.sampled_from(["update", "update", "delete"]),
 )
-def test_what_the_gate_lets_pass_of_a_set_opens_nothing(  # noqa: PLR0913, PLR0917
+def test_a_set_that_the_gate_accepts_opens_nothing(  # noqa: PLR0913, PLR0917
     first: list[Properties],
     changes: list[tuple[str, int]],
     rules: list[Properties],
@@ -235,7 +235,7 @@ def test_what_the_gate_lets_pass_of_a_set_opens_nothing(  # noqa: PLR0913, PLR09
     adopt: bool,  # noqa: FBT001
     op: str,
 ) -> None:
-    """A set authorizes what is gone, changes its members back, and revokes."""
+    """A set creates missing rules, reverts its members, and revokes."""
     with opened("in process") as front:
         group = front.fake.new_group()
 

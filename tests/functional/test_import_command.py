@@ -1,5 +1,5 @@
 """
-What `import` writes: readable programs, for what was asked for, with what to do next.
+The output of `import`: readable programs for what was asked for, with the next steps.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def resources() -> list[dict[str, Any]]:
 
 
 def declared() -> list[dict[str, Any]]:
-    """The arguments of each resource of the program, with constants put in."""
+    """The arguments of each resource of the program, with constants resolved."""
     tree = ast.parse(Path("out/__main__.py").read_text())
     constants: dict[str, object] = {}
     found: list[dict[str, Any]] = []
@@ -71,10 +71,10 @@ def declared() -> list[dict[str, Any]]:
         ("\U000e0041", '"\\U000e0041"'),
     ],
 )
-def test_a_description_is_readable_and_means_the_same(
+def test_an_imported_description_is_readable_and_equal(
     fake: FakeEcs, description: str, written: str
 ) -> None:
-    """What cannot be seen, or turns the text around, is escaped."""
+    """Invisible characters and those that change the text's direction are escaped."""
     group = fake.new_group()
     fake.add_rule(group, **tcp(80, Description=description))
 
@@ -95,7 +95,9 @@ def test_a_description_is_readable_and_means_the_same(
         ("0.0.0.0/0", "tcp-80-from-0.0.0.0-0"),
     ],
 )
-def test_a_name_tells_the_source(fake: FakeEcs, source: str, name: str) -> None:
+def test_a_resource_name_contains_the_source(
+    fake: FakeEcs, source: str, name: str
+) -> None:
     group = fake.new_group()
     fake.add_rule(group, **tcp(80, source))
 
@@ -104,7 +106,7 @@ def test_a_name_tells_the_source(fake: FakeEcs, source: str, name: str) -> None:
     assert resources()[0]["name"] == f"{group}-{name}"
 
 
-def test_a_group_that_a_service_manages_comes_with_a_warning(fake: FakeEcs) -> None:
+def test_a_group_managed_by_a_service_gives_a_warning(fake: FakeEcs) -> None:
     group = fake.new_group(service_managed=True)
     fake.add_rule(group, **tcp(80))
 
@@ -115,7 +117,7 @@ def test_a_group_that_a_service_manages_comes_with_a_warning(fake: FakeEcs) -> N
     assert len(resources()) == 1
 
 
-def test_without_the_permission_to_ask_who_manages_a_group_it_is_imported(
+def test_import_works_without_permission_to_read_group_management(
     fake: FakeEcs,
 ) -> None:
     group = fake.new_group()
@@ -128,7 +130,7 @@ def test_without_the_permission_to_ask_who_manages_a_group_it_is_imported(
     assert f"cannot check whether a service manages {group}" in done.stderr
 
 
-def test_where_nothing_is_to_be_imported_no_next_step_is_said(fake: FakeEcs) -> None:
+def test_an_empty_import_prints_no_next_step(fake: FakeEcs) -> None:
     done = imported("--group", fake.new_group())
 
     assert done.exit_code == 0
@@ -136,7 +138,7 @@ def test_where_nothing_is_to_be_imported_no_next_step_is_said(fake: FakeEcs) -> 
     assert not Path("out").exists()
 
 
-def test_filters_choose_rules(fake: FakeEcs) -> None:
+def test_filters_select_the_rules_to_import(fake: FakeEcs) -> None:
     group = fake.new_group()
     wanted = fake.add_rule(group, **tcp(80, "10.1.0.0/16", Description="web"))
     fake.add_rule(group, **tcp(80, "10.1.0.0/16", Description="other", Priority="2"))
@@ -181,7 +183,7 @@ def _places() -> list[dict[str, Any]]:
     ]
 
 
-def test_a_group_that_cannot_be_read_is_named_and_the_others_are_imported(
+def test_an_unreadable_group_is_named_and_others_are_imported(
     fake: FakeEcs,
 ) -> None:
     group = fake.new_group()
@@ -194,10 +196,10 @@ def test_a_group_that_cannot_be_read_is_named_and_the_others_are_imported(
     assert len(resources()) == 1
 
 
-def test_rules_of_pulumi_alicloud_are_imported_once_their_resources_left_the_state(
+def test_rules_of_pulumi_alicloud_are_imported_after_leaving_its_state(
     fake: FakeEcs,
 ) -> None:
-    """The commands are a script, in which no name of a resource is a command."""
+    """The commands are a script in which no resource name is executed."""
     group = fake.new_group()
     theirs = fake.add_rule(group, **tcp(80))
     ours = fake.add_rule(group, **tcp(81))
@@ -222,7 +224,7 @@ def test_rules_of_pulumi_alicloud_are_imported_once_their_resources_left_the_sta
     assert said[3].startswith("then: pulumi import")
 
 
-def test_a_full_disk_names_the_file_and_leaves_none(fake: FakeEcs) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_file(fake: FakeEcs) -> None:
     """Here a folder in which nothing can be written."""
     group = fake.new_group()
     fake.add_rule(group, **tcp(80))

@@ -33,13 +33,13 @@ def api() -> MemoryGroup:
 
 @pytest.fixture
 def warnings() -> list[str]:
-    """What the lifecycle told the user."""
+    """The warnings that the lifecycle gave the user."""
     return []
 
 
 @pytest.fixture
 def ownership() -> Ownership:
-    """What other resources of the process hold; nobody waits in earnest."""
+    """Which rules other resources of the process hold; nothing waits for long."""
     return Ownership(timeout_s=0.05)
 
 
@@ -52,21 +52,21 @@ def one(api: MemoryGroup, warnings: list[str], ownership: Ownership) -> RuleLife
 
 
 class TestCreate:
-    """Making a rule."""
+    """Creating a rule."""
 
-    def test_a_new_rule_comes_with_its_id(
+    def test_create_returns_the_rule_id(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """One look before, one Authorize, one look after."""
+        """One read before, one Authorize, one read after."""
         live = one.create(SSH)
 
         assert live.rule_id == "sgr-1"
         assert api.calls == ["describe", "authorize", "describe"]
 
-    def test_a_duplicate_is_named_and_nothing_is_sent(
+    def test_create_reports_a_duplicate_and_sends_nothing(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """The error holds the ID of the rule that was there before."""
+        """The error has the ID of the existing rule."""
         there = api.add(SSH)
 
         with pytest.raises(RuleExistsError, match=there):
@@ -74,10 +74,10 @@ class TestCreate:
 
         assert api.calls == ["describe"]
 
-    def test_a_duplicate_that_another_resource_has_is_told_as_such(
+    def test_a_duplicate_of_another_resource_is_reported_as_such(
         self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
-        """Adopt would be no way out, so it is not advised."""
+        """Adopt would not help, so the error does not advise it."""
         ownership.keep([api.add(SSH)], "another")
 
         with pytest.raises(RuleExistsError, match="another resource") as caught:
@@ -86,16 +86,16 @@ class TestCreate:
         assert "takes it over" not in str(caught.value)
         assert "authorize" not in api.calls
 
-    def test_a_neighbour_is_no_duplicate(
+    def test_a_neighbour_is_not_a_duplicate(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """Rules that differ in one field stand side by side."""
+        """Rules that differ in one field can both exist."""
         for neighbour in NEIGHBOURS:
             api.add(neighbour)
 
         assert one.create(SSH).rule_id == "sgr-5"
 
-    def test_adopt_takes_over_and_brings_the_description(
+    def test_adopt_takes_the_rule_over_and_sets_its_description(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
         """The rule keeps its ID, and nothing is authorized."""
@@ -107,10 +107,10 @@ class TestCreate:
         assert api.calls == ["describe", f"modify {there}"]
         assert api.rules[there].description == "office"
 
-    def test_a_first_look_refused_sends_nothing(
+    def test_create_sends_nothing_if_the_first_read_fails(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """Without a look nobody knows whose rule it would be."""
+        """Without a read the owner of the rule is unknown."""
         api.answers["describe"] = [EcsError("Describe", "Forbidden.RAM", "no")]
 
         with pytest.raises(EcsError, match=r"Forbidden\.RAM"):
@@ -118,46 +118,46 @@ class TestCreate:
 
         assert api.calls == ["describe"]
 
-    def test_a_rule_that_shows_late_is_waited_for(
+    def test_create_waits_for_a_rule_to_be_visible(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
         """Describe may lag behind Authorize."""
-        api.hidden_looks = 4  # the first look, and three after Authorize
+        api.hidden_looks = 4  # the first read, and three after Authorize
 
         assert one.create(SSH).rule_id == "sgr-1"
 
-    def test_a_rule_that_never_shows_is_made_without_an_id(
+    def test_create_without_a_visible_rule_returns_no_id(
         self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]
     ) -> None:
-        """ECS said yes; a refresh fills in the ID."""
+        """ECS answered with success; a refresh fills in the ID."""
         api.hidden_looks = 100
 
         assert one.create(SSH).rule_id == ""
         assert "pulumi refresh" in warnings[0]
 
-    def test_silence_after_the_effect_is_success(
+    def test_no_answer_after_the_effect_is_success(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """The rule is seen now and was not before: ours."""
+        """The rule is visible now and was not before, so it is ours."""
         api.answers["authorize"] = [silence("authorize")]
         api.acts_in_silence = True
 
         assert one.create(SSH).rule_id == "sgr-1"
         assert api.calls.count("authorize") == 1
 
-    def test_silence_before_the_effect_is_sent_again(
+    def test_a_create_without_effect_is_sent_again(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """What a look does not show is not there."""
+        """There was no answer, and a read does not show the rule."""
         api.answers["authorize"] = [silence("authorize"), silence("authorize")]
 
         assert one.create(SSH).rule_id == "sgr-1"
         assert api.calls.count("authorize") == 3
 
-    def test_silence_to_the_end_revokes_once_and_fails(
+    def test_create_without_any_answer_revokes_once_and_fails(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """What may come late is taken back, and the error says so."""
+        """What may take effect late is revoked, and the error says so."""
         api.answers["authorize"] = [silence("authorize")] * ATTEMPTS
 
         with pytest.raises(RuleNotConfirmedError, match=r"no answer.*It was revoked"):
@@ -167,17 +167,20 @@ class TestCreate:
         assert api.calls.count("revoke_by_attributes") == 1
         assert api.rules == {}
 
-    def test_what_can_neither_be_seen_nor_revoked_is_said(
+    def test_a_rule_that_may_exist_is_reported(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """The person learns what may exist, and how to take it over."""
+        """
+        It can be neither read nor revoked. The error says what may exist, and
+        how to take it over.
+        """
         api.answers["authorize"] = [silence("authorize")] * ATTEMPTS
         api.answers["revoke_by_attributes"] = [silence("revoke")]
 
         with pytest.raises(RuleNotConfirmedError, match=r"may exist.*adopt=True"):
             one.create(SSH)
 
-    def test_a_look_refused_after_authorize_is_a_warning(
+    def test_a_refused_read_after_authorize_is_a_warning(
         self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]
     ) -> None:
         """The rule is made; only its ID is not known."""
@@ -187,10 +190,10 @@ class TestCreate:
         assert "Forbidden.RAM" in warnings[0]
         assert list(api.rules.values()) == [SSH]
 
-    def test_a_rule_that_ecs_masks_is_known_by_its_masked_form(
+    def test_a_rule_masked_by_ecs_is_recognized(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """Asked for with host bits, it may show without."""
+        """Declared with host bits, it may be shown without."""
         api.masks = True
 
         live = one.create(replace(SSH, source_cidr_ip="10.1.2.3/8"))
@@ -200,7 +203,7 @@ class TestCreate:
     def test_a_rule_of_another_resource_is_not_adopted(
         self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
-        """One rule is one resource."""
+        """One rule belongs to one resource."""
         ownership.keep([api.add(SSH)], "another")
 
         with pytest.raises(RuleExistsError, match="another resource of this") as caught:
@@ -210,10 +213,10 @@ class TestCreate:
             caught.value
         )
 
-    def test_an_adoption_that_fails_holds_nothing(
+    def test_a_failed_adoption_claims_no_rule(
         self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
-        """What was not taken over may be removed by its owner."""
+        """Its owner may still delete the rule."""
         api.add(SSH)
         api.answers["modify"] = [EcsError("Modify", "Forbidden.RAM", "no")]
 
@@ -225,10 +228,10 @@ class TestCreate:
 
         assert not ownership.holds_any
 
-    def test_an_error_says_which_rule_of_which_group(
+    def test_an_error_names_the_rule_and_the_group(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """The last line stands alone."""
+        """The last line makes sense alone."""
         api.answers["authorize"] = [EcsError("Authorize", "Quota", "full", "R-1")]
 
         with pytest.raises(EcsError) as caught:
@@ -240,12 +243,12 @@ class TestCreate:
 
 
 class TestDelete:
-    """Removing a rule."""
+    """Deleting a rule."""
 
-    def test_with_an_id_there_is_one_call(
+    def test_delete_with_an_id_is_one_call(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """A 200 by ID is proof."""
+        """A 200 by ID proves the deletion."""
         there = api.add(SSH)
 
         one.delete(SSH, there, "1")
@@ -253,10 +256,10 @@ class TestDelete:
         assert api.calls == [f"revoke_by_id {there}"]
         assert api.rules == {}
 
-    def test_without_an_id_all_neighbours_survive(
+    def test_delete_without_an_id_keeps_all_neighbours(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """The whole quintuple is sent, and a look proves it."""
+        """All attributes are sent, and a read verifies it."""
         api.add(SSH)
         for neighbour in NEIGHBOURS:
             api.add(neighbour)
@@ -273,10 +276,10 @@ class TestDelete:
             RuleNotFoundError("Revoke", "RuleNotExist", "no"),
         ],
     )
-    def test_a_refusal_by_attributes_goes_on_by_id(
+    def test_a_refused_delete_by_attributes_continues_by_id(
         self, api: MemoryGroup, one: RuleLifecycle, answer: EcsError
     ) -> None:
-        """The look tells the ID, and the ID is what counts."""
+        """A read shows the ID."""
         api.add(SSH)
         api.answers["revoke_by_attributes"] = [answer]
 
@@ -285,10 +288,10 @@ class TestDelete:
         assert api.rules == {}
         assert api.calls[-2:] == ["revoke_by_id sgr-1", "describe"]
 
-    def test_an_id_that_is_gone_leaves_the_identical_rule_alone(
+    def test_a_missing_id_keeps_the_identical_rule(
         self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]
     ) -> None:
-        """Another ID is somebody else's rule."""
+        """Another ID is another rule."""
         other = api.add(SSH)
 
         one.delete(SSH, "sgr-gone", "1")
@@ -296,10 +299,10 @@ class TestDelete:
         assert list(api.rules) == [other]
         assert other in warnings[0]
 
-    def test_an_id_that_is_gone_needs_no_look_to_be_believed(
+    def test_a_missing_id_is_accepted_without_a_read(
         self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]
     ) -> None:
-        """The look would only have told of a duplicate; it is refused."""
+        """A read would only show a duplicate; here it is refused."""
         api.answers["describe"] = [EcsError("Describe", "Forbidden.RAM", "no")]
 
         one.delete(SSH, "sgr-gone", "1")
@@ -307,10 +310,10 @@ class TestDelete:
         assert api.calls == ["revoke_by_id sgr-gone", "describe"]
         assert warnings == []
 
-    def test_an_invalid_id_is_gone_only_after_a_look(
+    def test_an_invalid_id_is_verified_by_a_read(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """The code is the same for malformed and for gone."""
+        """The code is the same for malformed and for deleted."""
         there = api.add(SSH)
         api.answers["revoke_by_id"] = [
             RuleIdNotValidError("Revoke", "InvalidParam.SecurityGroupRuleId", "no")
@@ -319,29 +322,29 @@ class TestDelete:
         with pytest.raises(RuleNotConfirmedError, match="still in"):
             one.delete(SSH, there, "1")
 
-    def test_a_gone_group_is_believed_in_the_right_account(
+    def test_a_missing_group_is_accepted_in_its_account(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """All of its rules are gone with it."""
+        """All of its rules are deleted with it."""
         api.gone = True
 
         one.delete(SSH, "sgr-1", "1")
 
         assert api.calls == ["revoke_by_id sgr-1"]
 
-    def test_a_gone_group_is_an_error_in_another_account(
+    def test_a_missing_group_is_an_error_in_another_account(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """Both accounts are named."""
+        """The error names both accounts."""
         api.gone, api.account = True, "2"
 
         with pytest.raises(WrongAccountError, match=r"account 1.*account 2"):
             one.delete(SSH, "sgr-1", "1")
 
-    def test_what_another_resource_holds_is_not_revoked(
+    def test_a_rule_of_another_resource_is_not_revoked(
         self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
-        """A rename is a create of the new and a delete of the old."""
+        """A rename is a create of the new resource and a delete of the old one."""
         there = api.add(SSH)
         ownership.keep([there], "another")
 
@@ -351,10 +354,10 @@ class TestDelete:
         assert list(api.rules) == [there]
         assert [call for call in api.calls if call.startswith("revoke")] == []
 
-    def test_silence_before_the_effect_is_sent_again(
+    def test_a_delete_without_effect_is_sent_again(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """What a look still shows is not gone."""
+        """There was no answer, and a read still shows the rule."""
         api.add(SSH)
         api.answers["revoke_by_attributes"] = [silence("revoke")]
 
@@ -363,7 +366,7 @@ class TestDelete:
         assert api.rules == {}
         assert api.calls.count("revoke_by_attributes") == 2
 
-    def test_a_yes_without_effect_goes_on_by_the_id_that_was_seen(
+    def test_a_delete_without_effect_continues_by_id(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
         """A 200 by attributes proves nothing."""
@@ -380,7 +383,7 @@ class TestDelete:
         ]
         assert api.rules == {}
 
-    def test_a_rule_that_survives_both_revokes_fails_the_delete(
+    def test_delete_fails_if_both_revokes_have_no_effect(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
         """Two calls succeeded, and a read still shows the rule."""
@@ -392,10 +395,10 @@ class TestDelete:
 
         assert list(api.rules) == [there]
 
-    def test_a_rule_without_any_id_is_revoked_as_ecs_spells_it(
+    def test_a_rule_without_id_is_revoked_in_ecs_spelling(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """Old answers hold no ID; the spelling of the look is what matches."""
+        """Old answers have no ID; the spelling of the read matches."""
         api.add(SSH)
         api.tells_ids, api.deaf = False, True
 
@@ -404,10 +407,10 @@ class TestDelete:
 
         assert api.calls.count("revoke_by_attributes") == 2
 
-    def test_the_same_network_without_host_bits_is_not_taken_for_the_rule(
+    def test_a_network_without_host_bits_is_not_revoked(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """It may be somebody else's: nobody but a person can tell."""
+        """It may belong to someone else: the user has to decide."""
         there = api.add(SSH)
 
         with pytest.raises(RuleNotConfirmedError, match=there):
@@ -417,12 +420,12 @@ class TestDelete:
 
 
 class TestReadAndUpdate:
-    """Looking at a rule and changing it."""
+    """Reading a rule and changing it."""
 
     def test_a_rule_without_an_id_is_found_by_identity(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """A refresh fills the ID in."""
+        """A refresh fills in the ID."""
         for neighbour in NEIGHBOURS:
             api.add(neighbour)
         there = api.add(SSH)
@@ -432,10 +435,10 @@ class TestReadAndUpdate:
         assert live is not None
         assert live.rule_id == there
 
-    def test_an_id_that_is_gone_is_gone_unless_adopted(
+    def test_a_missing_id_is_a_deleted_rule_without_adopt(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """An identical rule is another rule, but for `adopt`."""
+        """An identical rule is another rule, except with `adopt`."""
         api.add(SSH)
 
         assert one.read(SSH, "sgr-gone", "1") is None
@@ -455,14 +458,14 @@ class TestReadAndUpdate:
     def test_an_emptied_description_becomes_a_dash(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """ECS does not let a description be emptied."""
+        """ECS does not accept an empty description."""
         there = api.add(replace(SSH, description="office"))
 
         one.update(SSH, SSH, there)
 
         assert api.rules[there].description == "-"
 
-    def test_an_update_of_what_is_gone_sends_nothing(
+    def test_an_update_of_a_missing_rule_sends_nothing(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
         """It fails and says to refresh."""
@@ -471,10 +474,10 @@ class TestReadAndUpdate:
 
         assert set(api.calls) == {"describe"}
 
-    def test_an_update_without_an_id_finds_the_rule_by_its_old_identity(
+    def test_an_update_without_an_id_uses_the_old_identity(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """Neighbours of the old and of the new identity stay as they are."""
+        """Neighbours of the old and of the new identity do not change."""
         for neighbour in NEIGHBOURS:
             api.add(neighbour)
         there = api.add(SSH)
@@ -486,17 +489,17 @@ class TestReadAndUpdate:
     def test_an_update_that_changes_nothing_sends_nothing(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
-        """Another profile for the same rule is no call."""
+        """Another profile for the same rule needs no call."""
         there = api.add(SSH)
 
         one.update(SSH, SSH, there)
 
         assert api.calls == ["describe"]
 
-    def test_a_change_into_a_duplicate_says_to_name_by_content(
+    def test_a_change_into_a_duplicate_advises_naming_by_content(
         self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
-        """Nothing is changed, and the duplicate's ID is told."""
+        """Nothing changes, and the error has the duplicate's ID."""
         there, duplicate = api.add(SSH), api.add(NEIGHBOURS[0])
         api.answers["modify"] = [DuplicateRuleError("Modify", "RuleDuplicate", "no")]
         ownership.keep([duplicate], "another")
@@ -506,7 +509,7 @@ class TestReadAndUpdate:
         ):
             one.update(SSH, NEIGHBOURS[0], there)
 
-    def test_a_duplicate_that_is_about_to_move_is_waited_for(
+    def test_an_update_waits_for_a_duplicate_about_to_change(
         self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
     ) -> None:
         """Its resource changes it in the same run."""
@@ -523,7 +526,7 @@ class TestReadAndUpdate:
 
         assert one.update(SSH, NEIGHBOURS[0], there).rule_id == there
 
-    def test_the_owner_that_ecs_filled_in_is_sent_back(
+    def test_an_update_sends_the_owner_that_ecs_filled_in(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:
         """A non-empty field cannot be emptied."""

@@ -1,5 +1,5 @@
 """
-`make live` and `make record`, with the served fake in the place of a real account.
+`make live` and `make record`, with the served fake in place of a real account.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FOREIGN = {"IpProtocol": "tcp", "PortRange": "22/22", "SourceCidrIp": "10.0.0.0/
 
 
 def run(url: str, *arguments: str, **environment: str) -> tuple[int, str]:
-    """Run the tool; its exit code and what it said."""
+    """Run the tool; its exit code and its output."""
     named = {n: v for n, v in os.environ.items() if not n.startswith("ALI")}
     done = subprocess.run(
         [sys.executable, "-m", "tools.live", *arguments],
@@ -43,8 +43,8 @@ KEYS = {
 }
 
 
-def test_a_run_on_an_account_leaves_it_as_it_was(tmp_path: Path) -> None:
-    """All tests pass, foreign rules stay, and each kind of exchange is written down."""
+def test_a_run_leaves_the_account_unchanged(tmp_path: Path) -> None:
+    """All tests pass, foreign rules are kept, and each kind of exchange is recorded."""
     fake = FakeEcs()
     fake.add_key(*list(KEYS.values())[:2])
     group = fake.new_group()
@@ -91,7 +91,7 @@ def assert_is_redacted(text: str, group: str) -> None:
 
 
 @pytest.mark.parametrize("unset", [*KEYS, "ALICLOUD_INGRESS_LIVE_GROUP"])
-def test_nothing_is_run_on_what_nobody_has_named(unset: str) -> None:
+def test_the_tool_needs_an_explicit_account_and_group(unset: str) -> None:
     """Neither keys nor a group are guessed."""
     fake = FakeEcs()
     named = {**KEYS, "ALICLOUD_INGRESS_LIVE_GROUP": fake.new_group()}
@@ -103,7 +103,7 @@ def test_nothing_is_run_on_what_nobody_has_named(unset: str) -> None:
     assert fake.calls == []
 
 
-def test_a_secret_that_would_be_written_down_is_an_error() -> None:
-    """Better no recording than that."""
+def test_a_secret_in_a_recording_is_an_error() -> None:
+    """Nothing is recorded then."""
     with pytest.raises(ValueError, match="MY_SECRET"):
         redacted({"response": "it is hunter2"}, {"MY_SECRET": "hunter2"})

@@ -1,5 +1,5 @@
 """
-What the log says to the person at the engine, at which level, and what it keeps.
+What the log shows the user of the engine, at which level, and what it hides.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TOKEN = "a-token-that-is-never-shown"
 
 @pytest.fixture(autouse=True)
 def own_logger() -> Iterator[logging.Logger]:
-    """Leave the logger as it was."""
+    """Restore the logger after the test."""
     logger = logging.getLogger("alicloud_ingress")
     handlers, level = list(logger.handlers), logger.level
     logger.handlers.clear()
@@ -45,7 +45,9 @@ def ecs() -> Iterator[tuple[FakeEcs, EcsClient]]:
         yield fake, EcsClient(config.resolve(lambda _: None, environ))
 
 
-def test_a_warning_is_one_line_that_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_warning_is_one_line_with_its_level(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """However often the log was set up."""
     log_to_stderr({})
     log_to_stderr({})
@@ -59,13 +61,13 @@ def test_a_warning_is_one_line_that_says_so(capsys: pytest.CaptureFixture[str]) 
     ("environ", "arguments"),
     [({VARIABLE: "debug"}, ()), ({VARIABLE: "DEBUG"}, ()), ({}, ("-v=9", "1.2.3.4:5"))],
 )
-def test_at_debug_each_call_is_told_with_its_request_id(
+def test_debug_shows_each_call_with_its_request_id(
     ecs: tuple[FakeEcs, EcsClient],
     capsys: pytest.CaptureFixture[str],
     environ: dict[str, str],
     arguments: tuple[str, ...],
 ) -> None:
-    """And with how long it took; secrets stay out, refused calls' too."""
+    """And with its duration; secrets are hidden, also those of refused calls."""
     fake, client = ecs
     group = fake.new_group()
     echo = Fault.refused("DescribeSecurityGroups", 400, "Odd", f"{SECRET} {TOKEN}")
@@ -84,10 +86,10 @@ def test_at_debug_each_call_is_told_with_its_request_id(
     assert TOKEN not in described + listed
 
 
-def test_at_info_a_long_wait_is_explained(
+def test_info_explains_a_long_wait(
     ecs: tuple[FakeEcs, EcsClient], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A short one is not worth a line."""
+    """A short one has no line."""
     fake, client = ecs
     group = fake.new_group()
     action = "DescribeSecurityGroupAttribute"
@@ -101,7 +103,7 @@ def test_at_info_a_long_wait_is_explained(
     assert "sent again in 5." in line
 
 
-def test_a_level_that_is_none_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_log_level_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     """A typing mistake does not stop a deployment."""
     log_to_stderr({VARIABLE: "loud"})
 

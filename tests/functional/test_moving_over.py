@@ -1,5 +1,5 @@
 """
-`import --from-pulumi-alicloud`: takes over what one state owns there, and nothing else.
+`import --from-pulumi-alicloud` takes over what one state owns there, and nothing else.
 
 The states are of the real pulumi-alicloud (`tests/peer_states`).
 """
@@ -30,7 +30,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
 
 
 def before(fake: FakeEcs, name: str) -> dict[str, Any]:
-    """Make the rules of a kept state, and write the state down."""
+    """Make the rules of a kept state, and write the state into a file."""
     fake.new_group(id=GROUP)
     fake.new_group(id="sg-00000002")
     text = existing(fake, name)
@@ -86,8 +86,8 @@ def test_all_rules_of_a_real_state_keep_their_names(
     assert not Path("out/__main__.py").exists()
 
 
-def test_rules_of_anybody_else_are_left_and_named(fake: FakeEcs) -> None:
-    """Made by hand, of this provider, and looking like one of the state's."""
+def test_rules_of_other_owners_are_skipped_and_named(fake: FakeEcs) -> None:
+    """Made by hand, by this provider, and similar to one in the state."""
     export = before(fake, "stack-13-rules")
     by_hand = fake.add_rule(GROUP, **tcp(8080))
     ours = fake.add_rule(GROUP, **tcp(8081))
@@ -106,7 +106,7 @@ def test_rules_of_anybody_else_are_left_and_named(fake: FakeEcs) -> None:
     assert "it may be the rule of http, which owns sgr-" in said[alike]
 
 
-def test_the_script_forces_what_is_protected_and_takes_dependents_first(
+def test_the_script_forces_protected_resources_and_orders_dependents(
     fake: FakeEcs,
 ) -> None:
     before(fake, "stack-group-protected-dependent")
@@ -120,10 +120,10 @@ def test_the_script_forces_what_is_protected_and_takes_dependents_first(
     assert {c[c.index("--stack") + 1] for c in commands()} == {"dev"}
 
 
-def test_a_rule_that_another_resource_refers_to_stays_and_so_does_what_it_needs(
+def test_a_referenced_rule_and_its_dependencies_are_skipped(
     fake: FakeEcs,
 ) -> None:
-    """The engine would refuse to take it out of the state."""
+    """The engine would refuse to remove it from the state."""
     export = before(fake, "stack-group-protected-dependent")
     after = next(e for e in peer_rules(export) if e["urn"].endswith("::after"))
     instance = entry("vm", "alicloud:ecs/instance:Instance", "i-1")
@@ -165,7 +165,7 @@ def test_a_resource_without_a_rule_to_move_is_named(
     assert not Path("out").exists()
 
 
-def test_of_two_rules_that_look_alike_to_a_state_without_ids_none_is_taken(
+def test_rules_ambiguous_without_ids_are_both_skipped(
     fake: FakeEcs,
 ) -> None:
     fake.new_group(id=GROUP)
@@ -184,7 +184,7 @@ def test_of_two_rules_that_look_alike_to_a_state_without_ids_none_is_taken(
 
 
 def test_two_resources_of_one_name_get_different_names(fake: FakeEcs) -> None:
-    """As in two components; those of the import are not in one."""
+    """As in two components; those of the import are in none."""
     fake.new_group(id=GROUP)
     rules = [fake.add_rule(GROUP, **tcp(port)) for port in (80, 81)]
     entries = [
@@ -200,8 +200,8 @@ def test_two_resources_of_one_name_get_different_names(fake: FakeEcs) -> None:
     assert imported() == {"http": rules[0], "http-2": rules[1]}
 
 
-def test_a_resource_that_the_state_holds_twice_stays(fake: FakeEcs) -> None:
-    """The engine could not tell which of the two is meant."""
+def test_a_resource_twice_in_the_state_is_skipped(fake: FakeEcs) -> None:
+    """The engine cannot know which of the two is meant."""
     fake.new_group(id=GROUP)
     rule_id = fake.add_rule(GROUP, **tcp(80))
     about = {"securityGroupId": GROUP, "securityGroupRuleId": rule_id}
@@ -214,8 +214,8 @@ def test_a_resource_that_the_state_holds_twice_stays(fake: FakeEcs) -> None:
     assert not Path("out").exists()
 
 
-def test_the_part_for_the_program_says_where_it_goes(fake: FakeEcs) -> None:
-    """It names what it takes the place of, and the group's own resource."""
+def test_the_generated_code_says_what_it_replaces(fake: FakeEcs) -> None:
+    """It names the old resources, and the group's own resource."""
     before(fake, "stack-group-protected-dependent")
 
     done = moved()
@@ -229,7 +229,7 @@ def test_the_part_for_the_program_says_where_it_goes(fake: FakeEcs) -> None:
     assert [step.split(" ")[1] for step in steps] == ["sh", "pulumi", "put", "pulumi"]
 
 
-def test_as_a_set_the_rules_of_a_group_are_one_resource(fake: FakeEcs) -> None:
+def test_with_sets_each_group_becomes_one_resource(fake: FakeEcs) -> None:
     peers = peer_rules(before(fake, "stack-13-rules"))
     fake.add_rule(GROUP, **tcp(8080))
 
@@ -242,8 +242,10 @@ def test_as_a_set_the_rules_of_a_group_are_one_resource(fake: FakeEcs) -> None:
 
 
 @pytest.mark.parametrize("states", [(), ("before.json", "before.json")])
-def test_it_is_about_one_stack(fake: FakeEcs, states: tuple[str, ...]) -> None:
-    """What is imported goes into the stack that it leaves."""
+def test_the_import_accepts_one_stack_only(
+    fake: FakeEcs, states: tuple[str, ...]
+) -> None:
+    """The rules go into the stack that they leave."""
     before(fake, "stack-13-rules")
     given = [word for each in states for word in ("--state", each)]
 

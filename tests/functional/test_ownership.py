@@ -1,5 +1,6 @@
 """
-Whose a rule is: the delete of a resource never stops at the resource's own comparison.
+Which resource owns a rule: deleting a resource does not depend on the engine's
+comparison of that resource.
 
 The engine's calls in each way are those that the real engine makes. Where a test says
 "refreshed", the resource was read, and then compared with its old inputs.
@@ -75,11 +76,11 @@ class Resource:
         self.inputs, self.outputs = inputs, dict(done.outs or {})
 
     def delete(self) -> None:
-        """Delete."""
+        """Delete it."""
         self.provider.delete(self.id, copy.deepcopy(self.outputs))
 
     def duplicate(self) -> Resource:
-        """Another resource of the same rule, as a state edited by hand has it."""
+        """Another resource of the same rule, as in a state edited by hand."""
         outputs = {**self.outputs, "owner_mark": "another"}
         return replace(self, outputs=outputs)
 
@@ -99,11 +100,11 @@ class Scene:
 
     @property
     def fake(self) -> FakeEcs:
-        """ECS."""
+        """The fake of ECS."""
         return self.front.fake
 
     def resource(self, **change: object) -> Resource:
-        """A resource of the program; its rule differs as told."""
+        """A resource of the program; the arguments change its rule."""
         provider = KINDS[self.kind]()
         adopt = {"adopt": change.pop("adopt")} if "adopt" in change else {}
         return Resource(provider, {**self.arguments(**change), **adopt})
@@ -139,7 +140,7 @@ def scene(front: Front, request: pytest.FixtureRequest) -> Scene:
     return Scene(front, request.param, front.fake.new_group())
 
 
-def test_a_refreshed_resource_that_leaves_is_revoked(scene: Scene) -> None:
+def test_a_refreshed_resource_is_revoked_when_deleted(scene: Scene) -> None:
     """As `destroy --refresh` and `up --refresh` do, in one process."""
     leaving = scene.deployed()
     with new_process(scene.front.settings, leaving.provider):
@@ -149,7 +150,7 @@ def test_a_refreshed_resource_that_leaves_is_revoked(scene: Scene) -> None:
     assert scene.live() == []
 
 
-def test_a_resource_that_the_engine_replaces_in_spite_of_diff_is_revoked(
+def test_a_replacement_against_diff_revokes_the_old_rule(
     scene: Scene,
 ) -> None:
     """As `replace_on_changes` does: diff said "update"."""
@@ -164,10 +165,10 @@ def test_a_resource_that_the_engine_replaces_in_spite_of_diff_is_revoked(
 
 
 @pytest.mark.parametrize("refreshed", [False, True], ids=["", "refreshed"])
-def test_two_resources_of_one_rule_that_both_leave_revoke_it_once(
+def test_deleting_both_resources_of_one_rule_revokes_once(
     scene: Scene, *, refreshed: bool
 ) -> None:
-    """Side by side, whichever is the first."""
+    """In parallel, in either order."""
     first = scene.deployed()
     both = [first, first.duplicate()]
     start = threading.Barrier(2)
@@ -198,8 +199,8 @@ def test_a_second_delete_revokes_what_the_first_could_not(scene: Scene) -> None:
     assert scene.live() == []
 
 
-def test_a_rule_that_another_resource_keeps_is_not_revoked(scene: Scene) -> None:
-    """The program still has the one, and the other has left it."""
+def test_a_rule_kept_by_another_resource_is_not_revoked(scene: Scene) -> None:
+    """The program has one of the resources, and no longer the other."""
     staying = scene.deployed()
     leaving = staying.duplicate()
     with new_process(scene.front.settings, staying.provider):
@@ -214,7 +215,7 @@ def test_a_rule_that_another_resource_keeps_is_not_revoked(scene: Scene) -> None
 
 @pytest.mark.parametrize("refreshed", [False, True], ids=["", "refreshed"])
 @pytest.mark.parametrize("marked", [False, True], ids=["no mark", "marked"])
-def test_an_adopted_rule_outlives_the_resource_that_had_it(
+def test_an_adopted_rule_survives_its_old_resources_deletion(
     scene: Scene, *, refreshed: bool, marked: bool
 ) -> None:
     """A rename with adopt, also of a resource of an older state."""
@@ -231,7 +232,7 @@ def test_an_adopted_rule_outlives_the_resource_that_had_it(
     assert new.outputs["owner_mark"] != old.outputs.get("owner_mark")
 
 
-def test_an_adoption_that_failed_does_not_stop_a_delete(scene: Scene) -> None:
+def test_a_failed_adoption_does_not_stop_a_delete(scene: Scene) -> None:
     """With `--continue-on-error` the old resource is deleted all the same."""
     old = scene.deployed()
     new = scene.resource(adopt=True, description="renamed")
@@ -244,8 +245,8 @@ def test_an_adoption_that_failed_does_not_stop_a_delete(scene: Scene) -> None:
     assert scene.live() == []
 
 
-def test_a_forced_replacement_by_the_same_rule_names_what_helps(scene: Scene) -> None:
-    """Nothing is changed; an alias is no help, so none is named."""
+def test_a_forced_identical_replacement_says_what_helps(scene: Scene) -> None:
+    """Nothing changes; an alias does not help, so it is not mentioned."""
     old = scene.deployed()
     old.program[DECLARATION] = DECLARED
     with new_process(scene.front.settings, old.provider):
@@ -263,7 +264,7 @@ def test_a_forced_replacement_by_the_same_rule_names_what_helps(scene: Scene) ->
     }
 
 
-def test_a_forced_replacement_with_adopt_hands_the_rule_over(scene: Scene) -> None:
+def test_a_forced_replacement_with_adopt_keeps_the_rule(scene: Scene) -> None:
     """The same resource, created anew, and the old one deleted."""
     old = scene.deployed()
     old.program |= {DECLARATION: DECLARED, "adopt": True}
@@ -277,10 +278,10 @@ def test_a_forced_replacement_with_adopt_hands_the_rule_over(scene: Scene) -> No
     assert scene.revokes() == 0
 
 
-def test_a_rule_that_was_revoked_is_not_taken_for_its_replacement(
+def test_a_revoked_rule_is_not_taken_for_its_replacement(
     scene: Scene,
 ) -> None:
-    """`delete_before_replace`, and reads that go on showing the old rule."""
+    """`delete_before_replace`, and reads that still show the old rule."""
     old = scene.deployed()
     (gone,) = scene.fake.rules(scene.group)
     new = scene.resource()
@@ -294,10 +295,13 @@ def test_a_rule_that_was_revoked_is_not_taken_for_its_replacement(
     assert gone not in str(new.outputs)
 
 
-def test_a_rule_that_somebody_made_after_the_read_is_not_taken_for_created(
+def test_a_rule_others_made_meanwhile_is_not_claimed(
     scene: Scene,
 ) -> None:
-    """Authorizing it succeeds; its creation time, by the clock of ECS, tells."""
+    """
+    It was made after the read. Authorizing it succeeds; its creation time, by the
+    clock of ECS, shows it.
+    """
     new = scene.resource()
     theirs: list[str] = []
 
@@ -321,10 +325,10 @@ def test_a_rule_that_somebody_made_after_the_read_is_not_taken_for_created(
     assert scene.revokes() == 0
 
 
-def test_a_rule_that_somebody_made_after_the_read_is_adopted_if_asked_for(
+def test_a_rule_others_made_meanwhile_can_be_adopted(
     scene: Scene,
 ) -> None:
-    """As one that the read shows, with the same warning."""
+    """With the same warning as for one that the read shows."""
     new = scene.resource(adopt=True)
 
     def somebody(fake: FakeEcs) -> None:
@@ -342,10 +346,13 @@ def test_a_rule_that_somebody_made_after_the_read_is_adopted_if_asked_for(
     assert scene.live() == []
 
 
-def test_a_resource_is_created_though_its_account_cannot_be_asked(
+def test_create_works_when_the_account_cannot_be_read(
     scene: Scene, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """STS is another service; its silence is reported, and costs one attempt."""
+    """
+    STS is another service; that it does not answer is reported, and costs one
+    attempt.
+    """
     new, other = scene.resource(), scene.resource(port_range=23.0)
     scene.fake.inject(Fault(action="GetCallerIdentity", drop=True, times=100))
     with new_process(scene.front.settings, new.provider):
@@ -360,8 +367,8 @@ def test_a_resource_is_created_though_its_account_cannot_be_asked(
     assert actions.count("GetCallerIdentity") == asked
 
 
-def test_a_mark_is_kept_by_read_and_update(scene: Scene) -> None:
-    """It is what tells the resource from its own replacement."""
+def test_read_and_update_keep_the_owners_mark(scene: Scene) -> None:
+    """It distinguishes the resource from its own replacement."""
     resource = scene.deployed()
     mark = resource.outputs["owner_mark"]
     with new_process(scene.front.settings, resource.provider):
@@ -371,8 +378,8 @@ def test_a_mark_is_kept_by_read_and_update(scene: Scene) -> None:
     assert resource.outputs["owner_mark"] == mark
 
 
-def test_an_update_gives_a_mark_to_a_resource_of_an_older_state(scene: Scene) -> None:
-    """A refresh does not: it would show a change where there is none."""
+def test_an_update_marks_a_resource_of_an_older_state(scene: Scene) -> None:
+    """A refresh does not: it would show a change that is none."""
     resource = scene.deployed().without_mark()
     with new_process(scene.front.settings, resource.provider):
         resource.refresh()
@@ -382,10 +389,10 @@ def test_an_update_gives_a_mark_to_a_resource_of_an_older_state(scene: Scene) ->
     assert resource.outputs["owner_mark"]
 
 
-def test_a_resource_of_an_older_state_holds_nothing_against_others(
+def test_a_resource_without_a_mark_blocks_no_delete(
     scene: Scene,
 ) -> None:
-    """Whose the rule is cannot be told, and a closed port is the safer mistake."""
+    """The rule's owner is unknown, and a closed port is the safer mistake."""
     staying = scene.deployed().without_mark()
     leaving = staying.duplicate()
     with new_process(scene.front.settings, staying.provider):

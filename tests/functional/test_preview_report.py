@@ -1,5 +1,5 @@
 """
-The command: what it prints, where, and how it ends.
+The command `preview-report`: what it prints, where, and its exit codes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Runner:
         return CliRunner().invoke(main, ["preview-report", str(self.file), *arguments])
 
 
-def test_the_report_goes_to_stdout_and_nothing_else_does(run: Runner) -> None:
+def test_stdout_holds_the_report_and_nothing_else(run: Runner) -> None:
     """So that it can be redirected into the comment."""
     result = run({"steps": OPEN})
 
@@ -52,8 +52,8 @@ def test_the_report_goes_to_stdout_and_nothing_else_does(run: Runner) -> None:
     assert result.stderr == ""
 
 
-def test_a_finding_ends_with_1_and_one_line(run: Runner) -> None:
-    """The report is still whole on stdout."""
+def test_a_finding_exits_with_1_and_one_line(run: Runner) -> None:
+    """The whole report is still on stdout."""
     result = run({"steps": OPEN}, "--fail-on", "world-open-admin")
 
     assert result.exit_code == 1
@@ -63,7 +63,7 @@ def test_a_finding_ends_with_1_and_one_line(run: Runner) -> None:
     assert "Fails the check" in result.stdout
 
 
-def test_the_ports_of_administrators_can_be_others(run: Runner) -> None:
+def test_the_administration_ports_can_be_set(run: Runner) -> None:
     """Instead of 22 and 3389."""
     named = ("--fail-on", "world-open-admin", "--admin-port", "5432")
 
@@ -72,8 +72,8 @@ def test_the_ports_of_administrators_can_be_others(run: Runner) -> None:
     assert run({"steps": database}, *named).exit_code == 1
 
 
-def test_a_waiver_lets_it_pass(run: Runner) -> None:
-    """With its reason in the report."""
+def test_a_waived_finding_exits_with_0(run: Runner) -> None:
+    """The report has the reason."""
     waiver = {"resource": "ssh", "reason": "a jump host", "until": "9999-12-31"}
     run.waivers.write_text(json.dumps([waiver]))
 
@@ -94,15 +94,13 @@ def test_a_waiver_lets_it_pass(run: Runner) -> None:
         ("--waivers", "/nowhere"),
     ],
 )
-def test_a_mistake_in_the_call_ends_with_2(
-    run: Runner, arguments: tuple[str, ...]
-) -> None:
+def test_a_usage_error_exits_with_2(run: Runner, arguments: tuple[str, ...]) -> None:
     """Before anything is read."""
     assert run({"steps": OPEN}, *arguments).exit_code == 2
 
 
-def test_waivers_that_cannot_be_followed_end_with_2(run: Runner) -> None:
-    """They waive nothing by halves."""
+def test_invalid_waivers_exit_with_2(run: Runner) -> None:
+    """None of them is applied."""
     run.waivers.write_text("[{}]")
 
     result = run({"steps": OPEN}, "--waivers", str(run.waivers))
@@ -112,8 +110,8 @@ def test_waivers_that_cannot_be_followed_end_with_2(run: Runner) -> None:
 
 
 @pytest.mark.parametrize("document", ["no JSON", {}, []])
-def test_what_is_no_preview_ends_with_3(run: Runner, document: object) -> None:
-    """And with a line that says how to make one."""
+def test_an_invalid_preview_exits_with_3(run: Runner, document: object) -> None:
+    """With a line that says how to make one."""
     result = run(document, "--fail-on", "gap")
 
     assert result.exit_code == 3
@@ -144,10 +142,10 @@ EVENTS = (
     ],
 )
 @pytest.mark.parametrize("waivers", [True, False])
-def test_a_file_that_cannot_be_read_is_told_in_words(
+def test_an_unreadable_file_is_reported_without_a_traceback(
     run: Runner, content: bytes, told: str, *, waivers: bool
 ) -> None:
-    """Without the name of an exception; 1 would say that something matched."""
+    """The exit code is not 1, which means that something matched."""
     run.file.write_bytes(content)
     arguments = ["preview-report", str(run.file), "--fail-on", "gap"]
     code = 3
@@ -169,8 +167,8 @@ def test_a_file_that_cannot_be_read_is_told_in_words(
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_a_byte_order_mark_does_no_harm(run: Runner, encoding: str) -> None:
-    """As some shells write it."""
+def test_a_byte_order_mark_is_ignored(run: Runner, encoding: str) -> None:
+    """Some shells write one."""
     run.file.write_bytes(json.dumps({"steps": OPEN}).encode(encoding))
     arguments = ["preview-report", str(run.file), "--fail-on", "world-open-admin"]
 
@@ -178,8 +176,8 @@ def test_a_byte_order_mark_does_no_harm(run: Runner, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "sarif"])
-def test_the_exit_code_is_the_same_in_each_form(run: Runner, form: str) -> None:
-    """And standard output holds the document alone."""
+def test_the_exit_code_is_the_same_in_each_format(run: Runner, form: str) -> None:
+    """Standard output holds only the document."""
     failed = [{"severity": "error", "message": "it broke"}]
     asked = ("--fail-on", "world-open-admin", "--format", form)
 
@@ -194,7 +192,7 @@ def test_the_exit_code_is_the_same_in_each_form(run: Runner, form: str) -> None:
         assert isinstance(json.loads(result.stdout), dict)
 
 
-def test_a_failed_preview_ends_with_3_though_something_matched(run: Runner) -> None:
+def test_a_failed_preview_exits_with_3_despite_findings(run: Runner) -> None:
     """Incomplete wins."""
     failed = [{"severity": "error", "message": "it broke\x1b[2J"}]
 
@@ -206,10 +204,10 @@ def test_a_failed_preview_ends_with_3_though_something_matched(run: Runner) -> N
     assert "incomplete: the preview failed: it broke\\x1b[2J" in result.stderr
 
 
-def test_a_look_at_the_group_changes_nothing(
+def test_reading_the_group_changes_nothing(
     run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It reads, and tells of a rule by hand and of a duplicate."""
+    """The report names a rule made by hand and a duplicate."""
     fake = FakeEcs()
     group = fake.new_group()
     given = {**SSH, "security_group_id": group}
@@ -225,10 +223,10 @@ def test_a_look_at_the_group_changes_nothing(
     assert [call.action for call in fake.calls] == ["DescribeSecurityGroupAttribute"]
 
 
-def test_a_group_that_cannot_be_looked_at_ends_with_3(
+def test_an_unreadable_group_exits_with_3(
     run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The report says which, and is still written."""
+    """The report names it, and is still written."""
     with FakeEcs().serve() as url:
         monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_ECS", url)
         result = run({"steps": OPEN}, "--live")

@@ -30,7 +30,7 @@ PREVIEW = Path(__file__).parents[1] / "golden" / "change.preview.json"
 
 
 class Shell:
-    """A shell in a folder, with an account of which it has the keys."""
+    """A shell in a folder, with the keys of an account."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
@@ -78,7 +78,7 @@ def shell(fake: FakeEcs, tmp_path: Path) -> Iterator[Shell]:
 
 @pytest.fixture
 def dead() -> Iterator[str]:
-    """An address at which nobody listens."""
+    """An address on which nothing listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -86,7 +86,7 @@ def dead() -> Iterator[str]:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """An address that takes connections and never answers."""
+    """An address that accepts connections and never answers."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -94,7 +94,7 @@ def silent() -> Iterator[str]:
 
 
 def stale_group(fake: FakeEcs, description: str = EXPIRED) -> str:
-    """A group with a rule that has ended."""
+    """A group with an expired rule."""
     group = fake.new_group()
     fake.add_rule(group, **tcp(80, Description=description))
     return group
@@ -109,7 +109,7 @@ def stale_group(fake: FakeEcs, description: str = EXPIRED) -> str:
         (f"preview-report {PREVIEW} --live --region cn-hangzhou --timeout 6", {}),
     ],
 )
-def test_an_endpoint_that_refuses_connections_is_reported_within_the_timeout(
+def test_refused_connections_are_reported_within_the_timeout(
     shell: Shell, dead: str, command: str, environment: dict[str, str]
 ) -> None:
     began = time.monotonic()
@@ -125,7 +125,7 @@ def test_an_endpoint_that_refuses_connections_is_reported_within_the_timeout(
     assert all("of at most 6 s" in line for line in notices)
 
 
-def test_a_call_that_gets_no_answer_is_named_while_it_is_waited_for(
+def test_a_call_without_an_answer_is_named_while_waiting(
     shell: Shell, silent: str
 ) -> None:
     done = shell(
@@ -138,7 +138,7 @@ def test_a_call_that_gets_no_answer_is_named_while_it_is_waited_for(
     assert first.startswith("waiting for DescribeSecurityGroupAttribute on sg-1")
 
 
-def test_a_timeout_that_is_not_a_number_is_a_mistake_in_the_command(
+def test_an_invalid_timeout_is_a_usage_error(
     shell: Shell,
 ) -> None:
     for line in (
@@ -150,8 +150,8 @@ def test_a_timeout_that_is_not_a_number_is_a_mistake_in_the_command(
         assert b"--timeout" in done.stderr
 
 
-def test_a_notice_names_the_oldest_wait_its_reason_and_how_many_more() -> None:
-    """Once in a while, however many calls are waited for."""
+def test_a_notice_names_the_oldest_of_several_waits() -> None:
+    """With its reason and the number of others; it is repeated at an interval."""
     said: list[str] = []
     now_s = time.monotonic()
     notices = Notices(said.append, lambda: now_s)
@@ -185,10 +185,10 @@ def test_a_notice_names_the_oldest_wait_its_reason_and_how_many_more() -> None:
         "--help",
     ],
 )
-def test_an_answer_that_nobody_reads_is_141(
+def test_a_closed_pipe_exits_with_141(
     shell: Shell, fake: FakeEcs, command: str
 ) -> None:
-    """In Python's own words it would be 1, "some were found", or 120."""
+    """Python alone would exit with 1, "some were found", or 120."""
     group = stale_group(fake)
 
     done = shell(
@@ -204,7 +204,9 @@ def test_an_answer_that_nobody_reads_is_141(
     "command",
     ["show --group {group}", f"preview-report {PREVIEW}", "doctor", "stale plan -h"],
 )
-def test_output_to_a_full_disk_is_3(shell: Shell, fake: FakeEcs, command: str) -> None:
+def test_output_to_a_full_disk_exits_with_3(
+    shell: Shell, fake: FakeEcs, command: str
+) -> None:
     group = stale_group(fake)
 
     done = shell(f"alicloud-ingress {command.format(group=group)} >/dev/full")
@@ -214,11 +216,11 @@ def test_output_to_a_full_disk_is_3(shell: Shell, fake: FakeEcs, command: str) -
     assert b"Traceback" not in done.stderr
 
 
-def test_messages_to_a_full_disk_lose_no_exit_code(shell: Shell) -> None:
+def test_messages_to_a_full_disk_keep_the_exit_code(shell: Shell) -> None:
     assert shell("alicloud-ingress show --group sg-1 2>/dev/full").returncode == 3
 
 
-def test_a_closed_standard_output_is_3_before_any_call(
+def test_a_closed_stdout_exits_with_3_before_any_call(
     shell: Shell, fake: FakeEcs
 ) -> None:
     group = stale_group(fake)
@@ -239,10 +241,10 @@ def test_a_closed_standard_output_is_3_before_any_call(
     ],
 )
 @pytest.mark.parametrize("form", ["table", "json", "markdown", "csv"])
-def test_each_encoding_shows_all_of_an_answer(
+def test_each_encoding_shows_the_whole_answer(
     shell: Shell, fake: FakeEcs, encoding: dict[str, str], form: str
 ) -> None:
-    """What it has no letter for is written as an escape."""
+    """A character that it cannot represent is escaped."""
     group = stale_group(fake, "办公室 [expires 2020-01-31]")
 
     for command in (
@@ -257,7 +259,7 @@ def test_each_encoding_shows_all_of_an_answer(
         assert "办公室" in shown or "\\u529e\\u516c\\u5ba4" in shown
 
 
-def test_without_a_terminal_nothing_is_destroyed_unless_yes_is_said(
+def test_without_a_terminal_destroy_needs_the_yes_option(
     shell: Shell, fake: FakeEcs
 ) -> None:
     group = stale_group(fake)
@@ -271,7 +273,7 @@ def test_without_a_terminal_nothing_is_destroyed_unless_yes_is_said(
     assert json.loads((shell.folder / "plan.json").read_text())["groups"]
 
 
-def test_credentials_that_do_not_exist_do_not_work(shell: Shell) -> None:
+def test_missing_credentials_are_an_error(shell: Shell) -> None:
     """The default chain is asked for a key, and has none."""
     done = shell(
         "unset ALIBABA_CLOUD_ACCESS_KEY_ID ALIBABA_CLOUD_ACCESS_KEY_SECRET;"
@@ -289,7 +291,7 @@ def test_credentials_that_do_not_exist_do_not_work(shell: Shell) -> None:
 
 
 def at_a_terminal(shell: Shell, command: str, columns: int) -> str:
-    """What a command shows on a terminal of this width."""
+    """The output of a command on a terminal of this width."""
     person, program = pty.openpty()
     size = struct.pack("HHHH", 24, columns, 0, 0)
     fcntl.ioctl(program, termios.TIOCSWINSZ, size)
@@ -303,7 +305,7 @@ def at_a_terminal(shell: Shell, command: str, columns: int) -> str:
     ) as running:
         os.close(program)
         shown = b""
-        with contextlib.suppress(OSError):  # how Linux ends a terminal
+        with contextlib.suppress(OSError):  # Linux ends a terminal so.
             while more := os.read(person, 65_536):
                 shown += more
     os.close(person)
@@ -311,9 +313,7 @@ def at_a_terminal(shell: Shell, command: str, columns: int) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
 
 
-def test_on_a_terminal_of_80_columns_each_id_stands_in_one_line(
-    shell: Shell, fake: FakeEcs
-) -> None:
+def test_at_80_columns_each_id_is_on_one_line(shell: Shell, fake: FakeEcs) -> None:
     """As a record where a table does not fit; a wide terminal shows a table."""
     group, source = fake.new_group(name="web"), fake.new_group()
     by_group = fake.add_rule(group, **tcp(22, source, Description="d" * 200))
@@ -332,7 +332,7 @@ def test_on_a_terminal_of_80_columns_each_id_stands_in_one_line(
 
 
 def test_a_pipe_gets_columns_of_plain_text(shell: Shell, fake: FakeEcs) -> None:
-    """A line for each rule, and no letters of boxes."""
+    """One line for each rule, without box characters."""
     group = fake.new_group()
     ids = [fake.add_rule(group, **tcp(n, Description="d" * 300)) for n in (80, 81)]
 
@@ -354,10 +354,13 @@ def test_a_pipe_gets_columns_of_plain_text(shell: Shell, fake: FakeEcs) -> None:
         ("import --group {group} --out out", "out/import.json"),
     ],
 )
-def test_a_file_that_cannot_be_written_to_the_end_is_named_and_left_out(
+def test_a_file_that_cannot_be_completed_is_removed(
     shell: Shell, fake: FakeEcs, command: str, file: str
 ) -> None:
-    """A limit of the shell stands for a full disk: both come without a name."""
+    """
+    The error names it. A limit of the shell stands for a full disk: both come
+    without a name.
+    """
     group = stale_group(fake)
     for port in range(20):
         fake.add_rule(group, **tcp(1000 + port, Description=EXPIRED))
@@ -378,7 +381,7 @@ def test_a_file_that_cannot_be_written_to_the_end_is_named_and_left_out(
     ],
 )
 @pytest.mark.parametrize("path", ["fifo", "''", "link"])
-def test_no_file_takes_the_place_of_a_device(
+def test_no_command_replaces_a_device_by_a_file(
     shell: Shell, fake: FakeEcs, command: str, path: str
 ) -> None:
     """A pipe stands for `/dev/null`, which root could replace."""

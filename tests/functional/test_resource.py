@@ -52,10 +52,10 @@ def arguments(group: str, **change: object) -> dict[str, Any]:
     }
 
 
-def test_check_fills_in_the_region_and_calls_nothing(
+def test_check_fills_in_the_region_without_a_call(
     fake: FakeEcs, provider: IngressRuleProvider
 ) -> None:
-    """A preview needs no credentials that work."""
+    """A preview needs no valid credentials."""
     result = provider.check({}, arguments("sg-1"))
 
     assert result.failures == []
@@ -64,15 +64,15 @@ def test_check_fills_in_the_region_and_calls_nothing(
     assert fake.calls == []
 
 
-def test_check_names_each_mistake(provider: IngressRuleProvider) -> None:
+def test_check_reports_each_invalid_argument(provider: IngressRuleProvider) -> None:
     """All at once, each at its argument."""
     result = provider.check({}, arguments("sg-1", port_range="443/80", priority=0))
 
     assert sorted(f.property for f in result.failures) == ["port_range", "priority"]
 
 
-def test_check_names_what_is_wrong_with_the_place(front: Front) -> None:
-    """No group, a region that nobody configured, and an adopt that is a text."""
+def test_check_reports_an_invalid_group_region_or_adopt(front: Front) -> None:
+    """A missing group, a region that is not configured, and an adopt that is a text."""
     settings = {k: v for k, v in front.settings.items() if k != "alicloud:region"}
 
     result = configured(settings).check({}, arguments("", adopt="yes"))
@@ -83,10 +83,10 @@ def test_check_names_what_is_wrong_with_the_place(front: Front) -> None:
     assert "alicloud:region" in told["region"]
 
 
-def test_what_read_returns_is_what_check_made(
+def test_read_returns_what_check_made(
     fake: FakeEcs, provider: IngressRuleProvider
 ) -> None:
-    """A refresh of an untouched rule shows no change, whatever its spelling."""
+    """A refresh of an unchanged rule shows no change, in any spelling."""
     group = fake.new_group()
     inputs = provider.check(
         {}, arguments(group, ip_protocol="TCP", source_cidr_ip="10.1.2.3/32")
@@ -103,10 +103,10 @@ def test_what_read_returns_is_what_check_made(
     assert provider.diff(created.id, created.outs, dict(inputs)).changes is False
 
 
-def test_drift_shows_in_its_field_alone(
+def test_drift_is_shown_only_in_its_field(
     fake: FakeEcs, provider: IngressRuleProvider
 ) -> None:
-    """Another hand changed the description; nothing else is reported."""
+    """The description was changed by hand; nothing else is reported."""
     group = fake.new_group()
     inputs = provider.check({}, arguments(group, description="office")).inputs
     created = provider.create(dict(inputs))
@@ -136,10 +136,10 @@ def test_an_update_keeps_the_rule_and_its_id(
     assert fake.rules(group)[created.id]["PortRange"] == "22/23"
 
 
-def test_the_name_of_a_group_in_place_of_its_id_is_a_problem(
+def test_a_group_name_instead_of_its_id_is_reported(
     provider: IngressRuleProvider,
 ) -> None:
-    """ECS would say that there is no such group, and only in `up`."""
+    """ECS would report a missing group, and only in `up`."""
     (failure,) = provider.check({}, arguments("web")).failures
 
     assert failure.property == "security_group_id"
@@ -162,17 +162,17 @@ def test_the_name_of_a_group_in_place_of_its_id_is_a_problem(
 def test_only_what_ecs_cannot_modify_is_replaced(
     provider: IngressRuleProvider, change: dict[str, object], replaced: set[str]
 ) -> None:
-    """Kind of source and group; the rest is modified."""
+    """The kind of source and the group; the rest is modified."""
     old = provider.check({}, arguments("sg-1")).inputs
     new = provider.check({}, arguments("sg-1", **change)).inputs
 
     assert set(provider.diff("sgr-1", old, new).replaces or []) == replaced
 
 
-def test_a_rule_that_is_gone_is_taken_out_of_the_state(
+def test_a_deleted_rule_is_dropped_from_the_state(
     fake: FakeEcs, provider: IngressRuleProvider
 ) -> None:
-    """A blank ID is what the engine takes for gone."""
+    """A blank ID means deleted to the engine."""
     group = fake.new_group()
     created = provider.create(provider.check({}, arguments(group)).inputs)
     assert created.outs is not None
@@ -181,7 +181,7 @@ def test_a_rule_that_is_gone_is_taken_out_of_the_state(
     assert provider.read(created.id, created.outs).id == ""
 
 
-def test_the_pickle_names_the_class_and_nothing_else(
+def test_the_pickle_holds_only_the_class_name(
     provider: IngressRuleProvider,
 ) -> None:
     """It is in every user's state: this path may never change."""
@@ -194,7 +194,7 @@ def test_the_pickle_names_the_class_and_nothing_else(
     )
 
 
-def test_an_adopted_rule_outlives_the_resource_it_was_taken_from(
+def test_an_adopted_rule_survives_its_old_resource(
     fake: FakeEcs, provider: IngressRuleProvider
 ) -> None:
     """A rename is a create of the new and a delete of the old, in this order."""
@@ -212,7 +212,7 @@ def test_an_adopted_rule_outlives_the_resource_it_was_taken_from(
     assert [rule_id] == list(fake.rules(group))
 
 
-def test_delete_goes_by_the_id_of_the_state(
+def test_delete_uses_the_id_in_the_state(
     fake: FakeEcs, provider: IngressRuleProvider
 ) -> None:
     """One call with the ID, even where the arguments no longer match."""
@@ -235,20 +235,22 @@ FIRST: dict[str, Any] = {"run": "a", "number": 1, "name": "first", "secrets": []
 
 
 def reasons(provider: IngressRuleProvider, inputs: dict[str, Any]) -> str:
-    """What check has against the inputs of a new resource."""
+    """The problems that check finds in the inputs of a new resource."""
     return "\n".join(f.reason for f in provider.check({}, inputs).failures)
 
 
-def test_a_new_rule_that_has_expired_is_refused(provider: IngressRuleProvider) -> None:
-    """It would open what was to be shut by now."""
+def test_a_new_rule_with_a_past_expiry_is_refused(
+    provider: IngressRuleProvider,
+) -> None:
+    """It would open what should be closed by now."""
     assert YESTERDAY in reasons(provider, arguments("sg-1", expires_on=YESTERDAY))
     assert reasons(provider, arguments("sg-1", expires_on=TODAY)) == ""
 
 
-def test_a_rule_that_has_expired_is_reported_while_it_stands(
+def test_an_expired_rule_is_reported_while_it_exists(
     provider: IngressRuleProvider, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """At each preview, on the way that the engine shows."""
+    """At each preview, in the way that the engine shows."""
     expired = arguments("sg-1", expires_on=YESTERDAY)
 
     assert provider.check(expired, expired).failures == []
@@ -257,8 +259,8 @@ def test_a_rule_that_has_expired_is_reported_while_it_stands(
     assert "sg-1" in told
 
 
-def test_nobody_waits_for_a_change_that_failed_before_it_began(front: Front) -> None:
-    """Whose account it is could not be asked, and a neighbour wants the identity."""
+def test_nothing_waits_for_a_change_that_failed_early(front: Front) -> None:
+    """Its account could not be read, and a neighbour wants the identity."""
     with new_process(front.settings, IngressRuleProvider()) as provider:
         old = {**arguments(front.fake.new_group()), "region": "cn-hangzhou"}
         created = provider.create(provider.check({}, old).inputs)
@@ -274,8 +276,8 @@ def test_nobody_waits_for_a_change_that_failed_before_it_began(front: Front) -> 
         assert not running().ownership.wait_for_change(created.id)
 
 
-def test_those_who_wait_for_the_account_share_an_error(front: Front) -> None:
-    """Nobody asks in vain again, for as long as it took the one before."""
+def test_resources_that_wait_for_the_account_share_its_error(front: Front) -> None:
+    """The call is not repeated for each of them."""
     process = Process()
     process.configure(front.settings)
     place = Location(front.fake.new_group(), "cn-hangzhou", "")
@@ -299,10 +301,8 @@ def test_those_who_wait_for_the_account_share_an_error(front: Front) -> None:
     assert process.account_id(place) != ""
 
 
-def test_one_group_that_two_profiles_reach_shares_what_was_written(
-    front: Front, tmp_path: Path
-) -> None:
-    """What one has read is out of date once the other has written."""
+def test_profiles_with_one_group_share_its_writes(front: Front, tmp_path: Path) -> None:
+    """What one has read is outdated once the other has written."""
     keys = {"mode": "AK", "access_key_id": "AK", "access_key_secret": SECRET}
     profiles = [{"name": name, **keys} for name in ("first", "second")]
     file = tmp_path / "config.json"
@@ -322,10 +322,10 @@ def test_one_group_that_two_profiles_reach_shares_what_was_written(
     assert len(second.read_after_writes().rules) == 1
 
 
-def test_a_secret_of_an_expired_rule_is_not_told(
+def test_a_secret_of_an_expired_rule_is_hidden(
     provider: IngressRuleProvider, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither where it is new nor while it stands."""
+    """For a new rule and for an existing one."""
     secret = {DECLARATION: {**FIRST, "secrets": ["source_cidr_ip", "expires_on"]}}
     expired = arguments("sg-1", expires_on=YESTERDAY, **secret)
 
@@ -339,10 +339,10 @@ def test_a_secret_of_an_expired_rule_is_not_told(
     assert "10.0.0.0" not in told
 
 
-def test_the_same_rule_twice_names_both_resources(
+def test_a_rule_declared_twice_names_both_resources(
     provider: IngressRuleProvider,
 ) -> None:
-    """However it is spelled; in one run of one program."""
+    """In any spelling; in one run of one program."""
     declared = {DECLARATION: {**FIRST, "run": "twice"}}
     again = {DECLARATION: {**FIRST, "run": "twice", "number": 2, "name": "second"}}
     other_run = {DECLARATION: {**FIRST, "run": "again", "number": 2}}
@@ -356,7 +356,7 @@ def test_the_same_rule_twice_names_both_resources(
     assert reasons(provider, {**arguments("sg-1"), **other_run}) == ""
 
 
-def test_what_the_program_says_of_itself_is_no_input(
+def test_the_declaration_is_not_an_input(
     provider: IngressRuleProvider,
 ) -> None:
     """Neither the state nor a preview shows it."""
@@ -375,10 +375,10 @@ def test_what_the_program_says_of_itself_is_no_input(
         ("adopt", "yes-secret"),
     ],
 )
-def test_a_secret_value_is_not_in_a_reason(
+def test_no_reason_holds_a_secret_value(
     provider: IngressRuleProvider, argument: str, value: str
 ) -> None:
-    """The person knows it; the log must not."""
+    """The user knows it; the log must not have it."""
     declaration = {**FIRST, "secrets": [argument]}
     inputs = {**arguments("sg-1"), argument: value, DECLARATION: declaration}
     told = reasons(provider, inputs)
@@ -387,10 +387,10 @@ def test_a_secret_value_is_not_in_a_reason(
     assert value[:40] not in told
 
 
-def test_the_engine_is_not_told_whose_secret_value_to_show(
+def test_a_failure_with_a_secret_names_no_property(
     provider: IngressRuleProvider,
 ) -> None:
-    """It shows the value, secret or not, of the property that a failure names."""
+    """The engine prints the value of a property that a failure names, secret or not."""
     inputs = {**arguments("sg-1"), "source_cidr_ip": "10.0.0.1/33", "priority": 0}
     declaration = {**FIRST, "secrets": ["source_cidr_ip"]}
     failures = provider.check({}, {**inputs, DECLARATION: declaration}).failures
@@ -401,8 +401,8 @@ def test_the_engine_is_not_told_whose_secret_value_to_show(
 @pytest.mark.parametrize(
     "name", ["port_range", "source_cidr_ip", "security_group_id", "region", "adopt"]
 )
-def test_what_is_not_known_yet_passes(provider: IngressRuleProvider, name: str) -> None:
-    """In a preview, values that only an update will know."""
+def test_check_accepts_unknown_values(provider: IngressRuleProvider, name: str) -> None:
+    """In a preview, values that only an update knows."""
     inputs = arguments("sg-1", **{name: pulumi.UNKNOWN})
 
     assert reasons(provider, inputs) == ""
@@ -421,7 +421,7 @@ def test_what_is_not_known_yet_passes(provider: IngressRuleProvider, name: str) 
 def test_an_unknown_in_a_replacing_field_counts_as_changed(
     provider: IngressRuleProvider, name: str, replaced: list[str]
 ) -> None:
-    """Better a replacement announced and not needed than the other way round."""
+    """Announcing a replacement that is not needed is better than the reverse."""
     old = provider.check({}, arguments("sg-1")).inputs
 
     result = provider.diff("sgr-1", old, {**old, name: pulumi.UNKNOWN})
@@ -430,10 +430,10 @@ def test_an_unknown_in_a_replacing_field_counts_as_changed(
     assert result.replaces == replaced
 
 
-def test_another_profile_is_written_down_without_a_call(
+def test_another_profile_is_stored_without_a_call(
     fake: FakeEcs, provider: IngressRuleProvider
 ) -> None:
-    """Refresh and destroy go by the profile of the state."""
+    """Refresh and destroy use the profile in the state."""
     group = fake.new_group()
     inputs = provider.check({}, arguments(group)).inputs
     created = provider.create(dict(inputs))
@@ -444,10 +444,10 @@ def test_another_profile_is_written_down_without_a_call(
 
 
 @pytest.mark.parametrize("name", ["dest_cidr_ip", "source_port_range"])
-def test_what_ecs_cannot_empty_is_replaced(
+def test_a_field_that_ecs_cannot_empty_replaces_the_rule(
     provider: IngressRuleProvider, name: str
 ) -> None:
-    """A part of the identity is taken away by a new rule only."""
+    """Only a new rule can drop a part of the identity."""
     value = {"dest_cidr_ip": "10.9.0.1", "source_port_range": "1/1024"}[name]
     old = provider.check({}, arguments("sg-1", **{name: value})).inputs
     new = provider.check({}, arguments("sg-1")).inputs
@@ -456,18 +456,18 @@ def test_what_ecs_cannot_empty_is_replaced(
     assert provider.diff("sgr-1", new, old).replaces == []
 
 
-def test_a_system_rule_of_old_stays_importable(provider: IngressRuleProvider) -> None:
-    """Priority 110 cannot be made, and is there."""
+def test_an_old_system_rule_can_be_imported(provider: IngressRuleProvider) -> None:
+    """Priority 110 cannot be made, and exists."""
     old = arguments("sg-1", priority=110)
 
     assert provider.check(old, arguments("sg-1", priority=110)).failures == []
     assert "110" in reasons(provider, arguments("sg-1", priority=110))
 
 
-def test_no_output_is_none_and_none_is_secret(
+def test_no_output_is_none_or_a_secret_key(
     fake: FakeEcs, provider: IngressRuleProvider
 ) -> None:
-    """None does not come back from the state; keys have no business in it."""
+    """None does not come back from the state; keys do not belong there."""
     group = fake.new_group()
     inputs = provider.check({}, arguments(group)).inputs
     outputs = provider.create(dict(inputs)).outs
@@ -479,10 +479,10 @@ def test_no_output_is_none_and_none_is_secret(
     assert outputs["create_time"] != ""
 
 
-def test_a_rule_read_by_its_id_alone_tells_all_of_itself(
+def test_a_rule_read_by_id_has_all_fields(
     fake: FakeEcs, provider: IngressRuleProvider
 ) -> None:
-    """That is what `get` is for."""
+    """`get` needs them."""
     group = fake.new_group()
     rule_id = fake.add_rule(
         group,
@@ -501,10 +501,10 @@ def test_a_rule_read_by_its_id_alone_tells_all_of_itself(
     assert read.outs["ipv6_source_cidr_ip"] == "2001:db8::/32"
 
 
-def test_to_get_a_rule_that_is_not_there_fails(
+def test_get_fails_for_a_missing_rule(
     fake: FakeEcs, provider: IngressRuleProvider
 ) -> None:
-    """The engine would go on with outputs that are empty; a refresh must not fail."""
+    """The engine would continue with empty outputs; a refresh must not fail."""
     inputs = {"security_group_id": fake.new_group()}
 
     with pytest.raises(RuleNotConfirmedError, match="sgr-gone is not in"):
@@ -512,8 +512,8 @@ def test_to_get_a_rule_that_is_not_there_fails(
     assert provider.read("sgr-gone", inputs).id == ""
 
 
-def test_two_profiles_reach_two_accounts(front: Front, tmp_path: Path) -> None:
-    """In one process, each rule goes by the credentials of its own profile."""
+def test_two_profiles_use_two_accounts(front: Front, tmp_path: Path) -> None:
+    """In one process, each rule uses the credentials of its own profile."""
     file = tmp_path / "config.json"
     profiles = [
         {
@@ -576,10 +576,10 @@ def programs(draw: st.DrawFn) -> dict[str, Any]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_what_is_read_back_checks_as_what_was_declared(
+def test_a_rule_read_back_equals_the_declared_one(
     front: Front, provider: IngressRuleProvider, program: dict[str, Any]
 ) -> None:
-    """Whatever the spelling, a refresh shows no change and none is to be made."""
+    """In any spelling, a refresh shows no change and none is needed."""
     group = front.fake.new_group()
     checked = provider.check({}, {**program, "security_group_id": group})
     assert checked.failures == []

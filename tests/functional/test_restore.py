@@ -1,5 +1,5 @@
 """
-What a restore brings back where ECS refuses, lies or has lost the group.
+What a restore brings back where ECS refuses, answers wrongly or has lost the group.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
 
 
 def expired(fake: FakeEcs, group: str, *ports: int) -> list[str]:
-    """Put rules in that are stale."""
+    """Add rules that are stale."""
     return [fake.add_rule(group, **tcp(n, Description=EXPIRED)) for n in ports]
 
 
@@ -41,23 +41,23 @@ def destroyed(*groups: str, code: int = 0) -> None:
 
 
 def restored() -> Result:
-    """Put back what the report says was destroyed."""
+    """Restore what the report says was destroyed."""
     return run("stale", "restore", "report.json", "--format", "json")
 
 
 def entries() -> dict[str, dict[str, Any]]:
-    """What the report says of each rule."""
+    """The report's entry for each rule."""
     written = json.loads(Path("report.json").read_text())["rules"]
     return {entry["rule_id"]: entry for entry in written}
 
 
 def ports(fake: FakeEcs, group: str) -> set[object]:
-    """The ports of the rules that are there."""
+    """The ports of the live rules."""
     return {rule["PortRange"] for rule in fake.rules(group).values()}
 
 
-def test_of_several_rules_those_that_ecs_takes_are_restored(fake: FakeEcs) -> None:
-    """The call with all of them is refused; one by one it shows which is at fault."""
+def test_a_refused_rule_does_not_stop_restoring_others(fake: FakeEcs) -> None:
+    """The call with all of them is refused; one by one shows which is refused."""
     group = fake.new_group()
     ids = expired(fake, group, 80, 81, 82)
     destroyed(group)
@@ -74,8 +74,8 @@ def test_of_several_rules_those_that_ecs_takes_are_restored(fake: FakeEcs) -> No
     assert json.loads(done.stdout)["rules"] == list(entries().values())
 
 
-def test_a_group_that_is_gone_stops_no_restore_of_another(fake: FakeEcs) -> None:
-    """Its rules are told, and stay destroyed."""
+def test_a_missing_group_does_not_stop_restoring_others(fake: FakeEcs) -> None:
+    """Its rules are reported, and not restored."""
     one, other = fake.new_group(), fake.new_group()
     (lost,), (back,) = expired(fake, one, 80), expired(fake, other, 80)
     destroyed(one, other)
@@ -89,8 +89,8 @@ def test_a_group_that_is_gone_stops_no_restore_of_another(fake: FakeEcs) -> None
     assert one in entries()[lost]["why"]
 
 
-def test_a_yes_that_no_read_shows_restores_nothing(fake: FakeEcs) -> None:
-    """The answer lies; a second restore makes the rule."""
+def test_a_restored_rule_must_be_visible(fake: FakeEcs) -> None:
+    """The success has no effect; a second restore makes the rule."""
     group = fake.new_group()
     (rule_id,) = expired(fake, group, 80)
     destroyed(group)
@@ -103,8 +103,8 @@ def test_a_yes_that_no_read_shows_restores_nothing(fake: FakeEcs) -> None:
     assert ports(fake, group) == {"80/80"}
 
 
-def test_a_rule_that_never_went_is_planned_again(fake: FakeEcs) -> None:
-    """The destruction got no answer, and had not acted; nothing is made twice."""
+def test_a_rule_that_was_never_deleted_is_planned_again(fake: FakeEcs) -> None:
+    """The destruction got no answer, and had no effect; nothing is made twice."""
     group = fake.new_group()
     (rule_id,) = expired(fake, group, 80)
     fake.inject(Fault(action="RevokeSecurityGroup", drop=True, times=20))
@@ -119,8 +119,8 @@ def test_a_rule_that_never_went_is_planned_again(fake: FakeEcs) -> None:
     assert AUTHORIZE not in [call.action for call in fake.calls]
 
 
-def test_a_group_that_is_gone_is_no_failure_of_a_destruction(fake: FakeEcs) -> None:
-    """What was to go is gone with it."""
+def test_destroying_rules_of_a_missing_group_succeeds(fake: FakeEcs) -> None:
+    """They are deleted with the group."""
     group = fake.new_group()
     (rule_id,) = expired(fake, group, 80)
     assert run("stale", "plan", "--out", "plan.json", "--group", group).exit_code == 1
@@ -133,8 +133,8 @@ def test_a_group_that_is_gone_is_no_failure_of_a_destruction(fake: FakeEcs) -> N
     assert entries()[rule_id]["why"] == "the group no longer exists"
 
 
-def test_a_report_of_another_plan_is_a_mistake_in_the_command(fake: FakeEcs) -> None:
-    """Nothing is destroyed, and the report stays what it was."""
+def test_a_report_of_another_plan_is_a_usage_error(fake: FakeEcs) -> None:
+    """Nothing is destroyed, and the report does not change."""
     group = fake.new_group()
     expired(fake, group, 80)
     destroyed(group)
@@ -150,8 +150,8 @@ def test_a_report_of_another_plan_is_a_mistake_in_the_command(fake: FakeEcs) -> 
 
 
 @pytest.mark.parametrize("form", ["table", "markdown"])
-def test_a_report_shows_what_came_of_each_rule(fake: FakeEcs, form: str) -> None:
-    """On stdout, a row for each."""
+def test_a_report_shows_the_outcome_of_each_rule(fake: FakeEcs, form: str) -> None:
+    """On stdout, one row for each."""
     group = fake.new_group()
     (rule_id,) = expired(fake, group, 80)
     destroyed(group)

@@ -1,5 +1,5 @@
 """
-What somebody else has changed, and an update sets back.
+Manual changes that an update reverts.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def update(
 
 
 @pytest.mark.parametrize("as_set", [False, True], ids=["a rule", "a set"])
-def test_a_field_that_is_set_back_is_named_with_all_its_values(
+def test_a_reverted_field_is_reported_with_its_three_values(
     front: Front, capfd: pytest.CaptureFixture[str], *, as_set: bool
 ) -> None:
-    """The preview shows the description alone, and this opens a port to the world."""
+    """The preview shows only the description, and this opens a port to the internet."""
     update(front, as_set=as_set, by_hand={"SourceCidrIp": "10.0.0.0/8"}, secrets=[])
 
     told = capfd.readouterr().err
@@ -64,10 +64,10 @@ def test_a_field_that_is_set_back_is_named_with_all_its_values(
 
 
 @pytest.mark.parametrize("as_set", [False, True], ids=["a rule", "a set"])
-def test_a_change_of_the_program_alone_is_no_warning(
+def test_a_change_of_the_program_gives_no_warning(
     front: Front, capfd: pytest.CaptureFixture[str], *, as_set: bool
 ) -> None:
-    """Nobody else has changed anything."""
+    """Nothing was changed by hand."""
     update(front, as_set=as_set, by_hand={}, secrets=[])
 
     assert "outside of this stack" not in capfd.readouterr().err
@@ -77,10 +77,10 @@ def test_a_change_of_the_program_alone_is_no_warning(
     ("as_set", "path"),
     [(False, "source_cidr_ip"), (True, "rules[0].source_cidr_ip"), (True, "rules")],
 )
-def test_a_secret_value_that_is_set_back_is_not_shown(
+def test_a_reverted_secret_is_not_shown(
     front: Front, capfd: pytest.CaptureFixture[str], *, as_set: bool, path: str
 ) -> None:
-    """Neither the old one, nor the one found, nor the new one."""
+    """Neither the old value, nor the one found, nor the new one."""
     by_hand = {"SourceCidrIp": "10.0.0.0/8"}
     update(front, as_set=as_set, by_hand=by_hand, secrets=[path])
 

@@ -1,5 +1,5 @@
 """
-A set's life against the fake, over both of its fronts; every call is counted.
+A set's life with the fake, over both of its fronts; every call is counted.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ SSH = IngressRule.parse(
 
 
 def rules(number: int, first: int = 1) -> list[IngressRule]:
-    """Rules that differ in their port alone."""
+    """Rules that differ in their port only."""
     return [replace(SSH, port_range=f"{n}/{n}") for n in range(first, first + number)]
 
 
 @dataclass
 class Faulty:
-    """The client, whose k-th call fails, with or without having acted."""
+    """A client whose k-th call fails, with or without effect."""
 
     calls: GroupCalls
     at: int = 0
@@ -68,11 +68,11 @@ class Faulty:
         self._act("authorize", lambda: self.calls.authorize(group_id, rules))
 
     def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
-        """Remove rules by ID, or fail."""
+        """Delete rules by ID, or fail."""
         self._act("revoke_by_id", lambda: self.calls.revoke_by_id(group_id, rule_ids))
 
     def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
-        """Remove rules by all that names them, or fail."""
+        """Delete rules by their attributes, or fail."""
         self._act(
             "revoke_by_attributes",
             lambda: self.calls.revoke_by_attributes(group_id, rules),
@@ -125,7 +125,7 @@ class Stack:
         }
 
     def add(self, *rules: IngressRule) -> list[str]:
-        """Put rules in as somebody else would."""
+        """Add rules that no resource holds."""
         return [
             self.fake.add_rule(self.group, **rule.to_permission()) for rule in rules
         ]
@@ -159,10 +159,10 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
 @pytest.mark.parametrize(
     ("number", "up", "refresh", "destroy"), [(100, 3, 1, 1), (1000, 12, 1, 10)]
 )
-def test_many_rules_take_few_calls(
+def test_many_rules_need_few_calls(
     stack: Stack, number: int, up: int, refresh: int, destroy: int
 ) -> None:
-    """A look, a call for each hundred, and a look that proves them."""
+    """A read, a call for each hundred, and a read that verifies them."""
     wanted = rules(number)
     ids = stack.life().create(wanted)
     assert sum(stack.counted().values()) == up
@@ -181,8 +181,8 @@ def test_many_rules_take_few_calls(
     assert stack.live() == set()
 
 
-def test_an_update_authorizes_modifies_and_revokes_in_this_order(stack: Stack) -> None:
-    """There is no moment without a rule; neighbours are not touched."""
+def test_an_update_authorizes_then_modifies_then_revokes(stack: Stack) -> None:
+    """A rule exists at every moment; neighbours do not change."""
     neighbour = replace(SSH, priority=2)
     stack.add(neighbour, *rules(3))
     changed = replace(rules(3)[1], description="office")
@@ -205,10 +205,10 @@ def test_an_update_authorizes_modifies_and_revokes_in_this_order(stack: Stack) -
 
 
 @pytest.mark.parametrize("revoked_calls", [1, 2])
-def test_an_update_that_fails_after_a_revoke_takes_nothing_back(
+def test_a_failure_after_a_revoke_undoes_nothing(
     stack: Stack, revoked_calls: int
 ) -> None:
-    """There would be fewer rules than before and after; the next update goes on."""
+    """There would be fewer rules than before and after; the next update completes."""
     stack.add(*rules(500))
     old, wanted = stack.members(rules(500)), rules(500, first=1000)
     refused = Fault.refused("RevokeSecurityGroup", 403, "NoPermission")
@@ -233,8 +233,8 @@ def test_an_update_that_fails_after_a_revoke_takes_nothing_back(
     assert stack.live() == set(wanted)
 
 
-def test_an_update_whose_first_revoke_fails_takes_all_back(stack: Stack) -> None:
-    """Nothing is gone yet, so the set is as it was."""
+def test_a_failed_first_revoke_undoes_the_update(stack: Stack) -> None:
+    """Nothing is deleted yet, so the set is as it was."""
     stack.add(*rules(500))
     old = stack.members(rules(500))
     refused = Fault.refused("RevokeSecurityGroup", 403, "NoPermission")
@@ -254,10 +254,10 @@ SILENCE = "no answer"
 @pytest.mark.parametrize("kind", [REFUSAL, SILENCE])
 @pytest.mark.parametrize("at", range(1, 8))
 @pytest.mark.parametrize("is_update", [False, True], ids=["create", "update"])
-def test_after_a_fault_at_any_call_the_next_up_converges(
+def test_the_next_up_converges_after_any_fault(
     stack: Stack, at: int, kind: str, *, acts: bool, is_update: bool
 ) -> None:
-    """Without adopt: what had been added is taken back, or the fault is bridged."""
+    """Without adopt: what had been added is revoked again, or the fault is overcome."""
     old = rules(5, first=500) if is_update else []
     stack.add(*old)
     members = stack.members(old)
@@ -276,8 +276,8 @@ def test_after_a_fault_at_any_call_the_next_up_converges(
 
 
 @pytest.mark.parametrize("kind", [REFUSAL, SILENCE])
-def test_what_cannot_be_taken_back_is_named(stack: Stack, kind: str) -> None:
-    """From the third call on, nothing works any more."""
+def test_a_rule_that_cannot_be_revoked_again_is_named(stack: Stack, kind: str) -> None:
+    """From the third call on, every call fails."""
     faulty = Faulty(stack.client, 3, lambda: _error(kind), times=1000)
 
     with pytest.raises(RuleNotConfirmedError) as caught:
@@ -297,7 +297,7 @@ def _error(kind: str) -> EcsError:
     return of_code("Test", kind, "no")
 
 
-def test_the_rule_at_fault_is_named_and_the_others_are_taken_back(
+def test_the_refused_rule_is_named_and_others_are_revoked(
     stack: Stack,
 ) -> None:
     """A set is made as a whole or not at all."""
@@ -312,14 +312,14 @@ def test_the_rule_at_fault_is_named_and_the_others_are_taken_back(
 
 
 class Deaf(Faulty):
-    """The client, whose revoke by attributes says yes and does nothing."""
+    """A client whose revoke by attributes succeeds without effect."""
 
     def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
-        """Say yes."""
+        """Succeed without effect."""
 
 
-def test_a_yes_to_a_revoke_by_attributes_is_not_believed(stack: Stack) -> None:
-    """What is still there has shown its ID, and goes by that."""
+def test_a_revoke_by_attributes_is_verified(stack: Stack) -> None:
+    """What still exists is revoked by the ID that a read shows."""
     stack.add(*rules(3))
 
     stack.life(Deaf(stack.client)).delete([Member(r, "") for r in rules(2)], "")
@@ -328,8 +328,8 @@ def test_a_yes_to_a_revoke_by_attributes_is_not_believed(stack: Stack) -> None:
     assert stack.counted()["RevokeSecurityGroup"] == 1
 
 
-def test_a_network_without_host_bits_is_named_and_stays(stack: Stack) -> None:
-    """It may be the rule, as ECS has stored it, and may be somebody else's."""
+def test_a_network_without_host_bits_is_named_and_kept(stack: Stack) -> None:
+    """It may be the rule, as ECS has stored it, and may belong to someone else."""
     asked = replace(SSH, source_cidr_ip="10.1.2.3/8")
     (masked,) = stack.add(SSH)
 
@@ -342,7 +342,7 @@ def test_a_network_without_host_bits_is_named_and_stays(stack: Stack) -> None:
 
 @dataclass
 class Meddling(Faulty):
-    """The client, beside whom somebody makes another rule the one that is added."""
+    """A client during whose call another rule is changed into the added one."""
 
     stack: Stack | None = None
     neighbour: str = ""
@@ -354,8 +354,8 @@ class Meddling(Faulty):
         super().authorize(group_id, rules)
 
 
-def test_what_was_there_before_is_not_taken_back(stack: Stack) -> None:
-    """Though it has become, of all rules, one that the run has sent."""
+def test_undo_keeps_a_rule_that_existed_before(stack: Stack) -> None:
+    """Even if it has become one that the run has sent."""
     (neighbour,) = stack.add(replace(SSH, priority=2))
     # However busy the machine, its age does not give it away.
     stack.fake.change_rule(stack.group, neighbour, CreateTime="2099-01-01T00:00:00Z")
@@ -372,27 +372,30 @@ def test_what_was_there_before_is_not_taken_back(stack: Stack) -> None:
 
 @dataclass
 class Outrun(Faulty):
-    """The client, beside whom another resource finds the first rule first."""
+    """A client during whose call another resource claims the first rule."""
 
     stack: Stack | None = None
 
     def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
-        """Add the rules, of which one is another's by the time that it shows."""
+        """
+        Add the rules, one of which belongs to another resource when it is
+        visible.
+        """
         assert self.stack is not None
         super().authorize(group_id, rules)
         (member,) = self.stack.members(rules[:1])
         assert self.stack.ownership.record_created(member.rule_id, "another")
 
 
-def test_what_another_resource_has_made_is_not_taken_back(stack: Stack) -> None:
-    """ECS made one rule of two, and the other resource has it in its state."""
+def test_undo_keeps_a_rule_that_another_resource_made(stack: Stack) -> None:
+    """ECS made one rule of two, and the state of the other resource has it."""
     with pytest.raises(RuleExistsError, match="another resource"):
         stack.life(Outrun(stack.client, stack=stack)).create(rules(3))
 
     assert stack.live() == set(rules(1))
 
 
-def test_duplicates_are_all_named_before_any_call(stack: Stack) -> None:
+def test_all_duplicates_are_reported_before_any_call(stack: Stack) -> None:
     """With their IDs, and what to do."""
     duplicates = stack.add(*rules(2))
 
@@ -404,7 +407,7 @@ def test_duplicates_are_all_named_before_any_call(stack: Stack) -> None:
     assert stack.counted() == {"DescribeSecurityGroupAttribute": 1}
 
 
-def test_adopted_rules_keep_their_ids_and_take_the_sets_remark(stack: Stack) -> None:
+def test_adopted_rules_keep_their_ids_and_get_new_descriptions(stack: Stack) -> None:
     """They belong to the set from now on."""
     (duplicate,) = stack.add(SSH)
     wanted = replace(SSH, description="office")
@@ -418,7 +421,7 @@ def test_adopted_rules_keep_their_ids_and_take_the_sets_remark(stack: Stack) -> 
 
 
 def test_a_rule_held_by_another_resource_is_not_adopted(stack: Stack) -> None:
-    """One rule is one resource."""
+    """One rule belongs to one resource."""
     (duplicate,) = stack.add(SSH)
     stack.ownership.keep([duplicate], "another")
 
@@ -438,8 +441,8 @@ def test_a_member_that_moved_to_another_resource_is_not_revoked(stack: Stack) ->
     assert members[0].rule_id in stack.told[0]
 
 
-def test_a_rule_that_moves_between_two_sets_is_never_lost(stack: Stack) -> None:
-    """Whichever of the two comes first, it is there in the end."""
+def test_a_rule_that_moves_between_sets_is_kept(stack: Stack) -> None:
+    """In either order, it exists in the end."""
     stack.add(*rules(2))
     members = stack.members(rules(2))
 
@@ -457,7 +460,7 @@ def test_a_rule_that_moves_between_two_sets_is_never_lost(stack: Stack) -> None:
 
 
 class Overtaken(Faulty):
-    """Begins something else just before a revoke, and revokes meanwhile."""
+    """Starts something else just before a revoke, and revokes meanwhile."""
 
     meanwhile: Callable[[], Future[LiveRule]]
 
@@ -467,10 +470,10 @@ class Overtaken(Faulty):
 
 
 @pytest.mark.parametrize("adopt", [False, True])
-def test_a_rule_that_leaves_a_set_can_be_made_by_another_resource(
+def test_another_resource_can_create_a_rule_a_set_drops(
     stack: Stack, *, adopt: bool
 ) -> None:
-    """It waits until the set has let go of it: there is nothing to take over."""
+    """It waits until the set has revoked the rule: adopt is not needed."""
     stack.add(*rules(1))
     members = stack.members(rules(1))
     stack.ownership = Ownership()
@@ -494,7 +497,7 @@ def test_a_rule_that_leaves_a_set_can_be_made_by_another_resource(
 
 
 @pytest.mark.parametrize("adopt", [False, True])
-def test_a_set_waits_for_a_neighbour_that_moves_away(
+def test_a_set_waits_for_a_neighbour_about_to_change(
     stack: Stack, *, adopt: bool
 ) -> None:
     """Another resource is about to change the rule that the set wants."""
@@ -515,8 +518,8 @@ def test_a_set_waits_for_a_neighbour_that_moves_away(
     assert stack.live() == {rules(1)[0], replace(SSH, priority=9)}
 
 
-def test_a_set_does_not_wait_for_what_waits_for_the_set(stack: Stack) -> None:
-    """Two sets want each other's rule: one of them fails, and nothing is changed."""
+def test_two_sets_do_not_wait_for_each_other(stack: Stack) -> None:
+    """Two sets want each other's rule: one of them fails, and nothing changes."""
     ours, theirs = stack.add(*rules(2))
     stack.ownership = Ownership()
     stack.ownership.keep([ours], "own")
@@ -534,10 +537,10 @@ def test_a_set_does_not_wait_for_what_waits_for_the_set(stack: Stack) -> None:
     assert list(stack.by_id()) == [ours, theirs]
 
 
-def test_members_that_are_gone_stop_no_removal_and_their_duplicates_are_named(
+def test_missing_members_stop_no_delete_and_duplicates_are_named(
     stack: Stack,
 ) -> None:
-    """An ID that is gone never falls back to the quintuple."""
+    """A missing ID never leads to a revoke by attributes."""
     stack.add(*rules(100))
     members = stack.members(rules(100))
     del stack.fake.groups[stack.group].rules[members[50].rule_id]
@@ -549,7 +552,7 @@ def test_members_that_are_gone_stop_no_removal_and_their_duplicates_are_named(
     assert [duplicate in text for text in stack.told] == [True]
 
 
-def test_without_ids_the_whole_quintuples_are_revoked(stack: Stack) -> None:
+def test_without_ids_all_attributes_are_revoked(stack: Stack) -> None:
     """A neighbour that differs in one field survives."""
     neighbours = [replace(rule, priority=2) for rule in rules(3)]
     stack.add(*rules(3), *neighbours)
@@ -563,10 +566,10 @@ def test_without_ids_the_whole_quintuples_are_revoked(stack: Stack) -> None:
     }
 
 
-def test_a_destroyed_exclusive_set_leaves_what_it_did_not_declare(
+def test_destroying_an_exclusive_set_keeps_undeclared_rules(
     stack: Stack,
 ) -> None:
-    """A refresh had brought it in."""
+    """A refresh had added them to the state."""
     stack.add(*rules(2))
     own, foreign = stack.members(rules(2))
 
@@ -575,8 +578,8 @@ def test_a_destroyed_exclusive_set_leaves_what_it_did_not_declare(
     assert stack.live() == {foreign.rule}
 
 
-def test_an_exclusive_set_removes_only_what_its_state_has_shown(stack: Stack) -> None:
-    """What came since is told, and stays; what is to be kept stays as well."""
+def test_an_exclusive_set_deletes_only_rules_in_its_state(stack: Stack) -> None:
+    """Later rules are reported and kept; so are the rules to keep."""
     stack.add(*rules(4))
     own, shown, kept, late = stack.members(rules(4))
     state = [own, replace(shown, declared=False), replace(kept, declared=False)]
@@ -591,7 +594,7 @@ def test_an_exclusive_set_removes_only_what_its_state_has_shown(stack: Stack) ->
 
 
 class Stale(Faulty):
-    """The client, whose first Describe was made before another one's Revoke."""
+    """A client whose first Describe was made before the Revoke of another one."""
 
     def __init__(
         self,
@@ -610,7 +613,7 @@ class Stale(Faulty):
 
 @dataclass
 class Lagging(Faulty):
-    """The client, whose Describe shows nothing new for a while."""
+    """A client whose Describe shows nothing new for a while."""
 
     hidden: int = 0
 
@@ -623,14 +626,14 @@ class Lagging(Faulty):
         return replace(live, rules=())
 
 
-def test_rules_that_take_their_time_to_show_are_waited_for(stack: Stack) -> None:
+def test_a_set_waits_for_rules_to_be_visible(stack: Stack) -> None:
     """Their IDs are known in the end."""
     ids = stack.life(Lagging(stack.client, hidden=3)).create(rules(3))
 
     assert set(ids.values()) == set(stack.by_id())
 
 
-def test_rules_that_never_show_are_made_without_ids(stack: Stack) -> None:
+def test_rules_that_are_never_visible_have_no_ids(stack: Stack) -> None:
     """The refresh that sees them fills the IDs in."""
     ids = stack.life(Lagging(stack.client, hidden=1000)).create(rules(3))
 
@@ -641,10 +644,10 @@ def test_rules_that_never_show_are_made_without_ids(stack: Stack) -> None:
     assert {found.live.rule_id for found in seen} == set(stack.by_id())
 
 
-def test_a_group_that_is_gone_is_believed_only_in_its_own_account(
+def test_a_missing_group_is_accepted_only_in_its_account(
     stack: Stack,
 ) -> None:
-    """Elsewhere it is an error, and nothing is forgotten."""
+    """In another account it is an error, and the state is kept."""
     del stack.fake.groups[stack.group]
     members = [Member(SSH, "sgr-1")]
 

@@ -1,5 +1,6 @@
 """
-How the rules of a set are removed where ECS refuses, is silent, or knows better.
+How the rules of a set are deleted where ECS refuses, does not answer, or shows
+something else.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ WEB = replace(SSH, port_range="443/443")
 
 @dataclass
 class Account:
-    """A group with rules, and the process that has them removed."""
+    """A group with rules, and the process that deletes them."""
 
     fake: FakeEcs
     group: str
@@ -40,15 +41,15 @@ class Account:
     ownership: Ownership = field(default_factory=lambda: Ownership(timeout_s=0))
 
     def add(self, rule: IngressRule) -> Member:
-        """Put a rule in; it as a state holds it."""
+        """Add a rule; it as a state holds it."""
         return Member(rule, self.fake.add_rule(self.group, **rule.to_permission()))
 
     def lose(self, member: Member) -> None:
-        """Take a rule out by hand."""
+        """Delete a rule by hand."""
         del self.fake.groups[self.group].rules[member.rule_id]
 
     def delete(self, *members: Member) -> None:
-        """Have these removed by a process that has just begun."""
+        """Delete these in a new process."""
         client = EcsClient(Connection("cn-hangzhou", KEYS, timeout_s=20))
         group = SecurityGroup(client, self.group)
         owner = Owner(self.ownership, "own")
@@ -56,7 +57,7 @@ class Account:
         SetLifecycle(group, one).delete(members, "")
 
     def left(self) -> Sequence[str]:
-        """The IDs of the rules that are there."""
+        """The IDs of the rules that exist."""
         return list(self.fake.rules(self.group))
 
 
@@ -67,10 +68,10 @@ def account() -> Iterator[Account]:
         yield Account(fake, fake.new_group())
 
 
-def test_an_id_that_is_called_invalid_is_gone_only_if_no_look_shows_it(
+def test_an_invalid_id_is_verified_by_a_read(
     account: Account,
 ) -> None:
-    """The one answer means both; the rule that is still there is named."""
+    """The answer may mean malformed or deleted; a rule that still exists is named."""
     members = [account.add(SSH), account.add(WEB)]
     account.lose(members[0])
     invalid = Fault.refused(REVOKE, 400, "InvalidParam.SecurityGroupRuleId")
@@ -88,10 +89,10 @@ def test_an_id_that_is_called_invalid_is_gone_only_if_no_look_shows_it(
     assert account.left() == []
 
 
-def test_a_removal_that_is_done_does_not_fail_for_want_of_a_look(
+def test_a_completed_delete_succeeds_without_a_read(
     account: Account,
 ) -> None:
-    """The look would only have told of a duplicate."""
+    """The read would only have shown a duplicate."""
     gone = account.add(SSH)
     account.lose(gone)
     account.fake.inject(Fault.refused(LOOK, 403, "Forbidden.RAM"))
@@ -102,10 +103,10 @@ def test_a_removal_that_is_done_does_not_fail_for_want_of_a_look(
     assert [call.action for call in account.fake.calls] == [REVOKE, LOOK]
 
 
-def test_without_an_id_a_rule_that_another_resource_holds_stays(
+def test_without_an_id_another_resources_rule_is_kept(
     account: Account,
 ) -> None:
-    """It is found by what it says, and the others go."""
+    """It is found by its attributes, and the others are deleted."""
     held, other = account.add(SSH), account.add(WEB)
     account.ownership.keep([held.rule_id], "another")
 
@@ -115,10 +116,10 @@ def test_without_an_id_a_rule_that_another_resource_holds_stays(
     assert [held.rule_id in text for text in account.told] == [True]
 
 
-def test_without_an_id_a_removal_that_got_no_answer_is_sent_until_it_is_proven(
+def test_without_an_id_an_unanswered_delete_is_repeated(
     account: Account,
 ) -> None:
-    """The connection broke three times, and a look still showed the rule."""
+    """The connection broke three times, and a read still showed the rule."""
     member = account.add(SSH)
     account.fake.inject(Fault(action=REVOKE, drop=True, times=3))
 
@@ -129,8 +130,8 @@ def test_without_an_id_a_removal_that_got_no_answer_is_sent_until_it_is_proven(
     assert {"SecurityGroupRuleId.1" in parameters for parameters in sent} == {False}
 
 
-def test_without_an_id_a_refused_removal_names_the_rule(account: Account) -> None:
-    """Once: whoever may not revoke it does not try by its ID."""
+def test_without_an_id_a_refused_delete_names_the_rule(account: Account) -> None:
+    """It is refused once: a call by ID would be refused as well."""
     member = account.add(SSH)
     account.fake.inject(Fault.refused(REVOKE, 403, "Forbidden.RAM"))
 

@@ -56,12 +56,12 @@ def declared(
 
 
 def failures(result: CheckResult) -> dict[str, str]:
-    """What check found, by path."""
+    """The problems that check found, by path."""
     return {failure.property: failure.reason for failure in result.failures or []}
 
 
 class Deployed:
-    """A set that the engine has made, and what it holds of it."""
+    """A set that the engine has made, and what the state holds of it."""
 
     def __init__(self, provider: IngressRuleSetProvider, news: dict[str, Any]) -> None:
         self.provider = provider
@@ -79,7 +79,7 @@ class Deployed:
         self.inputs, self.outputs = read.inputs, read.outs
 
     def changes(self, news: dict[str, Any]) -> bool | None:
-        """What diff says of another program."""
+        """The result of diff for another program."""
         inputs = self.provider.check(self.inputs, news).inputs
         return self.provider.diff(self.id, self.outputs, inputs).changes
 
@@ -92,7 +92,7 @@ class Deployed:
         self.inputs, self.outputs = inputs, updated.outs
 
 
-def test_rules_are_keyed_by_what_they_say(provider: IngressRuleSetProvider) -> None:
+def test_rules_are_keyed_by_their_content(provider: IngressRuleSetProvider) -> None:
     """In any order; whole numbers are written as such."""
     result = provider.check({}, a_set("sg-1", tcp(443.0), tcp("22"), region="r"))
 
@@ -103,7 +103,7 @@ def test_rules_are_keyed_by_what_they_say(provider: IngressRuleSetProvider) -> N
     assert again.inputs == result.inputs
 
 
-def test_every_mistake_is_told_at_its_path(provider: IngressRuleSetProvider) -> None:
+def test_each_mistake_is_reported_at_its_path(provider: IngressRuleSetProvider) -> None:
     """All of them at once, whatever their kind."""
     found = failures(
         provider.check(
@@ -140,7 +140,7 @@ def test_every_mistake_is_told_at_its_path(provider: IngressRuleSetProvider) -> 
 
 
 @pytest.mark.parametrize("rules", ["tcp 443", 443])
-def test_rules_that_are_no_list_are_told_as_what_they_are(
+def test_rules_that_are_not_a_list_are_reported(
     provider: IngressRuleSetProvider, rules: object
 ) -> None:
     """A text is not read letter by letter."""
@@ -150,10 +150,10 @@ def test_rules_that_are_no_list_are_told_as_what_they_are(
     assert f"this is a {type(rules).__name__}" in found["rules"]
 
 
-def test_rules_that_cannot_be_told_apart_yet_are_all_in_the_preview(
+def test_the_preview_has_rules_with_equal_unknown_values(
     provider: IngressRuleSetProvider,
 ) -> None:
-    """None of them takes the place of another."""
+    """None of them replaces another."""
     news = a_set("sg-1", UNKNOWN, UNKNOWN, tcp(443, priority=UNKNOWN))
 
     checked = provider.check({}, news)
@@ -167,10 +167,10 @@ def test_rules_that_cannot_be_told_apart_yet_are_all_in_the_preview(
 
 
 @pytest.mark.parametrize("where", ["rules[0].description", "rules[0]", "rules"])
-def test_a_secret_is_not_in_a_message(
+def test_no_message_holds_a_secret(
     provider: IngressRuleSetProvider, where: str
 ) -> None:
-    """However much of the rules is secret."""
+    """Whichever part of the rules is secret."""
     news = a_set("sg-1", tcp(443, description="hush [expires 2999-12-31]"))
 
     found = failures(
@@ -190,10 +190,10 @@ def test_a_secret_is_not_in_a_message(
         ("keep_descriptions", ["hush", 1], "keep_descriptions[0]"),
     ],
 )
-def test_a_secret_setting_is_not_in_a_message(
+def test_no_message_holds_a_secret_setting(
     provider: IngressRuleSetProvider, name: str, value: object, where: str
 ) -> None:
-    """Nor is one entry of a list; the engine would show the value of a property."""
+    """Nor an entry of a list; the engine would print the value of a property."""
     news = a_set("sg-1", **{name: value})
 
     found = failures(
@@ -206,10 +206,10 @@ def test_a_secret_setting_is_not_in_a_message(
 
 
 @pytest.mark.parametrize("where", ["rules[0].expires_on", "rules"])
-def test_a_secret_of_an_expired_rule_is_not_told(
+def test_a_secret_of_an_expired_rule_is_hidden(
     provider: IngressRuleSetProvider, capfd: pytest.CaptureFixture[str], where: str
 ) -> None:
-    """Neither where it is new nor while it stands."""
+    """For a new rule and for an existing one."""
     news = a_set("sg-1", tcp(443, expires_on="2001-01-01"))
     secret = declared(next(_RUNS), 1, "set", where)
 
@@ -223,7 +223,7 @@ def test_a_secret_of_an_expired_rule_is_not_told(
     assert "10.0.0.0" not in told
 
 
-def test_what_is_not_known_yet_passes(provider: IngressRuleSetProvider) -> None:
+def test_check_accepts_unknown_values(provider: IngressRuleSetProvider) -> None:
     """In one field, as one rule, or as the whole list."""
     some = a_set("sg-1", tcp(443), tcp(UNKNOWN), UNKNOWN, tcp(22, description=UNKNOWN))
     whole = {**a_set("sg-1"), "rules": UNKNOWN}
@@ -260,10 +260,10 @@ def test_one_rule_in_two_resources_is_refused(
     assert "'first' and 'lone'" in str(failures(lone))
 
 
-def test_a_secret_source_is_not_named_with_its_duplicate(
+def test_a_duplicate_with_a_secret_source_hides_it(
     provider: IngressRuleSetProvider,
 ) -> None:
-    """Both resources are, and that is enough to find it."""
+    """The error names both resources, which is enough to find it."""
     run = next(_RUNS)
     news = a_set("sg-1", tcp(443))
     for number in (1, 2):
@@ -283,7 +283,7 @@ def test_a_secret_source_is_not_named_with_its_duplicate(
 def test_an_exclusive_set_beside_another_resource_is_refused(
     provider: IngressRuleSetProvider, *, exclusive_first: bool
 ) -> None:
-    """Whichever of the two comes first; in another group it is no matter."""
+    """In either order; in another group it is allowed."""
     run = next(_RUNS)
     one, other = (
         provider.check(
@@ -304,10 +304,10 @@ def test_an_exclusive_set_beside_another_resource_is_refused(
     assert not elsewhere.failures
 
 
-def test_what_read_returns_is_what_check_made(
+def test_read_returns_what_check_made(
     fake: FakeEcs, provider: IngressRuleSetProvider
 ) -> None:
-    """A refresh of an untouched set shows no change, whatever its spelling."""
+    """A refresh of an unchanged set shows no change, in any spelling."""
     news = a_set(
         fake.new_group(),
         tcp("443-443", source_cidr_ip="10.1.2.3/32", ip_protocol="TCP"),
@@ -327,7 +327,7 @@ def test_what_read_returns_is_what_check_made(
     assert str(deployed.id).startswith(f"{news['security_group_id']}/set/")
 
 
-def test_what_ecs_spells_in_another_way_is_no_drift(
+def test_another_spelling_of_ecs_is_not_drift(
     fake: FakeEcs, provider: IngressRuleSetProvider
 ) -> None:
     """Host bits that it clears, and the NIC type that a VPC does not have."""
@@ -346,8 +346,8 @@ def test_what_ecs_spells_in_another_way_is_no_drift(
     assert deployed.changes(news) is False
 
 
-def test_drift_shows_by_key(fake: FakeEcs, provider: IngressRuleSetProvider) -> None:
-    """A removed rule is a missing key, a changed one another key or value."""
+def test_drift_is_shown_by_key(fake: FakeEcs, provider: IngressRuleSetProvider) -> None:
+    """A deleted rule is a missing key, a changed one another key or value."""
     group = fake.new_group()
     deployed = Deployed(provider, a_set(group, tcp(22), tcp(443), tcp(80)))
     ids = deployed.outputs["rule_ids"]
@@ -365,7 +365,7 @@ def test_drift_shows_by_key(fake: FakeEcs, provider: IngressRuleSetProvider) -> 
     }
 
 
-def test_a_foreign_rule_that_the_program_declares_becomes_the_sets_own(
+def test_declaring_a_foreign_rule_makes_it_the_sets(
     fake: FakeEcs, provider: IngressRuleSetProvider
 ) -> None:
     """After a refresh of an exclusive set, and without a call that changes it."""
@@ -397,7 +397,7 @@ def test_a_foreign_rule_that_the_program_declares_becomes_the_sets_own(
         ({"rules": [tcp(22, description="new")]}, []),
     ],
 )
-def test_only_another_place_replaces_a_set(
+def test_only_another_group_or_region_replaces_a_set(
     provider: IngressRuleSetProvider, change: dict[str, Any], replaced: list[str]
 ) -> None:
     """All else is done in place."""
@@ -410,10 +410,10 @@ def test_only_another_place_replaces_a_set(
     assert result.replaces == replaced
 
 
-def test_an_expired_rule_that_exists_is_told_and_kept(
+def test_an_expired_rule_is_reported_and_kept(
     provider: IngressRuleSetProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """At each preview, until somebody removes it."""
+    """At each preview, until it is deleted."""
     news = a_set("sg-1", tcp(22, expires_on="2001-01-01"))
     old = {**a_set("sg-1"), "rules": {SSH_KEY: tcp(22)}}
 
@@ -421,8 +421,8 @@ def test_an_expired_rule_that_exists_is_told_and_kept(
     assert "expired after 2001-01-01" in capsys.readouterr().err
 
 
-def test_a_rule_of_the_system_may_be_kept(provider: IngressRuleSetProvider) -> None:
-    """Its priority is one that nobody can give any more."""
+def test_a_system_rule_can_be_kept(provider: IngressRuleSetProvider) -> None:
+    """Its priority can no longer be set."""
     news = a_set("sg-1", tcp(22, priority=110))
     old = {**a_set("sg-1"), "rules": {f"{SSH_KEY} priority 110": tcp(22, priority=110)}}
 
@@ -430,10 +430,10 @@ def test_a_rule_of_the_system_may_be_kept(provider: IngressRuleSetProvider) -> N
     assert provider.check({}, news).failures
 
 
-def test_a_set_in_a_group_that_is_gone_is_taken_out_of_the_state(
+def test_a_set_in_a_deleted_group_is_dropped(
     fake: FakeEcs, provider: IngressRuleSetProvider
 ) -> None:
-    """A blank ID is what the engine takes for gone."""
+    """A blank ID means deleted to the engine."""
     group = fake.new_group()
     deployed = Deployed(provider, a_set(group, tcp(22)))
     del fake.groups[group]
@@ -441,7 +441,7 @@ def test_a_set_in_a_group_that_is_gone_is_taken_out_of_the_state(
     assert provider.read(deployed.id, deployed.outputs).id == ""
 
 
-def test_the_pickle_names_the_class_and_nothing_else(
+def test_the_pickle_holds_only_the_class_name(
     provider: IngressRuleSetProvider,
 ) -> None:
     """It is in every user's state: this path may never change."""

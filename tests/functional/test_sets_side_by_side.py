@@ -1,5 +1,5 @@
 """
-The calls of one set, several at a time, and what comes of it where one of them fails.
+The calls of one set, several at a time, and what happens where one of them fails.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ BATCHES = [RULES[n : n + MAX_ENTRIES] for n in range(0, len(RULES), MAX_ENTRIES)
 
 @pytest.fixture
 def shared() -> Iterator[Shared]:
-    """A group with no rules, whose calls wait for the test."""
+    """A group without rules, whose calls wait for the test."""
     with sharing() as shared:
         yield shared
 
 
 def refusal() -> EcsError:
-    """An answer that ends the call as a whole, and made nothing."""
+    """An answer that refuses the whole call, without effect."""
     return ThrottledError("AuthorizeSecurityGroup", "Throttling", "no")
 
 
 def creating(shared: Shared, wanted: Sequence[IngressRule]) -> Future[Any]:
-    """Begin to make a set; its first look has been answered."""
+    """Begin to create a set; its first read has been answered."""
     owner = Owner(Ownership(timeout_s=0), "own")
     one = RuleLifecycle(
         shared.group,
@@ -53,12 +53,15 @@ def creating(shared: Shared, wanted: Sequence[IngressRule]) -> Future[Any]:
 
 
 def batch(shared: Shared, number: int) -> Call:
-    """The call with these rules, as soon as it has come."""
+    """The call with these rules, as soon as it arrives."""
     return shared.calls.next_with(BATCHES[number][0])
 
 
 def answer_the_others(shared: Shared) -> None:
-    """Let the calls that began beside the first one go, once that is known to fail."""
+    """
+    Let the calls that began beside the first one continue, once that is known to
+    fail.
+    """
     until(lambda: BATCHES[0][0] in shared.group.told)
     for number in range(1, BATCHES_AT_ONCE):
         shared.calls.carry_out(batch(shared, number))
@@ -77,18 +80,16 @@ def all_of(*batches: Sequence[IngressRule]) -> Counter[Any]:
 
 
 def until_begun(shared: Shared, number: int) -> None:
-    """Wait until so many calls have begun, and see that none is beyond them."""
+    """Wait until so many calls have begun, and check that there are no more."""
     until(lambda: len(shared.calls.made) >= number)
     assert len(shared.calls.made) == number
 
 
 class TestAtATime:
-    """How many calls are under way."""
+    """How many calls are in progress."""
 
-    def test_as_many_as_may_be_and_the_next_when_one_is_answered(
-        self, shared: Shared
-    ) -> None:
-        """Each is full, but for the last."""
+    def test_a_set_sends_four_calls_at_a_time(self, shared: Shared) -> None:
+        """The next one follows when one is answered. Each is full, except the last."""
         asked = shared.pool.submit(lambda: dict(shared.group.authorize_all(RULES)))
         for number in range(len(BATCHES)):
             until_begun(shared, min(number + BATCHES_AT_ONCE, len(BATCHES)))
@@ -97,10 +98,11 @@ class TestAtATime:
         assert asked.result() == dict.fromkeys(RULES)
         assert [len(call.entries) for call in shared.calls.made] == [100] * 6 + [50]
 
-    def test_none_begins_after_a_refusal_and_those_under_way_are_told(
-        self, shared: Shared
-    ) -> None:
-        """There is less to take back, and all of it is known."""
+    def test_no_call_begins_after_a_refusal(self, shared: Shared) -> None:
+        """
+        Those in progress are reported: there is less to undo, and all of it is
+        known.
+        """
         asked = shared.pool.submit(lambda: dict(shared.group.authorize_all(RULES)))
         batch(shared, 0).answer.set_exception(error := refusal())
         answer_the_others(shared)
@@ -110,8 +112,8 @@ class TestAtATime:
         assert len(shared.calls.made) == BATCHES_AT_ONCE
 
     @pytest.mark.parametrize("name", ["id", "attributes"])
-    def test_removals_go_side_by_side_too(self, shared: Shared, name: str) -> None:
-        """By ID as well as by all that names a rule."""
+    def test_deletes_are_sent_in_parallel(self, shared: Shared, name: str) -> None:
+        """By ID and by attributes."""
         shared.calls.rules = {f"sgr-{rule.as_text}": rule for rule in RULES}
         entries: Sequence[Any] = list(shared.calls.rules) if name == "id" else RULES
         revoke: Any = getattr(shared.group, f"revoke_all_by_{name}")
@@ -127,10 +129,8 @@ class TestAtATime:
 class TestFailures:
     """A set is made as a whole or not at all."""
 
-    def test_what_was_under_way_at_a_refusal_is_taken_back(
-        self, shared: Shared
-    ) -> None:
-        """It was made while the error was on its way."""
+    def test_calls_in_progress_at_a_refusal_are_undone(self, shared: Shared) -> None:
+        """They took effect while the error arrived."""
         made = creating(shared, RULES)
         batch(shared, 0).answer.set_exception(refusal())
         answer_the_others(shared)
@@ -144,10 +144,10 @@ class TestFailures:
         assert shared.calls.rules == {}
 
     @pytest.mark.parametrize("acted", [False, True])
-    def test_silence_of_one_call_is_bridged_by_a_look(
+    def test_one_unanswered_call_is_resolved_by_a_read(
         self, shared: Shared, *, acted: bool
     ) -> None:
-        """What does not show is sent again, with all that had not been sent."""
+        """What is not visible is sent again, with all that had not been sent."""
         made = creating(shared, RULES)
         unanswered = batch(shared, 0)
         if acted:
@@ -164,10 +164,13 @@ class TestFailures:
         assert not sent(after, "revoke")
 
     @pytest.mark.parametrize("acted", [False, True])
-    def test_silence_beside_a_refusal_is_taken_back_as_well(
+    def test_an_unanswered_call_beside_a_refusal_is_undone(
         self, shared: Shared, *, acted: bool
     ) -> None:
-        """By ID where it shows; else in case it comes late, and then by name."""
+        """
+        By ID where it is visible; else by attributes, in case it takes effect
+        late.
+        """
         made = creating(shared, RULES[:300])
         refused, unanswered, done = (batch(shared, number) for number in range(3))
         refused.answer.set_exception(refusal())
@@ -189,10 +192,10 @@ class TestFailures:
         assert shared.calls.rules == {}
 
     @pytest.mark.parametrize("is_late", [False, True])
-    def test_a_refusal_is_no_proof_that_the_silence_before_made_nothing(
+    def test_a_refusal_after_an_unanswered_call_proves_nothing(
         self, shared: Shared, *, is_late: bool
     ) -> None:
-        """Silent, sent again, refused: what was sent first may come after all."""
+        """No answer, sent again, refused: the first one may still take effect."""
         made = creating(shared, BATCHES[0])
         batch(shared, 0).answer.set_exception(silence("authorize"))
         shared.calls.carry_out(shared.calls.next())

@@ -1,5 +1,5 @@
 """
-Many threads, one group: which calls leave, and what each thread gets.
+Many threads, one group: which calls are sent, and what each thread gets.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ from functional.memory_group import SSH, silence
 
 @pytest.fixture
 def shared() -> Iterator[Shared]:
-    """A group with no rules, whose calls wait for the test."""
+    """A group without rules, whose calls wait for the test."""
     with sharing() as shared:
         yield shared
 
 
 def rules(number: int, first: int = 1) -> list[IngressRule]:
-    """Rules that differ in their port alone."""
+    """Rules that differ in their port only."""
     return [replace(SSH, port_range=f"{n}/{n}") for n in range(first, first + number)]
 
 
@@ -67,7 +67,7 @@ def until_made(shared: Shared, number: int) -> None:
 
 
 def answer_until_done(shared: Shared, asked: Sequence[Future[Any]]) -> None:
-    """Answer each Describe that comes until nobody asks any more."""
+    """Answer each Describe until no thread waits for one."""
     while not all(future.done() for future in asked):
         until(
             lambda: bool(shared.calls.waiting) or all(future.done() for future in asked)
@@ -77,7 +77,7 @@ def answer_until_done(shared: Shared, asked: Sequence[Future[Any]]) -> None:
 
 
 def occupied(shared: Shared) -> list[Future[Any]]:
-    """As many calls under way as there may be, each of which left alone."""
+    """As many calls in progress as allowed, each sent alone."""
     asked: list[Future[Any]] = []
     for number, rule in enumerate(rules(MAX_UNDER_WAY, first=1000), 1):
         asked.append(shared.ask(shared.group.authorize, rule))
@@ -86,7 +86,7 @@ def occupied(shared: Shared) -> list[Future[Any]]:
 
 
 class TestLooks:
-    def test_those_who_ask_during_a_describe_share_it(self, shared: Shared) -> None:
+    def test_reads_during_a_describe_share_its_answer(self, shared: Shared) -> None:
         """Twenty rules read, one call."""
         asked = [shared.ask(shared.group.read_after_writes) for _ in range(20)]
 
@@ -96,8 +96,8 @@ class TestLooks:
         assert [future.result() for future in asked] == [shown] * 20
         assert names(shared.calls) == ["describe"]
 
-    def test_an_answer_serves_those_who_come_soon_after(self) -> None:
-        """It is kept for some seconds from the time it was asked for."""
+    def test_an_answer_is_reused_for_some_seconds(self) -> None:
+        """Counted from the time it was asked for."""
         calls = 0
         now = 0.0
 
@@ -116,8 +116,8 @@ class TestLooks:
         assert calls == 2
 
     @pytest.mark.parametrize("fails", [False, True])
-    def test_an_own_write_drops_what_was_read_before(self, *, fails: bool) -> None:
-        """Whatever came of it."""
+    def test_a_write_drops_cached_answers(self, *, fails: bool) -> None:
+        """Whatever its result."""
         ecs = Refusing()
         if fails:
             ecs.bad[SSH] = silence("authorize")
@@ -131,10 +131,8 @@ class TestLooks:
 
         assert ecs.calls == [("describe", 0), ("authorize", 1), ("describe", 0)]
 
-    def test_a_look_never_joins_a_describe_older_than_an_own_write(
-        self, shared: Shared
-    ) -> None:
-        """The Describe under way may have been read before the write."""
+    def test_a_read_never_joins_a_describe_before_a_write(self, shared: Shared) -> None:
+        """The Describe in progress may have been read before the write."""
         early = shared.ask(shared.group.read_after_writes)
         old = shared.calls.next()
         written = shared.ask(shared.group.authorize, SSH)
@@ -149,8 +147,8 @@ class TestLooks:
         assert early.result().rules == ()
         assert late.result().by_id("sgr-1")
 
-    def test_a_proof_begins_after_it_was_asked_for(self, shared: Shared) -> None:
-        """Those who come during a Describe share the next one."""
+    def test_a_fresh_read_starts_after_its_request(self, shared: Shared) -> None:
+        """Those who ask during a Describe share the next one."""
         first = shared.ask(shared.group.read_now)
         under_way = shared.calls.next()
         looks: Any = vars(shared.group)["_looks"]
@@ -166,10 +164,10 @@ class TestLooks:
         assert len(shared.calls.made) < 1 + len(later)
         assert names(shared.calls) == ["describe", "describe"]
 
-    def test_an_error_goes_to_all_who_joined_and_to_nobody_after(
+    def test_a_shared_error_reaches_only_the_waiting_readers(
         self, shared: Shared
     ) -> None:
-        """The next one asks again."""
+        """The next reader asks again."""
         asked = [shared.ask(shared.group.read_after_writes) for _ in range(5)]
         shared.calls.next().answer.set_exception(silence("describe"))
         for future in asked:
@@ -182,8 +180,8 @@ class TestLooks:
 
 
 class TestWrites:
-    def test_a_lone_rule_leaves_at_once(self, shared: Shared) -> None:
-        """Nothing is waited for."""
+    def test_a_single_rule_is_sent_at_once(self, shared: Shared) -> None:
+        """There is nothing to wait for."""
         asked = shared.ask(shared.group.authorize, SSH)
         call = shared.calls.next()
         call.answer.set_result(None)
@@ -191,10 +189,8 @@ class TestWrites:
         asked.result()
         assert call.entries == [SSH]
 
-    def test_what_comes_while_calls_are_under_way_leaves_as_one(
-        self, shared: Shared
-    ) -> None:
-        """Fifty rules, one call more."""
+    def test_rules_that_wait_for_calls_are_sent_together(self, shared: Shared) -> None:
+        """Fifty rules, one more call."""
         first = occupied(shared)
         gathered = [shared.ask(shared.group.authorize, rule) for rule in rules(50)]
         assert len(shared.calls.made) == MAX_UNDER_WAY
@@ -209,10 +205,10 @@ class TestWrites:
         assert len(shared.calls.made) == MAX_UNDER_WAY + 1
         assert set(shared.calls.made[-1].entries) == set(rules(50))
 
-    def test_those_who_come_a_moment_after_another_leave_together(
+    def test_rules_that_arrive_shortly_after_each_other_share_calls(
         self, shared: Shared
     ) -> None:
-        """Nine that were answered by one look are not one call each."""
+        """Nine that were answered by one read are not one call each."""
         asked = [shared.ask(shared.group.authorize, SSH)]
         until_made(shared, 1)
         lane: Any = vars(shared.group)["_authorizing"]
@@ -230,8 +226,8 @@ class TestWrites:
 
         assert len(shared.calls.made) < len(asked)
 
-    def test_each_kind_of_call_has_its_own_way_out(self, shared: Shared) -> None:
-        """Removals do not wait for additions, nor anybody for a change."""
+    def test_each_kind_of_call_has_its_own_queue(self, shared: Shared) -> None:
+        """Revokes do not wait for authorizes, and nothing waits for a modify."""
         occupied(shared)
 
         shared.ask(shared.group.revoke_by_id, "sgr-1")
@@ -244,7 +240,7 @@ class TestWrites:
             f"modify {GROUP}",
         ]
 
-    def test_the_same_rule_twice_is_sent_once(self, shared: Shared) -> None:
+    def test_an_equal_rule_is_sent_once(self, shared: Shared) -> None:
         """ECS refuses duplicates in a call."""
         occupied(shared)
         twice = [shared.ask(shared.group.authorize, SSH) for _ in range(2)]
@@ -256,8 +252,10 @@ class TestWrites:
 
         assert shared.calls.made[-1].entries == [SSH]
 
-    def test_more_than_a_call_takes_leave_in_several(self, shared: Shared) -> None:
-        """No thread is left over, whichever of them sends."""
+    def test_more_than_100_rules_are_sent_in_several_calls(
+        self, shared: Shared
+    ) -> None:
+        """No thread is left waiting, whichever of them sends."""
         first = occupied(shared)
         gathered = [
             shared.ask(shared.group.authorize, rule) for rule in rules(MAX_ENTRIES + 1)
@@ -271,8 +269,8 @@ class TestWrites:
         sizes = [len(call.entries) for call in shared.calls.made[MAX_UNDER_WAY:]]
         assert sorted(sizes) == [1, MAX_ENTRIES]
 
-    def test_no_answer_goes_to_every_rule_of_the_call(self, shared: Shared) -> None:
-        """Each of them looks for itself whether it was made."""
+    def test_each_rule_of_an_unanswered_call_is_verified(self, shared: Shared) -> None:
+        """Each of them reads for itself whether it was made."""
         occupied(shared)
         gathered = [shared.ask(shared.group.authorize, rule) for rule in rules(3)]
 
@@ -285,8 +283,8 @@ class TestWrites:
                 future.result()
         assert len(shared.calls.made) == MAX_UNDER_WAY + 1
 
-    def test_a_failure_of_our_own_leaves_nobody_waiting(self, shared: Shared) -> None:
-        """A bug is an error in each thread, and the next call leaves again."""
+    def test_a_bug_in_the_sender_leaves_no_thread_waiting(self, shared: Shared) -> None:
+        """It is an error in each thread, and the next call is sent."""
         occupied(shared)
         gathered = [shared.ask(shared.group.authorize, rule) for rule in rules(3)]
 
@@ -326,7 +324,7 @@ class Refusing:
         return gated.shown()
 
     def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
-        """Refuse the whole, or what comes from the bad one on."""
+        """Refuse the whole call, or the entries from the bad one on."""
         self._come("authorize", group_id, rules)
         for rule in rules if not self.atomic else ():
             if rule in self.bad:
@@ -337,7 +335,7 @@ class Refusing:
         self.rules.update({f"sgr-{rule.port_range}": rule for rule in rules})
 
     def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
-        """Refuse the whole, or what comes from the absent one on."""
+        """Refuse the whole call, or the entries from the missing one on."""
         self._come("revoke_by_id", group_id, rule_ids)
         absent = RuleNotFoundError("Revoke", "InvalidSecurityGroupRuleId.NotFound", "-")
         for rule_id in rule_ids if not self.atomic else ():
@@ -350,14 +348,14 @@ class Refusing:
                 del self.rules[rule_id]
 
     def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
-        """Refuse the whole for a bad one."""
+        """Refuse the whole call for a bad entry."""
         self._come("revoke_by_attributes", group_id, rules)
         if bad := [rule for rule in rules if rule in self.bad]:
             raise self.bad[bad[0]]
         self.rules = {i: rule for i, rule in self.rules.items() if rule not in rules}
 
     def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
-        """Not asked for here."""
+        """Not called here."""
         raise AssertionError((group_id, rule_id, rule))
 
 
@@ -370,7 +368,7 @@ class Refusing:
 def test_one_bad_rule_of_a_hundred_gets_its_own_error(
     place: int, code: str, *, atomic: bool, looks: bool
 ) -> None:
-    """The others are made, in a few calls more."""
+    """The others are made, in a few more calls."""
     ecs = Refusing(atomic=atomic, looks=looks)
     wanted = rules(100)
     ecs.bad[wanted[place]] = of_code("AuthorizeSecurityGroup", code, "no")
@@ -386,10 +384,10 @@ def test_one_bad_rule_of_a_hundred_gets_its_own_error(
 @pytest.mark.parametrize("atomic", [True, False], ids=["atomic", "in part"])
 @pytest.mark.parametrize("looks", [True, False], ids=["", "no look"])
 @pytest.mark.parametrize("kind", [RuleNotFoundError, RuleIdNotValidError])
-def test_one_id_that_is_gone_stops_no_other(
+def test_one_missing_id_does_not_stop_the_others(
     kind: type[EcsError], *, atomic: bool, looks: bool
 ) -> None:
-    """All others are revoked, and nothing is taken for gone that is there."""
+    """All others are revoked, and no existing rule is taken for deleted."""
     ecs = Refusing(atomic=atomic, looks=looks)
     ecs.rules = {f"sgr-{n}": rule for n, rule in enumerate(rules(100))}
     asked = list(ecs.rules)
@@ -403,8 +401,8 @@ def test_one_id_that_is_gone_stops_no_other(
     assert set(outcome) == set(asked)
 
 
-def test_removal_by_attributes_goes_on_without_the_bad_one() -> None:
-    """The others are gone afterwards."""
+def test_a_revoke_by_attributes_continues_without_a_bad_entry() -> None:
+    """The others are deleted afterwards."""
     ecs = Refusing()
     ecs.rules = {f"sgr-{n}": rule for n, rule in enumerate(rules(10))}
     bad = rules(10)[3]
@@ -419,7 +417,7 @@ def test_removal_by_attributes_goes_on_without_the_bad_one() -> None:
 @pytest.mark.parametrize(
     "code", ["InvalidSecurityGroupId.NotFound", "InvalidAccessKeyId.NotFound"]
 )
-def test_what_holds_for_the_whole_call_is_not_asked_for_each_entry(code: str) -> None:
+def test_a_refusal_of_a_whole_call_is_not_split(code: str) -> None:
     """One refusal, one call."""
     ecs = Refusing()
     error = of_code("AuthorizeSecurityGroup", code, "no")
@@ -441,8 +439,8 @@ def test_a_thousand_rules_are_ten_calls() -> None:
     assert len(outcome) == 1000
 
 
-def test_no_further_call_begins_after_an_error_of_a_later_one() -> None:
-    """Though an earlier one is not answered yet."""
+def test_no_call_begins_after_an_error() -> None:
+    """Even if an earlier one is not answered yet."""
     let_go = threading.Event()
     begun: list[int] = []
 
@@ -464,8 +462,8 @@ def test_no_further_call_begins_after_an_error_of_a_later_one() -> None:
     assert len(begun) == BATCHES_AT_ONCE
 
 
-def test_who_stops_at_the_first_error_leaves_the_rest_unsent() -> None:
-    """A set that fails has less to take back."""
+def test_after_the_first_error_the_rest_is_not_sent() -> None:
+    """A set that fails has less to undo."""
     sent: list[list[int]] = []
 
     def send(part: Sequence[int]) -> None:
@@ -476,7 +474,7 @@ def test_who_stops_at_the_first_error_leaves_the_rest_unsent() -> None:
     assert sent == [[1, 2]]
 
 
-def test_an_entry_that_its_call_leaves_without_an_outcome_raises() -> None:
+def test_an_entry_without_an_outcome_is_an_error() -> None:
     """It would wait for ever."""
 
     def deliver(_part: Sequence[int]) -> Iterator[Outcome[int]]:
@@ -497,8 +495,8 @@ def test_an_entry_that_its_call_leaves_without_an_outcome_raises() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_each_thread_gets_an_error_of_its_own(error: IngressError) -> None:
-    """A traceback grows with each raise, and a thread may say more of its error."""
+def test_each_thread_gets_its_own_error_object(error: IngressError) -> None:
+    """A traceback grows with each raise, and a thread may add to its error."""
     answer: Future[int] = Future()
     answer.set_exception(error)
     raised: list[IngressError] = []

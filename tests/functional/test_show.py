@@ -1,5 +1,5 @@
 """
-What `show`, `import` and `stale` tell where something is open, hidden or too complex.
+What `show`, `import` and `stale` report where something is open, hidden or too complex.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def shown(group: str, *arguments: str) -> Result:
 
 
 def add_what_overlaps_in_too_many_ways(fake: FakeEcs, group: str) -> None:
-    """Rules that overlap in part, in each respect at once."""
+    """Add rules that overlap in part, in each respect at once."""
     fake.groups[group].most_rules = 2_000
     for n in range(1, 1001):
         fake.add_rule(
@@ -62,10 +62,10 @@ def add_what_overlaps_in_too_many_ways(fake: FakeEcs, group: str) -> None:
         ("markdown", "- open to the world: `0.0.0.0/0 may reach tcp 22`"),
     ],
 )
-def test_what_is_open_to_the_world_is_told_below_the_rules(
+def test_exposure_to_the_internet_is_shown_below_the_rules(
     fake: FakeEcs, form: str, told: str
 ) -> None:
-    """And of a group that is not, nothing is said."""
+    """For a group without it there is no such line."""
     open_, closed = fake.new_group(), fake.new_group()
     fake.add_rule(open_, **tcp(22, "0.0.0.0/0"))
     fake.add_rule(closed, **tcp(22))
@@ -75,7 +75,7 @@ def test_what_is_open_to_the_world_is_told_below_the_rules(
 
 
 def from_list(fake: FakeEcs, group: str, *blocks: str) -> str:
-    """A rule of port 22 from a prefix list that holds some blocks; the list's ID."""
+    """A rule for port 22 from a prefix list with some blocks; the list's ID."""
     list_id = fake.new_prefix_list(*blocks)
     rule = {"IpProtocol": "tcp", "PortRange": "22/22", "SourcePrefixListId": list_id}
     fake.add_rule(group, **rule)
@@ -86,10 +86,10 @@ def from_list(fake: FakeEcs, group: str, *blocks: str) -> str:
     ("blocks", "is_open"),
     [(["10.0.0.0/8"], False), (["0.0.0.0/1", "128.0.0.0/1"], True)],
 )
-def test_a_rule_from_a_prefix_list_exposes_what_the_list_holds(
+def test_a_rule_exposes_its_prefix_lists_entries(
     fake: FakeEcs, blocks: list[str], *, is_open: bool
 ) -> None:
-    """A list of offices is not the world."""
+    """A list of offices is not the internet."""
     group = fake.new_group()
     from_list(fake, group, *blocks)
 
@@ -101,8 +101,8 @@ def test_a_rule_from_a_prefix_list_exposes_what_the_list_holds(
     assert bool(told["world_open"]) is is_open
 
 
-def test_a_list_that_cannot_be_read_is_not_judged_and_it_is_3(fake: FakeEcs) -> None:
-    """It is not called the world."""
+def test_an_unreadable_list_is_not_judged_and_exits_with_3(fake: FakeEcs) -> None:
+    """It is not taken for the internet."""
     group = fake.new_group()
     list_id = from_list(fake, group, "10.0.0.0/8")
     fake.fail_next("DescribePrefixListAttributes", 403, "Forbidden.RAM")
@@ -115,10 +115,10 @@ def test_a_list_that_cannot_be_read_is_not_judged_and_it_is_3(fake: FakeEcs) -> 
 
 
 @pytest.mark.parametrize("is_gone", [True, False], ids=["gone", "empty"])
-def test_a_rule_from_a_list_that_holds_nothing_exposes_nothing(
+def test_a_rule_from_an_empty_list_exposes_nothing(
     fake: FakeEcs, *, is_gone: bool
 ) -> None:
-    """That is known: the group is judged, and the rule is one for `stale`."""
+    """The group is judged, and `stale` finds the rule."""
     group = fake.new_group()
     list_id = from_list(fake, group)
     if is_gone:
@@ -134,10 +134,11 @@ def test_a_rule_from_a_list_that_holds_nothing_exposes_nothing(
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "json"])
-def test_rules_that_cannot_be_judged_are_shown_and_it_is_3(
-    fake: FakeEcs, form: str
-) -> None:
-    """In bounded time; and it does not say that nothing is open."""
+def test_rules_that_cannot_be_judged_exit_with_3(fake: FakeEcs, form: str) -> None:
+    """
+    They are shown in bounded time, and the answer does not say that nothing is
+    open.
+    """
     group = fake.new_group()
     add_what_overlaps_in_too_many_ways(fake, group)
     kept = next(iter(fake.rules(group)))
@@ -152,10 +153,10 @@ def test_rules_that_cannot_be_judged_are_shown_and_it_is_3(
         assert (told["world_open"], len(told["not_judged"])) == ([], 1)
 
 
-def test_a_plan_is_not_whole_where_what_is_needless_cannot_be_judged(
+def test_a_plan_without_redundancy_analysis_is_incomplete(
     fake: FakeEcs,
 ) -> None:
-    """What has ended is found all the same."""
+    """Expired rules are found all the same."""
     group = fake.new_group()
     add_what_overlaps_in_too_many_ways(fake, group)
     ended = fake.add_rule(group, **tcp(22, Description=EXPIRED))
@@ -168,10 +169,13 @@ def test_a_plan_is_not_whole_where_what_is_needless_cannot_be_judged(
     assert [rule["rule_id"] for rule in written["stale"]] == [ended]
 
 
-def test_a_rule_goes_only_where_it_can_be_told_who_is_locked_out(
+def test_a_rule_is_deleted_only_if_lockout_is_known(
     fake: FakeEcs,
 ) -> None:
-    """Each list of ports may hold port 22 or not: too many are not guessed at."""
+    """
+    Each list of ports may hold port 22 or not: with too many of them the rule is
+    kept.
+    """
     group = fake.new_group()
     lists = [fake.new_port_range_list("1/65535") for _ in range(MAX_LISTS + 1)]
     for number, each in enumerate(lists):
@@ -191,8 +195,8 @@ def test_a_rule_goes_only_where_it_can_be_told_who_is_locked_out(
     assert ended not in fake.rules(group)
 
 
-def test_a_state_that_hides_whose_a_rule_is_makes_it_3(fake: FakeEcs) -> None:
-    """The rules are shown; none of them is taken over, so no file is written."""
+def test_a_state_with_hidden_owners_exits_with_3(fake: FakeEcs) -> None:
+    """The rules are shown; none of them is imported, so no file is written."""
     group = fake.new_group()
     rule_id = fake.add_rule(group, **tcp(80))
     hidden = entry(
@@ -217,10 +221,10 @@ def test_a_state_that_hides_whose_a_rule_is_makes_it_3(fake: FakeEcs) -> None:
     [(b"\xff\xfe", "it is not UTF-8 text"), (b"{}", "pulumi stack export")],
     ids=["no text", "no state"],
 )
-def test_a_state_that_cannot_be_read_is_3(
+def test_an_unreadable_state_exits_with_3(
     fake: FakeEcs, text: bytes, told: str
 ) -> None:
-    """With the file's name and what to give, before any call."""
+    """With the file's name and what to pass, before any call."""
     group = fake.new_group()
     Path("state.json").write_bytes(text)
 
@@ -232,10 +236,10 @@ def test_a_state_that_cannot_be_read_is_3(
     assert fake.calls == []
 
 
-def test_a_stack_that_the_engine_does_not_export_is_3_with_its_words(
+def test_a_failed_stack_export_exits_with_3(
     fake: FakeEcs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They say best what is wrong."""
+    """The engine's own message says what is wrong."""
     engine = tmp_path / "bin" / "pulumi"
     engine.parent.mkdir()
     engine.write_text("#!/bin/sh\necho 'error: no stack named dev' >&2\nexit 255\n")
@@ -249,7 +253,7 @@ def test_a_stack_that_the_engine_does_not_export_is_3_with_its_words(
     assert fake.calls == []
 
 
-def test_a_group_that_a_service_manages_is_told_to_be_left_alone(
+def test_a_group_managed_by_a_service_is_reported(
     fake: FakeEcs,
 ) -> None:
     """Beside the groups that were judged."""
@@ -262,7 +266,7 @@ def test_a_group_that_a_service_manages_is_told_to_be_left_alone(
     assert f"skipped: {theirs} is managed by a cloud service" in done.stderr
 
 
-def test_a_file_that_cannot_be_written_is_3(fake: FakeEcs) -> None:
+def test_an_unwritable_file_exits_with_3(fake: FakeEcs) -> None:
     """1 would say that stale rules were found."""
     group = fake.new_group()
 
@@ -274,12 +278,12 @@ def test_a_file_that_cannot_be_written_is_3(fake: FakeEcs) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_mistake_of_ours_is_shown_whole_and_is_3() -> None:
-    """Python would end with 1, too."""
+def test_a_bug_shows_its_traceback_and_exits_with_3() -> None:
+    """Python would exit with 1, too."""
 
     @click.group(cls=Commands)
     def broken() -> None:
-        """Commands of which one has a mistake in it."""
+        """Commands one of which has a bug."""
 
     @broken.command()
     def fail() -> None:

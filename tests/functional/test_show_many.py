@@ -1,5 +1,5 @@
 """
-What `show` does with many groups: all of them, the open ones, and those unreadable.
+What `show` does with many groups: all of them, the open ones, and unreadable ones.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def groups_of(done: Result) -> dict[str, dict[str, Any]]:
     return {group["group_id"]: group for group in json.loads(done.stdout)["groups"]}
 
 
-def test_all_groups_of_the_regions_are_shown_with_their_names(fake: FakeEcs) -> None:
+def test_all_groups_of_the_given_regions_are_shown(fake: FakeEcs) -> None:
     """More than a page of them, in two regions, and none of another account."""
     mine = [fake.new_group(name=f"web-{n}") for n in range(120)]
     there = fake.new_group("ap-southeast-1", name="far")
@@ -53,7 +53,7 @@ def test_all_groups_of_the_regions_are_shown_with_their_names(fake: FakeEcs) -> 
     )
 
 
-def test_only_what_is_open_to_the_world_is_shown(fake: FakeEcs) -> None:
+def test_show_can_be_limited_to_internet_exposure(fake: FakeEcs) -> None:
     """Groups that are closed are left out."""
     open_, closed = fake.new_group(), fake.new_group()
     wide = fake.add_rule(open_, **tcp(22, "0.0.0.0/0"))
@@ -68,7 +68,7 @@ def test_only_what_is_open_to_the_world_is_shown(fake: FakeEcs) -> None:
     assert [rule["rule_id"] for rule in groups[open_]["rules"]] == [wide]
 
 
-def test_where_nothing_is_open_the_answer_is_empty(fake: FakeEcs) -> None:
+def test_without_internet_exposure_the_answer_is_empty(fake: FakeEcs) -> None:
     fake.add_rule(fake.new_group(), **tcp(80))
 
     done = run("show", "--all-groups", "--open-to-world", "--format", "json")
@@ -77,8 +77,8 @@ def test_where_nothing_is_open_the_answer_is_empty(fake: FakeEcs) -> None:
 
 
 @pytest.mark.parametrize("form", ["table", "json", "markdown", "csv"])
-def test_a_group_that_cannot_be_read_hides_no_other(fake: FakeEcs, form: str) -> None:
-    """It is named, and the exit code says that the answer is not whole."""
+def test_an_unreadable_group_hides_no_other(fake: FakeEcs, form: str) -> None:
+    """It is named, and the exit code says that the answer is incomplete."""
     group = fake.new_group()
     rule_id = fake.add_rule(group, **tcp(80))
 
@@ -92,8 +92,8 @@ def test_a_group_that_cannot_be_read_hides_no_other(fake: FakeEcs, form: str) ->
         assert "sg-nowhere" in told
 
 
-def test_a_region_whose_groups_cannot_be_listed_is_named(fake: FakeEcs) -> None:
-    """The other region's are shown."""
+def test_a_region_that_cannot_be_listed_is_named(fake: FakeEcs) -> None:
+    """The other region's groups are shown."""
     there = fake.new_group("ap-southeast-1")
     fake.inject(Fault.refused("DescribeSecurityGroups", 403, "Forbidden.RAM"))
     regions = ("--region", "cn-hangzhou", "--region", "ap-southeast-1")
@@ -133,7 +133,7 @@ def test_csv_has_a_row_for_each_rule_and_no_formula(fake: FakeEcs) -> None:
 
 
 @pytest.mark.parametrize("wrong", [(), ("--group", "sg-1", "--all-groups")])
-def test_either_groups_or_all_of_them_are_asked_for(
+def test_groups_and_the_all_option_exclude_each_other(
     fake: FakeEcs, wrong: tuple[str, ...]
 ) -> None:
     assert run("show", *wrong).exit_code == 2

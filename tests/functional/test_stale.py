@@ -1,5 +1,5 @@
 """
-Stale rules: what a plan says, what a destruction leaves, what a restore brings back.
+Stale rules: what a plan holds, what a destruction keeps, what a restore brings back.
 """
 
 from __future__ import annotations
@@ -62,27 +62,27 @@ def kinds(plan: stale.Plan) -> dict[str, list[str]]:
 
 
 def destroyed(plan: stale.Plan, path: Path, **limits: Any) -> dict[str, str]:
-    """What became of each rule."""
+    """The outcome for each rule."""
     limits.setdefault("reasons", frozenset(stale.KINDS))
     done = stale.destroy(stale.Connections(), plan, path, stale.Limits(**limits))
     return {entry.rule_id: entry.status for entry in done.entries}
 
 
 class TestUnmanaged:
-    """Rules that no state owns, where the states have a say."""
+    """Rules that no state owns, where states are given."""
 
     def test_nothing_is_unmanaged_without_a_state(
         self, fake: FakeEcs, group: str
     ) -> None:
-        """Who knows no owner cannot say that there is none."""
+        """Without a state the owners are unknown."""
         fake.add_rule(group, **tcp(22))
 
         assert kinds(planned(group)) == {}
 
-    def test_a_group_in_which_the_states_own_nothing_is_not_theirs_to_judge(
+    def test_a_group_unknown_to_the_states_is_not_judged(
         self, fake: FakeEcs, group: str
     ) -> None:
-        """Unless the states are said to be complete."""
+        """Unless the states are declared complete."""
         other = fake.new_group()
         mine, theirs = fake.add_rule(group, **tcp(22)), fake.add_rule(other, **tcp(22))
         owners = stale.Owners.read([state(owning(group, mine))])
@@ -105,10 +105,13 @@ class TestUnmanaged:
         assert (kept.rule_id, kept.reasons[0].kind) == (mine, "expired")
         assert kept.kept == f"owned by r-{mine} of stack dev"
 
-    def test_a_rule_of_pulumi_alicloud_is_managed_by_what_its_id_says(
+    def test_a_pulumi_alicloud_id_decides_what_is_managed(
         self, fake: FakeEcs, group: str
     ) -> None:
-        """It does not know source ports, so it owns whatever differs in those only."""
+        """
+        It does not have source ports, so it owns all rules that differ only in
+        those.
+        """
         seen = fake.add_rule(group, **tcp(80, SourcePortRange="1/1023"))
         other = fake.add_rule(group, **tcp(80, Priority="2"))
         identity = f"{group}:ingress:tcp:80/80:intranet:10.0.0.0/8:accept:1"
@@ -120,7 +123,7 @@ class TestUnmanaged:
         assert found == {other: ["unmanaged"]}
 
     @pytest.mark.parametrize("kind", ["group", "prefix list", "ipv6"])
-    def test_a_rule_of_pulumi_alicloud_is_managed_whatever_its_source(
+    def test_a_pulumi_alicloud_rule_is_managed_with_any_source(
         self, fake: FakeEcs, group: str, kind: str
     ) -> None:
         """An ID of a group, of a prefix list, or an address with its colons escaped."""
@@ -138,7 +141,7 @@ class TestUnmanaged:
 
         assert (mine in found, found) == (False, {other: ["unmanaged"]})
 
-    def test_a_rule_set_owns_its_rules_by_id_and_by_content(
+    def test_a_rule_set_owns_rules_by_id_and_content(
         self, fake: FakeEcs, group: str
     ) -> None:
         """By content while it does not know an ID."""
@@ -163,9 +166,7 @@ class TestUnmanaged:
         assert found == {by_hand: ["unmanaged"]}
         assert by_content not in found
 
-    def test_in_a_classic_group_a_rule_is_owned_on_its_own_interface(
-        self, fake: FakeEcs
-    ) -> None:
+    def test_in_a_classic_group_ownership_is_per_interface(self, fake: FakeEcs) -> None:
         """The same rule on the other one is another rule."""
         group = fake.new_group(vpc_id="")
         mine = fake.add_rule(group, **tcp(80, NicType="internet"))
@@ -180,9 +181,7 @@ class TestUnmanaged:
 
         assert (mine in found, found) == (False, {other: ["unmanaged"]})
 
-    def test_what_was_read_with_get_is_not_owned(
-        self, fake: FakeEcs, group: str
-    ) -> None:
+    def test_a_rule_read_with_get_is_not_owned(self, fake: FakeEcs, group: str) -> None:
         """The engine calls it external."""
         mine, read = fake.add_rule(group, **tcp(1)), fake.add_rule(group, **tcp(2))
         text = state(owning(group, mine), {**owning(group, read), "external": True})
@@ -191,10 +190,10 @@ class TestUnmanaged:
             read: ["unmanaged"]
         }
 
-    def test_a_rule_that_was_being_made_when_the_engine_died_is_owned(
+    def test_a_rule_of_a_pending_create_is_owned(
         self, fake: FakeEcs, group: str
     ) -> None:
-        """It is among the pending operations, without an ID."""
+        """It was being made when the engine was killed, so its ID is not known."""
         mine, made = fake.add_rule(group, **tcp(1)), fake.add_rule(group, **tcp(2))
         making = entry(
             "new", identity="", security_group_id=group, ip_protocol="tcp",
@@ -208,10 +207,10 @@ class TestUnmanaged:
         assert kinds(planned(group, owners=stale.Owners.read([text]))) == {}
         assert made in fake.rules(group)
 
-    def test_an_encrypted_entry_holds_back_the_rules_that_it_may_own(
+    def test_rules_an_encrypted_entry_may_own_are_kept(
         self, fake: FakeEcs, group: str
     ) -> None:
-        """It is told, and the plan is not whole."""
+        """The entry is reported, and the plan is incomplete."""
         mine = fake.add_rule(group, **tcp(1))
         fake.add_rule(group, **tcp(2, Description=EXPIRED))
         hidden = entry(
@@ -228,7 +227,7 @@ class TestUnmanaged:
         assert not plan.is_whole
         assert "port_range is secret" in plan.not_judged[0]
 
-    def test_an_export_that_shows_secrets_is_judged(
+    def test_an_export_with_plain_secrets_is_judged(
         self, fake: FakeEcs, group: str
     ) -> None:
         """The engine writes a shown secret as JSON in its envelope."""
@@ -252,12 +251,12 @@ class TestUnmanaged:
 
 
 class TestDangling:
-    """Sources that are gone."""
+    """Sources that are deleted."""
 
-    def test_a_group_of_another_account_is_never_called_gone(
+    def test_a_source_group_of_another_account_is_not_judged(
         self, fake: FakeEcs, group: str
     ) -> None:
-        """It is not shown to us, whether it is there or not."""
+        """These credentials cannot see it, whether it exists or not."""
         theirs = fake.new_group(account="1000000000000002")
         fake.add_rule(
             group, **tcp(22, theirs, SourceGroupOwnerAccount="1000000000000002")
@@ -268,10 +267,10 @@ class TestDangling:
 
         assert (kinds(plan), plan.is_whole) == ({}, True)
 
-    def test_where_it_cannot_be_asked_it_is_not_judged(
+    def test_a_source_that_cannot_be_read_is_not_judged(
         self, fake: FakeEcs, group: str
     ) -> None:
-        """A refusal is no proof."""
+        """A refusal proves nothing."""
         fake.add_rule(group, **tcp(22, fake.new_prefix_list("10.0.0.0/8")))
         fake.inject(Fault.refused("DescribePrefixLists", 403, "Forbidden.RAM"))
 
@@ -283,7 +282,7 @@ class TestDangling:
 class TestNeedless:
     """Rules that others cover."""
 
-    def test_of_equal_rules_the_oldest_stays(self, fake: FakeEcs, group: str) -> None:
+    def test_of_equal_rules_the_oldest_is_kept(self, fake: FakeEcs, group: str) -> None:
         """In whatever order they are listed."""
         new = fake.add_rule(group, **tcp(22, CreateTime="2024-01-01T00:00:00Z"))
         fake.add_rule(
@@ -296,17 +295,19 @@ class TestNeedless:
         assert kinds(planned(group)) == {new: ["duplicate"]}
         assert old in fake.rules(group)
 
-    def test_a_cover_that_goes_itself_is_none(self, fake: FakeEcs, group: str) -> None:
+    def test_a_rule_that_is_deleted_covers_nothing(
+        self, fake: FakeEcs, group: str
+    ) -> None:
         """The wide rule has expired; the narrow one is needed from then on."""
         wide = fake.add_rule(group, **tcp("1/100", Description=EXPIRED))
         fake.add_rule(group, **tcp(22))
 
         assert kinds(planned(group)) == {wide: ["expired"]}
 
-    def test_a_rule_whose_cover_goes_before_the_destruction_survives(
+    def test_a_rule_whose_cover_was_deleted_is_kept(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
-        """The plan was right, and is not any more."""
+        """The plan was correct, and is no longer."""
         wide = fake.add_rule(group, **tcp("1/100", "0.0.0.0/0"))
         narrow = fake.add_rule(group, **tcp(22))
         plan = planned(group)
@@ -318,7 +319,7 @@ class TestNeedless:
 
 
 class TestNarrowing:
-    """What makes a plan smaller."""
+    """Filters that make a plan smaller."""
 
     @pytest.mark.parametrize(
         ("narrowing", "left"),
@@ -329,10 +330,10 @@ class TestNarrowing:
             ({"cidrs": ("10.0.0.0/8", "2001:db8::/16"), "ports": (22,)}, {1, 3}),
         ],
     )
-    def test_filters_narrow(
+    def test_filters_make_a_plan_smaller(
         self, fake: FakeEcs, group: str, narrowing: dict[str, Any], left: set[int]
     ) -> None:
-        """They are no reason by themselves."""
+        """They are not a reason by themselves."""
         ids = {
             fake.add_rule(group, **tcp("20/25", "10.1.0.0/16", Description=EXPIRED)): 1,
             fake.add_rule(group, **tcp(80, "10.2.0.0/16", Description=f"door {EXPIRED}")): 2,  # noqa: E501 - a row
@@ -352,10 +353,10 @@ class TestNarrowing:
             ({"older_than": dt.timedelta(days=30)}, {"icmp"}),
         ],
     )
-    def test_a_filter_passes_only_what_it_is_sure_of(
+    def test_a_filter_selects_only_certain_matches(
         self, fake: FakeEcs, group: str, narrowing: dict[str, Any], left: set[str]
     ) -> None:
-        """A group is no address, icmp has no port, and an age may not be told."""
+        """A group is not an address, icmp has no port, and an age may be unknown."""
         rules = {
             "all": {"IpProtocol": "all", "PortRange": "-1/-1", "SourceCidrIp": "10.0.0.0/8", "CreateTime": "soon"},  # noqa: E501 - a row
             "icmp": {"IpProtocol": "icmp", "PortRange": "-1/-1", "SourceCidrIp": "10.9.0.0/16", "CreateTime": "2020-01-01T00:00Z"},  # noqa: E501
@@ -370,8 +371,8 @@ class TestNarrowing:
 
         assert {ids[rule_id] for rule_id in found} == left
 
-    def test_the_old_system_rules_stay(self, fake: FakeEcs, group: str) -> None:
-        """No call could put them back."""
+    def test_the_old_system_rules_are_kept(self, fake: FakeEcs, group: str) -> None:
+        """No call could restore them."""
         fake.add_rule(group, **tcp(22, Priority="110", Description=EXPIRED))
 
         plan = planned(group)
@@ -381,12 +382,15 @@ class TestNarrowing:
 
 
 class TestDestroy:
-    """Only what is still what the plan saw, and never a way in."""
+    """Only rules that are still as planned, and never the last access."""
 
-    def test_the_last_way_in_stays(
+    def test_the_last_access_is_kept(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
-        """Of several that go only the last is left; --allow-lockout lets it go."""
+        """
+        Of several rules to delete only the last is kept; --allow-lockout
+        deletes it.
+        """
         rules = [
             fake.add_rule(group, **tcp(22, f"10.{n}.0.0/16", Description=EXPIRED))
             for n in range(3)
@@ -405,10 +409,10 @@ class TestDestroy:
         }  # fmt: skip
         assert destroyed(plan, report, allow_lockout=True)[rules[2]] == "destroyed"
 
-    def test_a_way_in_through_a_group_that_is_gone_is_none(
+    def test_access_from_a_deleted_group_does_not_count(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
-        """Its last rule may go, and does not make another one dispensable."""
+        """Its last rule may be deleted, and does not make another one dispensable."""
         gone = fake.new_group()
         dead = fake.add_rule(group, **tcp(22, gone))
         last = fake.add_rule(group, **tcp(22, Description=EXPIRED))
@@ -416,10 +420,10 @@ class TestDestroy:
 
         assert destroyed(planned(group), report) == {dead: "destroyed", last: "left"}
 
-    def test_no_more_than_the_cap_in_one_run(
+    def test_one_run_deletes_at_most_the_cap(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
-        """A second run goes on; a batch holds 100."""
+        """A second run continues; a batch holds 100."""
         fake.groups[group].most_rules = 1_000
         for port in range(1000, 1230):
             fake.add_rule(group, **tcp(port, Description=EXPIRED))
@@ -433,7 +437,7 @@ class TestDestroy:
         sizes = [sum("RuleId" in name for name in c.parameters) for c in revokes]
         assert sizes == [100, 20, 100, 10]
 
-    def test_a_reason_can_be_chosen(
+    def test_the_reasons_to_destroy_can_be_chosen(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
         """Other rules of the plan stay planned."""
@@ -446,10 +450,10 @@ class TestDestroy:
         assert done == {expired: "planned", duplicate: "destroyed"}
 
     @pytest.mark.parametrize("answer", ["not found", "not valid"])
-    def test_a_batch_that_one_gone_rule_spoils_is_sent_again(
+    def test_a_batch_with_a_missing_rule_is_sent_again(
         self, fake: FakeEcs, group: str, report: Path, answer: Any
     ) -> None:
-        """The other rules go; one that changes at that moment stays."""
+        """The other rules are deleted; one that changes at that moment is kept."""
         object.__setattr__(fake.behaviour, "unknown_rule_id", answer)
         ids = [
             fake.add_rule(group, **tcp(port, Description=EXPIRED))
@@ -468,10 +472,13 @@ class TestDestroy:
         assert list(done.values()) == ["destroyed", "gone", "left", "destroyed"]
         assert list(fake.rules(group)) == [ids[2]]
 
-    def test_a_call_without_an_answer_is_seen_to_have_worked(
+    def test_an_unanswered_delete_is_verified_by_a_read(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
-        """All its attempts are lost; the report stays open, and the next run looks."""
+        """
+        All its attempts get no answer; the report stays open, and the next run
+        reads.
+        """
         rule_id = fake.add_rule(group, **tcp(80, Description=EXPIRED))
         plan = planned(group)
         fake.inject(Fault(action=REVOKE, drop=True, takes_effect=True, times=20))
@@ -482,10 +489,10 @@ class TestDestroy:
         assert stale.restore(stale.Connections(), report) == []
         assert len(fake.rules(group)) == 1
 
-    def test_a_yes_that_no_read_confirms_is_no_destruction(
+    def test_a_delete_without_effect_is_reported(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
-        """The answer lies; the rule is told to be still there."""
+        """The answer is wrong; the rule is reported as still existing."""
         rule_id = fake.add_rule(group, **tcp(80, Description=EXPIRED))
         plan = planned(group)
         fake.inject(Fault(action=REVOKE, body='{"RequestId": "R"}'))
@@ -493,10 +500,10 @@ class TestDestroy:
         assert destroyed(plan, report) == {rule_id: "destroying"}
         assert "still exist" in stale.read_report(report).entries[0].why
 
-    def test_a_lagging_read_is_waited_for(
+    def test_destroy_waits_for_a_lagging_read(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
-        """What was removed may be shown a little longer."""
+        """A deleted rule may be shown a little longer."""
         rule_id = fake.add_rule(group, **tcp(80, Description=EXPIRED))
         plan = planned(group)
         fake.inject(Fault(action=REVOKE, lag=2))
@@ -515,7 +522,7 @@ class TestDestroy:
             destroyed(plan, report)
         assert not report.exists()
 
-    def test_a_group_that_a_service_manages_is_never_touched(
+    def test_a_group_managed_by_a_service_is_never_changed(
         self, fake: FakeEcs, report: Path
     ) -> None:
         """Not planned; and not destroyed where the service came later."""
@@ -530,10 +537,10 @@ class TestDestroy:
         assert destroyed(plan, report) == {rule_id: "left"}
         assert REVOKE not in [call.action for call in fake.calls]
 
-    def test_what_a_state_owns_by_now_stays(
+    def test_a_rule_owned_since_the_plan_is_kept(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
-        """A stack has taken the rule over since; and an entry that hides is a doubt."""
+        """A stack has imported the rule since; an encrypted entry may own it."""
         ours = fake.add_rule(group, **tcp(80, Description=EXPIRED))
         other = fake.add_rule(group, **tcp(81, Description=EXPIRED))
         plan = planned(group)
@@ -548,10 +555,10 @@ class TestDestroy:
         assert list(fake.rules(group)) == [ours]
         assert other not in fake.rules(group)
 
-    def test_only_the_regions_that_were_named(
+    def test_destroy_can_be_limited_to_regions(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
-        """The others stay planned; a restore keeps to them likewise."""
+        """The others stay planned; a restore can be limited likewise."""
         far = fake.new_group("ap-southeast-1")
         near_rule = fake.add_rule(group, **tcp(80, Description=EXPIRED))
         far_rule = fake.add_rule(far, **tcp(80, Description=EXPIRED))
@@ -564,10 +571,10 @@ class TestDestroy:
         near = stale.restore(stale.Connections(), report, regions=["cn-hangzhou"])
         assert (near, fake.rules(far)) == ([], {})
 
-    def test_a_report_of_another_plan_is_not_gone_on_with(
+    def test_a_report_of_another_plan_is_not_continued(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
-        """What it says was done was something else."""
+        """Its results are those of another plan."""
         fake.add_rule(group, **tcp(80, Description=EXPIRED))
         destroyed(planned(group), report)
         fake.add_rule(group, **tcp(81, Description=EXPIRED))
@@ -577,12 +584,12 @@ class TestDestroy:
 
 
 class TestRestore:
-    """What was destroyed comes back, once."""
+    """What was destroyed is restored, once."""
 
-    def test_it_is_harmless_when_run_again(
+    def test_a_second_restore_changes_nothing(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
-        """By other IDs, with all fields, and a duplicate is not made."""
+        """With other IDs, with all fields, and no duplicate is made."""
         object.__setattr__(fake.behaviour, "port_range_of_a_list", "-1/-1")
         ports = fake.new_port_range_list("80/80")
         fields = tcp(80, Description=EXPIRED)
@@ -612,10 +619,10 @@ class TestRestore:
         ]  # fmt: skip
         assert sorted(map(repr, after)) == sorted(map(repr, before))
 
-    def test_a_description_comes_back_letter_by_letter(
+    def test_a_description_is_restored_exactly(
         self, fake: FakeEcs, group: str, report: Path
     ) -> None:
-        """Spaces at its ends too, which mean nothing to anybody else."""
+        """With the spaces at its ends."""
         spaced = f"  {EXPIRED} "
         fake.add_rule(group, **tcp(80, Description=spaced))
 
@@ -626,10 +633,10 @@ class TestRestore:
         assert rule["Description"] == spaced
 
 
-def test_plan_and_report_are_what_their_schemas_say(
+def test_plan_and_report_are_valid_by_their_schemas(
     fake: FakeEcs, group: str, tmp_path: Path
 ) -> None:
-    """Also where something was kept, left, or could not be judged."""
+    """Also where something was kept, skipped, or could not be judged."""
     mine = fake.add_rule(group, **tcp(22, Description=EXPIRED))
     fake.add_rule(group, **tcp(80, "2001:db8::/32"))
     owners = stale.Owners.read([state(owning(group, mine))])

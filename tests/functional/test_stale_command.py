@@ -62,7 +62,7 @@ def stale_ids(folder: Path) -> set[str]:
 
 
 def interrupt_a_plan(fake: FakeEcs) -> None:
-    """Let a plan of all groups end at the fiftieth look."""
+    """Interrupt a plan of all groups at the fiftieth read."""
 
     def interrupt(call: FakeCall) -> None:
         looks = [each for each in fake.calls if each.action == DESCRIBE]
@@ -76,10 +76,12 @@ def interrupt_a_plan(fake: FakeEcs) -> None:
 
 
 class TestPlan:
-    """What `stale plan` answers, and with which exit code."""
+    """The output of `stale plan`, and its exit codes."""
 
-    def test_none_is_0_and_some_is_1(self, fake: FakeEcs, folder: Path) -> None:
-        """As a script needs it."""
+    def test_a_plan_exits_with_0_or_1_by_findings(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
+        """So that a script can use it."""
         group = fake.new_group()
         fake.add_rule(group, **tcp(22))
         assert plan("--group", group).exit_code == 0
@@ -88,10 +90,10 @@ class TestPlan:
         assert stale_ids(folder) == {rule_id}
         assert all(c.action.startswith(("Describe", "Get")) for c in fake.calls)
 
-    def test_a_group_that_cannot_be_read_is_told_and_wins(
+    def test_an_unreadable_group_is_reported_and_exits_with_3(
         self, fake: FakeEcs, folder: Path
     ) -> None:
-        """The other group's finding is there all the same."""
+        """The other group's finding is reported all the same."""
         one, other = fake.new_group(), fake.new_group()
         found = fake.add_rule(other, **tcp(80, Description=EXPIRED))
         fake.inject(Fault.refused(DESCRIBE, 403, "Forbidden.RAM"))
@@ -108,13 +110,15 @@ class TestPlan:
     def test_an_unknown_group_and_a_refused_list_are_not_judged(
         self, fake: FakeEcs, folder: Path
     ) -> None:
-        """Never "no stale rules"."""
+        """The answer is never "no stale rules"."""
         assert plan("--group", "sg-nowhere").exit_code == 3
         fake.inject(Fault.refused("DescribeSecurityGroups", 403, "Forbidden.RAM"))
         assert plan("--all-groups").exit_code == 3
         assert folder.exists()
 
-    def test_all_groups_of_several_regions(self, fake: FakeEcs, folder: Path) -> None:
+    def test_a_plan_covers_all_groups_of_several_regions(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
         """More than a page of groups, and none of another account."""
         found: set[str] = set()
         for region in ("cn-hangzhou", "ap-southeast-1"):
@@ -130,10 +134,10 @@ class TestPlan:
         assert stale_ids(folder) == found
         assert "240 stale rules (240 expired) in 240 groups" in done.stdout
 
-    def test_an_interrupted_plan_is_gone_on_with(
+    def test_an_interrupted_plan_is_continued(
         self, fake: FakeEcs, folder: Path
     ) -> None:
-        """What was judged is not asked again; another question begins anew."""
+        """What was judged is not read again; other criteria start a new plan."""
         groups = [fake.new_group() for _ in range(60)]
         found = {
             fake.add_rule(group, **tcp(80, Description=EXPIRED)) for group in groups
@@ -161,10 +165,10 @@ class TestPlan:
         assert plan("--all-groups", "--older-than", "30d").exit_code == 0
         assert stale_ids(folder) == set()
 
-    def test_another_region_is_another_question(
+    def test_another_region_starts_a_new_plan(
         self, fake: FakeEcs, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Though it is configured, and not given."""
+        """Even if it is configured and not passed."""
         for _ in range(60):
             fake.add_rule(fake.new_group(), **tcp(80, Description=EXPIRED))
         elsewhere = fake.new_group("ap-southeast-1")
@@ -177,8 +181,8 @@ class TestPlan:
         assert plan("--all-groups").exit_code == 1
         assert stale_ids(folder) == {there}
 
-    def test_an_encrypted_entry_makes_it_3(self, fake: FakeEcs, folder: Path) -> None:
-        """Its rule may be any."""
+    def test_an_encrypted_entry_exits_with_3(self, fake: FakeEcs, folder: Path) -> None:
+        """It may own any rule."""
         group = fake.new_group()
         fake.add_rule(group, **tcp(80, Description=EXPIRED))
         hidden = entry("hidden", TYPE, f"{group}/pending/1", security_group_id=SECRET)
@@ -199,12 +203,12 @@ class TestPlan:
             ["--group", "sg-1", "--states-are-complete"],
         ],
     )
-    def test_wrong_usage_is_2(self, fake: FakeEcs, wrong: list[str]) -> None:
+    def test_a_usage_error_exits_with_2(self, fake: FakeEcs, wrong: list[str]) -> None:
         """Before any call."""
         assert plan(*wrong).exit_code == 2
         assert fake.calls == []
 
-    def test_a_state_that_is_none_is_3(self, fake: FakeEcs, folder: Path) -> None:
+    def test_an_invalid_state_exits_with_3(self, fake: FakeEcs, folder: Path) -> None:
         """Nothing can be judged without it."""
         (folder / "state.json").write_text('{"version": 3')
         done = plan("--group", fake.new_group(), "--state", "state.json")
@@ -213,10 +217,10 @@ class TestPlan:
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "json"])
-def test_what_others_wrote_steers_nothing(
+def test_text_from_others_is_escaped_everywhere(
     fake: FakeEcs, folder: Path, form: str
 ) -> None:
-    """Neither the terminal nor Markdown, in `show` and in a plan."""
+    """For the terminal and in Markdown, in `show` and in a plan."""
     group = fake.new_group()
     hostile = f"{HOSTILE} [expires 2020-01-01]"
     mine = fake.add_rule(group, **tcp(80, Description=hostile))
@@ -239,9 +243,9 @@ def test_what_others_wrote_steers_nothing(
 
 
 class TestShow:
-    """What `show` tells of each rule."""
+    """What `show` prints of each rule."""
 
-    def test_whose_a_rule_is_and_what_it_exposes(
+    def test_show_prints_the_owner_and_exposure_of_rules(
         self, fake: FakeEcs, folder: Path
     ) -> None:
         """By the group's effective policy."""
@@ -264,7 +268,7 @@ class TestShow:
         assert rules[idle]["age_days"] > 2000
         assert told["world_open"] == ["0.0.0.0/0 may reach tcp 22"]
 
-    def test_a_group_that_is_not_there_is_3(self, fake: FakeEcs) -> None:
+    def test_a_missing_group_exits_with_3(self, fake: FakeEcs) -> None:
         """In one region and in several."""
         regions = ("--region", "cn-hangzhou", "--region", "ap-southeast-1")
         for where in ((), regions):
@@ -273,10 +277,10 @@ class TestShow:
             assert "sg-nowhere" in done.stderr
         assert len(fake.calls) == 3
 
-    def test_a_stack_that_cannot_be_exported_is_3(
+    def test_a_failed_stack_export_exits_with_3(
         self, fake: FakeEcs, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Here for want of the engine."""
+        """Here the engine is not installed."""
         monkeypatch.setenv("PATH", str(folder))
         done = run("show", "--group", fake.new_group(), "--stack", "dev")
         assert done.exit_code == 3
@@ -284,12 +288,12 @@ class TestShow:
 
 
 class TestImport:
-    """What `import` writes; that it works is for the engine to tell."""
+    """What `import` writes; the tests of the engine show that it works."""
 
-    def test_names_are_readable_unique_and_stay_the_same(
+    def test_names_are_readable_unique_and_stable(
         self, fake: FakeEcs, folder: Path
     ) -> None:
-        """They come from what the rules say, not from their order."""
+        """They depend on the rules' content, not on their order."""
         group = fake.new_group()
         first = [
             tcp(22),
@@ -311,8 +315,8 @@ class TestImport:
         assert f"{group}-tcp-22-from-10.0.0.0-8" in names
         assert names == {entry["name"]: entry["id"] for entry in two}
 
-    def test_nothing_is_overwritten(self, fake: FakeEcs, folder: Path) -> None:
-        """Somebody may have worked on the program."""
+    def test_import_overwrites_no_file(self, fake: FakeEcs, folder: Path) -> None:
+        """The user may have edited the program."""
         group = fake.new_group()
         (folder / "out").mkdir()
         (folder / "out" / "__main__.py").write_text("mine")
@@ -321,12 +325,10 @@ class TestImport:
 
 
 class TestDestroy:
-    """What `stale destroy` leaves behind, whatever happens to it."""
+    """What `stale destroy` leaves, whatever happens to it."""
 
-    def test_killed_at_the_worst_moment_the_report_tells_and_a_second_run_goes_on(
-        self, folder: Path
-    ) -> None:
-        """ECS has acted, and the answer has not come: kill -9."""
+    def test_a_killed_destroy_is_continued_by_its_report(self, folder: Path) -> None:
+        """ECS has executed the call, and the answer has not arrived: kill -9."""
         fake = FakeEcs()
         group = fake.new_group()
         rule_id = fake.add_rule(group, **tcp(80, Description=EXPIRED))
@@ -366,8 +368,10 @@ class TestDestroy:
             (back,) = fake.rules(group).values()
             assert back["Description"] == EXPIRED
 
-    def test_without_a_terminal_it_needs_yes(self, fake: FakeEcs, folder: Path) -> None:
-        """Nobody can be asked."""
+    def test_without_a_terminal_destroy_needs_yes(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
+        """There is no terminal to confirm on."""
         group = fake.new_group()
         fake.add_rule(group, **tcp(80, Description=EXPIRED))
         plan("--group", group)
@@ -376,7 +380,9 @@ class TestDestroy:
         assert len(fake.rules(group)) == 1
         assert not (folder / "report.json").exists()
 
-    def test_failed_is_3_and_wins_over_left(self, fake: FakeEcs, folder: Path) -> None:
+    def test_a_failure_exits_with_3_despite_skipped_rules(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
         """One group refuses, in the other a rule has changed."""
         one, other = fake.new_group(), fake.new_group()
         fake.add_rule(one, **tcp(80, Description=EXPIRED))
@@ -400,10 +406,10 @@ class TestDestroy:
             ("[", "{"),
         ],
     )
-    def test_a_spoilt_plan_destroys_nothing(
+    def test_an_invalid_plan_destroys_nothing(
         self, fake: FakeEcs, folder: Path, spoil: tuple[str, str]
     ) -> None:
-        """It is told in one sentence."""
+        """It is reported in one sentence."""
         group = fake.new_group()
         fake.add_rule(group, **tcp(80, Description=EXPIRED))
         plan("--group", group)
@@ -415,7 +421,7 @@ class TestDestroy:
         assert len(fake.rules(group)) == 1
 
 
-def test_a_keep_file_that_is_no_text_is_named(fake: FakeEcs, folder: Path) -> None:
+def test_a_binary_keep_file_is_named(fake: FakeEcs, folder: Path) -> None:
     """With exit code 3, and no traceback; nothing is asked of ECS."""
     (folder / "keep.txt").write_bytes(b"\xff\xfe")
     done = run("stale", "plan", "--all-groups", "--keep", "keep.txt", "--out", "p.json")

@@ -1,5 +1,5 @@
 """
-What people met who planned, destroyed and restored for real: caps, accounts, secrets.
+Cases from the use of plan, destroy and restore: caps, accounts, secrets.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def planned_ids() -> set[str]:
 
 
 def refuse_identity(fake: FakeEcs) -> None:
-    """Let STS refuse to tell the account, from now on."""
+    """Let STS refuse to return the account, from now on."""
     refusal = Fault.refused(IDENTITY, 403, "NoPermission")
     fake.inject(dataclasses.replace(refusal, times=100))
 
@@ -62,8 +62,8 @@ def refuse_identity(fake: FakeEcs) -> None:
 class TestCap:
     """Only rules that will be deleted count towards --max."""
 
-    def test_rules_that_stay_make_room_for_the_next(self, fake: FakeEcs) -> None:
-        """The last way in comes first in the plan, and stays."""
+    def test_kept_rules_do_not_count_towards_the_cap(self, fake: FakeEcs) -> None:
+        """The last access comes first in the plan, and is kept."""
         group = fake.new_group()
         way_in = fake.add_rule(group, **tcp(22, Description=EXPIRED))
         others = [fake.add_rule(group, **tcp(n, Description=EXPIRED)) for n in (80, 81)]
@@ -74,9 +74,7 @@ class TestCap:
         assert run(*DESTROY, "--max", "1").exit_code == 1
         assert list(fake.rules(group)) == [way_in]
 
-    def test_rules_of_one_group_that_stay_leave_the_cap_to_the_next_group(
-        self, fake: FakeEcs
-    ) -> None:
+    def test_kept_rules_leave_the_cap_to_other_groups(self, fake: FakeEcs) -> None:
         kept, goes = fake.new_group(), fake.new_group()
         fake.add_rule(kept, **tcp(22, Description=EXPIRED))
         fake.add_rule(goes, **tcp(80, Description=EXPIRED))
@@ -105,7 +103,7 @@ class TestSecretsInStates:
     """An entry whose rule ID can be read is judged by it."""
 
     @pytest.mark.parametrize("kind", ["ours", "set", "pulumi-alicloud"])
-    def test_a_secret_source_hides_nothing_where_the_rule_id_is_known(
+    def test_a_secret_source_with_a_known_id_is_judged(
         self, fake: FakeEcs, kind: str
     ) -> None:
         group = fake.new_group()
@@ -139,9 +137,7 @@ class TestSecretsInStates:
         assert "not judged" not in done.stderr
         assert planned_ids() == {other}
 
-    def test_where_no_id_is_known_the_advice_writes_no_secret_to_disk(
-        self, fake: FakeEcs
-    ) -> None:
+    def test_without_an_id_the_advice_writes_no_secret(self, fake: FakeEcs) -> None:
         group = fake.new_group()
         fake.add_rule(group, **tcp(80, Description=EXPIRED))
         hidden = entry(
@@ -159,9 +155,9 @@ class TestSecretsInStates:
 
 
 class TestAccount:
-    """A plan is destroyed in its own account, or on somebody's word."""
+    """A plan is destroyed in its own account, or with --account."""
 
-    def test_an_account_that_is_not_known_is_named_at_plan_and_asked_for_at_destroy(
+    def test_an_unknown_account_is_reported_and_required_for_destroy(
         self, fake: FakeEcs
     ) -> None:
         group = fake.new_group()
@@ -180,7 +176,7 @@ class TestAccount:
     @pytest.mark.parametrize(
         "word", [("--yes-unknown-account",), ("--account", "1000000000000001")]
     )
-    def test_a_word_of_the_user_stands_for_the_check(
+    def test_the_account_option_replaces_the_check(
         self, fake: FakeEcs, word: tuple[str, ...]
     ) -> None:
         group = fake.new_group()
@@ -195,7 +191,7 @@ class TestAccount:
         assert len(fake.rules(group)) == 1
 
     def test_another_account_than_the_one_given_is_refused(self, fake: FakeEcs) -> None:
-        """The user's word never overrules what STS says."""
+        """The option never overrules what STS returns."""
         group = fake.new_group()
         fake.add_rule(group, **tcp(80, Description=EXPIRED))
         plan()
@@ -207,7 +203,7 @@ class TestAccount:
         assert len(fake.rules(group)) == 1
 
 
-def test_rules_that_were_restored_are_not_said_to_be_gone(fake: FakeEcs) -> None:
+def test_restored_rules_are_not_reported_as_deleted(fake: FakeEcs) -> None:
     group = fake.new_group()
     for port in (80, 81):
         fake.add_rule(group, **tcp(port, Description=EXPIRED))
@@ -222,10 +218,10 @@ def test_rules_that_were_restored_are_not_said_to_be_gone(fake: FakeEcs) -> None
     assert len(fake.rules(group)) == 2
 
 
-def test_a_rule_that_could_not_be_restored_is_marked_in_the_plan(
+def test_a_rule_that_cannot_be_restored_is_marked(
     fake: FakeEcs,
 ) -> None:
-    """Its source is gone, so no call could make it again."""
+    """Its source is deleted, so no call could make it again."""
     group, gone = fake.new_group(), fake.new_group()
     fake.add_rule(group, **tcp(80, gone))
     fake.add_rule(group, **tcp(81, Description=EXPIRED))
@@ -246,7 +242,7 @@ class TestKeepList:
         "line",
         ["203.0.113.0/24", "203.0.113.0/25", "tag:team=web", "tag:team", "vis*", "ID"],
     )
-    def test_each_kind_of_line_keeps_what_it_names(
+    def test_each_kind_of_keep_line_keeps_its_rules(
         self, fake: FakeEcs, line: str
     ) -> None:
         tagged = fake.new_group(tags={"team": "web"})
@@ -262,10 +258,10 @@ class TestKeepList:
         assert planned_ids() == {goes}
 
     @pytest.mark.parametrize("line", ["10.0.0.0/33", "10.0.0/8", "2001:db8::/129"])
-    def test_an_address_block_that_is_none_is_an_error(
+    def test_an_invalid_address_block_is_an_error(
         self, fake: FakeEcs, line: str
     ) -> None:
-        """As a glob it would keep nothing, and nobody would know."""
+        """As a glob it would keep nothing, unnoticed."""
         Path("keep.txt").write_text(line)
 
         done = plan("--keep", "keep.txt")

@@ -1,5 +1,5 @@
 """
-The question before rules are destroyed, asked at a real terminal.
+The question before rules are destroyed, asked on a real terminal.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ ENDED_BY_CTRL_D = b"\x04"
 
 
 def read(terminal: int) -> bytes:
-    """What comes out of a terminal next; nothing once its program has ended."""
+    """The next output of a terminal; nothing once its program has ended."""
     try:
         return os.read(terminal, 4096)
-    except OSError:  # so Linux tells that nobody has the other side open
+    except OSError:  # Linux reports so that the other side is closed.
         return b""
 
 
 def at_a_terminal(
     folder: Path, environment: Mapping[str, str], typed: bytes
 ) -> tuple[int, str]:
-    """Run the command, type this when asked: its exit code, and what was shown."""
+    """Run the command, type this when asked: its exit code, and its output."""
     person, program = pty.openpty()
     with subprocess.Popen(
         DESTROY,
@@ -66,7 +66,7 @@ def at_a_terminal(
 def test_only_a_yes_destroys(
     tmp_path: Path, typed: bytes, code: int, *, revoked: bool
 ) -> None:
-    """Whoever asks sees how many rules it is about, and of which account."""
+    """The question shows the number of rules and the account."""
     fake = FakeEcs()
     group = fake.new_group()
     stale = fake.add_rule(group, **tcp(80, Description=EXPIRED))

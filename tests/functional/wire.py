@@ -1,5 +1,5 @@
 """
-A server that answers with whatever a test wants: broken, late, or not at all.
+A server that answers as a test says: broken, late, or not at all.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it came."""
+    """One request as it arrived."""
 
     target: str
     action: str
@@ -41,9 +41,7 @@ class Request:
 
 
 class Wire:
-    """
-    Gives its replies one after another; the last is given for ever.
-    """
+    """Gives its replies one after another, and repeats the last one."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -57,14 +55,14 @@ class Wire:
         return self.url.removeprefix("http://")
 
     def answer(self, request: Request) -> Reply:
-        """Note the request, and take the next reply."""
+        """Record the request, and take the next reply."""
         with self._lock:
             self.requests.append(request)
             return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
 
 def reply(**body: object) -> Reply:
-    """A whole answer."""
+    """A complete answer."""
     return Reply(body=json.dumps({"RequestId": "R-1", **body}))
 
 
@@ -111,7 +109,7 @@ def wire() -> Generator[Wire, None, None]:
             self.do_POST()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -1,5 +1,6 @@
 """
-What is released works alone, in an empty environment, on each Python that is here.
+The released distributions work alone, in an empty environment, on each installed
+Python.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ alicloud_ingress.ecs.sdk.import_sdk()
 
 
 def run(*command: str, folder: Path, **environment: str) -> str:
-    """Run a command outside the checkout, and show what it said if it fails."""
+    """Run a command outside the checkout; if it fails, show its output."""
     clean = {
         k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")
     }
@@ -58,7 +59,7 @@ def run(*command: str, folder: Path, **environment: str) -> str:
 
 
 def found(version: str) -> str:
-    """Where a Python of this version is; "" if it is nowhere."""
+    """The path of a Python of this version; "" if there is none."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
     named = [sys.executable, shutil.which(f"python{version}") or ""]
     named += [str(path) for path in pyenv.glob(f"{version}.*/bin/python")]
@@ -86,8 +87,8 @@ def wheel(built: Path) -> Path:
     return found
 
 
-def test_the_wheel_holds_what_is_no_python(wheel: Path) -> None:
-    """Templates, schemas, and the mark that it is typed; no tests."""
+def test_the_wheel_holds_templates_schemas_and_type_marker(wheel: Path) -> None:
+    """It holds no tests."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
 
@@ -104,7 +105,7 @@ def test_the_wheel_holds_what_is_no_python(wheel: Path) -> None:
 def test_the_wheel_of_the_source_distribution_is_the_same(
     built: Path, wheel: Path, tmp_path: Path
 ) -> None:
-    """Whoever builds from source gets no less."""
+    """So that a build from source has the same content."""
     (source,) = built.glob("*.tar.gz")
     with tarfile.open(source) as archive:
         archive.extractall(tmp_path, filter="data")
@@ -117,10 +118,10 @@ def test_the_wheel_of_the_source_distribution_is_the_same(
 
 
 @pytest.mark.parametrize("version", PYTHONS)
-def test_it_works_alone_in_an_empty_environment(
+def test_the_package_works_in_an_empty_environment(
     wheel: Path, tmp_path: Path, version: str
 ) -> None:
-    """Without extras: neither `responses` nor anything of the checkout is there."""
+    """Without extras: neither `responses` nor the checkout is available."""
     interpreter = found(version)
     if not interpreter:
         pytest.skip(f"there is no Python {version} here")

@@ -31,7 +31,10 @@ def peer_rules(export: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def existing(fake: FakeEcs, name: str, group: str = GROUP) -> str:
-    """Make the rules of a state in a group; the state, about that group and its IDs."""
+    """
+    Make the rules of a state in a group; the state, changed to that group and its
+    IDs.
+    """
     file = Path(__file__).with_name(f"{name}.json")
     text = file.read_text(encoding="utf-8").replace(GROUP, group)
     for resource in peer_rules(json.loads(text)):

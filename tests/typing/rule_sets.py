@@ -1,7 +1,7 @@
-# What must be refused has to be refused by pyright for itself, too:
+# What must be refused must be refused by pyright, too:
 # pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 """
-What users may write for a set of rules; checked by the type checkers, never run.
+Programs with a set of rules, checked by the type checkers and never run.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def inputs_at_any_depth(group: pulumi.Output[str], port: pulumi.Output[int]) -> 
 
 
 def many_sources(group: str) -> None:
-    """One helper for both resources."""
+    """One function for both resources."""
     rules = expand_rules(sources=["10.0.0.0/8"], ports=[443, "8000-8010"])
     SecurityGroupIngressRuleSet(
         "set", security_group_id=group, rules=list(rules.values())

@@ -1,7 +1,7 @@
-# What must be refused has to be refused by pyright for itself, too:
+# What must be refused must be refused by pyright, too:
 # pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 """
-What users may write for a rule and in tests; checked by the type checkers, never run.
+Programs with a rule, and tests of users, checked by the type checkers and never run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from alicloud_ingress.testing import FakeEcs, Fault, ServedUrl, mock_ecs
 def every_argument_takes_an_output(
     group: pulumi.Output[str], number: pulumi.Output[int], text: pulumi.Output[str]
 ) -> None:
-    """And the outputs are text."""
+    """The outputs are text."""
     rule = SecurityGroupIngressRule(
         "rule",
         security_group_id=group,
@@ -53,7 +53,7 @@ def one_that_exists() -> None:
 
 
 def in_a_test() -> None:
-    """The fake is typed, too."""
+    """The fake has types, too."""
     with mock_ecs() as ecs:
         assert_type(ecs, FakeEcs)
         assert_type(ecs.new_group(), str)
@@ -64,7 +64,7 @@ def in_a_test() -> None:
 
 
 def mistakes() -> None:
-    """They are found before anything runs."""
+    """The type checkers find them before anything runs."""
     SecurityGroupIngressRule("no group", ip_protocol="tcp")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     SecurityGroupIngressRule("cidr", security_group_id="sg-1", cidr_ip="::/0")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     SecurityGroupIngressRule("bytes", security_group_id=b"sg-1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -17,7 +17,7 @@ REGION = {"alicloud:region": "cn-beijing"}
 
 
 def test_the_stack_wins_over_the_environment() -> None:
-    """Stack configuration first, for region and for keys."""
+    """The stack's configuration comes first, for region and for keys."""
     connection = resolve(
         {**KEYS, **REGION}.get,
         {"ALICLOUD_REGION": "cn-shanghai", "ALICLOUD_ACCESS_KEY": "other"},
@@ -28,7 +28,7 @@ def test_the_stack_wins_over_the_environment() -> None:
 
 
 def test_sources_of_credentials_are_not_mixed() -> None:
-    """A key of the stack never goes with a secret of the environment."""
+    """A key of the stack is never used with a secret of the environment."""
     with pytest.raises(ConfigurationError, match="set both"):
         resolve(
             {**REGION, "alicloud:accessKey": "AK"}.get,
@@ -36,8 +36,8 @@ def test_sources_of_credentials_are_not_mixed() -> None:
         )
 
 
-def test_no_secret_is_in_the_repr() -> None:
-    """What is logged by accident holds nothing."""
+def test_the_repr_shows_no_secret() -> None:
+    """So that a log line holds none by accident."""
     connection = resolve({**KEYS, **REGION, "alicloud:securityToken": "tok"}.get, {})
 
     for secret in ("hush", "tok"):
@@ -45,14 +45,14 @@ def test_no_secret_is_in_the_repr() -> None:
         assert secret not in repr(connection.credentials)
 
 
-def test_no_region_says_what_to_set() -> None:
-    """The message is the command to run."""
+def test_a_missing_region_says_what_to_set() -> None:
+    """The message has the command to run."""
     with pytest.raises(ConfigurationError, match="pulumi config set alicloud:region"):
         resolve(lambda _: None, {})
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:5000", "http://[::1]:5000"])
-def test_plain_http_goes_to_loopback(address: str) -> None:
+def test_plain_http_to_loopback_is_allowed(address: str) -> None:
     """A fake on this machine needs no certificate."""
     connection = resolve(REGION.get, {"ALIBABA_CLOUD_ENDPOINT_ECS": address})
 
@@ -61,7 +61,7 @@ def test_plain_http_goes_to_loopback(address: str) -> None:
 
 
 def test_plain_http_to_another_machine_is_refused() -> None:
-    """Unless it is asked for by name."""
+    """Unless it is configured by name."""
     environ = {"ALIBABA_CLOUD_ENDPOINT_ECS": "http://ecs.example.org"}
 
     with pytest.raises(ConfigurationError, match="plain HTTP"):
@@ -71,7 +71,7 @@ def test_plain_http_to_another_machine_is_refused() -> None:
     assert resolve(wish.get, environ).protocol == "http"
 
 
-def test_a_profile_of_the_resource_is_taken_whole(tmp_path: Path) -> None:
+def test_a_resources_profile_is_used_with_all_its_fields(tmp_path: Path) -> None:
     """Two profiles in one stack are two accounts."""
     file = tmp_path / "config.json"
     file.write_text(
@@ -98,8 +98,8 @@ def test_a_profile_of_the_resource_is_taken_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["alicloud:assumeRole", "alicloud:assumeRoleWithOidc"])
-def test_a_misspelt_part_of_a_role_is_never_ignored(key: str) -> None:
-    """It could change whose account is used."""
+def test_a_misspelt_role_field_is_an_error(key: str) -> None:
+    """Ignoring it could change which account is used."""
     with pytest.raises(ConfigurationError, match=f"{key} has rolArn"):
         resolve({**REGION, key: '{"rolArn": "acs:ram::1:role/a"}'}.get, {})
 
@@ -112,17 +112,17 @@ def test_a_misspelt_part_of_a_role_is_never_ignored(key: str) -> None:
         ("", ("https", "sts.cn-beijing.aliyuncs.com")),
     ],
 )
-def test_sts_follows_the_fake_and_nothing_else(
+def test_the_sts_endpoint_follows_only_a_fake(
     endpoint: str, sts: tuple[str, str]
 ) -> None:
-    """No key of a test reaches the cloud, and no key of the cloud a mirror."""
+    """No key of a test is sent to the cloud, and no key of the cloud to a mirror."""
     connection = resolve(REGION.get, {"ALIBABA_CLOUD_ENDPOINT_ECS": endpoint})
 
     assert connection.sts == sts
 
 
 def test_endpoints_are_set_as_in_pulumi_alicloud() -> None:
-    """Those of other services are theirs."""
+    """Those of other services are ignored."""
     text = '[{"rds": "r"}, {"ecs": "ecs.example.org", "sts": "sts.example.org:8443"}]'
 
     connection = resolve({**REGION, "alicloud:endpoints": text}.get, {})
@@ -131,8 +131,8 @@ def test_endpoints_are_set_as_in_pulumi_alicloud() -> None:
     assert connection.sts == ("https", "sts.example.org:8443")
 
 
-def test_plain_http_is_never_used_for_sts_by_the_way() -> None:
-    """Its answers hold keys: `protocol: HTTP` is about ECS."""
+def test_protocol_http_does_not_apply_to_sts() -> None:
+    """Its answers hold keys: `protocol: HTTP` is for ECS."""
     connection = resolve({**REGION, "alicloud:protocol": "HTTP"}.get, {})
 
     assert connection.protocol == "http"
@@ -142,14 +142,14 @@ def test_plain_http_is_never_used_for_sts_by_the_way() -> None:
 @pytest.mark.parametrize(
     "endpoint", ["ftp://h", "http://user:pw@127.0.0.1", "127.0.0.1:x", "h/path", "//"]
 )
-def test_what_is_no_endpoint_is_refused(endpoint: str) -> None:
-    """Nothing of it is dropped in silence."""
+def test_an_invalid_endpoint_is_refused(endpoint: str) -> None:
+    """No part of it is ignored."""
     with pytest.raises(ConfigurationError, match="give host:port"):
         resolve(REGION.get, {"ALIBABA_CLOUD_ENDPOINT_ECS": endpoint})
 
 
-def test_a_password_in_an_endpoint_is_not_shown() -> None:
-    """Where it stands is, so that it can be taken out."""
+def test_an_error_hides_a_password_in_an_endpoint() -> None:
+    """It says where the password is, so that it can be removed."""
     given = {"ALIBABA_CLOUD_ENDPOINT_ECS": "http://user:hush@ecs.example.org"}
 
     with pytest.raises(ConfigurationError, match=r"\[secret\]@ecs\.example") as caught:
@@ -159,14 +159,14 @@ def test_a_password_in_an_endpoint_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "3", '"ecs"', '["ecs"]'])
-def test_endpoints_of_another_shape_are_refused(text: str) -> None:
-    """With the shape that is right."""
+def test_endpoints_of_another_form_are_refused(text: str) -> None:
+    """With the valid form."""
     with pytest.raises(ConfigurationError, match=r"alicloud:endpoints is not JSON"):
         resolve({**REGION, "alicloud:endpoints": text}.get, {})
 
 
-def test_the_expected_account_is_that_of_the_stack(tmp_path: Path) -> None:
-    """A profile of a resource may be of another."""
+def test_the_stack_sets_the_expected_account(tmp_path: Path) -> None:
+    """A profile of a resource may use another one."""
     file = tmp_path / "config.json"
     entry = {"name": "b", "mode": "AK", "access_key_id": "B", "access_key_secret": "b"}
     file.write_text(json.dumps({"profiles": [entry]}))
@@ -181,14 +181,14 @@ def test_the_expected_account_is_that_of_the_stack(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "soon"])
-def test_a_timeout_is_a_whole_number(text: str) -> None:
-    """Of seconds, and more than none."""
+def test_a_timeout_must_be_a_positive_whole_number(text: str) -> None:
+    """In seconds."""
     with pytest.raises(ConfigurationError, match="give a whole number above 0"):
         resolve({**REGION, "alicloud-ingress:timeout": text}.get, {})
 
 
-def test_a_protocol_that_is_none_is_refused() -> None:
-    """Keys are not sent by whatever it may mean."""
+def test_an_invalid_protocol_is_refused() -> None:
+    """Keys are not sent by an unknown protocol."""
     wish = {**REGION, "alicloud:protocol": "ftp"}
 
     with pytest.raises(ConfigurationError, match="'ftp'; use HTTPS or HTTP"):

@@ -1,5 +1,5 @@
 """
-Whose account it is: which source is taken, and that it is taken whole.
+Which source of credentials is used, with all its fields.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def of_profiles(tmp_path: Path, name: str, *entries: dict[str, object]) -> Crede
     return found(stack)
 
 
-def test_two_families_of_variables_are_not_mixed() -> None:
-    """A key of one with the token of the other is nobody's."""
+def test_variables_of_two_families_are_not_mixed() -> None:
+    """A key of one with the token of the other is not valid."""
     credentials = found(
         {},
         {
@@ -70,17 +70,17 @@ def test_two_families_of_variables_are_not_mixed() -> None:
         ({}, {}, "default", ""),
     ],
 )
-def test_other_services_may_hand_them_out(
+def test_credentials_can_come_from_other_services(
     stack: dict[str, str], environ: dict[str, str], kind: str, name: str
 ) -> None:
-    """An instance role, an address, or what the SDK finds by itself."""
+    """An instance role, a URL, or what the SDK finds by itself."""
     credentials = found(stack, environ)
 
     assert (credentials.kind, credentials.name) == (kind, name)
 
 
-def test_the_stack_wins_whole_over_the_environment() -> None:
-    """Whatever the environment holds, none of it gets in."""
+def test_the_stacks_credentials_replace_those_of_the_environment() -> None:
+    """No field of the environment is used."""
     environ = {"ALICLOUD_ACCESS_KEY": "other", "ALICLOUD_SECURITY_TOKEN": "other"}
 
     assert found(KEYS, environ) == Credentials(
@@ -88,8 +88,8 @@ def test_the_stack_wins_whole_over_the_environment() -> None:
     )
 
 
-def test_a_role_is_assumed_by_the_keys_of_the_stack() -> None:
-    """All parts of `assumeRole` arrive."""
+def test_the_stacks_keys_assume_its_role() -> None:
+    """With all fields of `assumeRole`."""
     block = {
         "roleArn": ARN,
         "sessionName": "s",
@@ -110,7 +110,7 @@ def test_a_role_is_assumed_by_the_keys_of_the_stack() -> None:
 
 @pytest.mark.parametrize("name", ["ALIBABA_CLOUD_ROLE_ARN", "ALICLOUD_ASSUME_ROLE_ARN"])
 def test_a_role_of_the_environment_is_assumed(name: str) -> None:
-    """As pulumi-alicloud does it: the same account for both."""
+    """As pulumi-alicloud does it: both use the same account."""
     environ = {name: ARN, "ALIBABA_CLOUD_ROLE_SESSION_NAME": "ci"}
 
     credentials = found(KEYS, environ)
@@ -118,8 +118,8 @@ def test_a_role_of_the_environment_is_assumed(name: str) -> None:
     assert credentials.role == Role(arn=ARN, session_name="ci")
 
 
-def test_beside_a_token_the_role_of_the_environment_is_that_of_the_token() -> None:
-    """The SDK's own chain exchanges it; nobody assumes it a second time."""
+def test_a_token_uses_the_environments_role() -> None:
+    """The SDK's own chain exchanges it; the role is not assumed a second time."""
     environ = {
         "ALIBABA_CLOUD_ROLE_ARN": ARN,
         "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "p",
@@ -129,14 +129,14 @@ def test_beside_a_token_the_role_of_the_environment_is_that_of_the_token() -> No
     assert found({}, environ) == Credentials("default")
 
 
-def test_an_empty_role_is_none() -> None:
-    """So pulumi-alicloud says."""
+def test_an_empty_role_is_no_role() -> None:
+    """As in pulumi-alicloud."""
     stack = {**KEYS, "alicloud:assumeRole": '{"roleArn": ""}'}
 
     assert found(stack).kind == "access_key"
 
 
-def test_a_token_is_exchanged_without_any_key() -> None:
+def test_a_token_is_exchanged_without_a_key() -> None:
     """Keys beside it are not used."""
     credentials = found({**KEYS, "alicloud:assumeRoleWithOidc": json.dumps(OIDC)})
 
@@ -147,8 +147,8 @@ def test_a_token_is_exchanged_without_any_key() -> None:
 
 
 @pytest.mark.parametrize("missing", OIDC)
-def test_a_token_without_its_parts_is_refused(missing: str) -> None:
-    """The message names the part, and shows no token."""
+def test_a_token_with_missing_fields_is_refused(missing: str) -> None:
+    """The message names the field, and shows no token."""
     block = {name: value for name, value in OIDC.items() if name != missing}
 
     with pytest.raises(ConfigurationError, match="; set") as caught:
@@ -159,16 +159,16 @@ def test_a_token_without_its_parts_is_refused(missing: str) -> None:
 
 
 @pytest.mark.parametrize("seconds", [899, 43_201, "soon"])
-def test_a_session_lasts_as_long_as_sts_allows(seconds: object) -> None:
-    """Known before any call."""
+def test_an_invalid_session_duration_is_refused(seconds: object) -> None:
+    """Before any call."""
     block = json.dumps({"roleArn": ARN, "sessionExpiration": seconds})
 
     with pytest.raises(ConfigurationError, match="give 900 to 43200"):
         found({**KEYS, "alicloud:assumeRole": block})
 
 
-def test_profiles_assume_roles_one_after_another(tmp_path: Path) -> None:
-    """ChainableRamRoleArn names the profile that goes before."""
+def test_profiles_can_assume_roles_in_a_chain(tmp_path: Path) -> None:
+    """ChainableRamRoleArn names the previous profile."""
     credentials = of_profiles(
         tmp_path,
         "c",
@@ -202,8 +202,8 @@ def test_profiles_assume_roles_one_after_another(tmp_path: Path) -> None:
     assert credentials.secrets == {"hush"}
 
 
-def test_profiles_that_go_round_are_refused(tmp_path: Path) -> None:
-    """Rather than followed for ever."""
+def test_a_circle_of_profiles_is_refused(tmp_path: Path) -> None:
+    """It would never end."""
     a = {"name": "a", "mode": "ChainableRamRoleArn", "source_profile": "b"}
     b = {"name": "b", "mode": "ChainableRamRoleArn", "source_profile": "a"}
 
@@ -249,7 +249,7 @@ def test_profiles_that_go_round_are_refused(tmp_path: Path) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else value["mode"],
 )
-def test_every_mode_of_the_aliyun_cli_has_its_kind(
+def test_every_mode_of_the_aliyun_cli_is_supported(
     tmp_path: Path, entry: dict[str, object], kind: str
 ) -> None:
     """What `aliyun configure` writes can be used."""
@@ -260,8 +260,8 @@ def test_every_mode_of_the_aliyun_cli_has_its_kind(
 
 
 @pytest.mark.parametrize("mode", ["RsaKeyPair", "RamRoleArn", "OIDC"])
-def test_a_profile_that_does_not_do_says_what_to_run(tmp_path: Path, mode: str) -> None:
-    """A mode that is unknown, or one whose fields are missing."""
+def test_an_invalid_profile_says_what_to_run(tmp_path: Path, mode: str) -> None:
+    """An unknown mode, or one with missing fields."""
     entry: dict[str, object] = {"name": "p", "mode": mode}
     if mode == "RamRoleArn":
         entry |= {"access_key_id": "A", "access_key_secret": "hush"}
@@ -275,8 +275,8 @@ def test_a_profile_that_does_not_do_says_what_to_run(tmp_path: Path, mode: str) 
 @pytest.mark.parametrize(
     "content", ["", "[]", "{}", '{"profiles": 1}', '{"profiles": [1]}']
 )
-def test_a_broken_file_says_so(tmp_path: Path, content: str) -> None:
-    """Not a traceback of the JSON parser."""
+def test_an_invalid_profile_file_is_reported(tmp_path: Path, content: str) -> None:
+    """Without a traceback of the JSON parser."""
     file = tmp_path / "config.json"
     file.write_text(content)
     stack = {"alicloud:sharedCredentialsFile": str(file), "alicloud:profile": "p"}
@@ -285,14 +285,14 @@ def test_a_broken_file_says_so(tmp_path: Path, content: str) -> None:
         found(stack)
 
 
-def test_a_profile_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """With the file that was looked into."""
+def test_a_missing_profile_is_named(tmp_path: Path) -> None:
+    """With the file that was read."""
     with pytest.raises(ConfigurationError, match=r"config.json holds no profile 'q'"):
         of_profiles(tmp_path, "q", {"name": "p"})
 
 
-def test_no_secret_gets_out() -> None:
-    """Neither by repr nor by pickle, however deep it is."""
+def test_neither_repr_nor_pickle_shows_a_secret() -> None:
+    """At any depth."""
     role = json.dumps({"roleArn": ARN})
     credentials = found({**KEYS, "alicloud:assumeRole": role})
     with_token = found({"alicloud:assumeRoleWithOidc": json.dumps(OIDC)})
@@ -304,7 +304,7 @@ def test_no_secret_gets_out() -> None:
         pickle.dumps(credentials)
 
 
-def test_a_profile_is_named_by_the_environment(tmp_path: Path) -> None:
+def test_the_environment_can_name_the_profile(tmp_path: Path) -> None:
     """Where the stack names none."""
     file = tmp_path / "config.json"
     keys = {"access_key_id": "AK", "access_key_secret": "hush"}
@@ -324,7 +324,7 @@ def test_a_profile_is_named_by_the_environment(tmp_path: Path) -> None:
         ([{"roleArn": ARN}, {"roleArn": ARN}], "holds 2 blocks"),
     ],
 )
-def test_a_role_that_is_none_or_two_is_no_role(block: object, told: str) -> None:
+def test_a_role_must_be_exactly_one_role(block: object, told: str) -> None:
     """The key of the setting is in the message."""
     with pytest.raises(ConfigurationError, match=told) as caught:
         found({**KEYS, "alicloud:assumeRole": json.dumps(block)})

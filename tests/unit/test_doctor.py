@@ -1,5 +1,5 @@
 """
-What the doctor makes of what is seen; nothing is asked here.
+What the doctor concludes from its observations; no call is made here.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ WRITES = "RevokeSecurityGroup"
         (None, "", Outcome.FAILS),
     ],
 )
-def test_the_engine_has_to_be_new_enough(
+def test_an_old_engine_is_a_failure(
     path: str | None, told: str, outcome: Outcome
 ) -> None:
-    """By numbers, not by text."""
+    """Versions are compared by numbers, not by text."""
     finding = judge.engine(path, told)
 
     assert finding.outcome is outcome
     assert bool(finding.next_step) is (outcome is Outcome.FAILS)
 
 
-def test_a_package_that_is_missing_or_old_is_named() -> None:
-    """With the command that puts it right."""
+def test_a_missing_or_old_package_is_named() -> None:
+    """With the command that installs it."""
     assert "pulumi" in judge.packages({"pulumi": None}).detail
     assert judge.packages({"pulumi": "3.215.9"}).outcome is Outcome.FAILS
     assert judge.packages({"pulumi": "3.216.0"}).outcome is Outcome.WORKS
@@ -57,11 +57,11 @@ def test_a_package_that_is_missing_or_old_is_named() -> None:
 def test_the_clock_may_differ_by_less_than_15_minutes(
     skew_s: float, outcome: Outcome
 ) -> None:
-    """From there on ECS refuses what is signed."""
+    """From there on ECS refuses signatures."""
     assert judge.clock(skew_s).outcome is outcome
 
 
-def test_a_proxy_is_told_without_its_password() -> None:
+def test_a_proxy_is_shown_without_its_password() -> None:
     """Its address may hold one."""
     used = {"https": "http://user:hunter2@proxy.test:3128"}
 
@@ -72,7 +72,7 @@ def test_a_proxy_is_told_without_its_password() -> None:
     assert "hunter2" not in str(finding)
 
 
-def test_two_spellings_of_a_proxy_that_differ_are_a_trap() -> None:
+def test_conflicting_proxy_variables_are_a_warning() -> None:
     """Programs read one or the other."""
     environ = {"NO_PROXY": "ecs.test", "no_proxy": "localhost"}
 
@@ -82,14 +82,17 @@ def test_two_spellings_of_a_proxy_that_differ_are_a_trap() -> None:
     assert "NO_PROXY and no_proxy" in finding.detail
 
 
-def test_a_talkative_sdk_is_a_trap() -> None:
+def test_debug_output_of_the_sdk_is_a_warning() -> None:
     """It prints tokens."""
     assert judge.talkative_sdk({"DEBUG": "sdk"}).outcome is Outcome.WARNING
     assert judge.talkative_sdk({}).outcome is Outcome.WORKS
 
 
-def test_the_source_of_credentials_is_told_and_the_key_masked() -> None:
-    """Neither the whole ID nor the secret is shown, of a role's base either."""
+def test_the_credentials_source_is_shown_with_masked_key() -> None:
+    """
+    Neither the whole ID nor the secret is shown; the same holds for the base of a
+    role.
+    """
     key = Credentials("access_key", "LTAI5tExampleKey", "hunter2", source="the shell")
     role = Credentials("role", role=Role(arn="acs:ram::1:role/r"), base=key, source="r")
 
@@ -99,8 +102,8 @@ def test_the_source_of_credentials_is_told_and_the_key_masked() -> None:
     assert judge.masked("AK") == "..."
 
 
-def test_another_account_than_expected_fails() -> None:
-    """As it does in each write."""
+def test_another_account_than_expected_is_a_failure() -> None:
+    """As in each write."""
     assert judge.account({"AccountId": "1"}, "2").outcome is Outcome.FAILS
     assert judge.account({"AccountId": "1"}, "1").outcome is Outcome.WORKS
 
@@ -118,10 +121,10 @@ def test_another_account_than_expected_fails() -> None:
         ("SignatureDoesNotMatch", "", Outcome.FAILS),
     ],
 )
-def test_a_refusal_for_the_arguments_is_no_refusal_of_permission(
+def test_a_refused_argument_makes_the_permission_likely(
     code: str, group: str, outcome: Outcome
 ) -> None:
-    """Nor is it proof: that is why it is only likely."""
+    """It is not a refusal of permission, and not a proof of it either."""
     refusal = of_code(WRITES, code, "no", "R-1", "sg-1")
 
     finding = judge.permission(WRITES, refusal, group, acts=True)
@@ -132,7 +135,7 @@ def test_a_refusal_for_the_arguments_is_no_refusal_of_permission(
         assert "R-1" in finding.detail
 
 
-def test_a_permission_that_is_missing_is_named_as_policies_name_it() -> None:
+def test_a_missing_permission_has_its_name_in_policies() -> None:
     """So that it can be copied."""
     refusal = of_code(WRITES, "Forbidden.RAM", "no")
 
@@ -141,15 +144,15 @@ def test_a_permission_that_is_missing_is_named_as_policies_name_it() -> None:
     assert "ecs:RevokeSecurityGroup" in finding.next_step
 
 
-def test_what_was_not_tried_is_not_taken_for_working() -> None:
+def test_an_untried_permission_is_not_taken_for_granted() -> None:
     """Nor is a warning taken for a failure."""
     assert not judge.all_works([judge.not_tried("a", "b")])
     assert judge.all_works([judge.warning("a", "b", "c"), judge.works("d", "e")])
 
 
 class TestEnginePython:
-    def test_without_a_project_it_is_the_one_on_path(self, tmp_path: Path) -> None:
-        """Which may be the wrong one: it is told where it comes from."""
+    def test_without_a_project_path_decides_the_python(self, tmp_path: Path) -> None:
+        """It may be the wrong one: the report says where it comes from."""
         python = tmp_path / "python3"
         python.touch(mode=0o755)
 
@@ -158,8 +161,8 @@ class TestEnginePython:
         assert found.executable == str(python)
         assert "no Pulumi.yaml" in found.why
 
-    def test_the_project_names_its_environment(self, tmp_path: Path) -> None:
-        """Also when asked from a folder below."""
+    def test_the_project_decides_the_python(self, tmp_path: Path) -> None:
+        """Also in a folder below the project."""
         text = "runtime: {name: python, options: {virtualenv: venv}}\nname: x\n"
         (tmp_path / "Pulumi.yaml").write_text(text)
         (tmp_path / "below").mkdir()
@@ -171,7 +174,7 @@ class TestEnginePython:
         found = engine_python(tmp_path / "below", {})
         assert found.executable == str(tmp_path / "venv/bin/python")
 
-    def test_main_and_virtualenv_together_are_a_trap(self, tmp_path: Path) -> None:
+    def test_main_with_virtualenv_is_a_warning(self, tmp_path: Path) -> None:
         """The engine looks for the environment below main."""
         text = (
             "name: x\nmain: program\n"
@@ -188,10 +191,13 @@ class TestEnginePython:
     @pytest.mark.parametrize(
         "options", ["virtualenv: venv", "toolchain: uv"], ids=["virtualenv", "uv"]
     )
-    def test_a_language_host_that_ignores_the_options_runs_the_python_on_path(
+    def test_a_host_without_the_option_uses_paths_python(
         self, tmp_path: Path, options: str
     ) -> None:
-        """As the one does that our tools build; the official one knows the option."""
+        """
+        As the host that this project's tools build; the official one knows the
+        option.
+        """
         text = f"runtime: {{name: python, options: {{{options}}}}}\nname: x\n"
         (tmp_path / "Pulumi.yaml").write_text(text)
         python, old, new = (tmp_path / n for n in ("python3", "old-host", "new-host"))
@@ -209,7 +215,7 @@ class TestEnginePython:
         assert engine_python(tmp_path, environ, new).executable != str(python)
 
     @pytest.mark.parametrize("data", [b"\xff\xfe", b"[" * 5_000])
-    def test_a_project_file_that_is_not_one_is_named(
+    def test_an_invalid_project_file_is_named(
         self, tmp_path: Path, data: bytes
     ) -> None:
         (tmp_path / "Pulumi.yaml").write_bytes(data)
@@ -221,7 +227,7 @@ class TestEnginePython:
     @pytest.mark.parametrize(
         "text", ["runtime: nodejs", "[", "name: x", "runtime: {name: go}"]
     )
-    def test_a_project_that_is_no_python_project_is_told(
+    def test_a_project_of_another_language_is_reported(
         self, tmp_path: Path, text: str
     ) -> None:
         """With what to do."""

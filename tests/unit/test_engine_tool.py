@@ -1,7 +1,7 @@
 """
-How the Pulumi engine is put in place: which one is taken, and what a kill leaves.
+How the Pulumi engine is installed: which one is used, and what a killed run leaves.
 
-The programs on PATH are shell scripts, and no network is reached.
+The programs on PATH are shell scripts, and no network is used.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ esac
 
 
 class Machine:
-    """A machine of which PATH, cache and the way to the network are known."""
+    """A machine with a given PATH, cache and network."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -60,7 +60,7 @@ class Machine:
             self.program(name, f"echo v{version}")
 
     def go(self) -> None:
-        """Put a Go on PATH that builds at once, or when `hold` is gone."""
+        """Put a Go on PATH that builds at once, or when the file `hold` is removed."""
         sources = self.folder / "sources" / "python"
         for script in (
             sources / "cmd" / "pulumi-language-python-exec",
@@ -95,14 +95,14 @@ class Machine:
         )
 
     def engine(self) -> tuple[str, str]:
-        """Where the tool says that the engine is, and what else it says."""
+        """Where the tool says that the engine is, and its messages."""
         tool = self.start()
         place, talk = tool.communicate(timeout=60)
         assert tool.returncode == 0, talk
         return place.strip(), talk
 
     def installer(self, *programs: str) -> None:
-        """An official installer that brings these programs."""
+        """An official installer that installs these programs."""
         module = self.folder / "python" / "pulumi" / "automation.py"
         module.parent.mkdir(parents=True)
         (module.parent / "__init__.py").touch()
@@ -119,38 +119,38 @@ class Machine:
         )
 
     def wait_for_build(self) -> None:
-        """Wait until Go has been told to build."""
+        """Wait until the build has started."""
         deadline = time.monotonic() + 60
         while not self.builds.exists():
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
     def left(self) -> list[str]:
-        """What lies in the cache."""
+        """The content of the cache."""
         kept = {"engine.lock", "pulumi-home"}
         return sorted({path.name for path in self.cache.iterdir()} - kept)
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Generator[Machine]:
-    """A machine with nothing on PATH; a build that is held is let go at the end."""
+    """A machine with nothing on PATH; a held build is released at the end."""
     machine = Machine(tmp_path)
     yield machine
     machine.hold.unlink(missing_ok=True)
 
 
-def test_the_engine_on_path_is_taken(machine: Machine) -> None:
-    """Nothing is made where all of it is there."""
+def test_a_complete_engine_on_path_is_used(machine: Machine) -> None:
+    """Nothing is built."""
     machine.pulumi("3.254.0", *PROGRAMS)
 
     assert machine.engine() == (str(machine.path), "")
 
 
 @pytest.mark.parametrize("version", ["3.253.9", "4.0.0", "nonsense"])
-def test_an_engine_on_path_of_another_time_is_refused(
+def test_an_engine_of_another_version_is_refused(
     machine: Machine, version: str
 ) -> None:
-    """It is said which, and another is put in place."""
+    """The tool reports it and installs another one."""
     machine.pulumi(version, *PROGRAMS)
     machine.go()
 
@@ -171,8 +171,8 @@ def test_an_engine_on_path_without_its_host_is_refused(machine: Machine) -> None
     assert "PATH lacks pulumi-language-python, pulumi-language-python-exec" in talk
 
 
-def test_the_official_installer_comes_before_a_build(machine: Machine) -> None:
-    """What it brings is taken, and no compiler is started."""
+def test_the_official_installer_is_tried_before_a_build(machine: Machine) -> None:
+    """If it succeeds, no compiler is started."""
     machine.installer(*PROGRAMS)
     machine.go()
 
@@ -182,8 +182,8 @@ def test_the_official_installer_comes_before_a_build(machine: Machine) -> None:
     assert not machine.builds.exists()
 
 
-def test_an_installer_that_brings_half_of_it_is_not_believed(machine: Machine) -> None:
-    """The rest is not made up: all of it is built."""
+def test_an_incomplete_installation_is_not_used(machine: Machine) -> None:
+    """The whole engine is built then."""
     machine.installer("pulumi")
     machine.go()
 
@@ -193,8 +193,8 @@ def test_an_installer_that_brings_half_of_it_is_not_believed(machine: Machine) -
     assert sorted(path.name for path in Path(place).iterdir()) == sorted(PROGRAMS)
 
 
-def test_a_build_leaves_the_programs_and_no_more(machine: Machine) -> None:
-    """All can be run, and a second run finds them without a word."""
+def test_a_build_leaves_only_the_programs(machine: Machine) -> None:
+    """All can be run, and a second run uses them without a message."""
     machine.go()
 
     place, _ = machine.engine()
@@ -204,8 +204,8 @@ def test_a_build_leaves_the_programs_and_no_more(machine: Machine) -> None:
     assert machine.engine() == (place, "")
 
 
-def test_a_killed_build_leaves_nothing_that_looks_finished(machine: Machine) -> None:
-    """The next run waits for the compiler that outlived it, and makes all anew."""
+def test_a_killed_build_leaves_no_finished_looking_file(machine: Machine) -> None:
+    """The next run waits for the compiler that still runs, and builds again."""
     machine.go()
     machine.hold.touch()
     killed = machine.start()
@@ -225,7 +225,7 @@ def test_a_killed_build_leaves_nothing_that_looks_finished(machine: Machine) -> 
 
 
 def test_an_interrupted_build_ends_its_compiler_and_cleans_up(machine: Machine) -> None:
-    """What has been fetched stays for the next run."""
+    """Downloads are kept for the next run."""
     machine.go()
     machine.hold.touch()
     interrupted = machine.start()
@@ -237,8 +237,8 @@ def test_an_interrupted_build_ends_its_compiler_and_cleans_up(machine: Machine) 
     assert machine.left() == ["build"]
 
 
-def test_two_at_once_build_once(machine: Machine) -> None:
-    """The second waits for the first, and says so."""
+def test_two_runs_at_once_build_once(machine: Machine) -> None:
+    """The second one waits for the first, and says so."""
     machine.go()
     machine.hold.touch()
     first = machine.start()
@@ -255,7 +255,7 @@ def test_two_at_once_build_once(machine: Machine) -> None:
 
 
 def test_a_failed_build_says_why_and_what_to_do(machine: Machine) -> None:
-    """The compiler's last words are shown."""
+    """With the last lines of the compiler."""
     machine.program(
         "go", 'test "$1" = env && echo go1.99.0 || { echo broken; exit 1; }'
     )

@@ -1,5 +1,5 @@
 """
-Many sources and ports become rules that are named by what they say.
+Many sources and ports become rules that are named by their content.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SOURCES = ["10.0.0.0/8", "2001:db8::/32", "sg-1", "pl-1"]
 
 
 def test_each_port_from_each_source_is_a_rule() -> None:
-    """Whatever kind the source is of."""
+    """For each kind of source."""
     rules = expand_rules(sources=SOURCES, ports=[443, "8000-8010", "prl-1"])
 
     assert list(rules) == [
@@ -29,7 +29,7 @@ def test_each_port_from_each_source_is_a_rule() -> None:
 
 
 def test_an_entry_at_the_front_changes_no_other_name() -> None:
-    """It adds one for each port."""
+    """It adds one rule for each port."""
     before = expand_rules(sources=SOURCES, ports=[443, 80])
     after = expand_rules(sources=["192.0.2.1", *SOURCES], ports=[443, 80])
 
@@ -40,15 +40,15 @@ def test_an_entry_at_the_front_changes_no_other_name() -> None:
     assert {name: after[name] for name in before} == before
 
 
-def test_a_source_that_comes_twice_is_one_rule() -> None:
-    """However it is spelled."""
+def test_a_repeated_source_gives_one_rule() -> None:
+    """In any spelling."""
     rules = expand_rules(sources=["10.0.0.1", "10.0.0.1/32"], ports=[443, "443/443"])
 
     assert list(rules) == ["tcp 443/443 from 10.0.0.1"]
 
 
-def test_what_the_rules_have_in_common_is_in_each() -> None:
-    """Policy and priority are part of the name; remarks are not."""
+def test_common_fields_are_in_each_rule() -> None:
+    """Policy and priority are part of the name; descriptions are not."""
     (item,) = expand_rules(
         sources=["10.0.0.0/8"],
         ip_protocol="icmp",
@@ -74,7 +74,7 @@ def test_what_the_rules_have_in_common_is_in_each() -> None:
 @pytest.mark.parametrize(
     ("source", "port"), [("10.0.0.0/33", 443), ("10.0.0.0/8", 0), ("", 443)]
 )
-def test_what_is_no_source_or_port_is_refused(source: str, port: int) -> None:
-    """At once, where the program says it."""
+def test_an_invalid_source_or_port_is_refused(source: str, port: int) -> None:
+    """At once, at its place in the program."""
     with pytest.raises(InvalidRuleError):
         expand_rules(sources=[source], ports=[port])

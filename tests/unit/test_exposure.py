@@ -1,5 +1,5 @@
 """
-What a group lets in, against one packet and one rule after the other.
+What a group accepts, compared with one packet and one rule after the other.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def rule(
 
 
 def told(reaches: Iterable[Reach], packet: Packet) -> bool:
-    """Whether the packet is in what was told."""
+    """Whether the reported exposure holds the packet."""
     return any(
         {name for _, name in reach.members} <= packet.sets
         and reach.nic[0] <= ["intranet", "internet"].index(packet.nic) <= reach.nic[1]
@@ -71,10 +71,10 @@ def sets_of(each: IngressRule) -> frozenset[str]:
 
 @settings(deadline=None, max_examples=60)
 @given(FEW, SOME_PACKETS)
-def test_what_is_told_to_be_reachable_is_what_gets_in(
+def test_reported_exposure_equals_accepted_packets(
     group: list[IngressRule], packets: Sequence[Packet]
 ) -> None:
-    """Exactly that, for every packet, whatever unknown sets it is in."""
+    """For every packet, in whatever unknown sets it is."""
     reach = Policy(group).reach
     sets = frozenset[str]().union(*map(sets_of, group))
 
@@ -88,13 +88,16 @@ def test_what_is_told_to_be_reachable_is_what_gets_in(
 
 @settings(deadline=None, max_examples=60)
 @given(FEW, FEW, FEW, SOME_PACKETS)
-def test_a_difference_tells_just_what_changes(
+def test_a_difference_reports_exactly_what_changes(
     kept: list[IngressRule],
     old: list[IngressRule],
     new: list[IngressRule],
     packets: Sequence[Packet],
 ) -> None:
-    """What got in before or after only, by the sets of each rule that matches."""
+    """
+    What is accepted only before or only after, by the sets of each rule that
+    matches.
+    """
     before, after = kept + old, kept + new
     change = difference(entries(before, after))
     everything = frozenset[str]().union(*map(sets_of, before + after))
@@ -112,7 +115,7 @@ def test_a_difference_tells_just_what_changes(
 
 @given(st.lists(rules(unknown=False), max_size=8), st.data())
 @settings(deadline=None, max_examples=60)
-def test_sampled_packets_of_any_address_agree(
+def test_packets_of_random_addresses_agree(
     group: list[IngressRule], data: st.DataObject
 ) -> None:
     """Not only those that the rules were made for."""
@@ -181,7 +184,7 @@ def test_sampled_packets_of_any_address_agree(
         ),
     ],
 )
-def test_what_is_reachable_is_said_in_plain_words(
+def test_exposure_is_described_as_text(
     group: list[IngressRule], expected: list[str] | None
 ) -> None:
     """One line for sources that may reach the same."""
@@ -191,8 +194,8 @@ def test_what_is_reachable_is_said_in_plain_words(
     assert [reach.as_text for reach in Policy(group).reach] == expected
 
 
-def test_lists_are_what_they_hold_where_that_is_known() -> None:
-    """Resolved, they are addresses and ports like any other."""
+def test_known_lists_are_replaced_by_their_entries() -> None:
+    """They are then addresses and ports like any other."""
     lists = {"pl-1": ["10.0.0.0/8", "2001:db8::/32"], "prl-1": ["22/22", "80/90"]}
     policy = Policy([rule(None, "pl-1", port_range_list_id="prl-1")], lists)
 
@@ -202,8 +205,8 @@ def test_lists_are_what_they_hold_where_that_is_known() -> None:
     ]
 
 
-def test_a_rule_that_cannot_be_read_is_told_as_the_widest_that_it_may_be() -> None:
-    """What ECS may report one day is not taken for nothing."""
+def test_an_unreadable_rule_is_reported_as_its_widest() -> None:
+    """A field value that ECS adds one day is not ignored."""
     odd = IngressRule(ip_protocol="esp", port_range="?", source_cidr_ip="10.0.0.0/8")
 
     (reach,) = Policy([odd]).reach
@@ -219,10 +222,10 @@ def test_a_rule_that_cannot_be_read_is_told_as_the_widest_that_it_may_be() -> No
         ({"dest_cidr_ip": "here"}, "tcp 22 of dest_cidr_ip here"),
     ],
 )
-def test_what_cannot_be_read_of_a_rule_is_named_beside_what_it_may_open(
+def test_unreadable_fields_are_named_beside_the_exposure(
     change: dict[str, Any], told: str
 ) -> None:
-    """And the rule is not certain to open the port to the world."""
+    """The rule is not certain to open the port to the internet."""
     odd = replace(rule(22, "0.0.0.0/0"), **change)
 
     (reach,) = Policy([odd]).reach
@@ -276,10 +279,10 @@ WORLD = "0.0.0.0/0"
         ([rule(22, WORLD), rule(22, "pl-1", policy="drop")], ["0.0.0.0/0 may reach"]),
     ],
 )
-def test_the_world_is_found_however_it_gets_in(
+def test_internet_exposure_is_found_in_every_form(
     group: list[IngressRule], expected: list[str]
 ) -> None:
-    """All, ranges, halves; a drop that wins counts; a list is not judged."""
+    """All addresses, ranges, halves; a drop that wins counts; a list is not judged."""
     found = Policy(group).world_open([22, 3389])
 
     assert len(found) == len(expected)
@@ -305,18 +308,18 @@ def test_the_world_is_found_however_it_gets_in(
         ([rule(22, WORLD)], [], []),
     ],
 )
-def test_only_new_exposure_to_the_world_counts(
+def test_only_new_internet_exposure_counts(
     before: list[IngressRule], after: list[IngressRule], ports: list[int]
 ) -> None:
-    """What was open is not news; a drop taken away is."""
+    """What was open before is not new; deleting a drop opens."""
     found = internet_openings(internet_cases(entries(before, after), [22, 3389]))
 
     assert [p for o in found for t in o.traffic for p, _ in t.ports] == ports
     assert all(opening.certain for opening in found)
 
 
-def test_another_list_is_not_the_same_unknown() -> None:
-    """One that was there says nothing of one that comes."""
+def test_two_unknown_lists_are_different() -> None:
+    """One that existed before says nothing about a new one."""
     before, after = [rule(22, "pl-1")], [rule(22, "pl-1"), rule(22, "pl-2")]
 
     found = internet_openings(internet_cases(entries(before, after), [22]))
@@ -326,15 +329,15 @@ def test_another_list_is_not_the_same_unknown() -> None:
     }
 
 
-def test_a_rule_replaced_by_one_that_does_the_same_opens_and_closes_nothing() -> None:
+def test_an_equivalent_replacement_opens_and_closes_nothing() -> None:
     """Another priority decides the same packets."""
     change = difference(entries([rule(22)], [rule(22, priority=2)]))
 
     assert (change.opened, change.closed) == ((), ())
 
 
-def test_rules_in_any_order_give_the_same_values() -> None:
-    """The report's bytes depend on it."""
+def test_the_order_of_rules_does_not_matter() -> None:
+    """The bytes of the report depend on it."""
     group = [
         rule(22, WORLD),
         rule(80, "sg-1"),
@@ -345,16 +348,16 @@ def test_rules_in_any_order_give_the_same_values() -> None:
     assert Policy(group).reach == Policy(group[::-1]).reach
 
 
-def test_a_thousand_rules_take_some_thousand_steps() -> None:
-    """Counted, not timed: rules apart from one another cost nothing."""
+def test_a_thousand_rules_need_some_thousand_steps() -> None:
+    """Counted, not timed: rules without overlap cost nothing."""
     group = [rule(n, f"10.{n % 250}.0.0/16") for n in range(1, 1001)]
     boxes = [box for each in group for box in matched(each).boxes]
 
     assert Diagram(boxes).steps < 10_000
 
 
-def test_hostile_rules_end_in_an_error_and_not_in_a_hang() -> None:
-    """Partial overlaps in every dimension at once."""
+def test_hostile_rules_give_an_error_without_hanging() -> None:
+    """They overlap in part in every dimension."""
     group = [
         rule(
             f"{n}/{n + 30000}",
@@ -369,8 +372,11 @@ def test_hostile_rules_end_in_an_error_and_not_in_a_hang() -> None:
         _ = Policy(group).reach
 
 
-def test_the_line_of_addresses_keeps_the_families_apart() -> None:
-    """The last IPv4 address and the first of IPv6 are neighbours only there."""
+def test_address_families_are_kept_separate() -> None:
+    """
+    On the line of addresses the last IPv4 and the first IPv6 address are
+    neighbours.
+    """
     ends = Policy([rule(22, "255.255.255.255"), rule(22, "::")]).reach
 
     assert [reach.who for reach in ends] == ["255.255.255.255", "::"]

@@ -31,8 +31,8 @@ GATE = Gate(fail_on=frozenset(FAIL_ON))
 
 
 @pytest.mark.parametrize("name", ["create", "change", "drift", "destroy"])
-def test_a_report_is_what_it_was(name: str) -> None:
-    """To the byte; a change of words is to be read in the diff."""
+def test_a_report_equals_its_golden_file(name: str) -> None:
+    """To the byte; the diff shows a change of words."""
     preview = read_preview((GOLDEN / f"{name}.preview.json").read_text())
     text = markdown(compose(judge(preview, Gate(), today=TODAY)))
     file = GOLDEN / f"{name}.report.md"
@@ -43,7 +43,10 @@ def test_a_report_is_what_it_was(name: str) -> None:
 
 
 def test_each_finding_of_the_change_is_one_line() -> None:
-    """What stops it, and what does not: the ssh rule behind the drop."""
+    """
+    Findings that stop the change and those that do not: the ssh rule behind the
+    drop.
+    """
     preview = read_preview((GOLDEN / "change.preview.json").read_text())
     found = [finding_line(f) for f in judge(preview, GATE, today=TODAY).failing]
     group, world = "sg-00000002", "0.0.0.0/0"
@@ -66,8 +69,8 @@ def schema(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["create", "change", "drift", "destroy"])
-def test_a_report_as_json_is_what_its_schema_says(name: str) -> None:
-    """And holds what the report for people says."""
+def test_a_json_report_is_valid_by_its_schema(name: str) -> None:
+    """It has the same content as the report for people."""
     preview = read_preview((GOLDEN / f"{name}.preview.json").read_text())
     review = judge(preview, GATE, today=TODAY)
     document = json.loads(as_json(review, not_judged(review)))
@@ -98,10 +101,8 @@ LIMITED = {**WAIVER, "group": "sg-1", "ports": [22, "8000/8010", "80-90"]}
         ("{}", False),
     ],
 )
-def test_the_schema_of_waivers_says_what_is_read(
-    entries: str, *, is_good: bool
-) -> None:
-    """The one refuses what the other does."""
+def test_the_waivers_schema_and_reader_agree(entries: str, *, is_good: bool) -> None:
+    """Each refuses what the other refuses."""
     try:
         jsonschema.validate(json.loads(entries), schema("preview-waivers"))
         by_schema = True
@@ -116,8 +117,11 @@ def test_the_schema_of_waivers_says_what_is_read(
     assert (by_schema, by_reading) == (is_good, is_good)
 
 
-def test_sarif_has_one_result_for_each_finding_at_its_line() -> None:
-    """A finding without a line stands at the project's file; a waived one is kept."""
+def test_sarif_has_one_result_per_finding() -> None:
+    """
+    At its line; a finding without one is at the project's file; a waived one is
+    kept.
+    """
     document = json.loads((GOLDEN / "change.preview.json").read_text())
     for step in document["steps"]:
         if step["urn"].endswith("::desktops"):
@@ -169,7 +173,7 @@ JSON = st.recursive(
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Each place in a document where something else could stand."""
+    """Each place in a document where another value can be put."""
     keys: Iterable[Any] = [*mapping(value)] or range(len(items(value)))
     for key in keys:
         yield value, key
@@ -178,8 +182,8 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from(["change", "drift"]), st.data())
-def test_a_broken_preview_never_ends_in_a_crash(name: str, data: st.DataObject) -> None:
-    """It is judged, or it is said that it cannot be read."""
+def test_a_broken_preview_never_causes_a_crash(name: str, data: st.DataObject) -> None:
+    """It is judged, or reported as unreadable."""
     document = json.loads((GOLDEN / f"{name}.preview.json").read_text())
     for _ in range(data.draw(st.integers(1, 4))):
         holder, key = data.draw(st.sampled_from(list(places(document))))
@@ -197,7 +201,7 @@ def test_a_broken_preview_never_ends_in_a_crash(name: str, data: st.DataObject) 
     assert as_sarif(review)
 
 
-def test_the_readme_shows_a_report_that_is_so() -> None:
+def test_the_readme_shows_a_real_report() -> None:
     """Its beginning, line by line."""
     readme = (GOLDEN.parents[1] / "README.md").read_text()
     shown = readme.split("<!-- tests/golden/change.report.md -->\n")[1]

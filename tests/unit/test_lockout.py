@@ -1,5 +1,5 @@
 """
-The last way in, by exposure and by brute force.
+The last access to a port, by exposure and by brute force.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def rule(port: str, source: str = "10.0.0.0/8", **more: object) -> IngressRule:
 
 
 def some_get_in(rules: list[IngressRule], port: int, lists: frozenset[str]) -> bool:
-    """Whether any packet in any source set gets in, the lists being as told."""
+    """Whether any packet in any source set is accepted, with lists of these entries."""
     return any(
         gets_in(rules, replace(each, sets=each.sets | lists))
         for packet in PACKETS_IN
@@ -44,7 +44,7 @@ def some_get_in(rules: list[IngressRule], port: int, lists: frozenset[str]) -> b
 
 @settings(max_examples=60, deadline=None)
 @given(before=st.lists(rules(), min_size=1, max_size=5), data=st.data())
-def test_it_is_what_brute_force_says(
+def test_lockout_agrees_with_brute_force(
     before: list[IngressRule], data: st.DataObject
 ) -> None:
     """Whatever the lists of ports hold."""
@@ -62,8 +62,8 @@ def test_it_is_what_brute_force_says(
     assert bool(locks_out(before, after)) is locked
 
 
-def test_a_rule_that_a_drop_hides_is_no_way_in() -> None:
-    """Its removal locks nobody out; that of a visible one does."""
+def test_a_rule_hidden_by_a_drop_gives_no_access() -> None:
+    """Deleting it locks no one out; deleting a visible one does."""
     hidden, drop = rule("22", priority=5), rule("20/30", policy="drop", priority=2)
     other = rule("3389", "192.0.2.0/24")
 

@@ -1,5 +1,5 @@
 """
-A mutant that no longer fits the source shows nothing.
+A mutant that no longer matches the source shows nothing.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What a preview of the engine says, whatever it leaves out.
+What is read from a preview of the engine, whatever it omits.
 """
 
 from __future__ import annotations
@@ -84,16 +84,16 @@ def words(rules: Any) -> list[str]:
         ),
     ],
 )
-def test_each_operation_says_what_stands_before_and_after(
+def test_each_operation_has_its_rules_before_and_after(
     steps: list[dict[str, Any]], op: str, before: int, after: int
 ) -> None:
-    """An import makes nothing, and what is read stays as it is."""
+    """An import makes nothing, and a read resource does not change."""
     result = only(*steps)
 
     assert (result.op, len(result.before), len(result.after)) == (op, before, after)
 
 
-def test_a_gap_is_told_from_a_replacement_without_one() -> None:
+def test_a_replacement_with_a_gap_is_recognized() -> None:
     """By the engine's mark, or by the order of its steps."""
     marked = step("replace", old=SSH, new=SSH, old_state={"pendingReplacement": True})
     ordered = [
@@ -106,7 +106,7 @@ def test_a_gap_is_told_from_a_replacement_without_one() -> None:
     assert not only(*ordered[::-1]).gap
 
 
-def test_a_rule_that_is_let_go_and_retained_stays() -> None:
+def test_a_retained_rule_stays_live() -> None:
     """Nothing closes."""
     gone = only(step("delete", old=SSH, old_state={"retainOnDelete": True}))
 
@@ -115,21 +115,21 @@ def test_a_rule_that_is_let_go_and_retained_stays() -> None:
 
 
 def test_a_rule_that_was_only_read_is_not_deleted() -> None:
-    """The engine forgets it, and ECS keeps it."""
+    """The engine drops it, and ECS keeps it."""
     forgotten = only(step("delete", old=SSH, old_state={"external": True}))
 
     assert forgotten.after == forgotten.before
 
 
-def test_the_rule_of_the_other_provider_is_read_too() -> None:
-    """Its names differ."""
+def test_a_rule_of_pulumi_alicloud_is_read_too() -> None:
+    """Its arguments have other names."""
     result = only(step("create", new=PEER_SSH, kind=PEER_RULE))
 
     assert words(result.after) == ["tcp 22/22 from 10.0.0.0/8"]
 
 
 @pytest.mark.parametrize("op", ["create", "update", "delete", "same"])
-def test_an_outbound_rule_of_the_other_provider_counts_as_another_resource(
+def test_an_outbound_rule_of_pulumi_alicloud_is_another_resource(
     op: str,
 ) -> None:
     outbound = {**PEER_SSH, "type": "egress"}
@@ -142,7 +142,7 @@ def test_an_outbound_rule_of_the_other_provider_counts_as_another_resource(
     assert preview.others == (op != "same")
 
 
-def test_a_rule_that_turns_outbound_leaves_the_inbound_ones() -> None:
+def test_a_rule_that_becomes_outbound_is_removed() -> None:
     turned = {**PEER_SSH, "type": "egress"}
 
     result = only(step("replace", old=PEER_SSH, new=turned, kind=PEER_RULE))
@@ -153,7 +153,7 @@ def test_a_rule_that_turns_outbound_leaves_the_inbound_ones() -> None:
 
 @pytest.mark.parametrize("rules", [[HTTPS], {"tcp 443/443 from 0.0.0.0/0": HTTPS}])
 def test_the_rules_of_a_set_are_read_one_by_one(rules: object) -> None:
-    """As the program gives them, and as the state keeps them."""
+    """As the program declares them, and as the state holds them."""
     new = {"security_group_id": "sg-1", "rules": rules}
 
     result = only(step("create", new=new, kind=RULE_SET))
@@ -165,8 +165,8 @@ def test_the_rules_of_a_set_are_read_one_by_one(rules: object) -> None:
 @pytest.mark.parametrize(
     "argument", ["source_cidr_ip", "port_range", "ip_protocol", "priority", "policy"]
 )
-def test_what_is_not_told_is_a_doubt(mark: str, argument: str) -> None:
-    """And never another rule's value by chance."""
+def test_a_missing_value_is_unknown(mark: str, argument: str) -> None:
+    """It is never taken from another rule."""
     (stated,) = only(step("create", new={**SSH, argument: mark})).after
 
     (doubt,) = stated.doubts
@@ -175,7 +175,7 @@ def test_what_is_not_told_is_a_doubt(mark: str, argument: str) -> None:
 
 
 @pytest.mark.parametrize("rules", [UNKNOWN, "[secret]", None])
-def test_a_whole_set_that_is_not_told_is_one_doubt(rules: Any) -> None:
+def test_a_set_without_values_is_unknown(rules: Any) -> None:
     """It may hold any rule."""
     new = {"security_group_id": "sg-1", "rules": rules}
 
@@ -184,8 +184,8 @@ def test_a_whole_set_that_is_not_told_is_one_doubt(rules: Any) -> None:
     assert stated.doubts
 
 
-def test_a_secret_that_changes_is_another_secret() -> None:
-    """The two marks look alike, and are not taken for one value."""
+def test_a_changed_secret_is_another_secret() -> None:
+    """The two marks are equal, and are not taken for one value."""
     secret = {**SSH, "source_cidr_ip": "[secret]"}
     changing = only(
         step("update", old=secret, new=secret, detailedDiff={"source_cidr_ip": {}})
@@ -198,14 +198,14 @@ def test_a_secret_that_changes_is_another_secret() -> None:
     assert staying.before[0].rule == staying.after[0].rule
 
 
-def test_a_description_that_is_not_told_is_no_doubt() -> None:
+def test_an_unknown_description_is_ignored() -> None:
     """It decides nothing."""
     (stated,) = only(step("create", new={**SSH, "description": "[secret]"})).after
 
     assert stated.doubts == ()
 
 
-def test_a_group_to_come_is_named_by_its_resource() -> None:
+def test_a_new_group_is_identified_by_its_resource() -> None:
     """So that rules of one new group are judged together."""
     group = "urn:pulumi:dev::web::alicloud:ecs/securityGroup:SecurityGroup::front"
     new = {**SSH, "security_group_id": UNKNOWN}
@@ -217,15 +217,15 @@ def test_a_group_to_come_is_named_by_its_resource() -> None:
 
 
 def test_missing_inputs_are_read_from_the_outputs() -> None:
-    """Some previews lack one of the two."""
+    """Some previews have only one of the two."""
     bare = step("delete")
     bare["oldState"] = {"outputs": SSH}
 
     assert words(only(bare).before) == ["tcp 22/22 from 10.0.0.0/8"]
 
 
-def test_what_another_hand_did_shows_in_the_state_after_a_refresh() -> None:
-    """The old state stands at the refresh, what was found at the next step."""
+def test_a_refresh_shows_drift_in_the_old_state() -> None:
+    """The refresh step has the old state, the next step what was found."""
     found = {**SSH, "source_cidr_ip": "0.0.0.0/0"}
     changed = only(
         step("refresh", old=SSH, new=SSH), step("update", old=found, new=SSH)
@@ -238,35 +238,35 @@ def test_what_another_hand_did_shows_in_the_state_after_a_refresh() -> None:
     assert not gone.before
 
 
-def test_unchanged_resources_that_are_not_shown_are_counted() -> None:
-    """Without --show-sames the engine names only their number."""
+def test_hidden_unchanged_resources_are_counted() -> None:
+    """Without --show-sames the engine gives only their number."""
     preview = read(step("same", old=SSH, new=SSH), changeSummary={"same": 4})
 
     assert preview.hidden == 3
 
 
-def test_other_resources_are_counted_and_nothing_more() -> None:
-    """A bucket is no rule."""
+def test_other_resources_are_only_counted() -> None:
+    """A bucket is not a rule."""
     preview = read(step("create", kind="alicloud:oss/bucket:Bucket"))
 
     assert (preview.steps, preview.others, preview.stack) == ((), 1, "web/dev")
 
 
-def test_a_failed_preview_is_not_whole() -> None:
-    """What it shows may be half of it."""
+def test_a_failed_preview_is_incomplete() -> None:
+    """What it shows may be a part."""
     failed = {"severity": "error", "message": "no credentials\n"}
     preview = read(diagnostics=[failed, {"severity": "info", "message": "fine"}])
 
     assert preview.problems == ("the preview failed: no credentials",)
 
 
-def test_an_operation_of_a_later_engine_is_a_problem() -> None:
-    """It is not taken for nothing."""
+def test_an_unknown_operation_is_a_problem() -> None:
+    """A later engine may have one; it is not ignored."""
     assert read(step("teleport", new=SSH)).problems
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"steps": 1}', '"x"', "null"])
-def test_what_is_no_preview_is_an_error(text: str) -> None:
+def test_an_invalid_preview_is_an_error(text: str) -> None:
     """Never an empty report."""
     with pytest.raises(PreviewError):
         read_preview(text)

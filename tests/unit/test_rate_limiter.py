@@ -26,8 +26,8 @@ class Clock:
         self.now_s += seconds
 
 
-def test_calls_leave_at_the_rate_and_no_faster() -> None:
-    """The first at once, each other one interval later."""
+def test_calls_are_sent_at_the_rate() -> None:
+    """The first at once, each other one an interval later."""
     clock = Clock()
     pace = RateLimiter(4, clock.time, clock.sleep)
 
@@ -37,8 +37,8 @@ def test_calls_leave_at_the_rate_and_no_faster() -> None:
     assert round(clock.now_s, 6) == 102.0
 
 
-def test_a_pause_saves_no_calls_for_later() -> None:
-    """After a minute without a call there is no burst."""
+def test_a_pause_allows_no_later_burst() -> None:
+    """Not even after a minute without a call."""
     clock = Clock()
     pace = RateLimiter(4, clock.time, clock.sleep)
     pace.wait()

@@ -1,5 +1,5 @@
 """
-A rule named as needless can go, and no packet notices.
+A rule reported as redundant can be deleted, and no packet's result changes.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def assert_nothing_changes(
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(rules(), max_size=7), st.lists(rules(), max_size=3), SOME_PACKETS)
-def test_one_needless_rule_can_go(
+def test_deleting_one_redundant_rule_changes_nothing(
     group: list[IngressRule], others: list[IngressRule], packets: Sequence[Packet]
 ) -> None:
     """Whatever other groups the interface is in."""
@@ -69,10 +69,10 @@ def test_one_needless_rule_can_go(
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(rules(), max_size=9), st.lists(rules(), max_size=3), SOME_PACKETS)
-def test_all_removable_rules_can_go_at_once(
+def test_deleting_all_removable_rules_changes_nothing(
     group: list[IngressRule], others: list[IngressRule], packets: Sequence[Packet]
 ) -> None:
-    """Of two duplicates one stays."""
+    """Of two duplicates one is kept."""
     gone = {found.rule for found in removable(group)}
 
     assert_nothing_changes(group, without(group, gone), others, packets)
@@ -81,8 +81,8 @@ def test_all_removable_rules_can_go_at_once(
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(rules(unknown=False), max_size=6))
-def test_no_needless_rule_is_missed(group: list[IngressRule]) -> None:
-    """A rule that is not named is the only first one for some packet."""
+def test_no_redundant_rule_is_missed(group: list[IngressRule]) -> None:
+    """A rule that is not reported is the only one that matches some packet first."""
     named = {found.rule for found in needless(group)}
 
     for place, each in enumerate(group):
@@ -101,8 +101,8 @@ def test_no_needless_rule_is_missed(group: list[IngressRule]) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(rules(), max_size=7))
-def test_the_rules_that_are_named_as_cover_do_cover(group: list[IngressRule]) -> None:
-    """By them alone the rule would be needless, and in `removable` all of them stay."""
+def test_the_reported_covering_rules_cover(group: list[IngressRule]) -> None:
+    """With them alone the rule is redundant, and `removable` keeps all of them."""
     gone = {found.rule for found in removable(group)}
     for found in (*needless(group), *removable(group)):
         by_these = [*(group[place] for place in found.by), group[found.rule]]
@@ -140,7 +140,7 @@ def test_the_rules_that_are_named_as_cover_do_cover(group: list[IngressRule]) ->
             ],
             [(0, "shadowed", (1, 2))],
         ),
-        # What looks alike, and is not the same for some packet.
+        # What looks alike, and differs for some packet.
         ([rule(priority=2), rule(priority=3, source="0.0.0.0/0")], []),
         ([rule(policy="drop", priority=100)], []),
         ([rule(source_port_range="1/65535"), rule()], [(0, "redundant", (1,))]),
@@ -150,7 +150,7 @@ def test_the_rules_that_are_named_as_cover_do_cover(group: list[IngressRule]) ->
         ([rule(source="sg-1"), rule(source="0.0.0.0/0")], []),
         ([rule(source="sg-1", priority=2), rule(source="0.0.0.0/0")], []),
         ([rule(source="::/0"), rule(source="0.0.0.0/0")], []),
-        # Unknown sets are never judged, not even beside their like.
+        # Unknown sets are never judged, not even beside equal ones.
         ([rule(source="pl-1"), rule(source="pl-1")], []),
         ([rule(source="pl-1", priority=2), rule(source="0.0.0.0/0")], []),
         (
@@ -161,20 +161,20 @@ def test_the_rules_that_are_named_as_cover_do_cover(group: list[IngressRule]) ->
         ([], []),
     ],
 )
-def test_what_is_needless_and_by_which_rules(
+def test_redundant_rules_are_reported_with_their_cover(
     group: list[IngressRule], expected: list[tuple[int, str, tuple[int, ...]]]
 ) -> None:
     """Shadowed by those that win, redundant among those that do the same."""
     assert [(f.rule, f.kind, f.by) for f in needless(group)] == expected
 
 
-def test_of_equal_rules_the_first_stays() -> None:
+def test_of_equal_rules_the_first_is_kept() -> None:
     """The oldest, where the caller sorts by time."""
     assert [found.rule for found in removable([rule()] * 3)] == [1, 2]
 
 
-def test_the_widest_rule_stays() -> None:
-    """Though it came last, and two halves would do as well."""
+def test_the_widest_rule_is_kept() -> None:
+    """Even if it came last, and two halves would be enough."""
     halves = [rule(22, "0.0.0.0/1"), rule(22, "128.0.0.0/1"), rule(22, "0.0.0.0/0")]
 
     assert [(found.rule, found.by) for found in removable(halves)] == [

@@ -1,5 +1,5 @@
 """
-What a change does, and what is to stop it.
+The effects of a change, and which of them stop it.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ SAME_DROP = step("same", "drop", old=DROP, new=DROP)
         [create(WORLD), step("same", "drop", old=DROP, new={**DROP, "priority": 2})],
     ],
 )
-def test_ssh_from_the_world_is_found(steps: list[dict[str, Any]]) -> None:
-    """However it comes about."""
+def test_ssh_from_the_internet_is_found(steps: list[dict[str, Any]]) -> None:
+    """In every form."""
     assert lines(judged(*steps))
 
 
@@ -95,10 +95,10 @@ def test_ssh_from_the_world_is_found(steps: list[dict[str, Any]]) -> None:
         [create({**SSH, "description": UNKNOWN})],
     ],
 )
-def test_what_opens_nothing_new_to_the_world_passes(
+def test_a_change_without_new_internet_exposure_passes(
     steps: list[dict[str, Any]],
 ) -> None:
-    """A drop that wins holds; what was open is no news."""
+    """A drop that wins blocks; what was open before is not new."""
     assert lines(judged(*steps)) == []
 
 
@@ -119,10 +119,10 @@ def test_what_opens_nothing_new_to_the_world_passes(
         ],
     ],
 )
-def test_what_is_not_told_is_not_judged_and_fails(
+def test_unknown_values_are_not_judged_and_fail(
     steps: list[dict[str, Any]], mark: str
 ) -> None:
-    """A source, a port, a policy, or all of a set."""
+    """A source, a port, a policy, or a whole set."""
     found = lines(judged(*json.loads(json.dumps(steps).replace(MARK, mark))))
 
     assert found
@@ -140,15 +140,15 @@ def test_a_rule_without_a_new_state_is_not_judged(
     assert "not judged" in found
 
 
-def test_what_is_not_told_passes_behind_a_drop_that_covers_all_it_may_be() -> None:
-    """That much is known."""
+def test_an_unknown_rule_passes_behind_a_full_drop() -> None:
+    """The drop covers every value that it may have."""
     hidden = {**SSH, "source_cidr_ip": UNKNOWN, "priority": 5}
 
     assert lines(judged(create(hidden), SAME_DROP)) == []
 
 
-def test_a_drop_that_goes_is_not_judged_without_a_look() -> None:
-    """What it held back may be a rule that is not in the stack; a look tells."""
+def test_a_deleted_drop_is_not_judged_without_live_rules() -> None:
+    """A rule outside the stack may be below it; only a read of the group shows that."""
     gone = step("delete", "drop", old=DROP)
 
     assert "not judged" in lines(judged(gone, same=3))[0]
@@ -161,8 +161,8 @@ def test_a_drop_that_goes_is_not_judged_without_a_look() -> None:
     assert "not judged" not in found
 
 
-def test_a_gap_and_a_delete_are_found_where_they_are_asked_for() -> None:
-    """One line each, and none for a rule that stays."""
+def test_gaps_and_deletes_are_found_when_asked_for() -> None:
+    """One line each, and none for a rule that is kept."""
     steps = [
         step("replace", "a", old=SSH, new=SSH, old_state={"pendingReplacement": True}),
         step("delete", "b", old=WORLD),
@@ -176,8 +176,8 @@ def test_a_gap_and_a_delete_are_found_where_they_are_asked_for() -> None:
     assert lines(judged(*steps)) == []
 
 
-def test_a_rule_that_a_set_lets_go_is_a_delete() -> None:
-    """Though the resource is only updated."""
+def test_a_rule_dropped_by_a_set_is_a_delete() -> None:
+    """Although the resource is only updated."""
     rules = {"one": SSH, "other": WORLD}
     old = {"security_group_id": "sg-1", "rules": rules}
     new = {**old, "rules": {"one": SSH}}
@@ -189,8 +189,10 @@ def test_a_rule_that_a_set_lets_go_is_a_delete() -> None:
 
 
 @pytest.mark.parametrize("left", [{}, {"web": {**SSH, "port_range": "443/443"}}])
-def test_the_only_rule_that_a_set_lets_go_is_a_delete(left: dict[str, Any]) -> None:
-    """A set makes the one anew and revokes the other; it changes none into another."""
+def test_the_only_rule_dropped_by_a_set_is_a_delete(left: dict[str, Any]) -> None:
+    """
+    A set creates one rule and revokes the other; it never changes one into another.
+    """
     place = {"security_group_id": "sg-1"}
     update = step(
         "update",
@@ -206,10 +208,10 @@ def test_the_only_rule_that_a_set_lets_go_is_a_delete(left: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("left", [UNKNOWN, {"ssh": {**WORLD, "port_range": UNKNOWN}}])
-def test_whether_a_set_lets_go_what_it_may_still_hold_is_not_judged(
+def test_a_set_with_unknown_rules_is_not_judged_for_deletes(
     left: object,
 ) -> None:
-    """It fails all the same."""
+    """The review fails all the same."""
     place = {"security_group_id": "sg-1"}
     update = step(
         "update",
@@ -224,7 +226,7 @@ def test_whether_a_set_lets_go_what_it_may_still_hold_is_not_judged(
     ]
 
 
-def test_a_waiver_holds_to_its_last_day() -> None:
+def test_a_waiver_is_valid_through_its_last_day() -> None:
     """For its resource, and no other."""
     waiver = '[{"resource": "ssh", "reason": "a test", "until": "2026-05-01"}]'
     ended = waiver.replace("05-01", "04-30")
@@ -249,12 +251,12 @@ def test_a_waiver_holds_to_its_last_day() -> None:
     ],
 )
 def test_a_waiver_without_reason_or_end_is_refused(text: str) -> None:
-    """A file that is half understood waives nothing."""
+    """A file with one invalid waiver waives nothing."""
     with pytest.raises(WaiverError):
         read_waivers(text)
 
 
-def test_only_the_cloud_knows_of_rules_of_other_hands() -> None:
+def test_live_rules_show_what_the_stack_does_not() -> None:
     """Unmanaged, expired, a duplicate that would make create fail, and how many."""
     mine = step(
         "same",
@@ -279,8 +281,8 @@ def test_only_the_cloud_knows_of_rules_of_other_hands() -> None:
     assert "`sg-1` will have 3 inbound rules" in text
 
 
-def test_unmanaged_is_not_judged_while_rules_are_not_shown() -> None:
-    """Any of them may be the stack's."""
+def test_hidden_rules_prevent_judging_unmanaged_ones() -> None:
+    """Any of them may belong to the stack."""
     review = judged(
         create(SSH),
         live=[live("sgr-9", port_range=80)],
@@ -291,8 +293,8 @@ def test_unmanaged_is_not_judged_while_rules_are_not_shown() -> None:
     assert "not judged" in lines(review)[0]
 
 
-def test_a_live_rule_is_in_force_before_and_after() -> None:
-    """The world was in already, by another hand."""
+def test_a_live_rule_counts_before_and_after() -> None:
+    """The internet had access already, by a rule made by hand."""
     there = live("sgr-1", source_cidr_ip="0.0.0.0/0")
 
     assert lines(judged(create({**WORLD, "priority": 3}), live=[there])) == []
@@ -301,7 +303,7 @@ def test_a_live_rule_is_in_force_before_and_after() -> None:
 HOSTILE = "``x`` @octocat #1 <img src=x> [a](http://b) | \\| \x1b[2J\u202e\n# title"
 
 
-def test_text_of_others_is_nothing_but_text() -> None:
+def test_text_from_others_is_escaped() -> None:
     """In each place where a name or a description appears."""
     inputs = {**WORLD, "description": HOSTILE, "security_group_id": HOSTILE}
     old = {**inputs, "description": "x"}
@@ -329,7 +331,7 @@ def _outside_of_code(text: str) -> str:
     return re.sub(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", "", text)
 
 
-def test_a_picture_holds_no_letter_that_means_something_to_it() -> None:
+def test_a_diagram_holds_no_control_characters() -> None:
     """Labels are plain."""
     inputs = {**WORLD, "security_group_id": 'x"]; click a "javascript:1"'}
     text = markdown(compose(judged(create(inputs))))
@@ -339,8 +341,8 @@ def test_a_picture_holds_no_letter_that_means_something_to_it() -> None:
     assert ";" not in picture
 
 
-def test_a_code_span_is_fenced_by_more_ticks_than_it_holds() -> None:
-    """The only way to end it."""
+def test_a_code_span_has_enough_backticks() -> None:
+    """More than its text holds: nothing else ends it."""
     assert code("a`b``c") == "```a`b``c```"
     assert code("`a") == "`` `a ``"
     assert plain("a\x1bb\u202e") == "a\\x1bb\\u202e"
@@ -357,7 +359,7 @@ def many(count: int) -> list[dict[str, Any]]:
 
 
 def test_a_long_report_is_cut_by_section_and_says_so() -> None:
-    """The headline and every section's beginning stay."""
+    """The headline and the beginning of every section are kept."""
     gone = step("delete", "gone", old={**SSH, "source_cidr_ip": "192.0.2.1"})
     text = markdown(compose(judged(*many(2000), create(WORLD, "open"), gone)))
 
@@ -372,8 +374,8 @@ def test_a_long_report_is_cut_by_section_and_says_so() -> None:
     assert text.rstrip().endswith("</details>")
 
 
-def test_what_is_not_shown_is_said() -> None:
-    """Unchanged rules that the preview leaves out, and resources of other kinds."""
+def test_the_report_says_what_it_does_not_show() -> None:
+    """Unchanged rules that the preview omits, and resources of other kinds."""
     bucket = create({}, "logs", kind="alicloud:oss/bucket:Bucket")
     text = markdown(compose(judged(create(SSH), bucket, same=2)))
 
@@ -387,8 +389,8 @@ def test_the_same_preview_gives_the_same_bytes() -> None:
     assert markdown(compose(judged(*steps))) == markdown(compose(judged(*steps[::-1])))
 
 
-def test_rules_too_entangled_make_the_report_not_whole() -> None:
-    """That is said; it is not taken for harmless."""
+def test_too_complex_rules_make_the_report_incomplete() -> None:
+    """The report says so; they are not taken for harmless."""
     steps = [
         create(
             {
@@ -408,7 +410,7 @@ def test_rules_too_entangled_make_the_report_not_whole() -> None:
     assert "This report is incomplete" in markdown(compose(review))
 
 
-def test_a_refused_report_never_holds_a_secret_that_the_preview_hid() -> None:
+def test_a_refused_report_never_shows_a_hidden_secret() -> None:
     """The engine's marker for a ciphertext is not shown, only that it is secret."""
     signature = {"4dabf18193072939515e22adb298388d": "1b47", "ciphertext": "v1:abc"}
     text = markdown(compose(judged(create({**SSH, "source_cidr_ip": signature}))))

@@ -1,5 +1,5 @@
 """
-What a rule says, however it is spelled.
+What a rule means, in any spelling.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ HTTPS = {"ip_protocol": "tcp", "port_range": "443/443", "source_cidr_ip": "10.0.
 
 
 @pytest.mark.parametrize("spelling", [443, 443.0, "443", "443/443", "443-443"])
-def test_a_port_is_the_same_port_in_every_spelling(spelling: object) -> None:
-    """Numbers, floats of the engine, and both range forms mean one thing."""
+def test_all_spellings_of_a_port_are_equal(spelling: object) -> None:
+    """Numbers, floats of the engine, and both forms of a range."""
     rule = IngressRule.parse({**HTTPS, "port_range": spelling})
 
     assert rule.port_range == "443/443"
@@ -38,7 +38,7 @@ def test_a_port_is_the_same_port_in_every_spelling(spelling: object) -> None:
 def test_spelling_does_not_change_identity(
     argument: str, one: object, other: object
 ) -> None:
-    """What ECS takes for the same is equal here."""
+    """What ECS treats as equal is equal here."""
     first = IngressRule.parse({**HTTPS, argument: one})
     second = IngressRule.parse({**HTTPS, argument: other})
 
@@ -47,7 +47,7 @@ def test_spelling_does_not_change_identity(
 
 
 def test_ipv6_is_compressed_and_keeps_its_host_bits() -> None:
-    """ECS reports the compressed text and does not mask it."""
+    """ECS returns the compressed text and does not mask it."""
     rule = IngressRule.parse(
         {
             "ip_protocol": "tcp",
@@ -72,15 +72,17 @@ def test_ipv6_is_compressed_and_keeps_its_host_bits() -> None:
         ("nic_type", "internet"),
     ],
 )
-def test_each_part_of_the_quintuple_is_identity(argument: str, value: object) -> None:
+def test_each_identifying_field_makes_another_rule(
+    argument: str, value: object
+) -> None:
     """A neighbour that differs in any one field is another rule."""
     neighbour = IngressRule.parse({**HTTPS, argument: value})
 
     assert neighbour != IngressRule.parse(HTTPS)
 
 
-def test_a_description_is_a_remark() -> None:
-    """It differs, and the rule is still the same rule."""
+def test_a_description_is_not_part_of_the_identity() -> None:
+    """It differs, and the rule is the same."""
     plain, described = (
         IngressRule.parse(HTTPS),
         IngressRule.parse({**HTTPS, "description": "web"}),
@@ -132,17 +134,16 @@ def test_a_description_is_a_remark() -> None:
         ),
     ],
 )
-def test_a_mistake_is_one_problem_that_names_its_argument(
+def test_each_mistake_is_one_problem_at_its_argument(
     change: dict[str, object], argument: str
 ) -> None:
-    """One line for each mistake, at the argument where it was made."""
     problems = problems_of({**HTTPS, **change})
 
     assert [argument] == [problem.argument for problem in problems]
 
 
-def test_all_problems_are_told_at_once() -> None:
-    """Nobody has to correct a rule three times."""
+def test_all_problems_are_reported_at_once() -> None:
+    """So that one correction is enough."""
     with pytest.raises(InvalidRuleError) as caught:
         IngressRule.parse({"ip_protocol": "tcp", "port_range": "9/1", "priority": 0})
 
@@ -151,13 +152,13 @@ def test_all_problems_are_told_at_once() -> None:
     }
 
 
-def test_what_is_not_known_yet_passes() -> None:
-    """A preview does not complain of values that only `up` will know."""
+def test_unknown_values_are_accepted() -> None:
+    """A preview does not report values that only `up` knows."""
     assert problems_of({}, unknown=set(HTTPS)) == ()
 
 
 def test_an_old_system_rule_is_readable() -> None:
-    """Priority 110 cannot be made, but it is there."""
+    """Priority 110 cannot be made, but exists."""
     rule = IngressRule.from_permission(
         {
             "IpProtocol": "ALL",
@@ -174,7 +175,7 @@ def test_an_old_system_rule_is_readable() -> None:
 
 
 @given(st.text(max_size=60), st.dates().map(lambda date: date.isoformat()))
-def test_an_expiry_is_taken_out_as_it_was_put_in(text: str, date: str) -> None:
+def test_an_expiry_in_a_description_is_read_back(text: str, date: str) -> None:
     """Text and date survive being stored in one description."""
     rule = IngressRule(
         ip_protocol="tcp", source_cidr_ip="1.1.1.1", description=text, expires_on=date
@@ -206,7 +207,7 @@ def rules(draw: st.DrawFn) -> IngressRule:
 
 
 @given(rules())
-def test_what_is_sent_is_read_back_as_the_same_rule(rule: IngressRule) -> None:
+def test_a_sent_rule_is_read_back_equal(rule: IngressRule) -> None:
     """The two ends of the API agree in normal form."""
     assert IngressRule.from_permission(rule.to_permission()) == rule
 

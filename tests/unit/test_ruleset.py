@@ -1,5 +1,5 @@
 """
-What a set's plan holds, and the keys of its rules.
+The plan of a set, and the keys of its rules.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SHAPES = st.sampled_from(
 
 
 def group(*live: LiveRule, vpc_id: str = "vpc-1") -> LiveGroup:
-    """A look at a group."""
+    """A snapshot of a group."""
     return LiveGroup("sg-1", "cn-hangzhou", vpc_id, live)
 
 
@@ -89,7 +89,7 @@ GOLDEN: list[tuple[dict[str, object], str]] = [
 
 
 @pytest.mark.parametrize(("arguments", "key"), GOLDEN, ids=[key for _, key in GOLDEN])
-def test_the_grammar_of_keys(arguments: dict[str, object], key: str) -> None:
+def test_the_format_of_keys_is_fixed(arguments: dict[str, object], key: str) -> None:
     """It is in users' state: it may never change."""
     whole = {"ip_protocol": "tcp", "port_range": "443/443", **arguments}
 
@@ -135,13 +135,13 @@ def rules(draw: st.DrawFn) -> IngressRule:
 
 
 @given(rules(), rules())
-def test_one_key_is_one_identity(one: IngressRule, other: IngressRule) -> None:
-    """Neither shares a key with another rule, nor has two keys."""
+def test_each_key_is_one_identity(one: IngressRule, other: IngressRule) -> None:
+    """No rule shares a key with another one, or has two keys."""
     assert (key_of(one) == key_of(other)) == (one == other)
 
 
 def _distinct(shapes: st.SearchStrategy[IngressRule]) -> st.SearchStrategy[Any]:
-    """Rules as check lets them pass: no two are one without host bits."""
+    """Rules as check accepts them: no two are equal without host bits."""
     return st.lists(shapes, unique_by=lambda rule: rule.masked, max_size=6)
 
 
@@ -151,13 +151,13 @@ def _distinct(shapes: st.SearchStrategy[IngressRule]) -> st.SearchStrategy[Any]:
     st.lists(rules() | _SHAPES, unique=True, max_size=6),
     st.booleans(),
 )
-def test_a_plan_brings_the_group_to_what_is_wanted(
+def test_a_plan_leads_to_the_wanted_rules(
     wanted: Sequence[IngressRule],
     owned: Sequence[IngressRule],
     foreign: Sequence[IngressRule],
     exclusive: bool,  # noqa: FBT001  drawn
 ) -> None:
-    """Nothing that is wanted goes, and nothing goes that is not the set's."""
+    """It deletes no wanted rule, and none that does not belong to the set."""
     classic = dict.fromkeys([*owned, *foreign])
     live = [shown(rule, f"sgr-{n}") for n, rule in enumerate(classic)]
     ids = {entry.rule: entry.rule_id for entry in live}
@@ -182,8 +182,8 @@ def test_a_plan_brings_the_group_to_what_is_wanted(
 
 
 class TestPlan:
-    def test_a_rule_that_ecs_has_masked_is_the_sets_own_in_other_words(self) -> None:
-        """10.1.2.3/8 became 10.0.0.0/8; 10.9.9.9/8 is the very rule, and stays."""
+    def test_a_rule_masked_by_ecs_belongs_to_the_set(self) -> None:
+        """10.1.2.3/8 became 10.0.0.0/8; 10.9.9.9/8 is the very rule, and is kept."""
         old = replace(SSH, source_cidr_ip="10.1.2.3/8")
         new = replace(SSH, source_cidr_ip="10.9.9.9/8")
 
@@ -192,8 +192,8 @@ class TestPlan:
         assert [change.live.rule_id for change in plan.own] == ["sgr-1"]
         assert (plan.duplicates, plan.revoke, plan.authorize) == ((), (), ())
 
-    def test_a_member_changed_by_hand_is_put_back(self) -> None:
-        """By its ID, whatever it says now."""
+    def test_a_manual_change_of_a_member_is_reverted(self) -> None:
+        """By its ID, whatever its fields are now."""
         live = shown(replace(SSH, port_range="23/23"), "sgr-1")
 
         plan = planned([SSH], [Member(SSH, "sgr-1")], group(live))
@@ -202,14 +202,14 @@ class TestPlan:
         assert (change.live, change.wanted) == (live, SSH)
         assert change.is_needed
 
-    def test_a_member_that_is_gone_is_made_again(self) -> None:
-        """It is wanted, and it is not there."""
+    def test_a_deleted_member_is_created_again(self) -> None:
+        """It is wanted, and does not exist."""
         plan = planned([SSH], [Member(SSH, "sgr-1")], group())
 
         assert plan.authorize == (SSH,)
 
     def test_an_identical_rule_under_another_id_is_a_duplicate(self) -> None:
-        """The ID of the state is gone; this is somebody else's."""
+        """The ID in the state no longer exists; this rule belongs to someone else."""
         duplicate = shown(SSH, "sgr-2")
 
         plan = planned([SSH], [Member(SSH, "sgr-1")], group(duplicate))
@@ -217,12 +217,12 @@ class TestPlan:
         assert [change.live for change in plan.duplicates] == [duplicate]
 
     def test_without_an_id_a_member_is_found_by_identity(self) -> None:
-        """ECS took its time to show it."""
+        """It was not visible in time when it was made."""
         plan = planned([SSH], [Member(SSH, "")], group(shown(SSH, "sgr-1")))
 
         assert [change.live.rule_id for change in plan.own] == ["sgr-1"]
 
-    def test_what_is_to_be_kept_is_not_revoked(self) -> None:
+    def test_rules_to_keep_are_not_revoked(self) -> None:
         """By ID or by a glob over the description."""
         members = [Member(SSH, "sgr-1"), Member(WEB, "sgr-2"), Member(DNS, "sgr-3")]
         live = group(
@@ -237,8 +237,8 @@ class TestPlan:
         assert [member.rule_id for member in plan.kept] == ["sgr-1", "sgr-2"]
         assert [member.rule_id for member in plan.revoke] == ["sgr-3"]
 
-    def test_a_set_that_is_exclusive_no_more_leaves_what_is_not_its_own(self) -> None:
-        """What a refresh brought in goes out of the state, not of the group."""
+    def test_a_set_no_longer_exclusive_keeps_foreign_rules(self) -> None:
+        """A refresh added them to the state; they leave the state, not the group."""
         foreign = Member(WEB, "sgr-2", declared=False)
 
         plan = planned([], [foreign], group(shown(WEB, "sgr-2")), exclusive=False)
@@ -246,7 +246,7 @@ class TestPlan:
         assert plan.revoke == ()
 
     def test_in_a_vpc_the_nic_type_is_always_intranet(self) -> None:
-        """Whatever was asked for."""
+        """Whatever was declared."""
         asked = replace(SSH, nic_type="internet")
 
         plan = planned([asked], [], group(shown(SSH, "sgr-1")))
@@ -255,8 +255,8 @@ class TestPlan:
 
 
 class TestRefresh:
-    def test_only_an_exclusive_set_takes_in_what_is_not_its_own(self) -> None:
-        """Less what it is to keep."""
+    def test_only_an_exclusive_set_includes_foreign_rules(self) -> None:
+        """Without those that it is to keep."""
         live = group(shown(SSH, "sgr-1"), shown(WEB, "sgr-2"), shown(DNS, "sgr-3"))
         members = [Member(SSH, "sgr-1")]
         keep = Keep(frozenset({"sgr-3"}))
@@ -271,10 +271,8 @@ class TestRefresh:
         ]
 
     @pytest.mark.parametrize("adopt", [False, True])
-    def test_an_identical_rule_stands_in_only_where_it_is_adopted(
-        self, *, adopt: bool
-    ) -> None:
-        """Otherwise a gone ID is a gone rule."""
+    def test_only_adopt_accepts_an_identical_rule(self, *, adopt: bool) -> None:
+        """Otherwise a missing ID is a deleted rule."""
         seen = refreshed(
             [Member(SSH, "sgr-1")], group(shown(SSH, "sgr-2")), adopt=adopt
         )

@@ -1,5 +1,5 @@
 """
-The pool of the host is widened where it is found, and left alone elsewhere.
+The pool of the host is widened where it is found, and unchanged elsewhere.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def test_a_worker_widens_the_pool_it_works_for() -> None:
 
 
 def test_a_wide_pool_is_not_made_narrower() -> None:
-    """Somebody else may have wanted more."""
+    """Someone else may have widened it."""
     barrier = threading.Barrier(8)
     with ThreadPoolExecutor(8) as pool:
         assert pool.submit(widen_own_pool, 2).result()
@@ -35,7 +35,7 @@ def test_a_wide_pool_is_not_made_narrower() -> None:
 
 
 class Thing:
-    """Something that is no pool."""
+    """An object that is not a pool."""
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ class Thing:
     [(), ("text",), (weakref.ref(Thing),), (weakref.ref(Thing()),), None],
     ids=["none", "text", "no pool", "gone", "no tuple"],
 )
-def test_a_thread_of_another_shape_is_left_alone(arguments: object) -> None:
+def test_an_unknown_kind_of_thread_is_not_changed(arguments: object) -> None:
     """A later Python may keep the pool elsewhere."""
     seen: list[bool] = []
 
@@ -59,8 +59,8 @@ def test_a_thread_of_another_shape_is_left_alone(arguments: object) -> None:
     assert seen == [False]
 
 
-def test_a_pool_that_counts_its_workers_elsewhere_is_left_alone() -> None:
-    """A later Python may call the number otherwise."""
+def test_a_pool_of_unknown_structure_is_not_changed() -> None:
+    """A later Python may use another name for the number."""
     with ThreadPoolExecutor(1) as pool:
         counted = vars(pool).pop("_max_workers")
         seen: list[bool] = []
@@ -79,7 +79,7 @@ def test_a_pool_that_counts_its_workers_elsewhere_is_left_alone() -> None:
     assert seen == [False]
 
 
-def test_what_came_before_is_served_as_well() -> None:
+def test_requests_queued_before_are_served_as_well() -> None:
     """Eight requests are queued when the first of them widens the pool for two."""
     barrier = threading.Barrier(8)
     queued = threading.Event()

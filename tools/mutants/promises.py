@@ -9,7 +9,7 @@ from dataclasses import dataclass
 LIFECYCLE = "tests/functional/test_lifecycle.py"
 REACTIONS = "tests/functional/test_reactions.py"
 SHARED = "tests/functional/test_shared_calls.py"
-CLIENT = "tests/functional/test_client_wire.py"
+CLIENT = "tests/functional/client"
 RESOURCE = "tests/functional/test_resource.py"
 EACH = "tests/faults/test_each_fault.py"
 MEET = "tests/faults/test_faults_that_meet.py"

@@ -1,5 +1,5 @@
 """
-The program that all ways run: it declares what it is given as data.
+The program of all ways: it declares the resources that it gets as data.
 """
 
 from __future__ import annotations
@@ -13,15 +13,11 @@ from alicloud_ingress import SecurityGroupIngressRule, SecurityGroupIngressRuleS
 
 COMPONENT = "test:ways:Component"
 ROOT = "root"
-"""
-The parent of an alias that was none.
-"""
+"""The parent of an alias that had none."""
 
 
 def declare(placed: Sequence[Mapping[str, Any]]) -> None:
-    """
-    Declare resources, in an order in which what is named comes first.
-    """
+    """Declare resources, each after those that it names."""
     made: dict[str, pulumi.Resource] = {}
     for each in placed:
         opts = _options(each["options"], made)

@@ -1,5 +1,5 @@
 """
-Where a row is walked: its groups, its part of a stack, and what is done by hand.
+One row on its way: its groups, its part of a stack, and what is done by hand.
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ KNOWN_TO_0_1_0 = frozenset(
         *("source_port_range", "source_prefix_list_id"),
     )
 )
-"""
-The properties that a state of the first release has.
-"""
+"""The properties that a state of the first release has."""
 NEIGHBOURS: tuple[dict[str, str], ...] = (
     {"Priority": "2"},
     {"Policy": "drop"},
@@ -53,9 +51,7 @@ NEIGHBOURS: tuple[dict[str, str], ...] = (
     {"DestCidrIp": "10.1.0.0/16"},
     {"SourcePortRange": "1024/65535"},
 )
-"""
-In what neighbours differ from the rules of a row.
-"""
+"""The fields in which neighbours differ from the rules of a row."""
 REVOKE = "RevokeSecurityGroup"
 WRITES = ("AuthorizeSecurityGroup", "ModifySecurityGroupRule", REVOKE)
 
@@ -79,15 +75,15 @@ class Before:
 @dataclass
 class Scene:
     """
-    One walk under way.
+    One walk in progress.
 
     Args:
-        program: that the next command runs.
+        program: the program of the next command.
         ids: the rule IDs of each resource in the beginning, by its name.
-        by_hand: IDs of rules that somebody removed, or gave another port.
-        dones: how the commands ended.
-        found: what was not as expected, in words.
-        neighbours: what is live beside, by ID.
+        by_hand: IDs of rules that were deleted by hand, or got another port.
+        dones: the outcomes of the commands.
+        found: what differed from the expectations, as text.
+        neighbours: the other live rules, by ID.
     """
 
     walk: Walk
@@ -122,9 +118,7 @@ class Scene:
         }
 
     def _neighbouring(self) -> list[dict[str, str]]:
-        """
-        Rules that differ in one field from those of the row.
-        """
+        """Rules that differ in one field from those of the row."""
         declared = (*self.walk.way.before, *self.walk.way.after)
         if any(each.arguments.get("exclusive") for each in declared):
             return []
@@ -145,15 +139,11 @@ class Scene:
         ]
 
     def is_ours(self, entry: Mapping[str, Any]) -> bool:
-        """
-        Whether an entry of the state is of this walk, a component included.
-        """
+        """Whether an entry of the state belongs to this walk, a component included."""
         return _name(entry).startswith(f"{self.walk.slug}.")
 
     def held(self, entries: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-        """
-        The rule IDs of entries of the state, by the name in the row.
-        """
+        """The rule IDs of entries of the state, by the name in the row."""
         held: dict[str, list[str]] = {}
         for entry in entries:
             if not entry["type"].startswith("pulumi-python:"):
@@ -170,9 +160,7 @@ class Scene:
         return held
 
     def calls(self) -> list[FakeCall]:
-        """
-        All calls that were about the walk's groups.
-        """
+        """All calls on the walk's groups."""
         ours = self.before.groups.values()
         return [
             call
@@ -181,9 +169,7 @@ class Scene:
         ]
 
     def rules_of(self, declared: Declared) -> list[Rule]:
-        """
-        The live rules that a resource of the row stands for.
-        """
+        """The live rules of a resource of the row."""
         placed = declared.as_kind(self.walk.kind)
         return [(("group", placed.group), *rule) for rule in placed.rules()]
 
@@ -220,16 +206,12 @@ class Scene:
         return f"urn:pulumi:test::ways::{DYNAMIC}{set_suffix}::{full}"
 
     def own_words(self, done: Done) -> str:
-        """
-        What a command says of the resources of this walk.
-        """
+        """The lines of a command's output about the resources of this walk."""
         parts = re.split(r"\n  (?=[\w:/$-]+ \([^)]*\):\n)", done.text)
         return "\n".join(p for p in parts if f"({self.walk.slug}." in p.split("\n")[0])
 
     def problems(self, expected: Expected) -> list[str]:
-        """
-        Whatever is not as expected, in words.
-        """
+        """What differs from what is expected, as text."""
         return [*self._wrong_live(expected), *self._wrong_state(expected)]
 
     def problems_at_the_end(self) -> list[str]:
@@ -365,9 +347,7 @@ class Scene:
         return found
 
     def report(self) -> str:
-        """
-        What happened, for the one who has to find out why.
-        """
+        """What happened, for the reader of a failed test."""
         lines = ["calls:"]
         lines += [
             f"  {c.action} {dict(c.parameters)} -> {c.status} {c.code}"
@@ -444,9 +424,7 @@ def _placed(
 
 
 def as_text(rule: Rule) -> str:
-    """
-    A rule by what is not as assumed.
-    """
+    """A rule by the fields that differ from the defaults."""
     return " ".join(f"{n}={v}" for n, v in rule if v and v != FIELDS.get(n))
 
 
@@ -460,9 +438,7 @@ def _port(rule: Rule) -> int:
 
 
 def removed(name: str) -> ByHand:
-    """
-    Somebody removes the rules of a resource.
-    """
+    """Delete the rules of a resource by hand."""
 
     def act(scene: Scene) -> None:
         for rule_id, rule in scene.ids[name].items():
@@ -473,9 +449,7 @@ def removed(name: str) -> ByHand:
 
 
 def changed(declared: Declared) -> ByHand:
-    """
-    Somebody makes the rules of a resource what this says.
-    """
+    """Change the rules of a resource by hand."""
 
     def act(scene: Scene) -> None:
         ids = scene.ids[declared.name]
@@ -492,9 +466,7 @@ def changed(declared: Declared) -> ByHand:
 
 
 def added(declared: Declared) -> ByHand:
-    """
-    Somebody adds rules.
-    """
+    """Add rules by hand."""
 
     def act(scene: Scene) -> None:
         for rule in scene.rules_of(declared):
@@ -505,9 +477,7 @@ def added(declared: Declared) -> ByHand:
 
 
 def now(*program: Declared) -> ByHand:
-    """
-    The program is another one from here on.
-    """
+    """Use another program from here on."""
 
     def act(scene: Scene) -> None:
         scene.program = program
@@ -516,23 +486,17 @@ def now(*program: Declared) -> ByHand:
 
 
 def faults(*struck: Fault) -> ByHand:
-    """
-    ECS does badly from here on.
-    """
+    """Let ECS fail from here on."""
     return ByHand("ECS does badly", lambda scene: scene.fake.inject(*struck))
 
 
 def all_is_well() -> ByHand:
-    """
-    ECS does well from here on.
-    """
+    """Let ECS answer correctly from here on."""
     return ByHand("ECS does well", lambda scene: scene.fake.forget_faults())
 
 
 def shows_at_last() -> ByHand:
-    """
-    What was made and did not show is shown from here on.
-    """
+    """Let ECS show the rules that were made and were not visible."""
 
     def act(scene: Scene) -> None:
         for group in scene.fake.groups.values():
@@ -543,7 +507,7 @@ def shows_at_last() -> ByHand:
 
 def without_id(*names: str) -> ByHand:
     """
-    The state does not know the rule IDs, as after a create that did not see its rule.
+    Take the rule IDs out of the state, as after a create that did not see its rule.
     """
 
     def edit(scene: Scene, entry: dict[str, Any]) -> None:
@@ -561,9 +525,7 @@ def without_id(*names: str) -> ByHand:
 
 
 def unmarked() -> ByHand:
-    """
-    The state is one of the first release, which had no owner's mark.
-    """
+    """Make the state one of the first release, which had no owner's mark."""
 
     def edit(_: Scene, entry: dict[str, Any]) -> None:
         for part in ("inputs", "outputs"):
@@ -574,9 +536,7 @@ def unmarked() -> ByHand:
 
 
 def of_type(name: str, type_: str) -> ByHand:
-    """
-    The state names a resource by another type.
-    """
+    """Give a resource another type in the state."""
 
     def edit(scene: Scene, entry: dict[str, Any]) -> None:
         if _name(entry) == f"{scene.walk.slug}.{name}":

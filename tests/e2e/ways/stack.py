@@ -1,5 +1,5 @@
 """
-A stack on the real engine, whose state is read and written as the file that it is.
+A stack on the real engine, whose state is read and written as a file.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ Placed = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Done:
-    """
-    How a command ended, and what it printed.
-    """
+    """The outcome of a command, and its output."""
 
     ok: bool
     text: str
@@ -54,9 +52,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Stack:
-    """
-    A stack with a backend of its own.
-    """
+    """A stack with a backend of its own."""
 
     folder: Path
     environment: Mapping[str, str]
@@ -70,27 +66,21 @@ class Stack:
 
     @property
     def state(self) -> dict[str, Any]:
-        """
-        What the engine holds.
-        """
+        """The state of the stack."""
         latest: dict[str, Any] = json.loads(self._file.read_text())["checkpoint"][
             "latest"
         ]
         return latest
 
     def put(self, resources: Sequence[Mapping[str, Any]]) -> None:
-        """
-        Give the engine other resources.
-        """
+        """Give the engine other resources."""
         checkpoint = json.loads(self._file.read_text())
         checkpoint["checkpoint"]["latest"]["resources"] = list(resources)
         self._file.write_text(json.dumps(checkpoint))
 
     @property
     def resources(self) -> list[dict[str, Any]]:
-        """
-        The entries of the state; secrets are decrypted where there are any.
-        """
+        """The entries of the state; secrets are decrypted."""
         text = self._file.read_text()
         if text not in self._shown:
             self._shown.clear()
@@ -103,9 +93,7 @@ class Stack:
 
     @property
     def plain_resources(self) -> list[dict[str, Any]]:
-        """
-        The same, with what is in a secret in its place.
-        """
+        """The same, with the plain value in place of each secret."""
         return [_without_secrets(entry) for entry in self.resources]
 
     def run(
@@ -126,9 +114,7 @@ class Stack:
             return self.pulumi(*arguments, f"--client={address}")
 
     def make(self, program: Placed) -> None:
-        """
-        Deploy a program that others start from, and write the state just once.
-        """
+        """Deploy a program that others start from, and write the state only once."""
         quick = {**EXPERIMENTAL, "PULUMI_SKIP_CHECKPOINTS": "true"}
         stack = Stack(self.folder, {**self.environment, **quick})
         done = stack.run(["up", "--yes", "--skip-preview", "-p", "32"], program)
@@ -158,9 +144,7 @@ class Stack:
         return Done(done.returncode == 0, done.stdout)
 
     def _automated(self, arguments: Sequence[str], program: Placed) -> Done:
-        """
-        The same by the Automation API, with an inline program.
-        """
+        """Run it by the Automation API, with an inline program."""
         command, *flags = (a for a in arguments if a not in ("--yes", "--skip-preview"))
         stack = automation.select_stack(
             "test",
@@ -250,7 +234,8 @@ def _served(program: Callable[[], None]) -> Generator[str]:
     """
     Serve a program to the engine from this process, as the Automation API does.
 
-    What the command line starts for it costs as much as all else that a command does.
+    The process that the command line starts for it takes as long as the rest of a
+    command.
     """
     server = grpc.server(ThreadPoolExecutor(max_workers=4))
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(

@@ -1,8 +1,8 @@
 """
-The table of ways: what a user does, and what has to be live in the end.
+The table of ways: what a user does, and which rules are live in the end.
 
-Each row is walked with a single rule and with a set of two, unless it says otherwise.
-`A` and `B` are the resources that most rows begin with.
+Each row runs with a single rule and with a set of two, unless it says otherwise. `A`
+and `B` are the resources that most rows begin with.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ SET: tuple[Kind, ...] = ("set",)
 RULE: tuple[Kind, ...] = ("rule",)
 SETTLED = "preview --refresh --expect-no-changes"
 
-# A row is a line or two, and not one line for each word.
+# A row takes one or two lines, not one line for each word.
 # fmt: off
 
 Commands = tuple[str, ...]
@@ -101,15 +101,11 @@ MORE_DESTROYS: tuple[Commands, ...] = (
 
 
 CONSISTENT = Expected(live=None)
-"""
-What is live is in the state, and the other way round.
-"""
+"""The live rules and the state are the same."""
 
 
 def way(name: str, before: Program, after: Program, *steps: Step, **more: Any) -> Way:
-    """
-    A row whose end is what the program wants, unless it says otherwise.
-    """
+    """A row that ends as the program wants, unless it says otherwise."""
     more.setdefault("live", after)
     return Way(name=name, before=before, after=after, steps=steps, **more)
 
@@ -138,9 +134,7 @@ MAIN_CHANGES = (
     way("set: one rule of it is removed", (set_of("s", 1, 2, 3),), (set_of("s", 1, 3),),
         kinds=SET),
 )
-"""
-What is tried with each way to deploy.
-"""
+"""What is tried with each way to deploy."""
 
 
 def more_changes() -> Iterator[Way]:
@@ -293,7 +287,7 @@ def replacements() -> Iterator[Way]:
 
 def forced(name: str, *before_up: Step, flags: str = "") -> Iterator[Way]:
     """
-    A replacement by the very same rule: with a way out it works, else it fails.
+    A replacement by an identical rule: with adopt or a gap it works, else it fails.
     """
     for label, options, renewed in (
         ("delete_before_replace", DBR, ("b",)),
@@ -321,9 +315,7 @@ def forced(name: str, *before_up: Step, flags: str = "") -> Iterator[Way]:
 
 
 def forced_replacements() -> Iterator[Way]:
-    """
-    Replacements that no difference asks for.
-    """
+    """Replacements of resources without a difference."""
     yield from forced("it is tainted", "state taint b")
     yield way("it is tainted, without a way out, and nothing else fails: up", (A, B),
         (A, B), "state taint b", fails("up", *WAYS_OUT), quiet=True)
@@ -397,8 +389,8 @@ def destroys() -> Iterator[Way]:
         duplicate("b", "z"), unmarked())
     yield way("three resources of one rule", (A, B), (A, B), duplicate("b", "y"),
         duplicate("b", "z"))
-    # One revoke goes by the ID, the other by the quintuple: which rule that is, only
-    # the second one's answer tells. Side by side, both may be sent.
+    # One revoke is by the ID, the other by the attributes: which rule that is, only
+    # the answer to the second one shows. Side by side, both may be sent.
     yield way("two resources of one rule, one without an ID", (A, B), (A, B),
         duplicate("b", "z"), without_id("z"), revoked_once=False)
     yield way("two resources of one rule, both without an ID", (A, B), (A, B),
@@ -421,7 +413,7 @@ What is tried with each further way to destroy.
 
 def destroyed_after_adoption() -> Iterator[Way]:
     """
-    A refresh takes over by `adopt` what was made anew by hand; else it stays.
+    A refresh adopts with `adopt` what was made anew by hand; else the rule is kept.
     """
     taking = (A, B.but(**ADOPT))
     steps = (removed("b"), added(B))
@@ -432,9 +424,7 @@ def destroyed_after_adoption() -> Iterator[Way]:
 
 
 def targeted() -> Iterator[Way]:
-    """
-    Commands for some of the resources.
-    """
+    """Commands on some of the resources."""
     for flags in ("--target b", "--exclude a"):
         for refresh in ("", " --refresh"):
             up = f"up{refresh} {flags}"
@@ -503,9 +493,7 @@ def refreshes() -> Iterator[Way]:
 
 
 def changed_by_hand() -> Iterator[Way]:
-    """
-    Deployments after somebody has changed what is live.
-    """
+    """Deployments after live rules were changed by hand."""
     other = A.but(ports=(444,))
     for up in ("up", "up --refresh"):
         sees = up != "up"
@@ -554,9 +542,7 @@ def changed_by_hand() -> Iterator[Way]:
 
 
 def without_ids() -> Iterator[Way]:
-    """
-    States that do not know a rule's ID.
-    """
+    """States that do not hold a rule's ID."""
     for up in ("up", "up --refresh"):
         name = f"without an ID: {up}"
         yield way(f"{name}, nothing is changed", (A, B), (A, B), without_id("b"), up,
@@ -583,9 +569,7 @@ def without_ids() -> Iterator[Way]:
 
 
 def first_release() -> Iterator[Way]:
-    """
-    Deployments of states that have no owner's mark.
-    """
+    """Deployments of states that have no owner's mark."""
     for up in ("up", "up --refresh"):
         name = f"from the first release: {up}"
         for change in MAIN_CHANGES:
@@ -607,8 +591,9 @@ def two_of_one() -> Iterator[Way]:
     """
     States made by hand, in which two resources name one rule.
 
-    Only a mark of its own tells the one that stays from the one that leaves. Where
-    there is none, the rule goes with either, and the next refresh shows it.
+    Only an owner's mark distinguishes the resource that is kept from the one that is
+    deleted. Without one, the rule is deleted with either, and the next refresh shows
+    it.
     """
     for up in ("up", "up --refresh"):
         for label, own, edits in (
@@ -633,9 +618,7 @@ def two_of_one() -> Iterator[Way]:
 
 
 def exclusive_sets() -> Iterator[Way]:
-    """
-    Sets that have their group to themselves.
-    """
+    """Sets that own all rules of their group."""
     x = set_of("x", 1, 2, exclusive=True)
     foreign = one("foreign", 3)
     both: dict[str, Any] = {"live": (x, foreign), "unmanaged": (foreign,), "kinds": SET}
@@ -683,9 +666,7 @@ def exclusive_sets() -> Iterator[Way]:
 
 
 def states() -> Iterator[Way]:
-    """
-    Commands that change the state, and those that follow.
-    """
+    """Commands that change the state, and those that follow."""
     protected = B.but(protect=True)
     for up in ("up", "up --refresh"):
         yield way(f"unprotected and removed: {up}", (A, protected), (A,),
@@ -756,9 +737,7 @@ def older_states() -> Iterator[Way]:
 
 
 def refused() -> Iterator[Way]:
-    """
-    Runs that cannot converge: they fail with nothing changed, or do converge.
-    """
+    """Runs that cannot converge: they fail with nothing changed, or converge."""
     there = one("foreign", 81)
     lists = (rule("0", 1), rule("1", 2))
     entry_more = (rule("0", 3), rule("1", 1), rule("2", 2))
@@ -799,9 +778,7 @@ def refused() -> Iterator[Way]:
 
 
 def failing() -> Iterator[Way]:
-    """
-    ECS refuses something, and the run after it goes on.
-    """
+    """ECS refuses something, and the next run completes."""
     no_revoke = faults(replace(Fault.refused(REVOKE, 403, REFUSED), times=1000))
     one_revoke = faults(Fault.refused(REVOKE, 403, REFUSED))
     one_authorize = faults(Fault.refused(AUTHORIZE, 403, REFUSED))
@@ -945,9 +922,7 @@ def table() -> Iterator[Way]:
 
 
 def with_commands(row: Way, commands: Commands, *, destroyed: bool = False) -> Way:
-    """
-    A row with its commands; what is destroyed leaves only what is unmanaged.
-    """
+    """A row with its commands; after a destroy only unmanaged rules are left."""
     name = f"{row.name}: {words(commands)}"
     live = row.unmanaged if destroyed else row.live
     return replace(row, name=name, steps=(*row.steps, *commands), live=live)
@@ -956,6 +931,4 @@ def with_commands(row: Way, commands: Commands, *, destroyed: bool = False) -> W
 WALKS = [
     Walk(number, row, kind) for number, row in enumerate(table()) for kind in row.kinds
 ]
-"""
-Every row with single rules and with sets, as far as it says so.
-"""
+"""Every row with single rules and with sets, as far as it allows."""

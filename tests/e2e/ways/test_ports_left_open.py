@@ -1,7 +1,7 @@
 """
-Commands that once ended well and left ports open which no state named.
+Commands that once succeeded and left ports open which no state named.
 
-They run as a user runs them: the engine starts the program. The table walks the same
+They run as a user runs them: the engine starts the program. The table has the same
 ways, and many more.
 """
 
@@ -54,7 +54,7 @@ def ids_in_state(project: Project) -> set[str]:
 
 @pytest.fixture
 def neighbour(project: Project) -> str:
-    """A rule of somebody else, which is never touched."""
+    """A rule of someone else, which must not change."""
     return project.fake.add_rule(project.group, **NEIGHBOUR)
 
 
@@ -62,7 +62,7 @@ def neighbour(project: Project) -> str:
 def test_destroy_with_a_refresh_closes_every_port(
     project: Project, neighbour: str, flags: tuple[str, ...]
 ) -> None:
-    """Of single rules and of a set."""
+    """For single rules and for a set."""
     declare(project, 'rule("a", 443)', 'rule("b", 80)', 'rules("s", 1, 2)')
     project.up()
     project.destroy("--refresh", *flags)
@@ -70,10 +70,10 @@ def test_destroy_with_a_refresh_closes_every_port(
     assert project.resources() == []
 
 
-def test_up_with_a_refresh_closes_what_left_the_program(
+def test_up_with_a_refresh_closes_what_was_removed(
     project: Project, neighbour: str
 ) -> None:
-    """A rule, a rule of a set, and a set."""
+    """The program no longer has a rule, a rule of a set, and a set."""
     declare(
         project, 'rule("a", 443)', 'rule("b", 80)', 'rules("s", 1, 2)', 'rules("t", 3)'
     )
@@ -106,10 +106,10 @@ def test_up_with_a_refresh_closes_what_was_replaced(
 
 
 @pytest.mark.parametrize("first", [False, True], ids=["create first", "delete first"])
-def test_up_closes_a_port_whose_change_replaces(
+def test_up_closes_the_old_port_of_a_replacement(
     project: Project, neighbour: str, *, first: bool
 ) -> None:
-    """Asked for by an option, with or without `delete_before_replace`."""
+    """An option asks for the replacement, with or without `delete_before_replace`."""
     opts = (
         'opts=pulumi.ResourceOptions(replace_on_changes=["FIELD"],'
         f" delete_before_replace={first})"
@@ -128,7 +128,7 @@ def test_up_closes_a_port_whose_change_replaces(
 def test_up_with_a_refresh_closes_what_was_unprotected(
     project: Project, neighbour: str
 ) -> None:
-    """Protection is taken off in the state, and the rule leaves the program."""
+    """The protection is removed in the state, and the rule in the program."""
     protected = 'rule("b", 80, opts=pulumi.ResourceOptions(protect=True))'
     declare(project, 'rule("a", 443)', protected)
     project.up()

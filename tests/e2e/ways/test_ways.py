@@ -1,5 +1,5 @@
 """
-Every way in which the engine leads a rule: what is live is what the program wants.
+Every way in which the engine leads a rule: the live rules are those of the program.
 
 The table has the rows; `walk` runs them. `WAYS=alone` gives each row its own stack.
 """
@@ -15,7 +15,7 @@ from e2e.ways.way import Walk
 
 @pytest.fixture(scope="session")
 def walker(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Walker:
-    """What walks the rows, once for all workers of the test run."""
+    """Runs the rows, once for all workers of the test run."""
     own = tmp_path_factory.mktemp("ways")
     base = tmp_path_factory.getbasetemp()
     shared = (base if worker_id == "master" else base.parent) / "walked"
@@ -24,12 +24,12 @@ def walker(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Walker:
 
 
 @pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.id)
-def test_what_is_live_is_what_the_program_wants(walk: Walk, walker: Walker) -> None:
-    """And state and cloud name the same rules, and no neighbour is touched."""
+def test_live_rules_equal_the_program(walk: Walk, walker: Walker) -> None:
+    """State and cloud hold the same rules, and no neighbour changes."""
     verdict = walker.verdict(walk)
     assert verdict.problems == [], verdict.report
 
 
-def test_no_two_rows_are_named_alike() -> None:
-    """So that each can be asked for by its name."""
+def test_each_row_has_a_unique_name() -> None:
+    """So that each can be selected by its name."""
     assert len({walk.id for walk in WALKS}) == len(WALKS)

@@ -1,9 +1,9 @@
 """
-Walks the rows of the table: many in one stack where they take the same commands.
+Runs the rows of the table: many in one stack where they take the same commands.
 
-A command of the engine costs two seconds of a core whatever it does, so that rows which
-take the same commands share them. Each has groups, resources and expectations of its
-own. Where a command does not end as all expect, each row is walked alone.
+A command of the engine costs two seconds of a core, so rows with the same commands
+share them. Each has its own groups, resources and expectations. Where a command does
+not end as all of them expect, each row runs alone.
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ PROVIDER_ID = "00000000-0000-4000-8000-000000000000"
 
 @dataclass(frozen=True)
 class Verdict:
-    """
-    What is not as expected of a row; nothing if all is well.
-    """
+    """What differs from what is expected of a row; empty if nothing does."""
 
     problems: list[str]
     report: str
@@ -48,7 +46,7 @@ class Verdict:
 @dataclass(frozen=True)
 class Walker:
     """
-    Walks rows once for all workers of a test run, and remembers what came of it.
+    Runs rows once for all workers of a test run, and keeps the results.
 
     Args:
         walks: all rows.
@@ -61,9 +59,7 @@ class Walker:
     own: Path
 
     def verdict(self, walk: Walk) -> Verdict:
-        """
-        What came of a row.
-        """
+        """The result of a row."""
         company = self._company_of(walk)
         name = "company " + _hashed(*(each.id for each in company))
         found = self._once(name, lambda: self._walked(company))
@@ -87,7 +83,8 @@ class Walker:
 
     def _run(self, company: Sequence[Walk]) -> list[Scene]:
         """
-        Run the commands of a company on a fake and a stack of its own.
+        Run the commands of rows that share them, on a fake and a stack of their
+        own.
         """
         befores = {walk.id: self._before(walk) for walk in company}
         fake = FakeEcs()
@@ -126,9 +123,7 @@ class Walker:
             scene.found += scene.problems_at_the_end()
 
     def _before(self, walk: Walk) -> Before:
-        """
-        A copy of what a row starts from, with groups, rules and marks of its own.
-        """
+        """A copy of what a row starts from, with its own groups, rules and marks."""
         made = self._made["befores"][_start(walk)]
         text = json.dumps(made).replace(f"::{made['slug']}.", f"::{walk.slug}.")
         others = {
@@ -149,9 +144,7 @@ class Walker:
         return self._once("before", self._make)
 
     def _make(self) -> dict[str, Any]:
-        """
-        Make all that rows start from by one `up` on the real engine.
-        """
+        """Make all that rows start from by one `up` on the real engine."""
         starts = {_start(walk): walk for walk in self.walks}
         fake = FakeEcs()
         groups = {
@@ -182,9 +175,7 @@ class Walker:
         }
 
     def _once(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """
-        Make something in one of the workers, while the others wait for it.
-        """
+        """Make something in one of the workers, while the others wait for it."""
         file = self.folder / f"{name}.json"
         with _locked(self.folder / f"{name}.lock"):
             if not file.exists():
@@ -194,9 +185,7 @@ class Walker:
 
 
 def _do_by_hand(scene: Scene, rest: list[Step]) -> None:
-    """
-    Do what comes before the next command, and take that off, too.
-    """
+    """Do what comes before the next command, and remove it from the list."""
     while rest:
         step = rest.pop(0)
         if isinstance(step, ByHand):
@@ -241,9 +230,7 @@ def _commanded(
 
 
 def _tainted(scenes: Sequence[Scene], own: Sequence[str], stack: Stack) -> Done:
-    """
-    Taint one resource by the command, and the others as it does it.
-    """
+    """Taint one resource by the command, and the others in the same way."""
     done = stack.run([*scenes[0].arguments(own[0]), "--yes"], ())
     tainted = {
         scene.arguments(each)[-1] for scene, each in zip(scenes, own, strict=True)
@@ -289,9 +276,7 @@ def _judged(scene: Scene) -> Verdict:
 
 
 def _start(walk: Walk) -> str:
-    """
-    What a row starts from: the same for all rows that start alike.
-    """
+    """What a row starts from: the same for all rows that start alike."""
     return f"{walk.kind}: {[d.as_kind(walk.kind) for d in walk.way.before]}"
 
 

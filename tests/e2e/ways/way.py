@@ -1,5 +1,5 @@
 """
-What a row of the table says: programs, commands, acts by hand, and what is expected.
+What a row of the table holds: programs, commands, manual changes, and expectations.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ What is compared of a live rule, with the values that are assumed.
 """
 SECOND_PORT = 1000
 """
-A set holds each port of a row twice: as it is, and this much higher.
+A set holds each port of a row twice: unchanged, and with this offset.
 """
 
 
@@ -109,9 +109,7 @@ class Declared:
         return replace(self, kind=kind, ports=ports, options=_of_a_set(self.options))
 
     def rules(self) -> list[Rule]:
-        """
-        The live rules that it stands for.
-        """
+        """The live rules that it declares."""
         source = "Ipv6SourceCidrIp" if ":" in self.source else "SourceCidrIp"
         named = {_api_name(name): str(value) for name, value in self.fields.items()}
         return [
@@ -148,9 +146,10 @@ def set_of(name: str, *ports: int, **more: Any) -> Declared:
 
 def compared(fields: Mapping[str, Any]) -> Rule:
     """
-    A rule by all fields that may tell it from its neighbour.
+    A rule by all fields that may differ from its neighbour.
 
-    A description that was emptied is shown as `-`: ECS takes no empty one.
+    A description that was emptied is shown as `-`: ECS does not accept an empty
+    one.
     """
     given = {
         name: str(fields.get(name, value)).lower() for name, value in FIELDS.items()
@@ -160,9 +159,7 @@ def compared(fields: Mapping[str, Any]) -> Rule:
 
 
 def _of_a_set(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """
-    The same wish of a set, which holds a rule's fields in `rules`.
-    """
+    """The same option of a set, which holds a rule's fields in `rules`."""
     named = {"port_range": "rules", "description": "rules"}
     named["security_group_rule_id"] = "rule_ids"
     return {
@@ -218,30 +215,22 @@ NAMING = (
     "state unprotect",
     "state delete",
 )
-"""
-What a resource is named after, in the commands of a row.
-"""
+"""The name that commands of a row use for its resource."""
 
 
 def fails(command: str, *says: str) -> Run:
-    """
-    A command that ends with an error, and what that says.
-    """
+    """A command that ends with an error, and the text of the error."""
     return Run(command, "fails", says)
 
 
 def either(command: str) -> Run:
-    """
-    A command that may converge or fail, but not leave anything in between.
-    """
+    """A command that converges or fails, and leaves nothing in between."""
     return Run(command, "either")
 
 
 @dataclass(frozen=True)
 class ByHand:
-    """
-    What is done between commands: to the cloud, the state, or the program.
-    """
+    """What is done between commands: to the cloud, the state, or the program."""
 
     words: str
     act: Callable[[Scene], object]
@@ -250,10 +239,10 @@ class ByHand:
 @dataclass(frozen=True)
 class Expected:
     """
-    What is so after a command that is not the last.
+    What holds after a command that is not the last.
 
     Args:
-        live: the resources whose rules are live; None is whatever the state names.
+        live: the resources whose rules are live; None means those that the state names.
     """
 
     live: Program | None
@@ -277,18 +266,18 @@ class Way:
         steps: commands, and what is done by hand between them.
         live: the resources whose rules are live in the end, and in the state.
         unmanaged: those of them that the user has taken out of the state.
-        missing: names in the state whose rule is gone, which no command has read.
+        missing: names in the state whose rule is deleted, which no command has read.
         renewed: names whose rule has a new ID.
-        any_id: a rule that moves may be closed and made anew; the engine fixes no
-            order of the two resources.
+        any_id: a rule that moves may be deleted and made anew; the engine does not
+            fix the order of the two resources.
         quiet: no call changes anything.
-        kinds: what the row is walked as.
-        alone: the row has a stack of its own; else others share it.
-        together: what strikes all rows that share a stack.
+        kinds: what the row is run with: a rule, a set.
+        alone: the row does not share its stack.
+        together: the fault that affects all rows that share a stack.
         unknown_ids: the state need not know the rule IDs in the end.
-        revoked_once: each rule that went was revoked just once.
+        revoked_once: each deleted rule was revoked exactly once.
         via: how the engine is started, and what runs the program.
-        timeout: seconds that a call may take, with all that is repeated.
+        timeout: seconds that a call may take, with its retries.
     """
 
     name: str

@@ -1,0 +1,146 @@
+"""
+URLs, proxies, certificates, connections, and when the SDK is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from alicloud_ingress.ecs.client import EcsClient, warm_up
+from alicloud_ingress.ecs.config import Connection
+from alicloud_ingress.errors import (
+    NoAnswerError,
+    UnreachableError,
+)
+from alicloud_ingress.testing import FakeEcs
+from functional.client.answers import HTML, KEYS, SSH
+from functional.wire import Reply, Wire, reply, wire
+
+
+def test_a_url_that_is_too_long_is_sent_as_form(
+    server: Wire, client: EcsClient
+) -> None:
+    """The gateway's limit is not documented: its 414 decides."""
+    server.replies = [Reply(414, HTML), reply()]
+
+    client.authorize("sg-1", [SSH])
+
+    as_url, as_form = server.requests
+    assert not as_url.in_body
+    assert as_form.in_body
+    assert as_form.target == "/"
+    assert as_url.parameters == as_form.parameters
+
+
+def test_a_redirect_is_not_followed(server: Wire, client: EcsClient) -> None:
+    """It would send signed parameters to an unknown server."""
+    with wire() as elsewhere:
+        server.replies = [Reply(307, "", {"location": f"{elsewhere.url}/"})]
+
+        with pytest.raises(NoAnswerError, match=r"redirect to 127\.0\.0\.1"):
+            client.authorize("sg-1", [SSH])
+
+        assert elsewhere.requests == []
+
+
+def test_no_proxy_is_used_for_this_machine(
+    server: Wire, client: EcsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment of the process does not change."""
+    with wire() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+
+        client.authorize("sg-1", [SSH])
+
+        assert (len(server.requests), len(proxy.requests)) == (1, 0)
+        assert os.environ["HTTP_PROXY"] == proxy.url
+
+
+def test_the_environments_proxy_is_used_except_for_no_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in other programs."""
+    away = Connection("cn-hangzhou", KEYS, "ecs.invalid", "http")
+    with wire() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "elsewhere.invalid")
+        EcsClient(away).authorize("sg-1", [SSH])
+        assert proxy.requests[0].target.startswith("http://ecs.invalid/?")
+
+        monkeypatch.setenv("no_proxy", ".invalid")
+        with pytest.raises(UnreachableError):
+            EcsClient(away).authorize("sg-1", [SSH])
+        assert len(proxy.requests) == 1
+
+
+def test_an_untrusted_certificate_ends_the_call() -> None:
+    """TLS is verified: a server without it is not ECS."""
+    with wire() as plain:
+        client = EcsClient(Connection("cn-hangzhou", KEYS, plain.endpoint, "https"))
+
+        with pytest.raises(UnreachableError, match="TLS"):
+            client.authorize("sg-1", [SSH])
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_a_certificate_authority_in_the_environment_is_trusted(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a company's proxy, or for the fake over TLS."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    fake = FakeEcs()
+    group = fake.new_group()
+    with fake.serve() as url:
+        endpoint = url.https.removeprefix("https://")
+        client = EcsClient(Connection("cn-hangzhou", KEYS, endpoint, "https"))
+        with pytest.raises(UnreachableError, match="TLS"):
+            client.describe(group)
+        monkeypatch.setenv(variable, str(url.certificate))
+
+        assert client.describe(group).rules == ()
+
+
+def test_many_threads_share_a_client(server: Wire, client: EcsClient) -> None:
+    """Its first call included, with no more connections than threads."""
+    start = threading.Barrier(32)
+
+    def write(_: int) -> None:
+        start.wait()
+        for _ in range(5):
+            client.authorize("sg-1", [SSH])
+
+    warm_up()
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(write, range(32)))
+
+    assert len({r.parameters["ClientToken"] for r in server.requests}) == 160
+    nonces = {r.headers["x-acs-signature-nonce"] for r in server.requests}
+    assert len(nonces) == 160
+
+
+def test_the_first_call_or_a_preload_imports_the_sdk() -> None:
+    """Check and diff do not wait half a second for it."""
+    program = """
+import sys, threading
+from alicloud_ingress import resource
+from alicloud_ingress.ecs import client
+sdk = ("alibabacloud_ecs20140526", "darabonba", "requests")
+assert not [name for name in sdk if name in sys.modules], "imported too early"
+client.warm_up()
+for thread in threading.enumerate():
+    if thread.name == "import-sdk":
+        thread.join()
+assert not [name for name in sdk if name not in sys.modules], "not imported"
+"""
+
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
