@@ -49,7 +49,7 @@ def test_a_stack_comes_up_stays_and_goes(project: Project, name: str) -> None:
     assert len(rules) == STACKS[name], told
     project.pulumi("preview", "--expect-no-changes")
     if name == "adoption":
-        assert "was there before and is adopted" in told
+        assert "existed before this run" in told
         assert [rule["Description"] for rule in rules.values()] == ["now in code"]
     if name == "expiring-rule":
         (rule,) = rules.values()

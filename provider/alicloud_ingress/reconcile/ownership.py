@@ -360,21 +360,3 @@ class Owner:
         As `Ownership.begin_release`.
         """
         return self.ownership.begin_release(rule_ids, self.mark)
-
-    @contextmanager
-    def releasing(self, rule_id: str) -> Generator[Release, None, None]:
-        """
-        Give one rule up, and revoke it meanwhile if the value says so.
-        """
-        while True:
-            release = self.begin_release([rule_id])[rule_id]
-            if release is not Release.IN_PROGRESS:
-                break
-            self.ownership.wait_until_released([rule_id])
-        revoked = False
-        try:
-            yield release
-            revoked = True
-        finally:
-            if release is Release.REVOKE:
-                self.ownership.end_release([rule_id], revoked=revoked)
