@@ -55,24 +55,33 @@ def exists_error(
     """
     The error for rules that are to be created and exist already, with what to do.
     """
-    ownership = context.owner.ownership
-    held = [live for live in duplicates if ownership.knows(live.rule_id)]
-    exists = f"AuthorizeSecurityGroup adds no rule that exists, and {context.where} has"
-    if any(live.rule_id in context.owner.replaces for live in duplicates):
-        return RuleExistsError(
-            f"{exists} {live_words(duplicates)}. {FORCED_REPLACEMENT}"
-        )
-    if held:
-        return RuleExistsError(
-            f"{exists} {live_words(held)} for {ANOTHER_RESOURCE}. One rule is one"
-            " resource: remove one of the two, or let them differ in priority; if it is"
-            " moving from the other, run `pulumi up` again."
-        )
+    knows = context.owner.ownership.knows
+    forced = any(live.rule_id in context.owner.replaces for live in duplicates)
+    held = [live for live in duplicates if knows(live.rule_id)]
+    if held and not forced:
+        return held_error(context, held)
+    exists = (
+        f"AuthorizeSecurityGroup adds no rule that exists, and {context.where} has"
+        f" {live_words(duplicates)}."
+    )
+    if forced:
+        return RuleExistsError(f"{exists} {FORCED_REPLACEMENT}")
     return RuleExistsError(
-        f"{exists} {live_words(duplicates)}. {PERHAPS_REPLACED} If it was renamed, set"
-        " an alias (ResourceOptions(aliases=[...]))."
-        f"{context.wording.import_hint} If an interrupted run created it, or it is to"
-        " be taken over as it is, set adopt=True."
+        f"{exists} {PERHAPS_REPLACED} If it was renamed, set an alias"
+        f" (ResourceOptions(aliases=[...])).{context.wording.import_hint} If an"
+        " interrupted run created it, or it is to be taken over as it is, set"
+        " adopt=True."
+    )
+
+
+def held_error(context: RuleContext, held: Sequence[LiveRule]) -> RuleExistsError:
+    """
+    The error for rules that another resource has, so that `adopt` does not help.
+    """
+    return RuleExistsError(
+        f"{context.where} has {live_words(held)} already, for {ANOTHER_RESOURCE}. One"
+        " rule is one resource: remove one of the two, or let them differ in priority;"
+        " if it is moving from the other, run `pulumi up` again."
     )
 
 
@@ -166,10 +175,11 @@ class Additions:
         held = [
             change.live
             for change in duplicates
-            if not self.context.owner.adopt(change.live.rule_id)
+            if (rule_id := change.live.rule_id)
+            and not self.context.owner.adopt(rule_id)
         ]
         if held:
-            raise self._held_error(held)
+            raise held_error(self.context, held)
 
     def claim(self) -> dict[IngressRule, LiveRule]:
         """
@@ -194,19 +204,12 @@ class Additions:
         }
         if held:
             self.foreign |= held
-            raise self._held_error([change.live for change in held.values()])
+            raise held_error(self.context, [change.live for change in held.values()])
         return {
             rule: own.get(rule) or LiveRule(rule, rule_id="", create_time="")
             for rule in self.sent
             if rule not in self.foreign
         }
-
-    def _held_error(self, held: Sequence[LiveRule]) -> RuleExistsError:
-        return RuleExistsError(
-            f"{self.context.where} has {live_words(held)} for {ANOTHER_RESOURCE}. One"
-            " rule is one resource: remove it from one of the two; if it is moving"
-            " from the other, run `pulumi up` again."
-        )
 
     def _warn_of_hidden(self) -> None:
         try:

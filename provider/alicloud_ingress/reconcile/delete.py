@@ -17,6 +17,7 @@ set (the table is `ecs.reactions`):
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
@@ -95,7 +96,8 @@ class Removals:
         ids = {member: member.rule_id for member in members}
         if all(ids.values()) or not self.context.owner.ownership.holds_any:
             return ids
-        index = Index(self.context.read_after_writes())
+        with self._error_context(member.rule for member in members):
+            index = Index(self.context.read_after_writes())
         for member in members:
             if not member.rule_id and (live := index.identical_to(member.rule)):
                 ids[member] = live.rule_id
@@ -261,9 +263,11 @@ class Removals:
         return [f"{r.as_text} (without an ID; remove it in the console)" for r in left]
 
     def _read(self, rules: Iterable[IngressRule]) -> Index:
-        """
-        Read the group now; an error names the rules.
-        """
-        words = named(rule.as_text for rule in rules)
-        with error_context(f"{words} in {self.context.where}"):
+        with self._error_context(rules):
             return Index(self.context.group.read_now())
+
+    def _error_context(
+        self, rules: Iterable[IngressRule]
+    ) -> AbstractContextManager[None]:
+        words = named(rule.as_text for rule in rules)
+        return error_context(f"{words} in {self.context.where}")

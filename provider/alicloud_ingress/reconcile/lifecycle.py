@@ -171,7 +171,8 @@ class _Lifecycle(RuleContext):
         try:
             Removals(self).revoke(members)
         except GroupNotFoundError as error:
-            self.believe_group_gone(error, account_id, ask_again=False)
+            with self._error_context([member.rule for member in members]):
+                self.believe_group_gone(error, account_id, ask_again=False)
 
     def _error_context(
         self, rules: Sequence[IngressRule]
