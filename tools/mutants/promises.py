@@ -232,8 +232,8 @@ MUTANTS = (
     Mutant(
         "an unknown outcome of Authorize is taken for failure",
         "reconcile/create.py",
-        "                self._note(group, unknown)\n",
-        "                raise next(iter(unknown.values()))\n",
+        "            if unknown:\n                self._read()\n",
+        "            if unknown:\n                raise next(iter(unknown.values()))\n",
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(

@@ -190,21 +190,6 @@ class RuleContext:
         """
         return self.group.read_now().without(self.owner.ownership.revoked)
 
-    def is_there(self, rule_id: str) -> bool:
-        """
-        Whether a fresh read shows a rule with this ID.
-        """
-        return self.group.read_now().by_id(rule_id) is not None
-
-    def read_after_unknown_outcome(self) -> LiveGroup | None:
-        """
-        The group as it is; None where this read fails as well.
-        """
-        try:
-            return self.read_now()
-        except EcsError:
-            return None
-
     def read_settled(
         self,
         duplicates_in: Callable[[LiveGroup], Iterable[str]],

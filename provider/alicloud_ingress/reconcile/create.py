@@ -8,6 +8,7 @@ Only a read shows what came of a call, which ID a rule has, and who made it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
@@ -31,7 +32,7 @@ from alicloud_ingress.reconcile.polling import (
     until_answered,
     until_shown,
 )
-from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 WAYS_TO_REPLACE = (
@@ -97,6 +98,8 @@ class Additions:
         sent: rules that may have been added, and whether ECS has confirmed it.
         shown: those of them that a read has shown.
         foreign: those of them that this run did not make, by what they are to be.
+        is_read: whether the group was read after the last call.
+        unread: why that read failed.
         began: when the run began.
     """
 
@@ -110,6 +113,8 @@ class Additions:
     foreign: dict[IngressRule, Change] = field(
         default_factory=dict[IngressRule, Change]
     )
+    is_read: bool = False
+    unread: EcsError | None = None
     began: Moment = field(default_factory=Moment)
 
     def authorize(self, rules: Sequence[IngressRule]) -> None:
@@ -128,8 +133,8 @@ class Additions:
         """
         while left:
             unknown = self._send(left)
-            if unknown and (group := self.context.read_after_unknown_outcome()):
-                self._note(group, unknown)
+            if unknown:
+                self._read()
             left[:] = [r for r in left if not (self.sent.get(r) or r in self.shown)]
             for rule, error in unknown.items():
                 if rule not in self.shown:
@@ -142,6 +147,7 @@ class Additions:
         Returns:
             those whose outcome is unknown, with the reason.
         """
+        self.is_read, self.unread = False, None
         unknown_before = frozenset(self.sent)
         self.sent |= dict.fromkeys(rules, False)
         outcomes = dict(self.context.group.authorize_all(rules))
@@ -211,43 +217,50 @@ class Additions:
             if rule not in self.foreign
         }
 
+    @property
+    def _hidden(self) -> list[IngressRule]:
+        """
+        The rules that were added for certain, and that no read has shown.
+        """
+        return [r for r, made in self.sent.items() if made and r not in self.shown]
+
     def _warn_of_hidden(self) -> None:
-        try:
+        if self._hidden:
             self._read_until_shown()
-        except NotShownError:
-            why = "it does not show yet"
-        except EcsError as error:
-            why = f"its ID could not be read ({error.code})"
-        else:
-            return
-        hidden = named(rule.as_text for rule in self.sent if rule not in self.shown)
-        self.context.warn(
-            f"Created in {self.context.where}, but {why}: {hidden}. `pulumi refresh`"
-            " fills in what is missing"
-        )
+        if hidden := self._hidden:
+            unread = self.unread and f"its ID could not be read ({self.unread.code})"
+            self.context.warn(
+                f"Created in {self.context.where}, but"
+                f" {unread or 'it does not show yet'}:"
+                f" {named(rule.as_text for rule in hidden)}. `pulumi refresh` fills in"
+                " what is missing"
+            )
 
     def _read_until_shown(self) -> None:
         """
-        Read until all rules show that were added for certain.
-
-        Raises:
-            NotShownError: some do not show in time.
-            EcsError: a read failed.
+        Read until all rules show that were added for certain, or a read fails.
         """
-        if not self.shown.keys() >= self.sent.keys():
-            until_shown(self.context.timeout_s)(self._read_once)
 
-    def _read_once(self) -> None:
-        self._note(self.context.read_now(), self.sent)
-        if any(made and rule not in self.shown for rule, made in self.sent.items()):
-            raise NotShownError
+        def read() -> None:
+            self._read()
+            if self._hidden and not self.unread:
+                raise NotShownError
 
-    def _note(self, group: LiveGroup, rules: Iterable[IngressRule]) -> None:
+        with suppress(NotShownError):
+            until_shown(self.context.timeout_s)(read)
+
+    def _read(self) -> None:
         """
-        Note which rules a read shows, and which of them this run did not make.
+        Read once, and note which rules show and which of them this run did not make.
         """
+        self.is_read, self.unread = True, None
+        try:
+            group = self.context.read_now()
+        except EcsError as error:
+            self.unread = error
+            return
         index = Index(group)
-        for rule in rules:
+        for rule in self.sent:
             if live := index.matching(rule):
                 self.shown[rule] = live
                 if live.rule_id in self.before or self.began.is_after(live, group):
@@ -268,14 +281,9 @@ class Additions:
         """
         if not self.sent:
             return
-        refusal: EcsError | None = None
-        try:
+        if self._hidden or not self.is_read:
             self._read_until_shown()
-        except NotShownError:
-            pass
-        except EcsError as unread:
-            refusal = unread
-        refusal = self._revoke_shown() or refusal
+        refusal = self._revoke_shown() or self.unread
         hidden = [
             rule
             for rule in self.sent

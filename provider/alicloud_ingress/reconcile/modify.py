@@ -162,8 +162,12 @@ def _shows(context: RuleContext, rule_id: str, rule: IngressRule) -> bool:
     """
     Whether a read succeeds and shows the rule under this ID.
     """
-    group = context.read_after_unknown_outcome()
-    if group is None or (live := group.by_id(rule_id)) is None:
+    try:
+        group = context.read_now()
+    except EcsError:
+        return False
+    live = group.by_id(rule_id)
+    if live is None:
         return False
     return not group.in_terms_of(rule, live).rule.difference(rule)
 
