@@ -51,7 +51,7 @@ def test_an_example_stack_deploys_stays_unchanged_and_is_destroyed(
     assert len(rules) == STACKS[name], told
     project.pulumi("preview", "--expect-no-changes")
     if name == "adoption":
-        assert "was there before and is adopted" in told
+        assert "existed before this run" in told
         assert [rule["Description"] for rule in rules.values()] == ["now in code"]
     if name == "expiring-rule":
         (rule,) = rules.values()

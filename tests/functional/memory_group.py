@@ -7,9 +7,11 @@ use the fake of the HTTP API.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
+from alicloud_ingress.ecs.batching import Outcome
 from alicloud_ingress.errors import (
     EcsError,
     GroupNotFoundError,
@@ -19,6 +21,7 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
+_Entry = TypeVar("_Entry")
 GROUP = "sg-1"
 SSH = IngressRule.parse(
     {"ip_protocol": "tcp", "port_range": 22, "source_cidr_ip": "10.0.0.0/8"}
@@ -121,6 +124,20 @@ class MemoryGroup:
 
         self._answer("revoke_by_attributes", act)
 
+    def authorize_all(self, rules: Sequence[IngressRule]) -> list[Outcome[IngressRule]]:
+        """Add each rule by a call of its own."""
+        return [(rule, _error_of(self.authorize, rule)) for rule in rules]
+
+    def revoke_all_by_id(self, rule_ids: Sequence[str]) -> list[Outcome[str]]:
+        """Remove each rule by a call of its own."""
+        return [(id_, _error_of(self.revoke_by_id, id_)) for id_ in rule_ids]
+
+    def revoke_all_by_attributes(
+        self, rules: Sequence[IngressRule]
+    ) -> list[Outcome[IngressRule]]:
+        """Remove each rule by a call of its own."""
+        return [(rule, _error_of(self.revoke_by_attributes, rule)) for rule in rules]
+
     def modify(self, rule_id: str, rule: IngressRule) -> None:
         """Change a rule in place."""
 
@@ -138,6 +155,14 @@ class MemoryGroup:
     def group_exists(self, group_id: str) -> bool:
         """Whether DescribeSecurityGroups shows the group."""
         return group_id == self.group_id and not self.gone
+
+
+def _error_of(act: Callable[[_Entry], None], entry: _Entry) -> EcsError | None:
+    try:
+        act(entry)
+    except EcsError as error:
+        return error
+    return None
 
 
 def silence(action: str) -> NoAnswerError:

@@ -14,10 +14,9 @@ from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.config import Connection, Credentials
 from alicloud_ingress.ecs.security_group import SecurityGroup
 from alicloud_ingress.errors import PermissionRefusedError, RuleNotConfirmedError
-from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.lifecycle import SetLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
 from alicloud_ingress.reconcile.plan import Member
-from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, mock_ecs
 from alicloud_ingress.testing.faults import Fault
@@ -53,8 +52,8 @@ class Account:
         client = EcsClient(Connection("cn-hangzhou", KEYS, timeout_s=20))
         group = SecurityGroup(client, self.group)
         owner = Owner(self.ownership, "own")
-        one = RuleLifecycle(group, client, "cn-hangzhou", self.told.append, owner)
-        SetLifecycle(group, one).delete(members, "")
+        one = SetLifecycle(group, client, "cn-hangzhou", self.told.append, owner)
+        one.delete(members, "")
 
     def left(self) -> Sequence[str]:
         """The IDs of the rules that exist."""

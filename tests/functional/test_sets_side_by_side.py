@@ -14,9 +14,8 @@ import pytest
 
 from alicloud_ingress.ecs.batching import BATCHES_AT_ONCE, MAX_ENTRIES
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError, ThrottledError
-from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.lifecycle import SetLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
-from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
 from alicloud_ingress.rules.rule import IngressRule
 from functional.gated_calls import Call, Shared, sharing, until
 from functional.memory_group import SSH, MemoryGroup, silence
@@ -40,14 +39,8 @@ def refusal() -> EcsError:
 def creating(shared: Shared, wanted: Sequence[IngressRule]) -> Future[Any]:
     """Begin to create a set; its first read has been answered."""
     owner = Owner(Ownership(timeout_s=0), "own")
-    one = RuleLifecycle(
-        shared.group,
-        MemoryGroup(),
-        "cn-hangzhou",
-        print,
-        owner,
-    )
-    made = shared.pool.submit(SetLifecycle(shared.group, one).create, wanted)
+    one = SetLifecycle(shared.group, MemoryGroup(), "cn-hangzhou", print, owner)
+    made = shared.pool.submit(one.create, wanted)
     shared.calls.carry_out(shared.calls.next())
     return made
 

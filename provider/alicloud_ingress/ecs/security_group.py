@@ -129,13 +129,15 @@ class SecurityGroup:
             each rule that was sent with its own error, or None. After an error no
             further call begins.
         """
-        return list(self._outcomes(Call.AUTHORIZE, rules, self._authorize))
+        return self._sent(Call.AUTHORIZE, rules, self.authorize, self._authorize)
 
     def revoke_all_by_id(self, rule_ids: Sequence[str]) -> list[Outcome[str]]:
         """
         Remove rules by ID; see `authorize_all`. That some are gone is no end.
         """
-        return list(self._outcomes(Call.REVOKE_BY_ID, rule_ids, self._revoke_by_id))
+        return self._sent(
+            Call.REVOKE_BY_ID, rule_ids, self.revoke_by_id, self._revoke_by_id
+        )
 
     def revoke_all_by_attributes(
         self, rules: Sequence[IngressRule]
@@ -143,8 +145,31 @@ class SecurityGroup:
         """
         Remove rules by all that names them; see `revoke_all_by_id`.
         """
-        call, deliver = Call.REVOKE_BY_ATTRIBUTES, self._revoke_by_attributes
-        return list(self._outcomes(call, rules, deliver))
+        return self._sent(
+            Call.REVOKE_BY_ATTRIBUTES,
+            rules,
+            self.revoke_by_attributes,
+            self._revoke_by_attributes,
+        )
+
+    def _sent(
+        self,
+        call: Call,
+        entries: Sequence[_Entry],
+        send_alone: Callable[[_Entry], None],
+        deliver: Callable[[Sequence[_Entry]], Iterator[Outcome[_Entry]]],
+    ) -> list[Outcome[_Entry]]:
+        """
+        Send entries in calls of their own; a lone one in a batch with other threads'.
+        """
+        if len(entries) != 1:
+            return list(self._outcomes(call, entries, deliver))
+        (entry,) = entries
+        try:
+            send_alone(entry)
+        except EcsError as error:
+            return [(entry, error)]
+        return [(entry, None)]
 
     def _outcomes(
         self,

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from alicloud_ingress.ecs import config
 from alicloud_ingress.ecs.sharing import shared
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from alicloud_ingress.ecs.client import EcsClient
     from alicloud_ingress.ecs.security_group import SecurityGroup
     from alicloud_ingress.ecs.shared_reads import Writes
-    from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
-    from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
+    from alicloud_ingress.reconcile.context import RuleContext
+    from alicloud_ingress.reconcile.lifecycle import RuleLifecycle, SetLifecycle
 
+_Lifecycle = TypeVar("_Lifecycle", bound="RuleContext")
 _log = logging.getLogger("alicloud_ingress")
 
 
@@ -246,11 +247,30 @@ class Process:
         self, place: Location, owner: Owner, secret: frozenset[str] = frozenset()
     ) -> RuleLifecycle:
         """
-        What can be done with the rules of a group.
+        What can be done with one rule of a group.
         """
         from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
 
-        return RuleLifecycle(
+        return self._lifecycle(RuleLifecycle, place, owner, secret)
+
+    def set_lifecycle(
+        self, place: Location, owner: Owner, secret: frozenset[str] = frozenset()
+    ) -> SetLifecycle:
+        """
+        What can be done with a set of rules of a group.
+        """
+        from alicloud_ingress.reconcile.lifecycle import SetLifecycle
+
+        return self._lifecycle(SetLifecycle, place, owner, secret)
+
+    def _lifecycle(
+        self,
+        kind: type[_Lifecycle],
+        place: Location,
+        owner: Owner,
+        secret: frozenset[str],
+    ) -> _Lifecycle:
+        return kind(
             group=self.group(place),
             account=_Asked(self, place),
             region=place.region,
@@ -259,16 +279,6 @@ class Process:
             timeout_s=self.connection(place.region, place.profile).timeout_s,
             secret=secret,
         )
-
-    def set_lifecycle(
-        self, place: Location, owner: Owner, secret: frozenset[str] = frozenset()
-    ) -> SetLifecycle:
-        """
-        What can be done with a set of rules of a group.
-        """
-        from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
-
-        return SetLifecycle(self.group(place), self.lifecycle(place, owner, secret))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,14 @@
 """
-Where rules are worked on: a group, whose it is, and what else its resources hold.
-
-One rule and a set of rules are made, changed and removed at the same kind of place,
-and ask it the same things.
+What all steps share: the group, the owner of its rules, and how messages name them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
+from alicloud_ingress.ecs.batching import Outcome
 from alicloud_ingress.errors import (
     EcsError,
     GroupNotFoundError,
@@ -25,13 +22,19 @@ from alicloud_ingress.rules.rule import IngressRule
 
 ANOTHER_RESOURCE = "another resource of this stack"
 """
-Who holds a rule that is claimed, in all messages.
+The owner of a rule that is not this resource's, in all messages.
+"""
+MAX_NAMED = 20
+"""
+Rules that a message names one by one.
 """
 
 
 class Group(Protocol):
     """
     The security group of the rules.
+
+    A call with one entry leaves in a batch with what other threads send.
     """
 
     @property
@@ -40,27 +43,29 @@ class Group(Protocol):
         ...
 
     def read_cached(self) -> LiveGroup:
-        """Tell the rules as they were a moment ago, other threads aside."""
+        """The rules as they were a moment ago, without recent writes of others."""
         ...
 
     def read_after_writes(self) -> LiveGroup:
-        """Tell the rules as they were a moment ago, after all own writes."""
+        """The rules as they were a moment ago, after all own writes."""
         ...
 
     def read_now(self) -> LiveGroup:
-        """Tell the rules as they are, read after this call began."""
+        """The rules as they are, read after this call began."""
         ...
 
-    def authorize(self, rule: IngressRule) -> None:
-        """Add a rule."""
+    def authorize_all(self, rules: Sequence[IngressRule]) -> list[Outcome[IngressRule]]:
+        """Add rules; the outcome of each that was sent."""
         ...
 
-    def revoke_by_id(self, rule_id: str) -> None:
-        """Remove a rule by ID."""
+    def revoke_all_by_id(self, rule_ids: Sequence[str]) -> list[Outcome[str]]:
+        """Remove rules by ID; the outcome of each that was sent."""
         ...
 
-    def revoke_by_attributes(self, rule: IngressRule) -> None:
-        """Remove a rule by all that names it."""
+    def revoke_all_by_attributes(
+        self, rules: Sequence[IngressRule]
+    ) -> list[Outcome[IngressRule]]:
+        """Remove rules by all attributes; the outcome of each that was sent."""
         ...
 
     def modify(self, rule_id: str, rule: IngressRule) -> None:
@@ -70,11 +75,11 @@ class Group(Protocol):
 
 class Account(Protocol):
     """
-    Whose group it is, as far as the credentials can tell.
+    What the credentials show of the group's account.
     """
 
     def account_id(self) -> str:
-        """Tell the account of the credentials, or ""."""
+        """The account of the credentials, or ""."""
         ...
 
     def group_exists(self, group_id: str) -> bool:
@@ -83,17 +88,55 @@ class Account(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """
+    How messages name what is worked on. The steps are the same for one rule and a set.
+
+    Args:
+        of: names rules as a whole, such as `a set of 3 rules`.
+        import_hint: how to take over rules that exist, besides `adopt`.
+    """
+
+    of: Callable[[Sequence[IngressRule]], str]
+    import_hint: str
+
+
+ONE_RULE = Wording(
+    lambda rules: rules[0].as_text, " To manage it from here, import it by its ID."
+)
+RULE_SET = Wording(lambda rules: f"a set of {len(rules)} rules", "")
+
+
+def live_words(rules: Iterable[LiveRule]) -> str:
+    """
+    Rules with their IDs, for messages.
+    """
+    return named(f"{live.rule_id} ({live.rule.as_text})" for live in rules)
+
+
+def named(words: Iterable[str]) -> str:
+    """
+    The words as a list, of which only the first `MAX_NAMED` are shown.
+    """
+    every = list(words)
+    more = len(every) - MAX_NAMED
+    return ", ".join(every[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+@dataclass(frozen=True, slots=True)
 class RuleContext:
     """
     A group, and all that its rules are judged by.
 
     Args:
-        region: where the group is, for messages.
-        warn: told, in one sentence, what a person should know of a success.
+        region: of the group, for messages.
+        warn: gets one sentence about a success that a person should know of.
         owner: the resource that is worked for, among the others of this process.
         timeout_s: seconds for one operation with all that it repeats.
         secret: paths of the arguments whose values are not shown.
     """
+
+    wording: ClassVar[Wording] = ONE_RULE
 
     group: Group
     account: Account
@@ -112,10 +155,10 @@ class RuleContext:
 
     def account_for_state(self) -> str:
         """
-        The account of the credentials; "" where STS refuses or cannot be asked.
+        The account of the credentials; "" where STS refuses or cannot be reached.
 
-        The rule does not depend on it: without it, nobody can tell later in whose
-        account a group is gone.
+        Rules can be created without it. A later "group not found" can then not be
+        compared with the account that the group was in.
         """
         try:
             return self.account.account_id()
@@ -130,97 +173,82 @@ class RuleContext:
 
     def read_cached(self) -> LiveGroup:
         """
-        As `Group.read_cached`, without what this run has revoked: a read may lag.
+        As `Group.read_cached`, without the rules that this run has revoked, which a
+        read may still show.
         """
         return self.group.read_cached().without(self.owner.ownership.revoked)
 
     def read_after_writes(self) -> LiveGroup:
         """
-        As `Group.read_after_writes`, without what this run has revoked.
+        As `Group.read_after_writes`, without the rules that this run has revoked.
         """
         return self.group.read_after_writes().without(self.owner.ownership.revoked)
 
     def read_now(self) -> LiveGroup:
         """
-        As `Group.read_now`, without what this run has revoked.
+        As `Group.read_now`, without the rules that this run has revoked.
         """
         return self.group.read_now().without(self.owner.ownership.revoked)
 
-    def is_there(self, rule_id: str) -> bool:
+    def read_settled(
+        self,
+        duplicates_in: Callable[[LiveGroup], Iterable[str]],
+        own_ids: Collection[str] = (),
+    ) -> LiveGroup:
         """
-        Whether a fresh read shows a rule with this ID.
-        """
-        return self.group.read_now().by_id(rule_id) is not None
-
-    def read_after_unknown_outcome(self) -> LiveGroup | None:
-        """
-        The group as it is; None where this read fails, too, and so shows nothing.
-        """
-        try:
-            return self.read_now()
-        except EcsError:
-            return None
-
-    def lasting_duplicate(
-        self, rule: IngressRule, own_ids: Collection[str] = ()
-    ) -> LiveRule | None:
-        """
-        The very rule, unless another resource is about to change or revoke it.
+        The group, once no other resource is about to change or revoke a duplicate.
 
         Args:
-            rule: wanted.
-            own_ids: of the rules of the resource that wants it.
+            duplicates_in: IDs of the rules of a group that are in the way.
+            own_ids: of the rules of the resource that waits.
         """
-        duplicate = self.read_after_writes().matching(rule)
-        while duplicate and duplicate.rule_id not in {*own_ids, *self.owner.replaces}:
-            changed = self.owner.ownership.wait_for_change(duplicate.rule_id, own_ids)
-            if not changed and not self.owner.ownership.knows(duplicate.rule_id):
-                return duplicate
-            still = self.read_now().matching(rule)
-            if still is None or (still.rule_id == duplicate.rule_id and not changed):
-                return still
-            duplicate = still
-        return (
-            duplicate
-            if duplicate and duplicate.rule_id in self.owner.replaces
-            else None
-        )
-
-    @contextmanager
-    def releasing(self, rule_id: str) -> Generator[bool, None, None]:
-        """
-        Give a rule up, and revoke it meanwhile where the value is True.
-
-        Raises:
-            RuleNotConfirmedError: another resource is taking it over, and that does
-                not end.
-        """
-        with self.owner.releasing(rule_id) as release:
-            self.report_release(rule_id, release)
-            yield release is Release.REVOKE
+        ownership = self.owner.ownership
+        group = self.read_after_writes()
+        lasting = {*own_ids, *self.owner.replaces}
+        while moving := set(duplicates_in(group)) - lasting:
+            kept = {
+                rule_id
+                for rule_id in moving
+                if not ownership.wait_for_change(rule_id, own_ids)
+            }
+            if kept == moving and not any(map(ownership.knows, kept)):
+                break
+            group = self.read_now()
+            lasting |= {id_ for id_ in kept if not ownership.is_leaving(id_)}
+        return group
 
     def report_release(self, rule_id: str, release: Release) -> None:
         """
-        Say what a person should know of a rule that is not revoked.
+        Report a rule that is not revoked, because another resource has it.
+
+        Raises:
+            RuleNotConfirmedError: another resource has begun to take the rule over,
+                and has not finished.
         """
         if release is Release.HELD:
             self.warn(f"{rule_id} now belongs to {ANOTHER_RESOURCE} and is not revoked")
         elif release is Release.UNDECIDED:
             raise RuleNotConfirmedError(
                 f"RevokeSecurityGroup of {rule_id} in {self.where} was not sent:"
-                f" {ANOTHER_RESOURCE} is taking it over, and that has not ended. Run"
-                " the same command again."
+                f" {ANOTHER_RESOURCE} has begun to take it over and has not finished."
+                " Run the same command again."
             )
 
     def believe_group_gone(
         self, error: GroupNotFoundError, account_id: str, *, ask_again: bool
     ) -> None:
         """
-        Let "the group is gone" pass only where it can be believed.
+        Accept "group not found" only in the account of the state.
+
+        Args:
+            error: the answer of ECS.
+            account_id: of the state; "" where it is not known.
+            ask_again: whether DescribeSecurityGroups has to agree where the accounts
+                cannot be compared.
 
         Raises:
-            WrongAccountError: the credentials are not those of the state.
-            GroupNotFoundError: nobody can tell.
+            WrongAccountError: the credentials are of another account.
+            GroupNotFoundError: DescribeSecurityGroups shows the group.
         """
         asking = self.account.account_id()
         if account_id and asking and asking != account_id:
@@ -234,6 +262,6 @@ class RuleContext:
         if ask_again and self.account.group_exists(self.group.group_id):
             raise error
         self.warn(
-            f"{self.group.group_id} is not in {self.region}; the account could not be"
-            " compared, so it is taken for gone"
+            f"{self.group.group_id} does not exist in {self.region}. It is treated as"
+            " deleted, though its account could not be compared with the credentials'"
         )

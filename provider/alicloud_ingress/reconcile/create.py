@@ -1,30 +1,43 @@
 """
-Make a rule: look first, authorize, and look until it shows.
+Add rules, verify each by a read, and take back what a run that fails has added.
 
-Authorizing a rule that exists is a silent success, so only a look tells whose it is;
-and only a look tells its ID, or what came of a call without an answer.
+ECS answers 200 to an Authorize of a rule that exists, and no answer holds a rule ID.
+Only a read shows what came of a call, which ID a rule has, and who made it.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 
-from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN
-from alicloud_ingress.errors import EcsError, RuleExistsError, RuleNotConfirmedError
-from alicloud_ingress.reconcile.context import ANOTHER_RESOURCE, RuleContext
-from alicloud_ingress.reconcile.modify import send_change
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
+from alicloud_ingress.errors import (
+    EcsError,
+    NoAnswerError,
+    RuleExistsError,
+    RuleNotConfirmedError,
+    as_sentence,
+)
+from alicloud_ingress.reconcile.context import (
+    ANOTHER_RESOURCE,
+    RuleContext,
+    live_words,
+    named,
+)
+from alicloud_ingress.reconcile.plan import Change, Index
 from alicloud_ingress.reconcile.polling import (
     Moment,
     NotShownError,
     until_answered,
     until_shown,
 )
-from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 WAYS_TO_REPLACE = (
-    "set delete_before_replace=True in its ResourceOptions, or adopt=True, or take a"
-    " taint back by `pulumi state untaint`."
+    "set delete_before_replace=True in its ResourceOptions, or adopt=True, or undo a"
+    " taint by `pulumi state untaint`."
 )
 FORCED_REPLACEMENT = f"To replace this resource by the very same, {WAYS_TO_REPLACE}"
 PERHAPS_REPLACED = (
@@ -33,165 +46,286 @@ PERHAPS_REPLACED = (
 )
 """
 What helps where a rule that is to be created exists, and may be that of the resource
-itself: the engine does not tell a replacement from a new resource.
+itself: the engine does not distinguish a replacement from a new resource.
 """
 
 
-def create(context: RuleContext, rule: IngressRule, *, adopt: bool) -> LiveRule:
+def exists_error(
+    context: RuleContext, duplicates: Sequence[LiveRule]
+) -> RuleExistsError:
     """
-    Make the rule, and return it with its ID; see `RuleLifecycle.create`.
+    The error for rules that are to be created and exist already, with what to do.
     """
-    # A resource that has written since the glance holds what came of it.
-    duplicate = context.read_cached().matching(rule)
-    while duplicate and (duplicate := context.lasting_duplicate(rule)):
-        if not adopt or not context.owner.ownership.is_leaving(duplicate.rule_id):
-            return _taken_over(context, duplicate, rule, adopt=adopt)
-    return _made(context, rule, adopt=adopt)
-
-
-def _taken_over(
-    context: RuleContext, duplicate: LiveRule, rule: IngressRule, *, adopt: bool
-) -> LiveRule:
-    """
-    Adopt a rule that existed before, or say how.
-    """
-    if not adopt:
-        raise RuleExistsError(_how_to_take_over(context, duplicate))
-    if not context.owner.adopt(duplicate.rule_id):
-        raise RuleExistsError(_held_by_another(context, duplicate))
-    if duplicate.rule.difference(rule):
-        send_change(context, duplicate, rule)
-    context.warn(
-        f"{duplicate.rule_id} ({rule.as_text}) was there before and is adopted"
-    )
-    return replace(duplicate, rule=rule, as_spelled=None)
-
-
-def _how_to_take_over(context: RuleContext, duplicate: LiveRule) -> str:
+    knows = context.owner.ownership.knows
+    forced = any(live.rule_id in context.owner.replaces for live in duplicates)
+    held = [live for live in duplicates if knows(live.rule_id)]
+    if held and not forced:
+        return held_error(context, held)
     exists = (
-        f"AuthorizeSecurityGroup added nothing: {context.where} holds this rule"
-        f" already, as {duplicate.rule_id} ({duplicate.rule.as_text})."
+        f"AuthorizeSecurityGroup adds no rule that exists, and {context.where} has"
+        f" {live_words(duplicates)}."
     )
-    if duplicate.rule_id in context.owner.replaces:
-        return f"{exists} {FORCED_REPLACEMENT}"
-    if context.owner.ownership.knows(duplicate.rule_id):
-        return _held_by_another(context, duplicate)
-    return (
-        f"{exists} {PERHAPS_REPLACED} If it was renamed, give it an alias"
-        " (ResourceOptions(aliases=[...])). If the rule is to be managed from here,"
-        f" import it by {duplicate.rule_id}; if a run that was interrupted made it, or"
-        " it is to be taken over as it is, set adopt=True."
+    if forced:
+        return RuleExistsError(f"{exists} {FORCED_REPLACEMENT}")
+    return RuleExistsError(
+        f"{exists} {PERHAPS_REPLACED} If it was renamed, set an alias"
+        f" (ResourceOptions(aliases=[...])).{context.wording.import_hint} If an"
+        " interrupted run created it, or it is to be taken over as it is, set"
+        " adopt=True."
     )
 
 
-def _held_by_another(context: RuleContext, duplicate: LiveRule) -> str:
-    return (
-        f"AuthorizeSecurityGroup added nothing: {context.where} holds this rule"
-        f" already, as {duplicate.rule_id} ({duplicate.rule.as_text}), for"
-        f" {ANOTHER_RESOURCE}. One rule is one resource: remove one of the two, or let"
-        " them differ in priority; if it is moving from the other, run `pulumi up`"
-        " again."
-    )
-
-
-def _made(context: RuleContext, rule: IngressRule, *, adopt: bool) -> LiveRule:
-    unknown_outcomes: list[EcsError] = []
-    moment = Moment()
-    try:
-        answered = until_answered(context.timeout_s)
-        group = answered(_authorized, context, rule, unknown_outcomes) or _shown(
-            context, rule
-        )
-    except EcsError as error:
-        if not unknown_outcomes:
-            raise
-        raise _taken_back(context, rule, error) from error
-    live = group.matching(rule) if group else None
-    if group is None or live is None:
-        return LiveRule(rule, rule_id="", create_time="")
-    if moment.is_after(live, group):
-        return _taken_over(context, live, rule, adopt=adopt)
-    if live.rule_id and not context.owner.record_created(live.rule_id):
-        raise RuleExistsError(_held_by_another(context, live))
-    return live
-
-
-def _authorized(
-    context: RuleContext, rule: IngressRule, unknown_outcomes: list[EcsError]
-) -> LiveGroup | None:
+def held_error(context: RuleContext, held: Sequence[LiveRule]) -> RuleExistsError:
     """
-    Send Authorize; where no answer comes, look.
+    The error for rules that another resource has, so that `adopt` does not help.
+    """
+    return RuleExistsError(
+        f"{context.where} has {live_words(held)} already, for {ANOTHER_RESOURCE}. One"
+        " rule is one resource: remove one of the two, or let them differ in priority;"
+        " if it is moving from the other, run `pulumi up` again."
+    )
+
+
+@dataclass(slots=True)
+class Additions:
+    """
+    What one run adds to a group.
 
     Args:
         context: of the group.
-        rule: to add.
-        unknown_outcomes: filled with what left open whether ECS acted: a refusal that
-            follows is no proof that it did not.
-
-    Returns:
-        the group, if the rule was seen in it on the way.
-
-    Raises:
-        NoAnswerError: none came, and the rule does not show.
+        before: IDs of the rules that existed when the run began.
+        adopts: whether rules that somebody else made are to be taken over.
+        sent: rules that may have been added, and whether ECS has confirmed it.
+        shown: those of them that a read has shown.
+        foreign: those of them that this run did not make, by what they are to be.
+        is_read: whether the group was read after the last call.
+        unread: why that read failed.
+        began: when the run began.
     """
-    try:
-        context.group.authorize(rule)
-    except OUTCOME_UNKNOWN as error:
-        unknown_outcomes.append(error)
-        group = context.read_after_unknown_outcome()
-        if group is None or group.matching(rule) is None:
-            raise
-        return group
-    return None
 
-
-def _taken_back(
-    context: RuleContext, rule: IngressRule, error: EcsError
-) -> RuleNotConfirmedError:
-    """
-    Revoke once what may still come, and say what is known of it.
-    """
-    try:
-        context.group.revoke_by_attributes(rule)
-    except EcsError as refusal:
-        outcome = (
-            f"It could not be revoked either ({refusal.code}), so it may exist:"
-            " look with `alicloud-ingress show`; if it is there, `pulumi up` with"
-            " adopt=True takes it over"
-        )
-    else:
-        outcome = (
-            "It was revoked in case it came late. Run `pulumi up` again once ECS"
-            " answers"
-        )
-    return RuleNotConfirmedError(
-        f"AuthorizeSecurityGroup of {rule.as_text} in {context.where} got no answer"
-        f" that tells what came of it (last: {error.quoted}), and the"
-        f" rule did not show. {outcome}."
+    context: RuleContext
+    before: frozenset[str]
+    adopts: bool = False
+    sent: dict[IngressRule, bool] = field(default_factory=dict[IngressRule, bool])
+    shown: dict[IngressRule, LiveRule] = field(
+        default_factory=dict[IngressRule, LiveRule]
     )
+    foreign: dict[IngressRule, Change] = field(
+        default_factory=dict[IngressRule, Change]
+    )
+    is_read: bool = False
+    unread: EcsError | None = None
+    began: Moment = field(default_factory=Moment)
 
+    def authorize(self, rules: Sequence[IngressRule]) -> None:
+        """
+        Send rules. Where the outcome is unknown, read, and send again what is missing.
+        """
+        until_answered(self.context.timeout_s)(self._authorize_left, list(rules))
 
-def _shown(context: RuleContext, rule: IngressRule) -> LiveGroup | None:
-    """
-    The group as soon as it shows the rule; None where it does not in time.
-    """
-    try:
-        return until_shown(context.timeout_s)(_read_with, context, rule)
-    except NotShownError:
-        context.warn(
-            f"{rule.as_text} was made in {context.where} and does not show yet;"
-            " `pulumi refresh` fills in its ID"
-        )
-    except EcsError as error:
-        context.warn(
-            f"{rule.as_text} was made in {context.where}, and its ID could not be"
-            f" read ({error.code}); `pulumi refresh` fills it in"
-        )
-    return None
+    def _authorize_left(self, left: list[IngressRule]) -> None:
+        """
+        Send what is left, and take out of it what has been added.
 
+        Raises:
+            NoAnswerError: the outcome of some rules is unknown, and no read shows them.
+            EcsError: of the rule that was refused.
+        """
+        while left:
+            unknown = self._send(left)
+            if unknown:
+                self._read()
+            left[:] = [r for r in left if not (self.sent.get(r) or r in self.shown)]
+            for rule, error in unknown.items():
+                if rule not in self.shown:
+                    raise self._error_about(rule, len(unknown), error) from error
 
-def _read_with(context: RuleContext, rule: IngressRule) -> LiveGroup:
-    group = context.read_now()
-    if group.matching(rule) is None:
-        raise NotShownError
-    return group
+    def _send(self, rules: Sequence[IngressRule]) -> Mapping[IngressRule, EcsError]:
+        """
+        Send rules, and note which of them may have been added.
+
+        Returns:
+            those whose outcome is unknown, with the reason.
+        """
+        self.is_read, self.unread = False, None
+        unknown_before = frozenset(self.sent)
+        self.sent |= dict.fromkeys(rules, False)
+        outcomes = dict(self.context.group.authorize_all(rules))
+        errors = {rule: error for rule, error in outcomes.items() if error}
+        unknown = {r: e for r, e in errors.items() if isinstance(e, OUTCOME_UNKNOWN)}
+        self.sent |= {rule: True for rule in outcomes if rule not in errors}
+        # A refusal does not show that the attempt before it had no effect.
+        for rule in rules:
+            if not (self.sent[rule] or rule in unknown or rule in unknown_before):
+                del self.sent[rule]
+        for rule, error in errors.items():
+            if rule not in unknown:
+                raise self._error_about(rule, 1, error) from error
+        return unknown
+
+    def _error_about(self, rule: IngressRule, sent: int, error: EcsError) -> EcsError:
+        """
+        The error, naming one rule, or all that were sent where no answer came.
+        """
+        of_all = isinstance(error, NoAnswerError) and sent > 1
+        words = f"{rule.as_text} and {sent - 1} more" if of_all else rule.as_text
+        return error.about(f"{words} in {self.context.where}")
+
+    def adopt(self, duplicates: Iterable[Change]) -> None:
+        """
+        Claim rules that existed before, so that no other resource revokes them.
+
+        Raises:
+            RuleExistsError: another resource has some of them.
+        """
+        held = [
+            change.live
+            for change in duplicates
+            if (rule_id := change.live.rule_id)
+            and not self.context.owner.adopt(rule_id)
+        ]
+        if held:
+            raise held_error(self.context, held)
+
+    def claim(self) -> dict[IngressRule, LiveRule]:
+        """
+        Wait until the rules that were sent show, and claim them for this resource.
+
+        Returns:
+            the rules that this run has added; one that does not show in time has no ID.
+
+        Raises:
+            RuleExistsError: somebody else made some of them, and they are not adopted,
+                or another resource has them.
+        """
+        self._warn_of_hidden()
+        if self.foreign and not self.adopts:
+            raise exists_error(self.context, [c.live for c in self.foreign.values()])
+        self.adopt(self.foreign.values())
+        own = {r: live for r, live in self.shown.items() if r not in self.foreign}
+        held = {
+            rule: Change(live, rule)
+            for rule, live in own.items()
+            if live.rule_id and not self.context.owner.record_created(live.rule_id)
+        }
+        if held:
+            self.foreign |= held
+            raise held_error(self.context, [change.live for change in held.values()])
+        return {
+            rule: own.get(rule) or LiveRule(rule, rule_id="", create_time="")
+            for rule in self.sent
+            if rule not in self.foreign
+        }
+
+    @property
+    def _hidden(self) -> list[IngressRule]:
+        """
+        The rules that were added for certain, and that no read has shown.
+        """
+        return [r for r, made in self.sent.items() if made and r not in self.shown]
+
+    def _warn_of_hidden(self) -> None:
+        if self._hidden:
+            self._read_until_shown()
+        if hidden := self._hidden:
+            unread = self.unread and f"its ID could not be read ({self.unread.code})"
+            self.context.warn(
+                f"Created in {self.context.where}, but"
+                f" {unread or 'it does not show yet'}:"
+                f" {named(rule.as_text for rule in hidden)}. `pulumi refresh` fills in"
+                " what is missing"
+            )
+
+    def _read_until_shown(self) -> None:
+        """
+        Read until all rules show that were added for certain, or a read fails.
+        """
+
+        def read() -> None:
+            self._read()
+            if self._hidden and not self.unread:
+                raise NotShownError
+
+        with suppress(NotShownError):
+            until_shown(self.context.timeout_s)(read)
+
+    def _read(self) -> None:
+        """
+        Read once, and note which rules show and which of them this run did not make.
+        """
+        self.is_read, self.unread = True, None
+        try:
+            group = self.context.read_now()
+        except EcsError as error:
+            self.unread = error
+            return
+        index = Index(group)
+        for rule in self.sent:
+            if live := index.matching(rule):
+                self.shown[rule] = live
+                if live.rule_id in self.before or self.began.is_after(live, group):
+                    self.foreign[rule] = Change(group.in_terms_of(rule, live), rule)
+
+    def take_back(self, error: Exception) -> None:
+        """
+        Revoke what a run has added before it failed, and name what may stay.
+
+        What shows is revoked by ID. What does not show may appear late, so it is
+        revoked once by its attributes.
+
+        Args:
+            error: why the run failed.
+
+        Raises:
+            RuleNotConfirmedError: a rule may exist, or may appear late.
+        """
+        if not self.sent:
+            return
+        if self._hidden or not self.is_read:
+            self._read_until_shown()
+        refusal = self._revoke_shown() or self.unread
+        hidden = [
+            rule
+            for rule in self.sent
+            if rule not in self.foreign
+            and not ((live := self.shown.get(rule)) and live.rule_id)
+        ]
+        for rule, answer in self.context.group.revoke_all_by_attributes(hidden):
+            refusal = answer.about(rule.as_text) if answer else refusal
+        if refusal:
+            left = [rule for rule in self.sent if rule not in self.foreign]
+            raise RuleNotConfirmedError(
+                f"{as_sentence(error)} This run could not verify that what it had added"
+                f" is revoked ({refusal}), so these may exist in {self.context.where}:"
+                f" {named(rule.as_text for rule in left)}. Check with"
+                " `alicloud-ingress show`. To take over what exists, run `pulumi up`"
+                " with adopt=True."
+            ) from error
+        if hidden:
+            raise RuleNotConfirmedError(
+                f"{as_sentence(error)} What this run had added was taken back, and what"
+                " does not show was revoked in case it appears late:"
+                f" {named(rule.as_text for rule in hidden)}. Run `pulumi up` again once"
+                " ECS answers."
+            ) from error
+
+    def _revoke_shown(self) -> EcsError | None:
+        """
+        Revoke by ID what this run has added.
+
+        Returns:
+            the refusal of one, if any.
+        """
+        ours = {
+            live.rule_id: rule
+            for rule, live in self.shown.items()
+            if live.rule_id
+            and rule not in self.foreign
+            and not self.context.owner.is_anothers(live.rule_id)
+        }
+        refusal: EcsError | None = None
+        for rule_id, answer in self.context.group.revoke_all_by_id(list(ours)):
+            done = reaction(Call.REVOKE_BY_ID, answer) if answer else None
+            if answer and done is not Reaction.ALREADY_DONE:
+                refusal = answer.about(f"{rule_id} ({ours[rule_id].as_text})")
+        return refusal

@@ -1,175 +1,273 @@
 """
-Remove a rule: by ID if known, else by its whole quintuple, proven by a look.
+Remove rules: by ID where it is known, else by all attributes and verified by a read.
 
-A revoke by attributes answers 200 where nothing matched, and cannot tell duplicates
-apart; a revoke by ID is proof, and never falls back to the attributes.
+What an answer to a revoke means is decided here, for one rule and for each rule of a
+set (the table is `ecs.reactions`):
+
+- 200 to a revoke by ID shows that the rule is gone. 200 to a revoke by attributes shows
+  nothing, since ECS gives it where no rule matches, too.
+- "No such rule" for an ID means gone. The ID never falls back to the attributes: an
+  identical rule under another ID is somebody else's, and is named in a warning.
+- "Invalid ID" means gone or malformed: a read decides.
+- "Group not found" is decided by the caller, which compares accounts.
+- Any other refusal is raised, naming the rule. `Removals.revoked` holds what is gone by
+  then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 
 from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
-from alicloud_ingress.errors import (
-    EcsError,
-    GroupNotFoundError,
-    RuleNotConfirmedError,
-)
-from alicloud_ingress.reconcile.context import RuleContext
+from alicloud_ingress.errors import EcsError, RuleNotConfirmedError, error_context
+from alicloud_ingress.reconcile.context import RuleContext, named
+from alicloud_ingress.reconcile.ownership import Release
+from alicloud_ingress.reconcile.plan import Index, Member
 from alicloud_ingress.reconcile.polling import (
-    StillShownError,
+    NotShownError,
     until_answered,
-    until_gone,
+    until_shown,
 )
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 
-def delete(
-    context: RuleContext, rule: IngressRule, rule_id: str, account_id: str
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Removals:
     """
-    Remove the rule, unless another resource holds it; see `RuleLifecycle.delete`.
-    """
-    try:
-        if not rule_id:
-            _revoke_by_attributes(context, rule)
-            return
-        with context.releasing(rule_id) as is_ours:
-            if is_ours:
-                _revoke_by_id(context, rule, rule_id)
-    except GroupNotFoundError as error:
-        context.believe_group_gone(error, account_id, ask_again=False)
-
-
-def _revoke_by_id(context: RuleContext, rule: IngressRule, rule_id: str) -> None:
-    """
-    A 200 by ID is proof; an ID that is gone never falls back to attributes.
-    """
-    try:
-        context.group.revoke_by_id(rule_id)
-    except EcsError as error:
-        asked = reaction(Call.REVOKE_BY_ID, error)
-        if asked not in (Reaction.ALREADY_DONE, Reaction.READ_GROUP):
-            raise
-        if asked is Reaction.READ_GROUP and context.is_there(rule_id):
-            raise RuleNotConfirmedError(
-                f"RevokeSecurityGroup was refused ({error.quoted}), and {rule_id}"
-                f" ({rule.as_text}) is still in {context.where}; run"
-                " `pulumi refresh`, then the same command again."
-            ) from error
-        _name_the_duplicate_of_what_is_gone(context, rule, rule_id)
-
-
-def _name_the_duplicate_of_what_is_gone(
-    context: RuleContext, rule: IngressRule, rule_id: str
-) -> None:
-    try:
-        duplicate = context.group.read_after_writes().identical_to(rule)
-    except EcsError:
-        return
-    if duplicate and not context.owner.ownership.knows(duplicate.rule_id):
-        context.warn(
-            f"{rule_id} is gone already; {duplicate.rule_id} is an identical rule of"
-            f" {context.where}, was not made by this resource, and is left alone"
-        )
-
-
-def _revoke_by_attributes(context: RuleContext, rule: IngressRule) -> None:
-    shown = (
-        context.read_after_writes().identical_to(rule)
-        if context.owner.ownership.holds_any
-        else None
-    )
-    if shown is None or not shown.rule_id:
-        _revoke_until_gone(context, rule)
-        return
-    with context.releasing(shown.rule_id) as is_ours:
-        if is_ours:
-            _revoke_until_gone(context, rule)
-
-
-def _revoke_until_gone(context: RuleContext, rule: IngressRule) -> None:
-    live = until_answered(context.timeout_s)(_left_by_revoke, context, rule)
-    if live:
-        _revoke_what_was_found(context, rule, live)
-
-
-def _left_by_revoke(context: RuleContext, rule: IngressRule) -> LiveRule | None:
-    """
-    Send one Revoke by attributes, and return what a look still shows.
-
-    Raises:
-        NoAnswerError: none came, and the rule is still there.
-    """
-    unknown_outcome: EcsError | None = None
-    try:
-        context.group.revoke_by_attributes(rule)
-    except OUTCOME_UNKNOWN as error:
-        unknown_outcome = error
-    except EcsError as error:
-        if reaction(Call.REVOKE_BY_ATTRIBUTES, error) is not Reaction.READ_GROUP:
-            raise
-    left = context.group.read_now()
-    live = left.identical_to(rule)
-    if live and unknown_outcome:
-        raise unknown_outcome
-    if live is None and (masked := left.masked_form_of(rule)):
-        raise RuleNotConfirmedError(
-            f"RevokeSecurityGroup of {rule.as_text} in {context.where} was answered,"
-            f" and {masked.rule_id} ({masked.rule.as_text}) is there, which is the"
-            " same network without host bits. If that is this rule, remove it in"
-            " the console; then run `pulumi refresh`."
-        )
-    return live
-
-
-def _revoke_what_was_found(
-    context: RuleContext, rule: IngressRule, live: LiveRule
-) -> None:
-    """
-    Revoke what the attributes did not match, and verify it.
-
-    A read has just shown the rule after a success: no further success is believed.
-    """
-    if live.rule_id:
-        _revoke_by_id(context, rule, live.rule_id)
-        require_gone(context, {live.rule_id: rule})
-        return
-    context.group.revoke_by_attributes(live.as_spelled or live.rule)
-    if context.group.read_now().identical_to(rule):
-        raise RuleNotConfirmedError(
-            f"RevokeSecurityGroup said yes, and {rule.as_text} is still in"
-            f" {context.where}, without an ID; remove it in the console, then run"
-            " `pulumi refresh`."
-        )
-
-
-def require_gone(context: RuleContext, rules: Mapping[str, IngressRule]) -> None:
-    """
-    Read until none of these rules shows.
+    What one run removes from a group.
 
     Args:
         context: of the group.
-        rules: by ID.
-
-    Raises:
-        RuleNotConfirmedError: some show after all the time that a read may lag.
+        revoked: filled with the rules that are gone.
+        left_to_others: filled with the rules that another resource has.
     """
-    left = dict(rules)
 
-    def read() -> None:
-        group = context.group.read_now()
-        for rule_id in [id_ for id_ in left if group.by_id(id_) is None]:
-            del left[rule_id]
+    context: RuleContext
+    revoked: set[IngressRule] = field(default_factory=set[IngressRule])
+    left_to_others: set[IngressRule] = field(default_factory=set[IngressRule])
+
+    def revoke(self, members: Sequence[Member]) -> None:
+        """
+        Remove members, except those that another resource has.
+
+        Raises:
+            RuleNotConfirmedError: some still exist.
+            EcsError: of the rule that was refused.
+        """
+        ownership = self.context.owner.ownership
+        ids = self._ids_of(members)
+        left: list[str] = []
+        while ids:
+            known = list(dict.fromkeys(filter(None, ids.values())))
+            releases = self.context.owner.begin_release(known)
+            ours = {
+                member: rule_id
+                for member, rule_id in ids.items()
+                if not rule_id or releases[rule_id] is Release.REVOKE
+            }
+            try:
+                self._report(ids, releases)
+                left += self._left_after_revoke(list(ours))
+            finally:
+                released = {id_: m.rule for m, id_ in ours.items() if id_}
+                gone = {id_ for id_, rule in released.items() if rule in self.revoked}
+                ownership.end_release(gone, revoked=True)
+                ownership.end_release(released.keys() - gone, revoked=False)
+            ids = {
+                member: rule_id
+                for member, rule_id in ids.items()
+                if releases.get(rule_id) is Release.IN_PROGRESS
+            }
+            ownership.wait_until_released(ids.values())
         if left:
-            raise StillShownError
+            raise RuleNotConfirmedError(
+                f"RevokeSecurityGroup did not remove {named(left)}: still in"
+                f" {self.context.where}. Run `pulumi refresh`, then the same command"
+                " again."
+            )
 
-    try:
-        until_gone(context.timeout_s)(read)
-    except StillShownError:
-        named = ", ".join(f"{id_} ({rule.as_text})" for id_, rule in left.items())
-        raise RuleNotConfirmedError(
-            f"RevokeSecurityGroup succeeded, and {named} still exists in"
-            f" {context.where}; run `pulumi refresh`, then the same command again."
-        ) from None
+    def _ids_of(self, members: Sequence[Member]) -> dict[Member, str]:
+        """
+        The ID by which other resources know each member, "" where there is none.
+        """
+        ids = {member: member.rule_id for member in members}
+        if all(ids.values()) or not self.context.owner.ownership.holds_any:
+            return ids
+        with self._error_context(member.rule for member in members):
+            index = Index(self.context.read_after_writes())
+        for member in members:
+            if not member.rule_id and (live := index.identical_to(member.rule)):
+                ids[member] = live.rule_id
+        return ids
+
+    def _report(self, ids: Mapping[Member, str], releases: dict[str, Release]) -> None:
+        for rule_id, release in releases.items():
+            self.context.report_release(rule_id, release)
+        self.left_to_others.update(
+            member.rule
+            for member, rule_id in ids.items()
+            if releases.get(rule_id) is Release.HELD
+        )
+
+    def _left_after_revoke(self, members: Sequence[Member]) -> list[str]:
+        """
+        Revoke members, and name those that still exist.
+        """
+        left = self._left_by_id({m.rule_id: m.rule for m in members if m.rule_id})
+        return left + self._left_by_attributes(
+            [member.rule for member in members if not member.rule_id]
+        )
+
+    def _left_by_id(self, rules: Mapping[str, IngressRule]) -> list[str]:
+        """
+        Revoke by ID, and name what a refusal has left.
+        """
+        outcomes = dict(self.context.group.revoke_all_by_id(list(rules)))
+        errors = {rule_id: error for rule_id, error in outcomes.items() if error}
+        asked = {id_: reaction(Call.REVOKE_BY_ID, e) for id_, e in errors.items()}
+        to_read = [id_ for id_, told in asked.items() if told is Reaction.READ_GROUP]
+        index = self._read([rules[id_] for id_ in to_read]) if to_read else None
+        left = [id_ for id_ in to_read if index and index.by_id(id_)]
+        gone_before = {
+            id_ for id_, told in asked.items() if told is Reaction.ALREADY_DONE
+        }.union(id_ for id_ in to_read if id_ not in left)
+        done = [id_ for id_ in outcomes if id_ not in errors or id_ in gone_before]
+        self.revoked.update(rules[rule_id] for rule_id in done)
+        for rule_id, error in errors.items():
+            if rule_id not in gone_before and rule_id not in left:
+                more = len(rules) - len(done) - 1
+                words = f"{rule_id} ({rules[rule_id].as_text})" + (
+                    f" and {more} more" if more else ""
+                )
+                raise error.about(f"{words} in {self.context.where}") from error
+        self._name_duplicates_of(gone_before, rules)
+        return [f"{i} ({rules[i].as_text}; {errors[i].quoted})" for i in left]
+
+    def _name_duplicates_of(
+        self, gone: Iterable[str], rules: Mapping[str, IngressRule]
+    ) -> None:
+        """
+        Warn of rules that are identical to what is gone and are somebody else's.
+        """
+        ids = sorted(gone)
+        if not ids:
+            return
+        try:
+            index = Index(self.context.group.read_after_writes())
+        except EcsError:
+            return
+        for rule_id in ids:
+            duplicate = index.identical_to(rules[rule_id])
+            if (
+                duplicate
+                and duplicate.rule_id not in rules
+                and not self.context.owner.ownership.knows(duplicate.rule_id)
+            ):
+                self.context.warn(
+                    f"{rule_id} was deleted already. {duplicate.rule_id} is an"
+                    f" identical rule of {self.context.where}, which this resource did"
+                    " not create and leaves alone"
+                )
+
+    def _left_by_attributes(self, rules: Sequence[IngressRule]) -> list[str]:
+        """
+        Revoke each rule by all that identifies it, and name what still exists.
+
+        A rule that a read still shows is revoked by the ID that the read has shown.
+        """
+        if not rules:
+            return []
+        send = until_answered(self.context.timeout_s)
+        index = send(self._index_after_revoke, list(rules))
+        shown = {rule: live for rule in rules if (live := index.identical_to(rule))}
+        masked = {
+            rule: live
+            for rule in rules
+            if rule not in shown and (live := index.matching(rule))
+        }
+        self.revoked.update(r for r in rules if r not in shown and r not in masked)
+        by_id = {live.rule_id: rule for rule, live in shown.items() if live.rule_id}
+        left = [
+            f"{live.rule_id} ({live.rule.as_text}, which is {rule.as_text} without"
+            " host bits; if it is that rule, remove it in the console)"
+            for rule, live in masked.items()
+        ]
+        left += self._left_by_id(by_id)
+        left += self._still_shown({i: r for i, r in by_id.items() if r in self.revoked})
+        left += self._left_as_spelled(
+            {rule: live for rule, live in shown.items() if not live.rule_id}
+        )
+        return left
+
+    def _index_after_revoke(self, left: list[IngressRule]) -> Index:
+        """
+        Revoke by attributes what is left, take out of it what is gone, and read.
+
+        Raises:
+            NoAnswerError: the outcome of some is unknown, and some still show.
+        """
+        unknown: EcsError | None = None
+        for rule, error in self.context.group.revoke_all_by_attributes(left):
+            if error is None:
+                continue
+            about = error.about(f"{rule.as_text} in {self.context.where}")
+            if isinstance(error, OUTCOME_UNKNOWN):
+                unknown = about
+            elif reaction(Call.REVOKE_BY_ATTRIBUTES, error) is not Reaction.READ_GROUP:
+                raise about from error
+        index = self._read(left)
+        left[:] = [rule for rule in left if index.identical_to(rule)]
+        if unknown and left:
+            raise unknown
+        return index
+
+    def _still_shown(self, rules: Mapping[str, IngressRule]) -> list[str]:
+        """
+        Read until none of these rules shows, and name those that still do.
+
+        A read has shown them after a success, so no further success is believed.
+        """
+        left = dict(rules)
+        if not left:
+            return []
+
+        def read() -> None:
+            index = self._read(left.values())
+            for rule_id in [id_ for id_ in left if index.by_id(id_) is None]:
+                del left[rule_id]
+            if left:
+                raise NotShownError
+
+        try:
+            until_shown(self.context.timeout_s)(read)
+        except NotShownError:
+            self.revoked.difference_update(left.values())
+        return [f"{rule_id} ({rule.as_text})" for rule_id, rule in left.items()]
+
+    def _left_as_spelled(self, shown: Mapping[IngressRule, LiveRule]) -> list[str]:
+        """
+        Revoke rules without an ID, spelled as ECS does, and name what still exists.
+        """
+        if not shown:
+            return []
+        spelled = [live.as_spelled or live.rule for live in shown.values()]
+        for rule, error in self.context.group.revoke_all_by_attributes(spelled):
+            if error:
+                raise error.about(f"{rule.as_text} in {self.context.where}") from error
+        index = self._read(shown)
+        left = [rule for rule in shown if index.identical_to(rule)]
+        self.revoked.update(rule for rule in shown if rule not in left)
+        return [f"{r.as_text} (without an ID; remove it in the console)" for r in left]
+
+    def _read(self, rules: Iterable[IngressRule]) -> Index:
+        with self._error_context(rules):
+            return Index(self.context.group.read_now())
+
+    def _error_context(
+        self, rules: Iterable[IngressRule]
+    ) -> AbstractContextManager[None]:
+        words = named(rule.as_text for rule in rules)
+        return error_context(f"{words} in {self.context.where}")

@@ -1,63 +1,213 @@
 """
-Create, read, update and delete one rule, and believe no unproven yes.
+The life of one rule and of a set of rules: one flow, with few calls.
 
-ECS answers 200 to an Authorize of a rule that exists and to a Revoke by
-attributes that match nothing, and it never tells the ID of a rule that it made.
-So whatever is not addressed by ID is followed by a look at the group.
+A rule is a set of one. Each create and update reads the group, makes a plan of it
+(`plan`), and carries the plan out in one order: adopt, authorize, change, revoke,
+report. So there is no moment without a rule that is wanted before and after.
+
+What happens where a step fails, for one rule and a set alike:
+
+- Before a rule is revoked, by whatever error: what the run has added is taken back,
+  and the error is raised. What cannot be taken back is named
+  (`create.Additions.take_back`).
+- A revoke is refused before any other has succeeded: the same.
+- A revoke is refused after another has succeeded: nothing is taken back, since fewer
+  rules would be left than before and after. `UnfinishedUpdateError` names what was
+  added and what is left; the state gets both, and the next update goes on.
+
+Which answers to a revoke count as a refusal is decided in `delete`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import ClassVar
 
-from alicloud_ingress.errors import GroupNotFoundError, error_context
-from alicloud_ingress.reconcile import create, delete, modify
-from alicloud_ingress.reconcile.context import RuleContext
-from alicloud_ingress.rules.live import LiveRule
+from alicloud_ingress.errors import GroupNotFoundError, as_sentence, error_context
+from alicloud_ingress.reconcile.context import (
+    ONE_RULE,
+    RULE_SET,
+    RuleContext,
+    Wording,
+    live_words,
+    named,
+)
+from alicloud_ingress.reconcile.create import Additions, exists_error
+from alicloud_ingress.reconcile.delete import Removals
+from alicloud_ingress.reconcile.modify import change_all, not_found_error
+from alicloud_ingress.reconcile.plan import (
+    Keep,
+    Member,
+    Plan,
+    Seen,
+    UnfinishedUpdateError,
+    change_of,
+    planned,
+    refreshed,
+)
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 
 @dataclass(frozen=True, slots=True)
-class RuleLifecycle(RuleContext):
+class _Lifecycle(RuleContext):
     """
-    What can be done with the rules of one group.
+    The steps of both kinds of resource.
     """
 
-    def account_id(self, rule: IngressRule) -> str:
+    def _reconcile(
+        self,
+        wanted: Sequence[IngressRule],
+        members: Sequence[Member],
+        *,
+        adopt: bool,
+        exclusive: bool = False,
+        keep: Keep | None = None,
+    ) -> dict[IngressRule, LiveRule]:
         """
-        As `RuleContext.account_for_state`, for the state of this rule.
+        Bring the group from what the state holds to what is wanted.
+
+        Returns:
+            each wanted rule as it is now, without an ID if it does not show in time.
         """
-        with self._error_context(rule):
-            return self.account_for_state()
+
+        def plan_for(group: LiveGroup) -> Plan:
+            return planned(wanted, members, group, exclusive=exclusive, keep=keep)
+
+        with self._error_context(wanted):
+            group = self.read_after_writes() if members else self.read_cached()
+            plan = plan_for(group)
+            if plan.duplicates:
+                # A cached read does not show what other resources have written since.
+                own = [member.rule_id for member in members if member.rule_id]
+                group = self.read_settled(lambda g: plan_for(g).duplicate_ids, own)
+                plan = plan_for(group)
+        if plan.duplicates and not adopt:
+            raise exists_error(self, [change.live for change in plan.duplicates])
+        return self._carry_out(plan, group, adopt=adopt)
+
+    def _carry_out(
+        self, plan: Plan, group: LiveGroup, *, adopt: bool = False
+    ) -> dict[IngressRule, LiveRule]:
+        before = frozenset(live.rule_id for live in group.rules if live.rule_id)
+        additions = Additions(self, before, adopts=adopt)
+        removals = Removals(self)
+        added: Mapping[IngressRule, LiveRule] = {}
+        try:
+            additions.adopt(plan.duplicates)
+            additions.authorize(plan.authorize)
+            added = additions.claim()
+            plan = plan.with_duplicates(additions.foreign.values())
+            change_all(self, (*plan.own, *plan.duplicates))
+            removals.revoke(plan.revoke)
+        except Exception as error:
+            if removals.revoked:
+                raise self._unfinished(error, plan, added, removals) from error
+            additions.take_back(error)
+            raise
+        self._report(plan)
+        return plan.result(added)
+
+    def _unfinished(
+        self,
+        error: Exception,
+        plan: Plan,
+        added: Mapping[IngressRule, LiveRule],
+        removals: Removals,
+    ) -> UnfinishedUpdateError:
+        """
+        The error of an update that fails after a revoke, with what it has come to.
+        """
+        done = removals.revoked | removals.left_to_others
+        left = tuple(member for member in plan.revoke if member.rule not in done)
+        ids = {rule: live.rule_id for rule, live in plan.result(added).items()}
+
+        def words(rules: Iterable[tuple[IngressRule, str]]) -> str:
+            return named(
+                f"{id_ or 'ID unknown'} ({rule.as_text})" for rule, id_ in rules
+            )
+
+        new = words((rule, live.rule_id) for rule, live in added.items())
+        return UnfinishedUpdateError(
+            f"{as_sentence(error)} Of {len(plan.revoke)} rules that were to be revoked,"
+            f" {len(removals.revoked)} are gone, and these still exist in"
+            f" {self.where}: {words((m.rule, m.rule_id) for m in left)}."
+            + (f" These were added and are kept: {new}." if new else ""),
+            ids,
+            left,
+        )
+
+    def _report(self, plan: Plan) -> None:
+        """
+        Warn of what a person should know of a success.
+        """
+        if plan.duplicates:
+            there = live_words(duplicate.live for duplicate in plan.duplicates)
+            self.warn(f"adopted, since the rule existed before this run: {there}")
+        if plan.kept:
+            kept = named(f"{m.rule_id} ({m.rule.as_text})" for m in plan.kept)
+            self.warn(f"kept in {self.where}, as the set is to keep it: {kept}")
+        if plan.unseen:
+            self.warn(
+                f"left alone in {self.where}, though not in the exclusive set, since no"
+                f" preview has shown it: {live_words(plan.unseen)}. `pulumi refresh`"
+                " and the next preview do"
+            )
+
+    def _read(self, members: Sequence[Member], account_id: str) -> LiveGroup | None:
+        """
+        The group; None if it does not exist in the account of the state.
+        """
+        with self._error_context([member.rule for member in members]):
+            try:
+                return self.group.read_after_writes()
+            except GroupNotFoundError as error:
+                self.believe_group_gone(error, account_id, ask_again=True)
+                return None
+
+    def _delete(self, members: Sequence[Member], account_id: str) -> None:
+        try:
+            Removals(self).revoke(members)
+        except GroupNotFoundError as error:
+            with self._error_context([member.rule for member in members]):
+                self.believe_group_gone(error, account_id, ask_again=False)
+
+    def _error_context(
+        self, rules: Sequence[IngressRule]
+    ) -> AbstractContextManager[None]:
+        return error_context(f"{self.wording.of(rules)} in {self.where}")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLifecycle(_Lifecycle):
+    """
+    Creates, reads, updates and deletes one rule of a group.
+    """
+
+    wording: ClassVar[Wording] = ONE_RULE
 
     def create(self, rule: IngressRule, *, adopt: bool = False) -> LiveRule:
         """
-        Make the rule, and return it with its ID ("" if it did not show in time).
+        Create the rule, and return it with its ID ("" if it did not show in time).
 
         Raises:
-            RuleExistsError: the very rule was there before, and not adopted.
+            RuleExistsError: the very rule existed before, and is not adopted.
             RuleNotConfirmedError: no answer came and the rule never showed.
         """
-        with self._error_context(rule):
-            return create.create(self, rule, adopt=adopt)
+        return self._reconcile([rule], (), adopt=adopt)[rule]
 
     def read(
         self, rule: IngressRule, rule_id: str, account_id: str, *, adopt: bool = False
     ) -> LiveRule | None:
         """
-        The rule as it stands, or None if it is gone.
+        The rule as it is, or None if it no longer exists.
         """
-        with self._error_context(rule):
-            try:
-                group = self.group.read_after_writes()
-            except GroupNotFoundError as error:
-                self.believe_group_gone(error, account_id, ask_again=True)
-                return None
-        live = group.by_id(rule_id) if rule_id else None
-        if live is None and (adopt or not rule_id):
-            live = group.matching(rule)
-        return live and group.in_terms_of(rule, live)
+        members = [Member(rule, rule_id)]
+        group = self._read(members, account_id)
+        seen = refreshed(members, group, adopt=adopt) if group else ()
+        return seen[0].live if seen else None
 
     def update(self, old: IngressRule, new: IngressRule, rule_id: str) -> LiveRule:
         """
@@ -67,21 +217,109 @@ class RuleLifecycle(RuleContext):
         changed and that is set back is named in a warning.
 
         Raises:
-            RuleExistsError: another rule is the same already, and stays.
-            RuleNotConfirmedError: the rule is gone.
+            RuleExistsError: another rule is the same already, and is kept.
+            RuleNotConfirmedError: the rule no longer exists.
         """
-        with self._error_context(new):
-            return modify.update(self, old, new, rule_id)
+        member = Member(old, rule_id)
+        with self._error_context([new]):
+            group = self.read_after_writes()
+            change = change_of(member, new, group)
+            if change is None:
+                group = self.read_now()
+                change = change_of(member, new, group)
+        if change is None:
+            raise not_found_error(self, member, new, group)
+        return self._carry_out(Plan(own=(change,)), group)[new]
 
     def delete(self, rule: IngressRule, rule_id: str, account_id: str) -> None:
         """
-        Remove the rule: by ID if known, else by its whole quintuple, proven.
+        Remove the rule: by ID if known, else by all attributes, and verified.
 
         Raises:
-            RuleNotConfirmedError: the rule is still there.
+            RuleNotConfirmedError: the rule still exists.
         """
-        with self._error_context(rule):
-            delete.delete(self, rule, rule_id, account_id)
+        self._delete([Member(rule, rule_id)], account_id)
 
-    def _error_context(self, rule: IngressRule) -> AbstractContextManager[None]:
-        return error_context(f"{rule.as_text} of {self.where}")
+
+@dataclass(frozen=True, slots=True)
+class SetLifecycle(_Lifecycle):
+    """
+    Creates, reads, updates and deletes a set of rules of a group.
+    """
+
+    wording: ClassVar[Wording] = RULE_SET
+
+    def create(
+        self,
+        wanted: Sequence[IngressRule],
+        *,
+        adopt: bool = False,
+        exclusive: bool = False,
+        keep: Keep | None = None,
+    ) -> Mapping[IngressRule, str]:
+        """
+        Create the rules, and return their IDs ("" where one does not show in time).
+
+        An exclusive set removes nothing here, since no preview has shown it.
+
+        Raises:
+            RuleExistsError: some existed before, and are not adopted.
+            RuleNotConfirmedError: some got no answer and never showed.
+        """
+        return self.update(wanted, (), adopt=adopt, exclusive=exclusive, keep=keep)
+
+    def read(
+        self,
+        members: Sequence[Member],
+        account_id: str,
+        *,
+        adopt: bool = False,
+        exclusive: bool = False,
+        keep: Keep | None = None,
+    ) -> tuple[Seen, ...] | None:
+        """
+        The set as it is; None if the group no longer exists.
+        """
+        group = self._read(members, account_id)
+        if group is None:
+            return None
+        return refreshed(members, group, exclusive=exclusive, keep=keep, adopt=adopt)
+
+    def update(
+        self,
+        wanted: Sequence[IngressRule],
+        members: Sequence[Member],
+        *,
+        adopt: bool = False,
+        exclusive: bool = False,
+        keep: Keep | None = None,
+    ) -> Mapping[IngressRule, str]:
+        """
+        Bring the set from what the state holds to what is wanted.
+
+        Args:
+            wanted: what the program declares.
+            members: what the state holds.
+            adopt: take over rules that exist and are not the set's.
+            exclusive: no other rule may be in the group.
+            keep: what an exclusive set leaves alone.
+
+        Returns:
+            the ID of each wanted rule; "" where one does not show in time.
+
+        Raises:
+            UnfinishedUpdateError: it failed after some rules were revoked.
+        """
+        rules = self._reconcile(
+            wanted, members, adopt=adopt, exclusive=exclusive, keep=keep
+        )
+        return {rule: live.rule_id for rule, live in rules.items()}
+
+    def delete(self, members: Sequence[Member], account_id: str) -> None:
+        """
+        Remove the rules that the set declared: by ID where known, and all verified.
+
+        Raises:
+            RuleNotConfirmedError: some still exist.
+        """
+        self._delete([m for m in members if m.declared], account_id)

@@ -1,9 +1,11 @@
 """
-Change a rule in place, by ID, so that there is no gap in which it does not hold.
+Change rules in place, by ID, so that there is no moment without them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
@@ -12,158 +14,167 @@ from alicloud_ingress.errors import (
     EcsError,
     RuleExistsError,
     RuleNotConfirmedError,
+    error_context,
 )
 from alicloud_ingress.reconcile.context import RuleContext
-from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.reconcile.plan import Change, Member
+from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import EMPTIED_DESCRIPTION
 
+CHANGES_AT_ONCE = 8
+"""
+ModifySecurityGroupRule takes one rule a call.
+"""
 MAX_DUPLICATES = 10
 """
-How often a change gives way to duplicates that move on before it is given up.
+How often a change is sent again after a duplicate has moved away.
 """
 
 
-def update(
-    context: RuleContext, old: IngressRule, new: IngressRule, rule_id: str
-) -> LiveRule:
+def change_all(context: RuleContext, changes: Iterable[Change]) -> None:
     """
-    Make the old rule the new one; see `RuleLifecycle.update`.
+    Make each live rule what is wanted, and warn of what somebody else had changed.
+
+    Raises:
+        RuleExistsError: another rule is the same already, and is kept.
+        RuleNotConfirmedError: a rule no longer exists.
     """
-    group, found = _found(context, old, new, rule_id)
-    live = group.in_terms_of(new, found)
-    if live.rule.difference(new):
-        report_set_back(context, group.in_terms_of(old, found), old, new)
-        _modify(context, live, new)
-    return replace(live, rule=new, as_spelled=None)
+    needed = [change for change in changes if change.is_needed]
+    if not needed:
+        return
+    for change in needed:
+        _report_set_back(context, change)
+    with ThreadPoolExecutor(min(CHANGES_AT_ONCE, len(needed))) as pool:
+        list(pool.map(lambda change: _change(context, change), needed))
 
 
-def report_set_back(
-    context: RuleContext,
-    live: LiveRule,
-    old: IngressRule,
-    new: IngressRule,
-) -> None:
+def not_found_error(
+    context: RuleContext, member: Member, new: IngressRule, group: LiveGroup
+) -> RuleNotConfirmedError:
     """
-    Warn of each field that somebody else has changed and that an update sets back.
+    The error for a rule that is to be changed and does not exist.
+    """
+    duplicate = None if member.rule_id else group.matching(new)
+    changed = (
+        f" {duplicate.rule_id} ({duplicate.rule.as_text}) exists: an earlier change may"
+        " have made it of this rule; adopt=True takes it over after the refresh."
+        if duplicate
+        else ""
+    )
+    return RuleNotConfirmedError(
+        f"ModifySecurityGroupRule was not sent: {member.rule_id or 'the rule'}"
+        f" ({member.rule.as_text}) does not exist in {context.where}.{changed}"
+        " Run `pulumi refresh`, then `pulumi up`."
+    )
 
-    Args:
-        context: of the group.
-        live: as found, in the spelling of *old*.
-        old: as the state has it.
-        new: as it is going to be.
+
+def _report_set_back(context: RuleContext, change: Change) -> None:
     """
+    Warn of each field that somebody else has changed and that this update sets back.
+    """
+    old, new = change.state, change.wanted
+    if old is None:
+        return
+    found = change.live.rule.with_host_bits_of(old)
+    foreign = set(found.difference(old))
 
     def shown(rule: IngressRule, name: str) -> str:
         is_secret = any(path.endswith((name, "]", "rules")) for path in context.secret)
         return "[secret]" if is_secret else repr(getattr(rule, name))
 
-    theirs = set(live.rule.difference(old))
     words = [
-        f"{name} was {shown(old, name)}, is {shown(live.rule, name)} now, and becomes"
+        f"{name} was {shown(old, name)}, is {shown(found, name)} now, and becomes"
         f" {shown(new, name)}"
-        for name in live.rule.difference(new)
-        if name in theirs
+        for name in change.live.rule.difference(new)
+        if name in foreign
     ]
     if words:
         context.warn(
-            f"{live.rule_id} in {context.where} was changed outside of this stack, and"
-            f" this update sets it back: {'; '.join(words)}"
+            f"{change.live.rule_id} in {context.where} was changed outside of this"
+            f" stack, and this update sets it back: {'; '.join(words)}"
         )
 
 
-def _found(
-    context: RuleContext, old: IngressRule, new: IngressRule, rule_id: str
-) -> tuple[LiveGroup, LiveRule]:
+def _change(context: RuleContext, change: Change) -> None:
     """
-    The rule as it is, and the group that it was found in.
+    Modify; where another rule is the same already, wait until it has changed.
     """
+    rule_id, wanted = change.live.rule_id, change.wanted
+    duplicate = ""
 
-    def among(group: LiveGroup) -> LiveRule | None:
-        return group.by_id(rule_id) if rule_id else group.matching(old)
+    def duplicates_in(group: LiveGroup) -> list[str]:
+        found = group.matching(wanted)
+        return [found.rule_id] if found and found.rule_id != rule_id else []
 
-    group = context.read_after_writes()
-    live = among(group)
-    if live is None:
-        group = context.read_now()
-        live = among(group)
-    if live is None or not live.rule_id:
-        duplicate = None if rule_id else group.matching(new)
-        changed = duplicate and (
-            f" {duplicate.rule_id} ({duplicate.rule.as_text}) is: an earlier change may"
-            " have made it of this rule; adopt=True takes it over after the refresh."
-        )
-        raise RuleNotConfirmedError(
-            f"ModifySecurityGroupRule was not sent: {rule_id or 'the rule'}"
-            f" ({old.as_text}) is not in {context.where}.{changed or ''}"
-            " Run `pulumi refresh`, then `pulumi up`."
-        )
-    return group, live
+    with error_context(f"{rule_id} ({wanted.as_text}) in {context.where}"):
+        for _ in range(MAX_DUPLICATES):
+            try:
+                _send(context, change)
+            except DuplicateRuleError as error:
+                refused = error
+            else:
+                return
+            group = context.read_settled(duplicates_in, [rule_id])
+            duplicate = next(iter(duplicates_in(group)), "")
+            if duplicate:
+                break
+    raise RuleExistsError(
+        f"ModifySecurityGroupRule: {rule_id} of {context.where} was not changed:"
+        f" {duplicate or 'a rule'} is {wanted.as_text} already ({refused.quoted}). If"
+        " resources are named by their place in a list, name them by what they say"
+        " (port and source), so that none becomes another's duplicate."
+    ) from refused
 
 
-def _modify(context: RuleContext, live: LiveRule, new: IngressRule) -> None:
+def _send(context: RuleContext, change: Change) -> None:
     """
-    Modify; where another rule is the same already, wait until it is not.
-    """
-    given_way = 0
-    while True:
-        try:
-            return send_change(context, live, new)
-        except DuplicateRuleError as error:
-            duplicate = context.lasting_duplicate(new, [live.rule_id])
-            given_way += 1
-            if duplicate is None and given_way < MAX_DUPLICATES:
-                continue
-            raise RuleExistsError(
-                f"ModifySecurityGroupRule: {live.rule_id} of {context.where} was not"
-                f" changed: {duplicate.rule_id if duplicate else 'a rule'} is"
-                f" {new.as_text} already ({error.quoted}). If resources are named by"
-                " their place in a list, name them by what they say (port and source),"
-                " so that none becomes another's duplicate."
-            ) from error
-
-
-def send_change(context: RuleContext, live: LiveRule, new: IngressRule) -> None:
-    """
-    Modify the rule, its source group's owner and an emptied remark minded.
+    Send all fields of the rule.
 
     Raises:
-        RuleNotConfirmedError: the rule is gone.
+        RuleNotConfirmedError: the rule no longer exists.
     """
-    sent = _with_owner_of(live.rule, new)
-    if live.rule.remark and not new.remark:
+    live, wanted = change.live, change.wanted
+    sent = _with_owner_of(live.rule, wanted)
+    if live.rule.remark and not wanted.remark:
         sent = replace(sent, description=EMPTIED_DESCRIPTION)
     try:
         context.group.modify(live.rule_id, sent)
     except OUTCOME_UNKNOWN:
-        if not _shows(context, live.rule_id, new):
+        if not _shows(context, live.rule_id, wanted):
             raise
     except EcsError as error:
         asked = reaction(Call.MODIFY, error)
-        looked = asked is Reaction.READ_GROUP and not context.is_there(live.rule_id)
-        if not looked and asked is not Reaction.REFRESH:
+        is_gone = asked is Reaction.REFRESH or (
+            asked is Reaction.READ_GROUP
+            and context.group.read_now().by_id(live.rule_id) is None
+        )
+        if not is_gone:
             raise
         raise RuleNotConfirmedError(
             f"ModifySecurityGroupRule changed nothing: {live.rule_id}"
-            f" ({live.rule.as_text}) is no longer in {context.where}"
-            f" ({error.quoted})."
-            " Run `pulumi refresh`, then `pulumi up`."
+            f" ({live.rule.as_text}) no longer exists in {context.where}"
+            f" ({error.quoted}). Run `pulumi refresh`, then `pulumi up`."
         ) from error
 
 
 def _shows(context: RuleContext, rule_id: str, rule: IngressRule) -> bool:
     """
-    Whether a look, if there can be one, shows the rule under this ID.
+    Whether a read succeeds and shows the rule under this ID.
     """
-    group = context.read_after_unknown_outcome()
-    if group is None or (live := group.by_id(rule_id)) is None:
+    try:
+        group = context.read_now()
+    except EcsError:
+        return False
+    live = group.by_id(rule_id)
+    if live is None:
         return False
     return not group.in_terms_of(rule, live).rule.difference(rule)
 
 
 def _with_owner_of(live: IngressRule, new: IngressRule) -> IngressRule:
     """
-    Keep the source group's owner that ECS filled in, where none is asked for.
+    Keep the source group's owner that ECS filled in, where the program sets none.
     """
     owned = new.source_group_owner_id or new.source_group_owner_account
     if owned or new.source_group_id != live.source_group_id:

@@ -1,8 +1,8 @@
 """
 Which resource each rule belongs to, within one run of the engine.
 
-Each resource has an owner's mark in its state. A rule ID that two resources name is
-told apart by it: the delete of one resource leaves the rule alone only where another
+Each resource has an owner's mark in its state, which shows whose a rule ID is that two
+resources name. The delete of one resource leaves a rule alone only where another
 resource of the run holds it. A resource's own mark never stops its own delete, since
 the engine compares a resource (`diff`) that it deletes or replaces a moment later.
 
@@ -24,12 +24,12 @@ from enum import Enum
 
 CLAIM_TIMEOUT_S = 30.0
 """
-How long one resource waits for another. The engine may never get to that one.
+How long one resource waits for another, which the engine may never update.
 """
 IDLE_S = 1.0
 """
-How long to wait after the last new resource before no other is expected: the engine
-may ask for a change before it has compared the neighbour.
+How long to wait for a resource that has not been compared yet: the engine may update
+one resource before it compares its neighbour.
 """
 
 
@@ -42,7 +42,7 @@ def new_mark() -> str:
 
 class Release(Enum):
     """
-    What a resource that leaves has to do about a rule.
+    What a resource that is deleted has to do about a rule.
     """
 
     REVOKE = "no other resource has it"
@@ -69,7 +69,7 @@ class Ownership:
         self._changing: dict[str, str] = {}
         self._revoking: set[str] = set()
         self._revoked: set[str] = set()
-        self._waited_in_vain = False
+        self._waited_without_change = False
         self._touched = time.monotonic()
 
     def touch(self) -> None:
@@ -84,8 +84,8 @@ class Ownership:
         """
         The program keeps these rules for the resource with this mark.
 
-        A resource of an older state has no mark: its rules are known, and it holds
-        nothing against others.
+        A resource of an older state has no mark: its rules are known, and do not stop
+        the delete of another resource.
         """
         with self._changed:
             for rule_id in filter(None, rule_ids):
@@ -113,7 +113,7 @@ class Ownership:
 
     def finish_change(self, rule_ids: Iterable[str]) -> None:
         """
-        The change is made or has failed; nobody has to wait any longer.
+        The change has been made or has failed, so others no longer wait for it.
         """
         with self._changed:
             for rule_id in rule_ids:
@@ -154,7 +154,7 @@ class Ownership:
         Acquire a rule that the resource has created.
 
         Returns:
-            False where another resource has it: ECS made one rule of two.
+            False where another resource has it: ECS made one rule for both.
         """
         with self._changed:
             if rule_id in self._compared and mark not in self._owners[rule_id]:
@@ -217,7 +217,7 @@ class Ownership:
 
     def begin_release(self, rule_ids: Sequence[str], mark: str) -> dict[str, Release]:
         """
-        A resource gives rules up; it has to revoke those that are told so.
+        A resource gives rules up, and has to revoke those that get `Release.REVOKE`.
 
         Call `end_release` for each of those.
         """
@@ -231,7 +231,7 @@ class Ownership:
 
     def end_release(self, rule_ids: Iterable[str], *, revoked: bool) -> None:
         """
-        The rules are revoked, or that has failed.
+        The rules have been revoked, or the revoke has failed.
         """
         with self._changed:
             for rule_id in rule_ids:
@@ -274,10 +274,10 @@ class Ownership:
             waiters: IDs of the rules of the resource that waits.
 
         Returns:
-            False where that is not to be expected: no change of it is announced, it
-            did not come in time, or it waits for a change of the waiters itself.
-            After one wait in vain nobody waits any more, since all threads may be
-            waiting for what none is left to do.
+            False where no change of it is announced, where the change did not come in
+            time, or where it waits for a change of the waiters itself. After one wait
+            that ends without a change no thread waits any more: all of them may be
+            waiting for a change that no thread is left to make.
         """
         with self._changed:
             self._wait_until_quiet(holder)
@@ -286,12 +286,12 @@ class Ownership:
             waiting = [rule_id for rule_id in waiters if rule_id in self._changing]
             self._changing |= dict.fromkeys(waiting, holder)
             self._changed.wait_for(
-                lambda: holder not in self._changing or self._waited_in_vain,
+                lambda: holder not in self._changing or self._waited_without_change,
                 self._timeout_s,
             )
             changed = holder not in self._changing
             if not changed:
-                self._waited_in_vain = True
+                self._waited_without_change = True
                 self._changed.notify_all()
             for rule_id in waiting:
                 if rule_id in self._changing:
@@ -360,21 +360,3 @@ class Owner:
         As `Ownership.begin_release`.
         """
         return self.ownership.begin_release(rule_ids, self.mark)
-
-    @contextmanager
-    def releasing(self, rule_id: str) -> Generator[Release, None, None]:
-        """
-        Give one rule up, and revoke it meanwhile if the value says so.
-        """
-        while True:
-            release = self.begin_release([rule_id])[rule_id]
-            if release is not Release.IN_PROGRESS:
-                break
-            self.ownership.wait_until_released([rule_id])
-        revoked = False
-        try:
-            yield release
-            revoked = True
-        finally:
-            if release is Release.REVOKE:
-                self.ownership.end_release([rule_id], revoked=revoked)

@@ -1,8 +1,9 @@
 """
-A set of rules, wanted against what the state and the group hold: a plan.
+What an operation does to a group: a plan, made of what is wanted, the state and a read.
 
-Nothing here calls anything. What a plan names is what an update does, no more;
-a rule that no preview has shown is never in what it revokes.
+One rule and a set of rules differ here, and in how messages name them; the steps that
+carry a plan out are the same. Nothing here makes a call. An operation does what its
+plan names and no more; a plan never revokes a rule that no preview has shown.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from alicloud_ingress.rules.rule import IngressRule
 @dataclass(frozen=True, slots=True)
 class Member:
     """
-    A rule that the state holds for a set.
+    A rule that the state holds for a resource.
 
     Args:
         rule_id: `sgr-...`, or "" while unknown.
-        declared: whether the program declared it; a refresh of an exclusive set
-            brings in the others.
+        declared: whether the program declared it; a refresh of an exclusive set adds
+            the other rules of the group.
     """
 
     rule: IngressRule
@@ -35,7 +36,7 @@ class Member:
 @dataclass(frozen=True, slots=True)
 class Keep:
     """
-    What an exclusive set leaves alone, though it is not its own.
+    The rules that an exclusive set leaves alone, though it did not declare them.
 
     Args:
         rule_ids: `sgr-...`.
@@ -47,7 +48,7 @@ class Keep:
 
     def holds(self, live: LiveRule) -> bool:
         """
-        Whether the rule is to stay.
+        Whether the rule is kept.
         """
         return live.rule_id in self.rule_ids or any(
             fnmatchcase(live.rule.description, glob) for glob in self.descriptions
@@ -58,15 +59,21 @@ class Keep:
 class Change:
     """
     A live rule, and what it is to be.
+
+    Args:
+        live: as read, spelled as *wanted* where both mean the same.
+        wanted: what the program declares.
+        state: what the state has; None for a rule that is not the resource's yet.
     """
 
     live: LiveRule
     wanted: IngressRule
+    state: IngressRule | None = None
 
     @property
     def is_needed(self) -> bool:
         """
-        Whether the two mean something else, remarks included.
+        Whether the two differ in meaning or in the description.
         """
         return bool(self.live.rule.difference(self.wanted))
 
@@ -74,41 +81,61 @@ class Change:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """
-    What brings a group to what a set wants, in the order in which it is done.
+    What brings a group to what a resource wants, in the order in which it is done.
 
     Args:
-        authorize: rules that are not there.
-        duplicates: rules that are there and are not the set's; to be adopted, or in
-            the way.
-        own: the set's live rules that stay, changed or not.
-        revoke: rules of the state that are wanted no more.
-        kept: rules of the state that are wanted no more, and stay all the same.
-        unseen: for an exclusive set, live rules that neither the program nor the
-            state has; no preview has shown them, so they stay.
+        authorize: wanted rules that the group does not have.
+        duplicates: wanted rules that the group has and that are not the resource's: to
+            be adopted, or in the way.
+        own: the resource's live rules that are kept, changed or not.
+        revoke: rules of the state that are no longer wanted.
+        kept: rules of the state that are no longer wanted, and are kept all the same.
+        unseen: for an exclusive set, live rules that neither the program nor the state
+            has; no preview has shown them, so they are kept.
     """
 
-    authorize: tuple[IngressRule, ...]
-    duplicates: tuple[Change, ...]
-    own: tuple[Change, ...]
-    revoke: tuple[Member, ...]
-    kept: tuple[Member, ...]
-    unseen: tuple[LiveRule, ...]
+    authorize: tuple[IngressRule, ...] = ()
+    duplicates: tuple[Change, ...] = ()
+    own: tuple[Change, ...] = ()
+    revoke: tuple[Member, ...] = ()
+    kept: tuple[Member, ...] = ()
+    unseen: tuple[LiveRule, ...] = ()
 
-    def ids(self, added: Mapping[IngressRule, str]) -> dict[IngressRule, str]:
+    @property
+    def duplicate_ids(self) -> list[str]:
         """
-        The ID of each wanted rule, given those of what was authorized.
+        IDs of the duplicates.
         """
-        standing = (*self.own, *self.duplicates)
-        return {**added, **{change.wanted: change.live.rule_id for change in standing}}
+        return [change.live.rule_id for change in self.duplicates]
+
+    def with_duplicates(self, more: Iterable[Change]) -> Plan:
+        """
+        The plan, with duplicates that were found while it was carried out.
+        """
+        return replace(self, duplicates=(*self.duplicates, *more))
+
+    def result(
+        self, added: Mapping[IngressRule, LiveRule]
+    ) -> dict[IngressRule, LiveRule]:
+        """
+        Each wanted rule as it is after the plan, given what was authorized.
+        """
+        return {
+            **added,
+            **{
+                change.wanted: replace(change.live, rule=change.wanted, as_spelled=None)
+                for change in (*self.own, *self.duplicates)
+            },
+        }
 
 
 class UnfinishedUpdateError(IngressError):
     """
-    An update failed after it had revoked some rules, so that nothing is taken back.
+    An update failed after it had revoked some rules, so nothing is taken back.
 
     Attributes:
         ids: ID of each wanted rule, as `SetLifecycle.update` returns them.
-        left: what the set still has to revoke.
+        left: rules that the next update has to revoke.
     """
 
     def __init__(
@@ -124,7 +151,7 @@ class UnfinishedUpdateError(IngressError):
 
 class Index:
     """
-    The rules of a group by ID and by identity, for many questions at once.
+    The rules of a group by ID and by identity, for many lookups.
     """
 
     def __init__(self, group: LiveGroup) -> None:
@@ -135,7 +162,7 @@ class Index:
 
     def by_id(self, rule_id: str) -> LiveRule | None:
         """
-        The rule with this ID, if it is there.
+        The rule with this ID, or None.
         """
         return self._by_id.get(rule_id)
 
@@ -174,14 +201,14 @@ def planned(
     keep: Keep | None = None,
 ) -> Plan:
     """
-    Work out what an update does.
+    Work out what a create, or an update of a set, does.
 
     Args:
         wanted: what the program declares, each rule once.
-        members: what the state holds; none for a new set.
-        group: a look at the group.
-        exclusive: whether no rule but the set's may be there.
-        keep: what stays in any case.
+        members: what the state holds; none for a new resource.
+        group: as read.
+        exclusive: whether the group may have no other rule.
+        keep: what an exclusive set leaves alone.
     """
     keep = keep or Keep()
     index = Index(group)
@@ -189,7 +216,7 @@ def planned(
     authorize: list[IngressRule] = []
     duplicates: list[Change] = []
     own: list[Change] = []
-    mine = {live for member in members if (live := index.of(member))}
+    mine = {live: member.rule for member in members if (live := index.of(member))}
     staying: set[LiveRule] = set()
     for rule in wanted:
         member = by_rule.get(rule)
@@ -197,9 +224,9 @@ def planned(
         if live is None:
             authorize.append(rule)
             continue
-        # ECS may clear host bits: a live rule of the set can be wanted in other words.
-        there = own if live in mine else duplicates
-        there.append(Change(group.in_terms_of(rule, live), rule))
+        # ECS may clear host bits, so the spelling can differ from that of the state.
+        found = own if live in mine else duplicates
+        found.append(Change(group.in_terms_of(rule, live), rule, mine.get(live)))
         staying.add(live)
     wanted_rules = set(wanted)
     leaving = [
@@ -221,10 +248,22 @@ def planned(
     )
 
 
+def change_of(member: Member, wanted: IngressRule, group: LiveGroup) -> Change | None:
+    """
+    Work out what an update of one rule does; None where the group does not have it.
+
+    The rule is changed in place, so that there is no moment without it.
+    """
+    live = Index(group).of(member)
+    if live is None or not live.rule_id:
+        return None
+    return Change(group.in_terms_of(wanted, live), wanted, member.rule)
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """
-    A live rule that a refresh finds, and the member that it was, if any.
+    A live rule that a refresh finds, and the member of the state that it is, if any.
     """
 
     live: LiveRule
@@ -252,16 +291,6 @@ def refreshed(
         known = {found.live.rule_id for found in seen}
         seen += [Seen(live, None) for live in _others(index, known, keep or Keep())]
     return tuple(seen)
-
-
-def ids_by_rule(
-    wanted: Iterable[IngressRule], group: LiveGroup
-) -> Mapping[IngressRule, str]:
-    """
-    The IDs of those rules that show in a group.
-    """
-    index = Index(group)
-    return {rule: live.rule_id for rule in wanted if (live := index.matching(rule))}
 
 
 def _others(index: Index, known: set[str], keep: Keep) -> Iterator[LiveRule]:

@@ -1,9 +1,8 @@
 """
-What is done again until it succeeds, and for how long.
+What is repeated until it succeeds, and for how long.
 
-Describe may lag behind Authorize, and an answer may not come: so what was made is
-looked for until it shows, and what may not have been done is sent again, each time
-after a look.
+Describe may lag behind a write, so it is repeated until it shows the effect. A write
+whose outcome is unknown is sent again, each time after a read.
 """
 
 from __future__ import annotations
@@ -18,24 +17,24 @@ from alicloud_ingress.rules.live import LiveGroup, LiveRule
 
 SHOWN_WITHIN_S = 30.0
 """
-Seconds in which a new rule is expected to show. Describe has been seen to lag
-behind Authorize; no page of ECS states how long.
+Seconds within which a read is expected to show a write. Describe has been observed to
+lag behind Authorize; the API reference does not say for how long.
 """
 
 
 class NotShownError(Exception):
     """
-    What was made does not show yet.
+    A read does not show the effect of a write yet.
     """
 
 
 class Moment:
     """
-    When a create began, to tell its own rules from those that existed before.
+    When a create began, to distinguish its rules from those that existed before.
 
     The read before an Authorize may be a few seconds old, and the Authorize of a rule
-    that somebody made meanwhile succeeds, too. The clock of this machine may be wrong,
-    so the moment is worked out by the clock of ECS.
+    that somebody made meanwhile succeeds as well. The clock of this machine may be
+    wrong, so the moment is computed from the clock of ECS.
     """
 
     def __init__(self) -> None:
@@ -55,45 +54,25 @@ class Moment:
         return live.existed_before(group.read_at - passed)
 
 
-class StillShownError(Exception):
-    """
-    What was revoked still shows.
-    """
-
-
 def until_shown(timeout_s: float) -> stamina.BoundRetryingCaller:
     """
-    Call what looks again while it raises `NotShownError`.
+    Call what reads again while it raises `NotShownError`.
 
     Args:
         timeout_s: seconds for the whole operation.
     """
-    return _reading(timeout_s).on(NotShownError)
-
-
-def until_gone(timeout_s: float) -> stamina.BoundRetryingCaller:
-    """
-    Call what reads again while it raises `StillShownError`.
-
-    Args:
-        timeout_s: seconds for the whole operation.
-    """
-    return _reading(timeout_s).on(StillShownError)
-
-
-def _reading(timeout_s: float) -> stamina.RetryingCaller:
     return stamina.RetryingCaller(
         attempts=None,
         timeout=min(SHOWN_WITHIN_S, timeout_s),
         wait_initial=0.1,
         wait_max=4.0,
         wait_jitter=0.1,
-    )
+    ).on(NotShownError)
 
 
 def until_answered(timeout_s: float) -> stamina.BoundRetryingCaller:
     """
-    Call what sends, and looks where no answer came, again while it raises
+    Call what writes, and reads where no answer came, again while it raises
     `NoAnswerError`.
 
     Args:

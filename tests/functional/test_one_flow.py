@@ -1,0 +1,234 @@
+"""
+What holds for one rule and for a set of rules alike, where other resources interfere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import pytest
+
+from alicloud_ingress.errors import (
+    DuplicateRuleError,
+    EcsError,
+    RuleExistsError,
+    RuleNotConfirmedError,
+)
+from alicloud_ingress.reconcile.lifecycle import RuleLifecycle, SetLifecycle
+from alicloud_ingress.reconcile.ownership import Owner, Ownership
+from alicloud_ingress.reconcile.plan import Member
+from alicloud_ingress.rules.live import LiveGroup
+from alicloud_ingress.rules.rule import IngressRule
+from conftest import ATTEMPTS
+from functional.memory_group import NEIGHBOURS, SSH, MemoryGroup, silence
+
+_Kind = TypeVar("_Kind", RuleLifecycle, SetLifecycle)
+
+
+@dataclass
+class Resource:
+    """One rule, or a set that holds this rule alone."""
+
+    as_set: bool
+    group: MemoryGroup
+    warnings: list[str] = field(default_factory=list[str])
+    ownership: Ownership = field(default_factory=lambda: Ownership(timeout_s=0.05))
+
+    def create(self, rule: IngressRule, *, adopt: bool = False) -> str:
+        """Create the rule; its ID."""
+        if self.as_set:
+            return self._of(SetLifecycle).create([rule], adopt=adopt)[rule]
+        return self._of(RuleLifecycle).create(rule, adopt=adopt).rule_id
+
+    def update(self, rule: IngressRule, rule_id: str) -> None:
+        """Set the rule back to what the state has."""
+        if self.as_set:
+            self._of(SetLifecycle).update([rule], [Member(rule, rule_id)])
+        else:
+            self._of(RuleLifecycle).update(rule, rule, rule_id)
+
+    def delete(self, rule: IngressRule, rule_id: str = "") -> None:
+        """Delete the rule, whose ID may be unknown."""
+        if self.as_set:
+            self._of(SetLifecycle).delete([Member(rule, rule_id)], "1")
+        else:
+            self._of(RuleLifecycle).delete(rule, rule_id, "1")
+
+    def _of(self, kind: type[_Kind]) -> _Kind:
+        owner = Owner(self.ownership, "own")
+        return kind(self.group, self.group, "cn-hangzhou", self.warnings.append, owner)
+
+
+@pytest.fixture(params=[False, True], ids=["a rule", "a set"])
+def resource(request: pytest.FixtureRequest) -> Resource:
+    """A resource of a group without rules."""
+    return Resource(request.param, Interfered())
+
+
+class Interfered(MemoryGroup):
+    """A group in which somebody else acts just before an Authorize."""
+
+    meanwhile: Callable[[], object] = staticmethod(lambda: None)
+
+    def authorize(self, rule: IngressRule) -> None:
+        """Let the other one act first."""
+        self.meanwhile()
+        super().authorize(rule)
+
+
+def interfere(resource: Resource) -> str:
+    """Have a neighbour changed into the new rule before it is added; its ID."""
+    group = resource.group
+    assert isinstance(group, Interfered)
+    neighbour = group.add(NEIGHBOURS[0])
+    group.meanwhile = lambda: group.rules.update({neighbour: SSH})
+    return neighbour
+
+
+def test_a_neighbour_changed_into_the_new_rule_is_not_taken(
+    resource: Resource,
+) -> None:
+    """Authorize answers 200 and adds nothing."""
+    neighbour = interfere(resource)
+
+    with pytest.raises(RuleExistsError, match=neighbour):
+        resource.create(SSH)
+
+    assert resource.group.rules == {neighbour: SSH}
+
+
+def test_a_rule_adopted_after_authorize_gets_the_description(
+    resource: Resource,
+) -> None:
+    """As one that is adopted before."""
+    neighbour = interfere(resource)
+    wanted = replace(SSH, description="office")
+
+    assert resource.create(wanted, adopt=True) == neighbour
+
+    assert resource.group.rules[neighbour].description == "office"
+    assert [neighbour in text for text in resource.warnings] == [True]
+
+
+def test_a_rule_that_another_resource_knows_is_not_taken_back(
+    resource: Resource,
+) -> None:
+    """The other resource is of an older state, which has no mark."""
+    resource.ownership.keep(["sgr-1"], "")
+
+    with pytest.raises(RuleExistsError, match="another resource"):
+        resource.create(SSH)
+
+    assert resource.group.rules == {"sgr-1": SSH}
+
+
+def test_an_addition_that_no_read_can_show_is_revoked(resource: Resource) -> None:
+    """The error says that it may exist, since nothing verifies the revoke."""
+    group = resource.group
+    group.answers["authorize"] = [silence("authorize")] * ATTEMPTS
+    refused = EcsError("Describe", "Forbidden.RAM", "no")
+    group.answers["describe"] = [None, *[refused] * 3 * ATTEMPTS]
+    group.acts_in_silence = True
+
+    with pytest.raises(RuleNotConfirmedError, match=r"Forbidden\.RAM.*may exist"):
+        resource.create(SSH)
+
+    assert group.rules == {}
+
+
+class MovedSince(MemoryGroup):
+    """A group whose first read is from before a change by another resource."""
+
+    def read_now(self) -> LiveGroup:
+        """The rules, and then change the one that is in the way."""
+        shown = super().read_now()
+        self.rules = {
+            rule_id: replace(rule, priority=9) if rule_id == "sgr-1" else rule
+            for rule_id, rule in self.rules.items()
+        }
+        return shown
+
+
+def test_a_duplicate_that_has_moved_since_the_read_is_no_duplicate(
+    resource: Resource,
+) -> None:
+    """Its resource has ended its change, so there is nothing to wait for."""
+    resource.group = MovedSince()
+    theirs = resource.group.add(SSH)
+    resource.ownership.keep([theirs], "another")
+
+    assert resource.create(SSH) != theirs
+
+    assert set(resource.group.rules.values()) == {SSH, replace(SSH, priority=9)}
+
+
+def test_a_change_into_a_duplicate_names_the_duplicate(resource: Resource) -> None:
+    """Somebody has changed the rule, and made another one in its place."""
+    ours = resource.group.add(NEIGHBOURS[0])
+    theirs = resource.group.add(SSH)
+    duplicate = DuplicateRuleError("Modify", "RuleDuplicate", "no")
+    resource.group.answers["modify"] = [duplicate]
+
+    with pytest.raises(RuleExistsError, match=f"{ours}.*{theirs}"):
+        resource.update(SSH, ours)
+
+
+def test_without_an_id_a_rule_that_is_being_adopted_is_kept(
+    resource: Resource,
+) -> None:
+    """The adoption may fail, so the delete does not pass as done."""
+    there = resource.group.add(SSH)
+    other = Owner(resource.ownership, "another")
+
+    with other.acquiring():
+        assert other.adopt(there)
+        with pytest.raises(RuleNotConfirmedError, match="has not finished"):
+            resource.delete(SSH)
+
+    assert resource.group.rules == {there: SSH}
+    assert "revoke_by_attributes" not in resource.group.calls
+
+
+def test_a_rule_without_any_id_is_revoked_as_ecs_spells_it(
+    resource: Resource,
+) -> None:
+    """A first revoke by attributes matched nothing."""
+    resource.group.add(SSH)
+    resource.group.tells_ids, resource.group.deaf = False, True
+
+    with pytest.raises(RuleNotConfirmedError, match="without an ID"):
+        resource.delete(SSH)
+
+    assert resource.group.calls.count("revoke_by_attributes") == 2
+
+
+def test_a_rule_that_survives_both_revokes_fails_the_delete(
+    resource: Resource,
+) -> None:
+    """Two calls succeeded, and a read still shows the rule."""
+    there = resource.group.add(SSH)
+    resource.group.deaf = resource.group.deaf_to_ids = True
+
+    with pytest.raises(RuleNotConfirmedError, match=f"{there}.*still in"):
+        resource.delete(SSH)
+
+    resource.group.deaf_to_ids = False
+    resource.delete(SSH, there)
+    assert resource.group.rules == {}
+
+
+def test_a_revoke_without_answer_repeats_only_what_shows() -> None:
+    """Somebody may have made the other rule again meanwhile."""
+    group = MemoryGroup()
+    members = [Member(rule, "") for rule in (SSH, NEIGHBOURS[0])]
+    for member in members:
+        group.add(member.rule)
+    group.answers["revoke_by_attributes"] = [silence("revoke")]
+    warnings: list[str] = []
+
+    SetLifecycle(group, group, "cn-hangzhou", warnings.append).delete(members, "1")
+
+    assert group.rules == {}
+    assert group.calls.count("revoke_by_attributes") == 3
