@@ -206,7 +206,7 @@ def test_an_unknown_action_is_refused(ecs: Ecs) -> None:
 def test_a_client_holds_its_secret_tight(ecs: Ecs) -> None:
     """Neither repr nor pickle lets it out."""
     assert "a-secret" not in repr(ecs.client)
-    with pytest.raises(TypeError, match="not to be pickled"):
+    with pytest.raises(TypeError, match="must not be pickled"):
         pickle.dumps(ecs.client)
 
 

@@ -98,11 +98,11 @@ def test_at_info_a_long_wait_is_explained(
 
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"info: {action} on {group} in cn-hangzhou: Throttling.User")
-    assert "sent again in 5." in line
+    assert "retry in 5." in line
 
 
 def test_a_level_that_is_none_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """A typing mistake does not stop a deployment."""
     log_to_stderr({VARIABLE: "loud"})
 
-    assert "ALICLOUD_INGRESS_LOG=loud is no level" in capsys.readouterr().err
+    assert "ALICLOUD_INGRESS_LOG=loud is not a level" in capsys.readouterr().err

@@ -144,7 +144,7 @@ def test_plain_http_is_never_used_for_sts_by_the_way() -> None:
 )
 def test_what_is_no_endpoint_is_refused(endpoint: str) -> None:
     """Nothing of it is dropped in silence."""
-    with pytest.raises(ConfigurationError, match="give host:port"):
+    with pytest.raises(ConfigurationError, match="set host:port"):
         resolve(REGION.get, {"ALIBABA_CLOUD_ENDPOINT_ECS": endpoint})
 
 
@@ -183,7 +183,7 @@ def test_the_expected_account_is_that_of_the_stack(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "soon"])
 def test_a_timeout_is_a_whole_number(text: str) -> None:
     """Of seconds, and more than none."""
-    with pytest.raises(ConfigurationError, match="give a whole number above 0"):
+    with pytest.raises(ConfigurationError, match="set a whole number above 0"):
         resolve({**REGION, "alicloud-ingress:timeout": text}.get, {})
 
 

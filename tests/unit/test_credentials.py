@@ -163,7 +163,7 @@ def test_a_session_lasts_as_long_as_sts_allows(seconds: object) -> None:
     """Known before any call."""
     block = json.dumps({"roleArn": ARN, "sessionExpiration": seconds})
 
-    with pytest.raises(ConfigurationError, match="give 900 to 43200"):
+    with pytest.raises(ConfigurationError, match="set 900 to 43200"):
         found({**KEYS, "alicloud:assumeRole": block})
 
 
@@ -287,7 +287,7 @@ def test_a_broken_file_says_so(tmp_path: Path, content: str) -> None:
 
 def test_a_profile_that_is_not_there_is_named(tmp_path: Path) -> None:
     """With the file that was looked into."""
-    with pytest.raises(ConfigurationError, match=r"config.json holds no profile 'q'"):
+    with pytest.raises(ConfigurationError, match=r"config.json has no profile 'q'"):
         of_profiles(tmp_path, "q", {"name": "p"})
 
 
@@ -300,7 +300,7 @@ def test_no_secret_gets_out() -> None:
     settings = Settings(KEYS.get, {"ALICLOUD_SECRET_KEY": "hush"})
 
     assert "hush" not in f"{credentials!r} {with_token!r} {settings!r}"
-    with pytest.raises(TypeError, match="not to be pickled"):
+    with pytest.raises(TypeError, match="must not be pickled"):
         pickle.dumps(credentials)
 
 
@@ -321,7 +321,7 @@ def test_a_profile_is_named_by_the_environment(tmp_path: Path) -> None:
     ("block", "told"),
     [
         ({"sessionName": "ci"}, "no roleArn"),
-        ([{"roleArn": ARN}, {"roleArn": ARN}], "holds 2 blocks"),
+        ([{"roleArn": ARN}, {"roleArn": ARN}], "has 2 objects"),
     ],
 )
 def test_a_role_that_is_none_or_two_is_no_role(block: object, told: str) -> None:
