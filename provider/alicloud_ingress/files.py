@@ -1,5 +1,5 @@
 """
-Files that the user names: UTF-8 text and JSON. Each error names the file.
+Files that the user names, and JSON: text, objects, lists of objects.
 """
 
 from __future__ import annotations
@@ -73,6 +73,22 @@ def items(value: object) -> list[Any]:
     A JSON array; an empty one for anything else.
     """
     return [*cast("Iterable[Any]", value)] if isinstance(value, list) else []
+
+
+def as_object(value: object) -> Mapping[str, object] | None:
+    """
+    A JSON object, or None for any other value.
+    """
+    return cast("Mapping[str, object]", value) if isinstance(value, dict) else None
+
+
+def as_objects(value: object) -> list[Mapping[str, object]] | None:
+    """
+    A JSON list of objects, or None for any other value.
+    """
+    entries = cast("list[object]", value) if isinstance(value, list) else [None]
+    objects = [entry for each in entries if (entry := as_object(each)) is not None]
+    return objects if len(objects) == len(entries) else None
 
 
 @contextlib.contextmanager

@@ -205,7 +205,7 @@ def test_an_unknown_action_is_refused(ecs: Ecs) -> None:
 
 def test_neither_repr_nor_pickle_shows_a_clients_secret(ecs: Ecs) -> None:
     assert "a-secret" not in repr(ecs.client)
-    with pytest.raises(TypeError, match="not to be pickled"):
+    with pytest.raises(TypeError, match="must not be pickled"):
         pickle.dumps(ecs.client)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from alicloud_ingress.ecs.shared_reads import BUSY_S
+from alicloud_ingress.ecs.shared_reads import MAX_AGE_BESIDE_WRITES_S
 from alicloud_ingress.errors import RuleExistsError
 from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership, new_mark
@@ -90,7 +90,7 @@ def work() -> Iterator[Work]:
 class TestBesideOthers:
     """While a rule is created, changed, deleted or read."""
 
-    @pytest.mark.parametrize("age", [0.0, BUSY_S])
+    @pytest.mark.parametrize("age", [0.0, MAX_AGE_BESIDE_WRITES_S])
     def test_a_create_uses_the_newest_answer(self, work: Work, age: float) -> None:
         """Two round trips, as for the first of many, whatever others have written."""
         work.shared.calls.rules["sgr-elsewhere"] = SSH
@@ -126,7 +126,7 @@ class TestBesideOthers:
         work.shared.calls.rules["sgr-elsewhere"] = SSH
         work.create_to_authorize(HTTP)
         work.remove("sgr-elsewhere")
-        work.clock.now += BUSY_S + 0.1
+        work.clock.now += MAX_AGE_BESIDE_WRITES_S + 0.1
         work.shared.calls.rules["sgr-new"] = HTTPS
 
         second = work.create(HTTPS)

@@ -100,11 +100,11 @@ def test_info_explains_a_long_wait(
 
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"info: {action} on {group} in cn-hangzhou: Throttling.User")
-    assert "sent again in 5." in line
+    assert "retry in 5." in line
 
 
 def test_an_invalid_log_level_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     """A typing mistake does not stop a deployment."""
     log_to_stderr({VARIABLE: "loud"})
 
-    assert "ALICLOUD_INGRESS_LOG=loud is no level" in capsys.readouterr().err
+    assert "ALICLOUD_INGRESS_LOG=loud is not a level" in capsys.readouterr().err

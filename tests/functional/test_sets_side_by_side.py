@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.ecs.batching import BATCHES_AT_ONCE, MAX_ENTRIES
+from alicloud_ingress.ecs.batching import MAX_ACTIVE_SET_CALLS, MAX_ENTRIES
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError, ThrottledError
 from alicloud_ingress.reconcile.lifecycle import SetLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
@@ -56,7 +56,7 @@ def answer_the_others(shared: Shared) -> None:
     fail.
     """
     until(lambda: BATCHES[0][0] in shared.group.told)
-    for number in range(1, BATCHES_AT_ONCE):
+    for number in range(1, MAX_ACTIVE_SET_CALLS):
         shared.calls.carry_out(batch(shared, number))
 
 
@@ -85,7 +85,7 @@ class TestAtATime:
         """The next one follows when one is answered. Each is full, except the last."""
         asked = shared.pool.submit(lambda: dict(shared.group.authorize_all(RULES)))
         for number in range(len(BATCHES)):
-            until_begun(shared, min(number + BATCHES_AT_ONCE, len(BATCHES)))
+            until_begun(shared, min(number + MAX_ACTIVE_SET_CALLS, len(BATCHES)))
             shared.calls.carry_out(batch(shared, number))
 
         assert asked.result() == dict.fromkeys(RULES)
@@ -100,9 +100,9 @@ class TestAtATime:
         batch(shared, 0).answer.set_exception(error := refusal())
         answer_the_others(shared)
 
-        made = [rule for batch in BATCHES[1:BATCHES_AT_ONCE] for rule in batch]
+        made = [rule for batch in BATCHES[1:MAX_ACTIVE_SET_CALLS] for rule in batch]
         assert asked.result() == dict.fromkeys(BATCHES[0], error) | dict.fromkeys(made)
-        assert len(shared.calls.made) == BATCHES_AT_ONCE
+        assert len(shared.calls.made) == MAX_ACTIVE_SET_CALLS
 
     @pytest.mark.parametrize("name", ["id", "attributes"])
     def test_deletes_are_sent_in_parallel(self, shared: Shared, name: str) -> None:
@@ -111,7 +111,7 @@ class TestAtATime:
         entries: Sequence[Any] = list(shared.calls.rules) if name == "id" else RULES
         revoke: Any = getattr(shared.group, f"revoke_all_by_{name}")
         asked = shared.pool.submit(lambda: dict(revoke(entries)))
-        until(lambda: len(shared.calls.waiting) == BATCHES_AT_ONCE)
+        until(lambda: len(shared.calls.waiting) == MAX_ACTIVE_SET_CALLS)
 
         shared.carry_out_until_done(asked)
 
@@ -153,7 +153,9 @@ class TestFailures:
         assert all(made.result()[rule] for rule in RULES)
         again = () if acted else BATCHES[0]
         assert after[0].name == "describe"
-        assert sent(after, "authorize") == all_of(again, *BATCHES[BATCHES_AT_ONCE:])
+        assert sent(after, "authorize") == all_of(
+            again, *BATCHES[MAX_ACTIVE_SET_CALLS:]
+        )
         assert not sent(after, "revoke")
 
     @pytest.mark.parametrize("acted", [False, True])

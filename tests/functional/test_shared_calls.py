@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 
 from alicloud_ingress.ecs.batching import (
-    BATCHES_AT_ONCE,
+    MAX_ACTIVE_CALLS,
+    MAX_ACTIVE_SET_CALLS,
     MAX_ENTRIES,
-    MAX_UNDER_WAY,
     Batcher,
     Outcome,
-    delivered,
-    delivered_side_by_side,
+    send_in_parallel,
+    send_splitting,
 )
 from alicloud_ingress.ecs.error_codes import of_code
 from alicloud_ingress.ecs.security_group import SecurityGroup
-from alicloud_ingress.ecs.shared_reads import FRESH_S, SharedReads, Writes
+from alicloud_ingress.ecs.shared_reads import MAX_AGE_S, SharedReads, Writes
 from alicloud_ingress.ecs.sharing import shared as its_answer
 from alicloud_ingress.errors import (
     EcsError,
@@ -79,7 +79,7 @@ def answer_until_done(shared: Shared, asked: Sequence[Future[Any]]) -> None:
 def occupied(shared: Shared) -> list[Future[Any]]:
     """As many calls in progress as allowed, each sent alone."""
     asked: list[Future[Any]] = []
-    for number, rule in enumerate(rules(MAX_UNDER_WAY, first=1000), 1):
+    for number, rule in enumerate(rules(MAX_ACTIVE_CALLS, first=1000), 1):
         asked.append(shared.ask(shared.group.authorize, rule))
         until_made(shared, number)
     return asked
@@ -107,12 +107,12 @@ class TestLooks:
             return LiveGroup(GROUP, "cn-hangzhou", "vpc-1", ())
 
         looks = SharedReads(describe, Writes(), lambda: now)
-        looks.recent()
-        now = FRESH_S
-        looks.recent()
+        looks.after_writes()
+        now = MAX_AGE_S
+        looks.after_writes()
         assert calls == 1
-        now = FRESH_S + 0.1
-        looks.recent()
+        now = MAX_AGE_S + 0.1
+        looks.after_writes()
         assert calls == 2
 
     @pytest.mark.parametrize("fails", [False, True])
@@ -151,7 +151,7 @@ class TestLooks:
         """Those who ask during a Describe share the next one."""
         first = shared.ask(shared.group.read_now)
         under_way = shared.calls.next()
-        looks: Any = vars(shared.group)["_looks"]
+        looks: Any = vars(shared.group)["_reads"]
         with looks._changed:  # noqa: SLF001  so that all ten come at once
             later = [shared.pool.submit(shared.group.read_now) for _ in range(10)]
         shared.calls.rules["sgr-1"] = SSH
@@ -193,16 +193,16 @@ class TestWrites:
         """Fifty rules, one more call."""
         first = occupied(shared)
         gathered = [shared.ask(shared.group.authorize, rule) for rule in rules(50)]
-        assert len(shared.calls.made) == MAX_UNDER_WAY
+        assert len(shared.calls.made) == MAX_ACTIVE_CALLS
 
         shared.calls.next().answer.set_result(None)
-        until(lambda: len(shared.calls.made) > MAX_UNDER_WAY)
-        for _ in range(MAX_UNDER_WAY):
+        until(lambda: len(shared.calls.made) > MAX_ACTIVE_CALLS)
+        for _ in range(MAX_ACTIVE_CALLS):
             shared.calls.next().answer.set_result(None)
         for future in (*first, *gathered):
             future.result()
 
-        assert len(shared.calls.made) == MAX_UNDER_WAY + 1
+        assert len(shared.calls.made) == MAX_ACTIVE_CALLS + 1
         assert set(shared.calls.made[-1].entries) == set(rules(50))
 
     def test_rules_that_arrive_shortly_after_each_other_share_calls(
@@ -234,7 +234,7 @@ class TestWrites:
         shared.ask(shared.group.revoke_by_attributes, SSH)
         shared.ask(shared.group.modify, "sgr-2", SSH)
 
-        assert names(shared.calls)[MAX_UNDER_WAY:] == [
+        assert names(shared.calls)[MAX_ACTIVE_CALLS:] == [
             f"revoke_by_id {GROUP}",
             f"revoke_by_attributes {GROUP}",
             f"modify {GROUP}",
@@ -245,7 +245,7 @@ class TestWrites:
         occupied(shared)
         twice = [shared.ask(shared.group.authorize, SSH) for _ in range(2)]
 
-        for _ in range(MAX_UNDER_WAY + 1):
+        for _ in range(MAX_ACTIVE_CALLS + 1):
             shared.calls.next().answer.set_result(None)
         for future in twice:
             future.result()
@@ -261,12 +261,12 @@ class TestWrites:
             shared.ask(shared.group.authorize, rule) for rule in rules(MAX_ENTRIES + 1)
         ]
 
-        for _ in range(MAX_UNDER_WAY + 2):
+        for _ in range(MAX_ACTIVE_CALLS + 2):
             shared.calls.next().answer.set_result(None)
         for future in (*first, *gathered):
             future.result(BOUND_S)
 
-        sizes = [len(call.entries) for call in shared.calls.made[MAX_UNDER_WAY:]]
+        sizes = [len(call.entries) for call in shared.calls.made[MAX_ACTIVE_CALLS:]]
         assert sorted(sizes) == [1, MAX_ENTRIES]
 
     def test_each_rule_of_an_unanswered_call_is_verified(self, shared: Shared) -> None:
@@ -274,21 +274,21 @@ class TestWrites:
         occupied(shared)
         gathered = [shared.ask(shared.group.authorize, rule) for rule in rules(3)]
 
-        for _ in range(MAX_UNDER_WAY):
+        for _ in range(MAX_ACTIVE_CALLS):
             shared.calls.next().answer.set_result(None)
         shared.calls.next().answer.set_exception(silence("authorize"))
 
         for future in gathered:
             with pytest.raises(NoAnswerError):
                 future.result()
-        assert len(shared.calls.made) == MAX_UNDER_WAY + 1
+        assert len(shared.calls.made) == MAX_ACTIVE_CALLS + 1
 
     def test_a_bug_in_the_sender_leaves_no_thread_waiting(self, shared: Shared) -> None:
         """It is an error in each thread, and the next call is sent."""
         occupied(shared)
         gathered = [shared.ask(shared.group.authorize, rule) for rule in rules(3)]
 
-        for _ in range(MAX_UNDER_WAY):
+        for _ in range(MAX_ACTIVE_CALLS):
             shared.calls.next().answer.set_result(None)
         shared.calls.next().answer.set_exception(KeyError("a bug"))
 
@@ -452,14 +452,14 @@ def test_no_call_begins_after_an_error() -> None:
         assert let_go.wait(BOUND_S)
         yield from ((entry, None) for entry in part)
 
-    outcomes = delivered_side_by_side(
-        range(MAX_ENTRIES * 2 * BATCHES_AT_ONCE), deliver, lambda _: True
+    outcomes = send_in_parallel(
+        range(MAX_ENTRIES * 2 * MAX_ACTIVE_SET_CALLS), deliver, lambda _: True
     )
     assert next(outcomes)[0] == MAX_ENTRIES
     let_go.set()
 
-    assert len(list(outcomes)) == MAX_ENTRIES * (BATCHES_AT_ONCE - 1)
-    assert len(begun) == BATCHES_AT_ONCE
+    assert len(list(outcomes)) == MAX_ENTRIES * (MAX_ACTIVE_SET_CALLS - 1)
+    assert len(begun) == MAX_ACTIVE_SET_CALLS
 
 
 def test_after_the_first_error_the_rest_is_not_sent() -> None:
@@ -470,7 +470,7 @@ def test_after_the_first_error_the_rest_is_not_sent() -> None:
         sent.append(list(part))
         raise GroupNotFoundError("Authorize", "-", "-")
 
-    assert next(delivered([1, 2], send, lambda _part, _error: {}))[0] == 1
+    assert next(send_splitting([1, 2], send, lambda _part, _error: {}))[0] == 1
     assert sent == [[1, 2]]
 
 

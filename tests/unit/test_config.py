@@ -144,7 +144,7 @@ def test_protocol_http_does_not_apply_to_sts() -> None:
 )
 def test_an_invalid_endpoint_is_refused(endpoint: str) -> None:
     """No part of it is ignored."""
-    with pytest.raises(ConfigurationError, match="give host:port"):
+    with pytest.raises(ConfigurationError, match="set host:port"):
         resolve(REGION.get, {"ALIBABA_CLOUD_ENDPOINT_ECS": endpoint})
 
 
@@ -183,7 +183,7 @@ def test_the_stack_sets_the_expected_account(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "soon"])
 def test_a_timeout_must_be_a_positive_whole_number(text: str) -> None:
     """In seconds."""
-    with pytest.raises(ConfigurationError, match="give a whole number above 0"):
+    with pytest.raises(ConfigurationError, match="set a whole number above 0"):
         resolve({**REGION, "alicloud-ingress:timeout": text}.get, {})
 
 

@@ -163,7 +163,7 @@ def test_an_invalid_session_duration_is_refused(seconds: object) -> None:
     """Before any call."""
     block = json.dumps({"roleArn": ARN, "sessionExpiration": seconds})
 
-    with pytest.raises(ConfigurationError, match="give 900 to 43200"):
+    with pytest.raises(ConfigurationError, match="set 900 to 43200"):
         found({**KEYS, "alicloud:assumeRole": block})
 
 
@@ -287,7 +287,7 @@ def test_an_invalid_profile_file_is_reported(tmp_path: Path, content: str) -> No
 
 def test_a_missing_profile_is_named(tmp_path: Path) -> None:
     """With the file that was read."""
-    with pytest.raises(ConfigurationError, match=r"config.json holds no profile 'q'"):
+    with pytest.raises(ConfigurationError, match=r"config.json has no profile 'q'"):
         of_profiles(tmp_path, "q", {"name": "p"})
 
 
@@ -300,7 +300,7 @@ def test_neither_repr_nor_pickle_shows_a_secret() -> None:
     settings = Settings(KEYS.get, {"ALICLOUD_SECRET_KEY": "hush"})
 
     assert "hush" not in f"{credentials!r} {with_token!r} {settings!r}"
-    with pytest.raises(TypeError, match="not to be pickled"):
+    with pytest.raises(TypeError, match="must not be pickled"):
         pickle.dumps(credentials)
 
 
@@ -321,7 +321,7 @@ def test_the_environment_can_name_the_profile(tmp_path: Path) -> None:
     ("block", "told"),
     [
         ({"sessionName": "ci"}, "no roleArn"),
-        ([{"roleArn": ARN}, {"roleArn": ARN}], "holds 2 blocks"),
+        ([{"roleArn": ARN}, {"roleArn": ARN}], "has 2 objects"),
     ],
 )
 def test_a_role_must_be_exactly_one_role(block: object, told: str) -> None:

@@ -253,15 +253,15 @@ MUTANTS = (
     Mutant(
         "a refusal after a fault of ECS counts as proof that no rule exists",
         "ecs/client.py",
-        "self._keeping_unknown_outcome(call, but=NoAnswerError)",
-        "self._asked(call, but=NoAnswerError)",
+        "self._send_keeping_unknown_outcome(call, but=NoAnswerError)",
+        "self._send(call, but=NoAnswerError)",
         (MEET,),
     ),
     Mutant(
         "a refusal after an unknown outcome counts as proof of no change",
         "ecs/client.py",
-        "self._keeping_unknown_outcome(\n            self._write(",
-        "self._asked(\n            self._write(",
+        "self._send_keeping_unknown_outcome(\n            self._write(",
+        "self._send(\n            self._write(",
         (MEET,),
     ),
     Mutant(
@@ -313,8 +313,8 @@ MUTANTS = (
     Mutant(
         "an answer that cannot be read counts as no rules",
         "ecs/responses.py",
-        "if found is None or len(entries) != len(found):",
-        "if False:",
+        "raise broken(action, answer, f\"{'.'.join(path)} is not a list of objects\")",
+        "return []",
         (HOSTILE, CLIENT),
     ),
     Mutant(
@@ -334,15 +334,15 @@ MUTANTS = (
     Mutant(
         "plain HTTP is used for every host",
         "ecs/config.py",
-        'if scheme == "http" and not wished and not is_loopback(endpoint):',
+        'if scheme == "http" and not is_set and not is_loopback(endpoint):',
         "if False:",
         (SECURITY,),
     ),
     Mutant(
         "a fresh read is answered from before the write",
         "ecs/security_group.py",
-        "return self._looks.proven()",
-        "return self._looks.passing()",
+        "return self._reads.fresh()",
+        "return self._reads.cached()",
         (SHARED,),
     ),
     Mutant(

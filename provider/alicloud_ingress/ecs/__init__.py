@@ -1,3 +1,3 @@
 """
-ECS: one call, its retries and its responses; a group's shared reads and batched writes.
+Calls of ECS: retries, responses and credentials; shared reads and batched writes.
 """

@@ -1,10 +1,10 @@
 """
-Many entries, few calls: what several threads want sent leaves together.
+Batches: the entries of several threads are sent in few calls.
 
-What comes while no call is under way leaves alone and at once; what comes while one
-is gathers for a moment. Several calls are under way at a time, since a batch that
-waited for the one before would take two round trips. The work is done by the threads
-that ask, so that nothing is left running behind them.
+If no call is active, an entry is sent alone and immediately. Otherwise it waits a
+moment for others. Several calls are active at a time: a batch that waited for the one
+before would take two round trips. The calling threads send the batches, so no thread is
+left running afterwards.
 """
 
 from __future__ import annotations
@@ -22,44 +22,44 @@ from alicloud_ingress.errors import EcsError, IngressError
 
 MAX_ENTRIES = 100
 """
-Rules or IDs in one call of ECS; groups or prefix lists in one page.
+How many rules or IDs one call of ECS takes, and groups or prefix lists one page.
 """
-MAX_UNDER_WAY = 8
+MAX_ACTIVE_CALLS = 8
 """
-Calls of one kind for one group at a time: beyond them, what comes gathers until one
-is answered, so that a burst stays far below the rate that ECS allows.
+How many calls of one kind are active for one group. More entries wait until one of the
+calls ends, so that a burst stays far below the rate limit of ECS.
 """
-GATHER_S = 0.015
+BATCH_WINDOW_S = 0.015
 """
-Seconds that an entry waits for company while another call is under way: the engine
-hands the rules of one round over in about that time. A lone entry does not wait.
+How long an entry waits for others to join its batch while another call is active. The
+engine sends the rules of one round within about that time.
 """
 
-BATCHES_AT_ONCE = 4
+MAX_ACTIVE_SET_CALLS = 4
 """
-Calls of one set of rules at a time; all of them are full.
+How many calls are active for one set of rules. All but the last are full.
 """
 
 Entry = TypeVar("Entry", bound=Hashable)
 Outcome = tuple[Entry, EcsError | None]
 
 
-def delivered(
+def send_splitting(
     entries: Sequence[Entry],
     send: Callable[[Sequence[Entry]], None],
-    sift: Callable[[Sequence[Entry], EcsError], dict[Entry, EcsError | None]],
+    find_settled: Callable[[Sequence[Entry], EcsError], dict[Entry, EcsError | None]],
 ) -> Iterator[Outcome[Entry]]:
     """
-    Send all in one call; where it is refused for one entry, find that one.
+    Send all entries in one call. If ECS refuses it because of one entry, find that one.
 
     Args:
-        entries: of one call, no two of them equal.
+        entries: of one call, without duplicates.
         send: makes the call.
-        sift: looks, after a refusal, which entries have their outcome all the
-            same: no page of ECS says that a refused call did nothing.
+        find_settled: after an error, the entries that have their outcome anyway. The
+            documentation of ECS does not say that a refused call has no effect.
 
     Yields:
-        each entry with its own error, or None, as soon as it is known.
+        each entry with its own error or None, as soon as it is known.
     """
     try:
         send(entries)
@@ -67,7 +67,7 @@ def delivered(
         if len(entries) == 1 or not is_of_one_entry(error):
             yield from ((entry, error) for entry in entries)
             return
-        settled = sift(entries, error)
+        settled = find_settled(entries, error)
     else:
         yield from ((entry, None) for entry in entries)
         return
@@ -76,10 +76,10 @@ def delivered(
     middle = len(left) if settled else len(left) // 2
     for part in (left[:middle], left[middle:]):
         if part:
-            yield from delivered(part, send, sift)
+            yield from send_splitting(part, send, find_settled)
 
 
-def delivered_side_by_side(
+def send_in_parallel(
     entries: Sequence[Entry],
     deliver: Callable[[Sequence[Entry]], Iterator[Outcome[Entry]]],
     ends_all: Callable[[EcsError], bool],
@@ -87,30 +87,30 @@ def delivered_side_by_side(
     """
     Send any number of entries, in several calls at a time.
 
-    Whoever iterates goes on to the end, so that no call is left under way.
+    Iterate to the end, so that no call is left active.
 
     Args:
-        entries: no two of them equal.
-        deliver: sends entries, at most `MAX_ENTRIES`, and tells each one's outcome.
-        ends_all: whether no further call is to begin after such an error; those that
-            are under way are waited for.
+        entries: without duplicates.
+        deliver: sends at most `MAX_ENTRIES` entries and returns the outcome of each.
+        ends_all: whether no further call may begin after an error. The active ones are
+            waited for.
 
     Yields:
-        each entry that was sent with its own error, or None.
+        each entry that was sent, with its own error or None.
     """
     starts = iter(range(0, len(entries), MAX_ENTRIES))
-    under_way: set[Future[list[Outcome[Entry]]]] = set()
+    active: set[Future[list[Outcome[Entry]]]] = set()
 
     def begin(start: int) -> None:
         part = entries[start : start + MAX_ENTRIES]
-        under_way.add(pool.submit(lambda: list(deliver(part))))
+        active.add(pool.submit(lambda: list(deliver(part))))
 
-    with ThreadPoolExecutor(BATCHES_AT_ONCE) as pool:
-        for start in islice(starts, BATCHES_AT_ONCE):
+    with ThreadPoolExecutor(MAX_ACTIVE_SET_CALLS) as pool:
+        for start in islice(starts, MAX_ACTIVE_SET_CALLS):
             begin(start)
-        while under_way:
-            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            under_way -= done
+        while active:
+            done, _ = wait(active, return_when=FIRST_COMPLETED)
+            active -= done
             outcomes = [outcome for call in done for outcome in call.result()]
             if any(error is not None and ends_all(error) for _, error in outcomes):
                 starts = iter(())
@@ -120,28 +120,24 @@ def delivered_side_by_side(
 
 
 def wait_until(
-    changed: threading.Condition, wait_s: Callable[[], float | None]
+    changed: threading.Condition, remaining_s: Callable[[], float | None]
 ) -> None:
     """
-    Wait until no more is to be waited for; the condition is held.
+    Wait until no time remains. The caller holds the condition.
 
     Args:
         changed: notified of each change.
-        wait_s: seconds that are left; None where only a change ends the wait.
+        remaining_s: seconds that remain; None if only a change ends the wait.
     """
-    while (left := wait_s()) is None or left > 0:
+    while (left := remaining_s()) is None or left > 0:
         changed.wait(left)
 
 
 class _NoOutcomeError(IngressError):
-    """
-    A call ended and left an entry without an outcome.
-    """
-
     def __init__(self) -> None:
         super().__init__(
-            "the call ended without an outcome for this rule, which is a fault of"
-            " alicloud-ingress; run `pulumi refresh` to see what exists"
+            "the call ended without an outcome for this rule, which is a bug of"
+            " alicloud-ingress; run `pulumi refresh` to see which rules exist"
         )
 
 
@@ -150,7 +146,7 @@ class Batcher(Generic[Entry]):
     The calls of one kind for one group.
 
     Args:
-        deliver: sends entries, at most `MAX_ENTRIES`, and tells each one's outcome.
+        deliver: sends at most `MAX_ENTRIES` entries and returns the outcome of each.
     """
 
     def __init__(
@@ -158,66 +154,66 @@ class Batcher(Generic[Entry]):
     ) -> None:
         self._deliver = deliver
         self._changed = threading.Condition()
-        self._gathered: dict[Entry, Future[None]] = {}
-        self._under_way = 0
+        self._waiting: dict[Entry, Future[None]] = {}
+        self._active = 0
         self._first_came = 0.0
 
     def send(self, entry: Entry) -> None:
         """
         Send the entry, alone or with others, and wait for its own outcome.
 
-        Equal entries that gather at the same time are one.
+        Equal entries that wait at the same time are sent once.
         """
         with self._changed:
-            if not self._gathered:
+            if not self._waiting:
                 self._first_came = time.monotonic()
-            outcome = self._gathered.setdefault(entry, Future())
-        while batch := self._batch_to_lead(entry, outcome):
-            self._lead(batch)
+            outcome = self._waiting.setdefault(entry, Future())
+        while batch := self._next_batch(entry, outcome):
+            self._send(batch)
         shared(outcome)
 
-    def _batch_to_lead(
+    def _next_batch(
         self, entry: Entry, outcome: Future[None]
     ) -> dict[Entry, Future[None]]:
         """
-        Wait until the entry has its outcome, or it is this thread's turn to send.
+        Wait until the entry has its outcome, or this thread may send a batch.
 
         Returns:
-            what has gathered, without the entry itself where that is too much for
-            one call; nothing once there is an outcome.
+            the waiting entries, perhaps without this one if they are too many for one
+            call; empty if the entry has its outcome.
         """
         with self._changed:
-            wait_until(self._changed, lambda: self._wait_s(entry, outcome))
+            wait_until(self._changed, lambda: self._remaining_s(entry, outcome))
             if outcome.done():
                 return {}
-            batch = dict(list(self._gathered.items())[:MAX_ENTRIES])
+            batch = dict(list(self._waiting.items())[:MAX_ENTRIES])
             for taken in batch:
-                del self._gathered[taken]
-            self._under_way += 1
+                del self._waiting[taken]
+            self._active += 1
             return batch
 
-    def _wait_s(self, entry: Entry, outcome: Future[None]) -> float | None:
+    def _remaining_s(self, entry: Entry, outcome: Future[None]) -> float | None:
         """
-        Seconds until the entry may leave, or has its outcome; None if unknown.
+        Seconds until the entry may be sent, or has its outcome; None if unknown.
         """
         if outcome.done():
             return 0.0
-        if self._gathered.get(entry) is not outcome:
+        if self._waiting.get(entry) is not outcome:
             return None
-        if not self._under_way:
+        if not self._active:
             return 0.0
-        if self._under_way >= MAX_UNDER_WAY:
+        if self._active >= MAX_ACTIVE_CALLS:
             return None
-        return self._first_came + GATHER_S - time.monotonic()
+        return self._first_came + BATCH_WINDOW_S - time.monotonic()
 
-    def _lead(self, batch: dict[Entry, Future[None]]) -> None:
+    def _send(self, batch: dict[Entry, Future[None]]) -> None:
         try:
             for entry, error in self._deliver(list(batch)):
                 if error is None:
                     batch[entry].set_result(None)
                 else:
                     batch[entry].set_exception(error)
-            raise _NoOutcomeError  # noqa: TRY301  to those that are left, if any
+            raise _NoOutcomeError  # noqa: TRY301  for entries that have no outcome
         except BaseException as error:
             for outcome in batch.values():
                 if not outcome.done():
@@ -226,5 +222,5 @@ class Batcher(Generic[Entry]):
                 raise
         finally:
             with self._changed:
-                self._under_way -= 1
+                self._active -= 1
                 self._changed.notify_all()

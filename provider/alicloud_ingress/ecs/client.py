@@ -1,8 +1,8 @@
 """
-The calls of ECS that this package makes, and what is done when one fails.
+The calls of ECS that this package makes.
 
-Paging, ClientToken and the deadline are ours, since the SDK has none of them by
-default; `sdk` sends, `retry` sends again, `responses` reads.
+This module adds paging, ClientToken and a deadline, which the SDK does not have by
+default. `sdk` sends one call, `retry` repeats it, `responses` reads the response.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN
 from alicloud_ingress.ecs.responses import Answer
 from alicloud_ingress.ecs.retry import retried
 from alicloud_ingress.ecs.sdk import STS_VERSION, Call, Sdk, import_sdk
+from alicloud_ingress.ecs.sharing import Once
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
@@ -36,19 +37,18 @@ RULES_PER_PAGE = 1_000
 MAX_PAGES = 1_000
 ACCOUNT_TIMEOUT_S = 20.0
 """
-How long STS may take to name the account. It is another service than ECS, and rules
-can be created without it.
+How long a call of STS for the account ID may take. Rules can be created without it.
 """
 _Result = TypeVar("_Result")
 
 
 def warm_up() -> None:
     """
-    Import the SDK on another thread, so that the first call need not wait for it.
+    Import the SDK on another thread, so that the first call does not wait for it.
     """
 
     def quietly() -> None:
-        with contextlib.suppress(Exception):  # the first call meets it, and tells
+        with contextlib.suppress(Exception):  # the first call reports it
             import_sdk()
 
     threading.Thread(target=quietly, name="import-sdk", daemon=True).start()
@@ -58,39 +58,41 @@ class EcsClient:
     """
     The calls of one account in one region; threads may share it.
 
-    Throttling, faults of the service and connections that fail are retried in all
-    calls, with the same ClientToken. A call that got no answer is retried where
-    that is harmless; Authorize and Revoke by attributes raise `NoAnswerError`
-    instead, because only a look at the group tells what happened.
+    All calls are retried with the same ClientToken after throttling, faults of the
+    service and failed connections. A call without an answer is retried if a repetition
+    is harmless. Authorize and Revoke by attributes raise `NoAnswerError` instead,
+    because only a read of the group shows what happened.
 
     Args:
-        connection: where to call, and as whom.
+        connection: endpoint and credentials.
+        account: the account ID, shared by the clients of the same credentials.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self, connection: Connection, account: Once[str] | None = None
+    ) -> None:
         self._connection = connection
         self._sdk = Sdk(connection)
-        self._account_lock = threading.Lock()
-        self._account: str | None = None
+        self._account = account or Once()
 
     def __repr__(self) -> str:
         return f"EcsClient(region={self._connection.region!r})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an EcsClient holds a secret and is not to be pickled")
+        raise TypeError("an EcsClient holds a secret and must not be pickled")
 
     def describe(self, group_id: str) -> LiveGroup:
         """
-        Read all inbound rules of a group, to the last page.
+        Read all inbound rules of a group, all pages.
 
         Raises:
-            GroupNotFoundError: there is no such group in account and region.
-            NoAnswerError: no whole answer came until the deadline.
+            GroupNotFoundError: the group does not exist in this account and region.
+            NoAnswerError: no complete answer came before the deadline.
         """
         head, rules = self._rules(group_id)
         vpc_id = str(head.get("VpcId") or "")
         if not vpc_id:
-            # A classic network answers for one kind of interface at a time.
+            # In the classic network, ECS returns the rules of one NIC type at a time.
             known = {live.rule_id for live in rules if live.rule_id}
             _, more = self._rules(group_id, NicType="intranet")
             rules += [live for live in more if live.rule_id not in known]
@@ -105,70 +107,70 @@ class EcsClient:
 
     def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
         """
-        Add up to 100 rules; one that exists already is a silent success of ECS.
+        Add up to 100 rules. ECS reports success for a rule that exists.
 
         Raises:
-            NoAnswerError: it is open whether ECS acted; look, then call again. So it
-                is where a fault of ECS is followed by a refusal.
+            NoAnswerError: the outcome is unknown, also if a fault of ECS is followed by
+                a refusal. Read the group, then call again.
         """
         call = self._write("AuthorizeSecurityGroup", group_id, _permissions(rules))
-        self._keeping_unknown_outcome(call, but=NoAnswerError)
+        self._send_keeping_unknown_outcome(call, but=NoAnswerError)
 
     def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
         """
-        Remove up to 100 rules by all that names them; no match is a silent success.
+        Delete up to 100 rules by their attributes. ECS reports success if none matches.
 
         Raises:
-            NoAnswerError: it is open whether ECS acted; look, then call again.
+            NoAnswerError: the outcome is unknown. Read the group, then call again.
         """
         call = self._write("RevokeSecurityGroup", group_id, _permissions(rules))
-        self._asked(call, but=NoAnswerError)
+        self._send(call, but=NoAnswerError)
 
     def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
         """
-        Remove up to 100 rules by ID; a 200 is proof.
+        Delete up to 100 rules by ID. A success is reliable.
 
-        "Not there" after a call that got no answer means that the call worked.
+        "Not found" after a call without an answer means that the call took effect.
         """
         named = list(dict.fromkeys(rule_ids))
         _require_few(named)
         call = self._write(
             "RevokeSecurityGroup", group_id, _numbered("SecurityGroupRuleId", named)
         )
-        silent = False
+        was_unanswered = False
 
         def send(left_s: float, attempt: int) -> None:
-            nonlocal silent
+            nonlocal was_unanswered
             try:
                 self._sdk.send(call, left_s, attempt)
             except NoAnswerError:
-                silent = True
+                was_unanswered = True
                 raise
             except RuleNotFoundError:
-                if not silent or len(named) > 1:
+                if not was_unanswered or len(named) > 1:
                     raise
 
         retried(call.words, send, self._connection.timeout_s)
 
     def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
         """
-        Change a rule by ID, sending all of its fields; its NIC type is fixed.
+        Change a rule by ID. All fields are sent, except the NIC type, which is fixed.
 
         Raises:
-            NoAnswerError: it is open whether ECS acted. So it is where a fault or
-                silence is followed by a refusal.
+            NoAnswerError: the outcome is unknown, also if a fault of ECS or a missing
+                answer is followed by a refusal.
         """
         fields = {k: v for k, v in rule.to_permission().items() if k != "NicType"}
         fields["SecurityGroupRuleId"] = rule_id
-        self._keeping_unknown_outcome(
+        self._send_keeping_unknown_outcome(
             self._write("ModifySecurityGroupRule", group_id, fields)
         )
 
     def describe_groups(self, group_ids: Sequence[str] = ()) -> Iterator[ListedGroup]:
         """
-        List the groups of the region, or those of *group_ids* that are there.
+        List the groups of the region, or those of *group_ids* that exist.
 
-        They come page by page, so that thousands need no memory.
+        Pages are read one at a time, so that thousands of groups need little memory.
         """
         named = list(dict.fromkeys(group_ids))
         for start in range(0, max(len(named), 1), MAX_ENTRIES):
@@ -182,13 +184,13 @@ class EcsClient:
 
     def group_exists(self, group_id: str) -> bool:
         """
-        Ask DescribeSecurityGroups, which answers an unknown ID with an empty list.
+        Whether the group exists, by DescribeSecurityGroups.
         """
         return any(g.group_id == group_id for g in self.describe_groups([group_id]))
 
     def existing_prefix_lists(self, prefix_list_ids: Sequence[str]) -> frozenset[str]:
         """
-        Those of these prefix lists that are there, by ID.
+        Those of these prefix lists that exist, by ID.
         """
         named = list(dict.fromkeys(prefix_list_ids))
         found: set[str] = set()
@@ -214,34 +216,38 @@ class EcsClient:
         pages = self._pages(action, parameters, responses.list_entries, place=list_id)
         return tuple(entry for _, page in pages for entry in page)
 
-    def account_id(self) -> str:
+    def account_id(self, on_ask: Callable[[], object] = lambda: None) -> str:
         """
-        The account of the credentials, asked once; "" where STS refuses to tell.
+        The account of the credentials, asked for once; "" if STS refuses.
+
+        Args:
+            on_ask: called before STS is asked.
         """
-        with self._account_lock:
-            if self._account is None:
-                self._account = self._ask_account()
-            return self._account
+
+        def ask() -> str:
+            on_ask()
+            return self._ask_account()
+
+        return self._account.get(ask)
 
     def check_account(self) -> None:
         """
-        Compare the account with the one that `alicloud:accountId` expects.
+        Compare the account with `alicloud:accountId`, if that is set.
 
-        Every write does so by itself, before it is sent; nothing is asked where
-        none is expected.
+        Each write does so before it is sent.
 
         Raises:
-            WrongAccountError: it is another one.
+            WrongAccountError: they differ.
         """
         expected = self._connection.expected_account_id
         if not expected:
             return
-        asking = self.account_id()
-        if asking and asking != expected:
+        account_id = self.account_id()
+        if account_id and account_id != expected:
             raise WrongAccountError(
-                f"the credentials in use ({self._connection.credentials.source}) are of"
-                f" account {asking}, and alicloud:accountId expects {expected}: nothing"
-                " was changed. Correct one of the two"
+                f"the credentials ({self._connection.credentials.source}) belong to"
+                f" account {account_id}, but alicloud:accountId expects {expected}:"
+                " nothing was changed; correct one of the two"
             )
 
     def _ask_account(self) -> str:
@@ -258,7 +264,7 @@ class EcsClient:
 
     def _rules(self, group_id: str, **more: str) -> tuple[Answer, list[LiveRule]]:
         """
-        The last page of an answer about a group, and the inbound rules of all pages.
+        The last page of a response about a group, and the inbound rules of all pages.
         """
         action = "DescribeSecurityGroupAttribute"
         parameters = {
@@ -290,7 +296,7 @@ class EcsClient:
         place: str = "",
     ) -> Iterator[tuple[Answer, list[_Result]]]:
         """
-        All pages, each asked again until it can be read.
+        All pages. A page that cannot be read is requested again.
         """
         token = ""
         seen: set[str] = set()
@@ -320,7 +326,7 @@ class EcsClient:
 
     def _write(self, action: str, group_id: str, parameters: Mapping[str, str]) -> Call:
         """
-        A call that changes the group, its ClientToken for all of its attempts.
+        A call that changes the group, with one ClientToken for all attempts.
         """
         self.check_account()
         where = {"RegionId": self._connection.region, "SecurityGroupId": group_id}
@@ -333,33 +339,32 @@ class EcsClient:
         region = self._connection.region
         return f"{group_id} in {region}" if group_id else region
 
-    def _asked(self, call: Call, but: type[EcsError] | None = None) -> Answer:
+    def _send(self, call: Call, but: type[EcsError] | None = None) -> Answer:
         def send(left_s: float, attempt: int) -> Answer:
             return self._sdk.send(call, left_s, attempt)
 
         return retried(call.words, send, self._connection.timeout_s, but)
 
-    def _keeping_unknown_outcome(
+    def _send_keeping_unknown_outcome(
         self, call: Call, but: type[EcsError] | None = None
     ) -> None:
         """
-        Ask what cannot be told by asking again: once it is open whether ECS acted,
-        a refusal does not settle it.
+        Send a call. Once its outcome is unknown, a later refusal does not settle it.
         """
-        is_open = False
+        is_unknown = False
 
         def send(left_s: float, attempt: int) -> None:
-            nonlocal is_open
+            nonlocal is_unknown
             try:
                 self._sdk.send(call, left_s, attempt)
             except OUTCOME_UNKNOWN:
-                is_open = True
+                is_unknown = True
                 raise
 
         try:
             retried(call.words, send, self._connection.timeout_s, but)
         except EcsError as error:
-            if not is_open or isinstance(error, OUTCOME_UNKNOWN):
+            if not is_unknown or isinstance(error, OUTCOME_UNKNOWN):
                 raise
             raise NoAnswerError(
                 error.action, error.code, error.detail, error.request_id, error.place
@@ -368,13 +373,13 @@ class EcsClient:
 
 def _permissions(rules: Sequence[IngressRule]) -> dict[str, str]:
     """
-    The rules as parameters, each one once: ECS refuses one that comes twice.
+    The rules as parameters, without duplicates, which ECS refuses.
     """
-    different = list(dict.fromkeys(rules))
-    _require_few(different)
+    unique = list(dict.fromkeys(rules))
+    _require_few(unique)
     return {
         f"Permissions.{number}.{name}": value
-        for number, rule in enumerate(different, 1)
+        for number, rule in enumerate(unique, 1)
         for name, value in rule.to_permission().items()
     }
 

@@ -1,9 +1,9 @@
 """
-Region, credentials and endpoint: where each comes from.
+Region, credentials and endpoint, and where each is configured.
 
-The names are those of pulumi-alicloud, so that a stack that uses both is
-configured once: first the stack's configuration, then the environment, then the
-SDK's own default chain.
+The keys are those of pulumi-alicloud, so that a stack that uses both is configured
+once. The stack's configuration takes precedence, then the environment, then the SDK's
+default chain.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ _ENDPOINTS = '[{"ecs": "host:port"}]'
 @dataclass(frozen=True, slots=True)
 class Connection:
     """
-    All that a client needs to know.
+    The settings of a client.
 
     Args:
-        endpoint: `host:port`; "" for the SDK's own choice by region.
-        protocol: `https`, or `http`.
-        connect_timeout_ms: milliseconds for one attempt; so `read_timeout_ms`.
+        endpoint: `host:port`; "" for the SDK's choice by region.
+        protocol: `https` or `http`.
+        connect_timeout_ms: milliseconds for one attempt, as is `read_timeout_ms`.
         timeout_s: seconds for one call with all its retries.
-        expected_account_id: "" if any will do.
-        sts_url: `https://host:port`; "" to follow the region, or a loopback host.
+        expected_account_id: "" if any account is accepted.
+        sts_url: `https://host:port`; "" for the region's, or for a loopback endpoint.
     """
 
     region: str
@@ -69,14 +69,14 @@ class Connection:
     @property
     def on_loopback(self) -> bool:
         """
-        Whether the endpoint is on this very machine.
+        Whether the endpoint is on this machine.
         """
         return is_loopback(self.endpoint)
 
     @property
     def sts(self) -> tuple[str, str]:
         """
-        Protocol and `host:port` of STS, whose answers hold keys.
+        Protocol and `host:port` of STS.
         """
         if self.sts_url:
             parts = urlsplit(self.sts_url)
@@ -94,16 +94,16 @@ def resolve(
     profile: str = "",
 ) -> Connection:
     """
-    Work out the connection.
+    Find the settings of a client.
 
     Args:
         get: reads a key of the stack's configuration, such as `alicloud:region`.
         environ: the environment.
-        region: of the resource; it wins over all configuration.
+        region: of the resource; it takes precedence over all configuration.
         profile: of the resource; likewise.
 
     Raises:
-        ConfigurationError: saying what to set.
+        ConfigurationError: a setting is missing or not valid.
     """
     settings = Settings(get, environ)
     protocol, endpoint = _ecs_endpoint(settings)
@@ -124,22 +124,22 @@ def region_of(
     get: Callable[[str], str | None], environ: Mapping[str, str], profile: str = ""
 ) -> str:
     """
-    The region for a resource that names none.
+    The region of a resource that does not set one.
 
     Args:
         get: as for `resolve`.
         environ: the environment.
-        profile: of the resource; it wins over all configuration.
+        profile: of the resource; it takes precedence over all configuration.
 
     Raises:
-        ConfigurationError: saying what to set.
+        ConfigurationError: no region is configured.
     """
     return _region(Settings(get, environ), profile)
 
 
 def is_loopback(endpoint: str) -> bool:
     """
-    Whether `host:port` is on this very machine.
+    Whether `host:port` is on this machine.
     """
     host = urlsplit(f"//{endpoint}").hostname or ""
     try:
@@ -157,15 +157,16 @@ def _region(settings: Settings, profile: str) -> str:
     )
     if not found:
         raise ConfigurationError(
-            "no region is known; run `pulumi config set alicloud:region cn-hangzhou`"
-            " or set ALIBABA_CLOUD_REGION"
+            "no region is configured; run"
+            " `pulumi config set alicloud:region cn-hangzhou`, or set"
+            " ALIBABA_CLOUD_REGION"
         )
     return found
 
 
 def _expected_account(settings: Settings) -> str:
     """
-    The stack's account; a profile of a resource may well be of another one.
+    The stack's account. A resource's own profile may belong to another one.
     """
     return settings.text("alicloud:accountId") or settings.variable(
         "ALICLOUD_ACCOUNT_ID", "ALIBABA_CLOUD_ACCOUNT_ID"
@@ -173,14 +174,16 @@ def _expected_account(settings: Settings) -> str:
 
 
 def _ecs_endpoint(settings: Settings) -> tuple[str, str]:
-    wish = settings.text("alicloud:protocol").lower()
-    if wish not in ("", "http", "https"):
-        raise ConfigurationError(f"alicloud:protocol is {wish!r}; use HTTPS or HTTP")
+    protocol = settings.text("alicloud:protocol").lower()
+    if protocol not in ("", "http", "https"):
+        raise ConfigurationError(
+            f"alicloud:protocol is {protocol!r}; use HTTPS or HTTP"
+        )
     given = _configured(settings, "ecs") or settings.variable(
         "ALIBABA_CLOUD_ENDPOINT_ECS"
     )
     scheme, endpoint = _parts(given)
-    return wish or _allowed(settings, scheme or "https", endpoint), endpoint
+    return protocol or _allowed(settings, scheme or "https", endpoint), endpoint
 
 
 def _sts_url(settings: Settings) -> str:
@@ -192,13 +195,13 @@ def _sts_url(settings: Settings) -> str:
 
 def _allowed(settings: Settings, scheme: str, endpoint: str) -> str:
     """
-    The scheme, unless it is plain HTTP that nobody asked for by name.
+    The scheme. Plain HTTP to another machine needs `alicloud:protocol`.
     """
-    wished = settings.text("alicloud:protocol").lower() == "http"
-    if scheme == "http" and not wished and not is_loopback(endpoint):
+    is_set = settings.text("alicloud:protocol").lower() == "http"
+    if scheme == "http" and not is_set and not is_loopback(endpoint):
         raise ConfigurationError(
             f"http://{endpoint} is plain HTTP to another machine; use https, or run"
-            " `pulumi config set alicloud:protocol HTTP` if that is meant"
+            " `pulumi config set alicloud:protocol HTTP` to allow it"
         )
     return scheme
 
@@ -212,21 +215,21 @@ def _configured(settings: Settings, service: str) -> str:
 
 def _parts(given: str) -> tuple[str, str]:
     """
-    Scheme ("" if none is given) and `host:port`.
+    Scheme ("" if there is none) and `host:port`.
     """
     if not given:
         return "", ""
     scheme, _, rest = given.rpartition("://")
     parts = urlsplit(f"//{rest}")
     try:
-        plain = parts.hostname and parts.port != 0 and "@" not in parts.netloc
+        is_valid = parts.hostname and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
-        plain = False
-    if scheme not in ("", "http", "https") or not plain or parts.path.strip("/"):
+        is_valid = False
+    if scheme not in ("", "http", "https") or not is_valid or parts.path.strip("/"):
         _, at, place = given.rpartition("@")
         shown = f"{SECRET}@{place}" if at else given
         raise ConfigurationError(
-            f"the endpoint {shown!r} is not one; give host:port, such as"
-            f" alicloud:endpoints {_ENDPOINTS} or http://127.0.0.1:5000"
+            f"{shown!r} is not an endpoint; set host:port, such as"
+            f" alicloud:endpoints {_ENDPOINTS}, or http://127.0.0.1:5000"
         )
     return scheme, parts.netloc

@@ -1,5 +1,5 @@
 """
-One client for each region, all as the same account.
+One client for each region, all with the same credentials.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from alicloud_ingress.errors import IngressError
 
 class NoSuchGroupError(IngressError):
     """
-    A group is in none of the regions that were asked.
+    A group does not exist in the given regions.
     """
 
 
 class Connections:
     """
-    Clients by region, made when they are first asked for; threads may share it.
+    Clients by region, each made on first use; threads may share it.
 
     Args:
-        profile: of the aliyun command line; "" for the environment's credentials.
-        settings: of a stack, by key, such as `alicloud:region`; they win over the
-            environment, as they do in the stack itself.
+        profile: of the aliyun CLI; "" for the environment's credentials.
+        settings: of a stack, by key, such as `alicloud:region`; they take precedence
+            over the environment, as in the stack itself.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class Connections:
 
     def region(self, region: str = "") -> str:
         """
-        The region itself, or the one that is configured.
+        The given region, or otherwise the configured one.
 
         Raises:
-            ConfigurationError: none is.
+            ConfigurationError: no region is configured.
         """
         return region or self._resolve("").region
 
@@ -51,7 +51,7 @@ class Connections:
         The client of a region.
 
         Raises:
-            ConfigurationError: saying what to set.
+            ConfigurationError: a setting is missing or not valid.
         """
         with self._lock:
             if region not in self._clients:
@@ -68,19 +68,19 @@ def located(
     connections: Connections, regions: Sequence[str], group_id: str
 ) -> EcsClient:
     """
-    The client of the region that a group is in; of one region, without asking.
+    The client of the group's region. A single region is not verified.
 
     Raises:
-        NoSuchGroupError: it is in none of the regions.
+        NoSuchGroupError: the group is in none of the regions.
     """
-    asked = tuple(regions) or (connections.region(),)
-    if len(asked) == 1:
-        return connections.client(asked[0])
-    for region in asked:
+    candidates = tuple(regions) or (connections.region(),)
+    if len(candidates) == 1:
+        return connections.client(candidates[0])
+    for region in candidates:
         client = connections.client(region)
         if client.group_exists(group_id):
             return client
     raise NoSuchGroupError(
-        f"{group_id} is in none of {', '.join(asked)}; check its ID, --region and the"
-        " account"
+        f"{group_id} does not exist in {', '.join(candidates)}; check the group ID,"
+        " --region and the account"
     )

@@ -1,8 +1,8 @@
 """
-Whose account it is: one source of credentials, taken whole and never mixed.
+The source of credentials. All parts come from one source; sources are never mixed.
 
-A role is a step on top of a source: whoever the source names assumes it. No call
-is made here; this only says where the client is to get its credentials.
+A role is assumed with the credentials of a source. This module makes no call: it only
+decides where the client gets its credentials.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _OIDC_KEYS = (
 )
 _DELEGATED_MODES = ("CloudSSO", "OAuth", "External")
 """
-Modes of a profile that need a log-in or a process: the SDK's own code does that.
+Modes of a profile that need a login or another process. The SDK handles them.
 """
 
 
@@ -53,8 +53,8 @@ class Role:
 
     Args:
         arn: `acs:ram::<account>:role/<name>`.
-        duration_s: seconds that a session is valid.
-        oidc_provider_arn: "" where the source's own keys assume the role.
+        duration_s: how long a session is valid.
+        oidc_provider_arn: "" if the source's own keys assume the role.
     """
 
     arn: str
@@ -70,16 +70,16 @@ class Role:
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """
-    One whole source of credentials.
+    One source of credentials.
 
     Args:
         kind: `access_key`, `sts`, `role`, `ecs_ram_role`, `credentials_uri`,
-            `cli_profile`, or `default` for the SDK's own chain.
-        name: of the role, the address or the profile, where the kind has one.
-        source: where it was set, for messages.
-        file: that holds the profile, for `cli_profile`.
+            `cli_profile`, or `default` for the SDK's default chain.
+        name: of the role or the profile, or the URI, if the kind has one.
+        source: where it is set, for messages.
+        file: that contains the profile, for `cli_profile`.
         role: for `role`.
-        base: who assumes the role; None where an OIDC token does.
+        base: the credentials that assume the role; None if an OIDC token does.
     """
 
     kind: str
@@ -93,12 +93,12 @@ class Credentials:
     base: Credentials | None = None
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("Credentials hold a secret and are not to be pickled")
+        raise TypeError("Credentials hold a secret and must not be pickled")
 
     @property
     def secrets(self) -> frozenset[str]:
         """
-        What no message may hold.
+        The texts that no message may contain.
         """
         own = {self.access_key_secret, self.security_token}
         if self.role is not None:
@@ -112,13 +112,13 @@ def find(settings: Settings, profile: str) -> Credentials:
     """
     Find the source.
 
-    A resource's own *profile* is taken as it is. Else it is the first of the stack's
-    OIDC role, keys, profile, instance role and address, then of the environment's
-    keys, profile, instance role and address, then the SDK's own chain; and the
-    stack's `assumeRole`, or else the environment's, is assumed by it.
+    A resource's own *profile* takes precedence. Otherwise the source is the first of:
+    the stack's OIDC role, keys, profile, instance role and credentials URI; the
+    environment's keys, profile, instance role and credentials URI; the SDK's default
+    chain. It assumes the role of the stack's `assumeRole`, or of the environment.
 
     Raises:
-        ConfigurationError: saying what to set.
+        ConfigurationError: a setting is missing or not valid.
     """
     if profile:
         return _of_profile(settings, profile)
@@ -133,7 +133,7 @@ def find(settings: Settings, profile: str) -> Credentials:
 
 def profile_entry(settings: Settings, name: str) -> Mapping[str, str]:
     """
-    The entry of a profile in the file of the aliyun CLI, all values as text.
+    The entry of a profile in the file of the aliyun CLI, with all values as text.
     """
     file = profile_file(settings)
     try:
@@ -149,19 +149,19 @@ def profile_entry(settings: Settings, name: str) -> Mapping[str, str]:
     ) as error:
         why = getattr(error, "why", "") or "it is not a file of the aliyun CLI"
         raise ConfigurationError(
-            f"profile {name!r} cannot be read from {file}: {why};"
+            f"cannot read profile {name!r} from {file}: {why};"
             " run `aliyun configure`, or set alicloud:sharedCredentialsFile"
         ) from None
     if not named:
         raise ConfigurationError(
-            f"{file} holds no profile {name!r}; run `aliyun configure --profile {name}`"
+            f"{file} has no profile {name!r}; run `aliyun configure --profile {name}`"
         )
     return {key: str(value) for key, value in named[0].items() if value is not None}
 
 
 def profile_file(settings: Settings) -> Path:
     """
-    Where the profiles are.
+    The file of the profiles.
     """
     given = settings.text("alicloud:sharedCredentialsFile") or settings.variable(
         "ALICLOUD_SHARED_CREDENTIALS_FILE", "ALIBABA_CLOUD_CREDENTIALS_FILE"
@@ -213,7 +213,7 @@ def _of_environment(settings: Settings) -> Credentials | None:
 
 def _of_keys(where: str, key: str, secret: str, token: str) -> Credentials:
     if not key or not secret:
-        raise ConfigurationError(f"{where}: one of the two is missing; set both")
+        raise ConfigurationError(f"{where}: one of the two is not set; set both")
     kind = "sts" if token else "access_key"
     return Credentials(kind, key, secret, token, source=where)
 
@@ -259,7 +259,8 @@ def _role_of_stack(settings: Settings) -> Role | None:
 
 def _role_of_environment(settings: Settings) -> Role | None:
     """
-    Beside an OIDC token, `ALIBABA_CLOUD_ROLE_ARN` is the role of that token.
+    With an OIDC token in the environment, `ALIBABA_CLOUD_ROLE_ARN` belongs to the
+    token.
     """
     if settings.text("alicloud:assumeRoleWithOidc"):
         return None
@@ -284,12 +285,19 @@ def _of_profile(
     settings: Settings, name: str, before: tuple[str, ...] = ()
 ) -> Credentials:
     """
-    The credentials of a profile, by its mode; *before* led here by `source_profile`.
+    The credentials of a profile, by its mode.
+
+    Args:
+        settings: the sources of settings.
+        name: of the profile.
+        before: the profiles whose `source_profile` led to this one.
     """
     where = f"profile {name!r}"
     if name in before:
         chain = " -> ".join((*before, name))
-        raise ConfigurationError(f"source_profile goes round: {chain}; correct one")
+        raise ConfigurationError(
+            f"source_profile has a cycle: {chain}; correct one of the profiles"
+        )
     entry = profile_entry(settings, name)
     mode = entry.get("mode") or "AK"
     if mode in ("AK", "StsToken"):
@@ -310,7 +318,7 @@ def _of_profile_service(
     settings: Settings, name: str, mode: str, entry: Mapping[str, str]
 ) -> Credentials:
     """
-    The modes in which something else hands out the credentials.
+    The modes in which another service returns the credentials.
     """
     where = f"profile {name!r}"
     if mode == "EcsRamRole":
@@ -369,6 +377,6 @@ def _duration(where: str, text: str) -> int:
     if text.isdecimal() and SHORTEST_SESSION_S <= int(text) <= MAX_SESSION_S:
         return int(text)
     raise ConfigurationError(
-        f"{where}: a session of {text!r} seconds; give {SHORTEST_SESSION_S} to"
+        f"{where}: a session cannot last {text!r} seconds; set {SHORTEST_SESSION_S} to"
         f" {MAX_SESSION_S}"
     )

@@ -1,5 +1,5 @@
 """
-What each error code of the API means, as the class that it is raised as.
+The error class of each error code of the API.
 """
 
 from __future__ import annotations
@@ -136,8 +136,8 @@ CODES: dict[type[EcsError], tuple[str, ...]] = {
     ),
 }
 """
-The code alone decides, never the HTTP status: one code comes with several.
-Source: the error tables of the four calls and the gateway's common codes.
+The code decides, not the HTTP status: ECS returns one code with several statuses.
+Sources: the error tables of the four calls, and the common codes of the gateway.
 """
 _PARTS: dict[str, type[EcsError]] = {
     "Throttling": ThrottledError,
@@ -156,10 +156,10 @@ def of_code(
     action: str, code: str, detail: str, request_id: str = "", place: str = ""
 ) -> EcsError:
     """
-    Build the error that `BY_CODE` names for *code*.
+    Make the error of the class that `BY_CODE` has for *code*.
 
-    A code that the table does not hold is classed by what it contains; one that
-    says nothing is a plain `EcsError`, which is shown and not retried.
+    A code that is not in the table is classified by a part of it. If no part is known,
+    it is a plain `EcsError`, which is reported and not retried.
     """
     kind = BY_CODE.get(code) or _kind_of_unknown(code)
     return kind(action, code, detail, request_id, place)

@@ -1,9 +1,9 @@
 """
-One attempt to send a call, watched from both ends of the SDK.
+One attempt to send a call, observed on both sides of the SDK.
 
-The SDK loses what we need to know (the status of an answer that is not JSON, whether
-the request left at all) and prints what nobody should see. It runs in the caller's
-thread, so a context variable reaches past it.
+The SDK drops what this package needs: the status of a response that is not JSON, and
+whether the request was sent. It also logs secrets. It runs in the caller's thread, so a
+context variable passes data around it.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from dataclasses import dataclass, field
 
 from alicloud_ingress.ecs.session_keys import Keys
 
-_TALKATIVE = ("darabonba-core", "alibabacloud-tea", "credentials")
+_LOGGERS = ("darabonba-core", "alibabacloud-tea", "credentials")
 """
-Loggers of the SDK: with DEBUG=sdk the first two print signatures and tokens.
+Loggers of the SDK. With DEBUG=sdk, the first two log signatures and tokens.
 """
 
 
 @dataclass(slots=True)
 class Exchange:
     """
-    What is known of one attempt beside what the SDK tells.
+    What is known of one attempt besides what the SDK returns.
 
     Args:
         keys: that sign it; None for a call that is not signed.
         status: of HTTP; 0 while there is none.
-        sent: False where the request surely never left.
-        trouble: what went wrong, in words, without any parameter.
-        date: the header of that name in the answer; "" without one.
+        sent: False if the request was certainly not sent.
+        trouble: what failed, as text without any parameter.
+        date: the header of that name in the response; "" without one.
     """
 
     keys: Keys | None = field(default=None, repr=False)
@@ -48,7 +48,7 @@ _CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 @contextmanager
 def exchange() -> Generator[Exchange, None, None]:
     """
-    Watch the attempt that the block makes.
+    Observe the attempt that the block makes.
     """
     token = _CURRENT.set(Exchange())
     try:
@@ -59,16 +59,16 @@ def exchange() -> Generator[Exchange, None, None]:
 
 def current() -> Exchange:
     """
-    The attempt that is being made; one that nobody watches, outside of any.
+    The current attempt; outside of `exchange`, a new one that is not observed.
     """
     return _CURRENT.get() or Exchange()
 
 
 def silence_sdk() -> None:
     """
-    Keep the SDK from logging what we send; for others it logs on.
+    Stop the SDK from logging the calls of this package, and of no other code.
     """
-    for name in _TALKATIVE:
+    for name in _LOGGERS:
         logger = logging.getLogger(name)
         if _not_ours not in logger.filters:
             logger.addFilter(_not_ours)

@@ -1,5 +1,5 @@
 """
-What a list of security groups shows.
+An entry in a list of security groups.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedGroup:
     """
-    A security group as DescribeSecurityGroups shows it, without its rules.
+    A security group as DescribeSecurityGroups returns it, without its rules.
 
     Args:
-        group_type: `normal` or `enterprise`; "" where it is not told.
+        group_type: `normal` or `enterprise`; "" if not known.
         vpc_id: "" in the classic network.
-        service_managed: whether a cloud service manages it, and we may not.
-        rule_count: of both directions; None where it is not told.
+        service_managed: whether a cloud service manages it, so that nobody else can.
+        rule_count: of both directions; None if not known.
         tags: by key.
     """
 

@@ -1,7 +1,7 @@
 """
-Keys that the SDK's own library finds: by an instance's role, an address, its chain.
+Keys from the SDK's credentials library: instance role, credentials URI, default chain.
 
-The library is imported when the first key is asked for.
+The library is imported when the first key is needed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from alicloud_ingress.errors import ConfigurationError, UnreachableError
 
 class KeysOfLibrary:
     """
-    Keys that the SDK's own library finds: instance roles, addresses, its chain.
+    Keys from the SDK's credentials library.
     """
 
     def __init__(self, credentials: Credentials) -> None:
@@ -31,8 +31,8 @@ class KeysOfLibrary:
         The keys that are valid now; the library renews them.
 
         Raises:
-            ConfigurationError: there are none; its reasons may hold a secret.
-            UnreachableError: there were, and now none came.
+            ConfigurationError: there are no keys.
+            UnreachableError: there were keys before, and the renewal failed.
         """
         try:
             with self._lock:
@@ -43,16 +43,17 @@ class KeysOfLibrary:
                 str(model.access_key_secret),
                 str(model.security_token or ""),
             )
-        except Exception as error:  # noqa: BLE001 - it raises whatever came its way
+        except Exception as error:  # noqa: BLE001 - the library documents no errors
             source = self._credentials.source or "the SDK's default chain"
             if self._has_worked:
                 raise UnreachableError(
                     "the renewal of credentials",
                     "NoKeys",
-                    f"none came from {source} ({type(error).__name__})",
+                    f"{source} returned none ({type(error).__name__})",
                 ) from None
+            # The text of the error may contain a secret, so only its type is shown.
             raise ConfigurationError(
-                f"no credentials came from {source} ({type(error).__name__}); run"
+                f"{source} returned no credentials ({type(error).__name__}); run"
                 " `aliyun configure`, or set ALIBABA_CLOUD_ACCESS_KEY_ID and"
                 " ALIBABA_CLOUD_ACCESS_KEY_SECRET"
             ) from None
@@ -81,7 +82,7 @@ def _library_client(credentials: Credentials) -> Any:
 
 def _ready_address(address: str) -> str:
     """
-    The address with the port that the library forgets, past any proxy it must pass.
+    The address with its port, which the library omits, and with this package's session.
     """
     from Tea.core import TeaCore
 

@@ -1,8 +1,8 @@
 """
-Answers of ECS, taken apart: what is not whole is no answer, and never "no rules".
+Responses of ECS. An incomplete response is an error, and never "no rules".
 
-The SDK's own models take a broken answer for an empty one, so the raw one is read.
-Fields that are not known here are left alone.
+The SDK's models read an incomplete response as an empty one, so this module reads the
+raw JSON. It ignores fields that it does not know.
 """
 
 from __future__ import annotations
@@ -10,25 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import cast
 
 from alicloud_ingress.ecs.group_listing import ListedGroup
 from alicloud_ingress.errors import NoAnswerError
+from alicloud_ingress.files import as_object, as_objects
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 Answer = Mapping[str, object]
 SERVER_TIME = "Date"
 """
-The header beside the fields of the body: when the answer left, by the server's clock.
+The header that is added to the fields of the body: when ECS sent the response.
 """
-
-
-def as_object(value: object) -> Answer | None:
-    """
-    A JSON object, or None if it is not one.
-    """
-    return cast("Answer", value) if isinstance(value, dict) else None
 
 
 def objects(action: str, answer: Answer, *path: str) -> list[Answer]:
@@ -36,31 +29,30 @@ def objects(action: str, answer: Answer, *path: str) -> list[Answer]:
     The list of objects at a path, such as `Permissions`, `Permission`.
 
     Raises:
-        NoAnswerError: it is not there, or not such a list.
+        NoAnswerError: the path does not have a list of objects.
     """
     value: object = answer
     for name in path:
         value = (as_object(value) or {}).get(name)
-    found = cast("list[object]", value) if isinstance(value, list) else None
-    entries = [entry for item in found or [] if (entry := as_object(item)) is not None]
-    if found is None or len(entries) != len(found):
+    found = as_objects(value)
+    if found is None:
         raise broken(action, answer, f"{'.'.join(path)} is not a list of objects")
-    return entries
+    return found
 
 
 def broken(action: str, answer: Answer, why: str) -> NoAnswerError:
     """
-    The error for an answer that cannot be believed.
+    The error for a response that is incomplete or cannot be read.
     """
     request_id = str(answer.get("RequestId") or "")
     return NoAnswerError(
-        action, "BrokenAnswer", f"the answer is not whole: {why}", request_id
+        action, "BrokenAnswer", f"the response is not complete: {why}", request_id
     )
 
 
 def server_time(answer: Answer) -> datetime | None:
     """
-    When the answer left, in whole seconds; None where it does not say so.
+    When ECS sent the response, in whole seconds; None if it does not say.
     """
     try:
         return parsedate_to_datetime(str(answer.get(SERVER_TIME) or ""))
@@ -73,7 +65,7 @@ def rules(action: str, answer: Answer, group_id: str) -> list[LiveRule]:
     The inbound rules of one page of DescribeSecurityGroupAttribute.
     """
     if answer.get("SecurityGroupId") != group_id:
-        raise broken(action, answer, f"it is not about {group_id}")
+        raise broken(action, answer, f"it does not describe {group_id}")
     try:
         return [
             _rule(entry)
@@ -111,7 +103,7 @@ def groups(action: str, answer: Answer) -> list[ListedGroup]:
 
 def _tags(action: str, group: Answer) -> list[Answer]:
     """
-    The tags of a group; ECS leaves the list out where there are none.
+    The tags of a group. ECS omits the list if there are none.
     """
     return objects(action, group, "Tags", "Tag") if group.get("Tags") else []
 
@@ -126,8 +118,7 @@ def prefix_lists(action: str, answer: Answer) -> list[str]:
 
 def list_entries(action: str, answer: Answer) -> list[str]:
     """
-    The entries of a prefix list, which has them in `Entries.Entry`, or of a port list,
-    which has them in `Entries`.
+    The entries of a prefix list (in `Entries.Entry`) or of a port list (in `Entries`).
     """
     path = ("Entries", "Entry") if as_object(answer.get("Entries")) else ("Entries",)
     entries = objects(action, answer, *path)

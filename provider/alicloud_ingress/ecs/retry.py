@@ -1,7 +1,7 @@
 """
-When a call is sent again, and after how long.
+Retries of a call, and the pauses between them.
 
-The SDK has no retries by default, and none that knows what is harmless to repeat.
+The SDK does not retry by default, and does not know which calls are safe to repeat.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from alicloud_ingress.errors import EcsError, ThrottledError
 MAX_WAIT_S = 20.0
 NOTABLE_WAIT_S = 3.0
 """
-Seconds from which whoever waits should know why.
+From this many seconds on, the log says why a call waits.
 """
 MAX_ADVISED_WAIT_S = 60.0
 """
-A call that is throttled in one minute works in the next; so no advice is longer.
+The limit for a pause that ECS asks for: its quotas are per minute.
 """
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger("alicloud_ingress")
 
-# Without a handler, Python prints a warning of stamina's for every retry.
+# Without a handler, Python prints a warning of stamina for each retry.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
@@ -41,13 +41,13 @@ def retried(
     but: type[EcsError] | None = None,
 ) -> _Result:
     """
-    Send until it works, is refused, or the time is over.
+    Send a call until it succeeds, fails for good, or the time is over.
 
     Args:
         what: the call, for notices of a long wait.
         send: makes one attempt, given the seconds left and its number.
-        timeout_s: seconds for all attempts and what is waited between them.
-        but: an error that is not to be retried here.
+        timeout_s: seconds for all attempts and the pauses between them.
+        but: an error that is not retried.
     """
     deadline = time.monotonic() + timeout_s
     next_wait_s = 0.0
@@ -62,8 +62,8 @@ def retried(
         if time.monotonic() + wait_s >= deadline:
             return False
         if wait_s >= NOTABLE_WAIT_S:
-            told = "%s on %s: %s; it is sent again in %.1f s"
-            _log.info(told, error.action, error.place, error.code, wait_s)
+            message = "%s on %s: %s; retry in %.1f s"
+            _log.info(message, error.action, error.place, error.code, wait_s)
         return True if wait_s == next_wait_s else wait_s + random.uniform(0, 1)  # noqa: S311 - no secret
 
     with waiting_for(what, timeout_s) as wait:

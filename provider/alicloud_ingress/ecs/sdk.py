@@ -1,8 +1,8 @@
 """
-One call in, one raw answer or one error out: the SDK is known here, and to few else.
+One call by the SDK: it returns the raw response, or raises an error of this package.
 
-It goes through the SDK's own client, which is imported when the first call is made
-(it takes half a second) or, ahead of that, by `import_sdk` on another thread.
+The SDK's client takes half a second to import. The first call imports it, or
+`import_sdk` on another thread before that.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from alicloud_ingress.ecs.credentials import Credentials
 from alicloud_ingress.ecs.error_codes import of_code
 from alicloud_ingress.ecs.exchange import Exchange, current, exchange, silence_sdk
 from alicloud_ingress.ecs.library_keys import KeysOfLibrary
-from alicloud_ingress.ecs.responses import SERVER_TIME, Answer, as_object, broken
+from alicloud_ingress.ecs.responses import SERVER_TIME, Answer, broken
 from alicloud_ingress.ecs.session_keys import AssumedRole, FixedKeys, Keys, KeySource
 from alicloud_ingress.errors import (
     SECRET,
@@ -34,13 +34,14 @@ from alicloud_ingress.errors import (
     ThrottledError,
     UnreachableError,
 )
+from alicloud_ingress.files import as_object
 
 ECS_VERSION = "2014-05-26"
 STS_VERSION = "2015-04-01"
 URL_LIMIT = 6_000
 """
-Bytes of parameters beyond which they go as a form: a long URL is answered with
-414 and an HTML body. The gateway's own limit is not documented.
+How many bytes of parameters a URL may have. More are sent as a form: the gateway
+answers a long URL with 414 and an HTML body. Its own limit is not documented.
 """
 UNSIGNED = ("AssumeRoleWithOIDC",)
 SHORTEST_ATTEMPT_MS = 1_000
@@ -54,10 +55,10 @@ _SERVER_FAULT = 500
 @dataclass(frozen=True, slots=True)
 class Call:
     """
-    One call, as often as it may have to be sent.
+    One call, with the same parameters in all attempts.
 
     Args:
-        place: what it is about, for messages.
+        place: what the call is about, for messages.
     """
 
     action: str
@@ -75,9 +76,9 @@ class Call:
 
 def import_sdk() -> None:
     """
-    Import the SDK, once, whoever asks first.
+    Import the SDK, once.
 
-    Its thousand models take a third of the time, and none of them is used here.
+    Its thousand models take a third of the time and are not used, so they are skipped.
     """
     with _IMPORT:
         _import_when_used("alibabacloud_ecs20140526", "models")
@@ -91,7 +92,7 @@ def import_sdk() -> None:
 
 def _import_when_used(package: str, name: str) -> None:
     """
-    Let a module of a package be imported as soon as somebody looks into it.
+    Import a module of a package only when one of its attributes is used.
     """
     full_name = f"{package}.{name}"
     spec = importlib.util.find_spec(full_name)
@@ -106,7 +107,7 @@ def _import_when_used(package: str, name: str) -> None:
 
 class Sdk:
     """
-    ECS and STS as one account reaches them; many threads may call at once.
+    ECS and STS with one set of credentials; threads may share it.
     """
 
     def __init__(
@@ -120,26 +121,26 @@ class Sdk:
 
     def keys(self) -> Keys:
         """
-        The keys that calls are signed with now.
+        The keys that sign calls now.
 
         Raises:
-            ConfigurationError: there are none.
-            EcsError: STS gave none.
+            ConfigurationError: there are no keys.
+            EcsError: STS returned no keys.
         """
         with exchange():
             return self._prepared().keys()
 
     def send(self, call: Call, left_s: float, attempt: int = 1) -> Answer:
         """
-        Make one attempt, and tell the log.
+        Make one attempt, and log it.
 
         Args:
             call: to send.
-            left_s: seconds that the attempt may take, a second at least.
+            left_s: seconds that the attempt may take; at least one is allowed.
             attempt: its number, for the log.
 
         Raises:
-            EcsError: what ECS answered, or that it did not.
+            EcsError: ECS returned an error, or no answer.
         """
         began = time.monotonic()
         code, request_id = "not sent", ""
@@ -203,7 +204,7 @@ class Sdk:
 
         from alicloud_ingress.ecs.transport import POOL_SIZE
 
-        models: Any = utils_models  # None is fine where its annotations say text
+        models: Any = utils_models  # its annotations do not allow None
         protocol = self._connection.protocol
         parameters = dict(call.parameters)
         request = models.OpenApiRequest(
@@ -243,7 +244,7 @@ class Sdk:
 
     def _translated(self, call: Call, error: Exception, attempt: Exchange) -> EcsError:
         """
-        Our error for one of the SDK's, without its payload.
+        The error of this package for an error of the SDK, without its payload.
         """
         code = str(getattr(error, "code", None) or "None")
         body = as_object(getattr(error, "data", None)) or {}
@@ -272,12 +273,12 @@ class Sdk:
         if type(made) is EcsError and attempt.status >= _SERVER_FAULT:
             return ServiceFaultError(call.action, code, detail, request_id, call.place)
         if isinstance(made, ThrottledError):
-            # The unit is not documented; the SDK takes it for milliseconds.
+            # The unit is not documented; the SDK uses milliseconds.
             made.retry_after_s = (getattr(error, "retry_after", None) or 0) / 1000
         return made
 
     def _without_secrets(self, text: str, call: Call, attempt: Exchange) -> str:
-        # A token that was read from a file is known to the call alone.
+        # Only the call has a token that was read from a file.
         secrets = self._credentials.secrets | {call.parameters.get("OIDCToken", "")}
         if attempt.keys is not None:
             secrets |= attempt.keys.secrets
@@ -306,28 +307,29 @@ class Sdk:
         if credentials.role is None:
             return KeysOfLibrary(credentials)
         base = credentials.base
-        asker = self if base is None else Sdk(self._connection, base)
+        sdk = self if base is None else Sdk(self._connection, base)
 
         def ask(action: str, parameters: Mapping[str, str]) -> Answer:
             seconds = self._connection.read_timeout_ms / 1000
-            return asker.send(Call(action, parameters, STS_VERSION), seconds)
+            return sdk.send(Call(action, parameters, STS_VERSION), seconds)
 
         return AssumedRole(credentials.role, ask)
 
 
 def address_of(connection: Connection) -> str:
     """
-    Where calls go, such as `https://ecs.eu-central-1.aliyuncs.com`: as configured,
-    or where the SDK sends those of the region.
+    The address of calls, such as `https://ecs.eu-central-1.aliyuncs.com`.
+
+    It is the configured one, or the SDK's choice by region.
     """
     import_sdk()
-    host = str(_sdk_client(connection)._endpoint)  # noqa: SLF001 - by region, in no other place
+    host = str(_sdk_client(connection)._endpoint)  # noqa: SLF001 - not public
     return f"{connection.protocol}://{host}"
 
 
 class _KeysOfExchange:
     """
-    The SDK's view of credentials: the keys that were looked up for this attempt.
+    Credentials for the SDK: the keys of the current attempt.
     """
 
     def get_credential(self) -> Keys | None:
@@ -338,7 +340,7 @@ def _sdk_client(connection: Connection) -> Any:
     from alibabacloud_ecs20140526.client import Client
     from alibabacloud_tea_openapi import utils_models
 
-    models: Any = utils_models  # any credentials will do that have its method
+    models: Any = utils_models  # its annotations do not allow other credentials
     client: Any = Client(
         models.Config(
             region_id=connection.region,
@@ -347,14 +349,14 @@ def _sdk_client(connection: Connection) -> Any:
             user_agent="pulumi-alicloud-ingress",
         )
     )
-    _use_transport(connection.protocol, str(client._endpoint))  # noqa: SLF001 - by region, in no other place
+    _use_transport(connection.protocol, str(client._endpoint))  # noqa: SLF001 - not public
     _use_transport(*connection.sts)
     return client
 
 
 def _use_transport(protocol: str, host: str) -> None:
     """
-    Hand the SDK our session for a host, under the key that it will look for.
+    Give the SDK this package's session for a host, under the key that it uses.
     """
     from darabonba.core import DaraCore
 

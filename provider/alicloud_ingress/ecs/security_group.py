@@ -1,8 +1,8 @@
 """
-One security group in one process: what its rules ask and do, put into few calls.
+One security group in one process: the reads and writes of its rules, in few calls.
 
-All rules of a group share one object, whose methods any number of threads call
-at once. How looks are shared stands in `looks`, how writes are in `batches`.
+All rules of a group share one object, which threads may share. `shared_reads` shares
+the reads, `batching` batches the writes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Protocol, TypeVar
 from alicloud_ingress.ecs.batching import (
     Batcher,
     Outcome,
-    delivered,
-    delivered_side_by_side,
+    send_in_parallel,
+    send_splitting,
 )
 from alicloud_ingress.ecs.reactions import Call, Reaction, reaction
 from alicloud_ingress.ecs.shared_reads import SharedReads, Writes
@@ -24,11 +24,12 @@ from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 
 _Entry = TypeVar("_Entry", bound=Hashable)
+_MAYBE_DONE = (Reaction.ALREADY_DONE, Reaction.READ_GROUP)
 
 
 class GroupCalls(Protocol):
     """
-    The calls of ECS for a group, as the client makes them.
+    The calls of ECS for a group.
     """
 
     def describe(self, group_id: str) -> LiveGroup:
@@ -40,11 +41,11 @@ class GroupCalls(Protocol):
         ...
 
     def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
-        """Remove rules by ID."""
+        """Delete rules by ID."""
         ...
 
     def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
-        """Remove rules by all that names them."""
+        """Delete rules by their attributes."""
         ...
 
     def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
@@ -54,13 +55,13 @@ class GroupCalls(Protocol):
 
 class SecurityGroup:
     """
-    The group as each of its rules uses it.
+    The reads and writes of one group; threads may share it.
 
     Args:
-        calls: what speaks to ECS.
+        calls: of ECS.
         group_id: `sg-...`.
-        now: seconds of a clock that never goes back.
-        writes: of this process to the group, by whichever credentials.
+        now: seconds of a monotonic clock.
+        writes: of this process to the group, with any credentials.
     """
 
     def __init__(
@@ -73,44 +74,44 @@ class SecurityGroup:
         self.group_id = group_id
         self._calls = calls
         self._writes = writes or Writes()
-        self._looks = SharedReads(lambda: calls.describe(group_id), self._writes, now)
+        self._reads = SharedReads(lambda: calls.describe(group_id), self._writes, now)
         self._authorizing = Batcher(self._authorize)
         self._revoking_by_id = Batcher(self._revoke_by_id)
         self._revoking_by_attributes = Batcher(self._revoke_by_attributes)
 
     def read_cached(self) -> LiveGroup:
         """
-        The rules as they were a moment ago, perhaps before other threads wrote.
+        The rules of a moment ago, perhaps without the last writes of other threads.
         """
-        return self._looks.cached()
+        return self._reads.cached()
 
     def read_after_writes(self) -> LiveGroup:
         """
-        The rules as they were a moment ago, after all that this process wrote.
+        The rules of a moment ago, with all writes of this process.
         """
-        return self._looks.recent()
+        return self._reads.after_writes()
 
     def read_now(self) -> LiveGroup:
         """
-        The rules as they are, read after this call began.
+        The rules, by a Describe that begins after this call.
         """
-        return self._looks.proven()
+        return self._reads.fresh()
 
     def authorize(self, rule: IngressRule) -> None:
         """
-        Add the rule; one that exists already is a silent success of ECS.
+        Add the rule. If it exists, ECS reports success and changes nothing.
         """
         self._authorizing.send(rule)
 
     def revoke_by_id(self, rule_id: str) -> None:
         """
-        Remove the rule with this ID; a return is proof.
+        Delete the rule with this ID. A success is reliable.
         """
         self._revoking_by_id.send(rule_id)
 
     def revoke_by_attributes(self, rule: IngressRule) -> None:
         """
-        Remove the rule by all that names it; a return proves nothing.
+        Delete the rule by its attributes. ECS reports success also if none matches.
         """
         self._revoking_by_attributes.send(rule)
 
@@ -123,17 +124,18 @@ class SecurityGroup:
 
     def authorize_all(self, rules: Sequence[IngressRule]) -> list[Outcome[IngressRule]]:
         """
-        Add rules, in several calls at a time, each of as many as it takes.
+        Add rules, in several full calls at a time.
 
         Returns:
-            each rule that was sent with its own error, or None. After an error no
+            each rule that was sent, with its own error or None. After an error no
             further call begins.
         """
         return self._sent(Call.AUTHORIZE, rules, self.authorize, self._authorize)
 
     def revoke_all_by_id(self, rule_ids: Sequence[str]) -> list[Outcome[str]]:
         """
-        Remove rules by ID; see `authorize_all`. That some are gone is no end.
+        Delete rules by ID; see `authorize_all`. A rule that is already deleted does not
+        stop the others.
         """
         return self._sent(
             Call.REVOKE_BY_ID, rule_ids, self.revoke_by_id, self._revoke_by_id
@@ -143,7 +145,7 @@ class SecurityGroup:
         self, rules: Sequence[IngressRule]
     ) -> list[Outcome[IngressRule]]:
         """
-        Remove rules by all that names them; see `revoke_all_by_id`.
+        Delete rules by their attributes; see `revoke_all_by_id`.
         """
         return self._sent(
             Call.REVOKE_BY_ATTRIBUTES,
@@ -178,12 +180,9 @@ class SecurityGroup:
         deliver: Callable[[Sequence[_Entry]], Iterator[Outcome[_Entry]]],
     ) -> Iterator[Outcome[_Entry]]:
         def ends_all(error: EcsError) -> bool:
-            return reaction(call, error) not in (
-                Reaction.ALREADY_DONE,
-                Reaction.READ_GROUP,
-            )
+            return reaction(call, error) not in _MAYBE_DONE
 
-        return delivered_side_by_side(entries, deliver, ends_all)
+        return send_in_parallel(entries, deliver, ends_all)
 
     def _authorize(
         self, rules: Sequence[IngressRule]
@@ -195,17 +194,14 @@ class SecurityGroup:
         )
 
     def _revoke_by_id(self, rule_ids: Sequence[str]) -> Iterator[Outcome[str]]:
-        def told(error: EcsError) -> EcsError | None:
-            asked = reaction(Call.REVOKE_BY_ID, error)
-            return (
-                error if asked in (Reaction.ALREADY_DONE, Reaction.READ_GROUP) else None
-            )
+        def outcome(error: EcsError) -> EcsError | None:
+            return error if reaction(Call.REVOKE_BY_ID, error) in _MAYBE_DONE else None
 
         return self._delivered(
             rule_ids,
             self._calls.revoke_by_id,
             lambda group, rule_id: group.by_id(rule_id) is None,
-            told,
+            outcome,
         )
 
     def _revoke_by_attributes(
@@ -221,30 +217,30 @@ class SecurityGroup:
         self,
         entries: Sequence[_Entry],
         call: Callable[[str, Sequence[_Entry]], None],
-        is_so: Callable[[LiveGroup, _Entry], bool],
-        told: Callable[[EcsError], EcsError | None] = lambda _: None,
+        is_done: Callable[[LiveGroup, _Entry], bool],
+        outcome: Callable[[EcsError], EcsError | None] = lambda _: None,
     ) -> Iterator[Outcome[_Entry]]:
         """
-        Send the entries of one call, each on its own if need be.
+        Send the entries of one call, split if necessary.
 
         Args:
             entries: at most as many as a call takes.
             call: of ECS, for a group and entries.
-            is_so: whether a look shows that an entry is done.
-            told: the outcome of an entry that is, though the call was refused so.
+            is_done: whether a read shows that an entry is done.
+            outcome: of an entry that is done although the call failed with this error.
         """
 
         def send(part: Sequence[_Entry]) -> None:
             with self._writes.writing():
                 call(self.group_id, part)
 
-        def sift(
+        def find_settled(
             part: Sequence[_Entry], error: EcsError
         ) -> dict[_Entry, EcsError | None]:
             try:
                 group = self.read_now()
             except EcsError:
                 return {}
-            return {entry: told(error) for entry in part if is_so(group, entry)}
+            return {entry: outcome(error) for entry in part if is_done(group, entry)}
 
-        return delivered(entries, send, sift)
+        return send_splitting(entries, send, find_settled)

@@ -1,7 +1,7 @@
 """
-Keys that sign a call, and a role's keys, which last for a session only.
+The keys that sign a call: fixed keys, or the keys of an assumed role's session.
 
-The names of the methods and attributes are those that the SDK reads.
+The SDK defines the names of the methods and attributes.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from alicloud_ingress.ecs.credentials import Role
-from alicloud_ingress.ecs.responses import Answer, as_object
+from alicloud_ingress.ecs.responses import Answer
 from alicloud_ingress.errors import (
     ConfigurationError,
     NoAnswerError,
     UnreachableError,
 )
+from alicloud_ingress.files import as_object
 
 RENEWED_BEFORE_S = 300
 """
-Seconds before its end at which a session is not used any more.
+How long before its end a session is renewed.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
     """
-    An access key, with its token where it is one of a session.
+    An access key, with the token if it belongs to a session.
     """
 
     access_key_id: str
@@ -40,37 +41,37 @@ class Keys:
     provider_name: None = None
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("Keys are a secret and are not to be pickled")
+        raise TypeError("Keys are a secret and must not be pickled")
 
     @property
     def type(self) -> str:
         """
-        What the SDK calls this kind.
+        The SDK's name for this kind.
         """
         return "sts" if self.security_token else "access_key"
 
     @property
     def secrets(self) -> frozenset[str]:
         """
-        What no message may hold.
+        The texts that no message may contain.
         """
         return frozenset({self.access_key_secret, self.security_token} - {""})
 
 
 class KeySource(Protocol):
     """
-    What hands out keys.
+    A source of keys.
     """
 
     def keys(self) -> Keys:
-        """Tell the keys that are valid now."""
+        """Return the keys that are valid now."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FixedKeys:
     """
-    Keys that are set once and for all.
+    Keys that do not change.
     """
 
     fixed: Keys
@@ -84,10 +85,10 @@ class FixedKeys:
 
 class AssumedRole:
     """
-    The keys of a role, got from STS and renewed in time.
+    The keys of a role. STS returns them; they are renewed before they expire.
 
-    The SDK could assume a role by itself, yet by HTTPS alone, past our proxies and
-    retries, and with STS's answer in its errors: so STS is called as ECS is.
+    The SDK could assume the role itself, but without this package's proxies and
+    retries, and with the response of STS in its errors. So STS is called like ECS.
 
     Args:
         role: to assume.
@@ -110,10 +111,10 @@ class AssumedRole:
 
     def keys(self) -> Keys:
         """
-        The keys of the session, a new one if the last is near its end.
+        The keys of the session, or of a new one if it ends soon.
 
         Raises:
-            UnreachableError: STS gave no answer, so nothing was asked of ECS.
+            UnreachableError: STS sent no answer, so nothing was sent to ECS.
         """
         with self._lock:
             if self._keys is None or self._now() >= self._ends - RENEWED_BEFORE_S:
@@ -138,7 +139,10 @@ class AssumedRole:
             )
         except (KeyError, ValueError):
             raise UnreachableError(
-                action, "BrokenAnswer", "STS gave no keys", str(answer.get("RequestId"))
+                action,
+                "BrokenAnswer",
+                "STS returned no keys",
+                str(answer.get("RequestId")),
             ) from None
         return keys, calendar.timegm(ends)
 
@@ -159,12 +163,12 @@ class AssumedRole:
 
 def _token_in(file: str) -> str:
     """
-    Read the token each time: the platform replaces it while we run.
+    Read the token each time, because the platform replaces it.
     """
     try:
         return Path(file).expanduser().read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"the OIDC token cannot be read from {file}: {type(error).__name__};"
-            " correct oidcTokenFile"
+            f"cannot read the OIDC token from {file}: {type(error).__name__}; correct"
+            " oidcTokenFile"
         ) from None

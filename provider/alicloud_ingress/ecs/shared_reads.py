@@ -1,9 +1,9 @@
 """
-One Describe for all who ask at the same time.
+Shared reads: one Describe for all threads that need it at the same time.
 
-A look before a write may be a moment old; a look that proves a write may not.
-Both are flights of one kind: few are under way at a time, and whoever comes too
-late for them shares the next.
+A read before a write may be cached. A read that verifies a write must be fresh. Both
+use the same calls: few are active at a time, and a thread that comes too late for them
+shares the next one.
 """
 
 from __future__ import annotations
@@ -14,59 +14,59 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
 
-from alicloud_ingress.ecs.batching import GATHER_S, MAX_UNDER_WAY, wait_until
+from alicloud_ingress.ecs.batching import BATCH_WINDOW_S, MAX_ACTIVE_CALLS, wait_until
 from alicloud_ingress.ecs.sharing import shared
 from alicloud_ingress.rules.live import LiveGroup
 
-FRESH_S = 10.0
+MAX_AGE_S = 10.0
 """
-Seconds for which an answer serves those who do not have to prove anything.
+How old a cached answer may be.
 """
-BUSY_S = 1.0
+MAX_AGE_BESIDE_WRITES_S = 1.0
 """
-Seconds for which an answer serves those to whom own writes do not matter. Where many
-rules are made at a time, one that proves another comes more often than that.
+How old a cached answer may be that does not show writes since. While many rules are
+created, reads that verify them come more often than that.
 """
 
 
 class _PendingRead:
     """
-    One Describe that is to come or under way, and who waits for it.
+    A Describe that is planned, active or done.
     """
 
-    __slots__ = ("answer", "asked", "began", "writes_before")
+    __slots__ = ("answer", "began", "planned", "writes_before")
 
-    def __init__(self, asked: float) -> None:
+    def __init__(self, planned: float) -> None:
         self.answer: Future[LiveGroup] = Future()
-        self.asked = asked
+        self.planned = planned
         self.began = 0.0
         self.writes_before = 0
 
 
 class Writes:
     """
-    The writes of one process to one group; safe to use from several threads.
+    The writes of one process to one group; threads may share it.
 
-    Whatever comes of a write, what was read before it ended is out of date.
+    A read that began before a write ended is out of date, also if the write failed.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ended = 0
-        self._under_way = 0
+        self._active = 0
 
     @contextmanager
     def writing(self) -> Generator[None, None, None]:
         """
-        A write, from its beginning to its end.
+        Count the block as a write.
         """
         with self._lock:
-            self._under_way += 1
+            self._active += 1
         try:
             yield
         finally:
             with self._lock:
-                self._under_way -= 1
+                self._active -= 1
                 self._ended += 1
 
     @property
@@ -78,22 +78,22 @@ class Writes:
             return self._ended
 
     @property
-    def are_under_way(self) -> bool:
+    def are_active(self) -> bool:
         """
         Whether a write has begun and not ended.
         """
         with self._lock:
-            return self._under_way > 0
+            return self._active > 0
 
 
 class SharedReads:
     """
-    What a group holds, asked by many threads and read by few calls.
+    The reads of a group: many threads share few calls.
 
     Args:
         describe: reads all rules of the group.
-        writes: after which an answer is out of date.
-        now: seconds of a clock that never goes back.
+        writes: to the group. After a write, an older answer is out of date.
+        now: seconds of a monotonic clock.
     """
 
     def __init__(
@@ -106,27 +106,28 @@ class SharedReads:
         self._now = now
         self._changed = threading.Condition()
         self._writes = writes
-        self._under_way: list[_PendingRead] = []
+        self._active: list[_PendingRead] = []
         self._next: _PendingRead | None = None
         self._kept: _PendingRead | None = None
         self._newest: _PendingRead | None = None
 
     def cached(self) -> LiveGroup:
         """
-        Where others are at work, the newest answer, if it is at most `BUSY_S` old,
-        whatever they have written since; else as `recent`.
-        """
-        busy = self._writes.are_under_way
-        with self._changed:
-            busy = busy or bool(self._under_way)
-            newest = self._newest if busy else None
-        if newest and self._now() - newest.began <= BUSY_S:
-            return newest.answer.result()
-        return self.recent()
+        An answer that may lack the last writes, if other threads are active.
 
-    def recent(self) -> LiveGroup:
+        Then it is at most `MAX_AGE_BESIDE_WRITES_S` old. Otherwise, as `after_writes`.
         """
-        An answer at most `FRESH_S` old, and read after the last write.
+        busy = self._writes.are_active
+        with self._changed:
+            busy = busy or bool(self._active)
+            newest = self._newest if busy else None
+        if newest and self._now() - newest.began <= MAX_AGE_BESIDE_WRITES_S:
+            return newest.answer.result()
+        return self.after_writes()
+
+    def after_writes(self) -> LiveGroup:
+        """
+        An answer at most `MAX_AGE_S` old, and read after the last write.
         """
         writes = self._writes.ended
         with self._changed:
@@ -134,38 +135,38 @@ class SharedReads:
             if (
                 kept
                 and kept.writes_before == writes
-                and self._now() - kept.began <= FRESH_S
+                and self._now() - kept.began <= MAX_AGE_S
             ):
                 return kept.answer.result()
             pending = next(
-                (f for f in self._under_way if f.writes_before == self._writes.ended),
+                (r for r in self._active if r.writes_before == self._writes.ended),
                 None,
             )
             if pending:
                 self._changed.wait_for(pending.answer.done)
-        pending = pending or self._next_to_begin()
+        pending = pending or self._next_read()
         answer = shared(pending.answer)
         with self._changed:
             self._kept = pending
         return answer
 
-    def proven(self) -> LiveGroup:
+    def fresh(self) -> LiveGroup:
         """
-        An answer that was asked for after this call began.
+        An answer to a Describe that begins after this call.
         """
-        return shared(self._next_to_begin().answer)
+        return shared(self._next_read().answer)
 
-    def _next_to_begin(self) -> _PendingRead:
+    def _next_read(self) -> _PendingRead:
         """
-        Wait for a pending that begins from now on, or be the one that makes it.
+        Wait for the next read to begin and end, or make it.
         """
         with self._changed:
             self._next = pending = self._next or _PendingRead(time.monotonic())
-            wait_until(self._changed, lambda: self._wait_s(pending))
+            wait_until(self._changed, lambda: self._remaining_s(pending))
             leads = not pending.answer.done() and pending is self._next
             if leads:
                 self._next = None
-                self._under_way.append(pending)
+                self._active.append(pending)
                 pending.began, pending.writes_before = self._now(), self._writes.ended
             else:
                 self._changed.wait_for(pending.answer.done)
@@ -173,15 +174,15 @@ class SharedReads:
             self._run(pending)
         return pending
 
-    def _wait_s(self, pending: _PendingRead) -> float | None:
+    def _remaining_s(self, pending: _PendingRead) -> float | None:
         """
-        Seconds until this pending may begin, or has; None if nobody can tell.
+        Seconds until this read may begin; 0 if it has begun; None if unknown.
         """
-        if pending is not self._next or not self._under_way:
+        if pending is not self._next or not self._active:
             return 0.0
-        if len(self._under_way) >= MAX_UNDER_WAY:
+        if len(self._active) >= MAX_ACTIVE_CALLS:
             return None
-        return pending.asked + GATHER_S - time.monotonic()
+        return pending.planned + BATCH_WINDOW_S - time.monotonic()
 
     def _run(self, pending: _PendingRead) -> None:
         try:
@@ -192,7 +193,7 @@ class SharedReads:
                 raise
         finally:
             with self._changed:
-                self._under_way.remove(pending)
+                self._active.remove(pending)
                 if not pending.answer.exception():
                     self._newest = pending
                 self._changed.notify_all()

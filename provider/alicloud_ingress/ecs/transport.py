@@ -1,10 +1,10 @@
 """
-How a request travels: what the SDK leaves open on the wire.
+The HTTP transport of requests, in place of the SDK's own.
 
-The SDK ignores NO_PROXY, even for this very machine, follows redirects with signed
-parameters to wherever they lead, and loses the HTTP status of an answer that is not
-JSON. So its sessions get an adapter of ours, for the hosts that we call, in a pool
-of our own: other users of the SDK in the same process are left as they are.
+The SDK ignores NO_PROXY, even for this machine, follows redirects with signed
+parameters to any host, and drops the HTTP status of a response that is not JSON. So the
+sessions for the hosts of this package get an adapter and a connection pool of this
+package. Other code that uses the SDK in the same process is not affected.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from alicloud_ingress.ecs.exchange import current
 
 POOL_SIZE = 64
 """
-Connections kept to one host: one for each thread that the dynamic host may have.
+How many connections to one host are kept: one for each thread of the dynamic host.
 """
 _TROUBLES = {
     "ProxyError": (False, "the proxy cannot be reached; check HTTPS_PROXY, NO_PROXY"),
@@ -34,14 +34,14 @@ _TROUBLES = {
     "NewConnectionError": (False, "the connection was refused"),
 }
 """
-By the name of an error of requests, or of its reason: whether the request may have
-left, and what to tell.
+By the name of an error of requests, or of its reason: whether the request may have been
+sent, and the text for the message.
 """
 
 
 class Transport(HTTPAdapter):
     """
-    Sends past the proxy where NO_PROXY or loopback says so, and never elsewhere.
+    Respects NO_PROXY, sends to loopback without a proxy, and follows no redirect.
     """
 
     def send(  # noqa: PLR0913, PLR0917 - the signature of requests
@@ -54,7 +54,7 @@ class Transport(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,  # noqa: ARG002 - see proxies_for
     ) -> requests.Response:
         """
-        Send one request, and note what came of it.
+        Send one request, and record the outcome.
         """
         attempt = current()
         try:
@@ -79,7 +79,10 @@ class Transport(HTTPAdapter):
 
 def session(pool_size: int = POOL_SIZE) -> requests.Session:
     """
-    Make a session that sends by `Transport` alone, with so many connections kept.
+    Make a session that uses `Transport`.
+
+    Args:
+        pool_size: how many connections to one host are kept.
     """
     made = requests.Session()
     transport = Transport(pool_maxsize=pool_size)
@@ -90,8 +93,8 @@ def session(pool_size: int = POOL_SIZE) -> requests.Session:
 
 def authorities() -> str | bool:
     """
-    The file of certificate authorities that the environment names, as for `requests`
-    and OpenSSL; True for those that `requests` brings along.
+    The file of certificate authorities that the environment names, for `requests` or
+    OpenSSL; True for those of `requests`.
     """
     named = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
     return next((file for name in named if (file := os.environ.get(name))), True)
@@ -99,14 +102,14 @@ def authorities() -> str | bool:
 
 def proxies_for(url: str) -> dict[str, str]:
     """
-    The proxies of the environment for this address, as all programs use them.
+    The proxies of the environment for this URL; none for loopback.
     """
     return {} if is_loopback(urlsplit(url).netloc) else get_environ_proxies(url)
 
 
 def _explained(error: requests.RequestException) -> tuple[bool, str]:
     """
-    Look up `_TROUBLES`; the error's own text holds all parameters.
+    Look up `_TROUBLES`. The text of the error itself contains all parameters.
     """
     reason = getattr(error.args[0], "reason", None) if error.args else None
     names = {type(error).__name__, type(reason).__name__}

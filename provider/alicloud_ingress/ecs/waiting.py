@@ -1,9 +1,9 @@
 """
-What this process is waiting for, so that the command line can say so.
+What this process waits for, so that the command line can report it.
 
-A call that hangs or is retried looks like a program that hangs. Whatever may take
-longer than a moment is listed here while it lasts; `Notices` reports what lasts too
-long. The engine has a display of its own and reports nothing from here.
+A call that hangs or is retried looks like a program that hangs. Each operation that may
+take long is registered here, and `Notices` reports it. The engine has its own display
+and does not use this.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from dataclasses import dataclass, field
 
 NOTABLE_S = 2.0
 """
-Seconds of waiting from which a person should know the reason.
+From this many seconds on, a wait is reported.
 """
 AGAIN_S = 15.0
 """
-Seconds between two notices of one reason, however many calls are waited for.
+How many seconds pass between two notices of the same reason.
 """
 
 
 @dataclass(slots=True)
 class Wait:
     """
-    One thing that is waited for.
+    One operation that the process waits for.
 
     Args:
         what: such as `DescribeSecurityGroups on cn-hangzhou`.
+        at_most_s: seconds until the timeout.
         why: what delays it, such as the last error of a call; "" while not known.
-        at_most_s: seconds until it is given up.
     """
 
     what: str
@@ -49,7 +49,7 @@ _numbers = itertools.count()
 @contextlib.contextmanager
 def waiting_for(what: str, at_most_s: float) -> Generator[Wait]:
     """
-    List a wait while the block runs; its reason may be set meanwhile.
+    Register a wait while the block runs. The block may set its reason.
     """
     number, wait = next(_numbers), Wait(what, at_most_s)
     _present[number] = wait
@@ -61,11 +61,11 @@ def waiting_for(what: str, at_most_s: float) -> Generator[Wait]:
 
 class Notices:
     """
-    Reports waits that last, one line now and then.
+    Reports long waits, one line at a time.
 
     Args:
-        say: takes a line.
-        clock: seconds that rise steadily.
+        say: prints a line.
+        clock: seconds of a monotonic clock.
     """
 
     def __init__(

@@ -1,3 +1,3 @@
 """
-What the engine asks of a dynamic provider, in the engine's types.
+The dynamic provider as the Pulumi engine calls it, in the engine's types.
 """

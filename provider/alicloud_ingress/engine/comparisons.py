@@ -1,10 +1,10 @@
 """
-Which comparison the engine asks for: the program's, or that of a refresh.
+Which comparison the engine asks for: that of the program, or that of a refresh.
 
-In a refresh the engine compares what was read with the old inputs, also of a resource
-that it deletes a moment later. For the program it compares the state with what check
-has just made. Only the second says that a resource stays. No call says which of the
-two it is, so it is found out by the inputs.
+In a refresh, the engine compares what was read with the old inputs, also for a resource
+that it deletes next. For the program, it compares the state with the inputs that check
+made. Only the second means that a resource is kept. The engine does not say which of
+the two it is, so this module finds it by the inputs.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from alicloud_ingress.engine.declarations import Declaration
 @dataclass(slots=True)
 class Checked:
     """
-    A resource of the program, as this run has seen it so far.
+    A resource of the program, as far as this run knows it.
 
     Args:
-        declaration: who declares it; None where a program sends nothing of the kind.
+        declaration: of the resource; None if the program sends none.
         mark: the owner's mark in the state; "" while unknown.
-        rule_ids: IDs of the rules that the state has for it, as the program's
-            comparison has shown them.
-        is_replaced: whether check asked for a new resource after that comparison.
+        rule_ids: IDs of the rules that the state has for it; known after the
+            comparison of the program.
+        is_replaced: whether the engine checked a new resource after that comparison.
     """
 
     declaration: Declaration | None
@@ -38,9 +38,7 @@ class Checked:
 
 class CheckedResources:
     """
-    The resources that check has seen in this process, by the inputs that it made.
-
-    Safe to use from several threads.
+    The resources that check has seen in this process, by inputs; threads may share it.
     """
 
     def __init__(self) -> None:
@@ -56,12 +54,12 @@ class CheckedResources:
         is_new: bool,
     ) -> Checked:
         """
-        Remember what check has made.
+        Record the inputs that check made.
 
         Args:
             inputs: that check returns.
-            declaration: who declares the resource.
-            is_new: whether check was given no old inputs, as for a replacement.
+            declaration: of the resource.
+            is_new: whether check got no old inputs, as for a replacement.
         """
         with self._lock:
             checked = Checked(declaration)
@@ -74,7 +72,7 @@ class CheckedResources:
 
     def find(self, inputs: Mapping[str, Any]) -> Checked | None:
         """
-        What was checked with these inputs; None if nothing was.
+        The resource that was checked with these inputs, if any.
         """
         with self._lock:
             return self._by_inputs.get(_frozen(inputs))
@@ -82,7 +80,7 @@ class CheckedResources:
 
 def _frozen(value: object) -> object:
     """
-    A value by which inputs can be found; 1 and 1.0 are the same.
+    The inputs as a key of a dict; 1 and 1.0 are the same.
     """
     if isinstance(value, Mapping):
         entries = cast("Mapping[str, object]", value).items()

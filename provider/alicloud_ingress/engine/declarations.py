@@ -1,9 +1,9 @@
 """
 Which resources of a program declare which rules.
 
-Two resources for one rule would each believe that it is theirs, and the removal
-of one would take it from the other. Check sees one resource at a time and not
-even its name, so the program sends the name along, and check drops it again.
+If two resources declared one rule, the deletion of one would delete the rule of the
+other. Check gets one resource at a time, without its name. So the program sends the
+name as an input, and check removes it.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from alicloud_ingress.rules.rule import IngressRule
 
 DECLARATION = "__declaration"
 """
-An input that the program adds and check drops again. The engine shows no difference in
-a property with such a name: `refresh --run-program` compares what check has not seen.
+An input that the program adds and check removes. The engine hides differences in a
+property with two leading underscores: `refresh --run-program` compares unchecked
+inputs.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """
-    Who declares a rule.
+    The resource that declares a rule.
 
     Args:
-        run: tells one execution of the program from another.
-        number: tells resources of one run apart, even those of the same name.
-        secrets: names of the arguments whose values are secret.
-        deploys: whether the run is to change anything, and is no preview.
+        run: a unique ID of this execution of the program.
+        number: a unique number of the resource in this run.
+        name: of the resource; two resources of different types may share it.
+        secrets: paths of the arguments whose values are secret.
+        deploys: False in a preview.
     """
 
     run: str
@@ -43,7 +45,7 @@ class Declaration:
     @classmethod
     def read(cls, value: object) -> Declaration | None:
         """
-        Read what `written` wrote; None where a program sends nothing of the kind.
+        Read what `written` wrote; None if the program sends none.
         """
         if not isinstance(value, Mapping):
             return None
@@ -77,7 +79,7 @@ class _Occupant:
 
 class Declarations:
     """
-    The rules that one run of a program has declared so far, by place and identity.
+    The rules that one run of a program has declared so far, by region, group and rule.
     """
 
     def __init__(self) -> None:
@@ -90,11 +92,11 @@ class Declarations:
         self, declaration: Declaration, region: str, group_id: str, rule: IngressRule
     ) -> str:
         """
-        Remember a rule; return the name of another resource that declares it, or "".
+        Record a rule; return the name of another resource that declares it, or "".
         """
         with self._lock:
             self._begin(declaration.run)
-            # ECS may clear host bits, and would then make one rule of the two.
+            # If ECS clears host bits, two rules may become one.
             key = (region, group_id, rule.masked)
             first = self._by_rule.setdefault(key, declaration)
             return "" if first.number == declaration.number else first.name
@@ -108,17 +110,19 @@ class Declarations:
         exclusive: bool = False,
     ) -> str:
         """
-        Remember a resource of a group; return the name of one that it cannot be
-        beside, or "": who has a group to itself would remove what others put there.
+        Record a resource of a group; return the name of one that conflicts with it.
+
+        An exclusive set conflicts with any other resource of its group, whose rules it
+        would delete. "" means no conflict.
         """
         with self._lock:
             self._begin(declaration.run)
-            there = self._by_group.setdefault((region, group_id), {})
-            there[declaration.number] = _Occupant(declaration.name, exclusive)
+            occupants = self._by_group.setdefault((region, group_id), {})
+            occupants[declaration.number] = _Occupant(declaration.name, exclusive)
             return next(
                 (
                     other.name
-                    for number, other in there.items()
+                    for number, other in occupants.items()
                     if number != declaration.number and (exclusive or other.exclusive)
                 ),
                 "",

@@ -1,10 +1,10 @@
 """
-How a failure reaches the engine: as one message, with what the resource has become.
+How an error reaches the engine: as one message, with the new state of the resource.
 
-The dynamic host answers an exception with its whole traceback, and has no way to say
-that an update was done in part. The engine's protocol has both: a gRPC status carries
-a message of its own, and `ErrorResourceInitFailed` among its details makes the engine
-write the resource's new state down before it fails the run.
+The dynamic host returns an exception with its whole traceback, and cannot report that
+an update was done in part. The engine's protocol can do both: a gRPC status has a
+message, and with `ErrorResourceInitFailed` in its details the engine saves the new
+state of the resource before it fails the run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from alicloud_ingress.errors import IngressError, RuleNotConfirmedError
 
 PROVIDER_KEY = "__provider"
 """
-The property by which the host finds the provider; it is in all inputs and outputs.
+The property by which the host finds the provider; all inputs and outputs have it.
 """
 _STATUS_UNKNOWN = 2
 _log = logging.getLogger("alicloud_ingress")
@@ -30,10 +30,10 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 class PartialFailureError(IngressError):
     """
-    An operation that failed, and whose effects belong into the state.
+    An operation failed after it changed something, which the state has to show.
 
     Args:
-        message: for the person at the engine.
+        message: for the user.
         resource_id: ID of the resource.
         outputs: for its state.
         inputs: for its state.
@@ -54,9 +54,9 @@ class PartialFailureError(IngressError):
 
 def shown_as_message(method: _Method) -> _Method:
     """
-    Let the engine show an error of this package as one message.
+    Show an error of this package as one message in the engine.
 
-    The debug log keeps the traceback. Any other error passes as it is.
+    The debug log has the traceback. Other errors are raised unchanged.
     """
 
     @functools.wraps(method)
@@ -65,14 +65,14 @@ def shown_as_message(method: _Method) -> _Method:
             return method(*arguments)
         except IngressError as error:
             _log.debug("%s failed", method.__name__, exc_info=True)
-            raise _answered(error).with_traceback(None) from None
+            raise _reported(error).with_traceback(None) from None
 
     return cast("_Method", wrapper)
 
 
-def _answered(error: IngressError) -> IngressError:
+def _reported(error: IngressError) -> IngressError:
     """
-    Answer the call under way by the message alone; elsewhere, the error is all.
+    Write the message into the gRPC status of the current call, if there is one.
     """
     context = _context_of_host()
     if context is not None:
@@ -85,8 +85,8 @@ def _answered(error: IngressError) -> IngressError:
         context.set_trailing_metadata((details,))
     elif isinstance(error, PartialFailureError):
         return RuleNotConfirmedError(
-            f"{error} The state could not be written, so set adopt=True for the next"
-            " `pulumi up`: it takes over what was added."
+            f"{error} The state could not be saved: set adopt=True for the next"
+            " `pulumi up`, which then takes over the added rules."
         )
     return error
 
@@ -108,10 +108,10 @@ def _init_failed(error: PartialFailureError) -> Any:
 
 def _context_of_host() -> Any:
     """
-    The gRPC context of the call under way; None where no dynamic host has called.
+    The gRPC context of the current call; None outside of a dynamic host.
 
-    The host keeps it from the provider, so it is looked for among the callers. Where
-    it is not found, an error reaches the engine with the host's traceback.
+    The host does not pass it to the provider, so the callers are searched. If it is not
+    found, the engine shows the error with the host's traceback.
     """
     if "grpc" not in sys.modules:
         return None

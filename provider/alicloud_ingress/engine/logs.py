@@ -1,8 +1,8 @@
 """
-Where the log of this package goes: to stderr, which the engine shows to its user.
+The log of this package: to stderr, which the engine shows to the user.
 
-What a person should know comes at info; each call, with its duration and RequestId,
-at debug. Messages are our own and hold no secret.
+The level info is for the user. The level debug has each call with its duration and
+RequestId. No message contains a secret.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _VERBOSE = re.compile(r"--?v(=[1-9]\d*)?")
 
 class StderrHandler(logging.Handler):
     """
-    Writes `level: message`, a line each, to what is stderr at that moment.
+    Writes each record as `level: message` to the current stderr.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -44,13 +44,13 @@ def log_to_stderr(
     otherwise: str = "info",
 ) -> None:
     """
-    Let this package log to stderr, once, however often it is called.
+    Log to stderr. Another call changes only the level.
 
     Args:
-        environ: whose `ALICLOUD_INGRESS_LOG` names the level.
-        arguments: of the process: with `--logflow` the engine passes its `-v` on,
-            which asks for all there is.
-        otherwise: the level where neither says one.
+        environ: `ALICLOUD_INGRESS_LOG` sets the level.
+        arguments: of the process. With `--logflow` the engine passes its `-v`, which
+            means debug.
+        otherwise: the level if neither sets one.
     """
     logger = logging.getLogger("alicloud_ingress")
     if not any(isinstance(known, StderrHandler) for known in logger.handlers):
@@ -60,4 +60,5 @@ def log_to_stderr(
     wanted = environ.get(VARIABLE, "").lower() or otherwise
     logger.setLevel(LEVELS.get(wanted, logging.INFO))
     if wanted not in LEVELS:
-        logger.warning("%s=%s is no level; use %s", VARIABLE, wanted, ", ".join(LEVELS))
+        levels = ", ".join(LEVELS)
+        logger.warning("%s=%s is not a level; use %s", VARIABLE, wanted, levels)

@@ -13,15 +13,13 @@ import logging
 import os
 import threading
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from alicloud_ingress.ecs import config
-from alicloud_ingress.ecs.sharing import shared
+from alicloud_ingress.ecs.sharing import Once
 from alicloud_ingress.engine.comparisons import CheckedResources
 from alicloud_ingress.engine.declarations import Declaration, Declarations
-from alicloud_ingress.errors import EcsError
 from alicloud_ingress.reconcile.ownership import (
     CLAIM_TIMEOUT_S,
     Owner,
@@ -75,7 +73,7 @@ class Process:
         self._clients: dict[tuple[str, str], EcsClient] = {}
         self._groups: dict[Location, SecurityGroup] = {}
         self._writes: dict[tuple[str, str], Writes] = {}
-        self._accounts: dict[str, Future[str]] = {}
+        self._accounts: dict[str, Once[str]] = {}
         self._is_warm = False
 
     def configure(self, settings: Mapping[str, str]) -> None:
@@ -187,7 +185,8 @@ class Process:
         with self._lock:
             known = self._clients.get((region, profile))
             if known is None:
-                known = EcsClient(self.connection(region, profile))
+                account = self._accounts.setdefault(profile, Once())
+                known = EcsClient(self.connection(region, profile), account)
                 self._clients[region, profile] = known
             return known
 
@@ -211,37 +210,18 @@ class Process:
 
     def account_id(self, place: Location) -> str:
         """
-        The account of the credentials, asked once a profile; "" if refused.
-
-        All who ask share the answer. An error is shared by those who ask meanwhile;
-        after that the next one asks again, unless STS cannot be reached.
+        The account of the credentials, asked for once per profile; "" if STS refuses.
         """
-        with self._lock:
-            answer = self._accounts.get(place.profile)
-            asks = answer is None
-            if answer is None:
-                answer = self._accounts[place.profile] = Future()
-        if asks:
-            self._ask_account(place, answer)
-        return shared(answer)
 
-    def _ask_account(self, place: Location, answer: Future[str]) -> None:
-        # Whoever asks looks at the group next, so that is begun meanwhile.
-        threading.Thread(target=self._look_ahead, args=[place], daemon=True).start()
-        try:
-            client = self.client(place.region, place.profile)
-            answer.set_result(client.account_id())
-        except BaseException as error:
-            if not (isinstance(error, EcsError) and error.retryable):
-                with self._lock:
-                    self._accounts.pop(place.profile, None)
-            answer.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
+        def read_ahead() -> None:
+            with contextlib.suppress(Exception):  # the caller's own read reports it
+                self.group(place).read_after_writes()
 
-    def _look_ahead(self, place: Location) -> None:
-        with contextlib.suppress(Exception):  # the asker's own read reports it
-            self.group(place).read_after_writes()
+        def on_ask() -> None:
+            threading.Thread(target=read_ahead, daemon=True).start()
+
+        # The caller reads the group next. That read begins while STS is asked.
+        return self.client(place.region, place.profile).account_id(on_ask)
 
     def lifecycle(
         self, place: Location, owner: Owner, secret: frozenset[str] = frozenset()
