@@ -357,6 +357,8 @@ class Meddling(Faulty):
 def test_what_was_there_before_is_not_taken_back(stack: Stack) -> None:
     """Though it has become, of all rules, one that the run has sent."""
     (neighbour,) = stack.add(replace(SSH, priority=2))
+    # However busy the machine, its age does not give it away.
+    stack.fake.change_rule(stack.group, neighbour, CreateTime="2099-01-01T00:00:00Z")
     (leaving,) = stack.add(*rules(1, first=80))
     members = stack.members(rules(1, first=80))
     meddling = Meddling(stack.client, at=4, stack=stack, neighbour=neighbour)
