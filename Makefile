@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 STEPS ?= 100000
+WORLDS ?= 1000
 KILLS ?= 20
 RECORDED ?= tests/recorded
 # More workers than cores: most tests wait for the engine, a server or a lock.
 WORKERS ?= 4
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine)" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: test coverage demo state lint bench docs dist lock fake golden soak mutants record live engine-calls clean
+.PHONY: spark test coverage demo demo-usage state lint bench docs dist lock fake golden soak mutants record live engine-calls clean
 
 test: $(READY)
 	@$(WITH_ENGINE) python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
@@ -21,7 +22,13 @@ coverage: $(READY)
 
 soak: $(READY)
 	STEPS=$(STEPS) $(BIN)/python -m pytest tests/faults/test_state_machine.py --timeout 0 $(ARGS)
+	WORLDS=$(WORLDS) $(BIN)/python -m pytest -q tests/usage/test_worlds.py --timeout 0 $(ARGS)
 	@$(WITH_ENGINE) KILLS=$(KILLS) python -m pytest --numprocesses 2 tests/e2e/test_kills.py --timeout 0 $(ARGS)
+
+spark: $(READY)
+	@command -v java >/dev/null || { echo "make spark needs Java 17 or newer" >&2; exit 2; }
+	$(BIN)/uv pip install -q --python $(BIN)/python --group spark
+	$(BIN)/python -m pytest -m spark tests/usage/test_spark.py $(ARGS)
 
 mutants: $(READY)
 	$(BIN)/python -m tools.mutants
@@ -37,6 +44,9 @@ engine-calls: $(READY)
 
 demo: $(READY)
 	@$(WITH_ENGINE) python -m tools.demo
+
+demo-usage: $(READY)
+	@$(BIN)/python -m tools.demo.usage $(ARGS)
 
 state: $(READY)
 	@test -n "$(VERSION)" || { echo "set the release: make state VERSION=0.2.0" >&2; exit 2; }

@@ -24,6 +24,7 @@ from benchmarks.results import Measured, measured
 from benchmarks.rows import ALL, COMMANDS, MAIN, Row
 from benchmarks.stack import ROOT, Sample, deployed
 from benchmarks.startup import import_times
+from benchmarks.usage_show import Judged, as_text, judged
 
 console = Console(stderr=True)
 SURVEYS = (200, 2_000)
@@ -61,7 +62,7 @@ def main(runs: int, scaling: bool, only: str, out: Path) -> None:  # noqa: FBT00
     figures = _measured(rows, runs)
     imports_s = import_times()
     Console().print(_table(figures))
-    _write(out, runs, figures, imports_s, [])
+    _write(out, runs, figures, imports_s, [], None)
     surveys = [] if only else [surveyed(groups) for groups in SURVEYS]
     for survey in surveys:
         Console().print(
@@ -69,17 +70,21 @@ def main(runs: int, scaling: bool, only: str, out: Path) -> None:  # noqa: FBT00
             f" {survey.seconds:.1f} s ({survey.groups_per_second:.0f} groups a second),"
             f" {survey.memory_mib:.0f} MiB"
         )
-    _write(out, runs, figures, imports_s, surveys)
+    usage = None if only else judged()
+    if usage:
+        Console().print(as_text(usage))
+    _write(out, runs, figures, imports_s, surveys, usage)
     if any(figure.met is False for figure in figures):
         raise SystemExit(1)
 
 
-def _write(
+def _write(  # noqa: PLR0913, PLR0917 - one for each part of the file
     out: Path,
     runs: int,
     figures: list[Measured],
     imports_s: dict[str, float],
     surveys: list[Surveyed],
+    usage: Judged | None,
 ) -> None:
     known: dict[str, Any] = json.loads(out.read_text()) if out.is_file() else {}
     names = {figure.row for figure in figures}
@@ -91,6 +96,7 @@ def _write(
         "runs": runs,
         "imports_s": imports_s,
         "surveys": [asdict(survey) for survey in surveys] or known.get("surveys", []),
+        "usage_show": asdict(usage) if usage else known.get("usage_show"),
         "figures": [*(asdict(figure) for figure in figures), *kept],
     }
     out.write_text(json.dumps(document, indent=1) + "\n")

@@ -51,6 +51,7 @@ from alicloud_ingress.cleanup.scan import CALLS_PER_S, Scanner, in_parallel
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.ecs.group_listing import ListedGroup
 from alicloud_ingress.errors import EcsError, IngressError, WrongAccountError
+from alicloud_ingress.usage.judging import UsageJudge, VpcReader
 
 __all__ = [
     "KINDS",
@@ -135,11 +136,13 @@ class Survey:
         owners: owners from the states that were passed.
         question: the criteria.
         known: region and ID of groups that are judged already.
+        usage: judges which rules are unused; None if no table is passed.
 
     Attributes:
         left_alone: groups that are skipped because a cloud service manages them; filled
             by `findings`.
         not_judged: regions and groups that could not be read; filled by `findings`.
+        notes: groups whose use the logs do not prove; filled by `findings`.
     """
 
     connections: Connections
@@ -148,8 +151,10 @@ class Survey:
     owners: Owners = field(default_factory=Owners)
     question: Question = field(default_factory=lambda: Question(now=now()))
     known: Iterable[tuple[str, str]] = ()
+    usage: UsageJudge | None = None
     left_alone: list[str] = field(default_factory=list[str])
     not_judged: list[str] = field(default_factory=list[str])
+    notes: list[str] = field(default_factory=list[str])
 
     def account_id(self) -> str:
         """
@@ -169,6 +174,7 @@ class Survey:
                 self.owners,
                 self.question,
                 rate_limiter,
+                self._reader(region),
             )
             for region in self._regions()
         }
@@ -177,6 +183,14 @@ class Survey:
             self._places(rate_limiter),
         )
         self.not_judged += [doubt.text for doubt in self.owners.doubts]
+        for scanner in scanners.values():
+            self.notes += sorted(scanner.notes)
+
+    def _reader(self, region: str) -> VpcReader | None:
+        if self.usage is None:
+            return None
+        client = self.connections.client(region)
+        return VpcReader(self.usage, client, region, self.groups)
 
     def _regions(self) -> tuple[str, ...]:
         return tuple(self.regions) or (self.connections.region(),)
@@ -214,6 +228,7 @@ def plan(  # noqa: PLR0913 - one for each criterion
     narrowing: Narrowing | None = None,
     keep: KeepList | None = None,
     states_are_complete: bool = False,
+    usage: UsageJudge | None = None,
 ) -> Plan:
     """
     Find the stale rules of groups. Changes nothing.
@@ -227,6 +242,7 @@ def plan(  # noqa: PLR0913 - one for each criterion
         keep: rules that are never destroyed.
         states_are_complete: whether a rule that no state owns is unmanaged even in a
             group in which the states own nothing.
+        usage: judges which rules are unused; without it, no rule is `unused`.
 
     Raises:
         ConfigurationError: there is no region, or there are no credentials.
@@ -242,6 +258,7 @@ def plan(  # noqa: PLR0913 - one for each criterion
             keep=keep or KeepList(),
             states_are_complete=states_are_complete,
         ),
+        usage=usage,
     )
     made_at = now_text()
     judged = 0

@@ -20,6 +20,7 @@ from documents.blocks import PAGES, ROOT, Block, blocks_of
 from e2e import peer_plugin
 from peer_states.kept import existing
 from quick_pip import programs_path
+from usage_tables import Flow, written
 
 OLD = (
     {"PortRange": "22/22", "SourceCidrIp": "10.0.0.0/8"},
@@ -31,6 +32,8 @@ OLD = (
     },
 )
 MOVING = "move-from-pulumi-alicloud"
+USAGE = "unused-rules"
+LONG_AGO = "2020-01-01T00:00:00Z"
 SHELL_PAGES = [
     page
     for page in PAGES
@@ -45,10 +48,17 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     (tmp_path / "backend").mkdir()
     plugins = peer_plugin.installed(tmp_path / "plugins")
     fake = FakeEcs()
-    for group in ("sg-web", "sg-balancers", "sg-old", "sg-legacy"):
+    for group in ("sg-web", "sg-balancers", "sg-old", "sg-legacy", "sg-shop"):
         fake.groups[group] = FakeGroup(group, "cn-hangzhou", ACCOUNT, "vpc-1")
     for rule in OLD:
         fake.add_rule("sg-old", IpProtocol="tcp", **rule)
+    for port in (443, 8080):
+        ports = f"{port}/{port}"
+        rule = {"IpProtocol": "tcp", "PortRange": ports, "SourceCidrIp": "10.0.0.0/8"}
+        fake.add_rule("sg-shop", **rule, CreateTime=LONG_AGO)
+    fake.new_interface(
+        "sg-shop", id="eni-1", private_ips=["192.168.0.1"], create_time=LONG_AGO
+    )
     peer = existing(fake, "stack-13-rules", "sg-legacy")
     (tmp_path / "peer.json").write_text(peer)
     with fake.serve() as url:
@@ -75,6 +85,8 @@ def project(folder: Path, page: Path, environment: dict[str, str]) -> None:
         return
     (folder / "Pulumi.yaml").write_text("name: web\nruntime: python\n")
     (folder / "__main__.py").write_text("")
+    if page.stem == USAGE:
+        written(folder / "usage.parquet", [Flow()])
     start = "pulumi stack init dev && pulumi config set alicloud:region cn-hangzhou"
     if page.stem == MOVING:
         start += " && pulumi stack import --file ../peer.json"

@@ -404,3 +404,19 @@ def test_an_invalid_setting_is_refused_with_a_message(text: str, words: str) -> 
 def test_a_setting_of_another_type_is_refused(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=name):
         Behaviour().changed({name: value})
+
+
+@pytest.mark.parametrize("misses", [False, True])
+def test_interfaces_by_group_may_lack_the_primary_ones(
+    front: Front, *, misses: bool
+) -> None:
+    """As the page says, or as its name says."""
+    front.fake.behaviour = Behaviour(group_filter_misses_primary_interfaces=misses)
+    group = front.fake.new_group()
+    front.fake.new_interface(group, kind="Primary")
+    front.fake.new_interface(group, kind="Secondary")
+
+    answer = front.call("DescribeNetworkInterfaces", group).json()
+
+    found = answer["NetworkInterfaceSets"]["NetworkInterfaceSet"]
+    assert len(found) == (1 if misses else 2)

@@ -31,6 +31,7 @@ NAMES = [
     *("RegionId", "SecurityGroupId", "SecurityGroupIds", "SecurityGroupRuleId.1"),
     *("SecurityGroupRuleId", "ClientToken", "MaxResults", "NextToken", "PageNumber"),
     *("PageSize", "Direction", "Tag.1.Key", "Format", "Action", "Version"),
+    *("NetworkInterfaceId.1", "Ipv6Address.1", "Type", "Status", "InstanceId"),
     *("InnerAccessPolicy", "PrefixListId", "PortRangeListId", "VpcId", "DryRun"),
     *("AccessKeyId", "Signature", "SignatureNonce", "Timestamp"),
 ]
@@ -67,6 +68,7 @@ def small_world() -> FakeEcs:
         made = fake.new_prefix_list() if name == "pl-1" else fake.new_port_range_list()
         lists[name] = lists.pop(made)
         lists[name].list_id = name
+    fake.new_interface("sg-1", private_ips=["10.0.0.8"], tags={"a": "b"})
     return fake
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from tools.mutants.__main__ import ROOT
-from tools.mutants.promises import MUTANTS, Mutant
+from tools.mutants.mutant import Mutant
+from tools.mutants.promises import MUTANTS
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.promise)

@@ -17,7 +17,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tools.mutants.promises import MUTANTS, Mutant
+from tools.mutants.mutant import Mutant
+from tools.mutants.promises import MUTANTS
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("provider", "tests", "pyproject.toml")

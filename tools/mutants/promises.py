@@ -4,7 +4,8 @@ Each promise of the provider, and an edit of the source that breaks it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tools.mutants.mutant import Mutant
+from tools.mutants.usage import USAGE
 
 LIFECYCLE = "tests/functional/test_lifecycle.py"
 REACTIONS = "tests/functional/test_reactions.py"
@@ -22,26 +23,6 @@ SIDE_BY_SIDE = "tests/functional/test_sets_side_by_side.py"
 REMOVALS = "tests/functional/test_set_removals.py"
 SET_RESOURCE = "tests/functional/test_set_resource.py"
 RULESET = "tests/unit/test_ruleset.py"
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """
-    An edit that breaks one promise.
-
-    Args:
-        promise: what goes wrong with the edit.
-        module: of the package.
-        old: the source that keeps the promise; the module contains it once.
-        new: what replaces it.
-        tests: files; a test of one of them must fail.
-    """
-
-    promise: str
-    module: str
-    old: str
-    new: str
-    tests: tuple[str, ...]
 
 
 MUTANTS = (
@@ -406,6 +387,7 @@ MUTANTS = (
         "        if False:\n",
         (SET_RESOURCE, "tests/unit/test_rule.py"),
     ),
+    *USAGE,
 )
 """
 The list; a new promise belongs here with the test that keeps it.

@@ -33,7 +33,7 @@ from alicloud_ingress.rules.spelling import (
 )
 from alicloud_ingress.rules.validation import LAST_PRIORITY
 
-Kind = Literal["unmanaged", "expired", "dangling", "shadowed", "duplicate"]
+Kind = Literal["unmanaged", "expired", "dangling", "unused", "shadowed", "duplicate"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NEEDLESS: frozenset[Kind] = frozenset({"shadowed", "duplicate"})
 """
@@ -230,12 +230,14 @@ class GroupFacts:
         gone: IDs of source groups and prefix lists that no longer exist.
         not_judged: what could not be found out, in sentences.
         tags: tags of the group.
+        unused: rules that no traffic could have used, each with its proof.
     """
 
     owners: GroupOwners | None = None
     gone: frozenset[str] = frozenset()
     not_judged: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    unused: Mapping[LiveRule, str] = field(default_factory=dict[LiveRule, str])
 
 
 def judge(group: LiveGroup, facts: GroupFacts, question: Question) -> GroupFindings:
@@ -320,6 +322,8 @@ class _Judge:
                 f"the prefix list {rule.source_prefix_list_id} no longer exists;"
                 f" {NOT_RESTORABLE}",
             )
+        if proof := self.facts.unused.get(self.group.rules[n]):
+            yield Reason("unused", proof)
 
     def _is_unmanaged(self, n: int) -> bool:
         owners = self.facts.owners

@@ -23,8 +23,9 @@ from alicloud_ingress.cleanup.rate_limiter import RateLimiter
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.group_listing import ListedGroup
 from alicloud_ingress.errors import EcsError, GroupNotFoundError
-from alicloud_ingress.rules.live import LiveGroup
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.usage.judging import GroupUsage, VpcReader
 
 CALLS_PER_S = 50.0
 """
@@ -69,21 +70,25 @@ class Scanner:
         owners: owners from the states that were passed.
         question: the criteria.
         rate_limiter: shared by all regions.
+        usage: judges which rules are unused; None if no table was passed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each thing that it goes by
         self,
         client: EcsClient,
         region: str,
         owners: Owners,
         question: Question,
         rate_limiter: RateLimiter,
+        usage: VpcReader | None = None,
     ) -> None:
         self._client = client
         self._region = region
         self._owners = owners
         self._question = question
         self._rate_limiter = rate_limiter
+        self._usage = usage
+        self.notes: list[str] = []
         self._account_id = client.account_id()
         self._lock = threading.Lock()
         self._is_gone: dict[str, bool] = {}
@@ -101,10 +106,34 @@ class Scanner:
             )
         owners = self._owners.of(group) if self._owners.given else None
         gone, problems = self._gone(group)
+        unused, unread = self._unused(group)
         facts = GroupFacts(
-            owners=owners, gone=gone, not_judged=problems, tags=listed.tags
+            owners=owners,
+            gone=gone,
+            not_judged=(*problems, *unread),
+            tags=listed.tags,
+            unused=unused,
         )
         return judge(group, facts, self._question)
+
+    def _unused(self, group: LiveGroup) -> tuple[dict[LiveRule, str], tuple[str, ...]]:
+        """
+        The rules that no traffic could have used; and which calls failed.
+        """
+        if self._usage is None:
+            return {}, ()
+        try:
+            usage, problems = self._usage.usage_of(group)
+        except EcsError as error:
+            return {}, (f"which rules are unused: {error}",)
+        if note := _note(usage):
+            self.notes.append(note)
+        unused = {
+            judged.live: "; ".join(judged.reasons)
+            for judged in usage.rules
+            if judged.verdict == "unused"
+        }
+        return unused, tuple(f"which rules are unused: {each}" for each in problems)
 
     def _gone(self, group: LiveGroup) -> tuple[frozenset[str], tuple[str, ...]]:
         """
@@ -168,3 +197,20 @@ class Scanner:
     def _gone_lists(self, named: list[str]) -> set[str]:
         self._rate_limiter.wait()
         return set(named) - self._client.existing_prefix_lists(named)
+
+
+def _note(usage: GroupUsage) -> str:
+    """
+    How many rules of a group lack the logs to be judged by, and why; "" for none.
+    """
+    open_ = [
+        judged
+        for judged in usage.rules
+        if judged.verdict == "not judged" and not judged.is_drop
+    ]
+    if not open_:
+        return ""
+    reasons = dict.fromkeys(each for judged in open_ for each in judged.reasons)
+    rules = "1 rule" if len(open_) == 1 else f"{len(open_)} rules"
+    why = "; ".join(reasons)
+    return f"{usage.group.group_id}: the use of {rules} is not judged: {why}"

@@ -16,6 +16,7 @@ from alicloud_ingress.cli.options import timeout
 from alicloud_ingress.cli.preview_report import preview_report
 from alicloud_ingress.cli.show import show
 from alicloud_ingress.cli.stale import stale
+from alicloud_ingress.cli.usage import usage
 from alicloud_ingress.engine.logs import log_to_stderr
 
 
@@ -37,3 +38,4 @@ main.add_command(import_)
 main.add_command(timeout(preview_report))
 main.add_command(show)
 main.add_command(stale)
+main.add_command(usage)

@@ -23,6 +23,7 @@ from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import (
     FILE,
     as_group_id,
+    days,
     filters,
     shown_as,
     states,
@@ -30,9 +31,12 @@ from alicloud_ingress.cli.options import (
 )
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.tables import count, csv_text, print_rows, progress
+from alicloud_ingress.cli.usage_show import TABLE, min_coverage
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.files import text_in
 from alicloud_ingress.rendering.markup import plain
+from alicloud_ingress.usage.judging import UsageJudge
+from alicloud_ingress.usage.table import UsageTable, open_table
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 SOME = 1
@@ -106,6 +110,19 @@ def stale() -> None:
     help="The states passed are all that exist: rules that none of them owns are"
     " unmanaged also in groups in which the states own nothing.",
 )
+@click.option(
+    "--usage",
+    "usage_file",
+    type=TABLE,
+    help="Table that `usage collect` wrote: `unused` becomes a reason.",
+)
+@click.option(
+    "--unused-for",
+    type=days,
+    help="How far back from the end of the table a rule must not have been used, such"
+    " as 42d; all of the table by default.",
+)
+@min_coverage
 def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
     groups: tuple[str, ...],
     all_groups: bool,  # noqa: FBT001 - click passes flags by name
@@ -121,6 +138,9 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
     descriptions: tuple[str, ...],
     keep: Path | None,
     states_are_complete: bool,  # noqa: FBT001
+    usage_file: Path | None,
+    unused_for: dt.timedelta | None,
+    min_coverage: float,
 ) -> None:
     """
     Find stale rules, and write them with their reasons to a plan.
@@ -134,6 +154,9 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
         raise click.UsageError("pass either --group or --all-groups")
     if states_are_complete and not (state_files or stacks):
         raise click.UsageError("--states-are-complete needs --state or --stack")
+    if usage_file is None and (unused_for is not None or min_coverage < 1):
+        raise click.UsageError("--unused-for and --min-coverage need --usage")
+    table = open_table(usage_file) if usage_file else None
     owners, texts = read_owners(state_files, stacks)
     kept = text_in(keep) if keep else ""
     narrowing = job.Narrowing(
@@ -152,11 +175,16 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
             keep=job.KeepList.read(kept),
             states_are_complete=states_are_complete,
         ),
+        usage=UsageJudge(table, unused_for, min_coverage) if table else None,
     )
     account = survey.account_id()
     if not account:
         click.echo(ACCOUNT_UNKNOWN, err=True)
-    asked = (account, regions, groups, narrowing, kept, states_are_complete, texts)
+    by_usage = (unused_for, min_coverage, _identity(table))
+    asked = (
+        *(account, regions, groups, narrowing, kept, states_are_complete, texts),
+        *(by_usage if table else ()),
+    )
     partial = Partial(out, repr(asked))
     head = _scan(survey, partial, account)
     write_streamed(out, head, partial.groups())
@@ -166,11 +194,24 @@ def plan_(  # noqa: PLR0913, PLR0917 - one argument for each option
     for group in partial.groups():
         output.add(group)
     output.end(head)
+    for note in survey.notes:
+        click.echo(plain(note, 1_000), err=True)
     partial.remove()
     if output.incomplete:
         raise SystemExit(Failure.exit_code)
     if output.stale:
         raise SystemExit(SOME)
+
+
+def _identity(table: UsageTable | None) -> object:
+    """
+    Identify a table: an interrupted run with another table does not continue.
+    """
+    if table is None:
+        return None
+    files = [table.flows, *([table.watched] if table.watched else [])]
+    sizes = [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    return table.metadata, sizes
 
 
 def _scan(survey: job.Survey, partial: Partial, account: str) -> job.Plan:

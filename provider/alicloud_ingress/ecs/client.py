@@ -18,6 +18,7 @@ from alicloud_ingress.ecs import responses
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.config import Connection
 from alicloud_ingress.ecs.group_listing import ListedGroup
+from alicloud_ingress.ecs.network_interfaces import NetworkInterface
 from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN
 from alicloud_ingress.ecs.responses import Answer
 from alicloud_ingress.ecs.retry import retried
@@ -34,6 +35,7 @@ from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 RULES_PER_PAGE = 1_000
+INTERFACES_PER_PAGE = 500
 MAX_PAGES = 1_000
 ACCOUNT_TIMEOUT_S = 20.0
 """
@@ -103,6 +105,7 @@ class EcsClient:
             tuple(rules),
             responses.server_time(head),
             str(head.get("SecurityGroupName") or ""),
+            str(head.get("InnerAccessPolicy") or ""),
         )
 
     def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:
@@ -166,11 +169,17 @@ class EcsClient:
             self._write("ModifySecurityGroupRule", group_id, fields)
         )
 
-    def describe_groups(self, group_ids: Sequence[str] = ()) -> Iterator[ListedGroup]:
+    def describe_groups(
+        self, group_ids: Sequence[str] = (), *, vpc_id: str = ""
+    ) -> Iterator[ListedGroup]:
         """
         List the groups of the region, or those of *group_ids* that exist.
 
         Pages are read one at a time, so that thousands of groups need little memory.
+
+        Args:
+            group_ids: of groups; none for all.
+            vpc_id: only groups of this VPC; "" for all.
         """
         named = list(dict.fromkeys(group_ids))
         for start in range(0, max(len(named), 1), MAX_ENTRIES):
@@ -178,6 +187,8 @@ class EcsClient:
             parameters = {"MaxResults": str(MAX_ENTRIES)}
             if batch:
                 parameters["SecurityGroupIds"] = json.dumps(batch)
+            if vpc_id:
+                parameters["VpcId"] = vpc_id
             action = "DescribeSecurityGroups"
             for _, groups in self._pages(action, parameters, responses.groups):
                 yield from groups
@@ -187,6 +198,25 @@ class EcsClient:
         Whether the group exists, by DescribeSecurityGroups.
         """
         return any(g.group_id == group_id for g in self.describe_groups([group_id]))
+
+    def network_interfaces(self, vpc_id: str) -> tuple[NetworkInterface, ...]:
+        """
+        List the interfaces of a VPC, to the last page, by their IDs.
+
+        They are asked for by VPC and not by group: the filter by group is documented
+        to leave primary interfaces out.
+
+        Raises:
+            NoAnswerError: no whole answer came until the deadline.
+        """
+
+        def read(action: str, answer: Answer) -> list[NetworkInterface]:
+            return responses.network_interfaces(action, answer, vpc_id)
+
+        parameters = {"VpcId": vpc_id, "MaxResults": str(INTERFACES_PER_PAGE)}
+        pages = self._pages("DescribeNetworkInterfaces", parameters, read, place=vpc_id)
+        found = {each.interface_id: each for _, page in pages for each in page}
+        return tuple(found[each] for each in sorted(found))
 
     def existing_prefix_lists(self, prefix_list_ids: Sequence[str]) -> frozenset[str]:
         """

@@ -7,11 +7,14 @@ raw JSON. It ignores fields that it does not know.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_network
+from typing import cast
 
 from alicloud_ingress.ecs.group_listing import ListedGroup
+from alicloud_ingress.ecs.network_interfaces import NetworkInterface
 from alicloud_ingress.errors import NoAnswerError
 from alicloud_ingress.files import as_object, as_objects
 from alicloud_ingress.rules.live import LiveRule
@@ -126,6 +129,86 @@ def list_entries(action: str, answer: Answer) -> list[str]:
     if not all(found):
         raise broken(action, answer, "an entry is empty")
     return found
+
+
+def network_interfaces(
+    action: str, answer: Answer, vpc_id: str
+) -> list[NetworkInterface]:
+    """
+    The interfaces of one page of DescribeNetworkInterfaces.
+
+    Raises:
+        NoAnswerError: an interface has no ID, is of another VPC, has no list of its
+            groups, or has an address that cannot be read.
+    """
+    path = ("NetworkInterfaceSets", "NetworkInterfaceSet")
+    return [
+        _network_interface(action, answer, entry, vpc_id)
+        for entry in objects(action, answer, *path)
+    ]
+
+
+def _network_interface(
+    action: str, answer: Answer, entry: Answer, vpc_id: str
+) -> NetworkInterface:
+    interface_id = entry.get("NetworkInterfaceId")
+    if not isinstance(interface_id, str) or not interface_id:
+        raise broken(action, answer, "a network interface has no ID")
+    if entry.get("VpcId") != vpc_id:
+        raise broken(action, answer, f"{interface_id} is not in {vpc_id}")
+    within = as_object(entry.get("SecurityGroupIds")) or {}
+    named = within.get("SecurityGroupId")
+    group_ids = cast("list[object]", named) if isinstance(named, list) else [None]
+    if not all(isinstance(each, str) and each for each in group_ids):
+        raise broken(action, answer, f"{interface_id} does not name its groups")
+    addresses = tuple(dict.fromkeys(_addresses(action, answer, entry)))
+    for each in addresses:
+        try:
+            ip_network(each, strict=False)
+        except ValueError:
+            why = f"{interface_id} has the address {each!r}"
+            raise broken(action, answer, why) from None
+    return NetworkInterface(
+        interface_id=interface_id,
+        vpc_id=vpc_id,
+        group_ids=tuple(dict.fromkeys(map(str, group_ids))),
+        addresses=addresses,
+        created=moment(str(entry.get("CreationTime") or "")),
+    )
+
+
+_ADDRESSES = (
+    ("PrivateIpSets", "PrivateIpSet", "PrivateIpAddress"),
+    ("Ipv6Sets", "Ipv6Set", "Ipv6Address"),
+    ("Ipv4PrefixSets", "Ipv4PrefixSet", "Ipv4Prefix"),
+    ("Ipv6PrefixSets", "Ipv6PrefixSet", "Ipv6Prefix"),
+)
+
+
+def _addresses(action: str, answer: Answer, entry: Answer) -> Iterator[str]:
+    if primary := entry.get("PrivateIpAddress"):
+        yield str(primary)
+    for plural, singular, name in _ADDRESSES:
+        # ECS leaves a set out where there is none.
+        if (as_object(entry.get(plural)) or {}).get(singular) is None:
+            if entry.get(plural) in (None, "", {}):
+                continue
+            raise broken(action, answer, f"{plural} cannot be read")
+        for each in objects(action, entry, plural, singular):
+            yield str(each.get(name) or "")
+
+
+def moment(text: str) -> datetime | None:
+    """
+    A time of ECS, such as `2018-12-12T07:28:38Z`; None where it is not one.
+    """
+    for form in ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"):
+        try:
+            found = datetime.strptime(text, form)  # noqa: DTZ007 - Z is UTC
+        except ValueError:
+            continue
+        return found.replace(tzinfo=timezone.utc)
+    return None
 
 
 def _rule(entry: Answer) -> LiveRule:

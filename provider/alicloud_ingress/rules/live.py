@@ -53,6 +53,8 @@ class LiveGroup:
         vpc_id: "" for a group of the classic network.
         read_at: when it was read, by the clock of ECS; None if not known.
         name: of the group; "" if it has none.
+        inner_access: `Accept` or `Drop`: what a basic group does with traffic among its
+            members before it applies a rule; "" if not known.
     """
 
     group_id: str
@@ -61,6 +63,7 @@ class LiveGroup:
     rules: tuple[LiveRule, ...]
     read_at: datetime | None = None
     name: str = ""
+    inner_access: str = ""
 
     def by_id(self, rule_id: str) -> LiveRule | None:
         """

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from alicloud_ingress.testing import (
     group_changes,
     groups,
+    interfaces,
     lists,
     modify,
     reads,
@@ -75,6 +76,7 @@ ACTIONS = {
     "DescribeSecurityGroupAttribute": Action(reads.describe),
     "DescribeSecurityGroups": Action(groups.groups),
     "DescribeSecurityGroupReferences": Action(groups.references),
+    "DescribeNetworkInterfaces": Action(interfaces.interfaces),
     "DescribePrefixLists": Action(lists.prefix_lists),
     "DescribePrefixListAttributes": Action(lists.prefix_list),
     "DescribePortRangeLists": Action(lists.port_range_lists),

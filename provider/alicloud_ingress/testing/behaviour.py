@@ -53,6 +53,8 @@ class Behaviour:
             provider sends for each rule without `nic_type`, is always answered so.
         permissions_as_json: `Permissions` may be one JSON text, a list of objects, in
             place of `Permissions.N.*`.
+        group_filter_misses_primary_interfaces: DescribeNetworkInterfaces with a
+            SecurityGroupId shows secondary interfaces alone, as its page says.
         longest_url: bytes of path and query beyond which the gateway answers 414
             with an HTML body.
     """
@@ -77,6 +79,7 @@ class Behaviour:
     enterprise_allows_defaults: bool = True
     unknown_nic_type_is_refused: bool = True
     permissions_as_json: bool = False
+    group_filter_misses_primary_interfaces: bool = True
     longest_url: int = 16_384
 
     def to_json(self) -> dict[str, object]:

@@ -10,6 +10,7 @@ from alicloud_ingress.testing.call import Call
 from alicloud_ingress.testing.entries import COMMON
 from alicloud_ingress.testing.errors import FakeError, not_valid
 from alicloud_ingress.testing.groups import naming
+from alicloud_ingress.testing.interfaces import members_of
 from alicloud_ingress.testing.state import FakeGroup
 from alicloud_ingress.testing.writes import Answer
 
@@ -79,7 +80,8 @@ def create(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """
-    Delete a group with its rules, unless a rule of another one names it.
+    Delete a group with its rules, unless a rule of another one names it or a network
+    interface is in it.
     """
     call.know_only("RegionId", "SecurityGroupId")
     try:
@@ -97,6 +99,12 @@ def delete(call: Call) -> Answer:
             403,
             "DependencyViolation",
             "The specified security group has been authorized in another one.",
+        )
+    if any(members_of(group.group_id, call.state)):
+        raise FakeError(
+            403,
+            "DependencyViolation",
+            "There is still instance(s) in the specified security group.",
         )
     del call.state.groups[group.group_id]
     return {}

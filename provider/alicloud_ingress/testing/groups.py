@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from alicloud_ingress.testing.call import Call
 from alicloud_ingress.testing.errors import FakeError, not_valid
+from alicloud_ingress.testing.interfaces import members_of
 from alicloud_ingress.testing.paging import page_of
 from alicloud_ingress.testing.state import FakeGroup, State
 from alicloud_ingress.testing.wire import from_json, is_list
@@ -132,6 +133,7 @@ def _has_tags(group: FakeGroup, call: Call) -> bool:
 
 def _summary(group: FakeGroup, call: Call) -> Answer:
     by_group = sum(map(names_a_group, group.rules.values()))
+    members = list(members_of(group.group_id, call.state))
     return {
         "SecurityGroupId": group.group_id,
         "SecurityGroupName": group.name,
@@ -142,8 +144,9 @@ def _summary(group: FakeGroup, call: Call) -> Answer:
         "ResourceGroupId": group.resource_group_id,
         "RuleCount": len(group.rules),
         "GroupToGroupRuleCount": by_group,
-        "EcsCount": 0,
-        "AvailableInstanceAmount": 6000 if group.kind == "normal" else 65536,
+        "EcsCount": len({each.instance_id for each in members} - {""}),
+        "AvailableInstanceAmount": (6000 if group.kind == "normal" else 65536)
+        - sum(len(each.private_ips) for each in members),
         "ServiceManaged": group.service_managed,
         "ServiceID": int(call.account) if group.service_managed else 0,
         "Tags": {

@@ -7,10 +7,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alicloud_ingress.testing.call import Call
-from alicloud_ingress.testing.errors import FakeError
+from alicloud_ingress.testing.errors import FakeError, missing
 from alicloud_ingress.testing.paging import page_of
 from alicloud_ingress.testing.state import FakeList
 from alicloud_ingress.testing.writes import Answer
+
+_OF_A_LISTING = ("AssociationCount", "ResourceGroupId", "Tags")
+"""
+What the listing shows of a list, and the call for one list does not.
+"""
 
 
 def prefix_lists(call: Call) -> Answer:
@@ -41,11 +46,12 @@ def prefix_list(call: Call) -> Answer:
     """
     call.know_only("RegionId", "PrefixListId")
     found = _one_list(call.state.prefix_lists, "PrefixList", call)
+    summary = _list_summary(found, "PrefixList", call)
     entries = [
         {"Cidr": cidr, "Description": text} for cidr, text in found.entries.items()
     ]
     return {
-        **_list_summary(found, "PrefixList", call),
+        **{name: value for name, value in summary.items() if name not in _OF_A_LISTING},
         "Entries": {"Entry": entries},
     }
 
@@ -90,7 +96,9 @@ def _lists_of(lists: Mapping[str, FakeList], kind: str, call: Call) -> list[Fake
 
 def _one_list(lists: Mapping[str, FakeList], kind: str, call: Call) -> FakeList:
     found = _lists_of(lists, kind, call)
-    if call[f"{kind}Id"] and found:
+    if not call[f"{kind}Id"]:
+        raise missing(f"{kind}Id")
+    if found:
         return found[0]
     names = {"PrefixList": "prefix list", "PortRangeList": "port range list"}
     raise FakeError(
@@ -122,5 +130,5 @@ def _list_summary(each: FakeList, kind: str, call: Call) -> Answer:
         "CreationTime": each.create_time,
         "Description": each.description,
         "ResourceGroupId": "",
-        "Tags": {"Tag": []},
+        "Tags": {"Tag": []} if kind == "PrefixList" else [],
     }

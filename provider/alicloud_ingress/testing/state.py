@@ -1,5 +1,6 @@
 """
-What the fake remembers: groups with their rules, and the lists that rules name.
+What the fake remembers: groups with their rules, the lists that rules name, and the
+network interfaces that are in groups.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from alicloud_ingress.testing.spelling import REMEMBERED, Rule
 from alicloud_ingress.testing.wire import from_json
 
 ACCOUNT = "1000000000000001"
+InterfaceStatus = Literal["Available", "Attaching", "InUse", "Detaching", "Deleting"]
 
 
 class Numbers:
@@ -159,6 +161,44 @@ class FakeList:
 
 
 @dataclass
+class FakeInterface:
+    """
+    An elastic network interface: where it is, its groups and its addresses.
+
+    Args:
+        interface_id: `eni-...`.
+        group_ids: the security groups that it is in, `sg-...`.
+        private_ips: IPv4 addresses, the primary one first.
+        ipv6_ips: IPv6 addresses, the primary one first.
+        kind: `Primary` comes and goes with its instance.
+        status: `InUse` while it is attached to an instance.
+        instance_id: "" while it is attached to none.
+        public_ip: the address under which it is reached from the internet; "" for
+            none.
+        create_time: as ECS writes it, `2018-12-12T07:28:38Z`.
+    """
+
+    interface_id: str
+    region: str
+    account: str
+    vpc_id: str
+    vswitch_id: str
+    group_ids: list[str]
+    private_ips: list[str]
+    ipv6_ips: list[str] = field(default_factory=list[str])
+    kind: Literal["Primary", "Secondary"] = "Primary"
+    status: InterfaceStatus = "InUse"
+    instance_id: str = ""
+    public_ip: str = ""
+    name: str = ""
+    description: str = ""
+    create_time: str = ""
+    tags: dict[str, str] = field(default_factory=dict[str, str])
+    resource_group_id: str = ""
+    service_managed: bool = False
+
+
+@dataclass
 class State:
     """
     All that outlives a call.
@@ -172,6 +212,9 @@ class State:
     groups: dict[str, FakeGroup] = field(default_factory=dict[str, FakeGroup])
     prefix_lists: dict[str, FakeList] = field(default_factory=dict[str, FakeList])
     port_range_lists: dict[str, FakeList] = field(default_factory=dict[str, FakeList])
+    interfaces: dict[str, FakeInterface] = field(
+        default_factory=dict[str, FakeInterface]
+    )
     tokens: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     answers: dict[str, dict[str, object]] = field(
         default_factory=dict[str, dict[str, object]]
@@ -205,12 +248,13 @@ class State:
                 groups={i: _group(each) for i, each in given["groups"].items()},
                 prefix_lists=_lists(given["prefix_lists"]),
                 port_range_lists=_lists(given["port_range_lists"]),
+                interfaces=_interfaces(given.get("interfaces", {})),
                 tokens={i: dict(each) for i, each in given["tokens"].items()},
                 answers={i: dict(e) for i, e in given.get("answers", {}).items()},
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"this is no state of the fake: {error!r}") from None
-        taken = re.findall(r'"(?:sg|sgr|pl|prl)-(\d{8,})"', text)
+        taken = re.findall(r'"(?:sg|sgr|pl|prl|eni|i)-(\d{8,})"', text)
         NUMBERS.skip(max(map(int, taken), default=0))
         return state
 
@@ -224,3 +268,7 @@ def _group(given: Mapping[str, Any]) -> FakeGroup:
 
 def _lists(given: Mapping[str, Mapping[str, Any]]) -> dict[str, FakeList]:
     return {i: FakeList(**each) for i, each in given.items()}
+
+
+def _interfaces(given: Mapping[str, Mapping[str, Any]]) -> dict[str, FakeInterface]:
+    return {i: FakeInterface(**each) for i, each in given.items()}

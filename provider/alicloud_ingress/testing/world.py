@@ -4,12 +4,14 @@ What a test sets up behind the API's back, and looks at.
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from email.utils import format_datetime
 from typing import Literal
 
+from alicloud_ingress.testing.addresses import addresses_of, free, private_ip
 from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.call import GROUP_ID
 from alicloud_ingress.testing.entries import Entry
@@ -20,12 +22,16 @@ from alicloud_ingress.testing.state import (
     ACCOUNT,
     NUMBERS,
     FakeGroup,
+    FakeInterface,
     FakeList,
+    InterfaceStatus,
     State,
 )
 from alicloud_ingress.testing.writes import add
 
 BY_HAND = ("CreateTime", "Direction", "Priority")
+INTERFACE_ID = re.compile(r"eni-[\w*-]+", re.ASCII)
+TIMESTAMP = re.compile(r"\d{4}(-\d\d){2}T\d\d:\d\d(:\d\d)?Z", re.ASCII)
 
 
 def system_time() -> datetime:
@@ -37,7 +43,7 @@ def system_time() -> datetime:
 
 class World:
     """
-    Groups, rules and lists, under one lock.
+    Groups, rules, lists and network interfaces, under one lock.
 
     Args:
         behaviour: how addresses and protocols are remembered and shown.
@@ -199,6 +205,108 @@ class World:
                 create_time=self._timestamp(),
             )
             return list_id
+
+    @property
+    def interfaces(self) -> dict[str, FakeInterface]:
+        """
+        The network interfaces by ID; a test may edit them.
+        """
+        return self.state.interfaces
+
+    def new_interface(  # noqa: PLR0913 - what an interface can be
+        self,
+        *group_ids: str,
+        private_ips: Sequence[str] = (),
+        ipv6_ips: Sequence[str] = (),
+        kind: Literal["Primary", "Secondary"] = "Primary",
+        status: InterfaceStatus = "InUse",
+        vswitch_id: str = "",
+        instance_id: str = "",
+        public_ip: str = "",
+        name: str = "",
+        tags: Mapping[str, str] | None = None,
+        create_time: str = "",
+        id: str = "",  # noqa: A002 - the word of Pulumi and Terraform
+    ) -> str:
+        """
+        Make a network interface in the VPC of its groups, and return its ID.
+
+        Args:
+            group_ids: at least one group; all of one VPC, and all basic or all
+                advanced.
+            private_ips: IPv4 addresses, the primary one first; a free one unless set.
+            ipv6_ips: IPv6 addresses.
+            kind: `Primary` or `Secondary`.
+            status: such as `InUse` or `Available`.
+            vswitch_id: of the VPC's first vSwitch unless set.
+            instance_id: a new one for `InUse` unless set, else none.
+            public_ip: "" for none.
+            name: "" for none.
+            tags: key -> value.
+            create_time: such as `2018-12-12T07:28:38Z`; now unless set.
+            id: `eni-...`; a new one unless it is set.
+
+        Raises:
+            ValueError: a group does not exist, the groups do not go together, an
+                address is none or taken in the VPC, or the ID is.
+        """
+        with self._lock:
+            group = self._first_of_one_vpc(group_ids)
+            if create_time and not TIMESTAMP.fullmatch(create_time):
+                raise ValueError(f"{create_time!r} is not a time: 2018-12-12T07:28:38Z")
+            number, vpc_id = NUMBERS.take(), group.vpc_id
+            interface_id = self._new_interface_id(id or f"eni-{number:08d}")
+            taken = addresses_of(vpc_id, self.state)
+            made = FakeInterface(
+                interface_id,
+                group.region,
+                group.account,
+                vpc_id,
+                vswitch_id or f"vsw-{vpc_id.removeprefix('vpc-')}",
+                list(dict.fromkeys(group_ids)),
+                free(private_ips or [private_ip(number, taken)], 4, taken),
+                free(ipv6_ips, 6, taken),
+                kind=kind,
+                status=status,
+                instance_id=instance_id
+                or (f"i-{number:08d}" if status == "InUse" else ""),
+                public_ip=public_ip,
+                name=name,
+                tags=dict(tags or {}),
+                create_time=create_time or self._timestamp(),
+            )
+            self.interfaces[interface_id] = made
+            return interface_id
+
+    def remove_interface(self, interface_id: str) -> None:
+        """
+        Remove a network interface; one that is not there is no error.
+        """
+        with self._lock:
+            self.interfaces.pop(interface_id, None)
+
+    def _first_of_one_vpc(self, group_ids: Sequence[str]) -> FakeGroup:
+        """
+        The first group of an interface, where they go together.
+        """
+        for unknown in set(group_ids) - self.groups.keys():
+            raise ValueError(f"there is no group {unknown}")
+        groups = [self.groups[each] for each in group_ids]
+        if len({(g.region, g.account, g.vpc_id, g.kind) for g in groups}) != 1:
+            raise ValueError(
+                "an interface needs groups of one VPC and of one type, not "
+                f"{list(group_ids)}"
+            )
+        if groups[0].is_classic:
+            raise ValueError("a group of the classic network has no interfaces")
+        return groups[0]
+
+    def _new_interface_id(self, interface_id: str) -> str:
+        if not INTERFACE_ID.fullmatch(interface_id):
+            raise ValueError(f"{interface_id!r} is not an interface ID: eni-...")
+        if interface_id in self.interfaces:
+            raise ValueError(f"there is an interface {interface_id} already")
+        return interface_id
 
     def dump(self) -> str:
         """

@@ -1,0 +1,236 @@
+"""
+`alicloud-ingress usage`: which rules traffic uses, from flow logs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from pathlib import Path
+
+import click
+
+from alicloud_ingress import usage as job
+from alicloud_ingress.cli.failure import Failure
+from alicloud_ingress.cli.options import FILE, days, where
+from alicloud_ingress.cli.stack_settings import settings_of
+from alicloud_ingress.cli.usage_show import show
+from alicloud_ingress.ecs.config import Connection, resolve
+from alicloud_ingress.rendering.markup import plain
+from alicloud_ingress.usage.dialects import DIALECTS, PARTS
+
+_HOURS = re.compile(r"(\d{1,6})h", re.ASCII)
+MAX_PROBLEMS = 50
+"""
+Files that are named on stderr; the number of all others follows.
+"""
+
+
+def age(text: str) -> dt.timedelta:
+    """
+    Read `42d` or `36h`.
+    """
+    if match := _HOURS.fullmatch(text):
+        return dt.timedelta(hours=int(match[1]))
+    return days(text)
+
+
+def moment(text: str) -> dt.datetime:
+    """
+    Read a time such as `2026-11-29`, `2026-11-29T12:00:00Z`; UTC unless it says else.
+    """
+    try:
+        found = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        message = f"{text!r} is not a time such as 2026-11-29T12:00:00Z"
+        raise click.BadParameter(message) from None
+    return found if found.tzinfo else found.replace(tzinfo=dt.timezone.utc)
+
+
+_SINCE = click.option(
+    "--since",
+    type=age,
+    default="42d",
+    show_default=True,
+    help="How far the period reaches back from its end, such as 42d or 36h.",
+)
+_UNTIL = click.option(
+    "--until",
+    type=moment,
+    help="End of the period, such as 2026-11-29T12:00:00Z; two hours ago by default,"
+    " since records may arrive that late.",
+)
+
+
+@click.group()
+def usage() -> None:
+    """
+    Find out which rules traffic uses, from VPC flow logs.
+
+    Needs the extra: pip install 'pulumi-alicloud-ingress[usage]'.
+    """
+
+
+@usage.command()
+@click.option(
+    "--files",
+    "patterns",
+    multiple=True,
+    metavar="GLOB",
+    help="Flow logs as files: JSON lines, CSV with a header, or Parquet; a glob, a"
+    " folder, or oss://bucket/prefix. Can be repeated.",
+)
+@click.option(
+    "--sls",
+    "logstore",
+    metavar="PROJECT/LOGSTORE",
+    help="Flow logs in a logstore of Simple Log Service.",
+)
+@_SINCE
+@_UNTIL
+@click.option(
+    "--all-paths",
+    is_flag=True,
+    help="State that the flow logs take all traffic paths, which the records do not"
+    " show. Without it no rule is reported as unused.",
+)
+@click.option(
+    "--out", required=True, type=FILE, help="Table to write, such as usage.parquet."
+)
+@where
+def collect(  # noqa: PLR0913, PLR0917 - one argument for each option
+    patterns: tuple[str, ...],
+    logstore: str | None,
+    since: dt.timedelta,
+    until: dt.datetime | None,
+    all_paths: bool,  # noqa: FBT001 - click passes flags by name
+    out: Path,
+    regions: tuple[str, ...],
+    profile: str,
+) -> None:
+    """
+    Condense flow logs into a table of who reached what, and what was watched.
+
+    The table is written whole or not at all. What was watched is written beside it,
+    to NAME.watched.parquet.
+
+    Exits with 0 if all was read, 2 if a glob matches no file, 3 if a file or record
+    could not be read; stderr names it, and the rest is in the table.
+    """
+    if bool(patterns) is bool(logstore):
+        raise click.UsageError("pass either --files or --sls")
+    if len(regions) > 1:
+        raise click.UsageError("pass --region once: a logstore is in one region")
+    period = _period(since, until)
+    region = regions[0] if regions else ""
+    if logstore:
+        project, _, name = logstore.partition("/")
+        if not project or not name or "/" in name:
+            raise click.UsageError(f"{logstore!r} is not PROJECT/LOGSTORE")
+        done = job.collect_sls(
+            _connection(profile, region),
+            project,
+            name,
+            out,
+            period,
+            all_paths=all_paths,
+        )
+    else:
+        try:
+            done = job.collect_files(
+                patterns,
+                out,
+                period,
+                all_paths=all_paths,
+                oss_access=lambda: job.oss_access_of(_connection(profile, region)),
+            )
+        except job.NoMatchError as error:
+            raise click.UsageError(str(error)) from None
+    _report(done, out)
+
+
+def _connection(profile: str, region: str) -> Connection:
+    settings = settings_of((), Path.cwd())
+    return resolve(settings.get, os.environ, region=region, profile=profile)
+
+
+def _report(done: job.Collected, out: Path) -> None:
+    metadata = done.table.metadata
+    click.echo(
+        f"{out}: {done.rows} rows, {done.interfaces} interfaces,"
+        f" {job.time_text(metadata.period_from)} to"
+        f" {job.time_text(metadata.period_to)}",
+        err=True,
+    )
+    for problem in done.problems[:MAX_PROBLEMS]:
+        click.echo(f"not read: {plain(problem, 1_000)}", err=True)
+    if (more := len(done.problems) - MAX_PROBLEMS) > 0:
+        click.echo(f"not read: {more} more files", err=True)
+    if metadata.records_unreadable:
+        click.echo(
+            f"not read: {metadata.records_unreadable} records lack a field or hold a"
+            " value that is out of range; no rule is reported as unused",
+            err=True,
+        )
+    if not metadata.all_paths:
+        click.echo(
+            "no rule will be reported as unused: pass --all-paths if the flow logs take"
+            " all traffic paths",
+            err=True,
+        )
+    if not done.is_complete:
+        raise SystemExit(Failure.exit_code)
+
+
+def _period(since: dt.timedelta, until: dt.datetime | None) -> job.Period:
+    try:
+        return job.period_of(since, until, dt.datetime.now(tz=dt.timezone.utc))
+    except job.PeriodError as error:
+        raise click.UsageError(str(error)) from None
+
+
+@usage.command()
+@click.option("--dialect", type=click.Choice(list(DIALECTS)), required=True)
+@_SINCE
+@_UNTIL
+@click.option(
+    "--part",
+    type=click.Choice(PARTS),
+    default="flows",
+    show_default=True,
+    help="Rows of usage.parquet, or of usage.watched.parquet.",
+)
+@click.option(
+    "--table",
+    default="",
+    help="Table that holds the records; flow_log by default, log in SLS.",
+)
+@click.option(
+    "--underscores",
+    is_flag=True,
+    help="The table's columns are named eni_id in place of eni-id, and so on.",
+)
+def sql(  # noqa: PLR0913, PLR0917 - one argument for each option
+    dialect: str,
+    since: dt.timedelta,
+    until: dt.datetime | None,
+    part: str,
+    table: str,
+    underscores: bool,  # noqa: FBT001 - click passes flags by name
+) -> None:
+    """
+    Print the query of `usage collect` for an engine of your own.
+    """
+    click.echo(
+        job.printed(
+            part,
+            dialect,
+            _period(since, until),
+            table=table,
+            underscores=underscores,
+        )
+    )
+
+
+usage.add_command(show)

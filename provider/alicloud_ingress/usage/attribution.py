@@ -1,0 +1,704 @@
+"""
+Which rules the flows of a usage table used, surely or possibly.
+
+The engine does it, so that millions of flows need no memory of Python. A flow is
+reduced to its class: between which bounds of rules its addresses, its port and its
+times lie, and whose interface it came to. Flows of one class are the same to every
+rule, so the rules are joined with the classes, and not with the flows.
+
+What holds for a class (see `usage.verdicts` for what follows from it):
+
+- An accepted flow is decided by the rules of all groups of its interface that match at
+  the lowest rank: lowest priority number, drop before accept. Each accept rule there
+  is used.
+- A rule that matches in doubt is used possibly, and so are those at the deciding rank
+  if it stands above them.
+- A flow whose opener is not known uses possibly what it would use.
+- A flow that the rules of its interface would not accept, or whose interface or rules
+  are not known, uses possibly every rule of the VPC that it matches.
+- Traffic between members of one basic group needs no rule, and uses possibly each that
+  it matches.
+- A rejected flow is a hit of a drop that decides, and use of nothing else.
+- An answer to a connection of the interface's own uses nothing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alicloud_ingress.exposure.packets import IPV6
+from alicloud_ingress.usage.encoding import UNKNOWN_GROUP, Encoding, Row, RuleKey
+from alicloud_ingress.usage.engine import connect
+from alicloud_ingress.usage.facts import VpcFacts
+from alicloud_ingress.usage.segments import Segments, family_of, within_family
+from alicloud_ingress.usage.table import UsageTable
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY = "640MB"
+"""
+What the engine may use before it writes to disk.
+"""
+MAX_BLOCKS = 64
+"""
+Blocks of sources that are kept for each set of rules; beyond, wider blocks are.
+"""
+DAY_S = 86_400
+
+_SEEN = """
+CREATE VIEW seen AS
+SELECT * FROM read_parquet({flows})
+WHERE opened <> 'out' AND last_seen >= {since}
+  AND (vpc_id IN ({vpc}, '') OR interface_id IN (SELECT interface_id FROM interfaces))
+"""
+
+_MACROS = """
+CREATE MACRO ipv4_of(text) AS list_reduce(
+    list_transform(string_split(text, '.'),
+                   lambda each: try_cast(try_cast(each AS UTINYINT) AS UBIGINT)),
+    lambda high, low: high * 256 + low);
+CREATE MACRO hextets(text) AS CASE WHEN text = '' THEN []::VARCHAR[]
+    ELSE string_split(text, ':') END;
+CREATE MACRO ipv6_halves(text) AS list_transform(
+    string_split(text, '::'), lambda each: hextets(each));
+CREATE MACRO ipv6_parts(halves) AS CASE
+    WHEN len(halves) = 1 AND len(halves[1]) = 8 THEN halves[1]
+    WHEN len(halves) = 2 AND len(halves[1]) + len(halves[2]) < 8
+    THEN halves[1] || list_transform(
+             range(8 - len(halves[1]) - len(halves[2])), lambda each: '0')
+         || halves[2]
+    END;
+CREATE MACRO ipv6_of(text) AS list_reduce(
+    list_transform(ipv6_parts(ipv6_halves(text)), lambda each:
+        CASE WHEN length(each) BETWEEN 1 AND 4
+             THEN try_cast('0x' || each AS UHUGEINT) END),
+    lambda high, low: high * 65536 + low);
+"""
+
+_PORT_TABLE = """
+CREATE TABLE ports AS
+SELECT p.port::INTEGER AS port, s.segment
+FROM range(65536) p(port) ASOF JOIN port_segments s ON p.port >= s.first
+"""
+
+_ENDS = """
+CREATE TABLE addresses AS
+WITH texts AS (SELECT source AS text FROM seen UNION SELECT destination FROM seen),
+numbers AS (
+    SELECT text,
+        CASE WHEN contains(text, ':') THEN 6 WHEN len(string_split(text, '.')) = 4
+             THEN 4 END AS family,
+        CASE WHEN contains(text, ':') THEN ipv6_of(text)
+             WHEN len(string_split(text, '.')) = 4
+             THEN ipv4_of(text)::UHUGEINT END AS number
+    FROM texts)
+SELECT text, CASE WHEN number IS NOT NULL THEN family END AS family, number
+FROM numbers;
+
+CREATE TABLE places AS
+SELECT a.text, a.family, a.number,
+    coalesce(s.segment, -1) AS source, coalesce(d.segment, -1) AS dest,
+    CASE WHEN a.number <= h.last THEN h.profile END AS holder,
+    CASE WHEN a.number <= h.last THEN h.made END AS made
+FROM addresses a
+ASOF LEFT JOIN source_segments s ON a.family = s.family AND a.number >= s.start
+ASOF LEFT JOIN dest_segments d ON a.family = d.family AND a.number >= d.start
+ASOF LEFT JOIN holders h ON a.family = h.family AND a.number >= h.first;
+DROP TABLE addresses;
+"""
+
+_KEYS = (
+    "profile, opened, accepted, source, holder, holder_sure, dest, protocol, port,"
+    " first_moment, last_moment"
+)
+
+_FLOWS = """
+CREATE TABLE flows AS
+SELECT coalesce(i.profile, -1) AS profile, f.opened = 'in' AS opened,
+    f.action = 'ACCEPT' AS accepted,
+    s.source AS source, coalesce(s.holder, -1) AS holder,
+    coalesce(f.first_seen >= s.made, false) AS holder_sure,
+    d.dest AS dest, f.protocol::SMALLINT AS protocol,
+    CASE WHEN f.protocol NOT IN (6, 17) THEN 0 ELSE coalesce(p.segment, -1) END AS port,
+    {first_moment} AS first_moment, {last_moment} AS last_moment,
+    s.family, s.number,
+    CASE WHEN f.protocol IN (6, 17) THEN f.port END AS port_number,
+    f.first_seen, f.last_seen, f.flows, f.bytes
+FROM seen f
+JOIN places s ON s.text = f.source
+JOIN places d ON d.text = f.destination
+LEFT JOIN interfaces i ON i.interface_id = f.interface_id
+LEFT JOIN ports p ON p.port = f.port;
+
+CREATE TABLE classes AS
+SELECT row_number() OVER () AS class, * FROM (SELECT DISTINCT {keys} FROM flows);
+"""
+
+_MET = """
+CREATE TABLE met AS
+SELECT c.class, e.rule, r.rank, r.accepts, max(
+    b.sure AND c.source >= 0 AND c.dest >= 0 AND c.port >= 0
+    AND r.sure_from <= c.first_moment
+    AND (b.source_group IS NULL
+         OR (b.source_group <> {unknown_group} AND c.holder >= 0 AND c.holder_sure))
+)::BOOLEAN AS sure
+FROM classes c
+JOIN {effective} e ON {joined}
+JOIN rules r ON r.rule = e.rule
+JOIN boxes b ON b.rule = e.rule
+LEFT JOIN members m ON m.profile = c.holder AND m.group_number = b.source_group
+WHERE c.protocol BETWEEN b.protocol_first AND b.protocol_last
+  AND (c.port = -1 OR c.port BETWEEN b.port_first AND b.port_last)
+  AND (c.source = -1 OR c.source BETWEEN b.source_first AND b.source_last)
+  AND (c.dest = -1 OR c.dest BETWEEN b.dest_first AND b.dest_last)
+  AND r.possible_from <= c.last_moment
+  AND (b.source_group IS NULL OR b.source_group = {unknown_group}
+       OR c.holder = -1 OR NOT c.holder_sure OR m.profile IS NOT NULL)
+GROUP BY ALL
+"""
+
+_DECIDED = """
+CREATE TABLE decided AS
+WITH ranks AS (
+    SELECT class, min(rank) FILTER (sure) AS deciding,
+        min(rank) FILTER (NOT sure) AS doubtful
+    FROM met GROUP BY class)
+SELECT c.class, c.opened, c.accepted, coalesce(w.whole, false) AS whole,
+    CASE WHEN n.open AND c.holder_sure THEN 'inner' WHEN n.open IS NOT NULL
+         THEN 'perhaps inner' ELSE 'outer' END AS side,
+    k.deciding, k.doubtful,
+    coalesce(k.deciding % 2 = 1, false) AS lets_in,
+    coalesce(k.doubtful < k.deciding, false) AS in_doubt
+FROM classes c
+LEFT JOIN ranks k ON k.class = c.class
+LEFT JOIN whole_profiles w ON w.profile = c.profile
+LEFT JOIN inner_pairs n ON n.profile = c.profile AND n.holder = c.holder
+"""
+# An odd rank is one of an accept: 2 * priority, and 1 for an accept.
+
+_EFFECTS = """
+CREATE TABLE effects AS
+SELECT class, rule, min(doubt) AS doubt FROM (
+    SELECT m.class, m.rule, CASE
+        WHEN NOT d.whole THEN {UNREAD}
+        WHEN d.side <> 'outer' THEN {INNER}
+        WHEN NOT m.sure OR m.rank <> d.deciding THEN {MATCHES}
+        WHEN d.in_doubt THEN {BELOW}
+        WHEN d.accepted AND NOT d.opened THEN {OPENER}
+        ELSE {CERTAIN} END AS doubt
+    FROM met m JOIN decided d ON d.class = m.class
+    WHERE m.accepts = d.accepted
+      AND (d.side <> 'outer' OR NOT d.whole OR m.rank <= coalesce(d.deciding, m.rank))
+    UNION ALL
+    SELECT m.class, m.rule, CASE WHEN c.profile = -1 THEN {GONE} ELSE {REFUSED} END
+    FROM met_anywhere m JOIN classes c ON c.class = m.class
+    WHERE m.accepts = c.accepted
+) WHERE rule IN (SELECT rule FROM asked)
+GROUP BY class, rule
+"""
+
+_UNEXPLAINED = """
+CREATE TABLE unexplained AS
+SELECT class FROM decided
+WHERE NOT whole OR (accepted AND NOT lets_in AND side <> 'inner')
+"""
+
+_SETS = """
+CREATE TABLE sets AS
+SELECT row_number() OVER () AS number, effects FROM (
+    SELECT DISTINCT effects FROM (
+        SELECT class, list([rule, doubt] ORDER BY rule) AS effects
+        FROM effects GROUP BY class));
+CREATE TABLE set_of AS
+SELECT c.class, s.number FROM (
+    SELECT class, list([rule, doubt] ORDER BY rule) AS effects
+    FROM effects GROUP BY class) c
+JOIN sets s ON s.effects = c.effects;
+CREATE TABLE used AS
+SELECT o.number AS set_number, f.family, f.number, f.protocol, f.port_number,
+    f.first_seen, f.last_seen, f.flows, f.bytes
+FROM flows f
+JOIN classes c USING ({keys})
+JOIN set_of o ON o.class = c.class;
+DROP TABLE flows;
+"""
+
+
+class Doubt(IntEnum):
+    """
+    Why a rule was used possibly and not surely; the clearest has the lowest number.
+    """
+
+    CERTAIN = 0
+    OPENER = 1
+    BELOW = 2
+    MATCHES = 3
+    INNER = 4
+    UNREAD = 5
+    REFUSED = 6
+    GONE = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """
+    How much traffic.
+
+    Args:
+        first_seen, last_seen: Unix seconds.
+    """
+
+    flows: int
+    bytes: int
+    first_seen: int
+    last_seen: int
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.flows + other.flows,
+            self.bytes + other.bytes,
+            min(self.first_seen, other.first_seen),
+            max(self.last_seen, other.last_seen),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """
+    Traffic from one block of addresses.
+
+    Args:
+        family: 4 or 6; 0 where the source could not be read as an address.
+        first: the first address, as a number of its family.
+        length: of the prefix.
+    """
+
+    family: int
+    first: int
+    length: int
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class PortRange:
+    """
+    Ports of TCP or UDP without a gap; a port of -1 is one that was not logged.
+    """
+
+    protocol: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """
+    Flows that were first seen on one day and last seen on another.
+
+    Args:
+        first, last: days since 1970-01-01 UTC.
+    """
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """
+    What one set of rules let in together.
+    """
+
+    tally: Tally
+    blocks: tuple[Block, ...]
+    ports: tuple[PortRange, ...]
+    protocols: frozenset[int]
+    days: tuple[Days, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """
+    The traffic of one rule.
+
+    Args:
+        certain: what it surely decided.
+        possible: what it may have decided, by the doubt.
+    """
+
+    certain: tuple[Traffic, ...] = ()
+    possible: tuple[tuple[Doubt, Traffic], ...] = ()
+
+    @property
+    def possible_traffic(self) -> tuple[Traffic, ...]:
+        """
+        What it may have decided, for whatever doubt.
+        """
+        return tuple(traffic for _, traffic in self.possible)
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """
+        Each doubt once, in order.
+        """
+        return tuple(sorted({doubt for doubt, _ in self.possible}))
+
+
+def attribute(
+    table: UsageTable,
+    facts: VpcFacts,
+    asked: Collection[str],
+    since: int,
+    memory: str = MEMORY,
+) -> dict[RuleKey, Use]:
+    """
+    Find out which rules of some groups were used.
+
+    Args:
+        table: that was checked.
+        facts: of the VPC of the groups.
+        asked: IDs of the groups.
+        since: Unix seconds; flows that were last seen before do not count.
+        memory: that the engine may use, as DuckDB writes it.
+
+    Returns:
+        The use of each rule that was used, surely or possibly.
+    """
+    encoding = Encoding(facts)
+    with _database(memory) as database:
+        _load(database, encoding, asked)
+        database.execute(_MACROS)
+        flows = _quoted(_as_pattern(table.flows))
+        vpc = _quoted(facts.vpc_id)
+        database.execute(_SEEN.format(flows=flows, since=int(since), vpc=vpc))
+        moments = _load_rules(database, encoding)
+        database.execute(_ENDS)
+        database.execute(
+            _FLOWS.format(
+                keys=_KEYS,
+                first_moment=_ladder("f.first_seen", moments),
+                last_moment=_ladder("f.last_seen", moments),
+            )
+        )
+        _decide(database)
+        database.execute(_SETS.format(keys=_KEYS))
+        return _uses(database, encoding)
+
+
+def _decide(database: duckdb.DuckDBPyConnection) -> None:
+    database.execute(
+        _MET.format(
+            effective="profile_rules",
+            joined="e.profile = c.profile",
+            unknown_group=UNKNOWN_GROUP,
+        )
+    )
+    database.execute(_DECIDED)
+    database.execute(_UNEXPLAINED)
+    everywhere = _MET.replace("CREATE TABLE met", "CREATE TABLE met_anywhere").format(
+        effective="asked",
+        joined="c.class IN (SELECT class FROM unexplained)",
+        unknown_group=UNKNOWN_GROUP,
+    )
+    database.execute(everywhere)
+    numbers = {name: doubt.value for name, doubt in Doubt.__members__.items()}
+    database.execute(_EFFECTS.format(**numbers))
+
+
+@contextmanager
+def _database(memory: str) -> Generator[duckdb.DuckDBPyConnection]:
+    """
+    A database in a folder of its own, so that what exceeds the memory is on disk.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="alicloud-ingress-usage-") as folder,
+        connect() as database,
+    ):
+        for statement in (
+            f"SET memory_limit = {_quoted(memory)}",
+            f"SET temp_directory = {_quoted(str(Path(folder) / 'spilled'))}",
+            "SET preserve_insertion_order = false",
+            f"ATTACH {_quoted(str(Path(folder) / 'scratch.duckdb'))} AS scratch",
+            "USE scratch",
+        ):
+            database.execute(statement)
+        yield database
+
+
+def _load(
+    database: duckdb.DuckDBPyConnection,
+    encoding: Encoding,
+    asked: Collection[str],
+) -> None:
+    _insert(
+        database,
+        "interfaces",
+        {"interface_id": "VARCHAR", "profile": "INTEGER"},
+        encoding.interface_rows(),
+    )
+    _insert(
+        database,
+        "boxes",
+        dict.fromkeys(
+            (
+                *("rule", "sure", "source_group"),
+                *("protocol_first", "protocol_last", "port_first", "port_last"),
+                *("source_first", "source_last", "dest_first", "dest_last"),
+            ),
+            "INTEGER",
+        )
+        | {"sure": "BOOLEAN"},
+        encoding.box_rows(),
+    )
+    for name, columns, rows in (
+        ("profile_rules", ("profile", "rule"), encoding.profile_rows()),
+        ("members", ("profile", "group_number"), encoding.member_rows()),
+    ):
+        _insert(database, name, dict.fromkeys(columns, "INTEGER"), rows)
+    _insert(
+        database,
+        "whole_profiles",
+        {"profile": "INTEGER", "whole": "BOOLEAN"},
+        encoding.whole_rows(),
+    )
+    _insert(
+        database,
+        "inner_pairs",
+        {"profile": "INTEGER", "holder": "INTEGER", "open": "BOOLEAN"},
+        encoding.inner_rows(),
+    )
+    _insert(
+        database,
+        "asked",
+        {"rule": "INTEGER"},
+        ((n,) for n, (key, _) in enumerate(encoding.rules) if key.group_id in asked),
+    )
+    _insert(
+        database,
+        "holders",
+        {
+            "family": "INTEGER",
+            "first": "UHUGEINT",
+            "last": "UHUGEINT",
+            "profile": "INTEGER",
+            "made": "BIGINT",
+        },
+        (
+            (
+                family_of(first),
+                str(within_family(first)),
+                str(within_family(last)),
+                profile,
+                made,
+            )
+            for first, last, profile, made in encoding.holder_rows()
+        ),
+    )
+    _load_segments(database, "source_segments", encoding.sources)
+    _load_segments(database, "dest_segments", encoding.dests)
+    _insert(
+        database,
+        "port_segments",
+        {"first": "INTEGER", "segment": "INTEGER"},
+        ((first, segment) for segment, first in enumerate(encoding.ports.starts)),
+    )
+    database.execute(_PORT_TABLE)
+
+
+def _load_segments(
+    database: duckdb.DuckDBPyConnection, name: str, segments: Segments
+) -> None:
+    rows = (
+        (family_of(start), str(within_family(start)), segment)
+        for segment, start in enumerate(segments.starts)
+        if start <= IPV6[1]
+    )
+    columns = {"family": "INTEGER", "start": "UHUGEINT", "segment": "INTEGER"}
+    _insert(database, name, columns, rows)
+
+
+def _load_rules(
+    database: duckdb.DuckDBPyConnection, encoding: Encoding
+) -> tuple[int, ...]:
+    (found,) = database.execute("SELECT min(first_seen) FROM seen").fetchall()
+    rows, moments = encoding.rule_rows(since=found[0] or 0)
+    _insert(
+        database,
+        "rules",
+        {
+            "rule": "INTEGER",
+            "rank": "INTEGER",
+            "accepts": "BOOLEAN",
+            "sure_from": "INTEGER",
+            "possible_from": "INTEGER",
+        },
+        rows,
+    )
+    return moments
+
+
+def _ladder(value: str, moments: Sequence[int], below: int = 0) -> str:
+    """
+    SQL for how many of the sorted moments are not after a value.
+    """
+    if not moments:
+        return str(below)
+    middle = len(moments) // 2
+    before = _ladder(value, moments[:middle], below)
+    after = _ladder(value, moments[middle + 1 :], below + middle + 1)
+    return f"(CASE WHEN {value} < {moments[middle]} THEN {before} ELSE {after} END)"
+
+
+def _insert(
+    database: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: Mapping[str, str],
+    rows: Iterable[Row],
+) -> None:
+    """
+    Make a table and fill it; the rows go over by column, which is fast.
+    """
+    definition = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+    database.execute(f"CREATE TABLE {name} ({definition})")
+    given = list(zip(*rows, strict=True))
+    if not given:
+        return
+    values = ", ".join(
+        f"unnest(${n})::{kind}" for n, kind in enumerate(columns.values(), 1)
+    )
+    database.execute(f"INSERT INTO {name} SELECT {values}", [list(c) for c in given])
+
+
+def _uses(
+    database: duckdb.DuckDBPyConnection, encoding: Encoding
+) -> dict[RuleKey, Use]:
+    traffic = _traffic(database)
+    certain: dict[RuleKey, list[Traffic]] = {}
+    possible: dict[RuleKey, list[tuple[Doubt, Traffic]]] = {}
+    sets: list[tuple[int, list[tuple[int, int]]]] = database.execute(
+        "FROM sets ORDER BY number"
+    ).fetchall()
+    for number, effects in sets:
+        for rule, doubt in effects:
+            key, _ = encoding.rules[rule]
+            if doubt == Doubt.CERTAIN:
+                certain.setdefault(key, []).append(traffic[number])
+            else:
+                entry = (Doubt(doubt), traffic[number])
+                possible.setdefault(key, []).append(entry)
+    return {
+        key: Use(tuple(certain.get(key, ())), tuple(possible.get(key, ())))
+        for key in {*certain, *possible}
+    }
+
+
+def _traffic(database: duckdb.DuckDBPyConnection) -> dict[int, Traffic]:
+    tallies = database.execute(
+        "SELECT set_number, sum(flows)::BIGINT, sum(bytes)::BIGINT,"
+        " min(first_seen), max(last_seen), list(DISTINCT protocol)"
+        " FROM used GROUP BY set_number"
+    ).fetchall()
+    blocks = _blocks(database)
+    ports: dict[int, list[PortRange]] = {}
+    for number, protocol, first, last in database.execute(_PORTS).fetchall():
+        ports.setdefault(number, []).append(PortRange(protocol, first, last))
+    days: dict[int, list[Days]] = {}
+    for number, first, last in database.execute(
+        f"SELECT DISTINCT set_number, first_seen // {DAY_S}, last_seen // {DAY_S}"
+        " FROM used ORDER BY ALL"
+    ).fetchall():
+        days.setdefault(number, []).append(Days(first, last))
+    return {
+        number: Traffic(
+            tally=Tally(*values),
+            blocks=tuple(blocks.get(number, ())),
+            ports=tuple(ports.get(number, ())),
+            protocols=frozenset(protocols),
+            days=tuple(days.get(number, ())),
+        )
+        for number, *values, protocols in tallies
+    }
+
+
+_PORTS = """
+WITH ports AS (
+    SELECT DISTINCT set_number, protocol, coalesce(port_number, -1) AS port FROM used
+    WHERE protocol IN (6, 17)),
+runs AS (
+    SELECT *, port - row_number() OVER (
+        PARTITION BY set_number, protocol ORDER BY port) AS run FROM ports)
+SELECT set_number, protocol, min(port), max(port) FROM runs
+GROUP BY set_number, protocol, run ORDER BY ALL
+"""
+_LENGTHS: Mapping[int, tuple[int, ...]] = {
+    4: (32, 28, 24, 20, 16, 12, 8, 0),
+    6: (128, 64, 56, 48, 32, 16, 0),
+    0: (0,),
+}
+_BITS: Mapping[int, int] = {4: 32, 6: 128, 0: 0}
+
+_SUMS = (
+    "sum(flows)::BIGINT AS flows, sum(bytes)::BIGINT AS bytes,"
+    " min(first_seen) AS first_seen, max(last_seen) AS last_seen"
+)
+_SOURCES = """
+CREATE TABLE sources AS
+SELECT set_number, coalesce(family, 0) AS family, coalesce(number, 0) AS number, {sums}
+FROM used GROUP BY ALL
+"""
+_FEW = """
+SELECT set_number FROM blocks GROUP BY set_number HAVING count(*) <= {most}
+"""
+
+
+def _blocks(database: duckdb.DuckDBPyConnection) -> dict[int, list[Block]]:
+    """
+    The sources of each set of rules: the narrowest blocks of one length that are few.
+    """
+    found: dict[int, list[Block]] = {}
+    database.execute(_SOURCES.format(sums=_SUMS))
+    few = _FEW.format(most=MAX_BLOCKS)
+    for family, lengths in _LENGTHS.items():
+        database.execute(
+            "CREATE OR REPLACE TABLE blocks AS SELECT * EXCLUDE family FROM sources"
+            " WHERE family = ?",
+            [family],
+        )
+        for length in lengths:
+            size = 1 << (_BITS[family] - length)
+            number = f"number - number % {size}::UHUGEINT" if length else "0::UHUGEINT"
+            database.execute(
+                f"CREATE OR REPLACE TABLE blocks AS SELECT set_number,"
+                f" {number} AS number, {_SUMS} FROM blocks GROUP BY ALL"
+            )
+            rows = database.execute(
+                f"FROM blocks WHERE set_number IN ({few}) ORDER BY ALL"
+            ).fetchall()
+            for set_number, first, *tally in rows:
+                block = Block(family, int(first), length, Tally(*tally))
+                found.setdefault(set_number, []).append(block)
+            database.execute(f"DELETE FROM blocks WHERE set_number IN ({few})")
+            if not database.execute("FROM blocks LIMIT 1").fetchall():
+                break
+    return found
+
+
+def _quoted(text: str) -> str:
+    """
+    A text as SQL writes it.
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _as_pattern(path: Path) -> str:
+    """
+    A path as DuckDB takes it: the characters of a glob are meant as they are.
+    """
+    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path))

@@ -1,0 +1,242 @@
+"""
+`usage collect`: flow logs in, a whole table out, or none.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alicloud_ingress.ecs.config import Connection
+from alicloud_ingress.ecs.sdk import Sdk
+from alicloud_ingress.errors import IngressError
+from alicloud_ingress.usage import embedded, log_files, oss
+from alicloud_ingress.usage.endpoints import service_endpoint
+from alicloud_ingress.usage.engine import interruptible
+from alicloud_ingress.usage.log_files import FileError, literal
+from alicloud_ingress.usage.logstore import Logstore, load
+from alicloud_ingress.usage.query import Period
+from alicloud_ingress.usage.table import (
+    METADATA_KEY,
+    Metadata,
+    UsageTable,
+    watched_path,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class NothingReadError(IngressError):
+    """
+    Not one file could be read, so no table was written.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """
+    A table that was written.
+
+    Args:
+        table: its files.
+        problems: one line for each file that could not be read.
+        rows: of the table.
+        interfaces: that the logs name.
+    """
+
+    table: UsageTable
+    problems: tuple[str, ...]
+    rows: int
+    interfaces: int
+
+    @property
+    def is_complete(self) -> bool:
+        """
+        Whether every file and every record could be read.
+        """
+        return not self.problems and not self.table.metadata.records_unreadable
+
+
+def collect_files(  # noqa: PLR0913 - each is a decision of the caller
+    patterns: Sequence[str],
+    out: Path,
+    period: Period,
+    *,
+    all_paths: bool = False,
+    oss_access: Callable[[], oss.OssAccess] | None = None,
+    memory_mb: int = embedded.MEMORY_MB,
+) -> Collected:
+    """
+    Write the table of the flow logs in files.
+
+    Args:
+        patterns: globs of files, folders, or `oss://bucket/prefix`.
+        out: Parquet file to write; what was watched is written beside it.
+        period: whose records are taken; see `period_of`.
+        all_paths: it is known that the flow logs take all traffic paths.
+        oss_access: how OSS is reached, where a pattern begins with `oss://`.
+        memory_mb: limit of DuckDB's memory.
+
+    Raises:
+        NoMatchError: a glob matches nothing.
+        NothingReadError: no file could be read; nothing is written.
+        HttpfsMissingError: DuckDB cannot read `oss://` here.
+        ExtraMissingError: the extra `[usage]` is not installed.
+    """
+    with _temporary() as temporary:
+        run = embedded.EmbeddedQuery(temporary, memory_mb)
+        try:
+            if oss_access and any(p.startswith(log_files.OSS) for p in patterns):
+                oss.enable(run.connection, oss_access())
+            paths = log_files.found(run.connection, patterns)
+            own = {str(out.resolve()), str(watched_path(out).resolve())}
+            run.read([path for path in paths if path not in own], period)
+            if not run.files_read:
+                raise NothingReadError(_none_of(run.problems))
+            return write(
+                run.connection,
+                out,
+                period,
+                all_paths=all_paths,
+                problems=tuple(map(str, run.problems)),
+            )
+        finally:
+            run.close()
+
+
+def collect_sls(  # noqa: PLR0913 - each is a decision of the caller
+    connection: Connection,
+    project: str,
+    logstore: str,
+    out: Path,
+    period: Period,
+    *,
+    all_paths: bool = False,
+) -> Collected:
+    """
+    Write the table of the flow logs in a logstore; the query runs in SLS.
+
+    Args:
+        connection: region and credentials; its `timeout_s` holds for each page.
+        project: of Simple Log Service.
+        logstore: its name.
+        out: as for `collect_files`.
+        period: likewise.
+        all_paths: likewise.
+
+    Raises:
+        SlsError: naming code, request and what to do; nothing is written.
+        ExtraMissingError: the extra `[usage]` is not installed.
+    """
+    store = Logstore(
+        project=project,
+        name=logstore,
+        endpoint=service_endpoint("sls", connection.region),
+        region=connection.region,
+        keys=Sdk(connection).keys,
+        timeout_s=connection.timeout_s,
+    )
+    with _temporary() as temporary:
+        made = load(store, period, temporary)
+        try:
+            return write(made, out, period, all_paths=all_paths)
+        finally:
+            made.close()
+
+
+def oss_access_of(connection: Connection) -> oss.OssAccess:
+    """
+    How OSS is reached in a region, with the credentials of a connection.
+    """
+    keys = Sdk(connection).keys()
+    scheme, _, endpoint = service_endpoint("oss", connection.region).partition("://")
+    return oss.OssAccess(
+        connection.region,
+        endpoint,
+        keys.access_key_id,
+        keys.access_key_secret,
+        keys.security_token,
+        use_ssl=scheme == "https",
+    )
+
+
+def write(
+    connection: duckdb.DuckDBPyConnection,
+    out: Path,
+    period: Period,
+    *,
+    all_paths: bool,
+    problems: tuple[str, ...] = (),
+) -> Collected:
+    """
+    Write the tables `flows` and `watched` of a connection, both whole or none.
+    """
+    counts = connection.execute(
+        "SELECT (SELECT count(*) FROM flows), count(*) FILTER (interface_id <> ''),"
+        " coalesce(sum(unreadable), 0)::BIGINT FROM watched"
+    ).fetchall()[0]
+    metadata = Metadata(
+        period_from=period.from_s,
+        period_to=period.to_s,
+        all_paths=all_paths,
+        files_unreadable=len(problems),
+        records_unreadable=counts[2],
+        made_at=int(time.time()),
+    )
+    with _replacing(out) as flows, _replacing(watched_path(out)) as watched:
+        for name, order, path in (
+            ("flows", "interface_id, source, protocol, port", flows),
+            ("watched", "interface_id", watched),
+        ):
+            connection.execute(
+                f"COPY (SELECT * FROM {name} ORDER BY {order}) TO {literal(str(path))}"
+                " (FORMAT parquet, COMPRESSION zstd, KV_METADATA"
+                f" {{{literal(METADATA_KEY)}: {literal(metadata.as_text())}}})"
+            )
+    table = UsageTable(out, watched_path(out), metadata)
+    return Collected(table, problems, counts[0], counts[1])
+
+
+def _none_of(problems: Sequence[FileError]) -> str:
+    lines = "\n".join(f"  {problem}" for problem in problems)
+    return f"no file could be read; no table was written\n{lines}"
+
+
+@contextmanager
+def _temporary() -> Generator[Path]:
+    with (
+        interruptible(),
+        tempfile.TemporaryDirectory(prefix="alicloud-ingress-usage-") as folder,
+    ):
+        yield Path(folder)
+
+
+@contextmanager
+def _replacing(path: Path) -> Generator[Path]:
+    """
+    A new file beside *path*, which takes its place at the end of the block.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    made = Path(name)
+    try:
+        yield made
+        with made.open("rb+") as file:
+            os.fsync(file.fileno())
+        made.chmod(0o666 & ~_umask())
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,242 @@
+"""
+The query in the embedded engine: bounded memory, damaged files left out and named.
+
+Text (JSON, CSV) is parsed once, into Parquet files of a temporary folder; Parquet is
+read where it is. Then the steps of `query.py` run over both, each over all records.
+What does not fit into the memory limit goes to the temporary folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alicloud_ingress.usage import query
+from alicloud_ingress.usage.engine import connect, library
+from alicloud_ingress.usage.log_files import (
+    FileError,
+    Layout,
+    escaped,
+    first_line,
+    layout_of,
+    literal,
+    relation,
+)
+from alicloud_ingress.usage.query import Period
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY_MB = 600
+"""
+What DuckDB may hold; the process needs some 200 MB more.
+"""
+BATCH_FILES = 64
+_RECORD = "hash(source, source_port, destination_port, seen_from, bytes)"
+"""
+Equal in records that are equal, and in few others.
+"""
+
+
+@dataclass(slots=True)
+class _Readable:
+    """
+    Files by layout; and the Parquet files that text was parsed into.
+    """
+
+    files: dict[Layout, list[str]] = field(default_factory=dict[Layout, list[str]])
+    names: dict[str, str] = field(default_factory=dict[str, str])
+    parsed: list[str] = field(default_factory=list[str])
+    rejected_lines: int = 0
+
+
+class EmbeddedQuery:
+    """
+    One run of the query over files.
+
+    Args:
+        temporary: an empty folder, for what is parsed and what is spilled.
+        memory_mb: limit of DuckDB's memory.
+
+    Attributes:
+        connection: of DuckDB; what `write` needs is in its temporary tables.
+        problems: one for each file that could not be read.
+    """
+
+    def __init__(self, temporary: Path, memory_mb: int = MEMORY_MB) -> None:
+        self.connection: duckdb.DuckDBPyConnection = connect()
+        self.problems: list[FileError] = []
+        self._temporary = temporary
+        self._readable = _Readable()
+        for name in ("spill", "plain", "parsed"):
+            (temporary / name).mkdir()
+        spill = literal(str(temporary / "spill"))
+        self.connection.execute(
+            f"SET memory_limit = '{memory_mb}MB'; SET temp_directory = {spill};"
+            " SET preserve_insertion_order = false"
+        )
+
+    def close(self) -> None:
+        """
+        Give up what DuckDB holds.
+        """
+        self.connection.close()
+
+    def read(self, paths: Sequence[str], period: Period) -> None:
+        """
+        Read files; those that cannot be read become `problems`.
+
+        Args:
+            paths: as `log_files.found` gives them.
+            period: whose records are taken.
+        """
+        for path in paths:
+            try:
+                layout, plain = layout_of(
+                    self.connection, path, self._temporary / "plain"
+                )
+            except FileError as error:
+                self.problems.append(error)
+                continue
+            self._readable.files.setdefault(layout, []).append(plain)
+            self._readable.names[plain] = path
+        for layout, files in self._readable.files.items():
+            if layout.kind != "parquet":
+                self._parse(layout, files)
+        while True:
+            try:
+                self._take(period)
+            except library("duckdb").Error as error:
+                if not self._leave_out_damaged_parquet():
+                    raise FileError("the flow logs", first_line(error)) from None
+            else:
+                return
+
+    @property
+    def files_read(self) -> int:
+        """
+        How many files were read to their end.
+        """
+        return len(self._readable.names)
+
+    def _parse(self, layout: Layout, files: Sequence[str]) -> None:
+        for batch in _batches(files, BATCH_FILES):
+            try:
+                self._parse_batch(layout, batch)
+            except library("duckdb").Error:
+                for path in batch:
+                    try:
+                        self._parse_batch(layout, [path])
+                    except library("duckdb").Error as error:
+                        self._leave_out(path, error)
+
+    def _parse_batch(self, layout: Layout, paths: Sequence[str]) -> None:
+        target = self._temporary / "parsed" / f"{len(self._readable.parsed)}.parquet"
+        select = query.parsed(dict(layout.columns), relation(layout, paths))
+        try:
+            self.connection.execute(
+                f"COPY ({select}) TO {literal(str(target))}"
+                " (FORMAT parquet, COMPRESSION snappy)"
+            )
+        except library("duckdb").Error:
+            target.unlink(missing_ok=True)
+            self._forget_rejects()
+            raise
+        self._readable.parsed.append(str(target))
+        if layout.kind == "csv":
+            self._readable.rejected_lines += self._count_rejects()
+            self._forget_rejects()
+
+    def _count_rejects(self) -> int:
+        rows = self.connection.execute(
+            "SELECT count(DISTINCT (file_id, line)) FROM reject_errors"
+        ).fetchall()
+        return int(rows[0][0])
+
+    def _forget_rejects(self) -> None:
+        for name in ("reject_errors", "reject_scans"):
+            self.connection.execute(f"DROP TABLE IF EXISTS {name}")
+
+    def _take(self, period: Period) -> None:
+        """
+        Make what `query.FLOWS` and `query.WATCHED` read.
+        """
+        run = self.connection.execute
+        run(f"CREATE OR REPLACE TEMP VIEW parsed AS {self._all_parsed()}")
+        run(f"CREATE OR REPLACE TEMP VIEW judged AS {query.judged(period)}")
+        run(f"CREATE OR REPLACE TEMP TABLE hours AS {query.HOURS}")
+        run(
+            "CREATE OR REPLACE TEMP TABLE copies AS SELECT record FROM"
+            f" (SELECT {_RECORD} AS record FROM judged WHERE kind = 'OK')"
+            " GROUP BY record HAVING count(*) > 1"
+        )
+        run(f"CREATE OR REPLACE TEMP VIEW flow_records AS {self._flow_records()}")
+        flows = query.with_steps(query.FLOW_STEPS, query.FLOWS)
+        run(f"CREATE OR REPLACE TEMP TABLE flows AS {flows}")
+        watched = query.with_steps(query.WATCHED_STEPS, query.WATCHED)
+        run(f"CREATE OR REPLACE TEMP TABLE watched AS {watched}")
+
+    def _flow_records(self) -> str:
+        """
+        `query.DISTINCT` in other words: only records that may have a copy are compared.
+
+        To compare all of them takes several times as long as all the rest.
+        """
+        flows = f"SELECT {query.FLOW_FIELDS} FROM judged WHERE kind = 'OK'"
+        copied = self.connection.execute("SELECT count(*) FROM copies").fetchall()
+        if not copied[0][0]:
+            return flows
+        among = f"{_RECORD} IN (SELECT record FROM copies)"
+        return f"{flows} AND NOT {among} UNION ALL {query.DISTINCT} AND {among}"
+
+    def _all_parsed(self) -> str:
+        selects = [
+            query.parsed(dict(layout.columns), relation(layout, files))
+            for layout, files in self._readable.files.items()
+            if layout.kind == "parquet" and files
+        ]
+        if self._readable.parsed:
+            names = ", ".join(literal(escaped(n)) for n in self._readable.parsed)
+            selects.append(f"SELECT * FROM read_parquet([{names}])")
+        lines = self._readable.rejected_lines
+        selects.append(query.parsed({}, f"range({lines})"))
+        return " UNION ALL ".join(selects)
+
+    def _leave_out_damaged_parquet(self) -> bool:
+        """
+        Read each Parquet file to its end, and leave out those that fail.
+        """
+        before = len(self.problems)
+        for layout, files in self._readable.files.items():
+            if layout.kind != "parquet":
+                continue
+            for path in list(files):
+                select = query.parsed(dict(layout.columns), relation(layout, [path]))
+                try:
+                    self.connection.execute(
+                        f"SELECT max({'hash(parsed)'}) FROM ({select}) AS parsed"
+                    ).fetchall()
+                except library("duckdb").Error as error:
+                    files.remove(path)
+                    self._leave_out(path, error)
+        return len(self.problems) > before
+
+    def _leave_out(self, plain: str, error: Exception) -> None:
+        path = self._readable.names.pop(plain)
+        self.problems.append(FileError(path, f"damaged: {first_line(error)}"))
+
+
+def _batches(files: Sequence[str], size: int) -> Iterator[list[str]]:
+    rest = iter(files)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def columns_of(names: Mapping[str, str]) -> str:
+    """
+    Columns and their types, as a table is declared.
+    """
+    return ", ".join(f"{name} {kind}" for name, kind in names.items())

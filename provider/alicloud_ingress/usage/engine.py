@@ -1,0 +1,81 @@
+"""
+The embedded DuckDB, imported when it is first needed.
+
+DuckDB comes with the extra `[usage]`. Importing this module never fails without it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from alicloud_ingress.errors import IngressError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import duckdb
+
+_INTERRUPTED = "Query interrupted"
+EXTRA = "pip install 'pulumi-alicloud-ingress[usage]'"
+
+
+class ExtraMissingError(IngressError):
+    """
+    A library of the extra `[usage]` is not installed.
+    """
+
+    def __init__(self, library: str) -> None:
+        super().__init__(
+            f"{library} is not installed; the usage commands need it: {EXTRA}"
+        )
+
+
+def library(name: str) -> ModuleType:
+    """
+    Import a library of the extra.
+
+    Raises:
+        ExtraMissingError: saying how to install it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if (
+            error.name is None
+            or error.name.split(".")[0] != name.split(".", maxsplit=1)[0]
+        ):
+            raise
+        raise ExtraMissingError(name) from None
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """
+    Open a database in memory that installs and loads no extension by itself.
+
+    Raises:
+        ExtraMissingError: DuckDB is not installed.
+    """
+    connection: duckdb.DuckDBPyConnection = library("duckdb").connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        },
+    )
+    return connection
+
+
+@contextmanager
+def interruptible() -> Generator[None]:
+    """
+    Let Ctrl-C during a query of DuckDB be the `KeyboardInterrupt` that it is elsewhere.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) == _INTERRUPTED:
+            raise KeyboardInterrupt from None
+        raise

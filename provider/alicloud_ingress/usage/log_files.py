@@ -1,0 +1,347 @@
+"""
+Files of flow logs: found, told apart by their content, and read by DuckDB.
+
+A file is JSON lines, CSV with a header, or Parquet. JSON and CSV may be compressed by
+gzip, zstd or snappy. A file that is none of these, or that has none of a flow log's
+fields, is a problem of its own: it is named, and the others are read.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alicloud_ingress.errors import IngressError
+from alicloud_ingress.usage.engine import library
+from alicloud_ingress.usage.query import FIELDS, OPTIONAL
+
+if TYPE_CHECKING:
+    import duckdb
+
+OSS = "oss://"
+LINE_BYTES = 1 << 20
+"""
+Bytes of the longest record that is read.
+"""
+MIN_JSON_FIELDS = 3
+"""
+Fields of a flow log that the first record of a JSON file has at least.
+"""
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_PARQUET = b"PAR1"
+_ORC = b"ORC"
+_SNAPPY_FRAMED = b"\xff\x06\x00\x00sNaPpY"
+
+
+class NoMatchError(IngressError):
+    """
+    A glob matches no file.
+    """
+
+
+class FileError(IngressError):
+    """
+    A file cannot be read, or holds no flow log.
+    """
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """
+    How a file is read; files of one layout are read together.
+
+    Args:
+        kind: `json`, `csv` or `parquet`.
+        compression: `none`, `gzip` or `zstd`; Parquet has its own.
+        columns: our name of each field -> the SQL of it, as `query.parsed` takes it.
+        delimiter: of a CSV file.
+        header: names of a CSV file's columns; types of a Parquet file's.
+    """
+
+    kind: str
+    compression: str = "none"
+    columns: tuple[tuple[str, str], ...] = ()
+    delimiter: str = ""
+    header: tuple[str, ...] = ()
+
+
+def found(
+    connection: duckdb.DuckDBPyConnection, patterns: Sequence[str]
+) -> tuple[str, ...]:
+    """
+    The files that globs match, each once, in order.
+
+    Raises:
+        NoMatchError: naming each glob without a match.
+    """
+    names: dict[str, None] = {}
+    empty: list[str] = []
+    for pattern in patterns:
+        matched = _matched(connection, pattern)
+        if not matched:
+            empty.append(pattern)
+        names.update(dict.fromkeys(matched))
+    if empty:
+        raise NoMatchError(f"no file matches {', '.join(empty)}")
+    return tuple(names)
+
+
+def _matched(connection: duckdb.DuckDBPyConnection, pattern: str) -> list[str]:
+    if pattern.startswith(OSS):
+        rest = pattern if glob.has_magic(pattern) else f"{pattern.rstrip('/')}/**"
+        rows = connection.execute("SELECT file FROM glob(?)", [rest]).fetchall()
+        return sorted(str(row[0]) for row in rows if not str(row[0]).endswith("/"))
+    if Path(pattern).is_file():
+        return [str(Path(pattern).resolve())]
+    if Path(pattern).is_dir():
+        pattern = f"{glob.escape(pattern)}/**"
+    matched = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - of a whole path
+    return [str(Path(name).resolve()) for name in matched if Path(name).is_file()]
+
+
+def layout_of(
+    connection: duckdb.DuckDBPyConnection, path: str, temporary: Path
+) -> tuple[Layout, str]:
+    """
+    How a file is read, and the path under which it is.
+
+    The path is another one where the file is compressed by snappy: DuckDB reads no
+    such text, so it is decompressed into *temporary*.
+
+    Raises:
+        FileError: saying why it cannot be read.
+    """
+    try:
+        return _layout(connection, path, temporary)
+    except OSError as error:
+        raise FileError(path, error.strerror or type(error).__name__) from None
+    except library("duckdb").Error as error:
+        raise FileError(path, first_line(error)) from None
+
+
+def _layout(
+    connection: duckdb.DuckDBPyConnection, path: str, temporary: Path
+) -> tuple[Layout, str]:
+    head = _head(path)
+    if not head:
+        raise FileError(path, "it is empty")
+    if head.startswith(_PARQUET):
+        return _parquet(connection, path), path
+    if head.startswith(_ORC):
+        raise FileError(path, "ORC is not supported; export Parquet, JSON or CSV")
+    if head.startswith(_SNAPPY_FRAMED) or path.endswith(".snappy"):
+        plain = _without_snappy(path, temporary)
+        return _text(connection, path, plain, "none"), plain
+    compression = "none"
+    if head.startswith(_GZIP):
+        compression = "gzip"
+    elif head.startswith(_ZSTD):
+        compression = "zstd"
+    return _text(connection, path, path, compression), path
+
+
+def _head(path: str) -> bytes:
+    if not path.startswith(OSS):
+        with Path(path).open("rb") as file:
+            return file.read(16)
+    lowered = path.lower()
+    for ending, magic in ((".parquet", _PARQUET), (".gz", _GZIP), (".zst", _ZSTD)):
+        if lowered.endswith(ending):
+            return magic
+    return b"-"
+
+
+def _without_snappy(path: str, temporary: Path) -> str:
+    """
+    Decompress a file, raw as Simple Log Service writes it, or framed.
+    """
+    snappy: Any = library("cramjam").snappy
+    if path.startswith(OSS):
+        raise FileError(path, "snappy is read from disk only; download the file first")
+    data = Path(path).read_bytes()
+    try:
+        framed = data.startswith(_SNAPPY_FRAMED)
+        text = bytes(snappy.decompress(data) if framed else snappy.decompress_raw(data))
+    except Exception as error:  # noqa: BLE001 - the library has its own kinds
+        raise FileError(path, f"snappy cannot decompress it: {error}") from None
+    plain = temporary / f"{len(list(temporary.iterdir()))}.plain"
+    plain.write_bytes(text)
+    return str(plain)
+
+
+def _text(
+    connection: duckdb.DuckDBPyConnection, path: str, plain: str, compression: str
+) -> Layout:
+    rows = connection.execute(
+        "SELECT line FROM read_csv(?, columns = {'line': 'VARCHAR'}, delim = '\x01',"
+        " quote = '', escape = '', header = false, auto_detect = false,"
+        " ignore_errors = true, compression = ?) WHERE line <> '' LIMIT 1",
+        [escaped(plain), compression],
+    ).fetchall()
+    if not rows:
+        raise FileError(path, "it holds no text")
+    first = str(rows[0][0]).lstrip("\ufeff").strip()
+    if first.startswith("{"):
+        return _json(path, first, compression)
+    if first.startswith("["):
+        raise FileError(path, "it is a JSON array; JSON lines are read")
+    return _csv(path, first, compression)
+
+
+def _json(path: str, first: str, compression: str) -> Layout:
+    try:
+        names = {_plain(str(name)) for name in json.loads(first)}
+    except ValueError:
+        names = set(map(_plain, FIELDS.values()))  # one broken record among others
+    if len(names & set(map(_plain, FIELDS.values()))) < MIN_JSON_FIELDS:
+        raise FileError(path, "its first record has no fields of a flow log")
+    columns = {name: _spellings(field) for name, field in FIELDS.items()}
+    return Layout("json", compression, tuple(columns.items()))
+
+
+def _csv(path: str, first: str, compression: str) -> Layout:
+    best: tuple[int, str, list[str]] = (0, "", [])
+    for delimiter in ",\t;| ":
+        header = next(csv.reader([first], delimiter=delimiter))
+        known = len(set(_by_field(header)))
+        best = max(best, (known, delimiter, header))
+    _, delimiter, header = best
+    columns = _by_field(header)
+    _require(path, columns, "its header (the first line)")
+    return Layout(
+        "csv",
+        compression,
+        tuple((name, _quoted(column)) for name, column in columns.items()),
+        delimiter,
+        tuple(header),
+    )
+
+
+def _parquet(connection: duckdb.DuckDBPyConnection, path: str) -> Layout:
+    rows = connection.execute(
+        "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)",
+        [escaped(path)],
+    ).fetchall()
+    types = {str(row[0]): str(row[1]) for row in rows}
+    columns = _by_field(types)
+    _require(path, columns, "its schema")
+    return Layout(
+        "parquet",
+        "",
+        tuple(
+            (name, _seconds(_quoted(column), types[column]))
+            for name, column in columns.items()
+        ),
+        header=tuple(types[column] for column in columns.values()),
+    )
+
+
+def _seconds(column: str, kind: str) -> str:
+    return f"epoch({column})" if kind.startswith("TIMESTAMP") else column
+
+
+def _require(path: str, columns: Iterable[str], where: str) -> None:
+    missing = [FIELDS[n] for n in FIELDS if n not in OPTIONAL and n not in columns]
+    if missing:
+        raise FileError(
+            path, f"{where} lacks the flow log's fields {', '.join(missing)}"
+        )
+
+
+def _by_field(names: Iterable[str]) -> Mapping[str, str]:
+    """
+    Our name of each field that is among the names of columns -> that name.
+    """
+    by_plain: dict[str, str] = {}
+    for name in names:
+        by_plain.setdefault(_plain(name), name)
+    return {
+        ours: by_plain[_plain(field)]
+        for ours, field in FIELDS.items()
+        if _plain(field) in by_plain
+    }
+
+
+def _plain(name: str) -> str:
+    return name.strip().lstrip("\ufeff").lower().replace("-", "_")
+
+
+def _spellings(field: str) -> str:
+    other = field.replace("-", "_")
+    if other == field:
+        return _quoted(field)
+    return f"COALESCE({_quoted(field)}, {_quoted(other)})"
+
+
+def relation(layout: Layout, paths: Sequence[str]) -> str:
+    """
+    The records of files of one layout, as DuckDB reads them.
+    """
+    files = f"[{', '.join(literal(escaped(path)) for path in paths)}]"
+    if layout.kind == "parquet":
+        return f"read_parquet({files}, hive_partitioning = false, union_by_name = true)"
+    if layout.kind == "csv":
+        columns = ", ".join(f"{literal(n)}: 'VARCHAR'" for n in unique(layout.header))
+        return (
+            f"read_csv({files}, columns = {{{columns}}}, header = true,"
+            f" auto_detect = false, delim = {literal(layout.delimiter)}, quote = '\"',"
+            " escape = '\"', null_padding = true, ignore_errors = true,"
+            " store_rejects = true, rejects_limit = 0, hive_partitioning = false,"
+            f" parallel = false, compression = {literal(layout.compression)})"
+        )
+    names = {n for f in FIELDS.values() for n in (f, f.replace("-", "_"))}
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in sorted(names))
+    return (
+        f"read_json({files}, format = 'newline_delimited', columns = {{{columns}}},"
+        f" ignore_errors = true, maximum_object_size = {LINE_BYTES},"
+        f" hive_partitioning = false, compression = {literal(layout.compression)})"
+    )
+
+
+def unique(header: Sequence[str]) -> tuple[str, ...]:
+    """
+    Names of columns, made distinct as DuckDB needs them.
+    """
+    seen: dict[str, None] = {}
+    for position, name in enumerate(header):
+        taken = {other.lower() for other in seen}
+        seen[name if name and name.lower() not in taken else f"{name}#{position}"] = (
+            None
+        )
+    return tuple(seen)
+
+
+def escaped(path: str) -> str:
+    """
+    A path for DuckDB, in which the characters of a glob stand for themselves.
+    """
+    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
+
+
+def literal(text: str) -> str:
+    """
+    A text in SQL.
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def first_line(error: Exception) -> str:
+    """
+    The first line of a message of DuckDB.
+    """
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,53 @@
+"""
+The period of a table: how far it reaches back, and where it ends.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from alicloud_ingress.errors import IngressError
+from alicloud_ingress.usage.query import GRID_S, Period
+
+DEFAULT_SINCE = dt.timedelta(days=42)
+DELIVERY = dt.timedelta(hours=2)
+"""
+The time that delivery of records may take: left out where no end is given.
+"""
+
+
+class PeriodError(IngressError):
+    """
+    A period that holds nothing, or ends in the future.
+    """
+
+
+def period_of(
+    since: dt.timedelta, until: dt.datetime | None, now: dt.datetime
+) -> Period:
+    """
+    The period, begun and ended on a multiple of ten minutes.
+
+    Args:
+        since: how far it reaches back from its end.
+        until: its end, with a time zone; None for `DELIVERY` before *now*.
+        now: the present, with a time zone.
+
+    Raises:
+        PeriodError: saying what to change.
+    """
+    end = now - DELIVERY if until is None else until
+    if end > now:
+        raise PeriodError(
+            f"the period ends at {end.isoformat()}, which is later than now"
+        )
+    to_s = _on_grid(end)
+    from_s = _on_grid(end - since)
+    if from_s >= to_s or from_s < 0:
+        raise PeriodError("the period is empty: it must last ten minutes or more")
+    return Period(from_s, to_s)
+
+
+def _on_grid(moment: dt.datetime) -> int:
+    seconds = int(moment.timestamp())
+    return seconds - seconds % GRID_S

@@ -1,0 +1,397 @@
+"""
+The one query that turns flow log records into the usage table.
+
+It is a chain of common table expressions, written once in the dialect of DuckDB. The
+embedded engine takes the same steps, and keeps some of them in temporary tables;
+`dialects.py` prints the chain for another engine. A step refers to earlier ones only.
+
+How a connection's opener is proven: for TCP, a pair of addresses and ports is the
+interface's own connection only if, over all windows, its outbound records have SYN
+without ACK, its inbound records have SYN together with ACK and never SYN alone, and no
+inbound record is earlier than the outbound SYN. The port numbers prove nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+FIELDS: Mapping[str, str] = {
+    "interface_id": "eni-id",
+    "vpc_id": "vpc-id",
+    "account_id": "account-id",
+    "direction": "direction",
+    "source": "srcaddr",
+    "destination": "dstaddr",
+    "source_port": "srcport",
+    "destination_port": "dstport",
+    "protocol": "protocol",
+    "action": "action",
+    "status": "log-status",
+    "seen_from": "start",
+    "seen_to": "end",
+    "packets": "packets",
+    "bytes": "bytes",
+    "flags": "tcp-flags",
+}
+"""
+Our name of each field that is read, and its name in a flow log.
+"""
+NUMBERS = frozenset(
+    (
+        "source_port",
+        "destination_port",
+        "protocol",
+        "seen_from",
+        "seen_to",
+        "packets",
+        "bytes",
+        "flags",
+    )
+)
+OPTIONAL = frozenset({"vpc_id", "account_id", "flags"})
+"""
+Fields that a log may lack.
+"""
+GRID_S = 600
+"""
+A multiple of each capture window: periods begin and end on it.
+"""
+LAST_SECOND = 100_000_000_000
+"""
+A time from here on is not in seconds.
+"""
+SLACK_S = 1
+"""
+Seconds by which two times of one connection may be out of order.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """
+    A period of a table.
+
+    Args:
+        from_s: its first second, a multiple of `GRID_S`.
+        to_s: the second after its last, likewise.
+    """
+
+    from_s: int
+    to_s: int
+
+
+def parsed(columns: Mapping[str, str], relation: str) -> str:
+    """
+    The step `parsed`: each record of a relation under our names and types.
+
+    Args:
+        columns: our name of each field -> SQL expression of its text or number;
+            `OPTIONAL` ones may be missing.
+        relation: what holds the records, as SQL.
+    """
+    items: list[str] = []
+    for name in FIELDS:
+        kind = "BIGINT" if name in NUMBERS else "VARCHAR"
+        if name not in columns:
+            items.append(f"CAST(NULL AS {kind}) AS {name}")
+        elif kind == "BIGINT":
+            items.append(f"TRY_CAST({columns[name]} AS BIGINT) AS {name}")
+        else:
+            items.append(f"NULLIF(CAST({columns[name]} AS VARCHAR), '-') AS {name}")
+    return f"SELECT {', '.join(items)} FROM {relation}"
+
+
+_ADDRESS = (
+    "({0} LIKE '%.%' OR {0} LIKE '%:%') AND LENGTH({0}) <= 45 AND LENGTH({0}) > 1"
+)
+_PORTED = "protocol IN (6, 17, 132)"
+
+_JUDGED = f"""
+SELECT *, CASE
+  WHEN interface_id IS NULL OR interface_id = '' OR seen_from IS NULL
+    OR seen_from < 0 OR seen_from >= {LAST_SECOND} THEN 'UNREADABLE'
+  WHEN status IN ('NODATA', 'SKIPDATA') THEN status
+  WHEN status = 'OK' AND direction IN ('in', 'out') AND action IN ('ACCEPT', 'REJECT')
+    AND protocol BETWEEN 0 AND 255 AND packets >= 0 AND bytes >= 0
+    AND seen_to >= seen_from AND seen_to < {LAST_SECOND}
+    AND (NOT {_PORTED} OR (source_port BETWEEN 0 AND 65535
+      AND destination_port BETWEEN 0 AND 65535))
+    AND {_ADDRESS.format("source")} AND {_ADDRESS.format("destination")} THEN 'OK'
+  ELSE 'UNREADABLE' END AS kind
+FROM parsed
+"""
+
+
+def judged(period: Period) -> str:
+    """
+    The step `judged`: the records of the period, and which kind each one is.
+
+    A record whose time cannot be read belongs to every period.
+    """
+    return (
+        f"{_JUDGED.strip()}\nWHERE seen_from IS NULL OR seen_from < 0"
+        f" OR seen_from >= {LAST_SECOND}"
+        f" OR (seen_from >= {period.from_s} AND seen_from < {period.to_s})"
+    )
+
+
+FLOW_FIELDS = (
+    "interface_id, direction, source, destination, source_port, destination_port,"
+    " protocol, action, seen_from, seen_to, packets, bytes, flags"
+)
+DISTINCT = f"SELECT DISTINCT {FLOW_FIELDS} FROM judged WHERE kind = 'OK'"
+"""
+The step `flow_records`: delivery is at least once, so equal records count once.
+"""
+
+_MINUTE = "CAST((seen_from % 3600) // 60 AS INTEGER)"
+
+
+def _mask(kind: str) -> str:
+    return (
+        f"BIT_OR(CASE WHEN kind = '{kind}' THEN (CAST(1 AS BIGINT) << {_MINUTE})"
+        " ELSE CAST(0 AS BIGINT) END)"
+    )
+
+
+HOURS = f"""
+SELECT COALESCE(interface_id, '') AS interface_id,
+  seen_from - (seen_from % 3600) AS hour_start,
+  MAX(vpc_id) AS vpc_id, MAX(account_id) AS account_id,
+  {_mask("OK")} AS ok_minutes, {_mask("NODATA")} AS nodata_minutes,
+  {_mask("SKIPDATA")} AS skipped_minutes,
+  MIN(CASE WHEN kind <> 'UNREADABLE' THEN seen_from END) AS first_start,
+  MAX(CASE WHEN kind <> 'UNREADABLE' THEN seen_from END) AS last_start,
+  MIN(CASE WHEN kind = 'NODATA' THEN seen_to - seen_from END) AS nodata_s,
+  MAX(CASE WHEN kind = 'OK' THEN seen_to - seen_from END) AS flow_s,
+  SUM(CASE WHEN kind = 'UNREADABLE' THEN 1 ELSE 0 END) AS unreadable
+FROM judged
+GROUP BY COALESCE(interface_id, ''), seen_from - (seen_from % 3600)
+""".strip()
+"""
+The step `hours`: for each interface and hour, in which minutes records begin.
+"""
+
+INTERFACES = """
+SELECT interface_id, COALESCE(MAX(vpc_id), '') AS vpc_id,
+  COALESCE(MAX(account_id), '') AS account_id,
+  MIN(nodata_s) AS nodata_s, MAX(flow_s) AS flow_s
+FROM hours GROUP BY interface_id
+""".strip()
+
+_LENGTH = """
+CASE WHEN COALESCE(i.nodata_s, v.nodata_s) IS NULL THEN
+    CASE WHEN COALESCE(i.flow_s, 0) <= 60 THEN 60 WHEN i.flow_s <= 300 THEN 300
+      ELSE 600 END
+  WHEN COALESCE(i.nodata_s, v.nodata_s) <= 90 THEN 60
+  WHEN COALESCE(i.nodata_s, v.nodata_s) <= 450 THEN 300 ELSE 600 END
+""".strip()
+"""
+Length of the windows: by the NODATA records of the interface, else of its VPC, else by
+the flows. A length that is too short leaves gaps, and one that is too long hides them.
+"""
+
+LENGTHS = f"""
+SELECT i.interface_id, {_LENGTH} AS window_s
+FROM interfaces AS i
+LEFT JOIN (
+  SELECT vpc_id, MIN(nodata_s) AS nodata_s FROM interfaces GROUP BY vpc_id
+) AS v ON v.vpc_id = i.vpc_id
+""".strip()
+
+
+def _windows(minutes: str) -> str:
+    """
+    Minutes of an hour as windows: one bit for each, at the window's first minute.
+    """
+
+    def merged(size: int) -> str:
+        shifted = " | ".join(f"({minutes} >> {n})" for n in range(1, size))
+        firsts = sum(1 << n for n in range(0, 60, size))
+        return f"(({minutes} | {shifted}) & {firsts})"
+
+    return (
+        f"CASE window_s WHEN 60 THEN {minutes} WHEN 300 THEN {merged(5)}"
+        f" ELSE {merged(10)} END"
+    )
+
+
+WINDOWS = f"""
+SELECT h.interface_id, l.window_s, h.first_start, h.last_start, h.unreadable,
+  {_windows("h.ok_minutes")} AS ok, {_windows("h.nodata_minutes")} AS nodata,
+  {_windows("h.skipped_minutes")} AS skipped
+FROM hours AS h JOIN lengths AS l ON l.interface_id = h.interface_id
+""".strip()
+
+COUNTED = """
+SELECT interface_id, window_s,
+  CAST(SUM(BIT_COUNT(ok & ~skipped)) AS BIGINT) AS windows_ok,
+  CAST(SUM(BIT_COUNT(nodata & ~(ok | skipped))) AS BIGINT) AS windows_nodata,
+  MIN(first_start) - (MIN(first_start) % window_s) AS first_window,
+  MAX(last_start) - (MAX(last_start) % window_s) AS last_window,
+  CAST(SUM(unreadable) AS BIGINT) AS unreadable
+FROM windows GROUP BY interface_id, window_s
+""".strip()
+
+WATCHED = """
+SELECT c.interface_id, i.vpc_id, i.account_id, c.windows_ok, c.windows_nodata,
+  CAST(COALESCE((c.last_window - c.first_window) // c.window_s + 1
+    - c.windows_ok - c.windows_nodata, 0) AS BIGINT) AS windows_skipped,
+  c.first_window, c.last_window, CAST(c.window_s AS INTEGER) AS window_s, c.unreadable
+FROM counted AS c JOIN interfaces AS i ON i.interface_id = c.interface_id
+""".strip()
+"""
+The rows of `usage.watched.parquet`.
+"""
+
+_LOCAL = """
+SELECT interface_id, protocol, direction, seen_from, seen_to, packets, bytes, flags,
+  CASE WHEN direction = 'in' THEN source ELSE destination END AS remote,
+  CASE WHEN direction = 'in' THEN destination ELSE source END AS own,
+  CASE WHEN {ported} THEN CASE WHEN direction = 'in' THEN source_port
+    ELSE destination_port END END AS remote_port,
+  CASE WHEN {ported} THEN CASE WHEN direction = 'in' THEN destination_port
+    ELSE source_port END END AS own_port
+FROM flow_records WHERE action = 'ACCEPT'
+""".strip().format(ported=_PORTED)
+
+GOT_SYN, GOT_SYN_ACK, SENT, SENT_ACK, SENT_SYN_ACK, NO_FLAGS = (
+    1 << bit for bit in range(6)
+)
+_EVIDENCE = f"""
+CASE WHEN direction = 'in' THEN CASE WHEN flags IS NULL THEN {NO_FLAGS}
+    WHEN (flags & 18) = 2 THEN {GOT_SYN} WHEN (flags & 18) = 18 THEN {GOT_SYN_ACK}
+    ELSE 0 END
+  WHEN flags IS NULL THEN {SENT | NO_FLAGS}
+  WHEN (flags & 18) = 18 THEN {SENT | SENT_ACK | SENT_SYN_ACK}
+  WHEN (flags & 16) = 16 THEN {SENT | SENT_ACK}
+  ELSE {SENT} END
+""".strip()
+"""
+What a record shows of its pair's opener, as bits: one aggregate in place of six.
+"""
+
+PAIRS = f"""
+SELECT interface_id, protocol, remote, own, own_port,
+  SUM(CASE WHEN direction = 'in' THEN 1 ELSE 0 END) AS flows,
+  SUM(CASE WHEN direction = 'in' THEN packets ELSE 0 END) AS packets,
+  SUM(CASE WHEN direction = 'in' THEN bytes ELSE 0 END) AS bytes,
+  MIN(CASE WHEN direction = 'in' THEN seen_from END) AS first_seen,
+  MAX(CASE WHEN direction = 'in' THEN seen_to END) AS last_seen,
+  MIN(CASE WHEN direction = 'out' AND (flags & 18) = 2 THEN seen_from END) AS sent_syn,
+  BIT_OR({_EVIDENCE}) AS evidence
+FROM ({_LOCAL}) AS l
+GROUP BY interface_id, protocol, remote, own, own_port, remote_port
+""".strip()
+"""
+The step `pairs`: both directions of each pair of addresses and ports together.
+"""
+
+ACCEPTED = f"""
+SELECT interface_id, protocol, remote, own, own_port, flows, packets, bytes,
+  first_seen, last_seen,
+  CASE WHEN protocol <> 6
+      THEN CASE WHEN (evidence & {SENT}) = 0 THEN 'in' ELSE 'unknown' END
+    WHEN (evidence & {GOT_SYN}) <> 0 THEN 'in'
+    WHEN (evidence & {SENT_SYN_ACK | GOT_SYN_ACK}) = {SENT_SYN_ACK} THEN 'in'
+    WHEN (evidence & {NO_FLAGS | SENT_ACK | GOT_SYN_ACK}) = {GOT_SYN_ACK}
+      AND first_seen + {SLACK_S} >= sent_syn THEN 'out'
+    ELSE 'unknown' END AS opened
+FROM pairs WHERE flows > 0
+""".strip()
+
+REJECTED = f"""
+SELECT interface_id, protocol, source AS remote, destination AS own,
+  CASE WHEN {_PORTED} THEN destination_port END AS own_port,
+  1 AS flows, packets, bytes, seen_from AS first_seen, seen_to AS last_seen,
+  CASE WHEN protocol = 6 AND (flags & 18) = 2 THEN 'in' ELSE 'unknown' END AS opened
+FROM flow_records WHERE direction = 'in' AND action = 'REJECT'
+""".strip()
+
+
+def _rows(step: str, action: str) -> str:
+    port = "CASE WHEN opened <> 'out' THEN own_port END"
+    keys = f"interface_id, opened, LOWER(remote), LOWER(own), protocol, {port}"
+    return (
+        "SELECT interface_id, opened, LOWER(remote) AS source,"
+        f" LOWER(own) AS destination, protocol, {port} AS port,"
+        f" '{action}' AS action, MIN(first_seen) AS first_seen,"
+        " MAX(last_seen) AS last_seen, SUM(flows) AS flows, SUM(packets) AS packets,"
+        f" SUM(bytes) AS bytes FROM {step} GROUP BY {keys}"
+    )
+
+
+FLOWS = f"""
+SELECT r.interface_id, i.vpc_id, i.account_id, r.opened, r.source, r.destination,
+  CAST(r.protocol AS INTEGER) AS protocol, CAST(r.port AS INTEGER) AS port, r.action,
+  r.first_seen, r.last_seen, CAST(r.flows AS BIGINT) AS flows,
+  CAST(r.packets AS BIGINT) AS packets, CAST(r.bytes AS BIGINT) AS bytes
+FROM (
+{_rows("accepted", "ACCEPT")}
+UNION ALL
+{_rows("rejected", "REJECT")}
+) AS r JOIN interfaces AS i ON i.interface_id = r.interface_id
+""".strip()
+"""
+The rows of `usage.parquet`.
+"""
+
+WATCHED_STEPS: Mapping[str, str] = {
+    "interfaces": INTERFACES,
+    "lengths": LENGTHS,
+    "windows": WINDOWS,
+    "counted": COUNTED,
+}
+"""
+What `WATCHED` needs beyond `hours`.
+"""
+FLOW_STEPS: Mapping[str, str] = {
+    "interfaces": INTERFACES,
+    "pairs": PAIRS,
+    "accepted": ACCEPTED,
+    "rejected": REJECTED,
+}
+"""
+What `FLOWS` needs beyond `hours` and `flow_records`.
+"""
+
+
+def with_steps(steps: Mapping[str, str], last: str) -> str:
+    """
+    One statement of steps and what is selected from them.
+    """
+    chain = ",\n".join(f"{name} AS (\n{text}\n)" for name, text in steps.items())
+    return f"WITH {chain}\n{last}"
+
+
+def flows_query(columns: Mapping[str, str], relation: str, period: Period) -> str:
+    """
+    The rows of `usage.parquet`, from a relation with the fields of a flow log.
+
+    Args:
+        columns: as for `parsed`.
+        relation: as for `parsed`.
+        period: whose records are taken.
+    """
+    steps = {
+        "parsed": parsed(columns, relation),
+        "judged": judged(period),
+        "flow_records": DISTINCT,
+        "hours": HOURS,
+        **FLOW_STEPS,
+    }
+    return with_steps(steps, FLOWS)
+
+
+def watched_query(columns: Mapping[str, str], relation: str, period: Period) -> str:
+    """
+    The rows of `usage.watched.parquet`, likewise.
+    """
+    steps = {
+        "parsed": parsed(columns, relation),
+        "judged": judged(period),
+        "hours": HOURS,
+        **WATCHED_STEPS,
+    }
+    return with_steps(steps, WATCHED)

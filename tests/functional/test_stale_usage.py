@@ -1,0 +1,278 @@
+"""
+`stale plan --usage`: rules that nobody uses, planned, destroyed and restored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from click.testing import Result
+
+from alicloud_ingress import stale
+from alicloud_ingress.testing import FakeEcs
+from functional.accounts import EXPIRED, account, owning, run, state, tcp
+from usage_tables import DAY, FROM, PERIOD, TO, Flow, Watched, unwatched_from, written
+
+LONG_AGO = "2020-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
+    """An account in process, and a folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    with account() as fake:
+        yield fake
+
+
+@pytest.fixture
+def group(fake: FakeEcs) -> str:
+    """A group with one interface, older than the period."""
+    group = fake.new_group()
+    fake.new_interface(
+        group, id="eni-1", private_ips=["192.168.0.1"], create_time=LONG_AGO
+    )
+    return group
+
+
+def add(fake: FakeEcs, group: str, rule: dict[str, str]) -> str:
+    """A rule that is older than the period."""
+    return fake.add_rule(group, **rule, CreateTime=LONG_AGO)
+
+
+def table(
+    fake: FakeEcs, group: str, *flows: Flow, watched: Watched | None = None, **more: Any
+) -> None:
+    """A table of the group's interface."""
+    vpc = fake.groups[group].vpc_id
+    written(
+        Path("usage.parquet"),
+        [replace(flow, vpc_id=vpc) for flow in flows],
+        [replace(watched or Watched(), vpc_id=vpc)],
+        replace(PERIOD, **more),
+    )
+
+
+def plan(group: str, *arguments: str) -> Result:
+    """Plan by the table."""
+    where = ("--group", group) if group else ("--all-groups",)
+    return run(
+        *("stale", "plan", "--out", "plan.json", "--usage", "usage.parquet"),
+        *where,
+        *arguments,
+    )
+
+
+def planned() -> dict[str, list[dict[str, str]]]:
+    """The reasons of each rule that the plan would destroy."""
+    document = json.loads(Path("plan.json").read_text())
+    jsonschema.validate(document, stale.schema("stale-plan"))
+    return {
+        rule["rule_id"]: rule["reasons"]
+        for group in document["groups"]
+        for rule in group["stale"]
+    }
+
+
+def test_only_an_unused_rule_is_planned(fake: FakeEcs, group: str) -> None:
+    """Not what was used, possibly used, or not judged; and no drop."""
+    add(fake, group, tcp(443))
+    unused = add(fake, group, tcp(8080))
+    add(fake, group, tcp(53))
+    fake.add_rule(group, **tcp(9000))
+    add(fake, group, tcp(23, Policy="drop"))
+    table(fake, group, Flow(), Flow(port=53, opened="unknown"))
+
+    done = plan(group)
+
+    assert done.exit_code == 1
+    ((rule_id, (reason,)),) = planned().items()
+    assert (rule_id, reason["kind"]) == (unused, "unused")
+    assert "2026-09-21T14:20:00Z to 2026-11-02T14:20:00Z (42 days)" in reason["text"]
+    assert "the use of 1 rule is not judged" in done.stderr
+
+
+def test_without_a_table_nothing_is_unused(fake: FakeEcs, group: str) -> None:
+    add(fake, group, tcp(8080))
+    done = run("stale", "plan", "--group", group, "--out", "plan.json")
+    assert done.exit_code == 0
+    assert planned() == {}
+
+
+def test_what_logs_do_not_prove_is_reported_and_it_is_0(
+    fake: FakeEcs, group: str
+) -> None:
+    add(fake, group, tcp(8080))
+    table(fake, group, all_paths=False)
+
+    done = plan(group)
+
+    assert (done.exit_code, planned()) == (0, {})
+    assert "--all-paths" in done.stderr
+
+
+def test_a_call_that_is_refused_is_not_judged_and_it_is_3(
+    fake: FakeEcs, group: str
+) -> None:
+    """The other reasons are found all the same."""
+    add(fake, group, tcp(8080))
+    expired = add(fake, group, tcp(80, Description=EXPIRED))
+    table(fake, group)
+    fake.fail_next("DescribeNetworkInterfaces", 403, "Forbidden.RAM")
+
+    done = plan(group)
+
+    assert done.exit_code == 3
+    assert [*planned()] == [expired]
+    assert "which rules are unused" in done.stderr
+
+
+def test_an_owned_rule_is_reported_and_never_planned(fake: FakeEcs, group: str) -> None:
+    owned = add(fake, group, tcp(8080))
+    table(fake, group)
+    Path("state.json").write_text(state(owning(group, owned)))
+
+    done = plan(group, "--state", "state.json")
+
+    assert (done.exit_code, planned()) == (0, {})
+    (found,) = json.loads(Path("plan.json").read_text())["groups"]
+    assert found["kept"][0]["reasons"][0]["kind"] == "unused"
+
+
+def test_unused_for_reaches_back_from_the_end_of_the_table(
+    fake: FakeEcs, group: str
+) -> None:
+    late = add(fake, group, tcp(443))
+    table(fake, group, Flow(last_seen=FROM + 20 * DAY))
+
+    assert plan(group).exit_code == 0
+    assert plan(group, "--unused-for", "7d").exit_code == 1
+    assert [*planned()] == [late]
+    add(fake, group, tcp(8080))
+    done = plan(group, "--unused-for", "60d")
+    assert (done.exit_code, planned()) == (0, {})
+    assert "the table covers 42 days" in done.stderr
+
+
+def test_a_lower_least_coverage_stands_in_the_plan(fake: FakeEcs, group: str) -> None:
+    add(fake, group, tcp(8080))
+    table(fake, group, watched=unwatched_from(TO - DAY))
+
+    assert plan(group).exit_code == 0
+    assert plan(group, "--min-coverage", "0.95").exit_code == 1
+    (((reason,)),) = planned().values()
+    assert "--min-coverage 0.95" in reason["text"]
+
+
+@pytest.mark.parametrize("option", [("--unused-for", "7d"), ("--min-coverage", "0.9")])
+def test_options_of_usage_need_a_table(
+    fake: FakeEcs, group: str, option: tuple[str, str]
+) -> None:
+    done = run("stale", "plan", "--group", group, "--out", "plan.json", *option)
+    assert done.exit_code == 2
+    assert fake.calls == []
+
+
+def test_an_unused_rule_is_destroyed_and_comes_back(fake: FakeEcs, group: str) -> None:
+    used = add(fake, group, tcp(443))
+    unused = add(fake, group, tcp(8080, Description="old app"))
+    before = dict(fake.rules(group)[unused])
+    table(fake, group, Flow())
+    assert plan(group).exit_code == 1
+
+    done = run(
+        *("stale", "destroy", "plan.json", "--reason", "unused", "--yes"),
+        *("--report", "report.json"),
+    )
+
+    assert done.exit_code == 0, done.output
+    assert [*fake.rules(group)] == [used]
+    report = json.loads(Path("report.json").read_text())
+    jsonschema.validate(report, stale.schema("stale-report"))
+    assert report["rules"][0]["reasons"][0]["kind"] == "unused"
+
+    assert run("stale", "restore", "report.json").exit_code == 0
+    (back,) = [r for i, r in fake.rules(group).items() if i != used]
+    for volatile in ("SecurityGroupRuleId", "CreateTime"):
+        del before[volatile], back[volatile]
+    assert back == before
+
+
+def test_a_rule_that_changed_since_the_plan_is_left(fake: FakeEcs, group: str) -> None:
+    unused = add(fake, group, tcp(8080))
+    table(fake, group)
+    assert plan(group).exit_code == 1
+    fake.change_rule(group, unused, PortRange="8081/8081")
+
+    done = run("stale", "destroy", "plan.json", "--yes", "--report", "report.json")
+
+    assert done.exit_code == 1
+    assert [*fake.rules(group)] == [unused]
+
+
+def test_the_last_way_in_is_left_though_unused(fake: FakeEcs, group: str) -> None:
+    unused = add(fake, group, tcp(22))
+    table(fake, group)
+    assert plan(group).exit_code == 1
+
+    done = run("stale", "destroy", "plan.json", "--yes", "--report", "report.json")
+
+    assert done.exit_code == 1
+    assert [*fake.rules(group)] == [unused]
+
+
+def test_a_rule_that_covers_a_used_one_does_not_go_with_it(
+    fake: FakeEcs, group: str
+) -> None:
+    """The rule that decides stays, whatever else would do the same."""
+    decides = add(fake, group, tcp(443, "10.0.0.0/8", Priority="1"))
+    below = add(fake, group, tcp(443, "10.0.0.0/8", Priority="2"))
+    table(fake, group, Flow())
+
+    plan(group)
+
+    assert decides not in planned()
+    assert {r["kind"] for r in planned()[below]} >= {"unused"}
+
+
+def test_all_groups_of_a_vpc_are_judged_by_one_reading(
+    fake: FakeEcs, group: str
+) -> None:
+    vpc = fake.groups[group].vpc_id
+    groups = [group, *(fake.new_group(vpc_id=vpc) for _ in range(5))]
+    unused = {add(fake, each, tcp(8080)) for each in groups}
+    table(fake, group)
+
+    assert plan("").exit_code == 1
+
+    assert planned().keys() == unused
+    calls = [c for c in fake.calls if c.action == "DescribeNetworkInterfaces"]
+    assert len(calls) == 1
+
+
+def test_an_earlier_run_by_another_table_is_not_gone_on_with(
+    fake: FakeEcs, group: str
+) -> None:
+    unused = add(fake, group, tcp(8080))
+    table(fake, group, Flow(port=8080))
+    first = plan(group)
+    assert first.exit_code == 0
+    kept = Path("plan.json.partial")
+
+    def interrupt(call: Any) -> None:
+        if call.action == "DescribeNetworkInterfaces":
+            fake.listeners.clear()
+            raise KeyboardInterrupt
+
+    fake.listeners.append(interrupt)
+    assert plan(group).exit_code == 130
+    assert kept.exists()
+    table(fake, group)
+    done = plan(group)
+    assert "going on after" not in done.stderr
+    assert [*planned()] == [unused]

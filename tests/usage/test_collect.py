@@ -1,0 +1,710 @@
+"""
+`usage collect` over files: what is read, what is counted, and what is named.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import cramjam
+import duckdb
+import pytest
+from click.testing import Result
+
+from alicloud_ingress import usage
+from functional.accounts import run
+from usage.records import (
+    FROM,
+    UNTIL,
+    Record,
+    answer,
+    flow,
+    quiet,
+    rows,
+    write_json,
+)
+
+Collect = Callable[..., Result]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Where the table is written."""
+    return tmp_path / "usage.parquet"
+
+
+@pytest.fixture
+def collect(table: Path) -> Collect:
+    """`usage collect` over a period of three days around the records."""
+
+    def call(*files: object, all_paths: bool = True) -> Result:
+        return run(
+            *("usage", "collect", "--since", "3d", "--until", UNTIL),
+            *(word for file in files for word in ("--files", str(file))),
+            *(["--all-paths"] if all_paths else []),
+            *("--out", str(table)),
+        )
+
+    return call
+
+
+def watched(table: Path) -> list[dict[str, Any]]:
+    return rows(table.with_name("usage.watched.parquet"))
+
+
+def opened(table: Path) -> dict[object, str]:
+    return {row["source"]: row["opened"] for row in rows(table)}
+
+
+# What a table holds
+
+
+def test_an_inbound_flow_becomes_a_row(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    file = write_json(tmp_path / "a.json", [flow(0), flow(9, bytes=5)])
+
+    assert collect(file).exit_code == 0
+    assert rows(table) == [
+        {
+            "interface_id": "eni-1",
+            "vpc_id": "vpc-1",
+            "account_id": "1234567890123456",
+            "opened": "in",
+            "source": "203.0.113.9",
+            "destination": "10.0.0.5",
+            "protocol": 6,
+            "port": 443,
+            "action": "ACCEPT",
+            "first_seen": FROM,
+            "last_seen": FROM + 9 * 60 + 50,
+            "flows": 2,
+            "packets": 20,
+            "bytes": 1005,
+        }
+    ]
+
+
+def test_equal_records_count_once(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    write_json(tmp_path / "a.json", [flow(0), flow(1), flow(0)])
+    write_json(tmp_path / "b.json.gz", [flow(0), flow(0, bytes=7)])
+
+    assert collect(tmp_path / "*.json*").exit_code == 0
+    assert [(row["flows"], row["bytes"]) for row in rows(table)] == [(3, 2007)]
+
+
+def test_records_outside_the_period_are_left_out(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    write_json(tmp_path / "a.json", [flow(-9_000), flow(0), flow(9_000)])
+
+    assert collect(tmp_path / "a.json").exit_code == 0
+    assert [row["flows"] for row in rows(table)] == [1]
+
+
+def test_an_outbound_flow_is_no_row(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    write_json(tmp_path / "a.json", [flow(0, direction="out")])
+
+    assert collect(tmp_path / "a.json").exit_code == 0
+    assert rows(table) == []
+    assert [row["windows_ok"] for row in watched(table)] == [1]
+
+
+def test_a_protocol_without_ports_has_none(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    icmp = flow(0, protocol=1, srcport=8, dstport=0)
+    write_json(tmp_path / "a.json", [icmp])
+
+    assert collect(tmp_path / "a.json").exit_code == 0
+    assert [(row["protocol"], row["port"]) for row in rows(table)] == [(1, None)]
+
+
+# Who opened a connection
+
+OWN = flow(0, direction="out", srcaddr="10.0.0.5", srcport=50_000, dstaddr="192.0.2.7")
+INBOUND = flow(0, srcaddr="192.0.2.7")
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        pytest.param([INBOUND], "in", id="syn comes in"),
+        pytest.param([INBOUND, answer(INBOUND)], "in", id="syn comes in, answered"),
+        pytest.param([OWN, answer(OWN)], "out", id="syn goes out, answered"),
+        pytest.param(
+            [
+                OWN,
+                answer(OWN),
+                answer(OWN, start=FROM + 600, end=FROM + 601, tcp__flags=8),
+            ],
+            "out",
+            id="and data of a later window",
+        ),
+        pytest.param([answer(OWN)], "unknown", id="an answer without its question"),
+        pytest.param(
+            [OWN | {"tcp-flags": 18}, answer(OWN)], "unknown", id="ack is recorded"
+        ),
+        pytest.param(
+            [
+                OWN,
+                answer(OWN),
+                answer(OWN, tcp__flags=2, start=FROM + 60, end=FROM + 61),
+            ],
+            "in",
+            id="a syn comes in on the same ports",
+        ),
+        pytest.param(
+            [OWN | {"start": FROM + 90, "end": FROM + 95}, answer(OWN)],
+            "unknown",
+            id="data came before the syn went out",
+        ),
+        pytest.param(
+            [OWN | {"action": "REJECT"}, answer(OWN)], "unknown", id="syn was rejected"
+        ),
+        pytest.param(
+            [OWN | {"srcport": 50_001}, answer(OWN)], "unknown", id="another port"
+        ),
+        pytest.param(
+            [OWN | {"eni-id": "eni-2"}, answer(OWN)], "unknown", id="another interface"
+        ),
+        pytest.param(
+            [OWN | {"tcp-flags": "-"}, answer(OWN, tcp__flags="-")],
+            "unknown",
+            id="without flags",
+        ),
+        pytest.param(
+            [OWN | {"protocol": 17}, answer(OWN, protocol=17)],
+            "unknown",
+            id="udp with a way out",
+        ),
+        pytest.param([INBOUND | {"protocol": 17}], "in", id="udp without a way out"),
+    ],
+)
+def test_the_opener_is_stated_on_proof_only(
+    collect: Collect,
+    table: Path,
+    tmp_path: Path,
+    records: list[Record],
+    expected: str,
+) -> None:
+    write_json(tmp_path / "a.json", records)
+
+    assert collect(tmp_path / "a.json").exit_code == 0
+    assert opened(table) == {"192.0.2.7": expected}
+
+
+def test_answers_to_own_connections_share_a_row(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    """Their ports are random, and no rule is about them."""
+    own = [OWN | {"srcport": port} for port in range(50_000, 50_100)]
+    write_json(tmp_path / "a.json", [r for out in own for r in (out, answer(out))])
+
+    assert collect(tmp_path / "a.json").exit_code == 0
+    assert [(r["opened"], r["port"], r["flows"]) for r in rows(table)] == [
+        ("out", None, 100)
+    ]
+
+
+# What was watched
+
+
+def test_windows_are_counted_once_by_what_they_prove(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    records = [
+        *(flow(0, dstport=port) for port in range(1, 50)),
+        quiet(1),
+        quiet(1),
+        quiet(2, "SKIPDATA"),
+        flow(2),
+        quiet(5),
+    ]
+    write_json(tmp_path / "a.json", records)
+
+    assert collect(tmp_path / "a.json").exit_code == 0
+    assert watched(table) == [
+        {
+            "interface_id": "eni-1",
+            "vpc_id": "vpc-1",
+            "account_id": "1234567890123456",
+            "windows_ok": 1,
+            "windows_nodata": 2,
+            "windows_skipped": 3,
+            "first_window": FROM,
+            "last_window": FROM + 300,
+            "window_s": 60,
+            "unreadable": 0,
+        }
+    ]
+
+
+@pytest.mark.parametrize("window_s", [60, 300, 600])
+def test_the_length_of_a_window_is_that_of_quiet_ones(
+    collect: Collect, table: Path, tmp_path: Path, window_s: int
+) -> None:
+    minutes = window_s // 60
+    records = [
+        quiet(0) | {"end": FROM + window_s - 1},
+        flow(minutes),
+        flow(2 * minutes - 1, srcport=1),
+        quiet(2 * minutes) | {"end": FROM + 3 * window_s},
+    ]
+    write_json(tmp_path / "a.json", records)
+
+    assert collect(tmp_path / "a.json").exit_code == 0
+    (row,) = watched(table)
+    assert row["window_s"] == window_s
+    # Both flows are in one window, unless windows are a minute long.
+    assert (row["windows_ok"], row["windows_nodata"], row["windows_skipped"]) == (
+        1,
+        2,
+        0,
+    )
+
+
+def test_a_busy_interface_has_the_windows_of_its_vpc(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    quiet_one = quiet(0, eni__id="eni-2") | {"end": FROM + 600}
+    write_json(tmp_path / "a.json", [flow(0), flow(10), quiet_one])
+
+    assert collect(tmp_path / "a.json").exit_code == 0
+    assert [
+        (r["interface_id"], r["window_s"], r["windows_ok"]) for r in watched(table)
+    ] == [
+        ("eni-1", 600, 2),
+        ("eni-2", 600, 0),
+    ]
+
+
+# What can be read
+
+FORMS: Mapping[str, str] = {
+    "plain.json": "(FORMAT json)",
+    "lines.json.gz": "(FORMAT json, COMPRESSION gzip)",
+    "lines.zst": "(FORMAT json, COMPRESSION zstd)",
+    "a.csv": "(FORMAT csv, HEADER)",
+    "tabs.csv.gz": "(FORMAT csv, HEADER, DELIMITER '\t', COMPRESSION gzip)",
+    "a.parquet": "(FORMAT parquet, COMPRESSION snappy)",
+    "zstd.parquet": "(FORMAT parquet, COMPRESSION zstd)",
+    "no-suffix": "(FORMAT parquet, COMPRESSION gzip)",
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize(
+    ("as_text", "separator"), [(False, "-"), (True, "_")], ids=["numbers", "text"]
+)
+def test_a_log_is_read_in_each_form(
+    collect: Collect,
+    table: Path,
+    tmp_path: Path,
+    name: str,
+    as_text: bool,  # noqa: FBT001
+    separator: str,
+) -> None:
+    source = write_json(tmp_path / "source", [flow(0), flow(1), quiet(2)])
+    kind = "VARCHAR" if as_text else "BIGINT"
+    numbers = {"srcport", "dstport", "protocol", "packets", "bytes", "start", "end"}
+    # Reversed order: the position of a field means nothing.
+    columns = ", ".join(
+        f'TRY_CAST("{field}" AS {kind if field in numbers else "VARCHAR"})'
+        f' AS "{field.replace("-", separator)}"'
+        for field in reversed(flow())
+    )
+    with duckdb.connect() as database:
+        database.execute(
+            f"COPY (SELECT {columns} FROM read_json('{source}')) TO"
+            f" '{tmp_path / name}' {FORMS[name]}"
+        )
+
+    result = collect(tmp_path / name)
+
+    assert result.exit_code == 0, result.output
+    assert [(row["port"], row["flows"]) for row in rows(table)] == [(443, 2)]
+    assert [row["windows_nodata"] for row in watched(table)] == [1]
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_snappy_is_read_raw_and_framed(
+    collect: Collect,
+    table: Path,
+    tmp_path: Path,
+    framed: bool,  # noqa: FBT001
+) -> None:
+    text = write_json(tmp_path / "source", [flow(0)]).read_bytes()
+    packed = (
+        cramjam.snappy.compress(text) if framed else cramjam.snappy.compress_raw(text)
+    )
+    (tmp_path / "a.snappy").write_bytes(bytes(packed))
+
+    assert collect(tmp_path / "a.snappy").exit_code == 0
+    assert [row["flows"] for row in rows(table)] == [1]
+
+
+def test_a_folder_is_read_with_its_folders(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    for hour in ("00", "01"):
+        place = tmp_path / "logs" / "[2026]" / hour
+        place.mkdir(parents=True)
+        write_json(place / "a.json", [flow(int(hour))])
+
+    assert collect(tmp_path / "logs").exit_code == 0
+    assert [row["flows"] for row in rows(table)] == [2]
+
+
+def test_parquet_files_of_several_types_are_one_log(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    with duckdb.connect() as database:
+        for minute, kind in enumerate(("BIGINT", "VARCHAR", "TIMESTAMP")):
+            source = write_json(tmp_path / "source", [flow(minute)])
+            start = (
+                "make_timestamp(start * 1000000)"
+                if kind == "TIMESTAMP"
+                else (f"CAST(start AS {kind})")
+            )
+            database.execute(
+                f"COPY (SELECT * REPLACE ({start} AS start) FROM read_json('{source}'))"
+                f" TO '{tmp_path / kind}.parquet' (FORMAT parquet)"
+            )
+
+    assert collect(tmp_path / "*.parquet").exit_code == 0
+    assert [row["flows"] for row in rows(table)] == [3]
+
+
+# What cannot be read
+
+BROKEN: Mapping[str, Mapping[str, object]] = {
+    "no interface": {"eni-id": None},
+    "a dash for the interface": {"eni-id": "-"},
+    "no start": {"start": None},
+    "a start in words": {"start": "yesterday"},
+    "a start in milliseconds": {"start": FROM * 1000},
+    "an end before the start": {"end": FROM - 1},
+    "no end": {"end": None},
+    "an unknown status": {"log-status": "MAYBE"},
+    "no status": {"log-status": None},
+    "an unknown direction": {"direction": "sideways"},
+    "no action": {"action": None},
+    "a protocol by name": {"protocol": "tcp"},
+    "a protocol out of range": {"protocol": 256},
+    "no port": {"dstport": "-"},
+    "a port out of range": {"dstport": 65_536},
+    "no source": {"srcaddr": "-"},
+    "a source that is no address": {"srcaddr": "office"},
+    "no destination": {"dstaddr": None},
+    "no packets": {"packets": "-"},
+    "negative bytes": {"bytes": -1},
+}
+
+
+@pytest.mark.parametrize("changes", BROKEN.values(), ids=list(BROKEN))
+def test_a_broken_record_is_counted_and_others_are_read(
+    collect: Collect, table: Path, tmp_path: Path, changes: Mapping[str, object]
+) -> None:
+    broken = {name: v for name, v in {**flow(0), **changes}.items() if v is not None}
+    write_json(tmp_path / "a.json", [flow(1), broken])
+
+    result = collect(tmp_path / "a.json")
+
+    assert result.exit_code == 3
+    assert "1 records" in result.output
+    assert usage.open_table(table).metadata.records_unreadable == 1
+    assert sum(row["unreadable"] for row in watched(table)) == 1
+    assert [row["flows"] for row in rows(table)] == [1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"no json",
+        b'{"eni-id": "eni-1"',
+        b"[1, 2]",
+        b'"text"',
+        b"null",
+        b'{"a": "\xff"}',
+    ],
+)
+def test_a_broken_line_of_json_is_counted(
+    collect: Collect, table: Path, tmp_path: Path, line: bytes
+) -> None:
+    file = write_json(tmp_path / "a.json", [flow(0), flow(1)])
+    file.write_bytes(file.read_bytes() + line + b"\n")
+
+    assert collect(file).exit_code == 3
+    assert usage.open_table(table).metadata.records_unreadable == 1
+    assert [row["flows"] for row in rows(table)] == [2]
+
+
+def test_a_broken_line_of_csv_is_counted(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    names = list(flow())
+    good = ",".join(str(value) for value in flow().values())
+    lines = [",".join(names), good, f"{good},one,too,many", good[: len(good) // 2]]
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    assert collect(tmp_path / "a.csv").exit_code == 3
+    assert usage.open_table(table).metadata.records_unreadable == 2
+    assert [row["flows"] for row in rows(table)] == [1]
+
+
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])
+
+
+def noise_inside(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[4:400] = os.urandom(396)
+    file.write_bytes(bytes(data))
+
+
+DAMAGE: Mapping[str, tuple[str, Callable[[Path], object]]] = {
+    "gzip that is cut": ("bad.json.gz", cut_short),
+    "Parquet that is cut": ("bad.parquet", cut_short),
+    "Parquet with noise inside": ("bad.parquet", noise_inside),
+    "an empty file": ("bad.json", lambda file: file.write_bytes(b"")),
+    "other JSON": ("bad.json", lambda file: file.write_text('{"name": "x"}\n')),
+    "a JSON array": ("bad.json", lambda file: file.write_text("[\n{}\n]\n")),
+    "text": ("bad.csv", lambda file: file.write_text("to whom it may concern\n")),
+    "ORC": ("bad.orc", lambda file: file.write_bytes(b"ORC\x00\x00")),
+    "snappy that is none": ("bad.snappy", lambda file: file.write_bytes(b"\xff" * 99)),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_or_foreign_file_is_named_and_others_are_read(
+    collect: Collect, table: Path, tmp_path: Path, name: str
+) -> None:
+    file_name, damage = DAMAGE[name]
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    write_json(logs / "good.json", [flow(0)])
+    with duckdb.connect() as database:
+        database.execute(
+            f"COPY (SELECT j.*, hash(i) AS noise"
+            f" FROM read_json('{logs / 'good.json'}') AS j, range(5000) AS t(i))"
+            f" TO '{logs / 'good.parquet'}' (FORMAT parquet)"
+        )
+    bad = logs / file_name
+    if bad.suffix == ".parquet":
+        bad.write_bytes((logs / "good.parquet").read_bytes())
+    elif bad.suffix == ".gz":
+        write_json(bad, (flow(0, srcport=port) for port in range(1, 5000)))
+    damage(bad)
+
+    result = collect(logs)
+
+    assert result.exit_code == 3
+    assert str(bad) in result.output
+    assert usage.open_table(table).metadata.files_unreadable == 1
+    assert [row["flows"] for row in rows(table)] == [1]
+
+
+def test_no_table_is_written_where_no_file_can_be_read(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("none\n")
+
+    result = collect(tmp_path / "a.txt")
+
+    assert result.exit_code == 3
+    assert str(tmp_path / "a.txt") in result.output
+    assert not table.exists()
+
+
+def test_a_glob_without_a_match_is_a_mistake(collect: Collect, tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", [flow(0)])
+
+    result = collect(tmp_path / "a.json", tmp_path / "*.parquet")
+
+    assert result.exit_code == 2
+    assert "*.parquet" in result.output
+
+
+def test_an_older_table_is_replaced_and_not_read_as_a_log(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    write_json(tmp_path / "a.json", [flow(0)])
+
+    assert [collect(tmp_path).exit_code for _ in range(2)] == [0, 0]
+    assert [row["flows"] for row in rows(table)] == [1]
+
+
+def test_an_interrupted_run_leaves_the_older_table(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    write_json(tmp_path / "small.json", [flow(0)])
+    collect(tmp_path / "small.json")
+    beside = table.with_name("usage.watched.parquet")
+    older = table.read_bytes(), beside.read_bytes()
+    lines = "".join(json.dumps(flow(0, srcport=port)) + "\n" for port in range(5_000))
+    (tmp_path / "large.json").write_text(lines * 80)
+    work = tmp_path / "work"
+    work.mkdir()
+
+    running = subprocess.Popen(
+        [
+            str(Path(sys.executable).with_name("alicloud-ingress")),
+            *("usage", "collect", "--files", str(tmp_path / "large.json")),
+            *("--since", "9d", "--until", UNTIL, "--out", str(table)),
+        ],
+        env={**os.environ, "TMPDIR": str(work)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while running.poll() is None and not list(work.glob("*/parsed/*")):
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+
+    assert running.returncode == 130, said
+    assert (table.read_bytes(), beside.read_bytes()) == older
+    assert not list(work.iterdir())
+    assert not list(tmp_path.glob(".usage*"))
+
+
+# The options
+
+
+def test_all_paths_is_kept_in_the_table(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    write_json(tmp_path / "a.json", [flow(0)])
+
+    for stated in (True, False):
+        result = collect(tmp_path / "a.json", all_paths=stated)
+        assert result.exit_code == 0
+        assert usage.open_table(table).metadata.all_paths is stated
+        assert ("--all-paths" in result.output) is not stated
+
+
+def test_the_last_two_hours_are_left_out_without_an_end(
+    table: Path, tmp_path: Path
+) -> None:
+    write_json(tmp_path / "a.json", [flow(0)])
+    began = time.time()
+
+    result = run(
+        *("usage", "collect", "--files", str(tmp_path / "a.json"), "--since", "7d"),
+        *("--out", str(table)),
+    )
+
+    assert result.exit_code == 0
+    metadata = usage.open_table(table).metadata
+    assert began - 7200 - 600 <= metadata.period_to <= time.time() - 7200
+    assert metadata.period_to - metadata.period_from == 7 * 86_400
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--files", "a", "--sls", "p/l"],
+        ["--sls", "project"],
+        ["--sls", "a/b/c"],
+        ["--files", "a", "--since", "six weeks"],
+        ["--files", "a", "--until", "now"],
+        ["--files", "a", "--until", "2999-01-01"],
+        ["--files", "a", "--since", "0d"],
+    ],
+)
+def test_mistakes_in_the_options(table: Path, words: list[str]) -> None:
+    assert run("usage", "collect", *words, "--out", str(table)).exit_code == 2
+
+
+def test_oss_says_what_it_needs(
+    collect: Collect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No key reaches the message; where httpfs is installed, the bucket is missing."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "very-secret")
+    monkeypatch.setenv("ALIBABA_CLOUD_REGION", "cn-hangzhou")
+    monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_OSS", "http://127.0.0.1:9")
+
+    result = collect("oss://bucket/logs")
+
+    assert result.exit_code == 3
+    assert "httpfs" in result.output
+    assert "ossutil" in result.output
+    assert "very-secret" not in result.output
+
+
+# The table when it is read
+
+
+def test_a_table_knows_its_period(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    write_json(tmp_path / "a.json", [flow(0)])
+    collect(tmp_path / "a.json")
+
+    opened_table = usage.open_table(table)
+
+    assert opened_table.watched == tmp_path / "usage.watched.parquet"
+    assert (
+        opened_table.metadata.period_to - opened_table.metadata.period_from
+        == 3 * 86_400
+    )
+    assert usage.time_text(opened_table.metadata.period_to) == UNTIL
+
+
+def test_parts_of_two_runs_are_no_table(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    write_json(tmp_path / "a.json", [flow(0)])
+    collect(tmp_path / "a.json", all_paths=False)
+    older = table.read_bytes()
+    collect(tmp_path / "a.json")
+    table.write_bytes(older)
+
+    with pytest.raises(usage.TableError, match="not written together"):
+        usage.open_table(table)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("SELECT 1 AS a", "metadata are missing"),
+        (None, "cannot be read as Parquet"),
+    ],
+)
+def test_another_file_is_no_table(table: Path, content: str | None, words: str) -> None:
+    if content is None:
+        table.write_text("text")
+    else:
+        with duckdb.connect() as database:
+            database.execute(f"COPY ({content}) TO '{table}' (FORMAT parquet)")
+
+    with pytest.raises(usage.TableError, match=words):
+        usage.open_table(table)
+
+
+def test_metadata_are_json(collect: Collect, table: Path, tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", [flow(0)])
+    collect(tmp_path / "a.json")
+
+    with duckdb.connect() as database:
+        pairs = database.execute(
+            "SELECT key, value FROM parquet_kv_metadata(?)", [str(table)]
+        ).fetchall()
+
+    found = {key.decode(): json.loads(value) for key, value in pairs}
+    assert found["alicloud_ingress.usage"]["schema"] == "usage-table-1"

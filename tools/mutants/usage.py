@@ -1,0 +1,179 @@
+"""
+The safe side of `usage`, sentence by sentence, and the edit that takes it back.
+"""
+
+from __future__ import annotations
+
+from tools.mutants.mutant import Mutant
+
+VERDICTS = "tests/unit/test_verdicts.py"
+ATTRIBUTION = "tests/unit/test_attribution.py"
+SHOW = "tests/functional/test_usage_show.py"
+STALE = "tests/functional/test_stale_usage.py"
+
+USAGE = (
+    Mutant(
+        "flows of interfaces that are gone are left out",
+        "usage/attribution.py",
+        "WHERE NOT whole OR (accepted AND NOT lets_in AND side <> 'inner')",
+        "WHERE whole AND (accepted AND NOT lets_in AND side <> 'inner')",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "flows that today's rules refuse are left out",
+        "usage/attribution.py",
+        "WHERE NOT whole OR (accepted AND NOT lets_in AND side <> 'inner')",
+        "WHERE NOT whole",
+        (ATTRIBUTION,),
+    ),
+    Mutant(
+        "flows whose opener is not known are left out",
+        "usage/attribution.py",
+        "WHERE opened <> 'out'",
+        "WHERE opened = 'in'",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "gone interfaces without a VPC are left out",
+        "usage/attribution.py",
+        "(vpc_id IN ({vpc}, '')",
+        "(vpc_id = {vpc}",
+        (ATTRIBUTION,),
+    ),
+    Mutant(
+        "an address that is no interface's now was no member's",
+        "usage/attribution.py",
+        "       OR c.holder = -1 OR NOT c.holder_sure OR m.profile IS NOT NULL)",
+        "       OR m.profile IS NOT NULL)",
+        (ATTRIBUTION,),
+    ),
+    Mutant(
+        "a rule made during a flow did not decide it",
+        "usage/attribution.py",
+        "AND r.possible_from <= c.last_moment",
+        "AND r.sure_from <= c.first_moment",
+        (ATTRIBUTION,),
+    ),
+    Mutant(
+        "a rule with source ports matches every source port",
+        "usage/encoding.py",
+        "sure and whole, source_group",
+        "sure, source_group",
+        (ATTRIBUTION,),
+    ),
+    Mutant(
+        "rules below one that matches in doubt are used for certain",
+        "usage/attribution.py",
+        "WHEN d.in_doubt THEN {BELOW}",
+        "WHEN false THEN {BELOW}",
+        (ATTRIBUTION,),
+    ),
+    Mutant(
+        "traffic between members of a group is use of a rule",
+        "usage/attribution.py",
+        "WHEN d.side <> 'outer' THEN {INNER}",
+        "WHEN false THEN {INNER}",
+        (ATTRIBUTION,),
+    ),
+    Mutant(
+        "a drop without hits is unused",
+        "usage/verdicts.py",
+        'if live.rule.policy != "accept":',
+        'if live.rule.policy == "":',
+        (VERDICTS,),
+    ),
+    Mutant(
+        "a rule younger than the period is judged",
+        "usage/verdicts.py",
+        "elif surely > period.start:",
+        "elif surely > period.end:",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "a rule whose list is not known is judged",
+        "usage/verdicts.py",
+        'if each.kind != "group":',
+        'if each.kind == "policy":',
+        (VERDICTS,),
+    ),
+    Mutant(
+        "a list that is empty now held nothing in the period",
+        "usage/facts.py",
+        "for list_id, entries in found.items() if entries}",
+        "for list_id, entries in found.items()}",
+        (SHOW,),
+    ),
+    Mutant(
+        "skipped windows prove something",
+        "usage/coverage.py",
+        "if each.windows_skipped]:",
+        "if each.windows_skipped < 0]:",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "unreadable records of the VPC hide nothing",
+        "usage/coverage.py",
+        "if each.unreadable]:",
+        "if each.unreadable < 0]:",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "unreadable files hide nothing",
+        "usage/coverage.py",
+        "if metadata.files_unreadable:",
+        "if metadata.files_unreadable < 0:",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "a log of some paths proves something about all",
+        "usage/coverage.py",
+        "if not metadata.all_paths:",
+        "if not metadata.schema:",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "a table shorter than the period proves something",
+        "usage/coverage.py",
+        "if period.start < metadata.period_from or period.end > metadata.period_to:",
+        "if period.end > metadata.period_to:",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "windows that are missing at the edges are not needed",
+        "usage/coverage.py",
+        "if share < self._period.min_coverage and each not in late",
+        "if share < 0 and each not in late",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "a group without interfaces is judged by no log",
+        "usage/coverage.py",
+        "*(self._empty_problems(facts) if not members else ()),",
+        "",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "what is not judged is planned",
+        "cleanup/survey.py",
+        'if judged.verdict == "unused"',
+        'if judged.verdict in ("unused", "not judged")',
+        (STALE,),
+    ),
+    Mutant(
+        "what is possibly used is planned",
+        "cleanup/survey.py",
+        'if judged.verdict == "unused"',
+        'if judged.verdict in ("unused", "possibly used")',
+        (STALE,),
+    ),
+    Mutant(
+        "text of others means something in the page",
+        "usage/page.py",
+        "autoescape=True",
+        "autoescape=False",
+        (SHOW,),
+    ),
+)
+"""
+See `promises.MUTANTS`.
+"""
