@@ -325,4 +325,4 @@ def test_a_missing_library_is_named(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 2
-    assert "(trustme is missing)" in " ".join(done.stderr.split())
+    assert "needs the package trustme" in " ".join(done.stderr.split())

@@ -11,8 +11,8 @@ import click
 
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.stack_settings import connections_of
+from alicloud_ingress.ecs.list_entries import read_lists
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.inventory.list_entries import read_lists
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
     FAIL_ON,

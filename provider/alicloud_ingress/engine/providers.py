@@ -163,7 +163,7 @@ class RuleProvider(_Provider):
         place, rule = _location_of(props), rule_of(props)
         owner = running().new_owner(inputs_of(props))
         lifecycle = running().lifecycle(place, owner)
-        account_id = lifecycle.account_for_state()
+        account_id = lifecycle.account_id([rule])
         with owner.acquiring():
             live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
         identity = live.rule_id or f"{place.group_id}/pending/{uuid.uuid4().hex[:12]}"
@@ -193,7 +193,7 @@ class RuleProvider(_Provider):
         if live is None:
             return ReadResult("", {})
         inputs = inputs_as_read(props, live.rule)
-        account_id = account_id or lifecycle.account_for_state()
+        account_id = account_id or lifecycle.account_id([rule])
         outputs = outputs_of(inputs, live, account_id, mark)
         return ReadResult(live.rule_id or id_, outputs, inputs)
 
@@ -211,7 +211,7 @@ class RuleProvider(_Provider):
             owner = running().owner(mark)
             lifecycle = running().lifecycle(_location_of(_news), owner, secret)
             account_id = str(_olds.get("account_id") or "")
-            account_id = account_id or lifecycle.account_for_state()
+            account_id = account_id or lifecycle.account_id([rule])
             live = lifecycle.update(rule_of(_olds), rule, rule_id)
         finally:
             running().ownership.finish_change([rule_id])
@@ -312,10 +312,11 @@ class RuleSetProvider(_Provider):
         place = _location_of(props)
         owner = running().new_owner(set_inputs_of(props))
         lifecycle = running().set_lifecycle(place, owner)
-        account_id = lifecycle.account_for_state()
+        rules = list(rules_of(props).values())
+        account_id = lifecycle.account_id(rules)
         with owner.acquiring():
             ids = lifecycle.create(
-                list(rules_of(props).values()),
+                rules,
                 adopt=bool(props.get("adopt")),
                 exclusive=bool(props.get("exclusive")),
                 keep=keep_of(props),
@@ -342,7 +343,8 @@ class RuleSetProvider(_Provider):
         )
         if seen is None:
             return ReadResult("", {})
-        account_id = account_id or lifecycle.account_for_state()
+        if not account_id:
+            account_id = lifecycle.account_id([found.live.rule for found in seen])
         inputs, outputs = set_as_read(props, seen, account_id)
         return ReadResult(id_, outputs, inputs)
 
@@ -358,11 +360,12 @@ class RuleSetProvider(_Provider):
         secret = running().secrets_of(set_inputs_of(_news))
         lifecycle = running().set_lifecycle(place, owner, secret)
         account_id = str(_olds.get("account_id") or "")
+        rules = list(rules_of(_news).values())
         try:
-            account_id = account_id or lifecycle.account_for_state()
+            account_id = account_id or lifecycle.account_id(rules)
             with owner.acquiring():
                 ids = lifecycle.update(
-                    list(rules_of(_news).values()),
+                    rules,
                     members,
                     adopt=bool(_news.get("adopt")),
                     exclusive=bool(_news.get("exclusive")),

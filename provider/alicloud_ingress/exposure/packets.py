@@ -125,14 +125,6 @@ def matched(
     return Matched(reader.boxes(), frozenset(reader.unknown))
 
 
-def lists_of(rules: Iterable[IngressRule]) -> tuple[str, ...]:
-    """
-    The IDs of the prefix lists and port lists that rules use, in a fixed order.
-    """
-    names = {n for r in rules for n in (r.source_prefix_list_id, r.port_range_list_id)}
-    return tuple(sorted(name for name in names if name.startswith(("pl-", "prl-"))))
-
-
 @functools.lru_cache(maxsize=KNOWN_NETWORKS)
 def addresses(text: str) -> Interval:
     """

@@ -16,6 +16,7 @@ from alicloud_ingress.cleanup.rate_limiter import RateLimiter
 from alicloud_ingress.cleanup.scan import CALLS_PER_S, in_parallel
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections, NoSuchGroupError, located
+from alicloud_ingress.ecs.list_entries import lists_of, read_lists
 from alicloud_ingress.errors import (
     CredentialsRefusedError,
     EcsError,
@@ -23,9 +24,7 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.group_exposure import Policy
-from alicloud_ingress.exposure.packets import lists_of
 from alicloud_ingress.exposure.redundancy import alone, covers_as_text
-from alicloud_ingress.inventory.list_entries import read_lists
 from alicloud_ingress.rendering.markup import code, markdown_table
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule

@@ -57,6 +57,13 @@ class _Lifecycle(RuleContext):
     The steps of both kinds of resource.
     """
 
+    def account_id(self, rules: Sequence[IngressRule]) -> str:
+        """
+        As `account_for_state`; an error names the rules.
+        """
+        with self._error_context(rules):
+            return self.account_for_state()
+
     def _reconcile(
         self,
         wanted: Sequence[IngressRule],

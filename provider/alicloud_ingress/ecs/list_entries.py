@@ -8,13 +8,20 @@ from collections.abc import Iterable
 
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.errors import EcsError, IngressError
-from alicloud_ingress.exposure.packets import lists_of
 from alicloud_ingress.rules.rule import IngressRule
 
 NOT_FOUND = ("InvalidPrefixListId.NotFound", "InvalidPortRangeListId.NotFound")
 """
 Error codes for a list that does not exist; it counts as empty.
 """
+
+
+def lists_of(rules: Iterable[IngressRule]) -> tuple[str, ...]:
+    """
+    The IDs of the prefix lists and port lists that rules use, in a fixed order.
+    """
+    names = {n for r in rules for n in (r.source_prefix_list_id, r.port_range_list_id)}
+    return tuple(sorted(name for name in names if name.startswith(("pl-", "prl-"))))
 
 
 def read_lists(
