@@ -154,14 +154,14 @@ USAGE = (
     ),
     Mutant(
         "what is not judged is planned",
-        "cleanup/survey.py",
+        "cleanup/scan.py",
         'if judged.verdict == "unused"',
         'if judged.verdict in ("unused", "not judged")',
         (STALE,),
     ),
     Mutant(
         "what is possibly used is planned",
-        "cleanup/survey.py",
+        "cleanup/scan.py",
         'if judged.verdict == "unused"',
         'if judged.verdict in ("unused", "possibly used")',
         (STALE,),
