@@ -21,6 +21,7 @@ OWNERSHIP = "tests/functional/test_ownership.py"
 SETS = "tests/functional/test_set_lifecycle.py"
 SIDE_BY_SIDE = "tests/functional/test_sets_side_by_side.py"
 REMOVALS = "tests/functional/test_set_removals.py"
+ONE_FLOW = "tests/functional/test_one_flow.py"
 SET_RESOURCE = "tests/functional/test_set_resource.py"
 RULESET = "tests/unit/test_ruleset.py"
 
@@ -88,7 +89,8 @@ MUTANTS = (
         "                raise about from error\n        index = self._read(left)\n",
         "                raise about from error\n"
         "            else:\n"
-        '                return Index(self.context.group.read_now().without({""}))\n'
+        "                now = self.context.group.read_now()\n"
+        "                return Index(now.without([r.rule_id for r in now.rules]))\n"
         "        index = self._read(left)\n",
         (LIFECYCLE, REACTIONS, OPEN),
     ),
@@ -370,7 +372,7 @@ MUTANTS = (
         "reconcile/create.py",
         "live.rule_id in self.before or self.began",
         "self.began",
-        (SETS,),
+        (ONE_FLOW, SETS),
     ),
     Mutant(
         "a set removes before it adds",
