@@ -20,10 +20,14 @@ only if it has not changed since the plan. Plans and reports are JSON files;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from alicloud_ingress.cleanup.account import (
+    AccountGuard,
+    UnknownAccountError,
+    require_account,
+)
 from alicloud_ingress.cleanup.clock import now, now_text
 from alicloud_ingress.cleanup.destroy import Destroyer, Limits, chosen
 from alicloud_ingress.cleanup.documents import DocumentError, schema
@@ -39,7 +43,6 @@ from alicloud_ingress.cleanup.findings import (
 )
 from alicloud_ingress.cleanup.owners import Owners
 from alicloud_ingress.cleanup.plan_file import Plan, read_plan, write_plan
-from alicloud_ingress.cleanup.rate_limiter import RateLimiter
 from alicloud_ingress.cleanup.report_file import (
     Entry,
     Report,
@@ -47,11 +50,10 @@ from alicloud_ingress.cleanup.report_file import (
     write_report,
 )
 from alicloud_ingress.cleanup.restore import Restorer
-from alicloud_ingress.cleanup.scan import CALLS_PER_S, Scanner, in_parallel
+from alicloud_ingress.cleanup.survey import Survey
 from alicloud_ingress.ecs.connections import Connections
-from alicloud_ingress.ecs.group_listing import ListedGroup
-from alicloud_ingress.errors import EcsError, IngressError, WrongAccountError
-from alicloud_ingress.usage.judging import UsageJudge, VpcReader
+from alicloud_ingress.errors import IngressError
+from alicloud_ingress.usage.judging import UsageJudge
 
 __all__ = [
     "KINDS",
@@ -86,34 +88,6 @@ __all__ = [
 ]
 
 
-class UnknownAccountError(IngressError):
-    """
-    The account of the rules cannot be compared with that of the credentials.
-    """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountGuard:
-    """
-    What to do if STS refuses to return the account.
-
-    Args:
-        account_id: the account of plan and credentials, as the user states it; "" if
-            the user does not.
-        unknown_is_accepted: whether to continue if the account is not known.
-    """
-
-    account_id: str = ""
-    unknown_is_accepted: bool = False
-
-    @property
-    def settles(self) -> bool:
-        """
-        Whether the run may continue if the account is not known.
-        """
-        return bool(self.account_id) or self.unknown_is_accepted
-
-
 class OtherPlanError(IngressError):
     """
     The report belongs to another plan.
@@ -122,101 +96,6 @@ class OtherPlanError(IngressError):
 
 def _silent(_: object) -> None:
     return
-
-
-@dataclass(slots=True, kw_only=True)
-class Survey:
-    """
-    Reads and judges the groups of one or more regions.
-
-    Args:
-        connections: clients by region.
-        regions: names of regions; none for the configured one.
-        groups: IDs of groups; none for all groups of the regions.
-        owners: owners from the states that were passed.
-        question: the criteria.
-        known: region and ID of groups that are judged already.
-        usage: judges which rules are unused; None if no table is passed.
-
-    Attributes:
-        left_alone: groups that are skipped because a cloud service manages them; filled
-            by `findings`.
-        not_judged: regions and groups that could not be read; filled by `findings`.
-        notes: groups whose use the logs do not prove; filled by `findings`.
-    """
-
-    connections: Connections
-    regions: Sequence[str] = ()
-    groups: Sequence[str] = ()
-    owners: Owners = field(default_factory=Owners)
-    question: Question = field(default_factory=lambda: Question(now=now()))
-    known: Iterable[tuple[str, str]] = ()
-    usage: UsageJudge | None = None
-    left_alone: list[str] = field(default_factory=list[str])
-    not_judged: list[str] = field(default_factory=list[str])
-    notes: list[str] = field(default_factory=list[str])
-
-    def account_id(self) -> str:
-        """
-        The account of the groups; "" if STS refuses to return it.
-        """
-        return self.connections.client(self._regions()[0]).account_id()
-
-    def findings(self) -> Iterator[GroupFindings]:
-        """
-        Judge group by group, in order. Memory holds only the groups being read.
-        """
-        rate_limiter = RateLimiter(CALLS_PER_S)
-        scanners = {
-            region: Scanner(
-                self.connections.client(region),
-                region,
-                self.owners,
-                self.question,
-                rate_limiter,
-                self._reader(region),
-            )
-            for region in self._regions()
-        }
-        yield from in_parallel(
-            lambda place: scanners[place[0]].findings(place[1]),
-            self._places(rate_limiter),
-        )
-        self.not_judged += [doubt.text for doubt in self.owners.doubts]
-        for scanner in scanners.values():
-            self.notes += sorted(scanner.notes)
-
-    def _reader(self, region: str) -> VpcReader | None:
-        if self.usage is None:
-            return None
-        client = self.connections.client(region)
-        return VpcReader(self.usage, client, region, self.groups)
-
-    def _regions(self) -> tuple[str, ...]:
-        return tuple(self.regions) or (self.connections.region(),)
-
-    def _places(self, rate_limiter: RateLimiter) -> Iterator[tuple[str, ListedGroup]]:
-        known = frozenset(self.known)
-        missing = set(self.groups)
-        for region in self._regions():
-            client = self.connections.client(region)
-            try:
-                rate_limiter.wait()
-                for listed in client.describe_groups(self.groups):
-                    missing.discard(listed.group_id)
-                    if listed.service_managed:
-                        self.left_alone.append(listed.group_id)
-                    elif (region, listed.group_id) not in known:
-                        yield region, listed
-            except EcsError as error:
-                missing.clear()
-                self.not_judged.append(str(error))
-        regions = ", ".join(self._regions())
-        self.not_judged += [
-            f"there is no group {group_id} in {regions}; check its ID, --region and the"
-            " account"
-            for group_id in sorted(missing)
-        ]
 
 
 def plan(  # noqa: PLR0913 - one for each criterion
@@ -397,41 +276,3 @@ def _report(plan: Plan, path: Path) -> Report:
         made_at=now_text(),
         entries=entries,
     )
-
-
-def require_account(
-    connections: Connections,
-    document: Plan | Report,
-    account: AccountGuard,
-) -> None:
-    """
-    Check that a plan or report and the credentials belong to one account.
-
-    Raises:
-        WrongAccountError: they do not.
-        UnknownAccountError: STS refused to return the account, now or for the plan, and
-            *account* does not allow to continue.
-    """
-    if isinstance(document, Plan):
-        regions = {group.region for group, _ in document.stale}
-    else:
-        regions = {entry.region for entry in document.entries}
-    if not regions:
-        return
-    current = connections.client(min(regions)).account_id()
-    known = {document.account_id, current, account.account_id} - {""}
-    if len(known) > 1:
-        given = f", and --account is {account.account_id}" if account.account_id else ""
-        raise WrongAccountError(
-            f"the plan is of account {document.account_id or '(unknown)'}, and the"
-            f" credentials are of account {current or '(unknown)'}{given}: nothing was"
-            " changed. Use the credentials that the plan was made with"
-        )
-    if not (current and document.account_id) and not account.settles:
-        when = "now" if not current else "when the plan was made"
-        raise UnknownAccountError(
-            "it is not known whether the plan and the credentials are of the same"
-            f" account: STS refused GetCallerIdentity {when}. Nothing was changed."
-            " Allow sts:GetCallerIdentity in a RAM policy and make a new plan, or pass"
-            " --account with the account ID, or --yes-unknown-account"
-        )

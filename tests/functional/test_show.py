@@ -28,9 +28,8 @@ from functional.accounts import (
 
 
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
-    """An account in process, and a folder to work in."""
-    monkeypatch.chdir(tmp_path)
+def fake() -> Iterator[FakeEcs]:
+    """An account in process."""
     with account() as fake:
         yield fake
 

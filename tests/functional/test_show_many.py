@@ -8,7 +8,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,9 +21,8 @@ DESCRIBE = "DescribeSecurityGroupAttribute"
 
 
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
-    """An account in process, and a folder to work in."""
-    monkeypatch.chdir(tmp_path)
+def fake() -> Iterator[FakeEcs]:
+    """An account in process."""
     with account() as fake:
         yield fake
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,13 @@ from click.testing import Result
 from alicloud_ingress import stale
 from alicloud_ingress.testing import FakeEcs
 from functional.accounts import EXPIRED, account, owning, run, state, tcp
-from usage_tables import DAY, FROM, PERIOD, TO, Flow, Watched, unwatched_from, written
-
-LONG_AGO = "2020-01-01T00:00:00Z"
+from functional.watched_groups import add, table, watched_group
+from usage_tables import DAY, FROM, TO, Flow, unwatched_from
 
 
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
-    """An account in process, and a folder to work in."""
-    monkeypatch.chdir(tmp_path)
+def fake() -> Iterator[FakeEcs]:
+    """An account in process."""
     with account() as fake:
         yield fake
 
@@ -33,29 +30,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
 @pytest.fixture
 def group(fake: FakeEcs) -> str:
     """A group with one interface, older than the period."""
-    group = fake.new_group()
-    fake.new_interface(
-        group, id="eni-1", private_ips=["192.168.0.1"], create_time=LONG_AGO
-    )
-    return group
-
-
-def add(fake: FakeEcs, group: str, rule: dict[str, str]) -> str:
-    """A rule that is older than the period."""
-    return fake.add_rule(group, **rule, CreateTime=LONG_AGO)
-
-
-def table(
-    fake: FakeEcs, group: str, *flows: Flow, watched: Watched | None = None, **more: Any
-) -> None:
-    """A table of the group's interface."""
-    vpc = fake.groups[group].vpc_id
-    written(
-        Path("usage.parquet"),
-        [replace(flow, vpc_id=vpc) for flow in flows],
-        [replace(watched or Watched(), vpc_id=vpc)],
-        replace(PERIOD, **more),
-    )
+    return watched_group(fake)
 
 
 def plan(group: str, *arguments: str) -> Result:

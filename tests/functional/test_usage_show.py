@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from click.testing import Result
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.usage.report import schema
 from functional.accounts import account, run, tcp
-from usage_tables import DAY, FROM, PERIOD, Flow, Watched, written
+from functional.watched_groups import LONG_AGO, add, table, watched_group
+from usage_tables import DAY, FROM, Flow, Watched, written
 
-LONG_AGO = "2020-01-01T00:00:00Z"
 HOSTILE = (
     '</code><img src=x onerror=alert(1)><script>document.title="hit"</script>'
     "| `b` {{ 7*7 }} \u202e"
@@ -28,9 +27,8 @@ HOSTILE = (
 
 
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
-    """An account in process, and a folder to work in."""
-    monkeypatch.chdir(tmp_path)
+def fake() -> Iterator[FakeEcs]:
+    """An account in process."""
     with account() as fake:
         yield fake
 
@@ -38,29 +36,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
 @pytest.fixture
 def group(fake: FakeEcs) -> str:
     """A group with one interface, older than the period."""
-    group = fake.new_group()
-    fake.new_interface(
-        group, id="eni-1", private_ips=["192.168.0.1"], create_time=LONG_AGO
-    )
-    return group
-
-
-def add(fake: FakeEcs, group: str, rule: dict[str, str]) -> str:
-    """A rule that is older than the period."""
-    return fake.add_rule(group, **rule, CreateTime=LONG_AGO)
-
-
-def table(fake: FakeEcs, group: str, *flows: Flow, **metadata: Any) -> Path:
-    """A table whose only interface is that of the group, watched throughout."""
-    vpc = fake.groups[group].vpc_id
-    path = Path("usage.parquet")
-    written(
-        path,
-        [replace(flow, vpc_id=vpc) for flow in flows],
-        [Watched(vpc_id=vpc)],
-        replace(PERIOD, **metadata),
-    )
-    return path
+    return watched_group(fake)
 
 
 def show(group: str, *arguments: str) -> Result:

@@ -19,9 +19,10 @@ from alicloud_ingress.ecs.network_interfaces import NetworkInterface
 from alicloud_ingress.exposure.packets import addresses, matched
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
-from alicloud_ingress.usage.attribution import Use, attribute
+from alicloud_ingress.usage.attribution import attribute
 from alicloud_ingress.usage.encoding import RuleKey
 from alicloud_ingress.usage.facts import VpcFacts
+from alicloud_ingress.usage.traffic import Use
 from packet_model import Packet
 from usage_tables import DAY, FROM, Flow, written
 from usage_world import OLD, facts, group, interface, rule

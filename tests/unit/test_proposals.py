@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alicloud_ingress.rules.live import LiveRule
-from alicloud_ingress.usage.attribution import Block, PortRange, Tally, Traffic
 from alicloud_ingress.usage.coverage import Coverage
 from alicloud_ingress.usage.proposals import (
     MAX_PORTS,
@@ -24,6 +23,7 @@ from alicloud_ingress.usage.proposals import (
     narrower_sources,
     proposal,
 )
+from alicloud_ingress.usage.traffic import Block, PortRange, Tally, Traffic
 from alicloud_ingress.usage.verdicts import Judged, Verdict
 from usage_world import rule
 

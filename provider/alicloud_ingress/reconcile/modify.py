@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
 from alicloud_ingress.errors import (
+    SECRET,
     DuplicateRuleError,
     EcsError,
     RuleExistsError,
@@ -81,7 +82,7 @@ def _report_set_back(context: RuleContext, change: Change) -> None:
 
     def shown(rule: IngressRule, name: str) -> str:
         is_secret = any(path.endswith((name, "]", "rules")) for path in context.secret)
-        return "[secret]" if is_secret else repr(getattr(rule, name))
+        return SECRET if is_secret else repr(getattr(rule, name))
 
     words = [
         f"{name} was {shown(old, name)}, is {shown(found, name)} now, and becomes"

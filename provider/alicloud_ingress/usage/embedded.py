@@ -8,7 +8,7 @@ What does not fit into the memory limit goes to the temporary folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -217,7 +217,7 @@ class EmbeddedQuery:
                 select = query.parsed(dict(layout.columns), relation(layout, [path]))
                 try:
                     self.connection.execute(
-                        f"SELECT max({'hash(parsed)'}) FROM ({select}) AS parsed"
+                        f"SELECT max(hash(parsed)) FROM ({select}) AS parsed"
                     ).fetchall()
                 except library("duckdb").Error as error:
                     files.remove(path)
@@ -233,10 +233,3 @@ def _batches(files: Sequence[str], size: int) -> Iterator[list[str]]:
     rest = iter(files)
     while batch := list(islice(rest, size)):
         yield batch
-
-
-def columns_of(names: Mapping[str, str]) -> str:
-    """
-    Columns and their types, as a table is declared.
-    """
-    return ", ".join(f"{name} {kind}" for name, kind in names.items())

@@ -15,11 +15,12 @@ from alicloud_ingress.ecs.connections import Connections, NoSuchGroupError, loca
 from alicloud_ingress.ecs.sharing import shared
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.rules.live import LiveGroup
-from alicloud_ingress.usage.attribution import Use, attribute
+from alicloud_ingress.usage.attribution import attribute
 from alicloud_ingress.usage.coverage import Coverage, JudgedPeriod, Watch, read_watched
 from alicloud_ingress.usage.encoding import RuleKey
 from alicloud_ingress.usage.facts import VpcFacts, read_facts
 from alicloud_ingress.usage.table import UsageTable
+from alicloud_ingress.usage.traffic import Use
 from alicloud_ingress.usage.verdicts import Judged, judged
 
 

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from alicloud_ingress.ecs.config import is_loopback
 from alicloud_ingress.ecs.retry import retried
 from alicloud_ingress.ecs.session_keys import Keys
-from alicloud_ingress.errors import EcsError, IngressError
+from alicloud_ingress.errors import SECRET, EcsError, IngressError
 from alicloud_ingress.usage.dialects import printed
 from alicloud_ingress.usage.engine import connect, library
 from alicloud_ingress.usage.log_files import escaped, literal
@@ -240,7 +240,7 @@ class Logstore:
         code = str(error.get_error_code())
         detail = str(error.get_error_message())
         for secret in keys.secrets:
-            detail = detail.replace(secret, "[secret]")
+            detail = detail.replace(secret, SECRET)
         kind: type[SlsError] = SlsError
         status = int(error.get_resp_status() or 0)
         if code in _REFUSED or status == _UNAUTHORIZED:

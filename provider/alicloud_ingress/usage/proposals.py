@@ -16,8 +16,8 @@ from itertools import pairwise
 from alicloud_ingress.exposure.packets import Interval, joined
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import ALL_PORTS, WITH_PORTS, port_pair
-from alicloud_ingress.usage.attribution import Block, PortRange, Traffic
 from alicloud_ingress.usage.coverage import Coverage
+from alicloud_ingress.usage.traffic import Block, PortRange, Traffic
 from alicloud_ingress.usage.verdicts import Judged
 
 MAX_SOURCES = 8

@@ -13,7 +13,6 @@ from importlib import resources
 from typing import Any, cast
 
 from alicloud_ingress.rules.spelling import PROTOCOL_NUMBERS, WITH_PORTS
-from alicloud_ingress.usage.attribution import DAY_S, Block, PortRange, Tally, Traffic
 from alicloud_ingress.usage.coverage import JudgedPeriod
 from alicloud_ingress.usage.judging import GroupUsage
 from alicloud_ingress.usage.proposals import (
@@ -24,6 +23,7 @@ from alicloud_ingress.usage.proposals import (
     proposal,
 )
 from alicloud_ingress.usage.table import time_text
+from alicloud_ingress.usage.traffic import DAY_S, Block, PortRange, Tally, Traffic
 from alicloud_ingress.usage.verdicts import VERDICTS, Judged
 
 SCHEMA = "usage-report-1"

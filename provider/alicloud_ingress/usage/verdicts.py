@@ -16,10 +16,10 @@ from typing import Literal, get_args
 
 from alicloud_ingress.exposure.packets import matched
 from alicloud_ingress.rules.live import LiveRule
-from alicloud_ingress.usage.attribution import Doubt, Tally, Traffic, Use
 from alicloud_ingress.usage.coverage import Coverage, JudgedPeriod
 from alicloud_ingress.usage.encoding import existence
 from alicloud_ingress.usage.facts import VpcFacts
+from alicloud_ingress.usage.traffic import Doubt, Tally, Traffic, Use
 
 Verdict = Literal["used", "possibly used", "unused", "not judged"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
