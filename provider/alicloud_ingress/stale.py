@@ -264,7 +264,7 @@ def _report(plan: Plan, path: Path) -> Report:
             region=group.region,
             rule_id=found.rule_id,
             create_time=found.create_time,
-            as_text=found.as_text,
+            in_words=found.in_words,
             rule=found.rule,
             reasons=found.reasons,
         )

@@ -61,14 +61,14 @@ class Finding:
 
     Args:
         rule: spelled exactly as ECS returned it, so that it can be restored so.
-        as_text: the rule in its normal form, for people.
+        in_words: the rule in its normal form, for people.
         kept: why it is kept all the same; "" if it is planned for destruction.
     """
 
     rule_id: str
     create_time: str
     rule: IngressRule
-    as_text: str
+    in_words: str
     reasons: tuple[Reason, ...]
     kept: str = ""
 
@@ -358,7 +358,7 @@ def _finding(live: LiveRule, reasons: Sequence[Reason], kept: str) -> Finding:
         rule_id=live.rule_id,
         create_time=live.create_time,
         rule=live.as_spelled or live.rule,
-        as_text=live.rule.as_text,
+        in_words=live.rule.as_text,
         reasons=tuple(reasons),
         kept=kept,
     )

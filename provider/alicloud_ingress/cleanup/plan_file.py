@@ -258,7 +258,7 @@ def written_finding(found: Finding) -> dict[str, Any]:
     return {
         "rule_id": found.rule_id,
         "create_time": found.create_time,
-        "in_words": found.as_text,
+        "in_words": found.in_words,
         "permission": found.rule.to_permission(),
         "reasons": written_reasons(found.reasons),
     }
@@ -269,7 +269,7 @@ def _finding(entry: Mapping[str, Any]) -> Finding:
         rule_id=text_of(entry, "rule_id"),
         create_time=text_of(entry, "create_time"),
         rule=read_rule(entry),
-        as_text=text_of(entry, "in_words"),
+        in_words=text_of(entry, "in_words"),
         reasons=read_reasons(entry),
         kept=str(entry.get("kept") or ""),
     )

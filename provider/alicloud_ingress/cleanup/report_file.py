@@ -54,7 +54,7 @@ class Entry:
     region: str
     rule_id: str
     create_time: str
-    as_text: str
+    in_words: str
     rule: IngressRule
     reasons: tuple[Reason, ...]
     status: Status = "planned"
@@ -144,7 +144,7 @@ def _written(entry: Entry) -> dict[str, Any]:
         "region": entry.region,
         "rule_id": entry.rule_id,
         "create_time": entry.create_time,
-        "in_words": entry.as_text,
+        "in_words": entry.in_words,
         "permission": entry.rule.to_permission(),
         "reasons": written_reasons(entry.reasons),
         "status": entry.status,
@@ -162,7 +162,7 @@ def _entry(found: Mapping[str, Any]) -> Entry:
         region=text_of(found, "region"),
         rule_id=text_of(found, "rule_id"),
         create_time=text_of(found, "create_time"),
-        as_text=text_of(found, "in_words"),
+        in_words=text_of(found, "in_words"),
         rule=read_rule(found),
         reasons=read_reasons(found),
         status=found["status"],

@@ -264,7 +264,7 @@ class _PlanOutput:
             (
                 *((group.group_id, group.region) if self._form == "csv" else ()),
                 found.rule_id,
-                found.as_text,
+                found.in_words,
                 found.rule.description,
                 "; ".join(f"{reason.kind}: {reason.text}" for reason in found.reasons),
                 found.kept or "no",
@@ -457,7 +457,7 @@ def _is_confirmed(question: str) -> bool:
 def _print_entry(entry: job.Entry, print_: Callable[..., object]) -> None:
     if entry.status != "destroying" or entry.why:
         why = f": {entry.why}" if entry.why else ""
-        text = f"{entry.status} {entry.rule_id} ({entry.as_text}){why}"
+        text = f"{entry.status} {entry.rule_id} ({entry.in_words}){why}"
         print_(plain(text, 1_000), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -469,7 +469,7 @@ def _print_report(report: job.Report, form: str) -> None:
         click.echo(json.dumps(written_report(report), indent=1))
         return
     rows: list[tuple[str, ...]] = [
-        (e.group_id, e.rule_id, e.as_text, e.status, e.restored_as or "", e.why)
+        (e.group_id, e.rule_id, e.in_words, e.status, e.restored_as or "", e.why)
         for e in report.entries
     ]
     counted = Counter(entry.status for entry in report.entries)
@@ -504,7 +504,7 @@ def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
 
     def report_entry(entry: job.Entry) -> None:
         what = f"is restored as {entry.restored_as}" if entry.restored_as else ""
-        text = f"{entry.rule_id} ({entry.as_text}) {what} {entry.why}".strip()
+        text = f"{entry.rule_id} ({entry.in_words}) {what} {entry.why}".strip()
         click.echo(plain(text, 1_000), err=True)
 
     guard = job.AccountGuard(
