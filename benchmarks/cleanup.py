@@ -4,7 +4,6 @@ Measure `stale plan` over all groups of a region.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alicloud_ingress.testing import FakeEcs
-from benchmarks.stack import served, timed
+from benchmarks.stack import served, timed_job
 
 LATENCY_MS = 50
 RULES_PER_GROUP = 100
@@ -50,18 +49,11 @@ def surveyed(groups: int) -> Surveyed:
         maker = [sys.executable, "-m", "benchmarks.cleanup", str(groups), str(state)]
         subprocess.run(maker, check=True)
         with served(folder / "calls.jsonl", LATENCY_MS, state) as url:
-            command = [
-                str(Path(sys.executable).parent / "alicloud-ingress"),
+            arguments = [
                 *("stale", "plan", "--all-groups", "--region", "cn-hangzhou"),
                 *("--out", str(folder / "plan.json")),
             ]
-            environment = {
-                **os.environ,
-                "ALIBABA_CLOUD_ENDPOINT_ECS": url,
-                "ALIBABA_CLOUD_ACCESS_KEY_ID": "bench",
-                "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "bench",
-            }
-            seconds, memory_mib = timed(command, environment, folder, well=(0, 1))
+            seconds, memory_mib = timed_job(arguments, url, folder, well=(0, 1))
     return Surveyed(
         groups=groups,
         rules=groups * RULES_PER_GROUP,

@@ -4,7 +4,6 @@ Judging the rules of a large group by a large usage table.
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.usage.engine import connect
 from alicloud_ingress.usage.table import METADATA_KEY, Metadata, watched_path
-from benchmarks.stack import served, timed
+from benchmarks.stack import served, timed_job
 
 FLOWS = 5_000_000
 RULES = 300
@@ -84,18 +83,11 @@ def judged(flows: int = FLOWS) -> Judged:
         made = subprocess.run(maker, check=True, capture_output=True, text=True)
         group = made.stdout.strip()
         with served(folder / "calls.jsonl", 0, folder / "state.json") as url:
-            command = [
-                str(Path(sys.executable).parent / "alicloud-ingress"),
+            arguments = [
                 *("usage", "show", "--group", group, "--format", "json"),
                 *("--usage", str(folder / "usage.parquet"), "--region", "cn-hangzhou"),
             ]
-            environment = {
-                **os.environ,
-                "ALIBABA_CLOUD_ENDPOINT_ECS": url,
-                "ALIBABA_CLOUD_ACCESS_KEY_ID": "bench",
-                "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "bench",
-            }
-            seconds, memory_mib = timed(command, environment, folder)
+            seconds, memory_mib = timed_job(arguments, url, folder)
     return Judged(
         flows=flows,
         rules=RULES,

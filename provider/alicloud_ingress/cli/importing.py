@@ -21,8 +21,8 @@ from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import (
     FOLDER,
-    as_group_id,
     filters,
+    group_option,
     states,
     where,
 )
@@ -72,15 +72,7 @@ next, in this order:
 
 
 @click.command("import")
-@click.option(
-    "--group",
-    "groups",
-    required=True,
-    multiple=True,
-    type=as_group_id,
-    metavar="GROUP_ID",
-    help="Security group (`sg-...`) to import rules of; repeatable.",
-)
+@group_option("import rules of", required=True)
 @click.option(
     "--out",
     required=True,

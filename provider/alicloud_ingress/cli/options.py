@@ -40,6 +40,9 @@ class NewFile(click.Path):
         return super().convert(value, param, ctx)
 
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
 def as_group_id(text: str) -> str:
     """
     Read the ID of a security group. A name or an empty text is refused.
@@ -49,10 +52,29 @@ def as_group_id(text: str) -> str:
     return text
 
 
+def group_option(
+    purpose: str, *, required: bool = False
+) -> Callable[[_Command], _Command]:
+    """
+    The option `--group` of a command, which passes `groups`.
+
+    Args:
+        purpose: what the command does with a group, as a verb.
+        required: whether one must be passed.
+    """
+    return click.option(
+        "--group",
+        "groups",
+        multiple=True,
+        required=required,
+        type=as_group_id,
+        metavar="GROUP_ID",
+        help=f"Security group (`sg-...`) to {purpose}; repeatable.",
+    )
+
+
 FILE = NewFile(dir_okay=False, path_type=Path)
 FOLDER = NewFile(file_okay=False, path_type=Path)
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def timeout(command: _Command) -> _Command:

@@ -15,7 +15,7 @@ import click
 from alicloud_ingress.cleanup.clock import now
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.cli.failure import Failure
-from alicloud_ingress.cli.options import as_group_id, shown_as, states, where
+from alicloud_ingress.cli.options import group_option, shown_as, states, where
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.tables import count, csv_text, print_table
 from alicloud_ingress.inventory.listing import (
@@ -33,14 +33,7 @@ from alicloud_ingress.rendering.markup import plain
 
 
 @click.command()
-@click.option(
-    "--group",
-    "groups",
-    multiple=True,
-    type=as_group_id,
-    metavar="GROUP_ID",
-    help="Security group (`sg-...`) to show; repeatable.",
-)
+@group_option("show")
 @click.option(
     "--all-groups", is_flag=True, help="Show all security groups of the region."
 )

@@ -22,9 +22,9 @@ from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import (
     FILE,
-    as_group_id,
     days,
     filters,
+    group_option,
     shown_as,
     states,
     where,
@@ -81,14 +81,7 @@ def stale() -> None:
 
 
 @stale.command("plan")
-@click.option(
-    "--group",
-    "groups",
-    multiple=True,
-    type=as_group_id,
-    metavar="GROUP_ID",
-    help="Security group (`sg-...`) to search; repeatable.",
-)
+@group_option("search")
 @click.option(
     "--all-groups", is_flag=True, help="Search all security groups of the region."
 )

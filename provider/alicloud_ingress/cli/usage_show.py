@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from alicloud_ingress.cli.failure import Failure
-from alicloud_ingress.cli.options import as_group_id, where
+from alicloud_ingress.cli.options import group_option, where
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.tables import print_table
 from alicloud_ingress.rendering.markup import code, markdown_table, plain
@@ -49,14 +49,7 @@ def min_coverage(command: _Command) -> _Command:
 
 
 @click.command("show")
-@click.option(
-    "--group",
-    "groups",
-    multiple=True,
-    required=True,
-    type=as_group_id,
-    help="Group ID (`sg-...`); can be repeated.",
-)
+@group_option("judge by its traffic", required=True)
 @click.option(
     "--usage",
     "usage_file",

@@ -32,19 +32,15 @@ from typing import TYPE_CHECKING
 
 from alicloud_ingress.exposure.packets import IPV6
 from alicloud_ingress.usage.encoding import UNKNOWN_GROUP, Encoding, Row, RuleKey
-from alicloud_ingress.usage.engine import connect
+from alicloud_ingress.usage.engine import connect, escaped, literal
 from alicloud_ingress.usage.facts import VpcFacts
 from alicloud_ingress.usage.segments import Segments, family_of, within_family
 from alicloud_ingress.usage.table import UsageTable
 from alicloud_ingress.usage.traffic import (
-    DAY_S,
-    Block,
-    Days,
     Doubt,
-    PortRange,
-    Tally,
     Traffic,
     Use,
+    traffic_of_sets,
 )
 
 if TYPE_CHECKING:
@@ -53,10 +49,6 @@ if TYPE_CHECKING:
 MEMORY = "640MB"
 """
 What the engine may use before it writes to disk.
-"""
-MAX_BLOCKS = 64
-"""
-Blocks of sources that are kept for each set of rules; beyond, wider blocks are.
 """
 
 _SEEN = """
@@ -262,8 +254,8 @@ def attribute(
     with _database(memory) as database:
         _load(database, encoding, asked)
         database.execute(_MACROS)
-        flows = _quoted(_as_pattern(table.flows))
-        vpc = _quoted(facts.vpc_id)
+        flows = literal(escaped(str(table.flows)))
+        vpc = literal(facts.vpc_id)
         database.execute(_SEEN.format(flows=flows, since=int(since), vpc=vpc))
         moments = _load_rules(database, encoding)
         database.execute(_ENDS)
@@ -309,10 +301,10 @@ def _database(memory: str) -> Generator[duckdb.DuckDBPyConnection]:
         connect() as database,
     ):
         for statement in (
-            f"SET memory_limit = {_quoted(memory)}",
-            f"SET temp_directory = {_quoted(str(Path(folder) / 'spilled'))}",
+            f"SET memory_limit = {literal(memory)}",
+            f"SET temp_directory = {literal(str(Path(folder) / 'spilled'))}",
             "SET preserve_insertion_order = false",
-            f"ATTACH {_quoted(str(Path(folder) / 'scratch.duckdb'))} AS scratch",
+            f"ATTACH {literal(str(Path(folder) / 'scratch.duckdb'))} AS scratch",
             "USE scratch",
         ):
             database.execute(statement)
@@ -466,7 +458,7 @@ def _insert(
 def _uses(
     database: duckdb.DuckDBPyConnection, encoding: Encoding
 ) -> dict[RuleKey, Use]:
-    traffic = _traffic(database)
+    traffic = traffic_of_sets(database)
     certain: dict[RuleKey, list[Traffic]] = {}
     possible: dict[RuleKey, list[tuple[Doubt, Traffic]]] = {}
     sets: list[tuple[int, list[tuple[int, int]]]] = database.execute(
@@ -484,108 +476,3 @@ def _uses(
         key: Use(tuple(certain.get(key, ())), tuple(possible.get(key, ())))
         for key in {*certain, *possible}
     }
-
-
-def _traffic(database: duckdb.DuckDBPyConnection) -> dict[int, Traffic]:
-    tallies = database.execute(
-        "SELECT set_number, sum(flows)::BIGINT, sum(bytes)::BIGINT,"
-        " min(first_seen), max(last_seen), list(DISTINCT protocol)"
-        " FROM used GROUP BY set_number"
-    ).fetchall()
-    blocks = _blocks(database)
-    ports: dict[int, list[PortRange]] = {}
-    for number, protocol, first, last in database.execute(_PORTS).fetchall():
-        ports.setdefault(number, []).append(PortRange(protocol, first, last))
-    days: dict[int, list[Days]] = {}
-    for number, first, last in database.execute(
-        f"SELECT DISTINCT set_number, first_seen // {DAY_S}, last_seen // {DAY_S}"
-        " FROM used ORDER BY ALL"
-    ).fetchall():
-        days.setdefault(number, []).append(Days(first, last))
-    return {
-        number: Traffic(
-            tally=Tally(*values),
-            blocks=tuple(blocks.get(number, ())),
-            ports=tuple(ports.get(number, ())),
-            protocols=frozenset(protocols),
-            days=tuple(days.get(number, ())),
-        )
-        for number, *values, protocols in tallies
-    }
-
-
-_PORTS = """
-WITH ports AS (
-    SELECT DISTINCT set_number, protocol, coalesce(port_number, -1) AS port FROM used
-    WHERE protocol IN (6, 17)),
-runs AS (
-    SELECT *, port - row_number() OVER (
-        PARTITION BY set_number, protocol ORDER BY port) AS run FROM ports)
-SELECT set_number, protocol, min(port), max(port) FROM runs
-GROUP BY set_number, protocol, run ORDER BY ALL
-"""
-_LENGTHS: Mapping[int, tuple[int, ...]] = {
-    4: (32, 28, 24, 20, 16, 12, 8, 0),
-    6: (128, 64, 56, 48, 32, 16, 0),
-    0: (0,),
-}
-_BITS: Mapping[int, int] = {4: 32, 6: 128, 0: 0}
-
-_SUMS = (
-    "sum(flows)::BIGINT AS flows, sum(bytes)::BIGINT AS bytes,"
-    " min(first_seen) AS first_seen, max(last_seen) AS last_seen"
-)
-_SOURCES = """
-CREATE TABLE sources AS
-SELECT set_number, coalesce(family, 0) AS family, coalesce(number, 0) AS number, {sums}
-FROM used GROUP BY ALL
-"""
-_FEW = """
-SELECT set_number FROM blocks GROUP BY set_number HAVING count(*) <= {most}
-"""
-
-
-def _blocks(database: duckdb.DuckDBPyConnection) -> dict[int, list[Block]]:
-    """
-    The sources of each set of rules: the narrowest blocks of one length that are few.
-    """
-    found: dict[int, list[Block]] = {}
-    database.execute(_SOURCES.format(sums=_SUMS))
-    few = _FEW.format(most=MAX_BLOCKS)
-    for family, lengths in _LENGTHS.items():
-        database.execute(
-            "CREATE OR REPLACE TABLE blocks AS SELECT * EXCLUDE family FROM sources"
-            " WHERE family = ?",
-            [family],
-        )
-        for length in lengths:
-            size = 1 << (_BITS[family] - length)
-            number = f"number - number % {size}::UHUGEINT" if length else "0::UHUGEINT"
-            database.execute(
-                f"CREATE OR REPLACE TABLE blocks AS SELECT set_number,"
-                f" {number} AS number, {_SUMS} FROM blocks GROUP BY ALL"
-            )
-            rows = database.execute(
-                f"FROM blocks WHERE set_number IN ({few}) ORDER BY ALL"
-            ).fetchall()
-            for set_number, first, *tally in rows:
-                block = Block(family, int(first), length, Tally(*tally))
-                found.setdefault(set_number, []).append(block)
-            database.execute(f"DELETE FROM blocks WHERE set_number IN ({few})")
-            if not database.execute("FROM blocks LIMIT 1").fetchall():
-                break
-    return found
-
-
-def _quoted(text: str) -> str:
-    """
-    A text as SQL writes it.
-    """
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _as_pattern(path: Path) -> str:
-    """
-    A path as DuckDB takes it: the characters of a glob are meant as they are.
-    """
-    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path))

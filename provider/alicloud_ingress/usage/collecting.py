@@ -18,8 +18,8 @@ from alicloud_ingress.ecs.sdk import Sdk
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.usage import embedded, log_files, oss
 from alicloud_ingress.usage.endpoints import service_endpoint
-from alicloud_ingress.usage.engine import interruptible
-from alicloud_ingress.usage.log_files import FileError, literal
+from alicloud_ingress.usage.engine import interruptible, literal
+from alicloud_ingress.usage.log_files import FileError
 from alicloud_ingress.usage.logstore import Logstore, load
 from alicloud_ingress.usage.query import Period
 from alicloud_ingress.usage.table import (

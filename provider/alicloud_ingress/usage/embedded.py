@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alicloud_ingress.usage import query
-from alicloud_ingress.usage.engine import connect, library
+from alicloud_ingress.usage.engine import connect, escaped, library, literal
 from alicloud_ingress.usage.log_files import (
     FileError,
     Layout,
-    escaped,
     first_line,
     layout_of,
-    literal,
     relation,
 )
 from alicloud_ingress.usage.query import Period

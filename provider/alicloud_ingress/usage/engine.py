@@ -68,6 +68,20 @@ def connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def escaped(path: str) -> str:
+    """
+    A path for DuckDB, in which the characters of a glob stand for themselves.
+    """
+    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
+
+
+def literal(text: str) -> str:
+    """
+    A text in SQL.
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
 @contextmanager
 def interruptible() -> Generator[None]:
     """

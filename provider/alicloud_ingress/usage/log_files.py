@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.usage.engine import library
+from alicloud_ingress.usage.engine import escaped, library, literal
 from alicloud_ingress.usage.query import FIELDS, OPTIONAL
 
 if TYPE_CHECKING:
@@ -320,20 +320,6 @@ def unique(header: Sequence[str]) -> tuple[str, ...]:
             None
         )
     return tuple(seen)
-
-
-def escaped(path: str) -> str:
-    """
-    A path for DuckDB, in which the characters of a glob stand for themselves.
-    """
-    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
-
-
-def literal(text: str) -> str:
-    """
-    A text in SQL.
-    """
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _quoted(name: str) -> str:

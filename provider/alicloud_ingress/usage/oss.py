@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.usage.engine import library
-from alicloud_ingress.usage.log_files import OSS, first_line, literal
+from alicloud_ingress.usage.engine import library, literal
+from alicloud_ingress.usage.log_files import OSS, first_line
 
 if TYPE_CHECKING:
     import duckdb

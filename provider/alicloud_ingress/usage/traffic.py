@@ -4,10 +4,49 @@ The traffic that rules let in, and how sure it is that they did.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
 
 DAY_S = 86_400
+MAX_BLOCKS = 64
+"""
+Blocks of sources that are kept for each set of rules; beyond, wider blocks are.
+"""
+
+_PORTS = """
+WITH ports AS (
+    SELECT DISTINCT set_number, protocol, coalesce(port_number, -1) AS port FROM used
+    WHERE protocol IN (6, 17)),
+runs AS (
+    SELECT *, port - row_number() OVER (
+        PARTITION BY set_number, protocol ORDER BY port) AS run FROM ports)
+SELECT set_number, protocol, min(port), max(port) FROM runs
+GROUP BY set_number, protocol, run ORDER BY ALL
+"""
+_LENGTHS: Mapping[int, tuple[int, ...]] = {
+    4: (32, 28, 24, 20, 16, 12, 8, 0),
+    6: (128, 64, 56, 48, 32, 16, 0),
+    0: (0,),
+}
+_BITS: Mapping[int, int] = {4: 32, 6: 128, 0: 0}
+
+_SUMS = (
+    "sum(flows)::BIGINT AS flows, sum(bytes)::BIGINT AS bytes,"
+    " min(first_seen) AS first_seen, max(last_seen) AS last_seen"
+)
+_SOURCES = """
+CREATE TABLE sources AS
+SELECT set_number, coalesce(family, 0) AS family, coalesce(number, 0) AS number, {sums}
+FROM used GROUP BY ALL
+"""
+_FEW = """
+SELECT set_number FROM blocks GROUP BY set_number HAVING count(*) <= {most}
+"""
 
 
 class Doubt(IntEnum):
@@ -128,3 +167,66 @@ class Use:
         Each doubt once, in order.
         """
         return tuple(sorted({doubt for doubt, _ in self.possible}))
+
+
+def traffic_of_sets(database: duckdb.DuckDBPyConnection) -> dict[int, Traffic]:
+    """
+    What each set of rules let in, from the table `used` of `attribution`.
+    """
+    tallies = database.execute(
+        "SELECT set_number, sum(flows)::BIGINT, sum(bytes)::BIGINT,"
+        " min(first_seen), max(last_seen), list(DISTINCT protocol)"
+        " FROM used GROUP BY set_number"
+    ).fetchall()
+    blocks = _blocks(database)
+    ports: dict[int, list[PortRange]] = {}
+    for number, protocol, first, last in database.execute(_PORTS).fetchall():
+        ports.setdefault(number, []).append(PortRange(protocol, first, last))
+    days: dict[int, list[Days]] = {}
+    for number, first, last in database.execute(
+        f"SELECT DISTINCT set_number, first_seen // {DAY_S}, last_seen // {DAY_S}"
+        " FROM used ORDER BY ALL"
+    ).fetchall():
+        days.setdefault(number, []).append(Days(first, last))
+    return {
+        number: Traffic(
+            tally=Tally(*values),
+            blocks=tuple(blocks.get(number, ())),
+            ports=tuple(ports.get(number, ())),
+            protocols=frozenset(protocols),
+            days=tuple(days.get(number, ())),
+        )
+        for number, *values, protocols in tallies
+    }
+
+
+def _blocks(database: duckdb.DuckDBPyConnection) -> dict[int, list[Block]]:
+    """
+    The sources of each set of rules: the narrowest blocks of one length that are few.
+    """
+    found: dict[int, list[Block]] = {}
+    database.execute(_SOURCES.format(sums=_SUMS))
+    few = _FEW.format(most=MAX_BLOCKS)
+    for family, lengths in _LENGTHS.items():
+        database.execute(
+            "CREATE OR REPLACE TABLE blocks AS SELECT * EXCLUDE family FROM sources"
+            " WHERE family = ?",
+            [family],
+        )
+        for length in lengths:
+            size = 1 << (_BITS[family] - length)
+            number = f"number - number % {size}::UHUGEINT" if length else "0::UHUGEINT"
+            database.execute(
+                f"CREATE OR REPLACE TABLE blocks AS SELECT set_number,"
+                f" {number} AS number, {_SUMS} FROM blocks GROUP BY ALL"
+            )
+            rows = database.execute(
+                f"FROM blocks WHERE set_number IN ({few}) ORDER BY ALL"
+            ).fetchall()
+            for set_number, first, *tally in rows:
+                block = Block(family, int(first), length, Tally(*tally))
+                found.setdefault(set_number, []).append(block)
+            database.execute(f"DELETE FROM blocks WHERE set_number IN ({few})")
+            if not database.execute("FROM blocks LIMIT 1").fetchall():
+                break
+    return found
