@@ -48,6 +48,7 @@ ANSWERS: dict[str, tuple[object, object]] = {
     "unknown_nic_type_is_refused": (True, False),
     "permissions_as_json": (False, True),
     "longest_url": (16_384, 900),
+    "group_filter_misses_primary_interfaces": (True, False),
 }
 CASES = [
     pytest.param((kind, name, value), id=f"{name} {number + 1}, {kind}")
