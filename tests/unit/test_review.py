@@ -281,6 +281,18 @@ def test_live_rules_show_what_the_stack_does_not() -> None:
     assert "`sg-1` will have 3 inbound rules" in text
 
 
+def test_a_second_create_of_a_rule_may_stop_the_run() -> None:
+    """It fails, and the drop that would close the rule may never be created."""
+    review = judged(
+        create(WORLD, "one"), create(WORLD, "two"), create(DROP, "drop"), live=[]
+    )
+
+    assert [line.split(": ")[0] for line in lines(review)] == ["world-open-admin"]
+    text = markdown(compose(review))
+    assert "`two` would fail" in text
+    assert "which another resource creates, too" in text
+
+
 def test_hidden_rules_prevent_judging_unmanaged_ones() -> None:
     """Any of them may belong to the stack."""
     review = judged(

@@ -26,6 +26,7 @@ from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 _SAME = "which is an identical rule"
+_TWICE = "which another resource creates, too"
 _GONE = "which no longer exists: run pulumi refresh, or preview with --refresh"
 _SETTING = ("update", "replace")
 _UNCHANGED = ("same", "read", "import", "refresh", "read-discard", "discard")
@@ -463,6 +464,13 @@ class _Applied:
                     self._takeovers.append(Takeover(step, rule_id))
                 else:
                     self._refusals.append(Refusal(step, rule_id, _SAME))
+        for rule, steps in self._adders().items():
+            _, *later = {step.urn: step for step in steps}.values()
+            self._refusals += [
+                Refusal(step, rule.as_text, _TWICE)
+                for step in later
+                if step.kind != PEER_RULE
+            ]
         for slot in self._slots:
             for rule, step in slot.changes if slot.changes_identity else ():
                 for other in self._identical(rule)[:1]:
