@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from alicloud_ingress.reconcile.create import FORCED_REPLACEMENT
 from alicloud_ingress.rules.rule import IngressRule
 from engine.host import Properties
 from engine.operation import UnknownTargetError
@@ -294,12 +295,24 @@ class Lives(RuleBasedStateMachine):
         self.take_over()
         assert self.stack.refresh() == []
         self.model.removed.clear()
+        self.replace_what_changed_by_hand()
         self.deploy(UP)
         assert self.errors == []
         self.calls = len(self.fake.calls)
         self.deploy(UP)
         assert self.errors == []
         assert len(self.fake.calls) == self.calls
+
+    def replace_what_changed_by_hand(self) -> None:
+        """
+        What a user does where `replace_on_changes` makes a refreshed change by hand a
+        replacement by the very same rule, which fails and says so.
+        """
+        self.deploy(UP)
+        if self.errors:
+            assert all(FORCED_REPLACEMENT in str(error) for error in self.errors)
+            self.deploy(UP, adopt=True)
+            assert self.errors == []
 
     @invariant()
     def promises_are_kept(self) -> None:
