@@ -35,8 +35,12 @@ def hurried(project: Project) -> Project:
 
 
 def last_line(text: str) -> str:
-    """The last line of the rule's diagnostics."""
-    errors = [line for line in text.splitlines() if line.startswith("    error: ")]
+    """The last line of the rule's diagnostics; those of the stack may follow."""
+    errors = [
+        line
+        for line in text.splitlines()
+        if line.startswith("    error: ") and "error: update failed" not in line
+    ]
     return errors[-1]
 
 

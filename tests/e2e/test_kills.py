@@ -126,7 +126,7 @@ def test_up_after_a_kill_converges_or_names_the_rules(
         assert again.ok != bool(lost), f"{kill}: {again.text}"
         if lost:
             assert all(rule_id in again.text for rule_id in lost), str(kill)
-            assert "if a run that was interrupted made it" in again.text
+            assert "If an interrupted run created it" in again.text
             project.program(ADOPTING)
             project.up()
             named += len(lost)

@@ -21,7 +21,7 @@ MISTAKES = [
     (
         'rule("web", "-1/-1", None)',
         {
-            "port_range": "'-1/-1' is outside of 1 to 65535",
+            "port_range": "'-1/-1' is not within 1 to 65535",
             "source_cidr_ip": "the rule has no source, and there is no default",
         },
     ),
