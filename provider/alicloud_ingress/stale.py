@@ -22,6 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from alicloud_ingress.cleanup.account import (
     AccountGuard,
@@ -30,7 +33,7 @@ from alicloud_ingress.cleanup.account import (
 )
 from alicloud_ingress.cleanup.clock import now, now_text
 from alicloud_ingress.cleanup.destroy import Destroyer, Limits, chosen
-from alicloud_ingress.cleanup.documents import DocumentError, schema
+from alicloud_ingress.cleanup.documents import DocumentError, schema_of
 from alicloud_ingress.cleanup.findings import (
     KINDS,
     Finding,
@@ -92,6 +95,15 @@ class OtherPlanError(IngressError):
     """
     The report belongs to another plan.
     """
+
+
+def schema(name: str) -> dict[str, Any]:
+    """
+    The JSON schema of `stale-plan` or `stale-report`.
+    """
+    documents: dict[str, type[msgspec.Struct]]
+    documents = {"stale-plan": Plan, "stale-report": Report}
+    return schema_of(documents[name])
 
 
 def _silent(_: object) -> None:
@@ -265,8 +277,12 @@ def _report(plan: Plan, path: Path) -> Report:
             rule_id=found.rule_id,
             create_time=found.create_time,
             in_words=found.in_words,
-            rule=found.rule,
+            permission=found.permission,
             reasons=found.reasons,
+            status="planned",
+            why="",
+            at="",
+            restored_as="",
         )
         for group, found in plan.stale
     ]

@@ -7,7 +7,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -656,6 +655,6 @@ def test_plan_and_report_are_valid_by_their_schemas(
 @pytest.mark.parametrize("value", [stale.Finding, stale.Entry])
 def test_a_rule_for_people_has_the_name_of_its_document(value: type[Any]) -> None:
     """Scripts read `in_words` of values and of plans and reports."""
-    assert "in_words" in {field.name for field in fields(value)}
+    assert "in_words" in value.__struct_fields__
     assert '"in_words"' in json.dumps(stale.schema("stale-plan"))
     assert '"in_words"' in json.dumps(stale.schema("stale-report"))

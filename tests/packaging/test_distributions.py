@@ -24,7 +24,6 @@ INSIDE = (
     "templates/import_rules.py.j2",
     "schemas/preview-report-1.json",
     "schemas/preview-waivers-1.json",
-    "schemas/stale-plan-1.json",
     "schemas/usage-report-1.json",
     "templates/usage.html.j2",
     "testing/fake.py",

@@ -1,8 +1,8 @@
 """
 Reads and writes the JSON files of plans and reports.
 
-Each file is written whole or not at all. Their JSON schemas are in `schemas/`, one for
-each version, and are part of the package.
+Each file is written whole or not at all. What it holds is one type, from which its JSON
+schema is made: https://jcristharif.com/msgspec/structs.html.
 """
 
 from __future__ import annotations
@@ -11,24 +11,25 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Generator, Mapping
-from importlib import resources
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
-from alicloud_ingress.cleanup.findings import KINDS, Reason
+import msgspec
+
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.files import (
-    UnreadableError,
-    items,
-    mapping,
-    parsed,
-    text_in,
-    writing,
-)
-from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.files import UnreadableError, mapping, parsed, text_in, writing
 
-VERSION = 1
+Version = Literal[1]
+VERSION: Version = 1
+Time = Annotated[
+    str,
+    msgspec.Meta(
+        description="ISO 8601 in UTC; empty if it is not known.",
+        pattern=r"^$|^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?Z$",
+    ),
+]
+_Document = TypeVar("_Document", bound=msgspec.Struct)
 
 
 class DocumentError(IngressError):
@@ -37,27 +38,15 @@ class DocumentError(IngressError):
     """
 
 
-def schema(name: str) -> dict[str, Any]:
+def read_document(path: Path, of: type[_Document]) -> _Document:
     """
-    The JSON schema of `stale-plan` or `stale-report`.
-    """
-    file = resources.files("alicloud_ingress") / "schemas" / f"{name}-{VERSION}.json"
-    return cast("dict[str, Any]", json.loads(file.read_text(encoding="utf-8")))
-
-
-@contextlib.contextmanager
-def reading(path: Path, form: str) -> Generator[Mapping[str, Any]]:
-    """
-    Read a document. The code in the block takes its values.
-
-    Args:
-        path: of the file.
-        form: what `form` has to say, such as `alicloud-ingress stale plan`.
+    Read a document.
 
     Raises:
-        DocumentError: the file is not such a document of a known version, or the block
-            finds a value missing or wrong.
+        DocumentError: the file is not such a document of a known version, or a value is
+            missing or wrong.
     """
+    form = form_of(of)
     try:
         found = mapping(parsed(text_in(path)))
     except UnreadableError as error:
@@ -69,20 +58,44 @@ def reading(path: Path, form: str) -> Generator[Mapping[str, Any]]:
     if found.get("form") != form or found.get("version") != VERSION:
         raise DocumentError(f"{path} is not an {form} of version {VERSION}")
     try:
-        yield found
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return msgspec.convert(found, of)
+    except msgspec.ValidationError as error:
         raise DocumentError(
-            f"{path} is not a complete {form} ({type(error).__name__}: {error}); do not"
-            " edit it"
+            f"{path} is not a complete {form} ({error}); do not edit it"
         ) from None
 
 
-def write_document(path: Path, document: Mapping[str, Any]) -> None:
+def form_of(of: type[msgspec.Struct]) -> str:
+    """
+    What `form` says in documents of this type: the tag of the struct.
+    """
+    return str(of.__struct_config__.tag)
+
+
+def as_json_object(value: msgspec.Struct) -> dict[str, Any]:
+    """
+    A document, or a part of one, as a JSON object.
+    """
+    return cast("dict[str, Any]", msgspec.to_builtins(value))
+
+
+def schema_of(of: type[msgspec.Struct]) -> dict[str, Any]:
+    """
+    The JSON schema of a type of documents, made from the type.
+    """
+    title = f"{form_of(of)}, version {VERSION}"
+    (own,), kinds = msgspec.json.schema_components([of], ref_template="#/$defs/{name}")
+    of_document = kinds.pop(own["$ref"].rpartition("/")[2])
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, **of_document, "title": title, "$defs": kinds}
+
+
+def write_document(path: Path, document: msgspec.Struct) -> None:
     """
     Write a document that only the file's owner can read, whole or not at all.
     """
     with replacing(path) as temporary:
-        text = json.dumps(document, indent=1, ensure_ascii=True)
+        text = json.dumps(as_json_object(document), indent=1)
         temporary.write_text(f"{text}\n", encoding="utf-8")
 
 
@@ -113,45 +126,3 @@ def replacing(path: Path) -> Generator[Path]:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-def written_reasons(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
-    """
-    Reasons as JSON objects.
-    """
-    return [{"kind": reason.kind, "text": reason.text} for reason in reasons]
-
-
-def read_reasons(entry: Mapping[str, Any]) -> tuple[Reason, ...]:
-    """
-    The reasons of a rule in a document.
-    """
-    found = [mapping(each) for each in items(entry["reasons"])]
-    for each in found:
-        if each["kind"] not in KINDS:
-            raise ValueError(f"{each['kind']!r} is not a reason")
-    return tuple(Reason(each["kind"], text_of(each, "text")) for each in found)
-
-
-def read_rule(entry: Mapping[str, Any]) -> IngressRule:
-    """
-    The rule of an entry: its API parameters, spelled as in the document.
-    """
-    permission = mapping(entry["permission"])
-    if not permission.get("IpProtocol"):
-        raise ValueError("a permission has no IpProtocol")
-    return IngressRule.as_spelled(permission)
-
-
-def text_of(entry: Mapping[str, Any], name: str) -> str:
-    """
-    A text of an entry.
-
-    Raises:
-        KeyError: it is missing.
-        TypeError: it is something else.
-    """
-    value = entry[name]
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is not a text")
-    return value

@@ -12,7 +12,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Literal, get_args
+from functools import cached_property
+from typing import Annotated, Literal, get_args
+
+import msgspec
 
 from alicloud_ingress.cleanup.owners import GroupOwners
 from alicloud_ingress.errors import IngressError
@@ -44,8 +47,7 @@ NOT_RESTORABLE = "restore cannot create this rule again"
 _ADDRESS = re.compile(r"[0-9a-fA-F.]*[.:][0-9a-fA-F.:]*(/\d*)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
     Why a rule is stale: one word, and a sentence for people.
     """
@@ -54,31 +56,73 @@ class Reason:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+Permission = Annotated[
+    dict[str, str],
+    msgspec.Meta(
+        description=(
+            "The rule exactly as ECS returned it, with the parameter names of"
+            " AuthorizeSecurityGroup; restored as it is."
+        ),
+        extra_json_schema={"required": ["IpProtocol", "Priority"]},
+    ),
+]
+Reasons = Annotated[tuple[Reason, ...], msgspec.Meta(min_length=1)]
+
+
+class WithPermission:
+    """
+    A part of a document that has a rule as its permission.
+    """
+
+    permission: Permission
+
+    def __post_init__(self) -> None:
+        for name in ("IpProtocol", "Priority"):
+            if not self.permission.get(name):
+                raise ValueError(f"the permission has no {name}")
+        _ = self.rule  # raises where the priority is not a number
+
+    @cached_property
+    def rule(self) -> IngressRule:
+        """
+        The rule, spelled exactly as ECS returned it, so that it can be restored so.
+        """
+        return IngressRule.as_spelled(self.permission)
+
+
+class Finding(
+    WithPermission,
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    dict=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
     """
     A rule that has a reason to be destroyed.
 
     Args:
-        rule: spelled exactly as ECS returned it, so that it can be restored so.
         in_words: the rule in its normal form, for people.
         kept: why it is kept all the same; "" if it is planned for destruction.
     """
 
     rule_id: str
     create_time: str
-    rule: IngressRule
     in_words: str
-    reasons: tuple[Reason, ...]
+    permission: Permission
+    reasons: Reasons
     kept: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupFindings:
+class GroupFindings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """
     What was found in one group.
 
     Args:
+        vpc_id: "" in the classic network.
         stale: rules planned for destruction.
         kept: rules that have a reason and are kept.
         not_judged: what could not be judged, in sentences; if there is any, the
@@ -87,11 +131,11 @@ class GroupFindings:
 
     group_id: str
     region: str
-    vpc_id: str = ""
-    rule_count: int = 0
-    stale: tuple[Finding, ...] = ()
-    kept: tuple[Finding, ...] = ()
-    not_judged: tuple[str, ...] = ()
+    vpc_id: str
+    rule_count: int
+    stale: tuple[Finding, ...]
+    kept: tuple[Finding, ...]
+    not_judged: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,8 +401,8 @@ def _finding(live: LiveRule, reasons: Sequence[Reason], kept: str) -> Finding:
     return Finding(
         rule_id=live.rule_id,
         create_time=live.create_time,
-        rule=live.as_spelled or live.rule,
         in_words=live.rule.as_text,
+        permission=(live.as_spelled or live.rule).to_permission(),
         reasons=tuple(reasons),
         kept=kept,
     )

@@ -11,27 +11,31 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from alicloud_ingress.cleanup.documents import (
     VERSION,
-    read_reasons,
-    read_rule,
-    reading,
+    Time,
+    Version,
+    as_json_object,
+    read_document,
     replacing,
-    text_of,
-    written_reasons,
 )
 from alicloud_ingress.cleanup.findings import Finding, GroupFindings
-from alicloud_ingress.files import items, mapping, writing
-
-FORM = "alicloud-ingress stale plan"
+from alicloud_ingress.files import mapping, writing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="form",
+    tag="alicloud-ingress stale plan",
+):
     """
     Which rules are stale, and for what reasons.
 
@@ -45,13 +49,14 @@ class Plan:
         not_judged: what else could not be judged, in sentences.
     """
 
-    made_at: str
+    version: Version = VERSION
+    made_at: Time
     account_id: str
-    stacks: tuple[str, ...] = ()
-    groups: tuple[GroupFindings, ...] = ()
-    groups_judged: int = 0
-    left_alone: tuple[str, ...] = ()
-    not_judged: tuple[str, ...] = ()
+    stacks: tuple[str, ...]
+    groups_judged: int
+    left_alone: tuple[str, ...]
+    not_judged: tuple[str, ...]
+    groups: tuple[GroupFindings, ...]
 
     @property
     def stale(self) -> tuple[tuple[GroupFindings, Finding], ...]:
@@ -72,7 +77,9 @@ class Plan:
         """
         A SHA-256 that identifies this plan.
         """
-        lines = [json.dumps(_written(group), sort_keys=True) for group in self.groups]
+        lines = [
+            json.dumps(as_json_object(group), sort_keys=True) for group in self.groups
+        ]
         head = [self.made_at, self.account_id]
         return hashlib.sha256("\n".join([*head, *lines]).encode()).hexdigest()
 
@@ -93,22 +100,14 @@ def write_streamed(path: Path, head: Plan, groups: Iterable[GroupFindings]) -> N
         head: the plan; its own groups are ignored.
         groups: the groups to write.
     """
-    document = {
-        "form": FORM,
-        "version": VERSION,
-        "made_at": head.made_at,
-        "account_id": head.account_id,
-        "stacks": list(head.stacks),
-        "groups_judged": head.groups_judged,
-        "left_alone": list(head.left_alone),
-        "not_judged": list(head.not_judged),
-    }
+    document = as_json_object(msgspec.structs.replace(head, groups=()))
+    del document["groups"]
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(json.dumps(document, indent=1).removesuffix("\n}"))
         file.write(',\n "groups": [')
         separator = "\n"
         for group in groups:
-            file.write(separator + json.dumps(_written(group)))
+            file.write(separator + json.dumps(as_json_object(group)))
             separator = ",\n"
         file.write("\n ]\n}\n")
 
@@ -120,16 +119,7 @@ def read_plan(path: Path) -> Plan:
     Raises:
         DocumentError: the file is not a plan.
     """
-    with reading(path, FORM) as found:
-        return Plan(
-            made_at=text_of(found, "made_at"),
-            account_id=text_of(found, "account_id"),
-            stacks=tuple(map(str, items(found["stacks"]))),
-            groups=tuple(read_group(mapping(each)) for each in items(found["groups"])),
-            groups_judged=int(found["groups_judged"]),
-            left_alone=tuple(map(str, items(found["left_alone"]))),
-            not_judged=tuple(map(str, items(found["not_judged"]))),
-        )
+    return read_document(path, Plan)
 
 
 class Partial:
@@ -181,7 +171,7 @@ class Partial:
         Add the findings of a group to the file.
         """
         with writing(self._path), self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_written(group)) + "\n")
+            file.write(json.dumps(as_json_object(group)) + "\n")
 
     def groups(self) -> Iterator[GroupFindings]:
         """
@@ -192,7 +182,7 @@ class Partial:
             last[line.get("region"), line.get("group_id")] = number
         for number, line in enumerate(self._lines()):
             if number and last[line["region"], line["group_id"]] == number:
-                group = read_group(line)
+                group = msgspec.convert(line, GroupFindings)
                 if group.stale or group.kept or group.not_judged:
                     yield group
 
@@ -220,56 +210,3 @@ class Partial:
                     break
                 whole_bytes += len(line)
             file.truncate(whole_bytes)
-
-
-def read_group(entry: Mapping[str, Any]) -> GroupFindings:
-    """
-    Read the findings of one group.
-    """
-    return GroupFindings(
-        group_id=text_of(entry, "group_id"),
-        region=text_of(entry, "region"),
-        vpc_id=text_of(entry, "vpc_id"),
-        rule_count=int(entry["rule_count"]),
-        stale=tuple(_finding(mapping(each)) for each in items(entry["stale"])),
-        kept=tuple(_finding(mapping(each)) for each in items(entry["kept"])),
-        not_judged=tuple(map(str, items(entry["not_judged"]))),
-    )
-
-
-def _written(group: GroupFindings) -> dict[str, Any]:
-    return {
-        "group_id": group.group_id,
-        "region": group.region,
-        "vpc_id": group.vpc_id,
-        "rule_count": group.rule_count,
-        "stale": [written_finding(found) for found in group.stale],
-        "kept": [
-            {**written_finding(found), "kept": found.kept} for found in group.kept
-        ],
-        "not_judged": list(group.not_judged),
-    }
-
-
-def written_finding(found: Finding) -> dict[str, Any]:
-    """
-    A finding as a JSON object.
-    """
-    return {
-        "rule_id": found.rule_id,
-        "create_time": found.create_time,
-        "in_words": found.in_words,
-        "permission": found.rule.to_permission(),
-        "reasons": written_reasons(found.reasons),
-    }
-
-
-def _finding(entry: Mapping[str, Any]) -> Finding:
-    return Finding(
-        rule_id=text_of(entry, "rule_id"),
-        create_time=text_of(entry, "create_time"),
-        rule=read_rule(entry),
-        in_words=text_of(entry, "in_words"),
-        reasons=read_reasons(entry),
-        kept=str(entry.get("kept") or ""),
-    )

@@ -7,40 +7,34 @@ The status `destroying` means that a call was about to be sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Literal
+
+import msgspec
 
 from alicloud_ingress.cleanup.documents import (
     VERSION,
-    read_reasons,
-    read_rule,
-    reading,
-    text_of,
+    Time,
+    Version,
+    read_document,
     write_document,
-    written_reasons,
 )
-from alicloud_ingress.cleanup.findings import Reason
-from alicloud_ingress.files import items, mapping
-from alicloud_ingress.rules.rule import IngressRule
-
-FORM = "alicloud-ingress stale report"
+from alicloud_ingress.cleanup.findings import Permission, Reasons, WithPermission
 
 Status = Literal[
     "planned", "destroying", "destroyed", "gone", "left", "failed", "restored"
 ]
-STATUSES: tuple[Status, ...] = get_args(Status)
 
 
-@dataclass(slots=True, kw_only=True)
-class Entry:
+class Entry(
+    WithPermission, msgspec.Struct, kw_only=True, dict=True, forbid_unknown_fields=True
+):
     """
     One rule of the plan, and its status.
 
     Args:
-        rule: spelled exactly as ECS returned it.
         status: `planned`: not yet tried; `destroying`: a call was about to be sent, so
             it may be deleted; `destroyed`: a read verified that it is deleted; `gone`:
             something else deleted it; `left`: kept on purpose; `failed`; `restored`: a
@@ -55,16 +49,22 @@ class Entry:
     rule_id: str
     create_time: str
     in_words: str
-    rule: IngressRule
-    reasons: tuple[Reason, ...]
-    status: Status = "planned"
-    why: str = ""
-    at: str = ""
-    restored_as: str = ""
+    permission: Permission
+    reasons: Reasons
+    status: Status
+    why: str
+    at: Time
+    restored_as: str
 
 
-@dataclass(slots=True, kw_only=True)
-class Report:
+class Report(
+    msgspec.Struct,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename={"entries": "rules"},
+    tag_field="form",
+    tag="alicloud-ingress stale report",
+):
     """
     The status of each rule of a plan.
 
@@ -75,10 +75,11 @@ class Report:
         entries: one for each rule of the plan.
     """
 
-    plan: str
+    version: Version = VERSION
+    plan: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     account_id: str
-    made_at: str
-    entries: list[Entry] = field(default_factory=list[Entry])
+    made_at: Time
+    entries: list[Entry]
 
     def having(self, *statuses: Status) -> list[Entry]:
         """
@@ -105,21 +106,7 @@ def write_report(path: Path, report: Report) -> None:
     """
     Write a report that only the file's owner can read, whole or not at all.
     """
-    write_document(path, written_report(report))
-
-
-def written_report(report: Report) -> dict[str, Any]:
-    """
-    A report as a JSON object.
-    """
-    return {
-        "form": FORM,
-        "version": VERSION,
-        "plan": report.plan,
-        "account_id": report.account_id,
-        "made_at": report.made_at,
-        "rules": [_written(entry) for entry in report.entries],
-    }
+    write_document(path, report)
 
 
 def read_report(path: Path) -> Report:
@@ -129,44 +116,4 @@ def read_report(path: Path) -> Report:
     Raises:
         DocumentError: the file is not a report.
     """
-    with reading(path, FORM) as found:
-        return Report(
-            plan=text_of(found, "plan"),
-            account_id=text_of(found, "account_id"),
-            made_at=text_of(found, "made_at"),
-            entries=[_entry(mapping(each)) for each in items(found["rules"])],
-        )
-
-
-def _written(entry: Entry) -> dict[str, Any]:
-    return {
-        "group_id": entry.group_id,
-        "region": entry.region,
-        "rule_id": entry.rule_id,
-        "create_time": entry.create_time,
-        "in_words": entry.in_words,
-        "permission": entry.rule.to_permission(),
-        "reasons": written_reasons(entry.reasons),
-        "status": entry.status,
-        "why": entry.why,
-        "at": entry.at,
-        "restored_as": entry.restored_as,
-    }
-
-
-def _entry(found: Mapping[str, Any]) -> Entry:
-    if found["status"] not in STATUSES:
-        raise ValueError(f"{found['status']!r} is not a status")
-    return Entry(
-        group_id=text_of(found, "group_id"),
-        region=text_of(found, "region"),
-        rule_id=text_of(found, "rule_id"),
-        create_time=text_of(found, "create_time"),
-        in_words=text_of(found, "in_words"),
-        rule=read_rule(found),
-        reasons=read_reasons(found),
-        status=found["status"],
-        why=text_of(found, "why"),
-        at=text_of(found, "at"),
-        restored_as=text_of(found, "restored_as"),
-    )
+    return read_document(path, Report)

@@ -102,7 +102,13 @@ class Scanner:
             group = self._client.describe(listed.group_id)
         except EcsError as error:
             return GroupFindings(
-                group_id=listed.group_id, region=self._region, not_judged=(str(error),)
+                group_id=listed.group_id,
+                region=self._region,
+                vpc_id="",
+                rule_count=0,
+                stale=(),
+                kept=(),
+                not_judged=(str(error),),
             )
         owners = self._owners.of(group) if self._owners.given else None
         gone, problems = self._gone(group)

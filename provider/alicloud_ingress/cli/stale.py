@@ -16,8 +16,8 @@ import click
 
 from alicloud_ingress import stale as job
 from alicloud_ingress.cleanup.clock import now, now_text
+from alicloud_ingress.cleanup.documents import as_json_object
 from alicloud_ingress.cleanup.plan_file import Partial, write_streamed
-from alicloud_ingress.cleanup.report_file import written_report
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import (
@@ -234,6 +234,7 @@ def _scan(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
         groups_judged=judged,
         left_alone=tuple(survey.left_alone),
         not_judged=tuple(survey.not_judged),
+        groups=(),
     )
 
 
@@ -459,7 +460,7 @@ def _print_report(report: job.Report, form: str) -> None:
     Print the report to stdout, with the number of rules of each status.
     """
     if form == "json":
-        click.echo(json.dumps(written_report(report), indent=1))
+        click.echo(json.dumps(as_json_object(report), indent=1))
         return
     rows: list[tuple[str, ...]] = [
         (e.group_id, e.rule_id, e.in_words, e.status, e.restored_as or "", e.why)
