@@ -115,7 +115,7 @@ class SecurityGroupIngressRule(
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """
-        Declare the rule; just one source is to be given, and none is assumed.
+        Declare the rule. Exactly one source is required; no source is the default.
 
         Args:
             resource_name: name in the stack; best one that says what the rule is.
@@ -140,7 +140,7 @@ class SecurityGroupIngressRule(
             expires_on: last day of the rule in UTC, as a date or 2026-12-31.
             region: of the group; else `alicloud:region`.
             profile: name of a profile of the aliyun command line; never a secret.
-            adopt: take over the very rule if it is there already.
+            adopt: take over an identical rule that already exists.
             opts: options of the resource.
         """
         given = passed(locals(), ARGUMENTS, opts)
