@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Generator
 
-import hypothesis  # noqa: F401  its plugin would import it at the end of the run
+import hypothesis as hypothesis  # noqa: PLC0414  its plugin would import it too late
 import pytest
 import stamina
 

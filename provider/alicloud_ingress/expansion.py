@@ -1,8 +1,8 @@
 """
-Many sources and ports in, one rule for each pair out.
+Makes one rule for each pair of a source and a port.
 
-Rules named by their place in a list all change when an entry is put in at the
-front. These are named by what they say, so that one entry more is one rule more.
+If rules are named by their place in a list, an entry inserted at the front changes all
+of them. These are named by their content, so that a new entry adds one rule.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ def expand_rules(  # noqa: PLR0913  what the rules have in common
     """
     Make a rule for each port from each source.
 
-    For a set, take the values; for single resources, the names too::
+    Use the values for a set; for single resources, use the names too::
 
         SecurityGroupIngressRuleSet("office", rules=list(rules.values()), ...)
         for name, rule in rules.items():
             SecurityGroupIngressRule(f"office {name}", **rule, ...)
 
     Args:
-        sources: IPv4 and IPv6 addresses and blocks, `sg-...` and `pl-...`; one that
-            comes twice, however spelled, is taken once.
+        sources: IPv4 and IPv6 addresses and blocks, `sg-...` and `pl-...`. Duplicates
+            are ignored, also if they are spelled differently.
         ports: 443, "8000-8010", `prl-...`; none for protocols without ports.
-        ip_protocol: of all rules, as are the other arguments.
-        policy: accept or drop.
-        priority: 1 (first) to 100.
-        description: a remark.
-        expires_on: last day in UTC, as a date or 2026-12-31.
+        ip_protocol: of all rules.
+        policy: accept or drop, for all rules.
+        priority: 1 (first) to 100, of all rules.
+        description: of all rules.
+        expires_on: last day of all rules in UTC, as a date or 2026-12-31.
 
     Returns:
         the rules by name: `tcp 443/443 from 10.0.0.0/8`.
 
     Raises:
-        InvalidRuleError: a source or port is none.
+        InvalidRuleError: a source, a port or another argument is not valid.
     """
     shared: dict[str, Any] = {
         "ip_protocol": ip_protocol,
@@ -61,8 +61,8 @@ def expand_rules(  # noqa: PLR0913  what the rules have in common
     rules: dict[str, IngressRuleArgs] = {}
     for port in ports or ("",):
         for source in sources:
-            told = {**shared, _kind_of_port(port): port, _kind_of(source): source}
-            given = {name: value for name, value in told.items() if value != ""}
+            every = {**shared, _kind_of_port(port): port, _kind_of(source): source}
+            given = {name: value for name, value in every.items() if value != ""}
             name = key_of(IngressRule.parse(given))
             rules.setdefault(name, cast("IngressRuleArgs", given))
     return rules

@@ -1,8 +1,9 @@
 """
-The Pulumi resources as programs declare them, and as users' state names them.
+The Pulumi resources that programs declare.
 
-The state holds the import path of a provider class and a pickle of an object
-without attributes. Neither may ever change; what the classes do is in `providers`.
+The state contains the import path of each provider class and a pickle of an object
+without attributes. Neither may ever change. What the classes do is in
+`engine.providers`.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ from alicloud_ingress.engine.set_properties import SET_ARGUMENTS
 
 class IngressRuleProvider(RuleProvider):
     """
-    Manages one inbound rule. Frozen: this path and this class are in state.
+    Manages one inbound rule. Never move or rename this class: the state names it.
     """
 
 
 class IngressRuleSetProvider(RuleSetProvider):
     """
-    Manages a set of inbound rules. Frozen: this path and this class are in state.
+    Manages a set of inbound rules. Never move or rename this class: the state names it.
     """
 
 
@@ -49,8 +50,8 @@ class IngressRuleArgs(_IngressRuleIdentity, total=False):
     """
     One rule of a `SecurityGroupIngressRuleSet`.
 
-    What the arguments mean stands at `SecurityGroupIngressRule`. It is a dict, so
-    that each value, each rule, and the list of rules may be an Output.
+    `SecurityGroupIngressRule` describes the arguments. This is a dict, so that each
+    value, each rule, and the list of rules may be an Output.
     """
 
     port_range: pulumi.Input[str | int] | None
@@ -77,8 +78,7 @@ class SecurityGroupIngressRule(
     """
     One inbound rule of an ECS security group.
 
-    Source: the AuthorizeSecurityGroup page of ECS 2014-05-26, whose names the
-    arguments bear in snake_case.
+    The arguments are those of AuthorizeSecurityGroup (ECS 2014-05-26), in snake_case.
     """
 
     security_group_id: pulumi.Output[str]
@@ -115,10 +115,10 @@ class SecurityGroupIngressRule(
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """
-        Declare the rule; just one source is to be given, and none is assumed.
+        Declare the rule. Exactly one source is required; no source is the default.
 
         Args:
-            resource_name: name in the stack; best one that says what the rule is.
+            resource_name: name in the stack; best one that describes the rule.
             security_group_id: `sg-...`, the group that the rule is in.
             ip_protocol: tcp, udp, icmp, icmpv6, gre, all, or an IANA number;
                 left out only with `get`.
@@ -138,9 +138,9 @@ class SecurityGroupIngressRule(
             nic_type: intranet or internet; only the classic network has both.
             description: at most 512 characters, expiry included.
             expires_on: last day of the rule in UTC, as a date or 2026-12-31.
-            region: of the group; else `alicloud:region`.
-            profile: name of a profile of the aliyun command line; never a secret.
-            adopt: take over the very rule if it is there already.
+            region: of the group; `alicloud:region` if left out.
+            profile: name of a profile of the aliyun CLI; must not be a secret.
+            adopt: take over an identical rule that already exists.
             opts: options of the resource.
         """
         given = passed(locals(), ARGUMENTS, opts)
@@ -183,7 +183,7 @@ class SecurityGroupIngressRule(
             id: `sgr-...`.
             security_group_id: `sg-...`, the group that the rule is in.
             opts: options of the resource.
-            arguments: `region` and `profile`, and what else is known of the rule.
+            arguments: other arguments of the resource, such as `region` and `profile`.
         """
         merged = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
         return cls(
@@ -197,8 +197,8 @@ class SecurityGroupIngressRuleSet(
     """
     Many inbound rules of one ECS security group, as one resource.
 
-    A thousand rules cost a dozen calls; as a thousand resources they would cost
-    the engine alone most of a minute.
+    A thousand rules take about a dozen calls. As a thousand resources, the engine alone
+    would need most of a minute for them.
     """
 
     security_group_id: pulumi.Output[str]
@@ -228,15 +228,15 @@ class SecurityGroupIngressRuleSet(
             resource_name: name in the stack.
             security_group_id: `sg-...`, the group that the rules are in.
             rules: each rule once.
-            exclusive: no other rule may be in the group. A refresh brings what else
-                is there into the set, so that the next preview names what would go;
-                what no preview has named is never removed.
+            exclusive: whether to remove all other rules of the group. A refresh adds
+                them to the set, so that the next preview shows what an update would
+                remove. A rule that no preview has shown is never removed.
             keep_rule_ids: `sgr-...` that an exclusive set leaves alone.
-            keep_descriptions: globs such as `managed by *`; rules so described
-                are left alone.
-            region: of the group; else `alicloud:region`.
-            profile: name of a profile of the aliyun command line; never a secret.
-            adopt: take over those of the rules that are there already.
+            keep_descriptions: globs such as `managed by *`; an exclusive set leaves
+                rules with such a description alone.
+            region: of the group; `alicloud:region` if left out.
+            profile: name of a profile of the aliyun CLI; must not be a secret.
+            adopt: take over those of the rules that already exist.
             opts: options of the resource.
         """
         given = passed(locals(), SET_ARGUMENTS, opts)

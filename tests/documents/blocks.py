@@ -20,7 +20,7 @@ PAGES = [
 ]
 SHOWN = ("text", "mermaid", "markdown", "{toctree}", "{include}", "{eval-rst}", "{raw}")
 """
-Languages of blocks that nobody could run; Sphinx runs its directives.
+Languages of blocks that cannot be run; Sphinx runs its directives.
 """
 _BLOCK = re.compile(
     r"(?:^[ ]*<!-- (?P<mark>[^\n]*) -->\n)?"

@@ -5,6 +5,8 @@ It creates and deletes nothing: a resource whose inputs equal those in the state
 unchanged, and everything else is refused.
 """
 
+# ruff: noqa: ARG002, N802 - names of gRPC, and its parameters
+
 from __future__ import annotations
 
 import sys
@@ -22,22 +24,22 @@ VERSION = "3.109.1"
 class Peer(provider_pb2_grpc.ResourceProviderServicer):
     """Answers the engine's calls."""
 
-    def GetPluginInfo(self, _: Any, __: Any) -> Any:  # noqa: N802 - gRPC's names
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
         return plugin_pb2.PluginInfo(version=VERSION)
 
-    def CheckConfig(self, request: Any, _: Any) -> Any:  # noqa: N802
+    def CheckConfig(self, request: Any, context: Any) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def DiffConfig(self, _: Any, __: Any) -> Any:  # noqa: N802
+    def DiffConfig(self, request: Any, context: Any) -> Any:
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
-    def Configure(self, _: Any, __: Any) -> Any:  # noqa: N802
+    def Configure(self, request: Any, context: Any) -> Any:
         return provider_pb2.ConfigureResponse(acceptSecrets=True, acceptResources=True)
 
-    def Check(self, request: Any, _: Any) -> Any:  # noqa: N802
+    def Check(self, request: Any, context: Any) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def Diff(self, request: Any, _: Any) -> Any:  # noqa: N802
+    def Diff(self, request: Any, context: Any) -> Any:
         same = request.old_inputs == request.news
         kinds = provider_pb2.DiffResponse
         return kinds(changes=kinds.DIFF_NONE if same else kinds.DIFF_SOME)

@@ -1,7 +1,7 @@
 """
 The previews in tests/golden equal those of the real engine.
 
-`make golden` writes them and their reports anew.
+`make golden` rewrites them and their reports.
 """
 
 from __future__ import annotations

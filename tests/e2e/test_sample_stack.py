@@ -27,7 +27,7 @@ def test_the_sample_stack_deploys_repairs_drift_and_is_destroyed(
     assert project.actions() == []
 
     ssh = next(i for i, rule in rules.items() if rule["Priority"] == 10)
-    project.fake.groups[project.group].rules[ssh]["Description"] = "by another hand"
+    project.fake.groups[project.group].rules[ssh]["Description"] = "changed by hand"
     project.up("--refresh")
     assert project.actions() == ["ModifySecurityGroupRule"]
     assert project.rules() == rules

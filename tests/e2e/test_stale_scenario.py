@@ -136,7 +136,7 @@ def test_stale_rules_are_found_destroyed_and_put_back(project: Project) -> None:
     assert project.rules() == before
 
     changed = by_hand["changes"]
-    fake.groups[group].rules[changed]["Description"] = "by another hand"
+    fake.groups[group].rules[changed]["Description"] = "changed by hand"
 
     def destroy(*more: str) -> Said:
         return alicloud_ingress(

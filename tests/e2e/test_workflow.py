@@ -218,7 +218,7 @@ def gitlab(run: Runner) -> GitLabRunner:
 
 
 def test_gitlab_reports_and_notes_a_first_preview(gitlab: GitLabRunner) -> None:
-    """A new note is made where there is none, or only one of someone else."""
+    """A new note is made where none exists, or only one of someone else."""
     (gitlab.folder / "notes").write_text(
         '[{"id": 1, "author": {"id": 8},'
         ' "body": "<!-- alicloud-ingress preview-report x -->"}]'

@@ -20,7 +20,7 @@ from engine.state import Entry, Wanted
 PARALLEL = 8
 Program = Callable[[bool], Sequence[Wanted]]
 """
-What a program declares; it is told whether it is run for a preview.
+What a program declares; the argument says whether it runs for a preview.
 """
 
 

@@ -108,19 +108,19 @@ def test_authorizing_an_existing_rule_may_change_its_description(
     assert rule["Description"] == ("another" if taken_over else "one")
 
 
-@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize("again", [False, True])
 def test_a_repeated_revoke_with_its_token_succeeds_or_is_refused(
-    front: Front, *, anew: bool
+    front: Front, *, again: bool
 ) -> None:
     """It is answered as the first time, or as a new call."""
-    front.fake.behaviour = Behaviour(repeated_revoke_is_judged_anew=anew)
+    front.fake.behaviour = Behaviour(repeated_revoke_is_judged_anew=again)
     group = front.fake.new_group()
     rule_id = front.fake.add_rule(group, **SSH)
     named = {"SecurityGroupRuleId.1": rule_id, "ClientToken": "t"}
 
     statuses = [front.code(REVOKE, group, **named)[0] for _ in range(2)]
 
-    assert statuses == [200, 404 if anew else 200]
+    assert statuses == [200, 404 if again else 200]
 
 
 @pytest.mark.parametrize("equals", [True, False])

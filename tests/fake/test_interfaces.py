@@ -68,7 +68,7 @@ def test_an_interface_shows_its_groups_and_addresses(front: Front) -> None:
 
 
 def test_interfaces_are_found_by_what_they_are(front: Front) -> None:
-    """Each filter alone; an unknown ID is no error."""
+    """Each filter alone; an unknown ID is ignored."""
     fake = front.fake
     group, other = fake.new_group(), fake.new_group(vpc_id="vpc-2")
     one = fake.new_interface(group, private_ips=["10.0.0.1", "10.0.0.2"], name="a")

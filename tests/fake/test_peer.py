@@ -81,7 +81,7 @@ def test_a_description_is_changed_and_its_rule_revoked(front: Front) -> None:
     ok(front, "authorize with nic_type", group)
     before = front.fake.rules(group)
     for _ in range(2):  # The provider sends each change twice.
-        ok(front, "describe anew", group)
+        ok(front, "describe again", group)
     (after,) = shown(front, "read a rule with nic_type", group)
     ok(front, "revoke with nic_type and description", group)
 
@@ -96,7 +96,7 @@ def test_an_empty_description_changes_nothing_as_documented(
     group = front.fake.new_group()
     ok(front, "authorize with nic_type", group)
 
-    refused = send(front, "describe anew", group, Description="")
+    refused = send(front, "describe again", group, Description="")
 
     assert refused.json()["Code"] == "InvalidSecurityGroupDiscription.Malformed"
     (rule,) = front.fake.rules(group).values()
@@ -109,7 +109,7 @@ def test_a_single_outbound_address_is_shown_as_given(
     group = front.fake.new_group()
 
     ok(front, "authorize outbound", group)
-    ok(front, "describe outbound anew", group)
+    ok(front, "describe outbound again", group)
     (rule,) = shown(front, "read an outbound rule", group)
     inbound = shown(front, "read a rule with nic_type", group)
     ok(front, "revoke outbound", group)

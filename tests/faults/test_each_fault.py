@@ -371,7 +371,7 @@ FORCED = tuple(
 def test_forced_replacement_under_each_fault_loses_no_rule(
     scene: Scene, kind: str, action: str, passed: int, way: str
 ) -> None:
-    """The identical rule is made anew, where it is deleted first."""
+    """The identical rule is created again, where it is deleted first."""
     scene.settle()
     how, command = way.split(": ")
     if how == "tainted":

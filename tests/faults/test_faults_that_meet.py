@@ -205,7 +205,7 @@ def test_a_manual_change_during_a_destroy_is_handled(
 
 def test_deleting_a_missing_rule_keeps_its_duplicate(scene: Scene) -> None:
     """
-    Ours was deleted by hand and the same rule was made anew: that one is not ours.
+    Ours was deleted by hand, and a new one with the same fields is not ours.
     """
     scene.settle()
     group = scene.fake.groups[scene.watch.group]

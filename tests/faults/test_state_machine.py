@@ -308,7 +308,7 @@ class Lives(RuleBasedStateMachine):
     def replace_what_changed_by_hand(self) -> None:
         """
         What a user does where `replace_on_changes` makes a refreshed change by hand a
-        replacement by the very same rule, which fails and says so.
+        replacement by an identical rule, which fails with the next step to take.
         """
         self.deploy(UP)
         if self.errors:

@@ -190,9 +190,9 @@ class Sets(RuleBasedStateMachine):
 
     @invariant()
     def nothing_of_ours_is_lost(self) -> None:
-        """The state holds the rule, or the error of the run that left it named it."""
+        """The state holds the rule, or the error of the run that left it names it."""
         lost = self.unknown().difference(self.told)
-        assert not lost, f"lost, and nobody was told: {lost}"
+        assert not lost, f"neither in the state nor in an error: {lost}"
 
     def unknown(self) -> set[str]:
         """The set's live rules that the state does not hold."""

@@ -151,10 +151,10 @@ class MovedSince(MemoryGroup):
         return shown
 
 
-def test_a_duplicate_that_has_moved_since_the_read_is_no_duplicate(
+def test_a_duplicate_changed_since_the_read_is_ignored(
     resource: Resource,
 ) -> None:
-    """Its resource has ended its change, so there is nothing to wait for."""
+    """Its resource has finished the change, so the create does not wait for it."""
     resource.group = MovedSince()
     theirs = resource.group.add(SSH)
     resource.ownership.keep([theirs], "another")
@@ -165,7 +165,7 @@ def test_a_duplicate_that_has_moved_since_the_read_is_no_duplicate(
 
 
 def test_a_change_into_a_duplicate_names_the_duplicate(resource: Resource) -> None:
-    """Somebody has changed the rule, and made another one in its place."""
+    """The rule was changed by hand, and another was created with its fields."""
     ours = resource.group.add(NEIGHBOURS[0])
     theirs = resource.group.add(SSH)
     duplicate = DuplicateRuleError("Modify", "RuleDuplicate", "no")
@@ -175,10 +175,8 @@ def test_a_change_into_a_duplicate_names_the_duplicate(resource: Resource) -> No
         resource.update(SSH, ours)
 
 
-def test_without_an_id_a_rule_that_is_being_adopted_is_kept(
-    resource: Resource,
-) -> None:
-    """The adoption may fail, so the delete does not pass as done."""
+def test_without_an_id_a_rule_under_adoption_is_kept(resource: Resource) -> None:
+    """The adoption may fail, so the delete does not succeed."""
     there = resource.group.add(SSH)
     other = Owner(resource.ownership, "another")
 
@@ -191,10 +189,8 @@ def test_without_an_id_a_rule_that_is_being_adopted_is_kept(
     assert "revoke_by_attributes" not in resource.group.calls
 
 
-def test_a_rule_without_any_id_is_revoked_as_ecs_spells_it(
-    resource: Resource,
-) -> None:
-    """A first revoke by attributes matched nothing."""
+def test_a_rule_without_id_is_revoked_as_ecs_spells_it(resource: Resource) -> None:
+    """The first revoke, with the attributes of the program, matches nothing."""
     resource.group.add(SSH)
     resource.group.tells_ids, resource.group.deaf = False, True
 

@@ -265,7 +265,7 @@ def test_a_forced_identical_replacement_says_what_helps(scene: Scene) -> None:
 
 
 def test_a_forced_replacement_with_adopt_keeps_the_rule(scene: Scene) -> None:
-    """The same resource, created anew, and the old one deleted."""
+    """The same resource is created again, and the old one deleted."""
     old = scene.deployed()
     old.program |= {DECLARATION: DECLARED, "adopt": True}
     new = replace(old)
@@ -299,8 +299,8 @@ def test_a_rule_others_made_meanwhile_is_not_claimed(
     scene: Scene,
 ) -> None:
     """
-    It was made after the read. Authorizing it succeeds; its creation time, by the
-    clock of ECS, shows it.
+    It was made after the read. Authorizing it succeeds; its creation time shows that
+    it existed before.
     """
     new = scene.resource()
     theirs: list[str] = []

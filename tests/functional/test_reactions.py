@@ -73,15 +73,16 @@ def test_each_error_has_its_reaction(kind: type[EcsError], call: Call) -> None:
         GroupNotFoundError,
     ],
 )
-def test_what_holds_for_a_whole_call_is_not_put_on_one_entry(
-    kind: type[EcsError],
-) -> None:
-    """Not even where silence was followed by a refusal, whose code it then bears."""
+def test_an_error_of_the_whole_call_blames_no_entry(kind: type[EcsError]) -> None:
+    """
+    Also with the code of a refusal, which an error has if a call without an answer is
+    sent again and refused.
+    """
     assert not is_of_one_entry(kind("Action", "Forbidden.RAM", "no"))
 
 
-def test_of_refused_permissions_only_a_policy_knows_one_entry_from_another() -> None:
-    """It can have conditions on what an entry says."""
+def test_only_a_ram_policy_can_refuse_one_entry_alone() -> None:
+    """Its conditions may depend on the fields of an entry."""
     policy = PermissionRefusedError("Action", "Forbidden.RAM", "no")
     other = PermissionRefusedError("Action", "NoPermission", "no")
 

@@ -346,8 +346,8 @@ class Meddling(Faulty):
         super().authorize(group_id, rules)
 
 
-def test_a_rule_changed_into_a_new_one_meanwhile_is_left_alone(stack: Stack) -> None:
-    """Its ID existed before, so the set has not created it; the rest is taken back."""
+def test_a_rule_that_meanwhile_became_identical_is_left_alone(stack: Stack) -> None:
+    """Its ID existed before: the set did not create it. The others are rolled back."""
     (neighbour,) = stack.add(replace(SSH, priority=2))
     # However busy the machine, its age does not give it away.
     stack.fake.change_rule(stack.group, neighbour, CreateTime="2099-01-01T00:00:00Z")

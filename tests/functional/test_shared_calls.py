@@ -490,7 +490,7 @@ def test_an_entry_without_an_outcome_is_an_error() -> None:
     "error",
     [
         WrongAccountError("account 1 and account 2"),
-        InvalidRuleError(Problem("port_range", "0 is no port")),
+        InvalidRuleError(Problem("port_range", "0 is not a port")),
         GroupNotFoundError("Describe", "Code", "no", "R-1", "sg-1"),
     ],
     ids=lambda error: type(error).__name__,

@@ -56,7 +56,10 @@ def have_one_lot(some: list[IngressRule], others: list[IngressRule]) -> bool:
 
 @dataclass(frozen=True)
 class Story:
-    """A group; places of rules that are owned, or meet another hand; what is asked."""
+    """
+    A group; which of its rules are owned, expired, or later changed or removed by
+    hand; and what the run may destroy.
+    """
 
     rules: list[IngressRule]
     expired: set[int]
@@ -123,7 +126,7 @@ def test_no_wrong_rule_is_ever_destroyed(fake: FakeEcs, story: Story) -> None:
     assert not named & owned
     changed = {ids[n] for n in story.changed} & named
     for rule_id in changed:
-        fake.groups[group].rules[rule_id]["Description"] = "another hand"
+        fake.groups[group].rules[rule_id]["Description"] = "by hand"
     for rule_id in {ids[n] for n in story.removed} - changed:
         del fake.groups[group].rules[rule_id]
     before = live(fake, group)

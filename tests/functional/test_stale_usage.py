@@ -1,5 +1,5 @@
 """
-`stale plan --usage`: rules that nobody uses, planned, destroyed and restored.
+`stale plan --usage`: unused rules, planned, destroyed and restored.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def test_without_a_table_nothing_is_unused(fake: FakeEcs, group: str) -> None:
     assert planned() == {}
 
 
-def test_what_logs_do_not_prove_is_reported_and_it_is_0(
+def test_what_logs_do_not_prove_is_reported_with_exit_0(
     fake: FakeEcs, group: str
 ) -> None:
     add(fake, group, tcp(8080))
@@ -91,7 +91,7 @@ def test_what_logs_do_not_prove_is_reported_and_it_is_0(
     assert "--all-paths" in done.stderr
 
 
-def test_a_call_that_is_refused_is_not_judged_and_it_is_3(
+def test_a_refused_call_leaves_rules_unjudged_with_exit_3(
     fake: FakeEcs, group: str
 ) -> None:
     """The other reasons are found all the same."""
@@ -201,10 +201,8 @@ def test_the_last_way_in_is_left_though_unused(fake: FakeEcs, group: str) -> Non
     assert [*fake.rules(group)] == [unused]
 
 
-def test_a_rule_that_covers_a_used_one_does_not_go_with_it(
-    fake: FakeEcs, group: str
-) -> None:
-    """The rule that decides stays, whatever else would do the same."""
+def test_a_used_rule_is_kept_beside_an_unused_copy(fake: FakeEcs, group: str) -> None:
+    """The rule that decides is kept; the one below it decides nothing."""
     decides = add(fake, group, tcp(443, "10.0.0.0/8", Priority="1"))
     below = add(fake, group, tcp(443, "10.0.0.0/8", Priority="2"))
     table(fake, group, Flow())
@@ -230,9 +228,7 @@ def test_all_groups_of_a_vpc_are_judged_by_one_reading(
     assert len(calls) == 1
 
 
-def test_an_earlier_run_by_another_table_is_not_gone_on_with(
-    fake: FakeEcs, group: str
-) -> None:
+def test_a_run_with_another_table_does_not_resume(fake: FakeEcs, group: str) -> None:
     unused = add(fake, group, tcp(8080))
     table(fake, group, Flow(port=8080))
     first = plan(group)

@@ -117,8 +117,9 @@ def test_the_report_names_coverage_and_period(fake: FakeEcs, group: str) -> None
     }
 
 
-def test_what_lacks_logs_is_not_judged_and_it_is_0(fake: FakeEcs, group: str) -> None:
-    """That is no failure."""
+def test_missing_logs_leave_rules_unjudged_with_exit_0(
+    fake: FakeEcs, group: str
+) -> None:
     rule_id = add(fake, group, tcp(443))
     table(fake, group, all_paths=False)
 
@@ -144,7 +145,7 @@ def test_a_lower_least_coverage_is_named(fake: FakeEcs, group: str) -> None:
 @pytest.mark.parametrize(
     "action", ["DescribeNetworkInterfaces", "DescribeSecurityGroups"]
 )
-def test_a_call_that_is_refused_is_named_and_it_is_3(
+def test_a_refused_call_is_reported_with_exit_3(
     fake: FakeEcs, group: str, action: str
 ) -> None:
     add(fake, group, tcp(443))
@@ -338,7 +339,7 @@ def test_the_page_stands_alone_and_no_text_acts_in_it(
     assert "default-src 'none'" in str(page.attributes)
 
 
-def test_the_page_has_a_row_a_rule_and_says_each_verdict(
+def test_the_page_has_one_row_per_rule_with_its_verdict(
     fake: FakeEcs, group: str
 ) -> None:
     text = hostile_page(fake, group)

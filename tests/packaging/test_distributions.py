@@ -60,7 +60,7 @@ def run(*command: str, folder: Path, **environment: str) -> str:
 
 
 def found(version: str) -> str:
-    """The path of a Python of this version; "" if there is none."""
+    """The path of a Python of this version; "" if it is not found."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
     named = [sys.executable, shutil.which(f"python{version}") or ""]
     named += [str(path) for path in pyenv.glob(f"{version}.*/bin/python")]

@@ -282,7 +282,7 @@ class TestDoubt:
         below = facts([group("sg-1", listed, rule(priority=2))])
         assert of(found([Flow()], below), 1) == Found(0, 1)
 
-    def test_a_flow_of_an_interface_that_is_gone_is_possible_everywhere(self) -> None:
+    def test_a_flow_of_a_deleted_interface_is_possible_everywhere(self) -> None:
         known = facts([group("sg-1", rule(), rule(priority=2)), group("sg-2", rule())])
         uses = found([Flow(interface_id="eni-gone")], known)
         assert of(uses, 0) == of(uses, 1) == of(uses, 0, "sg-2") == Found(0, 1)
@@ -396,8 +396,8 @@ class TestInnerAccess:
         )
         return found([Flow()], known)
 
-    def test_of_a_basic_group_is_use_of_no_rule(self) -> None:
-        """And possible use of each of its interface's rules that it matches."""
+    def test_of_a_basic_group_is_no_certain_use(self) -> None:
+        """It is possible use of each rule of the interface that it matches."""
         uses = self.uses("normal", "Accept")
         assert (of(uses, 0), of(uses, 1)) == (Found(0, 1), Found(0, 1))
         assert of(uses, 0, "sg-2") == NOTHING
@@ -405,7 +405,7 @@ class TestInnerAccess:
     @pytest.mark.parametrize(
         ("kind", "inner"), [("normal", "Drop"), ("enterprise", "Accept")]
     )
-    def test_that_the_group_does_not_let_in_is_decided_by_rules(
+    def test_rules_decide_what_the_group_does_not_let_in(
         self, kind: str, inner: str
     ) -> None:
         uses = self.uses(kind, inner)
@@ -417,7 +417,7 @@ class TestInnerAccess:
     ) -> None:
         assert of(self.uses(kind, inner), 0) == Found(0, 1)
 
-    def test_that_is_rejected_is_a_hit_of_nothing_for_sure(self) -> None:
+    def test_rejected_traffic_is_no_certain_hit(self) -> None:
         known = facts(
             [group("sg-1", rule(policy="drop"))],
             [

@@ -97,13 +97,13 @@ def test_what_is_newly_open_is_so_packet_by_packet(
 
 @settings(deadline=None, max_examples=100)
 @given(FEW, FEW, FEW, st.sampled_from([None, ((22, 22),), ((1, 21), (23, 65535))]))
-def test_a_waiver_leaves_out_what_its_resource_lets_in_and_nothing_else(
+def test_a_waiver_covers_only_what_its_resource_lets_in(
     kept: list[OwnedRule],
     old: list[OwnedRule],
     new: list[OwnedRule],
     ports: tuple[tuple[int, int], ...] | None,
 ) -> None:
-    """On both sides, at its ports; what is open all the same is not waived."""
+    """Before and after, at its ports. What other rules also open is still found."""
     before, after = (*kept, *old), (*kept, *new)
     waived: Waived = {"urn:a": ports}
     change = Change(before=before, after=after, is_whole=True)
@@ -128,10 +128,10 @@ def test_a_waiver_leaves_out_what_its_resource_lets_in_and_nothing_else(
 
 @settings(deadline=None, max_examples=100)
 @given(FEW, FEW, FEW, standings())
-def test_what_a_rule_that_is_not_known_lets_in_is_not_judged(
+def test_changed_drops_beside_an_unknown_rule_count_as_openings(
     kept: list[OwnedRule], old: list[OwnedRule], new: list[OwnedRule], hidden: OwnedRule
 ) -> None:
-    """Where drops come and go, whatever it accepts and wherever it stands."""
+    """Whatever the unknown rule accepts, and with any priority, nothing is missed."""
     before, after = (
         (*kept, *(replace(s, rule=replace(s.rule, policy="drop")) for s in drops))
         for drops in (old, new)

@@ -1,5 +1,5 @@
 """
-Answers of DescribeNetworkInterfaces: what is not whole is no answer.
+Answers of DescribeNetworkInterfaces: an incomplete one is an error.
 """
 
 from __future__ import annotations
@@ -58,10 +58,11 @@ def test_a_creation_time_that_cannot_be_read_is_not_known(text: str) -> None:
 
 @pytest.mark.parametrize("absent", ["PrivateIpSets", "Ipv6Sets", "Ipv4PrefixSets"])
 def test_a_set_that_is_left_out_is_empty(absent: str) -> None:
-    for entry in (
+    entries: list[dict[str, Any]] = [
         {**WHOLE, absent: {}},
         {k: v for k, v in WHOLE.items() if k != absent},
-    ):
+    ]
+    for entry in entries:
         (found,) = read(entry)
         assert found.addresses
 

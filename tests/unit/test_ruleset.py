@@ -183,7 +183,7 @@ def test_a_plan_leads_to_the_wanted_rules(
 
 class TestPlan:
     def test_a_rule_masked_by_ecs_belongs_to_the_set(self) -> None:
-        """10.1.2.3/8 became 10.0.0.0/8; 10.9.9.9/8 is the very rule, and is kept."""
+        """10.1.2.3/8 became 10.0.0.0/8; 10.9.9.9/8 is the same rule, and is kept."""
         old = replace(SSH, source_cidr_ip="10.1.2.3/8")
         new = replace(SSH, source_cidr_ip="10.9.9.9/8")
 

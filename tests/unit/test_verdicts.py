@@ -111,9 +111,7 @@ class TestAFullyWatchedWorld:
         world.rules = [rule(ip_protocol="all", port_range="-1/-1")]
         assert world.verdict() == "unused"
 
-    def test_a_flow_of_an_interface_that_is_gone_is_possible_use(
-        self, world: World
-    ) -> None:
+    def test_a_flow_of_a_deleted_interface_is_possible_use(self, world: World) -> None:
         world.flows = [Flow(interface_id="eni-gone", port=8080)]
         judged = world.rule()
         assert judged.verdict == "possibly used"
@@ -145,15 +143,11 @@ class TestTheTable:
         world.watched = None
         assert "what was watched is not known" in world.why()
 
-    def test_paths_that_are_not_stated_to_be_all_are_not_judged(
-        self, world: World
-    ) -> None:
+    def test_without_all_paths_nothing_is_judged(self, world: World) -> None:
         world.metadata = replace(PERIOD, all_paths=False)
         assert "--all-paths" in world.why()
 
-    def test_a_file_that_could_not_be_read_hides_flows_of_all_vpcs(
-        self, world: World
-    ) -> None:
+    def test_an_unreadable_file_hides_flows_of_all_vpcs(self, world: World) -> None:
         world.metadata = replace(PERIOD, files_unreadable=1)
         assert "1 log files could not be read" in world.why()
 
@@ -197,7 +191,7 @@ class TestTheTable:
     def test_the_period_reaches_back_from_the_end_of_the_table(
         self, world: World
     ) -> None:
-        """A flow before it is no use any more."""
+        """A flow before it does not count as use."""
         world.unused_for = dt.timedelta(days=7)
         assert world.verdict(1) == "unused"
         world.flows = [Flow(first_seen=FROM, last_seen=TO - 7 * DAY)]
@@ -207,15 +201,11 @@ class TestTheTable:
 class TestCoverage:
     """Every window of every interface of the group."""
 
-    def test_one_window_that_is_missing_at_the_end_is_too_few(
-        self, world: World
-    ) -> None:
+    def test_a_missing_window_at_the_end_is_too_few(self, world: World) -> None:
         world.watched = [unwatched_from(TO - WINDOW)]
         assert "eni-1 was watched for 99.98 % of the period" in world.why()
 
-    def test_one_window_that_is_missing_at_the_start_is_too_few(
-        self, world: World
-    ) -> None:
+    def test_a_missing_window_at_the_start_is_too_few(self, world: World) -> None:
         late = Watched(windows_nodata=6_047 - 48, first_window=FROM + WINDOW)
         world.watched = [late]
         assert "was watched for" in world.why()
@@ -226,7 +216,7 @@ class TestCoverage:
         ]
         assert "was watched for" in world.why()
 
-    def test_one_interface_of_two_that_was_not_watched_is_too_few(
+    def test_an_unwatched_interface_beside_a_watched_one_is_too_few(
         self, world: World
     ) -> None:
         world.facts = facts(
@@ -255,10 +245,10 @@ class TestCoverage:
         assert "95 % are needed" in world.why()
 
     @pytest.mark.parametrize("vpc_id", [VPC, ""])
-    def test_a_skipped_window_of_any_interface_of_the_vpc_is_in_doubt(
+    def test_a_skipped_window_anywhere_in_the_vpc_is_in_doubt(
         self, world: World, vpc_id: str
     ) -> None:
-        """Of one that is gone, too; and a lower least coverage changes nothing."""
+        """Also of a deleted interface, and whatever the minimum coverage is."""
         skipped = Watched(
             interface_id="eni-gone", vpc_id=vpc_id, windows_ok=47, windows_skipped=1
         )
@@ -266,9 +256,7 @@ class TestCoverage:
         world.min_coverage = 0.5
         assert "1 windows of eni-gone" in world.why()
 
-    def test_a_skipped_window_of_another_vpc_is_none_of_this_one(
-        self, world: World
-    ) -> None:
+    def test_a_skipped_window_of_another_vpc_is_ignored(self, world: World) -> None:
         other = Watched(interface_id="eni-2", vpc_id="vpc-2", windows_skipped=1)
         world.watched = [Watched(), other]
         assert world.verdict() == "unused"
@@ -309,7 +297,7 @@ class TestCoverage:
         )
         assert "eni-2 was created after the logs end" in world.why()
 
-    def test_windows_that_were_skipped_may_all_lie_in_a_shorter_period(
+    def test_all_skipped_windows_may_lie_in_a_shorter_period(
         self, world: World
     ) -> None:
         world.watched = [Watched(windows_nodata=6_000 - 48, windows_skipped=48)]

@@ -282,7 +282,7 @@ class LogFiles:
     @property
     def glob(self) -> str:
         """
-        What `usage collect --files` is to be given.
+        The pattern of the files, for `usage collect --files`.
         """
         return str(self.folder / "**" / f"*.{self.style.format}")
 

@@ -62,17 +62,10 @@ def answer(record: Mapping[str, object], **changes: object) -> Record:
 
 def quiet(minute: int, status: str = "NODATA", **changes: object) -> Record:
     """A record of a window without flows."""
-    dashes = dict.fromkeys(
-        ("srcaddr", "srcport", "dstaddr", "dstport", "protocol", "packets", "bytes")
-    )
-    record = flow(minute, **changes) | dict.fromkeys(dashes, "-")
-    return record | {
-        "end": record["start"] + 60,  # type: ignore[operator]
-        "log-status": status,
-        "direction": "-",
-        "action": "-",
-        "tcp-flags": "-",
-    }
+    fields = "srcaddr srcport dstaddr dstport protocol packets bytes direction action"
+    dashes = dict.fromkeys((*fields.split(), "tcp-flags"), "-")
+    window = {"end": FROM + 60 * minute + 60, "log-status": status}
+    return flow(minute, **changes) | dashes | window
 
 
 def write_json(path: Path, records: Iterable[Mapping[str, object]]) -> Path:

@@ -264,8 +264,8 @@ class Simulation:
 
     def _proven_own(self) -> set[tuple[object, ...]]:
         """
-        Inbound flows of TCP that the flags of their pair prove to be answers; a session
-        may have ended within those that last longer than one lives in silence.
+        Inbound flows of TCP that the flags of their pair prove to be answers. A flow
+        that lasts longer than the idle timeout of a session may hold more than one.
         """
         if self.style.flags in ("all", "none"):
             return set()

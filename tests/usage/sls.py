@@ -24,7 +24,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import lz4.block
@@ -293,9 +293,10 @@ def _duckdb_sql(sql: str) -> str:
     return query.transform(_as_in_presto).sql(dialect="duckdb")
 
 
-def _as_in_presto(node: exp.Expression) -> exp.Expression:
+def _as_in_presto(node: exp.Expr) -> exp.Expr:
     """
-    What sqlglot does not translate: `/` divides integers, BIT_COUNT is told the bits.
+    What sqlglot does not translate: in SLS, `/` divides integers, and BIT_COUNT has a
+    second argument, the number of bits.
     """
     if isinstance(node, exp.Div):
         return exp.IntDiv(this=node.this, expression=node.expression)
@@ -374,9 +375,10 @@ class _Handler(BaseHTTPRequestHandler):
         place = urllib.parse.urlsplit(self.path)
         v3 = re.fullmatch(r"/logstores/([^/]+)/logs", place.path)
         v1 = re.fullmatch(r"/logstores/([^/]+)", place.path)
-        given: Any = body if v3 else dict(urllib.parse.parse_qsl(place.query))
-        if not isinstance(given, dict):
+        if v3 and not isinstance(body, dict):
             raise SlsRefusalError(400, "PostBodyInvalid", "the body is not JSON")
+        parameters = dict(urllib.parse.parse_qsl(place.query))
+        given = cast("dict[str, Any]", body) if v3 else parameters
         if not (v3 or (v1 and given.get("type") == "log")):
             raise SlsRefusalError(404, "InvalidAction", f"unknown: {self.path}")
         try:

@@ -407,7 +407,7 @@ BROKEN: Mapping[str, Mapping[str, object]] = {
     "no port": {"dstport": "-"},
     "a port out of range": {"dstport": 65_536},
     "no source": {"srcaddr": "-"},
-    "a source that is no address": {"srcaddr": "office"},
+    "a source that is not an address": {"srcaddr": "office"},
     "no destination": {"dstaddr": None},
     "no packets": {"packets": "-"},
     "negative bytes": {"bytes": -1},
@@ -489,7 +489,7 @@ DAMAGE: Mapping[str, tuple[str, Callable[[Path], object]]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_a_damaged_or_foreign_file_is_named_and_others_are_read(
+def test_a_damaged_file_is_reported_and_the_others_are_read(
     collect: Collect, table: Path, tmp_path: Path, name: str
 ) -> None:
     file_name, damage = DAMAGE[name]
@@ -538,7 +538,7 @@ def test_a_glob_without_a_match_is_a_mistake(collect: Collect, tmp_path: Path) -
     assert "*.parquet" in result.output
 
 
-def test_an_older_table_is_replaced_and_not_read_as_a_log(
+def test_an_existing_table_is_replaced_and_not_read(
     collect: Collect, table: Path, tmp_path: Path
 ) -> None:
     write_json(tmp_path / "a.json", [flow(0)])

@@ -162,7 +162,7 @@ def test_a_required_field_without_an_index_is_named(tmp_path: Path) -> None:
     assert "index of the logstore" in result.output
 
 
-def test_the_query_that_is_sent_is_the_one_that_is_printed(tmp_path: Path) -> None:
+def test_the_query_sent_equals_the_query_printed(tmp_path: Path) -> None:
     with served(flow(0)) as sls:
         collect(tmp_path / "usage.parquet")
     printed = run(

@@ -100,7 +100,7 @@ def test_the_policy_decides_as_documented(
     assert deciders(world(*rules), source) == expected
 
 
-def test_members_of_a_basic_group_reach_each_other_by_no_rule() -> None:
+def test_members_of_a_basic_group_need_no_rule_between_them() -> None:
     assert deciders(world(inner_access=True), "10.0.0.20") == (True, [])
     assert deciders(world(inner_access=False), "10.0.0.20") == (False, [])
 

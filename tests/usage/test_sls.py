@@ -82,7 +82,7 @@ def test_functions_of_presto_are_translated(client: LogClient) -> None:
     assert asked(client, sql) == [{"flags": "447", "last": "22", "name": "1"}]
 
 
-def test_an_answer_holds_a_hundred_rows_unless_a_limit_is_given() -> None:
+def test_without_limit_an_answer_has_a_hundred_rows() -> None:
     sls = SlsStandIn([{"n": str(n), "start": "1"} for n in range(250)])
     with called(sls) as client:
         unlimited = asked(client, "* | SELECT n FROM log")
@@ -116,7 +116,7 @@ def test_an_incomplete_answer_is_asked_again(
     ]
 
 
-def test_an_answer_stays_incomplete_for_as_long_as_a_test_says(
+def test_the_fake_answers_incompletely_as_often_as_injected(
     sls: SlsStandIn,
 ) -> None:
     sls.inject(incomplete(5))

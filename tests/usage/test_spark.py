@@ -4,6 +4,7 @@ The printed Spark query, run by PySpark, gives the table that `usage collect` wr
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,10 @@ FROM (
 @pytest.fixture(scope="module")
 def spark() -> Generator[Any]:
     """Spark on this machine, with little memory."""
-    from pyspark.sql import SparkSession
-
+    # Type checkers run without PySpark, which `make spark` alone installs.
+    sql: Any = importlib.import_module("pyspark.sql")
     session = (
-        SparkSession.builder.master("local[2]")
+        sql.SparkSession.builder.master("local[2]")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.ui.enabled", "false")
         .getOrCreate()

@@ -284,8 +284,8 @@ class Traffic:
 
     def _draw_reused(self, interface: SimulatedInterface) -> None:
         """
-        A SYN that nobody answers; two windows later the interface opens a connection
-        of its own between the same two ports, which is answered.
+        A SYN without an answer; two windows later the interface itself opens a
+        connection between the same two ports, which is answered.
         """
         rules = [rule for rule in self.world.rules_of(interface) if rule.networks]
         if not rules:

@@ -58,7 +58,7 @@ class Connection:
 
 class Logs:
     """
-    The flow log of a VPC: traffic, and NODATA where there is none.
+    The flow log of a VPC: traffic, and a NODATA record for each window without any.
 
     Args:
         start: Unix seconds, a multiple of the window.

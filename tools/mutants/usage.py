@@ -41,7 +41,7 @@ USAGE = (
         (ATTRIBUTION,),
     ),
     Mutant(
-        "an address that is no interface's now was no member's",
+        "an address without an interface now never belonged to a member",
         "usage/attribution.py",
         "       OR c.holder = -1 OR NOT c.holder_sure OR m.profile IS NOT NULL)",
         "       OR m.profile IS NOT NULL)",

@@ -194,7 +194,7 @@ class Destroyer:
         """
         The entries whose deletion has only the effect that the plan states.
 
-        Rules that drop come first, so that a run that stops half way locks nobody out.
+        Rules that drop come first: if the run stops half way, no access is lost.
         """
         ordered = sorted(entries, key=lambda e: e.rule.policy.lower() != "drop")
         still = self._still_covered(group, ordered)
@@ -202,7 +202,7 @@ class Destroyer:
 
     def _still_covered(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
-        Without the rules that are needless only by other rules, if those are missing.
+        Leave out the rules that other rules made needless, if one of those is missing.
         """
         ids = [live.rule_id for live in group.rules]
         removed = {ids.index(entry.rule_id): entry for entry in entries}
@@ -220,9 +220,9 @@ class Destroyer:
 
     def _open(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
-        The entries whose deletion locks nobody out of port 22 or 3389.
+        The entries whose deletion keeps some access to port 22 and 3389.
         """
-        # A rule whose source group no longer exists lets nobody in.
+        # A rule whose source group no longer exists gives no access.
         dangling = {
             entry.rule_id
             for entry in self.report.entries

@@ -20,13 +20,13 @@ PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnginePython:
     """
-    The Python of a project, or why there is none.
+    The Python that the engine runs for a project, or why it cannot be found.
 
     Args:
         executable: its path; "" if there is a problem.
         why: what selects it, for people.
         folder: the folder in which the engine runs it.
-        problem: why there is none; "" if there is one.
+        problem: why it cannot be found; "" if it was found.
         next_step: what to do; "" if there is nothing to do.
     """
 

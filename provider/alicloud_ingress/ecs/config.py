@@ -215,7 +215,7 @@ def _configured(settings: Settings, service: str) -> str:
 
 def _parts(given: str) -> tuple[str, str]:
     """
-    Scheme ("" if there is none) and `host:port`.
+    Scheme ("" without one) and `host:port`.
     """
     if not given:
         return "", ""

@@ -29,7 +29,7 @@ class Exchange:
 
     Args:
         keys: that sign it; None for a call that is not signed.
-        status: of HTTP; 0 while there is none.
+        status: of HTTP; 0 before a response.
         sent: False if the request was certainly not sent.
         trouble: what failed, as text without any parameter.
         date: the header of that name in the response; "" without one.

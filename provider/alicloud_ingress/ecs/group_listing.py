@@ -16,7 +16,7 @@ class ListedGroup:
     Args:
         group_type: `normal` or `enterprise`; "" if not known.
         vpc_id: "" in the classic network.
-        service_managed: whether a cloud service manages it, so that nobody else can.
+        service_managed: whether a cloud service manages it; users cannot change it.
         rule_count: of both directions; None if not known.
         tags: by key.
     """

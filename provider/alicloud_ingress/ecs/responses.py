@@ -189,7 +189,7 @@ def _addresses(action: str, answer: Answer, entry: Answer) -> Iterator[str]:
     if primary := entry.get("PrivateIpAddress"):
         yield str(primary)
     for plural, singular, name in _ADDRESSES:
-        # ECS leaves a set out where there is none.
+        # ECS leaves an empty set out.
         if (as_object(entry.get(plural)) or {}).get(singular) is None:
             if entry.get(plural) in (None, "", {}):
                 continue

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alicloud_ingress.errors import ConfigurationError, shown
-from alicloud_ingress.files import as_objects, parsed
+from alicloud_ingress.files import as_object, as_objects, parsed
 
 MAX_DIGITS = 9
 """
@@ -93,7 +93,8 @@ class Settings:
             value: object = parsed(text)
         except ValueError:
             value = None
-        entries = as_objects(value if isinstance(value, list) else [value])
+        single = as_object(value)
+        entries = as_objects(value) if single is None else [single]
         if entries is None:
             raise ConfigurationError(f"{key} is not JSON such as {example}")
         return [

@@ -45,7 +45,7 @@ class Declaration:
     @classmethod
     def read(cls, value: object) -> Declaration | None:
         """
-        Read what `written` wrote; None if the program sends none.
+        Read a value that `written` returned; None if the program sends none.
         """
         if not isinstance(value, Mapping):
             return None

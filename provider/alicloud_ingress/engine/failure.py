@@ -30,7 +30,7 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 class PartialFailureError(IngressError):
     """
-    An operation failed after it changed something, which the state has to show.
+    An operation failed after it changed something, which must be saved in the state.
 
     Args:
         message: for the user.

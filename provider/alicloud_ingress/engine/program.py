@@ -1,5 +1,5 @@
 """
-What a program sends along with its arguments, and the form they are sent in.
+Prepares the arguments of a resource in the program, before Pulumi gets them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 
 def declaration_of(name: str, given: Mapping[str, Any]) -> pulumi.Input[dict[str, Any]]:
     """
-    What check is to know of this resource beyond its arguments.
+    What check has to know of this resource besides its arguments.
 
     Args:
         name: of the resource in the stack.
@@ -61,10 +61,16 @@ def passed(
     opts: pulumi.ResourceOptions | None,
 ) -> dict[str, Any]:
     """
-    Of a constructor's arguments, those of these names that Pulumi is to be handed.
+    Select the arguments of a constructor that are passed on to Pulumi.
 
-    Each costs half a dozen futures, also where it is None. A resource that is read by
-    its ID is handed all of them, and so gets an Output for whatever is read.
+    Pulumi makes about six futures for each argument, also for None, so those are left
+    out. A resource that is read by its ID needs all of them, to get an Output for each
+    property that is read.
+
+    Args:
+        arguments: the local variables of the constructor.
+        names: of the arguments among them.
+        opts: options of the resource.
     """
     is_read = opts is not None and opts.id is not None
     return {
@@ -76,10 +82,10 @@ def passed(
 
 def output_of_none(names: Iterable[str], name: str) -> pulumi.Output[None]:
     """
-    The attribute of an argument that the program has not passed.
+    An Output of None, for an argument that the program has not passed.
 
     Raises:
-        AttributeError: there is no such argument.
+        AttributeError: no argument has this name.
     """
     if name not in names:
         raise AttributeError(name)
@@ -90,7 +96,7 @@ def with_region(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     The arguments, with the region that check would fill in.
 
-    `refresh --run-program` compares them without asking check.
+    `refresh --run-program` compares them without a check.
     """
     profile = given.get("profile") or ""
     if given.get("region") is not None or not isinstance(profile, str):
@@ -104,9 +110,9 @@ def with_region(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_checked(rules: object) -> object:
     """
-    The rules of a set, keyed as check keys them, where all is known and right.
+    The rules of a set with the keys that check would make, if all are known and valid.
 
-    `refresh --run-program` compares them without asking check.
+    `refresh --run-program` compares them without a check.
     """
     if _holds_output(rules):
         return rules
@@ -118,15 +124,15 @@ def secret_where(
     value: object, outputs: Sequence[str], opts: pulumi.ResourceOptions | None
 ) -> pulumi.ResourceOptions | None:
     """
-    Options by which outputs are secret where a secret is in an argument.
+    Options that make outputs secret if an argument is secret.
 
-    A program learns only while it runs whether an Output is secret, and options are
-    given before: a transform is what Pulumi asks late enough.
+    Options are set before Pulumi knows whether an Output is secret. Only a transform
+    runs late enough.
 
     Args:
         value: the argument.
-        outputs: names of the outputs that repeat what it says.
-        opts: what the program gives.
+        outputs: names of the outputs that contain its text.
+        opts: options of the program.
     """
     if not _holds_output(value):
         return opts
@@ -148,7 +154,7 @@ def secret_where(
 
 def with_dates_as_text(value: Any) -> Any:
     """
-    The same rules, with each `datetime.date` as the engine can carry it.
+    The same value, with each `datetime.date` as text, which the engine can hold.
     """
     if _is_output(value):
         return value.apply(with_dates_as_text)
@@ -162,7 +168,7 @@ def with_dates_as_text(value: Any) -> Any:
 
 async def _secret_paths(path: str, value: object) -> AsyncIterator[str]:
     """
-    Where in the arguments secrets are: `description`, `rules[2].description`.
+    The paths of secrets in an argument: `description`, `rules[2].description`.
     """
     if _is_output(value):
         if await value.is_secret():

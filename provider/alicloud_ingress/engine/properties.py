@@ -1,8 +1,8 @@
 """
-A rule as the engine holds it: a dict of inputs, a dict of outputs.
+The inputs and outputs of a rule resource, as dicts of the engine.
 
-Inputs keep the user's spelling; outputs are all inputs and what ECS told. None
-is never written, since it does not come back from the state.
+Inputs keep the user's spelling. Outputs are all inputs and what ECS returned. No value
+is None, because the engine does not keep None in the state.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ ARGUMENTS = (*RULE_ARGUMENTS, "security_group_id", "region", "profile", "adopt")
 PLACE = ("security_group_id", "region")
 OWNER_MARK = "owner_mark"
 """
-The output that tells one resource from another, though both name the same rule.
+The output that identifies a resource, also if two resources have the same rule ID.
 """
 NEVER_EMPTIED = ("dest_cidr_ip", "ipv6_dest_cidr_ip", "source_port_range")
 """
-Parts of a rule's identity that ModifySecurityGroupRule does not take away.
+Arguments that ModifySecurityGroupRule can change, but not clear.
 """
 
 
 def inputs_of(properties: Mapping[str, Any]) -> dict[str, Any]:
     """
-    The arguments among *properties*; 1 arrives as 1.0 and is written as 1 again.
+    The arguments among the properties. The engine sends 1 as 1.0; it becomes 1 again.
     """
     return {
         name: _whole(properties[name])
@@ -40,7 +40,7 @@ def inputs_of(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def rule_of(properties: Mapping[str, Any]) -> IngressRule:
     """
-    The rule, of properties that check has seen.
+    The rule of properties that check has accepted.
     """
     return IngressRule.trusted(properties)
 
@@ -61,7 +61,8 @@ def mark_of(properties: Mapping[str, Any]) -> str:
 
 def is_same(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
     """
-    Whether both mean the same rule, with the same remark, reached the same way.
+    Whether both mean the same rule and description, in the same group, region and
+    profile.
     """
     return all(
         (olds.get(name) or "") == (news.get(name) or "") for name in (*PLACE, "profile")
@@ -72,16 +73,16 @@ def replaced(
     olds: Mapping[str, Any], news: Mapping[str, Any], unknown: AbstractSet[str]
 ) -> list[str]:
     """
-    Name the arguments whose change ModifySecurityGroupRule refuses.
+    The arguments whose change needs a replacement of the rule.
 
-    It moves no rule to another group, region, NIC type or kind of source, swaps
-    no port range for a port list, and empties nothing that is part of identity.
+    ModifySecurityGroupRule cannot change the group, region, NIC type or kind of source,
+    cannot change a port range into a port list, and cannot clear `NEVER_EMPTIED`.
 
     Args:
         olds: outputs of the state.
-        news: what check made of the program's arguments.
-        unknown: arguments whose new value is not known; a group, region or NIC
-            type that is unknown counts as another one.
+        news: the inputs that check returned.
+        unknown: arguments whose new value is not known; an unknown group, region or NIC
+            type counts as changed.
     """
     known = {name: value for name, value in news.items() if name not in unknown}
     old, new = rule_of(olds), rule_of(known)
@@ -107,7 +108,7 @@ def outputs_of(
     inputs: Mapping[str, Any], live: LiveRule, account_id: str, mark: str
 ) -> dict[str, Any]:
     """
-    All inputs, what ECS told, and the owner's mark; "" where unknown.
+    All inputs, what ECS returned, and the owner's mark; "" for what is unknown.
     """
     return {
         **inputs_of(inputs),
@@ -120,7 +121,7 @@ def outputs_of(
 
 def inputs_as_read(properties: Mapping[str, Any], live: IngressRule) -> dict[str, Any]:
     """
-    The inputs that check would make, with the user's spelling where it holds.
+    The inputs for the rule as it is now, with the user's spelling of what is unchanged.
     """
     inputs = inputs_of(properties)
     for name in rule_of(properties).difference(live):

@@ -1,9 +1,9 @@
 """
-The two kinds of resource as the engine asks for them: dict in, dict out.
+The dynamic providers of both resources: the engine's calls, with dicts in and out.
 
-Users' state holds a pickle of a provider object, which may never hold anything: all
-that a process has to remember is kept in `running()`. The names that the state knows
-these classes by are in `resource`.
+The state contains a pickled provider object, so the object must have no attributes.
+What a process has to remember is in `running()`. The state refers to the subclasses in
+`resource` by name.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ from alicloud_ingress.reconcile.plan import Member, UnfinishedUpdateError
 
 class _Provider(ResourceProvider):
     """
-    What both have in common.
+    What both providers share.
     """
 
     serialize_as_secret_always = False
 
     def configure(self, req: ConfigureRequest) -> None:
         """
-        Take over the stack's configuration for this process.
+        Use the stack's configuration in this process.
         """
         log_to_stderr(os.environ, sys.argv[1:])
         widen_own_pool()
@@ -102,7 +102,7 @@ class RuleProvider(_Provider):
     @shown_as_message
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """
-        Find all problems that can be known before a call, and fill in the region.
+        Find all problems that need no call to ECS, and fill in the region.
         """
         inputs = inputs_of(news)
         unknown = unknown_among(ARGUMENTS, inputs)
@@ -142,7 +142,7 @@ class RuleProvider(_Provider):
         self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
     ) -> DiffResult:
         """
-        Compare what old and new arguments mean, not how they are spelled.
+        Compare the meaning of old and new arguments, not their spelling.
         """
         unknown = unknown_among(ARGUMENTS, _news)
         inputs, mark = inputs_of(_news), mark_of(_olds)
@@ -158,7 +158,7 @@ class RuleProvider(_Provider):
     @shown_as_message
     def create(self, props: dict[str, Any]) -> CreateResult:
         """
-        Authorize the rule and learn its ID.
+        Authorize the rule and find its ID.
         """
         place, rule = _location_of(props), rule_of(props)
         owner = running().new_owner(inputs_of(props))
@@ -172,7 +172,7 @@ class RuleProvider(_Provider):
     @shown_as_message
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """
-        Look the rule up by ID, or by its whole identity while no ID is known.
+        Read the rule by ID, or by all of its fields if no ID is known.
         """
         place = _location_of(props)
         props = {**props, "region": place.region}
@@ -183,8 +183,8 @@ class RuleProvider(_Provider):
         lifecycle = running().lifecycle(place, running().owner(mark))
         live = lifecycle.read(rule, rule_id, account_id, adopt=bool(props.get("adopt")))
         if live is None and DECLARATION in props:
-            # A program asks by `get`: no check has dropped what it sends along, and
-            # the engine takes a dynamic resource for read even where it is gone.
+            # With DECLARATION, which check removes, this is a `get` of the program.
+            # For an empty result the engine would report success.
             raise RuleNotConfirmedError(
                 f"{id_} is not in {place.group_id} ({place.region}), so `get` has"
                 " nothing to read; check the ID, the group and the region, with"
@@ -236,7 +236,7 @@ class RuleSetProvider(_Provider):
     @shown_as_message
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """
-        Check every rule, and key the rules by what they say.
+        Check every rule, and give each a key that follows from its content.
         """
         inputs = set_inputs_of(news)
         declaration = Declaration.read(news.get(DECLARATION))
@@ -277,7 +277,7 @@ class RuleSetProvider(_Provider):
         self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
     ) -> DiffResult:
         """
-        Compare what old and new rules mean; the engine tells the keys that differ.
+        Compare the meaning of old and new rules; the engine shows which keys differ.
         """
         members, mark = members_of(_olds), mark_of(_olds)
         inputs, every = set_inputs_of(_news), _ids_of(members)
@@ -307,7 +307,7 @@ class RuleSetProvider(_Provider):
     @shown_as_message
     def create(self, props: dict[str, Any]) -> CreateResult:
         """
-        Authorize all rules, in calls of up to a hundred, and learn their IDs.
+        Authorize all rules, in calls of up to a hundred, and find their IDs.
         """
         place = _location_of(props)
         owner = running().new_owner(set_inputs_of(props))
@@ -328,7 +328,7 @@ class RuleSetProvider(_Provider):
     @shown_as_message
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """
-        Look all rules up; an exclusive set takes in whatever else is there.
+        Read all rules; an exclusive set includes all other rules of the group.
         """
         place = _location_of(props)
         props = {**props, "region": place.region}
@@ -353,7 +353,7 @@ class RuleSetProvider(_Provider):
         self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
     ) -> UpdateResult:
         """
-        Authorize, modify, revoke, in this order.
+        Authorize new rules, modify changed ones, then revoke the others.
         """
         place, members = _location_of(_news), members_of(_olds)
         owner = running().owner(mark_of(_olds) or new_mark())
@@ -399,9 +399,10 @@ def _failures(
     problems: Sequence[Problem], secret: AbstractSet[str]
 ) -> list[CheckFailure]:
     """
-    The problems for the engine, which shows the value of a property that is named.
+    The problems in the form of the engine.
 
-    It does not find what is inside of one, such as `rules[2].description`.
+    The engine shows the value of the property that a failure names. So a failure names
+    none if the property contains a secret.
     """
     holding = {path.split("[", 1)[0] for path in secret}
     return [

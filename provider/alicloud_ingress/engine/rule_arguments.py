@@ -1,5 +1,5 @@
 """
-The check of one rule's arguments: of a rule resource, or of an entry of a set.
+Checks the arguments of one rule: of a rule resource, or of an entry of a set.
 """
 
 from __future__ import annotations

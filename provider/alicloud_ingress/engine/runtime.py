@@ -1,9 +1,9 @@
 """
-What one process of the dynamic host shares between its resources.
+What the resources share in one process of the dynamic host.
 
-Provider objects hold nothing, since they are in users' state; and two provider
-classes are two objects in one process. What makes calls is imported by the first that
-does: the program and a preview import this module, too, and never make one.
+Provider objects are pickled into the state and so have no attributes. Modules that make
+calls are imported only before the first call: programs and previews import this module
+too, and make none.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _log = logging.getLogger("alicloud_ingress")
 
 def warn(text: str) -> None:
     """
-    Tell the person at the engine; the host passes its stderr on.
+    Show a warning to the user: the engine shows the stderr of the host.
     """
     _log.warning("%s", text)
 
@@ -48,7 +48,7 @@ def warn(text: str) -> None:
 @dataclass(frozen=True, slots=True)
 class Location:
     """
-    Where a rule is, and by whose credentials it is reached.
+    Where a rule is, and the profile whose credentials are used.
     """
 
     group_id: str
@@ -58,7 +58,7 @@ class Location:
 
 class Process:
     """
-    Configuration, clients, groups and ownership; safe to use from several threads.
+    Configuration, clients, groups and ownership of one process; threads may share it.
 
     Args:
         claim_timeout_s: how long one resource waits for another.
@@ -78,7 +78,7 @@ class Process:
 
     def configure(self, settings: Mapping[str, str]) -> None:
         """
-        Take over the stack's configuration; what was made from another is dropped.
+        Use the stack's configuration. Clients of another configuration are dropped.
         """
         with self._lock:
             if settings == self._settings:
@@ -90,10 +90,10 @@ class Process:
 
     def on_checked(self, declaration: Declaration | None, *, is_new: bool) -> None:
         """
-        A resource has been checked, and others may follow.
+        Record that a check has begun; others may follow.
 
-        If it is to be made, calls will be needed soon: the SDK is imported while the
-        engine does its part. A preview never needs it.
+        If the resource will be created, the SDK is imported in the background, while
+        the engine works. A preview does not need it.
         """
         self.ownership.touch()
         if not is_new or declaration is None or not declaration.deploys:
@@ -113,7 +113,7 @@ class Process:
         is_new: bool,
     ) -> None:
         """
-        Check has made these inputs. If a replacement was asked for, nothing is kept.
+        Record the inputs that check returns. A resource that is replaced keeps no rule.
         """
         checked = self.checked.add(inputs, declaration, is_new=is_new)
         if checked.is_replaced:
@@ -129,14 +129,14 @@ class Process:
         leaving: Iterable[str] = (),
     ) -> None:
         """
-        A comparison has found what becomes of a resource, if it was the program's.
+        Record the result of a diff. Nothing is recorded for the diff of a refresh.
 
         Args:
             inputs: the new ones.
             mark: the owner's mark in the state.
             rule_ids: of the rules that the state has for the resource.
-            staying: those that it keeps, changed or not.
-            leaving: those that an update is going to change or revoke.
+            staying: IDs that the resource keeps, changed or not.
+            leaving: IDs of rules that an update is going to change or revoke.
         """
         checked = self.checked.find(inputs)
         if checked is None:
@@ -147,13 +147,13 @@ class Process:
 
     def owner(self, mark: str) -> Owner:
         """
-        A resource of the state; one of an older state gets its mark by an update.
+        The owner with this mark; "" for a state that an older release wrote.
         """
         return Owner(self.ownership, mark)
 
     def new_owner(self, inputs: Mapping[str, Any]) -> Owner:
         """
-        A resource that is created with these inputs.
+        The owner for a resource that is created with these inputs.
         """
         checked = self.checked.find(inputs)
         if checked is None or not checked.is_replaced:
@@ -162,7 +162,7 @@ class Process:
 
     def secrets_of(self, inputs: Mapping[str, Any]) -> frozenset[str]:
         """
-        Paths of the secret values among inputs that check has made in this run.
+        Paths of the secret values among inputs that check returned in this run.
         """
         checked = self.checked.find(inputs)
         declaration = checked.declaration if checked else None
@@ -170,7 +170,7 @@ class Process:
 
     def connection(self, region: str, profile: str) -> config.Connection:
         """
-        Work out where to call, and as whom.
+        The endpoint and credentials for a region and a profile.
         """
         with self._lock:
             settings = self._settings
@@ -178,7 +178,7 @@ class Process:
 
     def client(self, region: str, profile: str) -> EcsClient:
         """
-        The one client of a region and a profile.
+        The shared client of a region and a profile.
         """
         from alicloud_ingress.ecs.client import EcsClient
 
@@ -192,14 +192,14 @@ class Process:
 
     def group(self, place: Location) -> SecurityGroup:
         """
-        The one object of a group, in which its rules share looks and calls.
+        The shared object of a group, through which its rules share reads and calls.
         """
         from alicloud_ingress.ecs.security_group import SecurityGroup
         from alicloud_ingress.ecs.shared_reads import Writes
 
         with self._lock:
             if place not in self._groups:
-                # Another profile may reach the same group.
+                # Writes are counted by group, since two profiles may use the same one.
                 where = (place.region, place.group_id)
                 self._groups[place] = SecurityGroup(
                     self.client(place.region, place.profile),
@@ -227,7 +227,7 @@ class Process:
         self, place: Location, owner: Owner, secret: frozenset[str] = frozenset()
     ) -> RuleLifecycle:
         """
-        What can be done with one rule of a group.
+        The operations on one rule of a group.
         """
         from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
 
@@ -237,7 +237,7 @@ class Process:
         self, place: Location, owner: Owner, secret: frozenset[str] = frozenset()
     ) -> SetLifecycle:
         """
-        What can be done with a set of rules of a group.
+        The operations on a set of rules of a group.
         """
         from alicloud_ingress.reconcile.lifecycle import SetLifecycle
 
@@ -279,7 +279,7 @@ _running = Process()
 
 def running() -> Process:
     """
-    What the process that asks shares between its resources.
+    What the resources of this process share.
     """
     return _running
 
@@ -287,9 +287,10 @@ def running() -> Process:
 @contextlib.contextmanager
 def running_as(process: Process) -> Generator[Process, None, None]:
     """
-    Serve all that is asked meanwhile, by any thread, as another process would.
+    Use another `Process` in all threads for a while, as a new host process would.
 
-    The engine starts a process for each operation; a double of the engine has but one.
+    The engine starts a host process for each operation. The tests run all operations in
+    one process.
     """
     global _running  # noqa: PLW0603  what a process shares is the module's
     before, _running = _running, process

@@ -1,7 +1,7 @@
 """
-The check of a set's arguments, and the keys of its rules.
+Checks the arguments of a set, and makes the keys of its rules.
 
-A value that a preview does not know yet passes, under a key of its own.
+A rule with a value that is not known yet in a preview gets a preliminary key.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ def _without(arguments: Mapping[str, Any], names: AbstractSet[str]) -> dict[str,
 
 def _key_with_unknowns(arguments: Mapping[str, Any], unknown: AbstractSet[str]) -> str:
     """
-    The key of a preview, as far as it is known.
+    A preliminary key, in which a word stands for each unknown value.
     """
     shown = {n: UNKNOWN_WORD if n in unknown else v for n, v in arguments.items()}
     if "priority" in unknown:

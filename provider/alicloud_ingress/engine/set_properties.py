@@ -1,9 +1,9 @@
 """
-A set of rules as the engine holds it: a dict of inputs, a dict of outputs.
+The inputs and outputs of a set of rules, as dicts of the engine.
 
-The program gives a list; from check on, `rules` is an object whose keys are the
-canonical texts of the rules, so that an insertion at the front is one addition
-and not a change of everything behind it.
+The program declares a list. Check turns it into an object whose keys are the canonical
+texts of the rules. So a rule inserted at the front is one addition, and does not change
+all rules after it.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ def key_of(rule: IngressRule) -> str:
     """
     The key of a rule in state: `tcp 443/443 from 10.0.0.0/8`.
 
-    Two rules have one key if and only if they have one identity. The owner of a
-    source group is not part of it: ECS fills it in where none was given.
+    Two rules have the same key if and only if ECS treats them as the same rule. The
+    owner of a source group is not part of the key: ECS fills it in if it is not set.
     """
     return rule.as_text
 
 
 def set_inputs_of(properties: Mapping[str, Any]) -> dict[str, Any]:
     """
-    The arguments among *properties*, `rules` as they are.
+    The arguments among the properties; `rules` unchanged.
     """
     return {
         name: properties[name]
@@ -57,14 +57,14 @@ def set_inputs_of(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def rules_of(properties: Mapping[str, Any]) -> dict[str, IngressRule]:
     """
-    The rules by key, of properties that check has seen.
+    The rules by key, of properties that check has accepted.
     """
     return {key: rule_of(entry) for key, entry in _entries_of(properties).items()}
 
 
 def members_of(properties: Mapping[str, Any]) -> list[Member]:
     """
-    The rules that the state holds for the set.
+    The rules that the state has for the set.
     """
     ids: Mapping[str, Any] = properties.get("rule_ids") or {}
     foreign: Sequence[Any] = properties.get("foreign_rule_ids") or ()
@@ -76,7 +76,7 @@ def members_of(properties: Mapping[str, Any]) -> list[Member]:
 
 def keep_of(properties: Mapping[str, Any]) -> Keep:
     """
-    What the set leaves alone though it is not its own.
+    Which rules an exclusive set leaves alone.
     """
     return Keep(
         frozenset(map(str, properties.get("keep_rule_ids") or ())),
@@ -92,15 +92,15 @@ def set_outputs_of(
     foreign: Iterable[str] = (),
 ) -> dict[str, Any]:
     """
-    All inputs and what ECS told; "" where unknown.
+    All inputs and what ECS returned; "" for what is unknown.
 
     Args:
-        inputs: what check made.
+        inputs: that check returned.
         ids: `sgr-...` by rule.
-        account_id: whose group it is.
+        account_id: of the account that owns the group.
         mark: the owner's mark of the set.
-        foreign: IDs of rules that an exclusive set holds and did not declare;
-            its destruction leaves them alone.
+        foreign: IDs of rules that a refresh added to an exclusive set and that the
+            program does not declare; deleting the set leaves them alone.
     """
     return {
         **set_inputs_of(inputs),
@@ -115,7 +115,7 @@ def set_as_read(
     properties: Mapping[str, Any], seen: Sequence[Seen], account_id: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """
-    Inputs as check would make them, and outputs, of what a refresh has found.
+    Inputs and outputs for the rules that a refresh has read.
     """
     spelled = {rule_of(entry): entry for entry in _entries_of(properties).values()}
     rules: dict[str, dict[str, Any]] = {}
@@ -147,7 +147,8 @@ def unfinished_outputs_of(
     mark: str,
 ) -> dict[str, Any]:
     """
-    The outputs after an update that failed in part: what is wanted and what is left.
+    The outputs after an update that failed in part: the wanted rules, and those that
+    should have been revoked and still exist.
     """
     left = {member.rule: member.rule_id for member in unfinished.left}
     still = {
@@ -162,11 +163,11 @@ def unfinished_outputs_of(
 
 def is_same_set(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
     """
-    Whether both mean the same rules, declared alike, reached the same way.
+    Whether both mean the same rules, all declared, and have the same other settings.
 
     Args:
         olds: outputs of the state.
-        news: what check made of the program's arguments; nothing unknown.
+        news: inputs that check returned; nothing unknown.
     """
     if any(
         (olds.get(name) or "") != (news.get(name) or "") for name in (*PLACE, "profile")
@@ -192,7 +193,7 @@ def _entries_of(properties: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]
 
 def _arguments_of(rule: IngressRule) -> dict[str, Any]:
     """
-    The arguments that a program would give for a live rule.
+    The arguments by which a program would declare a live rule.
     """
     defaults = IngressRule(ip_protocol="")
     return {

@@ -1,8 +1,8 @@
 """
-More rules at a time than the four that the dynamic host works on.
+Raises the number of calls that the dynamic host serves at the same time.
 
-The host has no setting for it. Its workers spend their time waiting for ECS, so
-that with four of them the engine's own `--parallel` means nothing.
+The host has four threads and no setting for it. The threads mostly wait for ECS, so
+four of them make the engine's `--parallel` useless.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ WORKERS = 64
 
 def widen_own_pool(workers: int = WORKERS) -> bool:
     """
-    Let the pool that this thread works for have *workers* threads.
+    Allow this number of threads in the pool that runs the current thread.
 
-    A thread's pool is nowhere public. Where it is not found in the place that
-    Python has had it in since 3.7, nothing is done, and all goes more slowly.
+    Python has no public way to find the pool of a thread. If it is not where Python has
+    kept it since 3.7, nothing changes, and operations take longer.
 
     Returns:
-        whether the pool has that many now.
+        whether the pool was found and now allows at least this number.
     """
     thread: Any = threading.current_thread()
     try:
@@ -42,10 +42,10 @@ def widen_own_pool(workers: int = WORKERS) -> bool:
 
 def _serve_what_waits(pool: Any) -> None:
     """
-    Start a thread for each request that came before the pool was widened.
+    Start a thread for each request that is waiting already.
 
-    The pool itself starts one only when another comes, and not even then while it
-    counts the threads that have just finished as idle.
+    The pool itself starts threads only when a request arrives, and none while it counts
+    a thread as idle that has just finished.
     """
     with contextlib.suppress(AttributeError, TypeError):
         for _ in range(pool._work_queue.qsize()):  # noqa: SLF001  as above

@@ -19,7 +19,7 @@ def is_unknown(value: object) -> bool:
 
 def has_unknown(value: object) -> bool:
     """
-    Whether anything in there is not known yet.
+    Whether any part of the value is not known yet.
     """
     if isinstance(value, Mapping):
         return any(map(has_unknown, cast("Mapping[str, object]", value).values()))

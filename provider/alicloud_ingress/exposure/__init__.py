@@ -1,3 +1,3 @@
 """
-Who may reach what through a group's rules, exactly. Pure.
+Which sources a group's rules let reach which ports, computed exactly; no calls.
 """

@@ -1,10 +1,9 @@
 """
-Two policies of one group, side by side, for each set of packets that differ in what
-they are members of.
+Compares the rules of a group before and after a change, once for each membership case.
 
-A source group or an unresolved list is a set that the rules do not tell. Whoever
-is in it is judged apart, and apart from everybody else: it may hold any address,
-or none.
+The rules do not say which addresses are in a source group or an unresolved list. Such
+an unknown set may hold any address, or none. So packets from its members are compared
+separately from all other packets.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ A rule, and the packets that it matches.
 
 def rank(rule: IngressRule) -> tuple[int, bool]:
     """
-    The place of a rule in the order of evaluation; equal ones do the same.
+    The place of a rule in the order of evaluation. Rules of equal rank act the same.
     """
     return rule.priority, rule.policy != "drop"
 
@@ -34,7 +33,7 @@ def rank(rule: IngressRule) -> tuple[int, bool]:
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
     """
-    A rule of either side, or of both.
+    A rule, and whether it exists before the change and after it.
     """
 
     rule: IngressRule
@@ -45,10 +44,11 @@ class Entry:
 
 class MembershipCase:
     """
-    The packets that are in given unknown sets, and in no other.
+    The packets whose source is in the given unknown sets, and in no other.
 
-    Both sides share one numbering of boxes in the order of evaluation, so the
-    lowest bit of a side decides.
+    The boxes of both sides are numbered together, in the order of evaluation. A set of
+    boxes is an integer with a bit per box (`met`), so its lowest bit is the box that
+    decides.
     """
 
     def __init__(
@@ -86,33 +86,34 @@ class MembershipCase:
 
     def lets_in(self, met: int) -> bool:
         """
-        Whether the first of these boxes accepts.
+        Whether the box that decides is of an accepting rule.
         """
         return bool(met & -met & self.accepts)
 
     def lets_in_before(self, met: int) -> bool:
         """
-        Whether a packet got in before the change.
+        Whether the packet was accepted before the change.
         """
         return self.lets_in(met & self.before)
 
     def lets_in_after(self, met: int) -> bool:
         """
-        Whether a packet gets in after the change.
+        Whether the packet is accepted after the change.
         """
         return self.lets_in(met & self.after)
 
     def opens(self, met: int) -> bool:
         """
-        Whether a packet gets in after the change only.
+        Whether the packet is accepted after the change only.
         """
         return self.lets_in_after(met) and not self.lets_in_before(met)
 
     def uncovers(self, met: int) -> bool:
         """
-        Whether a drop decided before, and after the change none does as early.
+        Whether a drop decided before the change, and after it no drop of the same or a
+        smaller priority decides.
 
-        What gets in then may be more than what the rules here let in.
+        Then a rule that is not known here may accept the packet.
         """
         was, is_ = met & self.before, met & self.after
         if not was or self.lets_in(was):
@@ -120,21 +121,18 @@ class MembershipCase:
         return not is_ or self.lets_in(is_) or self._priority(is_) > self._priority(was)
 
     def _priority(self, met: int) -> int:
-        """
-        Of the first of these boxes.
-        """
         return self.entries[(met & -met).bit_length() - 1].rule.priority
 
     def closes(self, met: int) -> bool:
         """
-        Whether a packet got in before the change only.
+        Whether the packet was accepted before the change only.
         """
         return self.lets_in_before(met) and not self.lets_in_after(met)
 
     def only_here(self, changes: Callable[[int], bool]) -> list[Piece]:
         """
-        What changes for the members where a rule names just them, and not for
-        everybody else as well.
+        The packets that change in this case, if a rule names exactly these sets and
+        the same packets do not change in a case with fewer sets.
         """
 
         def changes_here(met: int) -> bool:
@@ -153,7 +151,7 @@ def membership_cases(entries: Sequence[Entry], *, whole: bool) -> list[Membershi
 
     Args:
         entries: of both sides, in the order of evaluation.
-        whole: whether packets count that no changed rule matches.
+        whole: whether to include packets that no changed rule matches.
     """
     by_members: dict[frozenset[OpaqueSet], list[tuple[int, Entry]]] = {frozenset(): []}
     for place, entry in enumerate(entries):
@@ -173,7 +171,7 @@ def membership_cases(entries: Sequence[Entry], *, whole: bool) -> list[Membershi
 
 def _subsets(members: frozenset[OpaqueSet]) -> list[frozenset[OpaqueSet]]:
     """
-    All of them, the smallest first and the whole last.
+    All subsets, the smallest first.
     """
     return [
         frozenset(some)
@@ -184,8 +182,8 @@ def _subsets(members: frozenset[OpaqueSet]) -> list[frozenset[OpaqueSet]]:
 
 def entries_of(before: Iterable[Judged], after: Iterable[Judged]) -> list[Entry]:
     """
-    Rules that are on both sides once, and the others as often as they are there, in
-    the order of evaluation.
+    The rules of both sides in the order of evaluation. A rule that is on both sides is
+    one entry.
     """
     old, new = Counter(before), Counter(after)
     sides = (

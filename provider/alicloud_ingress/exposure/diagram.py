@@ -1,12 +1,12 @@
 """
-Where boxes of packets meet, exactly and in bounded time.
+Finds where boxes of packets overlap, exactly and in bounded time.
 
-It is worked out by a sweep over one dimension after the other, in which a set of
-boxes is one integer with a bit per box. Equal sets are swept once. Nothing is ever
-split into rests, so boxes that lie apart cost nothing: a thousand rules that differ
-in address and port take some thousand steps. The bound is the product of the
-distinct bounds in each dimension, which takes rules that overlap partially in
-several dimensions at once; `STEP_LIMIT` ends such a sweep.
+A sweep goes through one dimension after the other. A set of boxes is one integer with a
+bit per box, and equal sets are swept only once. Boxes are never split, so disjoint
+boxes are cheap: a thousand rules that differ in address and port take a few thousand
+steps. In the worst case, the number of steps is the product of the numbers of distinct
+interval ends in each dimension. That needs rules that overlap partially in several
+dimensions at once. `STEP_LIMIT` ends such a sweep.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from alicloud_ingress.exposure.packets import Box, Interval
 
 STEP_LIMIT = 2_000_000
 """
-Steps after which a sweep gives up: about two seconds.
+The maximum number of steps of a sweep, which take about two seconds.
 """
 
 
 class TooComplexError(IngressError):
     """
-    The rules overlap in so many ways that they cannot be judged in bounded time.
+    The rules overlap in too many ways to be compared in bounded time.
     """
 
 
 _Node = tuple[tuple[int, int, int], ...]
 """
-Pieces of one dimension in order: first, last, and the boxes met there as bits.
+Intervals of one dimension in order: first, last, and the boxes there as bits.
 """
 
 
 class Diagram:
     """
-    Where boxes meet: a decision diagram over the six dimensions.
+    Where boxes overlap: a decision diagram over the six dimensions.
 
     Args:
         boxes: box number n is bit n of each set of boxes.
         required: only packets in one of these boxes matter; 0 for all packets.
 
     Raises:
-        TooComplexError: see `STEP_LIMIT`.
+        TooComplexError: the sweep takes more than `STEP_LIMIT` steps.
     """
 
     def __init__(self, boxes: Sequence[Box], required: int = 0) -> None:
@@ -59,7 +59,7 @@ class Diagram:
 
     def met(self) -> set[int]:
         """
-        Each set of boxes that some packet is in, and in no other box.
+        For each packet, the set of all boxes that it is in; each set once.
         """
         return {
             active
@@ -70,8 +70,8 @@ class Diagram:
 
     def region(self, wanted: Callable[[int], bool]) -> list[Piece]:
         """
-        The packets whose set of boxes is wanted, in the least pieces that keep
-        the order of the dimensions.
+        The packets whose set of boxes is wanted, in as few pieces as the order of the
+        dimensions allows.
         """
         if not self._everything:
             return []
@@ -134,7 +134,7 @@ DIMS = Box._fields
 
 class _Region:
     """
-    A diagram reduced to yes and no: equal neighbours are one piece.
+    A diagram reduced to wanted or not: adjacent intervals with equal content are one.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class _Region:
 
     def _sets(self, number: int) -> Iterator[tuple[tuple[Interval, ...], int]]:
         """
-        The intervals of a node put together by what is under them.
+        The intervals of a node, grouped by their child.
         """
         together: dict[int, list[Interval]] = {}
         for interval, child in self._branches[number]:
@@ -169,7 +169,8 @@ class _Region:
 
     def _reduced(self, dimension: int, active: int) -> int:
         """
-        The number of the reduced node: equal nodes have equal ones, the empty has 0.
+        The number of the reduced node. Equal nodes have the same number; the empty one
+        has 0.
         """
         seen = self._seen[dimension]
         if active in seen:

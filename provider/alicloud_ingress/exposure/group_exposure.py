@@ -1,16 +1,16 @@
 """
-Who may reach what through a group's rules, and what a change does to that.
+Which sources a group's rules let reach which ports, and how a change affects that.
 
-ECS takes the rule with the smallest priority first, on a tie a drop before an
-accept, and lets nothing in that no rule accepts. What a group lets in is worked
-out here for all packets at once, exactly, by the diagrams of `diagram`.
+ECS applies the rule with the smallest priority first, and on a tie a drop before an
+accept. It drops what no rule accepts. This module computes what a group accepts for all
+packets at once, exactly, with the diagrams of `diagram`.
 
-A source group or an unresolved list is a set that the rules do not tell. Whoever
-is in it is judged apart, and apart from everybody else: it may hold any address,
-or none. So an accept from such a set is always shown, and a drop of such a set
-never hides what others may reach.
+The rules do not say which addresses are in a source group or an unresolved list. Such
+an unknown set may hold any address, or none, so its members are compared separately
+from all other sources. An accept from such a set is always shown, and a drop of such a
+set never hides what others may reach.
 
-That members of a basic group reach one another is no rule, and is not told here.
+Traffic between the members of a basic group needs no rule and is not shown here.
 
 Source: the pages "Security group rules" and AuthorizeSecurityGroup of ECS.
 """
@@ -42,14 +42,13 @@ from alicloud_ingress.rules.rule import IngressRule
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """
-    What a change of rules does.
+    What a change of rules opens and closes.
 
-    It is judged for everybody, and apart for the members of the unknown sets that a
-    rule names, wherever that rule matches.
+    Members of an unknown set are listed separately where a rule names that set.
 
     Args:
-        opened: what can be reached after it only.
-        closed: what could be reached before it only.
+        opened: what can be reached only after the change.
+        closed: what can be reached only before it.
     """
 
     opened: tuple[Reach, ...]
@@ -66,7 +65,7 @@ class Policy:
             by the list's ID; other lists are unknown sets.
 
     Raises:
-        TooComplexError: from any method, see `diagram.STEP_LIMIT`.
+        TooComplexError: from any method; the rules overlap in too many ways.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class Policy:
     @cached_property
     def reach(self) -> tuple[Reach, ...]:
         """
-        All that may be reached, and by whom, in a fixed order.
+        All that can be reached, and from where, in a fixed order.
         """
         return difference(entries_of((), self.judged)).opened
 
@@ -90,10 +89,10 @@ class Policy:
         self, ports: Iterable[int] | None = None
     ) -> tuple[InternetOpening, ...]:
         """
-        What the world may reach.
+        What the whole Internet can reach.
 
         Args:
-            ports: of tcp and udp; None for everything, other protocols too.
+            ports: of tcp and udp; None for all ports and all protocols.
         """
         return internet_openings(internet_cases(entries_of((), self.judged), ports))
 
@@ -103,11 +102,11 @@ def difference(entries: Sequence[Entry]) -> Difference:
     Compare two policies of one group.
 
     Args:
-        entries: of `entries_of`, the group as it is and as it will be.
+        entries: of both policies, from `entries_of`.
     """
     cases = membership_cases(entries, whole=False)
 
-    def told(
+    def found(
         change: Callable[[MembershipCase], Callable[[int], bool]],
     ) -> tuple[Reach, ...]:
         return tuple(
@@ -117,6 +116,6 @@ def difference(entries: Sequence[Entry]) -> Difference:
         )
 
     return Difference(
-        opened=told(lambda case: case.opens),
-        closed=told(lambda case: case.closes),
+        opened=found(lambda case: case.opens),
+        closed=found(lambda case: case.closes),
     )

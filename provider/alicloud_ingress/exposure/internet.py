@@ -1,10 +1,11 @@
 """
-What the whole world may reach, however it gets in.
+Finds the ports that are open to the whole Internet.
 
-The world need not come by one rule: halves add up, ranges and ALL count, and a drop
-that wins holds. Half of all addresses in use is taken for all of them. A port is newly
-open to the world where some packet to it is newly accepted, and what is accepted
-afterwards for that port is the world.
+One rule or several together can open a port: two halves of the address space add up,
+port ranges and the protocol ALL count, and a drop that ECS applies first is respected.
+A port is open to the Internet ("the world" in this module) if at least half of all
+addresses in use can reach it. A change opens it if, besides, it lets in some packet to
+this port that was not accepted before.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ WORLDS = {
     "::/0": addresses("::/0"),
 }
 """
-The two worlds, by how a rule names them.
+All addresses of each family, by the block that a rule names.
 """
 
 InternetCase = tuple[MembershipCase, str]
 """
-A case, and one of the worlds.
+A case, and a key of `WORLDS`.
 """
 
 _WITH_PORTS = (6, 17)
@@ -88,19 +89,19 @@ _USED = {
     "::/0": joined(map(addresses, _ASSIGNED_IPV6)),
 }
 """
-What of a world is in use as single hosts' addresses.
+The addresses of each family that are in use, as unicast addresses.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InternetOpening:
     """
-    Ports that the world may reach: half of all addresses in use, or more.
+    Ports that half of all addresses in use, or more, can reach.
 
     Args:
         world: `0.0.0.0/0` or `::/0`.
-        certain: False where it hangs on a set that the rules do not tell.
-        rules: the widest rules that let the world in, at least one.
+        certain: False if it depends on what a prefix list or another unknown set holds.
+        rules: the widest rules that open them; empty if such a rule is not known.
     """
 
     world: str
@@ -111,7 +112,7 @@ class InternetOpening:
     @property
     def what(self) -> str:
         """
-        The ports in words, such as `tcp 22, 3389`.
+        The ports as text, such as `tcp 22, 3389`.
         """
         return traffic_words(self.traffic)
 
@@ -126,7 +127,7 @@ class InternetOpening:
 
 def internet_openings(cases: Iterable[InternetCase]) -> tuple[InternetOpening, ...]:
     """
-    What the world may reach after a change, where some of it could not before.
+    What the whole Internet can reach after a change, if a part of it could not before.
     """
     certain: dict[str, list[_Opening]] = {world: [] for world in WORLDS}
     found: dict[tuple[bool, str, tuple[IngressRule, ...]], list[_Opening]] = {}
@@ -149,10 +150,10 @@ def internet_openings(cases: Iterable[InternetCase]) -> tuple[InternetOpening, .
 
 def internet_uncovered(cases: Iterable[InternetCase]) -> tuple[InternetOpening, ...]:
     """
-    What the world might reach after a change by rules that are not in the cases.
+    What the whole Internet might reach after a change, by rules that are not known.
 
-    Such a rule may stand anywhere in the order. It shows where a drop has decided and
-    decides no longer, or not as early.
+    Such a rule may have any priority. It takes effect where a drop decided before the
+    change, and after it no drop of the same or a smaller priority decides.
     """
     found: dict[str, list[_Opening]] = {}
     for case, world in cases:
@@ -171,11 +172,13 @@ def internet_cases(
     entries: Sequence[Entry], ports: Iterable[int] | None = None
 ) -> tuple[InternetCase, ...]:
     """
-    Each case that the world may be in, for each world.
+    Each case that can concern the whole Internet, for each address family.
+
+    Cases of source groups cannot: the members of a group are not the whole Internet.
 
     Args:
         entries: both sides, in the order of evaluation.
-        ports: of tcp and udp; None for everything, other protocols too.
+        ports: of tcp and udp; None for all ports and all protocols.
     """
     if ports is not None:
         asked = tuple(ports)
@@ -202,7 +205,7 @@ def _narrowed(entry: Entry, ports: Sequence[int]) -> Entry:
 
 class _Opening(NamedTuple):
     """
-    Ports of protocols that are newly open to a world, and the rules that do it.
+    Ports that a change opens to the whole Internet, and the rules that open them.
     """
 
     protocols: Interval
@@ -233,8 +236,14 @@ def _opened(
     afterwards: Callable[[int], bool] | None,
 ) -> Iterator[_Opening]:
     """
-    Ports to which some packet gets in newly, and half of a world does afterwards: all
-    of it if that is not told.
+    The ports that a change opens.
+
+    Args:
+        case: with the rules of both sides.
+        world: a key of `WORLDS`.
+        newly: which packets the change lets in.
+        afterwards: which packets are accepted after the change; at least half of the
+            addresses in use must be among them. None if all may be.
     """
 
     def parts_of(wanted: Callable[[int], bool]) -> list[Piece]:
@@ -279,7 +288,8 @@ def _opening(
     case: MembershipCase, piece: Piece, world: str, widest: Iterable[tuple[int, int]]
 ) -> tuple[IngressRule, ...]:
     """
-    The widest accepting rules there, until they make up half of the world.
+    The widest rules that accept these packets, until they add up to half of the
+    addresses in use.
     """
     around = Box(
         (0, 1), piece.protocols, piece.ports, WORLDS[world], PORTS, (IPV4[0], IPV6[1])
@@ -297,8 +307,8 @@ def _opening(
 
 def _widest(case: MembershipCase, world: str) -> list[tuple[int, int]]:
     """
-    The boxes by which some packet gets in after the change, and how many of the
-    world's addresses they hold: those that are new first, of these the widest.
+    The boxes that accept some packet after the change, as pairs of the number of
+    addresses in use and the number of the box: new ones first, then the widest.
     """
     met = case.diagram.met()
     first = {after & -after for each in met if (after := each & case.after)}

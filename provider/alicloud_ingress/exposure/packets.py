@@ -1,9 +1,9 @@
 """
-Sets of packets, exactly: what a rule matches.
+Which packets a rule matches, exactly.
 
-A rule is one or more boxes: products of intervals over six dimensions. What is
-not known (members of a source group, entries of a list that was not resolved) is
-an interval that spans everything, together with an `OpaqueSet` that names it.
+A rule is one or more boxes. A box is a product of intervals in six dimensions. What is
+not known (members of a source group, entries of an unresolved list) is an interval of
+all values, together with an `OpaqueSet` that names it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from alicloud_ingress.rules.spelling import (
 
 Interval = tuple[int, int]
 """
-First and last number, both inside.
+First and last number, both included.
 """
 
 PROTOCOLS: Interval = (0, 255)
@@ -32,7 +32,7 @@ PORTS: Interval = (0, 65535)
 IPV4: Interval = (0, 2**32 - 1)
 IPV6: Interval = (2**32, 2**32 + 2**128 - 1)
 """
-Addresses are one line of numbers: IPv4 first, and IPv6 behind it.
+Addresses are numbers: all of IPv4, followed by all of IPv6.
 """
 
 _NUMBERS = {name: int(number) for number, name in PROTOCOL_NUMBERS.items()}
@@ -42,12 +42,12 @@ _RANGE = re.compile(r"(\d{1,5})/(\d{1,5})", re.ASCII)
 
 class OpaqueSet(NamedTuple):
     """
-    A set whose content the rule does not tell.
+    A set whose members are not known from the rule.
 
     Args:
-        kind: `group`, `prefix list`, `port list`; or the name of the argument
-            whose text cannot be read.
-        name: the ID, or that text.
+        kind: `group`, `prefix list`, `port list`; or the name of an argument whose
+            value cannot be parsed.
+        name: the ID, or that value.
     """
 
     kind: str
@@ -60,10 +60,10 @@ def _overlap(one: Interval, other: Interval) -> bool:
 
 class Box(NamedTuple):
     """
-    A product of intervals, in the order in which they are swept.
+    A product of intervals, in the order in which `diagram` sweeps them.
 
-    Source ports and destinations come last: few rules limit them, and those that do
-    then divide nothing but their own ports and sources.
+    Few rules limit source ports and destinations. These come last, so that a rule that
+    does limit them adds steps only for its own ports and sources.
     """
 
     nic: Interval
@@ -77,12 +77,12 @@ class Box(NamedTuple):
         """
         Whether a packet can be in both.
         """
-        # Ports differ most often, so they are asked first.
+        # Ports differ most often, so they are compared first.
         return _overlap(self.ports, other.ports) and all(map(_overlap, self, other))
 
     def narrowed(self, protocol: int, port: int) -> Box | None:
         """
-        What of it is traffic to one port of one protocol.
+        The part of the box that is traffic to one port of one protocol, if any.
         """
         first, last = self.protocols
         if not first <= protocol <= last or not self.ports[0] <= port <= self.ports[1]:
@@ -102,8 +102,8 @@ class Box(NamedTuple):
 
 class Matched(NamedTuple):
     """
-    The packets that a rule matches: those of its boxes that are in all of its
-    unknown sets.
+    The packets that a rule matches: those in one of its boxes and in all of its unknown
+    sets.
     """
 
     boxes: tuple[Box, ...]
@@ -114,10 +114,10 @@ def matched(
     rule: IngressRule, resolved: Mapping[str, Sequence[str]] | None = None
 ) -> Matched:
     """
-    Tell which packets a rule matches.
+    Find which packets a rule matches.
 
     Args:
-        rule: read as far as that is possible.
+        rule: what cannot be parsed becomes an unknown set.
         resolved: entries of lists by the list's ID: address blocks of prefix
             lists, and ranges as `first/last` of port lists.
     """
@@ -128,10 +128,10 @@ def matched(
 @functools.lru_cache(maxsize=KNOWN_NETWORKS)
 def addresses(text: str) -> Interval:
     """
-    Place an address or a block on the line of all addresses.
+    An address or a block as an interval of all addresses.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the text is neither an address nor a block.
     """
     network = ipaddress.ip_network(text, strict=False)
     offset = IPV6[0] if isinstance(network, ipaddress.IPv6Network) else IPV4[0]
@@ -143,7 +143,8 @@ def addresses(text: str) -> Interval:
 
 def blocks(interval: Interval) -> list[str]:
     """
-    Write an interval of one address family as blocks; single addresses bare.
+    The blocks of an interval of one address family. A single address has no prefix
+    length.
     """
     first, last = interval
     if first >= IPV6[0]:
@@ -165,7 +166,8 @@ def blocks(interval: Interval) -> list[str]:
 
 def joined(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     """
-    Sort, and join what overlaps or touches; the two address families stay apart.
+    Sort intervals, and join those that overlap or touch. The address families are not
+    joined.
     """
     result: list[Interval] = []
     for first, last in sorted(intervals):
@@ -178,7 +180,7 @@ def joined(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
 
 class _Reader:
     """
-    Reads each dimension of a rule; what it cannot read is unknown.
+    Parses each dimension of a rule, and collects what it cannot parse as unknown.
     """
 
     def __init__(
@@ -284,7 +286,7 @@ class _Reader:
         self, kind: str, name: str, read: Callable[[str], Interval]
     ) -> tuple[Interval, ...] | None:
         """
-        The entries of a list; None where they are not known.
+        The entries of a list; None if they are not known.
         """
         try:
             return joined(read(entry) for entry in self.resolved[name])

@@ -1,5 +1,5 @@
 """
-Who may reach what, as a value and in plain words.
+What certain sources can reach, as a value and as text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from alicloud_ingress.rules.spelling import PROTOCOL_NUMBERS, WITH_PORTS
 
 SHOWN = 10
 """
-Blocks and ranges written in one list; how many more there are is said.
+The maximum number of blocks or ranges in a list; "and 5 more" stands for the others.
 """
 
 _NAMES = {int(number): name for number, name in PROTOCOL_NUMBERS.items()}
@@ -45,7 +45,7 @@ class Traffic:
     @property
     def all_ports(self) -> bool:
         """
-        Whether no port is left out; port 0 does not count, no rule names it alone.
+        Whether all ports are included; port 0 does not count, no rule names it alone.
         """
         return len(self.ports) == 1 and self.ports[0][0] <= 1 and self._ends_last
 
@@ -73,13 +73,13 @@ class Traffic:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
     """
-    Some sources, and all that just these may reach in one way.
+    Some sources, and the traffic that exactly these can send.
 
     Args:
-        members: the unknown sets that the sources have to be in.
-        sources: places on the line of all addresses, see `packets`.
+        members: the unknown sets that the sources must be in.
+        sources: intervals of addresses, see `packets`.
         source_ports: first and last.
-        dests: places likewise; both families where neither is limited.
+        dests: intervals of addresses; both families if neither is limited.
         nic: 0 for intranet, 1 for internet.
     """
 
@@ -111,7 +111,7 @@ class Reach:
     @property
     def what(self) -> str:
         """
-        The traffic: `tcp 443`, with ends other than all of the group's addresses.
+        The traffic: `tcp 443`, with source ports and destinations if they are limited.
         """
         words = traffic_words(self.traffic)
         lists = [
@@ -149,8 +149,8 @@ _Way = tuple[Interval, Interval, tuple[Interval, ...], tuple[Interval, ...]]
 
 def reaches(pieces: Iterable[Piece], members: Iterable[OpaqueSet]) -> list[Reach]:
     """
-    Put pieces of a region together by sources: each source is told once for all
-    that it may reach in the same way.
+    Group pieces of a region by sources, so that each source is listed once with all
+    its traffic of the same source ports, destinations and network interface type.
     """
     traffic: dict[_Way, dict[Interval, list[Interval]]] = {}
     for piece in pieces:
@@ -176,7 +176,7 @@ def reaches(pieces: Iterable[Piece], members: Iterable[OpaqueSet]) -> list[Reach
 
 def _families_joined(found: Iterable[Reach]) -> list[Reach]:
     """
-    Tell once what all sources of both address families may reach anywhere.
+    Join what all IPv4 and all IPv6 sources can reach at any destination into one.
     """
     result: list[Reach] = []
     for reach in found:
@@ -192,7 +192,7 @@ def _families_joined(found: Iterable[Reach]) -> list[Reach]:
 
 def source_words(sources: Sequence[Interval]) -> str:
     """
-    Blocks, or one block and what it lacks if that is shorter: `0.0.0.0/0 except
+    Blocks; or one block and its exceptions if that is shorter: `0.0.0.0/0 except
     10.0.0.0/8`.
     """
     plain = [block for part in sources for block in blocks(part)]
@@ -207,7 +207,7 @@ def source_words(sources: Sequence[Interval]) -> str:
 
 def _enclosing(first: int, last: int) -> Interval | None:
     """
-    The smallest block around; None where the families are mixed.
+    The smallest block that holds both; None if they are of two address families.
     """
     if first <= IPV4[1] < last:
         return None
@@ -231,7 +231,7 @@ def _gaps(around: Interval, parts: Sequence[Interval]) -> list[Interval]:
 
 def traffic_words(traffic: Sequence[Traffic]) -> str:
     """
-    Protocols of which all is reached first, put together, then the others.
+    The traffic as text. Protocols without ports are listed together, at the end.
     """
     whole = joined(
         part.protocols

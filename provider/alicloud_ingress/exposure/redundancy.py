@@ -194,9 +194,6 @@ class _Overlaps:
     def covered(
         self, staying: frozenset[int], candidates: frozenset[int]
     ) -> dict[int, CoveredRule]:
-        """
-        See the function of this name.
-        """
         beside: dict[int, set[frozenset[int]]] = {
             index: set() for index in sorted(candidates) if index in self._boxes
         }

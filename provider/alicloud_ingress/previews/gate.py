@@ -92,7 +92,7 @@ class Change:
     @cached_property
     def worst_entries(self) -> list[Entry] | None:
         """
-        The same for the worst case; None if that is no different.
+        The same for the worst case; None if the worst case is the same.
         """
         return self._worst({})
 

@@ -39,7 +39,7 @@ WAYS_TO_REPLACE = (
     "set delete_before_replace=True in its ResourceOptions, or adopt=True, or undo a"
     " taint by `pulumi state untaint`."
 )
-FORCED_REPLACEMENT = f"To replace this resource by the very same, {WAYS_TO_REPLACE}"
+FORCED_REPLACEMENT = f"To replace this resource by an identical one, {WAYS_TO_REPLACE}"
 PERHAPS_REPLACED = (
     "If the engine is replacing this resource (`--replace`, `pulumi state taint`),"
     f" {WAYS_TO_REPLACE}"

@@ -58,7 +58,7 @@ class Removals:
             EcsError: of the rule that was refused.
         """
         ownership = self.context.owner.ownership
-        ids = self._ids_of(members)
+        ids: dict[Member, str] = self._ids_of(members)
         left: list[str] = []
         while ids:
             known = list(dict.fromkeys(filter(None, ids.values())))
@@ -91,7 +91,7 @@ class Removals:
 
     def _ids_of(self, members: Sequence[Member]) -> dict[Member, str]:
         """
-        The ID by which other resources know each member, "" where there is none.
+        The ID by which other resources know each member; "" without one.
         """
         ids = {member: member.rule_id for member in members}
         if all(ids.values()) or not self.context.owner.ownership.holds_any:

@@ -200,7 +200,7 @@ class RuleLifecycle(_Lifecycle):
         Create the rule, and return it with its ID ("" if it did not show in time).
 
         Raises:
-            RuleExistsError: the very rule existed before, and is not adopted.
+            RuleExistsError: an identical rule existed before, and is not adopted.
             RuleNotConfirmedError: no answer came and the rule never showed.
         """
         return self._reconcile([rule], (), adopt=adopt)[rule]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
 from alicloud_ingress.errors import (
@@ -47,7 +48,7 @@ def change_all(context: RuleContext, changes: Iterable[Change]) -> None:
     for change in needed:
         _report_set_back(context, change)
     with ThreadPoolExecutor(min(CHANGES_AT_ONCE, len(needed))) as pool:
-        list(pool.map(lambda change: _change(context, change), needed))
+        list(pool.map(partial(_change, context), needed))
 
 
 def not_found_error(
@@ -99,7 +100,8 @@ def _report_set_back(context: RuleContext, change: Change) -> None:
 
 def _change(context: RuleContext, change: Change) -> None:
     """
-    Modify; where another rule is the same already, wait until it has changed.
+    Modify the rule. If another rule is identical to what is wanted, wait until that
+    one has changed, and try again.
     """
     rule_id, wanted = change.live.rule_id, change.wanted
     duplicate = ""
@@ -109,16 +111,18 @@ def _change(context: RuleContext, change: Change) -> None:
         return [found.rule_id] if found and found.rule_id != rule_id else []
 
     with error_context(f"{rule_id} ({wanted.as_text}) in {context.where}"):
-        for _ in range(MAX_DUPLICATES):
+        sent = 0
+        while True:
             try:
                 _send(context, change)
             except DuplicateRuleError as error:
                 refused = error
             else:
                 return
+            sent += 1
             group = context.read_settled(duplicates_in, [rule_id])
             duplicate = next(iter(duplicates_in(group)), "")
-            if duplicate:
+            if duplicate or sent == MAX_DUPLICATES:
                 break
     raise RuleExistsError(
         f"ModifySecurityGroupRule: {rule_id} of {context.where} was not changed:"

@@ -51,7 +51,7 @@ class LiveGroup:
 
     Args:
         vpc_id: "" for a group of the classic network.
-        read_at: when it was read, by the clock of ECS; None if not known.
+        read_at: when it was read, in the time of ECS; None if not known.
         name: of the group; "" if it has none.
         inner_access: `Accept` or `Drop`: what a basic group does with traffic among its
             members before it applies a rule; "" if not known.

@@ -90,7 +90,7 @@ def action_of(name: str, version: str) -> Action:
     The action of this name.
 
     Raises:
-        FakeError: there is none, or not in this version; "" is any version.
+        FakeError: no action has this name, or not in this version; "" is any version.
     """
     if not name:
         raise FakeError(

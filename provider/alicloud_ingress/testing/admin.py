@@ -79,7 +79,7 @@ def _order_of(given: Any) -> Fault | RateLimit:
             RateLimit(**fields) if "per_second" in fields else Fault.from_json(fields)
         )
     except TypeError as error:
-        raise ValueError(f"this is no fault: {error}") from None
+        raise ValueError(f"the fault is not valid: {error}") from None
 
 
 def _reply(status: int, content: object) -> Reply:

@@ -172,7 +172,7 @@ class Backend(World):
 
     def dated(self, reply: Reply) -> Reply:
         """
-        The reply with the header `Date`, by the clock of this fake.
+        The reply with a `Date` header, which shows the time of the fake.
         """
         return reply._replace(headers={**reply.headers, "date": self.http_date()})
 
@@ -196,7 +196,7 @@ class Backend(World):
 
     def _handle(self, request: Request, fault: Fault) -> Reply | None:
         """
-        Act, answer and write the call down; None is no answer.
+        Carry out the call, record it and return the reply; None for no reply.
         """
         if fault.edit:
             fault.edit(self)

@@ -76,10 +76,10 @@ class StateFile:
 
 def _locked(path: Path) -> int:
     """
-    The descriptor of a file that is locked; it is made where it is missing.
+    Create the file if it is missing, lock it, and return its descriptor.
 
-    The lock is on the file itself, and each save puts a new, locked file in its
-    place: whoever opened the old one meanwhile has to open the new one.
+    The lock is on the file itself, and each save replaces the file by a new, locked
+    one. A process that has opened the old file by then must open the new one.
     """
     while True:
         descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
@@ -125,7 +125,7 @@ def run(  # noqa: PLR0913 - the options of the command
     behaviour: Behaviour | None = None,
 ) -> int:
     """
-    Serve a fake until the process is told to stop; returns the exit code.
+    Serve a fake until SIGINT or SIGTERM arrives; return the exit code.
 
     Args:
         host: what to bind to.

@@ -191,10 +191,10 @@ def _alike(value: object, default: object) -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """
-    One change by another hand, in a form that JSON can carry.
+    A change made outside the stack, in a form that JSON can hold.
 
-    Without `rule_id` it adds a rule with `fields`; with it, it changes these fields
-    of the rule, or removes the rule where there are none.
+    Without `rule_id` it adds a rule with `fields`. With it, it changes these fields of
+    the rule, or removes the rule if `fields` is empty.
     """
 
     group_id: str

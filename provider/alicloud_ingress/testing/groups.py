@@ -18,7 +18,7 @@ from alicloud_ingress.testing.writes import Answer, names_a_group
 
 def groups(call: Call) -> Answer:
     """
-    The groups of a region, by filters and in pages; an unknown ID is no error.
+    The groups of a region, by filters and in pages. An unknown ID is ignored.
     """
     call.know_only(
         "RegionId",

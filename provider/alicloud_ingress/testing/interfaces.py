@@ -33,8 +33,8 @@ def interfaces(call: Call) -> Answer:
     """
     The network interfaces of a region, by filters and in pages.
 
-    An unknown ID is no error. By token, TotalCount has no meaning. Pages by number
-    hold 10 unless PageSize says otherwise (older pages say 10, newer ones 50).
+    An unknown ID is ignored. In pages by token, TotalCount has no meaning. Pages by
+    number hold 10 without PageSize (older documentation says 10, newer 50).
     """
     call.know_only(
         "RegionId",

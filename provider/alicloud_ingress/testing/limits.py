@@ -46,7 +46,7 @@ class TokenBucket:
         Take a token.
 
         Raises:
-            FakeError: there is none.
+            FakeError: no token is left.
         """
         now = self._clock()
         flown_in = (now - self._filled_at) * self._limit.per_second

@@ -171,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         self, code: int, message: str | None = None, explain: str | None = None
     ) -> None:
         """
-        Refuse what is no HTTP in the form in which all else is refused.
+        Refuse a malformed HTTP request with an error of the same form as any other.
         """
         self.close_connection = True
         self.request_version = self.protocol_version

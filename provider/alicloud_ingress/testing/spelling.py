@@ -269,7 +269,7 @@ def _network(entry: Entry, name: str, behaviour: Behaviour) -> str:
 
 def _bad_network(entry: Entry, name: str, *, malformed: bool) -> FakeError:
     """
-    The flat form has a code of its own for text that is no address at all.
+    The error for a block. Flat parameters have their own code for malformed text.
     """
     if not entry.is_flat:
         return not_valid(f"InvalidParam.{name}", entry.named(name))

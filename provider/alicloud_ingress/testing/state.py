@@ -253,7 +253,7 @@ class State:
                 answers={i: dict(e) for i, e in given.get("answers", {}).items()},
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"this is no state of the fake: {error!r}") from None
+            raise ValueError(f"not a state of the fake: {error!r}") from None
         taken = re.findall(r'"(?:sg|sgr|pl|prl|eni|i)-(\d{8,})"', text)
         NUMBERS.skip(max(map(int, taken), default=0))
         return state

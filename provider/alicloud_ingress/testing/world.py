@@ -65,7 +65,7 @@ class World:
     @property
     def groups(self) -> dict[str, FakeGroup]:
         """
-        The groups by ID; a test may edit them as another hand would.
+        The groups by ID; a test may edit them, as changes outside the stack.
         """
         return self.state.groups
 

@@ -139,7 +139,7 @@ LATE = "the group was not among those of its VPC, or could not be read with them
 
 class VpcReader:
     """
-    Reads and judges each VPC once, whoever asks for its groups; threads may share it.
+    Reads and judges each VPC once, and serves all its groups; threads may share it.
 
     Args:
         judge: by what they are judged.

@@ -366,7 +366,7 @@ def destroys() -> Iterator[Way]:
     yield way("another port by hand", (A, B), (A, B), changed(B81))
     yield way("one removed by hand", (A, B), (A, B), removed("b"))
     yield way("all removed by hand", (A, B), (A, B), removed("a"), removed("b"))
-    yield way("made anew by hand", (A, B), (A, B), removed("b"), added(B),
+    yield way("recreated by hand", (A, B), (A, B), removed("b"), added(B),
         live=(B,), unmanaged=(B,))
     yield way("with secret outputs",
         (A, B.but(additional_secret_outputs=["security_group_rule_id"])), (A, B))
@@ -413,13 +413,13 @@ What is tried with each further way to destroy.
 
 def destroyed_after_adoption() -> Iterator[Way]:
     """
-    A refresh adopts with `adopt` what was made anew by hand; else the rule is kept.
+    A refresh adopts with `adopt` what was recreated by hand; else the rule is kept.
     """
     taking = (A, B.but(**ADOPT))
     steps = (removed("b"), added(B))
-    yield way("with adopt, and made anew by hand: destroy", taking, taking, *steps,
+    yield way("with adopt, and recreated by hand: destroy", taking, taking, *steps,
         "destroy", live=(B,), unmanaged=(B,))
-    yield way("with adopt, and made anew by hand: destroy --refresh", taking, taking,
+    yield way("with adopt, and recreated by hand: destroy --refresh", taking, taking,
         *steps, "destroy --refresh", live=())
 
 
@@ -520,7 +520,7 @@ def changed_by_hand() -> Iterator[Way]:
             missing=() if sees else ("b",))
         yield way(f"removed by hand, and it moves to another group: {up}", (A, B),
             (A, B_MOVED), removed("b"), up, renewed=("b",))
-        yield way(f"made anew by hand, and removed: {up}", (A, B), (A,), removed("b"),
+        yield way(f"recreated by hand, and removed: {up}", (A, B), (A,), removed("b"),
             added(B), up, live=(A, B), unmanaged=(B,))
         yield way(f"a neighbour is added by hand, and it is removed: {up}", (A, B),
             (A,), added(C), up, live=(A, C), unmanaged=(C,))
@@ -528,10 +528,10 @@ def changed_by_hand() -> Iterator[Way]:
     yield way("another port by hand, which another resource wants: up --refresh",
         (A, B), both, changed(B81), either("up --refresh"), CONSISTENT, "up --refresh",
         kinds=RULE, any_id=True, revoked_once=False)
-    yield way("made anew by hand, with adopt: up --refresh", (A, B),
+    yield way("recreated by hand, with adopt: up --refresh", (A, B),
         (A, B.but(**ADOPT)), now(A, B.but(**ADOPT)), "up", removed("b"), added(B),
         "up --refresh")
-    yield way("made anew by hand: up --refresh", (A, B), (A, B), removed("b"),
+    yield way("recreated by hand: up --refresh", (A, B), (A, B), removed("b"),
         added(B), fails("up --refresh", "adopt"), live=(A, B), unmanaged=(B,),
         quiet=True)
     yield way("removed by hand, and a port is changed: up", (A, B), (A, B81),
@@ -607,7 +607,7 @@ def two_of_one() -> Iterator[Way]:
             yield way(f"{name}, one is removed and one moves to another group", (A, B),
                 (A, B_MOVED), *made, up, renewed=("b",))
             if label != "imported twice":
-                yield way(f"{name}, one is removed, and the next run makes it anew",
+                yield way(f"{name}, one is removed, and the next run recreates it",
                     (A, B), (A, B), *made, up, "up --refresh", renewed=("b",))
                 continue
             yield way(f"{name}, one is removed", (A, B), (A, B), *made, up, quiet=True)
@@ -692,7 +692,7 @@ def states() -> Iterator[Way]:
         yield way(f"moves to another stack, retained: {up}",
             (A, B.but(retain_on_delete=True)), (A, B.but(stack="other", **ADOPT)), up,
             f"other: {up}", quiet=True)
-        yield way(f"moves to another stack, made anew: {up}", (A, B),
+        yield way(f"moves to another stack, recreated: {up}", (A, B),
             (A, B.but(stack="other")), up, f"other: {up}", renewed=("b",))
     for destroy in ("destroy", "destroy --refresh"):
         yield way(f"unprotected: {destroy}", (A, protected), (A, protected),

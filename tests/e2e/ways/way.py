@@ -268,7 +268,7 @@ class Way:
         unmanaged: those of them that the user has taken out of the state.
         missing: names in the state whose rule is deleted, which no command has read.
         renewed: names whose rule has a new ID.
-        any_id: a rule that moves may be deleted and made anew; the engine does not
+        any_id: a rule that moves may be deleted and created again; the engine does not
             fix the order of the two resources.
         quiet: no call changes anything.
         kinds: what the row is run with: a rule, a set.
