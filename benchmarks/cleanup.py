@@ -48,18 +48,18 @@ def surveyed(groups: int) -> Surveyed:
         # In another process: the memory of a large process counts for its children.
         maker = [sys.executable, "-m", "benchmarks.cleanup", str(groups), str(state)]
         subprocess.run(maker, check=True)
-        with served(folder / "calls.jsonl", LATENCY_MS, state) as url:
+        with served(folder / "calls.jsonl", LATENCY_MS, state) as (url, _):
             arguments = [
                 *("stale", "plan", "--all-groups", "--region", "cn-hangzhou"),
                 *("--out", str(folder / "plan.json")),
             ]
-            seconds, memory_mib = timed_job(arguments, url, folder, well=(0, 1))
+            used = timed_job(arguments, url, folder, well=(0, 1))
     return Surveyed(
         groups=groups,
         rules=groups * RULES_PER_GROUP,
-        seconds=round(seconds, 1),
-        memory_mib=round(memory_mib),
-        groups_per_second=round(groups / seconds, 1),
+        seconds=round(used.seconds, 1),
+        memory_mib=round(used.memory_mib),
+        groups_per_second=round(groups / used.seconds, 1),
     )
 
 

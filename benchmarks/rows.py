@@ -21,11 +21,14 @@ class Target:
         seconds: the maximum, on the machine for which the targets were set.
         floors: the maximum, in multiples of the floor of the same run.
         calls: the maximum number of calls of ECS.
+        cpu_ms: the maximum of processor time for a rule, beyond the floor of the same
+            run.
     """
 
     seconds: float = float("inf")
     floors: float = float("inf")
     calls: float = float("inf")
+    cpu_ms: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,12 @@ def _singles() -> list[Row]:
             "single 100",
             Workload("single", 100),
             "floor 100",
-            {"up": Target(floors=1.5), "destroy": Target(floors=1.5)},
+            {
+                "up": Target(floors=1.5, cpu_ms=20),
+                "preview": Target(cpu_ms=2),
+                "refresh": Target(cpu_ms=6),
+                "destroy": Target(floors=1.5, cpu_ms=6),
+            },
         ),
         Row("floor 100 -p 10", Workload("floor", 100, parallel=10)),
         Row(

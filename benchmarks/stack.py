@@ -19,9 +19,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from alicloud_ingress.testing import FakeEcs
 
 ROOT = Path(__file__).parents[1]
+OBSERVED = ROOT / "benchmarks" / "observed"
+PROCESSES: tuple[str, ...] = ("program", "host", "engine", "fake")
+"""
+What processor time is counted for: the program of the stack, the host of the provider,
+the engine with its language host and all else, and the fake.
+"""
 ROUND_TRIPS = {"up": 2, "destroy": 1}
 """
 Calls for one rule, one after the other: Authorize and the read of its ID; Revoke.
@@ -39,6 +47,7 @@ class Sample:
         calls: the number of calls of ECS and STS, by action.
         first_call_s: seconds from the start to the first answer; 0 without an answer.
         last_call_s: seconds from the start to the last answer.
+        cpu_s: seconds of processor time, by process of `PROCESSES`.
     """
 
     seconds: float
@@ -46,6 +55,7 @@ class Sample:
     calls: Counter[str]
     first_call_s: float
     last_call_s: float
+    cpu_s: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +87,30 @@ class Workload:
         return rounds * ROUND_TRIPS.get(command, 0) * self.latency_ms / 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """
+    What a command has used, with the processes that it started and waited for.
+
+    Args:
+        seconds: wall time.
+        memory_mib: memory of its largest process.
+        cpu_s: seconds of processor time.
+    """
+
+    seconds: float
+    memory_mib: float
+    cpu_s: float
+
+
 def timed(
     command: Sequence[str],
     environment: Mapping[str, str],
     folder: Path,
     well: Collection[int] = (0,),
-) -> tuple[float, float]:
+) -> Usage:
     """
-    Run a command; return its wall time in seconds, and the MiB of its largest process.
+    Run a command, and measure it with all its processes.
 
     Args:
         command: with its arguments.
@@ -110,12 +136,13 @@ def timed(
         if process.returncode not in well:
             output.seek(0)
             raise RuntimeError(f"{' '.join(command)} failed:\n{output.read()}")
-    return seconds, usage.ru_maxrss / 1024
+    cpu_s = usage.ru_utime + usage.ru_stime
+    return Usage(seconds, usage.ru_maxrss / 1024, cpu_s)
 
 
 def timed_job(
     arguments: Sequence[str], url: str, folder: Path, well: Collection[int] = (0,)
-) -> tuple[float, float]:
+) -> Usage:
     """
     As `timed`, for `alicloud-ingress` with these arguments and the fake at this URL.
     """
@@ -140,11 +167,13 @@ class Stack:
         workload: Workload,
         environment: Mapping[str, str],
         calls: Path,
+        fake: psutil.Process,
     ) -> None:
         self._folder = folder
         self._workload = workload
         self._environment = environment
         self._calls = calls
+        self._fake = fake
 
     def run(self, command: str) -> Sample:
         """
@@ -153,23 +182,54 @@ class Stack:
         Raises:
             RuntimeError: the command failed; the message is its output.
         """
+        self._calls.write_text("")
+        fake_s, began = _cpu_s(self._fake), time.time()
+        with tempfile.TemporaryDirectory() as name:
+            processes = Path(name)
+            environment = {**self._environment, "BENCH_PROCESSES": name}
+            usage = timed(self._arguments(command), environment, self._folder)
+            cpu_s = dict.fromkeys(PROCESSES, 0.0)
+            for file in processes.iterdir():
+                used = json.loads(file.read_text())
+                cpu_s[used["role"]] += used["seconds"]
+            cpu_s["engine"] = usage.cpu_s - sum(cpu_s.values())
+            cpu_s["fake"] = _cpu_s(self._fake) - fake_s
+        calls = [json.loads(line) for line in self._calls.read_text().splitlines()]
+        answered = [call["time"] - began for call in calls] or [0.0]
+        return Sample(
+            seconds=usage.seconds,
+            memory_mib=usage.memory_mib,
+            calls=Counter(call["action"] for call in calls),
+            first_call_s=min(answered),
+            last_call_s=max(answered),
+            cpu_s=cpu_s,
+        )
+
+    def profile(self, command: str, out: Path) -> None:
+        """
+        Run a command as `run`, and draw where its Python processes spend their time.
+
+        Args:
+            command: as for `run`.
+            out: the flame graph, an SVG.
+        """
+        # py-spy looks for processes of Python below one that is such a process.
+        start = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+        recorder = [
+            *(str(Path(sys.executable).parent / "py-spy"), "record"),
+            *("--subprocesses", "--nonblocking", "--rate", "250"),
+            *("--output", str(out)),
+            *("--", sys.executable, "-c", start),
+        ]
+        timed([*recorder, *self._arguments(command)], self._environment, self._folder)
+
+    def _arguments(self, command: str) -> list[str]:
         arguments = ["pulumi", command, "--non-interactive", "--stack", "bench"]
         if command != "preview":
             arguments += ["--yes", "--skip-preview"]
         if self._workload.parallel:
             arguments += ["--parallel", str(self._workload.parallel)]
-        self._calls.write_text("")
-        began = time.time()
-        seconds, memory_mib = timed(arguments, self._environment, self._folder)
-        calls = [json.loads(line) for line in self._calls.read_text().splitlines()]
-        answered = [call["time"] - began for call in calls] or [0.0]
-        return Sample(
-            seconds=seconds,
-            memory_mib=memory_mib,
-            calls=Counter(call["action"] for call in calls),
-            first_call_s=min(answered),
-            last_call_s=max(answered),
-        )
+        return arguments
 
 
 @contextmanager
@@ -180,7 +240,7 @@ def deployed(workload: Workload) -> Generator[Stack, None, None]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         calls = folder / "calls.jsonl"
-        with served(calls, workload.latency_ms) as url:
+        with served(calls, workload.latency_ms) as (url, fake):
             groups = new_groups(url, workload.groups)
             calls.write_text("")
             environment = engine_environment(folder, url)
@@ -192,15 +252,18 @@ def deployed(workload: Workload) -> Generator[Stack, None, None]:
                 check=True,
                 capture_output=True,
             )
-            yield Stack(folder, workload, environment, calls)
+            yield Stack(folder, workload, environment, calls, fake)
 
 
 @contextmanager
 def served(
     calls: Path, latency_ms: int, state: Path | None = None
-) -> Generator[str, None, None]:
+) -> Generator[tuple[str, psutil.Process], None, None]:
     """
     Serve the fake in another process, so that it does not slow down the provider.
+
+    Yields:
+        its URL and its process.
     """
     command = [
         str(Path(sys.executable).parent / "alicloud-ingress"),
@@ -217,10 +280,16 @@ def served(
         if process.stdout is None:
             raise RuntimeError("the fake has no stdout")
         first = process.stdout.readline()
-        yield first.removeprefix("listening on ").strip()
+        url = first.removeprefix("listening on ").strip()
+        yield url, psutil.Process(process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return used.user + used.system
 
 
 def new_groups(url: str, count: int) -> list[str]:
@@ -244,7 +313,7 @@ def engine_environment(folder: Path, url: str) -> dict[str, str]:
     (folder / "backend").mkdir(exist_ok=True)
     return {
         **os.environ,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join((str(OBSERVED), str(ROOT))),
         "PULUMI_HOME": str(folder / "home"),
         "PULUMI_BACKEND_URL": (folder / "backend").as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": "bench",

@@ -82,17 +82,17 @@ def judged(flows: int = FLOWS) -> Judged:
         maker = [sys.executable, "-m", "benchmarks.usage_show", str(flows), name]
         made = subprocess.run(maker, check=True, capture_output=True, text=True)
         group = made.stdout.strip()
-        with served(folder / "calls.jsonl", 0, folder / "state.json") as url:
+        with served(folder / "calls.jsonl", 0, folder / "state.json") as (url, _):
             arguments = [
                 *("usage", "show", "--group", group, "--format", "json"),
                 *("--usage", str(folder / "usage.parquet"), "--region", "cn-hangzhou"),
             ]
-            seconds, memory_mib = timed_job(arguments, url, folder)
+            used = timed_job(arguments, url, folder)
     return Judged(
         flows=flows,
         rules=RULES,
-        seconds=round(seconds, 1),
-        memory_mib=round(memory_mib),
+        seconds=round(used.seconds, 1),
+        memory_mib=round(used.memory_mib),
     )
 
 

@@ -95,8 +95,11 @@ def _import_when_used(package: str, name: str) -> None:
     Import a module of a package only when one of its attributes is used.
     """
     full_name = f"{package}.{name}"
+    # find_spec uses an attribute of a module that is known already.
+    if full_name in sys.modules:
+        return
     spec = importlib.util.find_spec(full_name)
-    if full_name in sys.modules or spec is None or spec.loader is None:
+    if spec is None or spec.loader is None:
         return
     spec.loader = importlib.util.LazyLoader(spec.loader)
     module = importlib.util.module_from_spec(spec)
