@@ -127,7 +127,7 @@ class Process:
         *,
         staying: Iterable[str] = (),
         leaving: Iterable[str] = (),
-    ) -> None:
+    ) -> bool:
         """
         A comparison has found what becomes of a resource, if it was the program's.
 
@@ -137,13 +137,18 @@ class Process:
             rule_ids: of the rules that the state has for the resource.
             staying: those that it keeps, changed or not.
             leaving: those that an update is going to change or revoke.
+
+        Returns:
+            whether another resource holds a rule that this one would keep, so that an
+            update has to give it another one.
         """
         checked = self.checked.find(inputs)
         if checked is None:
-            return
+            return False
         checked.mark, checked.rule_ids = mark, frozenset(rule_ids)
-        self.ownership.keep(staying, mark)
-        self.ownership.begin_change(leaving)
+        held = self.ownership.keep(staying, mark)
+        self.ownership.begin_change(set(leaving).difference(held))
+        return bool(held)
 
     def owner(self, mark: str) -> Owner:
         """
