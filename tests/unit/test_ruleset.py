@@ -222,6 +222,41 @@ class TestPlan:
 
         assert [change.live.rule_id for change in plan.own] == ["sgr-1"]
 
+    def test_one_live_rule_is_not_used_for_two(self) -> None:
+        """By hand, one rule was deleted, and another one became what it was."""
+        members = [Member(SSH, "sgr-1"), Member(WEB, "sgr-2")]
+
+        plan = planned([SSH, WEB], members, group(shown(SSH, "sgr-2")))
+
+        (change,) = plan.own
+        assert (change.live.rule_id, change.is_needed) == ("sgr-2", False)
+        assert (plan.authorize, plan.revoke) == ((WEB,), ())
+
+    def test_rules_swapped_by_hand_are_kept(self) -> None:
+        """Each is wanted, under whichever ID; what is not wanted is revoked."""
+        members = [Member(SSH, "sgr-1"), Member(WEB, "sgr-2")]
+        swapped = group(shown(WEB, "sgr-1"), shown(SSH, "sgr-2"))
+
+        both = planned([SSH, WEB], members, swapped)
+        one = planned([SSH], members, swapped)
+
+        assert {c.live.rule_id: c.is_needed for c in both.own} == {
+            "sgr-1": False,
+            "sgr-2": False,
+        }
+        assert [(c.live.rule_id, c.is_needed) for c in one.own] == [("sgr-2", False)]
+        assert both.revoke == ()
+        assert one.revoke == (Member(WEB, "sgr-1"),)
+
+    def test_a_rule_that_another_resource_holds_is_not_changed(self) -> None:
+        """The set gets a rule of its own, and leaves the other one to its owner."""
+        live = group(shown(SSH, "sgr-1"))
+
+        plan = planned([WEB], [Member(SSH, "sgr-1")], live, held={"sgr-1"})
+
+        assert (plan.authorize, plan.own) == ((WEB,), ())
+        assert plan.revoke == (Member(SSH, "sgr-1"),)
+
     def test_rules_to_keep_are_not_revoked(self) -> None:
         """By ID or by a glob over the description."""
         members = [Member(SSH, "sgr-1"), Member(WEB, "sgr-2"), Member(DNS, "sgr-3")]

@@ -148,8 +148,8 @@ class RuleProvider(_Provider):
         inputs, mark = inputs_of(_news), mark_of(_olds)
         own = [rule_id] if (rule_id := rule_id_of(_olds)) else []
         if not unknown and is_same(_olds, _news):
-            running().has_compared(inputs, mark, own, staying=own)
-            return DiffResult(changes=False)
+            held = running().has_compared(inputs, mark, own, staying=own)
+            return DiffResult(changes=held)
         replaces = replaced(_olds, _news, unknown)
         kept = [] if replaces else own
         running().has_compared(inputs, mark, own, staying=kept, leaving=kept)
@@ -212,7 +212,9 @@ class RuleProvider(_Provider):
             lifecycle = running().lifecycle(_location_of(_news), owner, secret)
             account_id = str(_olds.get("account_id") or "")
             account_id = account_id or lifecycle.account_id([rule])
-            live = lifecycle.update(rule_of(_olds), rule, rule_id)
+            adopt = bool(_news.get("adopt"))
+            with owner.acquiring():
+                live = lifecycle.update(rule_of(_olds), rule, rule_id, adopt=adopt)
         finally:
             running().ownership.finish_change([rule_id])
         return UpdateResult(outputs_of(_news, live, account_id, mark))
@@ -284,8 +286,8 @@ class RuleSetProvider(_Provider):
         if has_unknown(inputs):
             staying = every
         elif is_same_set(_olds, _news):
-            running().has_compared(inputs, mark, every, staying=every)
-            return DiffResult(changes=False)
+            held = running().has_compared(inputs, mark, every, staying=every)
+            return DiffResult(changes=held)
         else:
             wanted = set(rules_of(_news).values())
             staying = _ids_of(member for member in members if member.rule in wanted)

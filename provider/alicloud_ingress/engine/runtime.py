@@ -127,7 +127,7 @@ class Process:
         *,
         staying: Iterable[str] = (),
         leaving: Iterable[str] = (),
-    ) -> None:
+    ) -> bool:
         """
         Record the result of a diff. Nothing is recorded for the diff of a refresh.
 
@@ -137,13 +137,18 @@ class Process:
             rule_ids: of the rules that the state has for the resource.
             staying: IDs that the resource keeps, changed or not.
             leaving: IDs of rules that an update is going to change or revoke.
+
+        Returns:
+            Whether another resource holds a rule that this one would keep. An update
+            then gives it a rule of its own.
         """
         checked = self.checked.find(inputs)
         if checked is None:
-            return
+            return False
         checked.mark, checked.rule_ids = mark, frozenset(rule_ids)
-        self.ownership.keep(staying, mark)
-        self.ownership.begin_change(leaving)
+        held = self.ownership.keep(staying, mark)
+        self.ownership.begin_change(set(leaving).difference(held))
+        return bool(held)
 
     def owner(self, mark: str) -> Owner:
         """

@@ -80,20 +80,31 @@ class _Lifecycle(RuleContext):
             each wanted rule as it is now, without an ID if it does not show in time.
         """
 
+        held = self._held_by_others(members)
+
         def plan_for(group: LiveGroup) -> Plan:
-            return planned(wanted, members, group, exclusive=exclusive, keep=keep)
+            return planned(
+                wanted, members, group, exclusive=exclusive, keep=keep, held=held
+            )
 
         with self._error_context(wanted):
             group = self.read_after_writes() if members else self.read_cached()
             plan = plan_for(group)
             if plan.duplicates:
                 # A cached read does not show what other resources have written since.
-                own = [member.rule_id for member in members if member.rule_id]
+                own = {member.rule_id for member in members} - held - {""}
                 group = self.read_settled(lambda g: plan_for(g).duplicate_ids, own)
                 plan = plan_for(group)
         if plan.duplicates and not adopt:
             raise exists_error(self, [change.live for change in plan.duplicates])
         return self._carry_out(plan, group, adopt=adopt)
+
+    def _held_by_others(self, members: Iterable[Member]) -> set[str]:
+        """
+        IDs of rules of the state that another resource of this run holds, too.
+        """
+        is_anothers = self.owner.is_anothers
+        return {m.rule_id for m in members if m.rule_id and is_anothers(m.rule_id)}
 
     def _carry_out(
         self, plan: Plan, group: LiveGroup, *, adopt: bool = False
@@ -216,18 +227,28 @@ class RuleLifecycle(_Lifecycle):
         seen = refreshed(members, group, adopt=adopt) if group else ()
         return seen[0].live if seen else None
 
-    def update(self, old: IngressRule, new: IngressRule, rule_id: str) -> LiveRule:
+    def update(
+        self,
+        old: IngressRule,
+        new: IngressRule,
+        rule_id: str,
+        *,
+        adopt: bool = False,
+    ) -> LiveRule:
         """
         Change the rule in place by ID.
 
         Without an ID it is found by its old identity. A field that somebody else has
-        changed and that is set back is named in a warning.
+        changed and that is set back is named in a warning. If another resource holds
+        the rule, this one gets a rule of its own.
 
         Raises:
             RuleExistsError: another rule is the same already, and is kept.
             RuleNotConfirmedError: the rule no longer exists.
         """
         member = Member(old, rule_id)
+        if self._held_by_others([member]):
+            return self._reconcile([new], [member], adopt=adopt)[new]
         with self._error_context([new]):
             group = self.read_after_writes()
             change = change_of(member, new, group)

@@ -80,19 +80,27 @@ class Ownership:
             self._touched = time.monotonic()
             self._changed.notify_all()
 
-    def keep(self, rule_ids: Iterable[str], mark: str) -> None:
+    def keep(self, rule_ids: Iterable[str], mark: str) -> Collection[str]:
         """
         The program keeps these rules for the resource with this mark.
 
         A resource of an older state has no mark: its rules are known, and do not stop
-        the delete of another resource.
+        the delete of another resource. A rule that two resources name stays with the
+        one that was first.
+
+        Returns:
+            IDs of the rules that another resource holds.
         """
+        held: set[str] = set()
         with self._changed:
             for rule_id in filter(None, rule_ids):
                 self._compared.add(rule_id)
-                if mark:
+                if self._owners[rule_id] - {mark}:
+                    held.add(rule_id)
+                elif mark:
                     self._owners[rule_id].add(mark)
             self._changed.notify_all()
+        return held
 
     def withdraw(self, rule_ids: Iterable[str], mark: str) -> None:
         """

@@ -8,7 +8,7 @@ plan names and no more; a plan never revokes a rule that no preview has shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -199,6 +199,7 @@ def planned(
     *,
     exclusive: bool = False,
     keep: Keep | None = None,
+    held: Collection[str] = (),
 ) -> Plan:
     """
     Work out what a create, or an update of a set, does.
@@ -209,32 +210,30 @@ def planned(
         group: as read.
         exclusive: whether the group may have no other rule.
         keep: what an exclusive set leaves alone.
+        held: IDs of members' rules that other resources hold, too: those keep them.
     """
     keep = keep or Keep()
     index = Index(group)
-    by_rule = {member.rule: member for member in members}
+    owned = [member for member in members if member.rule_id not in held]
+    mine = {live: member for member in owned if (live := index.of(member))}
+    used = _live_rules_for(wanted, mine, index)
     authorize: list[IngressRule] = []
     duplicates: list[Change] = []
     own: list[Change] = []
-    mine = {live: member.rule for member in members if (live := index.of(member))}
-    staying: set[LiveRule] = set()
     for rule in wanted:
-        member = by_rule.get(rule)
-        live = (member and index.of(member)) or index.matching(rule)
-        if live is None:
+        if live := used.get(rule):
+            # ECS may clear host bits, so the spelling can differ from the state's.
+            terms = group.in_terms_of(rule, live)
+            own.append(Change(terms, rule, mine[live].rule))
+        elif live := index.matching(rule):
+            duplicates.append(Change(group.in_terms_of(rule, live), rule))
+        else:
             authorize.append(rule)
-            continue
-        # ECS may clear host bits, so the spelling can differ from that of the state.
-        found = own if live in mine else duplicates
-        found.append(Change(group.in_terms_of(rule, live), rule, mine.get(live)))
-        staying.add(live)
-    wanted_rules = set(wanted)
+    staying = {*used.values(), *filter(None, map(index.matching, wanted))}
     leaving = [
         member
-        for member in members
-        if member.rule not in wanted_rules
-        and (member.declared or exclusive)
-        and index.of(member) not in staying
+        for member in _without_a_use(members, index, staying, set(wanted))
+        if member.declared or exclusive
     ]
     kept = [m for m in leaving if (live := index.of(m)) and keep.holds(live)]
     known = {live.rule_id for live in staying} | {m.rule_id for m in members}
@@ -246,6 +245,47 @@ def planned(
         kept=tuple(kept),
         unseen=tuple(_others(index, known, keep)) if exclusive else (),
     )
+
+
+def _live_rules_for(
+    wanted: Sequence[IngressRule], mine: Mapping[LiveRule, Member], index: Index
+) -> dict[IngressRule, LiveRule]:
+    """
+    The live rule of the resource that each wanted rule is, or is made of.
+
+    Each live rule is used once. After a manual change one of them may be what another
+    was: that one is kept as it is, since a change would close its port.
+    """
+    used = {
+        rule: live for rule in wanted if (live := index.matching(rule)) and live in mine
+    }
+    taken = set(used.values())
+    was = {member.rule: live for live, member in mine.items() if live not in taken}
+    return {**{rule: live for rule in wanted if (live := was.get(rule))}, **used}
+
+
+def _without_a_use(
+    members: Sequence[Member],
+    index: Index,
+    staying: set[LiveRule],
+    wanted: set[IngressRule],
+) -> Iterable[Member]:
+    """
+    The members whose rule is not used: to be revoked, each rule once.
+
+    A wanted rule may be another live rule now than the state says. The member that it
+    was is named by what it has become, and stands for one that is gone and was that.
+    """
+    leaving: dict[IngressRule, Member] = {}
+    for member in members:
+        live = index.of(member)
+        if live is None and member.rule not in wanted:
+            leaving.setdefault(member.rule, member)
+        elif live is not None and live not in staying:
+            is_wanted = member.rule in wanted
+            named = replace(member, rule=live.rule) if is_wanted else member
+            leaving[named.rule] = named
+    return leaving.values()
 
 
 def change_of(member: Member, wanted: IngressRule, group: LiveGroup) -> Change | None:
