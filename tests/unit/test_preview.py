@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.previews.declared import PEER_RULE, RULE, RULE_SET
+from alicloud_ingress.previews.declared import (
+    PEER_RULE,
+    RULE,
+    RULE_SET,
+    SECRET_SIGNATURE,
+)
 from alicloud_ingress.previews.preview import Preview, PreviewError, Step, read_preview
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -263,6 +268,45 @@ def test_a_failed_preview_is_incomplete() -> None:
 def test_an_unknown_operation_is_a_problem() -> None:
     """A later engine may have one; it is not ignored."""
     assert read(step("teleport", new=SSH)).problems
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        step("delete"),
+        step("update", new=SSH),
+        step("replace", new=SSH),
+        {"op": "create", "newState": {"inputs": SSH}},
+        {**step("create", new=SSH), "urn": "ssh"},
+        {**step("create", new=SSH), "urn": None},
+    ],
+)
+def test_a_step_that_does_not_show_enough_is_a_problem(odd: dict[str, Any]) -> None:
+    """What it does to which rule cannot be read."""
+    assert read(odd).problems
+
+
+def test_a_summary_that_cannot_be_read_is_a_problem() -> None:
+    """Missing steps would not be noticed."""
+    assert read(changeSummary=["create"]).problems
+
+
+def test_a_key_with_two_values_is_an_error() -> None:
+    """Which of them counts is not defined."""
+    whole = json.dumps({"steps": [step("create", new=SSH)]})
+
+    with pytest.raises(PreviewError, match="'steps' twice"):
+        read_preview(whole[:-1] + ', "steps": []}')
+    with pytest.raises(PreviewError, match="'op' twice"):
+        read_preview(whole.replace('"op"', '"op": "same", "op"'))
+
+
+@pytest.mark.parametrize("kind", ["ingress", {SECRET_SIGNATURE: "x"}, ["egress"], 1])
+def test_a_rule_that_may_be_inbound_is_read(kind: object) -> None:
+    """Whatever its type is, unless it is outbound."""
+    new = {**PEER_SSH, "type": kind}
+
+    assert only(step("create", new=new, kind=PEER_RULE)).after
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"steps": 1}', '"x"', "null"])

@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.previews.declared import PEER_RULE, RULE_SET
+from alicloud_ingress.previews.declared import (
+    PEER_RULE,
+    RULE_SET,
+    SECRET_SIGNATURE,
+)
 from alicloud_ingress.previews.page import LIMIT, markdown
 from alicloud_ingress.previews.report import compose, finding_line
 from alicloud_ingress.previews.review import (
@@ -113,6 +117,7 @@ def test_a_change_without_new_internet_exposure_passes(
         [create({**WORLD, "policy": MARK})],
         [create({"security_group_id": "sg-1", "rules": MARK}, kind=RULE_SET)],
         [create({**PEER_SSH, "cidrIp": MARK}, kind=PEER_RULE)],
+        [create({**PEER_SSH, "cidrIp": "0.0.0.0/0", "type": MARK}, kind=PEER_RULE)],
         [
             step("delete", "drop", old={**DROP, "source_cidr_ip": MARK}),
             step("same", old=WORLD, new=WORLD),
@@ -127,6 +132,45 @@ def test_unknown_values_are_not_judged_and_fail(
 
     assert found
     assert all("not judged" in line for line in found)
+
+
+BELOW = {**WORLD, "priority": 2}
+SET = {"security_group_id": "sg-1", "rules": {}}
+
+
+@pytest.mark.parametrize("mark", ["[secret]", {SECRET_SIGNATURE: "x"}])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        step("delete", "x", old={**WORLD, "policy": MARK}),
+        step("delete", "x", old={**DROP, "priority": MARK}),
+        step("delete", "x", old={**PEER_SSH, "policy": MARK}, kind=PEER_RULE),
+        step("delete", "x", old={**SET, "rules": MARK}, kind=RULE_SET),
+        step("update", "x", old={**SET, "rules": MARK}, new=SET, kind=RULE_SET),
+        step("update", "x", old={**SET, "rules": {"a": MARK}}, new=SET, kind=RULE_SET),
+    ],
+)
+@pytest.mark.parametrize("below", [True, False])
+def test_a_removed_rule_with_a_secret_may_have_dropped(
+    hidden: dict[str, Any], mark: object, *, below: bool
+) -> None:
+    """What is below it opens then, known or not."""
+    text = json.dumps(hidden).replace(json.dumps(MARK), json.dumps(mark))
+    others = [step("same", old=BELOW, new=BELOW)] if below else []
+
+    found = lines(judged(json.loads(text), *others))
+
+    assert found
+    assert all("not judged" in line for line in found)
+
+
+def test_a_kept_rule_with_a_secret_opens_nothing() -> None:
+    """Another field of it changes."""
+    old = {**WORLD, "policy": "[secret]"}
+    diff = {"description": {"kind": "update"}}
+    kept = step("update", old=old, new={**old, "description": "x"}, detailedDiff=diff)
+
+    assert lines(judged(kept, step("same", "below", old=BELOW, new=BELOW))) == []
 
 
 @pytest.mark.parametrize("op", ["create", "update", "replace"])
@@ -291,6 +335,82 @@ def test_a_second_create_of_a_rule_may_stop_the_run() -> None:
     text = markdown(compose(review))
     assert "`two` would fail" in text
     assert "which another resource creates, too" in text
+
+
+@pytest.mark.parametrize("group", ["sg-1", UNKNOWN])
+def test_without_live_rules_a_second_create_may_stop_it(group: str) -> None:
+    """Whether the group exists or not."""
+    place = {"security_group_id": group}
+    owner = "urn:pulumi:dev::web::alicloud:ecs/securityGroup:SecurityGroup::front"
+    known = {"propertyDependencies": {"security_group_id": [owner]}}
+    steps = [
+        create({**rule, **place}, name, new_state=known)
+        for name, rule in (("a", SSH), ("b", SSH), ("c", BELOW), ("d", DROP))
+    ]
+
+    (found,) = lines(judged(*steps))
+    assert "not judged" in found
+    assert lines(judged(*steps[1:])) == []
+
+
+def test_a_drop_kept_through_a_stopped_run_still_drops() -> None:
+    """No step changes it."""
+    steps = [create(SSH, "a"), create(SSH, "b"), create(BELOW, "c")]
+
+    assert lines(judged(*steps, SAME_DROP)) == []
+    assert lines(judged(*steps, step("replace", "drop", old=DROP, new=DROP)))
+
+
+def test_a_rule_deleted_by_an_earlier_run_was_not_open() -> None:
+    """The state keeps it until its replacement is created or removed."""
+    gone = step(
+        "remove-pending-replace",
+        "old",
+        old=WORLD,
+        old_state={"pendingReplacement": True},
+    )
+
+    (found,) = lines(judged(gone, create({**WORLD, "priority": 3})))
+    assert "0.0.0.0/0 may reach tcp 22" in found
+    assert lines(judged(gone, step("same", old=BELOW, new=BELOW))) == []
+
+
+def test_a_rule_with_two_sources_is_not_judged() -> None:
+    """Which of them counts is not known here."""
+    rule = {**PEER_SSH, "ipv6CidrIp": "::/0"}
+
+    assert "not judged" in lines(judged(create(rule, kind=PEER_RULE)))[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "code"),
+    [
+        ("alicloud:index/securityGroupRule:SecurityGroupRule", {}, 1),
+        ("alicloud:index/ecsPrefixList:EcsPrefixList", {}, 1),
+        ("aws:ec2/securityGroupRule:SecurityGroupRule", {}, 0),
+        ("my:web:SecurityGroupRules", {"custom": False}, 0),
+    ],
+)
+def test_only_unknown_rules_of_this_cloud_are_unjudged(
+    kind: str, state: dict[str, Any], code: int
+) -> None:
+    """Components have steps of their own. A waiver can name such a rule."""
+    steps = [create({"a": 1}, kind=kind, new_state=state)]
+    waiver = '[{"resource": "ssh", "reason": "seen", "until": "2026-05-01"}]'
+
+    assert len(lines(judged(*steps))) == code
+    assert lines(judged(*steps, waivers=waiver)) == []
+
+
+def test_a_waiver_can_name_a_prefix_list() -> None:
+    """It covers the list in the groups that the preview does not show."""
+    kind = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
+    old, new = ({"entries": [{"cidr": b}]} for b in ("10.0.0.0/8", "0.0.0.0/0"))
+    grows = step("update", "l", old=old, new=new, kind=kind, old_state={"id": "pl-1"})
+    waiver = '[{"resource": "l", "reason": "seen", "until": "2026-05-01"}]'
+
+    assert lines(judged(grows))
+    assert lines(judged(grows, waivers=waiver)) == []
 
 
 def test_hidden_rules_prevent_judging_unmanaged_ones() -> None:

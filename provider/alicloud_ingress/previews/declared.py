@@ -219,7 +219,8 @@ class Statement:
         One or more rules of which nothing is known.
         """
         mark = self._mark("rules", doubt, self._label)
-        nothing = self._rule({"ip_protocol": mark, "source_cidr_ip": mark}, self._label)
+        names = ("ip_protocol", "source_cidr_ip", "policy")
+        nothing = self._rule(dict.fromkeys(names, mark), self._label)
         return replace(nothing, doubts=(doubt,))
 
     def _rule(self, inputs: Mapping[str, Any], label: str) -> DeclaredRule:
@@ -238,9 +239,16 @@ class Statement:
             elif value is not None:
                 permission[parameter] = why or value
         if kind == PEER_RULE and (why := _doubt(inputs.get("type"))):
+            # It may be an outbound rule, so its policy counts as unknown.
             doubts.append(f"type is {why}")
-        if not any(permission.get(parameter) for parameter in _SOURCE_PARAMETERS):
+            permission["Policy"] = self._mark("type", why, label)
+        sources = [name for name in _SOURCE_PARAMETERS if permission.get(name)]
+        if not sources:
             doubts.append("no source is given")
+        elif len(sources) > 1:
+            doubts.append("more than one source is given")
+            for name in sources:
+                del permission[name]
         return DeclaredRule(
             urn=self._urn,
             resource=self._name,

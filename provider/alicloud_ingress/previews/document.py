@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import codecs
 import json
+from collections import Counter
 
 from alicloud_ingress.errors import IngressError
 
@@ -46,7 +47,11 @@ def decoded(content: str | bytes, *, of: str) -> object:
     if not text.strip():
         raise DocumentError(f"this is empty; it should be {of}")
     try:
-        document: object = json.loads(text)
+        document: object = json.loads(text, object_pairs_hook=_without_twins)
+    except _TwinError as error:
+        raise DocumentError(
+            f"this has the key {str(error)!r} twice in one object; it should be {of}"
+        ) from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         if text.lstrip().startswith('{"sequence"'):
@@ -62,6 +67,20 @@ def decoded(content: str | bytes, *, of: str) -> object:
     if _is_too_deep(document):
         raise _too_deep(of)
     return document
+
+
+class _TwinError(IngressError):
+    """
+    An object has two values for one key. Which of them counts is not defined.
+    """
+
+
+def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        raise _TwinError(max(counts, key=counts.__getitem__))
+    return found
 
 
 def _too_deep(of: str) -> DocumentError:

@@ -142,11 +142,13 @@ def openings(
     entries, worst = change.without(waived or {})
     cases = internet_cases(entries, asked)
     found = internet_openings(cases)
+    uncovering = cases if _some_drop_goes(entries) else ()
     if worst is not None:
-        perhaps = internet_openings(internet_cases(worst, asked))
-        found += _perhaps(lacking(perhaps, found))
-    if not change.is_whole and _some_drop_goes(entries):
-        found += lacking(internet_uncovered(cases), found)
+        cases = internet_cases(worst, asked)
+        found += _perhaps(lacking(internet_openings(cases), found))
+        uncovering += cases if _some_drop_goes(worst) else ()
+    if not change.is_whole:
+        found += lacking(internet_uncovered(uncovering), found)
     return found
 
 

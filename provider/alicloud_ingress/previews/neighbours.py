@@ -21,7 +21,10 @@ from alicloud_ingress.previews.declared import (
 )
 
 PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
-_SOME_RULE = re.compile(r"security_?group_?(ingress_?)?rule", re.IGNORECASE)
+_SOME_RULE = re.compile(
+    r"security_?group_?(ingress_?)?rule|ecs_?(prefix|port_?range)_?list", re.IGNORECASE
+)
+_OTHER_CLOUDS = ("aws:", "aws-native:", "huaweicloud:", "openstack:", "tencentcloud:")
 _UNCHANGED = ("same", "read", "refresh", "import")
 _INNER = ("innerAccessPolicy", "innerAccess")
 _JOINING = ("securityGroups", "securityGroupIds", "securityGroupId")
@@ -33,6 +36,7 @@ class ListChange:
     A prefix list of the stack.
 
     Args:
+        urn: URN of the resource.
         list_id: `pl-...`.
         name: name of the resource.
         before: its address blocks in the state.
@@ -40,6 +44,7 @@ class ListChange:
         changes: whether the preview changes the list.
     """
 
+    urn: str
     list_id: str
     name: str
     before: tuple[str, ...]
@@ -59,6 +64,7 @@ def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
         changes = step.get("op") not in _UNCHANGED
         before = _blocks(inputs_of(old))
         yield ListChange(
+            urn=str(step.get("urn")),
             list_id=list_id,
             name=_name(step),
             before=before or (),
@@ -69,13 +75,27 @@ def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
 
 def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """
-    URNs of changing resources that seem to be rules of a type that is not known here.
+    URNs of changing resources that seem to be rules, or lists that rules use, of a type
+    that is not known here.
     """
     for step in steps:
         kind = _kind(step)
-        is_known = kind in GROUP_ARGUMENT or step.get("op") in _UNCHANGED
-        if not is_known and _SOME_RULE.search(kind):
+        if (
+            _SOME_RULE.search(kind)
+            and kind not in {*GROUP_ARGUMENT, PREFIX_LIST}
+            and not kind.startswith(_OTHER_CLOUDS)
+            and not _is_component(step)
+            and step.get("op") not in _UNCHANGED
+        ):
             yield str(step.get("urn"))
+
+
+def _is_component(step: Mapping[str, Any]) -> bool:
+    """
+    Whether a step is about a component, whose resources have steps of their own.
+    """
+    states = (mapping(step.get(side)) for side in ("newState", "oldState"))
+    return any(state.get("custom") is False for state in states)
 
 
 def notes(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -11,7 +11,7 @@ finds its rule by its attributes, and takes over a rule that exists.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from alicloud_ingress.previews.declared import (
@@ -28,8 +28,15 @@ from alicloud_ingress.rules.rule import IngressRule
 _SAME = "which is an identical rule"
 _TWICE = "which another resource creates, too"
 _GONE = "which no longer exists: run pulumi refresh, or preview with --refresh"
+_POLICIES = ("accept", "drop")
 _SETTING = ("update", "replace")
 _UNCHANGED = ("same", "read", "import", "refresh", "read-discard", "discard")
+
+
+Added = tuple[IngressRule, Step]
+"""
+A rule, and the step that creates it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,8 @@ def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
     least: list[OwnedRule] = []
     after: list[OwnedRule] = []
     most: list[OwnedRule] = []
+    stopped: list[OwnedRule] = []
+    added: list[Added] = []
     for step in preview.steps:
         olds = [_owned(s) for s in step.before if s.group == group]
         news = [_owned(s) for s in step.after if s.group == group]
@@ -135,12 +144,51 @@ def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
         most += [new for new in news if not (step.gap and _drops(new.rule))]
         if step.unsure_delete or step.keeps:
             most += [old for old in olds if not _drops(old.rule) and old not in news]
+        kept = {old.rule for old in olds if step.op != "replace"}
+        stopped += [o for o in (*olds, *news) if not _drops(o.rule)]
+        stopped += [n for n in news if _drops(n.rule) and n.rule in kept]
+        if step.op not in _UNCHANGED:
+            rules = {old.rule for old in olds}
+            added += [(new.rule, step) for new in news if new.rule not in rules]
+    least_before = _at_least(least, {owned.rule for owned in after})
     return Outcome(
         before=tuple(before),
         after=tuple(after),
-        least_before=tuple(least) if len(least) != len(before) else None,
+        least_before=least_before if least_before != tuple(before) else None,
         most_after=tuple(most) if len(most) != len(after) else None,
+        if_it_stops=tuple(stopped),
+        refusals=tuple(_created_twice(added)),
     )
+
+
+def _at_least(before: Iterable[OwnedRule], kept: Container[IngressRule]) -> Side:
+    """
+    Rules of a state, where each that goes and that may drop does drop.
+    """
+    return tuple(
+        owned
+        if owned.rule.policy in _POLICIES or owned.rule in kept
+        else replace(owned, rule=replace(owned.rule, policy="drop"))
+        for owned in before
+    )
+
+
+def _adders(added: Iterable[Added]) -> dict[IngressRule, list[Step]]:
+    found: dict[IngressRule, list[Step]] = {}
+    for rule, step in added:
+        found.setdefault(rule, []).append(step)
+    return found
+
+
+def _created_twice(added: Iterable[Added]) -> Iterator[Refusal]:
+    """
+    The second resource that creates a rule is refused.
+    """
+    for rule, steps in _adders(added).items():
+        _, *later = {step.urn: step for step in steps}.values()
+        for step in later:
+            if step.kind != PEER_RULE:
+                yield Refusal(step, rule.as_text, _TWICE)
 
 
 def key(step: Step) -> tuple[str, str]:
@@ -354,12 +402,6 @@ class _Applied:
     def _flat(self, declared: DeclaredRule) -> IngressRule:
         return flat(declared.rule, self._live)
 
-    def _adders(self) -> dict[IngressRule, list[Step]]:
-        added: dict[IngressRule, list[Step]] = {}
-        for rule, step in self._added:
-            added.setdefault(rule, []).append(step)
-        return added
-
     @staticmethod
     def _stays(slot: _Slot, adders: Sequence[Step]) -> bool:
         """
@@ -373,7 +415,7 @@ class _Applied:
         )
 
     def _after(self) -> Iterator[OwnedRule]:
-        added = self._adders()
+        added = _adders(self._added)
         for slot in self._slots:
             if slot.changes:
                 rule, step = slot.changes[-1]
@@ -402,7 +444,7 @@ class _Applied:
         identical one, it is missing: the old one is revoked by its attributes, which
         the new one shares.
         """
-        added = self._adders()
+        added = _adders(self._added)
         for slot in self._slots:
             adders = added.get(slot.rule, ())
             wanting = {step.urn for step in adders}
@@ -464,13 +506,7 @@ class _Applied:
                     self._takeovers.append(Takeover(step, rule_id))
                 else:
                     self._refusals.append(Refusal(step, rule_id, _SAME))
-        for rule, steps in self._adders().items():
-            _, *later = {step.urn: step for step in steps}.values()
-            self._refusals += [
-                Refusal(step, rule.as_text, _TWICE)
-                for step in later
-                if step.kind != PEER_RULE
-            ]
+        self._refusals += _created_twice(self._added)
         for slot in self._slots:
             for rule, step in slot.changes if slot.changes_identity else ():
                 for other in self._identical(rule)[:1]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import urllib.parse
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +49,7 @@ _REPLACING = {
 _UNCHANGED = {"same", "read", "import", "refresh", "read-discard", "discard"}
 _KNOWN_OPS = {*_REPLACING, *_UNCHANGED, "create", "update", "delete"}
 _IGNORED_OPS = {"remove-pending-replace"}
+_WITHOUT_OLD = {"create", "import", "read", "create-replacement", "refresh", "same"}
 _WHAT = "what `pulumi preview --json --show-sames > preview.json` writes"
 _POSITION = re.compile(
     r"project:///(?P<file>[^#]+)#(?P<line>\d{1,9})(?:,\d+)?", re.ASCII
@@ -194,6 +195,7 @@ def _preview(
         odd = {str(s.get("op")) for s in own} - _KNOWN_OPS - _IGNORED_OPS
         problems += [f"a step {op!r} of {urn} is not known" for op in sorted(odd)]
         main, leftovers = _split(own)
+        problems += _what_is_missing(urn, main)
         if _appears_twice(main):
             problems.append(
                 f"{urn} appears twice in the preview, which the engine never writes;"
@@ -256,6 +258,20 @@ def _appears_twice(steps: Iterable[Mapping[str, Any]]) -> bool:
     return max_count > 1 or len(families - {"refresh", *_IGNORED_OPS}) > 1
 
 
+def _what_is_missing(urn: str, steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """
+    Why the steps of one resource cannot be read.
+    """
+    if not type_of(urn):
+        yield f"a step has no valid URN: {urn}"
+    if type_of(urn) not in GROUP_ARGUMENT:
+        return
+    for step in steps:
+        op = str(step.get("op"))
+        if op not in _WITHOUT_OLD and not mapping(step.get("oldState")):
+            yield f"a step {op!r} of {urn} does not show the old state"
+
+
 def _missing(
     document: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
 ) -> tuple[list[str], int]:
@@ -269,6 +285,8 @@ def _missing(
     summary = mapping(document.get("changeSummary"))
     shown = Counter(str(step.get("op")) for step in steps)
     problems: list[str] = []
+    if document.get("changeSummary") and not summary:
+        problems.append("the summary is not an object")
     for op in (*_COUNTED, "same"):
         counted = summary.get(op) or 0
         if not isinstance(counted, int) or counted < 0:
@@ -290,8 +308,8 @@ def _is_outbound(steps: Sequence[Mapping[str, Any]]) -> bool:
     Whether a rule of pulumi-alicloud is for outbound traffic, before and after.
     """
     states = [step.get(side) for step in steps for side in ("oldState", "newState")]
-    types = {inputs_of(mapping(each)).get("type") for each in states if each}
-    return types == {"egress"}
+    types = [inputs_of(mapping(each)).get("type") for each in states if each]
+    return bool(types) and all(each == "egress" for each in types)
 
 
 def _errors(document: Mapping[str, Any]) -> list[str]:
@@ -370,6 +388,9 @@ class _Reader:
         moved = self._moved(op)
         before = self._rules(old, "old", moved)
         after = () if op == "delete" else self._rules(new, "new", moved)
+        if op in _IGNORED_OPS:
+            # An earlier run has deleted the rule. Only the state changes.
+            before = after = ()
         if op in _UNCHANGED:
             before = after = after or before
             before = after = _with_ids(after, self._rules(old, "old", moved))

@@ -58,7 +58,9 @@ def judge(  # noqa: PLR0913 - one for each input
         lists: contents of the prefix lists and port lists that were read, by ID.
         problems: what could not be read, one sentence each.
     """
-    names = {step.urn: step.name for step in preview.steps}
+    urns = [step.urn for step in preview.steps]
+    urns += [each.urn for each in preview.lists]
+    names = {urn: name_of(urn) for urn in (*urns, *preview.unknown_rules)}
     waivers = Waivers(gate.waivers, names, today, gate.longest_waiver_days)
     outcomes = {
         group: outcome(
@@ -78,8 +80,9 @@ def judge(  # noqa: PLR0913 - one for each input
             found += judging.findings(gate, waivers)
         except TooComplexError:
             groups.append(judging.unjudged(today))
-    found += _list_findings(preview, gate, _lists(preview, lists))
-    found += [_covered(f, waivers) for f in _other_findings(preview, groups)]
+    others = [*_list_findings(preview, gate, _lists(preview, lists))]
+    others += _other_findings(preview, groups)
+    found += [_covered(finding, waivers) for finding in others]
     too_complex = [
         f"the rules of {g.group} overlap in too many ways to be judged"
         for g in groups
@@ -166,7 +169,7 @@ class _Group:
         self.group = group
         self.result = result
         self.live = live
-        most = result.if_it_stops if stops and live else result.most_after
+        most = result.if_it_stops if stops else result.most_after
         self.change = Change(
             before=result.before,
             after=result.after,
@@ -323,6 +326,7 @@ def _list_findings(
                 yield Finding(
                     kind=kind,
                     resources=(each.name,),
+                    urns=(each.urn,),
                     text=f"{perhaps.as_text} of each group that uses {each.list_id}",
                     judged=False,
                     opening=perhaps,
@@ -333,12 +337,13 @@ def _other_findings(
     preview: Preview, groups: Sequence[GroupReview]
 ) -> Iterator[Finding]:
     for urn in preview.unknown_rules:
+        unknown = f"a resource of type {urn.split('::')[2]}"
         for kind in ("world-open-any", "world-open-admin"):
             yield Finding(
                 kind=kind,
                 resources=(name_of(urn),),
                 urns=(urn,),
-                text=f"it is not known what a rule of type {urn.split('::')[2]} opens",
+                text=f"it is not known what {unknown} opens",
                 judged=False,
             )
     for step in preview.steps:
