@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import pytest
 
@@ -54,8 +55,7 @@ class Scene:
         """Deploy; in *options*, each name depends on the one before it."""
         names = list(options)
         depends = {
-            name: Options(depends_on=(before,))
-            for before, name in zip(names, names[1:], strict=False)
+            name: Options(depends_on=(before,)) for before, name in pairwise(names)
         }
         assert self.stack.run(command, program, depends or NO_MORE) == []
 
@@ -66,9 +66,9 @@ class Scene:
     def assert_each_has_its_own(self, *ports: int) -> None:
         """The live rules are these ports, and the state names each once."""
         live = self.fake.rules(self.group)
-        assert sorted(int(str(r["PortRange"]).split("/")[0]) for r in live.values()) == [
-            *sorted(ports)
-        ]
+        assert sorted(
+            int(str(r["PortRange"]).split("/")[0]) for r in live.values()
+        ) == [*sorted(ports)]
         held = [i for entry in self.stack.entries for i in sorted(entry.rule_ids)]
         assert sorted(held) == sorted(live)
 
@@ -114,10 +114,10 @@ def test_a_set_adopts_what_is_another_resources(scene: Scene, flags: str) -> Non
     """The same, where the one that adopts is a set."""
     program = {"s": scene.rules(1, 3, adopt=True), "b": scene.rule(2)}
     scene.up(program)
-    ids = {name: entry.rule_ids for name, entry in scene.stack.state.items()}
-    (gone,) = (i for i in ids["s"] if scene.fake.rules(scene.group)[i]["PortRange"] == "1/1")
-    scene.fake.remove_rule(scene.group, gone)
-    scene.change(*ids["b"], 1)
+    live = scene.fake.rules(scene.group)
+    ids = {str(rule["PortRange"]): rule_id for rule_id, rule in live.items()}
+    scene.fake.remove_rule(scene.group, ids["1/1"])
+    scene.change(ids["2/2"], 1)
     assert scene.stack.refresh() == []
     scene.up(program, UP + flags)
     scene.assert_each_has_its_own(1, 2, 3)

@@ -248,14 +248,25 @@ class TestPlan:
         assert both.revoke == ()
         assert one.revoke == (Member(WEB, "sgr-1"),)
 
+    def test_each_rule_without_a_use_is_revoked(self) -> None:
+        """One is now what another was, which is something else now."""
+        members = [Member(SSH, "sgr-1"), Member(WEB, "sgr-2"), Member(DNS, "sgr-3")]
+        other = replace(WEB, port_range="8443/8443")
+        live = group(shown(WEB, "sgr-1"), shown(other, "sgr-2"), shown(SSH, "sgr-3"))
+
+        plan = planned([SSH], members, live)
+
+        assert [c.live.rule_id for c in plan.own] == ["sgr-3"]
+        assert plan.revoke == (Member(WEB, "sgr-1"), Member(other, "sgr-2"))
+
     def test_a_rule_that_another_resource_holds_is_not_changed(self) -> None:
         """The set gets a rule of its own, and leaves the other one to its owner."""
-        live = group(shown(SSH, "sgr-1"))
+        member = Member(SSH, "sgr-1", held=True)
 
-        plan = planned([WEB], [Member(SSH, "sgr-1")], live, held={"sgr-1"})
+        plan = planned([WEB], [member], group(shown(SSH, "sgr-1")))
 
         assert (plan.authorize, plan.own) == ((WEB,), ())
-        assert plan.revoke == (Member(SSH, "sgr-1"),)
+        assert plan.revoke == (member,)
 
     def test_rules_to_keep_are_not_revoked(self) -> None:
         """By ID or by a glob over the description."""

@@ -24,9 +24,31 @@ REMOVALS = "tests/functional/test_set_removals.py"
 ONE_FLOW = "tests/functional/test_one_flow.py"
 SET_RESOURCE = "tests/functional/test_set_resource.py"
 RULESET = "tests/unit/test_ruleset.py"
+HELD_TWICE = "tests/faults/test_rules_held_twice.py"
 
 
 MUTANTS = (
+    Mutant(
+        "one live rule is used for two wanted rules of a set",
+        "reconcile/plan.py",
+        "for live, member in mine.items() if live not in taken}",
+        "for live, member in mine.items()}",
+        (RULESET,),
+    ),
+    Mutant(
+        "a rule that another resource holds is changed",
+        "reconcile/lifecycle.py",
+        "return replace(member, held=self.owner.is_anothers(member.rule_id))",
+        "return member",
+        (HELD_TWICE,),
+    ),
+    Mutant(
+        "a resource whose rule another one holds is not updated",
+        "engine/runtime.py",
+        "return bool(held)",
+        "return False",
+        (HELD_TWICE,),
+    ),
     Mutant(
         "priority left out of the quintuple",
         "rules/rule.py",

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from alicloud_ingress.errors import GroupNotFoundError, as_sentence, error_context
@@ -79,32 +79,28 @@ class _Lifecycle(RuleContext):
         Returns:
             each wanted rule as it is now, without an ID if it does not show in time.
         """
-
-        held = self._held_by_others(members)
+        members = list(map(self._with_holder, members))
 
         def plan_for(group: LiveGroup) -> Plan:
-            return planned(
-                wanted, members, group, exclusive=exclusive, keep=keep, held=held
-            )
+            return planned(wanted, members, group, exclusive=exclusive, keep=keep)
 
         with self._error_context(wanted):
             group = self.read_after_writes() if members else self.read_cached()
             plan = plan_for(group)
             if plan.duplicates:
                 # A cached read does not show what other resources have written since.
-                own = {member.rule_id for member in members} - held - {""}
+                own = [m.rule_id for m in members if m.rule_id and not m.held]
                 group = self.read_settled(lambda g: plan_for(g).duplicate_ids, own)
                 plan = plan_for(group)
         if plan.duplicates and not adopt:
             raise exists_error(self, [change.live for change in plan.duplicates])
         return self._carry_out(plan, group, adopt=adopt)
 
-    def _held_by_others(self, members: Iterable[Member]) -> set[str]:
+    def _with_holder(self, member: Member) -> Member:
         """
-        IDs of rules of the state that another resource of this run holds, too.
+        The member, and whether another resource of this run holds its rule, too.
         """
-        is_anothers = self.owner.is_anothers
-        return {m.rule_id for m in members if m.rule_id and is_anothers(m.rule_id)}
+        return replace(member, held=self.owner.is_anothers(member.rule_id))
 
     def _carry_out(
         self, plan: Plan, group: LiveGroup, *, adopt: bool = False
@@ -246,8 +242,8 @@ class RuleLifecycle(_Lifecycle):
             RuleExistsError: another rule is the same already, and is kept.
             RuleNotConfirmedError: the rule no longer exists.
         """
-        member = Member(old, rule_id)
-        if self._held_by_others([member]):
+        member = self._with_holder(Member(old, rule_id))
+        if member.held:
             return self._reconcile([new], [member], adopt=adopt)[new]
         with self._error_context([new]):
             group = self.read_after_writes()

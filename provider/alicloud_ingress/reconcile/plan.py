@@ -8,7 +8,7 @@ plan names and no more; a plan never revokes a rule that no preview has shown.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -26,11 +26,13 @@ class Member:
         rule_id: `sgr-...`, or "" while unknown.
         declared: whether the program declared it; a refresh of an exclusive set adds
             the other rules of the group.
+        held: whether another resource of this run holds the rule, too, and keeps it.
     """
 
     rule: IngressRule
     rule_id: str
     declared: bool = True
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,6 @@ def planned(
     *,
     exclusive: bool = False,
     keep: Keep | None = None,
-    held: Collection[str] = (),
 ) -> Plan:
     """
     Work out what a create, or an update of a set, does.
@@ -210,11 +211,10 @@ def planned(
         group: as read.
         exclusive: whether the group may have no other rule.
         keep: what an exclusive set leaves alone.
-        held: IDs of members' rules that other resources hold, too: those keep them.
     """
     keep = keep or Keep()
     index = Index(group)
-    owned = [member for member in members if member.rule_id not in held]
+    owned = [member for member in members if not member.held]
     mine = {live: member for member in owned if (live := index.of(member))}
     used = _live_rules_for(wanted, mine, index)
     authorize: list[IngressRule] = []
@@ -269,23 +269,31 @@ def _without_a_use(
     index: Index,
     staying: set[LiveRule],
     wanted: set[IngressRule],
-) -> Iterable[Member]:
+) -> list[Member]:
     """
-    The members whose rule is not used: to be revoked, each rule once.
+    The members whose rule is not used: to be revoked, each as the rule that it is now.
 
-    A wanted rule may be another live rule now than the state says. The member that it
-    was is named by what it has become, and stands for one that is gone and was that.
+    One that no longer exists is left out where another one has become what it was.
     """
-    leaving: dict[IngressRule, Member] = {}
-    for member in members:
-        live = index.of(member)
-        if live is None and member.rule not in wanted:
-            leaving.setdefault(member.rule, member)
-        elif live is not None and live not in staying:
-            is_wanted = member.rule in wanted
-            named = replace(member, rule=live.rule) if is_wanted else member
-            leaving[named.rule] = named
-    return leaving.values()
+    lives = {member: index.of(member) for member in members}
+    leaving = {
+        member: _as_it_is(member, live)
+        for member, live in lives.items()
+        if live and live not in staying
+    }
+    others = wanted | {member.rule for member in leaving.values()}
+    gone = {m: m for m, live in lives.items() if not live and m.rule not in others}
+    every = {**leaving, **gone}
+    return [every[member] for member in members if member in every]
+
+
+def _as_it_is(member: Member, live: LiveRule) -> Member:
+    """
+    A member with the rule that its ID has now. Without an ID, its spelling is needed.
+    """
+    if not member.rule_id or member.rule == live.rule:
+        return member
+    return replace(member, rule=live.rule)
 
 
 def change_of(member: Member, wanted: IngressRule, group: LiveGroup) -> Change | None:

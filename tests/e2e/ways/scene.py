@@ -465,6 +465,35 @@ def changed(declared: Declared) -> ByHand:
     return ByHand(f"{declared.name} is changed by hand", act)
 
 
+def one_for_another(name: str, gone: int, other: int) -> ByHand:
+    """Delete the rule of one port by hand, and change another one to that port."""
+
+    def act(scene: Scene) -> None:
+        ids = {_port(rule): rule_id for rule_id, rule in scene.ids[name].items()}
+        group = scene.before.groups[""]
+        scene.by_hand |= set(ids.values())
+        scene.fake.remove_rule(group, ids[gone])
+        scene.fake.change_rule(group, ids[other], PortRange=f"{gone}/{gone}")
+
+    return ByHand(f"of {name}, {gone} is removed by hand, and {other} becomes it", act)
+
+
+def swapped_by_hand(name: str) -> ByHand:
+    """Exchange the ports of two rules of a set by hand."""
+
+    def act(scene: Scene) -> None:
+        (one, port), (other, then) = (
+            (rule_id, str(dict(rule)["PortRange"]))
+            for rule_id, rule in scene.ids[name].items()
+        )
+        group = scene.before.groups[""]
+        scene.by_hand |= {one, other}
+        for rule_id, to in ((one, "9/9"), (other, port), (one, then)):
+            scene.fake.change_rule(group, rule_id, PortRange=to)
+
+    return ByHand(f"the rules of {name} are swapped by hand", act)
+
+
 def added(declared: Declared) -> ByHand:
     """Add rules by hand."""
 

@@ -21,8 +21,10 @@ from e2e.ways.scene import (
     faults,
     now,
     of_type,
+    one_for_another,
     removed,
     shows_at_last,
+    swapped_by_hand,
     unmarked,
     without_id,
 )
@@ -165,6 +167,8 @@ def more_changes() -> Iterator[Way]:
         (A, B),
         (A, RENAMED.but(**ALIAS, **ADOPT)),
     )
+    yield way("it changes after its rule is adopted", (A, B),
+        (A, RENAMED.but(**ADOPT), B81.but(depends_on=["n"])), any_id=True)
     yield way("both are renamed with adopt", (A, B),
         (rule("m", 443, **ADOPT), RENAMED.but(**ADOPT)))
     yield way(
@@ -524,6 +528,18 @@ def changed_by_hand() -> Iterator[Way]:
             added(B), up, live=(A, B), unmanaged=(B,))
         yield way(f"a neighbour is added by hand, and it is removed: {up}", (A, B),
             (A,), added(C), up, live=(A, C), unmanaged=(C,))
+    taken, taking = changed(B.but(ports=A.ports)), A.but(**ADOPT)
+    for up in ("up --refresh", "up --refresh --run-program"):
+        for after in ((taking, B), (taking, B.but(**ADOPT))):
+            name = "with adopt" if after[1] == B else "both with adopt"
+            yield way(f"one removed by hand, the other is what it was, {name}: {up}",
+                after, after, removed("a"), taken, up, SETTLED)
+    for up in ("up", "up --refresh"):
+        old, new = set_of("s", 1, 2), set_of("s", 1, 2, 3)
+        yield way(f"set: one removed by hand, the other is what it was: {up}", (old,),
+            (new,), one_for_another("s", 1, 2), up, SETTLED, kinds=SET)
+        yield way(f"set: two swapped by hand, and one is removed: {up}", (old,),
+            (set_of("s", 1),), swapped_by_hand("s"), up, SETTLED, kinds=SET)
     both = (A, B, rule("c", 81))
     yield way("another port by hand, which another resource wants: up --refresh",
         (A, B), both, changed(B81), either("up --refresh"), CONSISTENT, "up --refresh",
@@ -615,6 +631,10 @@ def two_of_one() -> Iterator[Way]:
                 *made, up, quiet=True)
             yield way(f"{name}, one is removed and one is changed", (A, B), (A, B81),
                 *made, up)
+            for which, first, other in (("other", B, B81), ("first", B81, B)):
+                yield way(f"{name}, the {which} is changed", (A, B),
+                    (A, first, other.but(name="z", depends_on=["b"])), *made, up,
+                    any_id=True)
 
 
 def exclusive_sets() -> Iterator[Way]:
