@@ -8,7 +8,7 @@ compared, and what judges a table is tested without the other half.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -16,6 +16,7 @@ import duckdb
 from usage.simulator import Simulation
 
 SYN, ACK = 2, 16
+IDLE_S = 910
 PORTED = (6, 17, 132)
 Row = tuple[object, ...]
 Pair = tuple[str, int, str, int, str, int]
@@ -71,18 +72,20 @@ def flow_rows(records: Sequence[Mapping[str, str]]) -> list[Row]:
     The rows of `usage.parquet`.
     """
     flows = [each for each in records if each["log-status"] == "OK"]
-    flags: dict[tuple[str, Pair], list[int | None]] = {}
-    for each in flows:
-        direction = each["direction"]
-        if each["action"] == "REJECT":
-            continue
-        flags.setdefault((direction, _pair(each, direction)), []).append(_flags(each))
+    exact = {_hour(each) for each in flows if int(each["start"]) % 60}
+    pairs: dict[Pair, list[Mapping[str, str]]] = {}
     rows: dict[Row, list[Mapping[str, str]]] = {}
     for each in flows:
-        if each["direction"] == "in":
-            accepted = each["action"] == "ACCEPT"
-            opened = _opened(_pair(each, "in"), flags) if accepted else "unknown"
-            rows.setdefault(_key(each, opened), []).append(each)
+        if each["action"] == "ACCEPT":
+            pairs.setdefault(_pair(each), []).append(each)
+        elif each["direction"] == "in":
+            rows.setdefault(_key(each, "unknown"), []).append(each)
+    for pair in pairs.values():
+        for part in _parts(pair, exact):
+            opened = "out" if _is_own(part) else _opened(pair)
+            for each in part:
+                if each["direction"] == "in":
+                    rows.setdefault(_key(each, opened), []).append(each)
     return [
         (
             *key,
@@ -94,6 +97,27 @@ def flow_rows(records: Sequence[Mapping[str, str]]) -> list[Row]:
         )
         for key, group in rows.items()
     ]
+
+
+def _hour(record: Mapping[str, str]) -> tuple[str, int]:
+    return record["eni-id"], int(record["start"]) // 3600
+
+
+def _parts(
+    pair: Sequence[Mapping[str, str]], exact: Collection[tuple[str, int]]
+) -> list[list[Mapping[str, str]]]:
+    """
+    The records of a pair, cut where a session may have been forgotten.
+    """
+    parts: list[list[Mapping[str, str]]] = []
+    latest = -IDLE_S - 1
+    for each in sorted(pair, key=lambda r: (int(r["start"]), int(r["end"]))):
+        came_by = int(each["start" if _hour(each) in exact else "end"])
+        if came_by - latest > IDLE_S:
+            parts.append([])
+        parts[-1].append(each)
+        latest = int(each["start"])
+    return parts
 
 
 def _key(record: Mapping[str, str], opened: str) -> Row:
@@ -112,13 +136,14 @@ def _key(record: Mapping[str, str], opened: str) -> Row:
     )
 
 
-def _pair(record: Mapping[str, str], direction: str) -> Pair:
+def _pair(record: Mapping[str, str]) -> Pair:
     """
     The connection, its far end first.
     """
     source = record["srcaddr"].lower(), int(record["srcport"])
     destination = record["dstaddr"].lower(), int(record["dstport"])
-    far, near = (source, destination) if direction == "in" else (destination, source)
+    inward = record["direction"] == "in"
+    far, near = (source, destination) if inward else (destination, source)
     return record["eni-id"], int(record["protocol"]), *far, *near
 
 
@@ -127,36 +152,53 @@ def _flags(record: Mapping[str, str]) -> int | None:
     return int(text) if text else None
 
 
-def _opened(pair: Pair, flags: Mapping[tuple[str, Pair], list[int | None]]) -> str:
-    """
-    Who opened a connection, where the flags of both directions prove it.
-    """
-    inbound, outbound = flags[("in", pair)], flags.get(("out", pair), [])
-    if not outbound:
-        return "in" if pair[1] != 6 or None not in inbound else "unknown"
-    if pair[1] != 6:
-        return "unknown"
-    ins = [each for each in inbound if each is not None]
-    outs = [each for each in outbound if each is not None]
-    if len(ins) < len(inbound) or len(outs) < len(outbound):
-        return "unknown"
-    if _opens(outs) and _answers(ins):
-        return "out"
-    return "in" if _opens(ins) and _answers(outs) else "unknown"
+def _by_direction(
+    records: Sequence[Mapping[str, str]],
+) -> tuple[list[Mapping[str, str]], list[Mapping[str, str]]]:
+    ins = [each for each in records if each["direction"] == "in"]
+    return ins, [each for each in records if each["direction"] == "out"]
 
 
-def _opens(flags: Sequence[int]) -> bool:
+def _is_own(part: Sequence[Mapping[str, str]]) -> bool:
+    """
+    Whether flags and times of a part prove that the interface opened it.
+    """
+    ins, outs = _by_direction(part)
+    got, sent = [_flags(each) for each in ins], [_flags(each) for each in outs]
+    if part[0]["protocol"] != "6" or None in got or None in sent:
+        return False
+    if not _opens(sent) or not _answers(got):
+        return False
+    syn = min(int(o["start"]) for o in outs if (_flags(o) or 0) & SYN)
+    return min(int(each["start"]) for each in ins) + 1 >= syn
+
+
+def _opened(pair: Sequence[Mapping[str, str]]) -> str:
+    """
+    Who opened a connection that is not proven to be the interface's own.
+    """
+    ins, outs = _by_direction(pair)
+    got, sent = [_flags(each) for each in ins], [_flags(each) for each in outs]
+    if pair[0]["protocol"] != "6":
+        return "unknown" if outs else "in"
+    if None in got or None in sent:
+        return "unknown"
+    return "in" if not outs or (_opens(got) and _answers(sent)) else "unknown"
+
+
+def _opens(flags: Sequence[int | None]) -> bool:
     """
     SYN, and in no window a flag that an answer would have.
     """
-    return any(each & SYN for each in flags) and not any(each & ACK for each in flags)
+    known = [each or 0 for each in flags]
+    return any(each & SYN for each in known) and not any(each & ACK for each in known)
 
 
-def _answers(flags: Sequence[int]) -> bool:
+def _answers(flags: Sequence[int | None]) -> bool:
     """
     SYN with ACK, and in no window a SYN alone.
     """
-    handshakes = [each for each in flags if each & SYN]
+    handshakes = [each for each in flags if each and each & SYN]
     return bool(handshakes) and all(each & ACK for each in handshakes)
 
 

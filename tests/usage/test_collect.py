@@ -219,6 +219,101 @@ def test_answers_to_own_connections_share_a_row(
     ]
 
 
+def seen(
+    record: Record, first: int, last: int | None = None, **changes: object
+) -> Record:
+    """A record with other seconds, counted from a full ten minutes."""
+    return record | {
+        "start": FROM + first,
+        "end": FROM + (first if last is None else last),
+        **{name.replace("__", "-"): value for name, value in changes.items()},
+    }
+
+
+SYN_OUT, SYN_ACK_IN = seen(OWN, 1), seen(answer(OWN), 1)
+DATA_IN, DATA_OUT = answer(OWN, tcp__flags=8), OWN | {"tcp-flags": 8}
+IN_A_WINDOW = [seen(OWN, 0, 600), seen(answer(OWN), 0, 600)]
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        pytest.param([seen(DATA_IN, 911)], {"out"}, id="data within the timeout"),
+        pytest.param([seen(DATA_IN, 912)], {"out", "unknown"}, id="data after it"),
+        pytest.param(
+            [seen(DATA_OUT, 700, 1200), seen(DATA_IN, 1610)],
+            {"out"},
+            id="data of the interface in between",
+        ),
+        pytest.param(
+            [seen(DATA_IN, 700, 1200), seen(DATA_IN, 1611)],
+            {"out", "unknown"},
+            id="the end of a record proves no packet",
+        ),
+        pytest.param(
+            [seen(DATA_IN, 600 * n + 7, 600 * n + 600) for n in range(1, 20)],
+            {"out"},
+            id="a long connection that is never idle",
+        ),
+        pytest.param(
+            [seen(SYN_OUT, 5000), seen(SYN_ACK_IN, 5000)], {"out"}, id="a new opening"
+        ),
+        pytest.param(
+            [seen(DATA_IN, 4900), seen(SYN_OUT, 5000), seen(SYN_ACK_IN, 5000)],
+            {"out", "unknown"},
+            id="data before the new opening",
+        ),
+        pytest.param(
+            [seen(DATA_IN, 4900), seen(SYN_OUT, 6000), seen(SYN_ACK_IN, 6000)],
+            {"out", "unknown"},
+            id="data long before the new opening",
+        ),
+        pytest.param(
+            [seen(INBOUND, 5000, srcport=443, dstport=50_000)],
+            {"out", "in"},
+            id="the other end opens it the second time",
+        ),
+    ],
+)
+def test_a_connection_idle_too_long_needs_a_new_proof(
+    collect: Collect,
+    table: Path,
+    tmp_path: Path,
+    records: list[Record],
+    expected: set[str],
+) -> None:
+    write_json(tmp_path / "a.json", [SYN_OUT, SYN_ACK_IN, *records])
+
+    assert collect(tmp_path / "a.json").exit_code == 0
+    assert {row["opened"] for row in rows(table)} == expected
+    inbound = [each for each in records if each["direction"] == "in"]
+    assert sum(row["flows"] for row in rows(table)) == len(inbound) + 1
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        (IN_A_WINDOW, {"out"}),
+        ([*IN_A_WINDOW, seen(DATA_IN, 600, 1200)], {"out", "unknown"}),
+        ([*IN_A_WINDOW, seen(DATA_IN, 600, 900)], {"out"}),
+        ([*IN_A_WINDOW, seen(DATA_IN, 900, 1200)], {"out", "unknown"}),
+        ([seen(OWN, 0, 600), seen(answer(OWN), 600, 1200)], {"unknown"}),
+    ],
+)
+def test_times_of_windows_leave_room_for_a_silence(
+    collect: Collect,
+    table: Path,
+    tmp_path: Path,
+    records: list[Record],
+    expected: set[str],
+) -> None:
+    """In older logs `start` and `end` are the bounds of the window."""
+    write_json(tmp_path / "a.json", records)
+
+    assert collect(tmp_path / "a.json").exit_code == 0
+    assert {row["opened"] for row in rows(table)} == expected
+
+
 # What was watched
 
 

@@ -23,10 +23,6 @@ from usage.traffic import ACK, SYN, Traffic
 
 SEEDS = range(60)
 START = 1_767_571_200
-NOT_DRAWN = {"expiring_sessions"}
-"""
-Ingredients that only tests of their own have.
-"""
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +148,7 @@ def test_the_worlds_hold_every_ingredient(simulations: list[Simulation]) -> None
         found.update(each.spoilt)
         found.update([each.style.format, each.style.flags])
     flags = ("only handshakes", "with PSH", "all", "none")
-    wanted = {*vars(simulations[0].has), *SPOILS, *FORMATS, *flags} - NOT_DRAWN
+    wanted = {*vars(simulations[0].has), *SPOILS, *FORMATS, *flags}
 
     assert wanted - found.keys() == set()
 

@@ -205,6 +205,7 @@ class Ingredients:
             gone_interfaces=rng.random() < 0.3,
             forwarders=rng.random() < 0.3,
             classic=rng.random() < 0.1,
+            expiring_sessions=rng.random() < 0.7,
             ipv6=rng.random() < 0.6,
         )
 

@@ -256,11 +256,25 @@ class Traffic:
             rng.choice([*outside, *(others if rng.random() < 0.5 else [])]),
             rng.choice([443, 80, 53, 3306]),
         )
+        if self.expiring and rng.random() < 0.5:
+            packet = self._answered_through_a_rule(interface) or packet
         if rng.random() < 0.05:
             time = self.world.start - rng.randint(1, 600)
         server = self.world.interface_with(interface.vpc, packet.destination, time)
         fate = rng.choice(["", "", "", "", "", "acl-answer", "egress"])
         self._converse(time, packet, interface.number, server, fate)
+
+    def _answered_through_a_rule(self, interface: SimulatedInterface) -> Packet | None:
+        """
+        A packet of TCP whose answers a rule would accept if there were no session.
+        """
+        rules = [r for r in self.world.rules_of(interface) if r.networks and r.accepts]
+        if not rules:
+            return None
+        answer = self._packet_for(self.rng.choice(rules), interface)
+        if answer is None or answer.protocol != TCP:
+            return None
+        return answer.reversed()
 
     def _draw_forwarded(self, router: SimulatedInterface) -> None:
         """
@@ -447,6 +461,9 @@ class Traffic:
             answer = packet.reversed(PSH | ACK, 1500)
             if wait > SESSION_S:
                 self._plan(time, answer, server, client)
+                if rng.random() < 0.3:
+                    time += 2 * self.world.window_s
+                    self._reopen(time, packet, client, server)
             self._plan(time, self._flagged(packet, PSH | ACK), client, server)
             self._plan(time, answer, server, client)
         end = rng.choice([FIN | ACK, FIN | ACK, RST, 0])
@@ -454,3 +471,13 @@ class Traffic:
             self._plan(time + 1, self._flagged(packet, end), client, server)
         if end & FIN:
             self._plan(time + 1, packet.reversed(FIN | ACK), server, client)
+
+    def _reopen(
+        self, time: int, packet: Packet, client: int | None, server: int | None
+    ) -> None:
+        """
+        The client opens it again, from the same port.
+        """
+        self._conversations += 1
+        self._plan(time, self._flagged(packet, SYN), client, server)
+        self._plan(time, packet.reversed(SYN | ACK), server, client)

@@ -5,10 +5,14 @@ It is a chain of common table expressions, written once in the dialect of DuckDB
 embedded engine takes the same steps, and keeps some of them in temporary tables;
 `dialects.py` prints the chain for another engine. A step refers to earlier ones only.
 
-How a connection's opener is proven: for TCP, a pair of addresses and ports is the
-interface's own connection only if, over all windows, its outbound records have SYN
-without ACK, its inbound records have SYN together with ACK and never SYN alone, and no
-inbound record is earlier than the outbound SYN. The port numbers prove nothing.
+How a connection's opener is proven: for TCP, the records of a pair of addresses and
+ports are of a connection that the interface opened only if the outbound ones have SYN
+without ACK, the inbound ones have SYN together with ACK and never SYN alone, and no
+inbound one is earlier than the outbound SYN. The port numbers prove nothing.
+
+ECS forgets a session that is idle for `IDLE_S`: what comes in afterwards is decided by
+the rules. So a pair is cut where it may have been idle for longer, and each part needs
+its own proof.
 """
 
 from __future__ import annotations
@@ -64,6 +68,12 @@ A time from here on is not in seconds.
 SLACK_S = 1
 """
 Seconds by which two times of one connection may be out of order.
+"""
+IDLE_S = 910
+"""
+How long ECS remembers an idle TCP session.
+
+https://www.alibabacloud.com/help/en/ecs/user-guide/connection-timeout-management
 """
 
 
@@ -165,12 +175,16 @@ SELECT COALESCE(interface_id, '') AS interface_id,
   MAX(CASE WHEN kind <> 'UNREADABLE' THEN seen_from END) AS last_start,
   MIN(CASE WHEN kind = 'NODATA' THEN seen_to - seen_from END) AS nodata_s,
   MAX(CASE WHEN kind = 'OK' THEN seen_to - seen_from END) AS flow_s,
+  MAX(CASE WHEN kind = 'OK' AND seen_from % 60 <> 0 THEN 1 ELSE 0 END) AS exact,
   SUM(CASE WHEN kind = 'UNREADABLE' THEN 1 ELSE 0 END) AS unreadable
 FROM judged
 GROUP BY COALESCE(interface_id, ''), seen_from - (seen_from % 3600)
 """.strip()
 """
 The step `hours`: for each interface and hour, in which minutes records begin.
+
+In older logs all records begin on the bounds of windows. Where one does not, `exact` is
+1: `start` is the time of the first packet.
 """
 
 INTERFACES = """
@@ -245,7 +259,7 @@ FROM counted AS c JOIN interfaces AS i ON i.interface_id = c.interface_id
 The rows of `usage.watched.parquet`.
 """
 
-_LOCAL = """
+LOCAL = """
 SELECT interface_id, protocol, direction, seen_from, seen_to, packets, bytes, flags,
   CASE WHEN direction = 'in' THEN source ELSE destination END AS remote,
   CASE WHEN direction = 'in' THEN destination ELSE source END AS own,
@@ -255,6 +269,9 @@ SELECT interface_id, protocol, direction, seen_from, seen_to, packets, bytes, fl
     ELSE source_port END END AS own_port
 FROM flow_records WHERE action = 'ACCEPT'
 """.strip().format(ported=_PORTED)
+"""
+The step `local_records`: accepted ones, by the interface's own end and the remote end.
+"""
 
 GOT_SYN, GOT_SYN_ACK, SENT, SENT_ACK, SENT_SYN_ACK, NO_FLAGS = (
     1 << bit for bit in range(6)
@@ -272,8 +289,7 @@ CASE WHEN direction = 'in' THEN CASE WHEN flags IS NULL THEN {NO_FLAGS}
 What a record shows of its pair's opener, as bits: one aggregate in place of six.
 """
 
-PAIRS = f"""
-SELECT interface_id, protocol, remote, own, own_port,
+_SUMS = f"""
   SUM(CASE WHEN direction = 'in' THEN 1 ELSE 0 END) AS flows,
   SUM(CASE WHEN direction = 'in' THEN packets ELSE 0 END) AS packets,
   SUM(CASE WHEN direction = 'in' THEN bytes ELSE 0 END) AS bytes,
@@ -281,24 +297,88 @@ SELECT interface_id, protocol, remote, own, own_port,
   MAX(CASE WHEN direction = 'in' THEN seen_to END) AS last_seen,
   MIN(CASE WHEN direction = 'out' AND (flags & 18) = 2 THEN seen_from END) AS sent_syn,
   BIT_OR({_EVIDENCE}) AS evidence
-FROM ({_LOCAL}) AS l
-GROUP BY interface_id, protocol, remote, own, own_port, remote_port
+""".strip()
+_PAIR = "interface_id, protocol, remote, own, own_port, remote_port"
+PAIRS = f"""
+SELECT {_PAIR}, MAX(seen_to) - MIN(seen_from) AS lasted,
+  {_SUMS}
+FROM local_records GROUP BY {_PAIR}
 """.strip()
 """
 The step `pairs`: both directions of each pair of addresses and ports together.
 """
 
-ACCEPTED = f"""
-SELECT interface_id, protocol, remote, own, own_port, flows, packets, bytes,
-  first_seen, last_seen,
-  CASE WHEN protocol <> 6
+_PROVEN_OWN = (
+    f"(evidence & {NO_FLAGS | SENT_ACK | GOT_SYN | GOT_SYN_ACK}) = {GOT_SYN_ACK}"
+    f" AND first_seen + {SLACK_S} >= sent_syn"
+)
+_ELSE_OPENED = f"""
+CASE WHEN protocol <> 6
       THEN CASE WHEN (evidence & {SENT}) = 0 THEN 'in' ELSE 'unknown' END
     WHEN (evidence & {GOT_SYN}) <> 0 THEN 'in'
     WHEN (evidence & {SENT_SYN_ACK | GOT_SYN_ACK}) = {SENT_SYN_ACK} THEN 'in'
-    WHEN (evidence & {NO_FLAGS | SENT_ACK | GOT_SYN_ACK}) = {GOT_SYN_ACK}
-      AND first_seen + {SLACK_S} >= sent_syn THEN 'out'
-    ELSE 'unknown' END AS opened
+    ELSE 'unknown' END
+""".strip()
+OPENERS = f"""
+SELECT {_PAIR}, flows, packets, bytes, first_seen, last_seen,
+  {_ELSE_OPENED} AS else_opened,
+  protocol = 6 AND {_PROVEN_OWN} AS proven,
+  protocol = 6 AND lasted > {IDLE_S} AND sent_syn IS NOT NULL
+    AND (evidence & {GOT_SYN_ACK}) <> 0 AS is_cut
 FROM pairs WHERE flows > 0
+""".strip()
+"""
+The step `openers`: who opened a pair, as a whole.
+
+`is_cut`: it may have been idle for too long, and a part of it may be proven.
+"""
+
+_BY_TIME = (
+    "PARTITION BY interface_id, remote, own, own_port, remote_port"
+    " ORDER BY seen_from, seen_to"
+)
+_FIRST_PACKET = "CASE WHEN h.exact = 1 THEN l.seen_from ELSE l.seen_to END"
+TIMED = f"""
+SELECT l.*, o.else_opened, {_FIRST_PACKET} AS first_packet
+FROM local_records AS l
+JOIN openers AS o ON o.is_cut AND o.protocol = l.protocol
+  AND o.interface_id = l.interface_id AND o.remote = l.remote AND o.own = l.own
+  AND o.own_port = l.own_port AND o.remote_port = l.remote_port
+JOIN hours AS h ON h.interface_id = l.interface_id
+  AND h.hour_start = l.seen_from - (l.seen_from % 3600)
+""".strip()
+"""
+The step `timed`: records of pairs that are cut, each with the last second that its
+first packet may have come in. Its last packet came at `seen_from` or later; `end` says
+nothing of it, since it is the window's end for a connection that goes on.
+"""
+
+SESSIONS = f"""
+SELECT {_PAIR}, else_opened, session,
+  {_SUMS}
+FROM (
+  SELECT g.*, SUM(CASE WHEN idle > {IDLE_S} THEN 1 ELSE 0 END)
+    OVER ({_BY_TIME} ROWS UNBOUNDED PRECEDING) AS session
+  FROM (
+    SELECT t.*, first_packet - LAG(seen_from) OVER ({_BY_TIME}) AS idle FROM timed AS t
+  ) AS g
+) AS s
+GROUP BY {_PAIR}, else_opened, session
+""".strip()
+"""
+The step `sessions`: the parts of each pair that is cut.
+"""
+
+_FLOW_SUMS = (
+    "interface_id, protocol, remote, own, own_port, flows, packets, bytes,"
+    " first_seen, last_seen"
+)
+ACCEPTED = f"""
+SELECT {_FLOW_SUMS}, CASE WHEN proven THEN 'out' ELSE else_opened END AS opened
+FROM openers WHERE NOT is_cut
+UNION ALL
+SELECT {_FLOW_SUMS}, CASE WHEN {_PROVEN_OWN} THEN 'out' ELSE else_opened END AS opened
+FROM sessions WHERE flows > 0
 """.strip()
 
 REJECTED = f"""
@@ -348,7 +428,11 @@ What `WATCHED` needs beyond `hours`.
 """
 FLOW_STEPS: Mapping[str, str] = {
     "interfaces": INTERFACES,
+    "local_records": LOCAL,
     "pairs": PAIRS,
+    "openers": OPENERS,
+    "timed": TIMED,
+    "sessions": SESSIONS,
     "accepted": ACCEPTED,
     "rejected": REJECTED,
 }
