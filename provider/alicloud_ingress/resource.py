@@ -139,7 +139,7 @@ class SecurityGroupIngressRule(
             description: at most 512 characters, expiry included.
             expires_on: last day of the rule in UTC, as a date or 2026-12-31.
             region: of the group; `alicloud:region` if left out.
-            profile: name of a profile of the aliyun CLI; must not be a secret.
+            profile: name of a profile of the aliyun CLI, which has the credentials.
             adopt: take over an identical rule that already exists.
             opts: options of the resource.
         """
@@ -235,7 +235,7 @@ class SecurityGroupIngressRuleSet(
             keep_descriptions: globs such as `managed by *`; an exclusive set leaves
                 rules with such a description alone.
             region: of the group; `alicloud:region` if left out.
-            profile: name of a profile of the aliyun CLI; must not be a secret.
+            profile: name of a profile of the aliyun CLI, which has the credentials.
             adopt: take over those of the rules that already exist.
             opts: options of the resource.
         """

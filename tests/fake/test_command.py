@@ -293,7 +293,7 @@ def test_a_file_without_valid_state_is_refused(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 3
-    assert "no state of the fake" in done.stderr
+    assert "not a state of the fake" in done.stderr
     assert path.read_text() == "no state"
 
 

@@ -1,7 +1,7 @@
 """
-A stateful fake of the ECS API, for tests with no cloud account.
+A fake of the ECS API that keeps state, for tests without a cloud account.
 
-It imports nothing of the provider, so that no bug can be shared.
+It imports nothing of the provider, so that both cannot have the same bug.
 """
 
 from alicloud_ingress.testing.backend import FakeCall

@@ -1,5 +1,5 @@
 """
-The actions by name, and what a ClientToken does to one that writes.
+The actions by name, and how a ClientToken makes a write idempotent.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TOKEN = re.compile(r"[\x21-\x7e]{1,64}")
 @dataclass(frozen=True, slots=True)
 class Action:
     """
-    What an action does, and in which version of which API.
+    The function of an action, and the version of the API that has it.
     """
 
     act: Callable[[Call], Answer]
@@ -40,16 +40,16 @@ class Action:
     writes: bool = False
 
 
-def _egress(duplicate: str, act: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+def _egress(inbound: str, act: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
     """
-    The outbound duplicate of an action.
+    The action for outbound rules that corresponds to one for inbound rules.
     """
 
     def acting(call: Call) -> Answer:
-        inbound = exchanged(call.parameters)
+        parameters = exchanged(call.parameters)
         try:
             return act(
-                replace(call, action=duplicate, parameters=inbound, direction="egress")
+                replace(call, action=inbound, parameters=parameters, direction="egress")
             )
         except FakeError as error:
             raise outbound(error) from None
@@ -114,7 +114,8 @@ def action_of(name: str, version: str) -> Action:
 
 def carry_out(action: Action, call: Call) -> Answer:
     """
-    Do what the call asks; one with a ClientToken that was seen is done but once.
+    Carry out the call. A write that is repeated with its ClientToken is not carried out
+    again.
 
     Raises:
         FakeError: the call is refused.

@@ -1,5 +1,5 @@
 """
-The addresses of network interfaces: written as ECS writes them, and free in their VPC.
+The addresses of network interfaces: in the spelling of ECS, and unique in their VPC.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ PRIVATE = ipaddress.ip_network("172.16.0.0/12")
 
 def addresses_of(vpc_id: str, state: State) -> set[str]:
     """
-    The addresses that the interfaces of a VPC have.
+    The addresses of all interfaces of a VPC.
     """
     return {
         address
@@ -26,10 +26,10 @@ def addresses_of(vpc_id: str, state: State) -> set[str]:
 
 def free(addresses: Sequence[str], version: int, taken: set[str]) -> list[str]:
     """
-    Check that each is an address of the IP version, and free.
+    Check that each is a free address of this IP version, and return their spelling.
 
     Raises:
-        ValueError: one is not; the text says which.
+        ValueError: one is not; the message says which.
     """
     written: list[str] = []
     for text in addresses:

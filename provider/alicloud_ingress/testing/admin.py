@@ -1,5 +1,5 @@
 """
-The served fake's back door: faults, calls, state and behaviour over HTTP.
+The admin API of the served fake: faults, calls, state and behaviour over HTTP.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ def administer(fake: Backend, method: str, path: str, body: str) -> Reply:
     """
     Answer a request below `/_fake/`.
 
-    `POST faults` takes one fault, or a list of them, by the names of `Fault`; an
-    object with `per_second` is a `RateLimit`. `GET calls` gives a list. `GET` and
-    `PUT state` carry what `FakeEcs.dump` writes. `GET behaviour` gives the settings
-    of `Behaviour` by name; `POST behaviour` takes those that are to change.
+    `POST faults` takes one fault or a list of them, as objects with the fields of
+    `Fault`; an object with `per_second` is a `RateLimit`. `GET calls` returns a list.
+    `GET state` returns what `FakeEcs.dump` writes, and `PUT state` loads it.
+    `GET behaviour` returns the settings of `Behaviour` by name; `POST behaviour`
+    changes some of them.
     """
     act = _ROUTES.get((method, path.removeprefix(PREFIX)))
     if act is None:

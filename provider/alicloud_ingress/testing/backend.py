@@ -1,5 +1,5 @@
 """
-The backend: what the API remembers and answers, behind both fronts.
+The backend of the fake, which answers requests in this process and over HTTP.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from alicloud_ingress.testing.world import World, system_time
 
 READING = ("Describe", "Get")
 """
-How the names of those actions begin that change nothing.
+Prefixes of the names of actions that change nothing.
 """
 FRONT_ENDS = ContextVar("FRONT_ENDS", default=threading.Event())  # noqa: B039
 """
-Set when the front ends to which a thread belongs: calls that wait are then dropped.
+Set when the server of this thread ends; calls that wait are then dropped.
 """
 
 
 @dataclass(frozen=True)
 class FakeCall:
     """
-    One call as it came, and how it was answered.
+    One call, and how it was answered.
 
     Args:
-        action: "" where the request named none.
+        action: "" if the request named none.
         parameters: without those of the gateway (signature, format).
-        status: of the answer; 0 where the connection was dropped.
-        code: of the refusal; "" for none.
+        status: of the answer; 0 if the connection was dropped.
+        code: of the error; "" for none.
         time: when it was answered, in seconds since 1970.
     """
 
@@ -55,7 +55,7 @@ class FakeCall:
 
     def to_json(self) -> dict[str, object]:
         """
-        Its fields by name, as files and the admin path show them.
+        The fields by name, for files and the admin API.
         """
         return {
             "time": self.time,
@@ -68,7 +68,7 @@ class FakeCall:
 
 class Backend(World):
     """
-    What answers a request, in process or served.
+    Answers requests, in process or over HTTP.
 
     See `FakeEcs` for arguments and attributes.
     """
@@ -95,7 +95,7 @@ class Backend(World):
     @property
     def keys(self) -> dict[str, KeyPair]:
         """
-        The key pairs that are known, by access key ID; none lets everybody in.
+        The known key pairs by access key ID. While there are none, any key is accepted.
         """
         return self._gatekeeper.keys
 
@@ -109,7 +109,7 @@ class Backend(World):
         expired: bool = False,
     ) -> None:
         """
-        Make a key pair known; from the first on, every signature is verified.
+        Add a key pair. From the first one on, every signature is verified.
         """
         with self._lock:
             self._gatekeeper.keys[key_id] = KeyPair(
@@ -122,7 +122,7 @@ class Backend(World):
 
     def inject(self, *faults: Fault) -> None:
         """
-        Let faults strike, in this order, the calls to come.
+        Apply these faults to later calls, in this order.
         """
         for fault in faults:
             self._faults.add(fault)
@@ -130,13 +130,13 @@ class Backend(World):
     @property
     def waiting_faults(self) -> tuple[Fault, ...]:
         """
-        The faults that have not struck yet.
+        The faults that no call has met yet.
         """
         return self._faults.waiting
 
     def forget_faults(self) -> None:
         """
-        Take back the faults that have not struck yet, and all rate limits.
+        Remove the faults that no call has met yet, and all rate limits.
         """
         self._faults.clear()
         with self._lock:
@@ -144,13 +144,13 @@ class Backend(World):
 
     def fail_next(self, action: str, status: int, code: str, times: int = 1) -> None:
         """
-        Answer the next calls of *action* with an error, and do nothing else.
+        Answer the next calls of an action with an error, without any effect.
         """
         self.inject(replace(Fault.refused(action, status, code), times=times))
 
     def limit(self, limit: RateLimit) -> None:
         """
-        Throttle an action by a bucket of tokens; replaces its former limit.
+        Throttle an action by a token bucket; this replaces its former limit.
         """
         with self._lock:
             self._limits[limit.action] = TokenBucket(limit, self._clock)
@@ -166,7 +166,7 @@ class Backend(World):
         Answer one HTTP request.
 
         Raises:
-            ConnectionDroppedError: no answer is to be sent.
+            ConnectionDroppedError: the connection must be closed without an answer.
         """
         return self.dated(self._undated(url, headers, body, method))
 

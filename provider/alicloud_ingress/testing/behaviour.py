@@ -1,7 +1,7 @@
 """
-What the documentation of ECS leaves open, each question as a setting.
+Settings for what the documentation of ECS leaves open.
 
-A provider is right only if it is right under both answers.
+A provider must work with every value of each setting.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ from alicloud_ingress.testing.wire import is_list
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
     """
-    How the fake acts where the documentation is silent or contradicts itself.
+    How the fake behaves where the documentation is missing or contradicts itself.
 
     Args:
         revoke_without_match_is_refused: a revoke by attributes that matches nothing
             is refused with `InvalidSecurityGroupRule.RuleNotExist`; else 200.
-        unknown_rule_id: what an ID that is not there is answered with: 404
+        unknown_rule_id: the error for an ID that no rule has: 404
             `InvalidSecurityGroupRuleId.NotFound`, or 400
             `InvalidParam.SecurityGroupRuleId` as on pages since 2024-07-08.
-        batches_are_atomic: one bad entry undoes the whole call; else those before
-            it stay done.
-        omitted_matches_any: a revoke that leaves out Priority or Policy matches
-            every one; else the default alone.
-        revoke_compares_description: a revoke that gives a Description matches only
-            rules that have it.
+        batches_are_atomic: one invalid entry undoes the whole call; else the entries
+            before it keep their effect.
+        omitted_matches_any: a revoke without Priority or Policy matches every value;
+            else only the default.
+        revoke_compares_description: a revoke with a Description matches only rules
+            that have the same one.
         authorize_takes_over_description: authorizing a rule that exists changes its
             description to the one given.
-        repeated_revoke_is_judged_anew: a revoke by ID that comes again with the same
-            ClientToken finds the rule gone; else it is answered as the first time.
-        address_equals_its_block: 1.2.3.4 and 1.2.3.4/32 are one rule, shown bare;
+        repeated_revoke_is_judged_anew: a revoke by ID that is repeated with the same
+            ClientToken does not find the rule; else it has the answer of the first.
+        address_equals_its_block: 1.2.3.4 and 1.2.3.4/32 are one rule, shown as 1.2.3.4;
             else two, each shown as it was sent.
-        host_bits_are_masked: 10.1.2.3/8 becomes 10.0.0.0/8; else it stays.
+        host_bits_are_masked: 10.1.2.3/8 becomes 10.0.0.0/8; else it is unchanged.
         priority_is_shown_as_text: `"1"`; else the number 1.
         omitted_fields_are_reset: a modify by ID sets omitted fields to their
             default; else they keep their value.
         protocol_numbers_are_named: number 6 is shown as TCP; else as 6.
         icmpv6_is_shown_as: the spelling of ICMPv6 in answers.
         port_range_of_a_list: what PortRange shows for a rule with a port list.
-        enterprise_refuses: the fields that a rule of an enterprise group may not
-            set; newer pages leave Priority out, another all three.
-        enterprise_allows_defaults: Policy accept and Priority 1, which say what is
-            so without them, may be set there all the same.
-        unknown_nic_type_is_refused: a Describe with a NicType that does not exist is
-            refused; else it is answered as without one. `<nil>`, which the Terraform
-            provider sends for each rule without `nic_type`, is always answered so.
-        permissions_as_json: `Permissions` may be one JSON text, a list of objects, in
-            place of `Permissions.N.*`.
+        enterprise_refuses: the fields that a rule of an enterprise group may not set.
+            Newer pages do not list Priority, and one page lists none of them.
+        enterprise_allows_defaults: Policy accept and Priority 1, which are the
+            defaults, may be set there nevertheless.
+        unknown_nic_type_is_refused: a Describe with an unknown NicType is refused; else
+            the NicType is ignored. `<nil>`, which the Terraform provider sends for each
+            rule without `nic_type`, is always ignored.
+        permissions_as_json: `Permissions` may be one JSON text, a list of objects,
+            instead of `Permissions.N.*`.
         group_filter_misses_primary_interfaces: DescribeNetworkInterfaces with a
-            SecurityGroupId shows secondary interfaces alone, as its page says.
-        longest_url: bytes of path and query beyond which the gateway answers 414
-            with an HTML body.
+            SecurityGroupId shows only secondary interfaces, as its page says.
+        longest_url: maximum number of bytes of path and query; the gateway answers 414
+            with an HTML body to a longer one.
     """
 
     revoke_without_match_is_refused: bool = False
@@ -94,20 +94,20 @@ class Behaviour:
 
     def changed(self, settings: Mapping[str, object]) -> Behaviour:
         """
-        The same with some settings changed, in the form of `to_json`.
+        A copy with some settings changed, in the form of `to_json`.
 
         Raises:
-            ValueError: a name or a value is wrong; the text says which.
+            ValueError: a name or a value is not valid; the message says which.
         """
         checked: dict[str, Any] = {n: _checked(n, v) for n, v in settings.items()}
         return replace(self, **checked)
 
     def changed_by_text(self, setting: str) -> Behaviour:
         """
-        The same with one setting changed: `NAME=VALUE`, a set as `A,B`.
+        A copy with one setting changed: `NAME=VALUE`, a set as `A,B`.
 
         Raises:
-            ValueError: the text is not of this form, or its name or value is wrong.
+            ValueError: the text does not have this form, or name or value is not valid.
         """
         name, equals, text = setting.partition("=")
         if not equals:
@@ -128,7 +128,7 @@ def _default(name: str) -> object:
 
 def _read(default: object, text: str) -> object:
     """
-    The value that a text stands for; text that fits no kind is left to the check.
+    The value of a text, by the type of the default. `_checked` refuses invalid values.
     """
     if isinstance(default, bool):
         return {"true": True, "false": False}.get(text.lower(), text)

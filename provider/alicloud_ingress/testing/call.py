@@ -1,5 +1,5 @@
 """
-One call on its way through the fake, and what every action checks first.
+One call of an action, and the checks that most actions have in common.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ _INDEX = re.compile(r"\.\d{1,9}(?=\.|$)")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """
-    An action with its parameters, and the world that it acts on.
+    An action with its parameters, and the state that it reads or changes.
 
     Args:
         account: of the credentials.
         now: such as `2018-12-12T07:28:38Z`.
         logins: login name -> account ID.
-        direction: of the rules; outbound ones are named in inbound words.
+        direction: of the rules. The names of parameters are those of inbound rules for
+            outbound ones too.
     """
 
     action: str
@@ -57,7 +58,7 @@ class Call:
         The region that the call names.
 
         Raises:
-            FakeError: it names none, or none that there is.
+            FakeError: it names none, or one that cannot exist.
         """
         region = self["RegionId"]
         if not region:
@@ -76,10 +77,10 @@ class Call:
 
     def group(self) -> FakeGroup:
         """
-        The group that the call names, where the caller sees it.
+        The group that the call names.
 
         Raises:
-            FakeError: it is not there.
+            FakeError: the caller has no such group in the region.
         """
         region, group_id = self.region, self["SecurityGroupId"]
         if not group_id:
@@ -95,7 +96,10 @@ class Call:
 
     def group_to_change(self) -> FakeGroup:
         """
-        The group that the call names, where the caller may change it.
+        The group that the call names, which it is going to change.
+
+        Raises:
+            FakeError: the caller has no such group, or may not change it.
         """
         group = self.group()
         if not group.operable:
@@ -114,7 +118,7 @@ class Call:
 
     def know_only(self, *names: str) -> None:
         """
-        Refuse parameters that the action does not have; `Tag.Key` is `Tag.1.Key`.
+        Refuse parameters that the action does not have; `Tag.Key` allows `Tag.1.Key`.
         """
         known = {*names, *LEGACY}
         for name in self.parameters:
@@ -136,7 +140,7 @@ class Call:
         A number within bounds.
 
         Raises:
-            FakeError: it is none, or out of them.
+            FakeError: the value is not a number, or not within the bounds.
         """
         text = self.parameters.get(name, str(default))
         if re.fullmatch(r"\d{1,9}", text, re.ASCII) and least <= int(text) <= most:

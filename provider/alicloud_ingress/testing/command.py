@@ -1,5 +1,5 @@
 """
-The fake as a process of its own, which keeps its state and tells its calls.
+Runs the fake as a separate process, which can save its state and log its calls.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ INTERRUPTED = 130
 
 class StateFile:
     """
-    A file that holds the state after each change; readable whenever it is killed.
+    Saves the state to a file after each change. The file is always complete, also if
+    the process is killed.
 
-    It is locked until `close`, so that one process at a time keeps its state there.
-    An empty file is a new one.
+    The file is locked until `close`, so that only one process uses it. An empty file is
+    treated as a new one.
 
     Raises:
-        ValueError: another process keeps its state in the file, or it holds no state.
+        ValueError: another process uses the file, or its content is not a state.
     """
 
     def __init__(self, path: Path, fake: FakeEcs) -> None:
@@ -49,14 +50,13 @@ class StateFile:
 
     def close(self) -> None:
         """
-        Let another process have the file.
+        Unlock the file, so that another process can use it.
         """
         os.close(self._locked)
 
     def save(self) -> None:
         """
-        Write the state where it has changed: whole, to another file that then takes
-        the place of the old one.
+        If the state has changed, write it to a new file, which then replaces the old.
         """
         text = self._fake.dump()
         if text == self._saved:
@@ -99,7 +99,7 @@ def _locked(path: Path) -> int:
 @contextmanager
 def written_calls(path: Path, fake: FakeEcs) -> Generator[None]:
     """
-    Write each call to a file as a line of JSON, as it comes.
+    Append each call to a file as a line of JSON.
     """
     path.touch(mode=0o600)
     with path.open("a", encoding="utf-8") as file:
@@ -128,25 +128,25 @@ def run(  # noqa: PLR0913 - the options of the command
     Serve a fake until SIGINT or SIGTERM arrives; return the exit code.
 
     Args:
-        host: what to bind to.
-        port: 0 is any free one.
+        host: the address to listen on.
+        port: 0 for any free one.
         latency_s: seconds that each call takes.
-        calls: a file to which each call is added, as a line of JSON.
-        state: a file to begin from where it is there, and to keep up to date.
-        admin: whether `/_fake/` answers.
-        cert: PEM file with the certificate for TLS; one is made unless it is set.
+        calls: a file to which each call is appended, as a line of JSON.
+        state: a file to load the state from, if it exists, and to save it to.
+        admin: whether to serve `/_fake/`.
+        cert: PEM file with the certificate for TLS; without one, one is made.
         key: PEM file with its private key.
-        behaviour: how it acts where the documentation is silent.
+        behaviour: how the fake behaves where the documentation is missing.
 
     Raises:
         OSError: a file cannot be opened, or the port cannot be bound.
-        ValueError: a file is not what it should be, or the state is in use.
+        ValueError: a file is not valid, or another process uses the state.
     """
-    told: list[int] = []
+    received: list[int] = []
     stop = threading.Event()
 
     def end(number: int, _frame: object) -> None:
-        told.append(number)
+        received.append(number)
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -159,9 +159,9 @@ def run(  # noqa: PLR0913 - the options of the command
             stack.enter_context(written_calls(calls, fake))
         serving = fake.serve(host, port, admin=admin, cert=cert, key=key)
         url = stack.enter_context(serving)
-        # in one piece: who reads the first line alone may close the pipe after it
+        # One write: a reader may close the pipe after the first line.
         sys.stdout.write(f"listening on {url}\ncertificate {url.certificate}\n")
         sys.stdout.flush()
-        while not stop.wait(0.1):  # a signal may reach a thread that cannot wake this
+        while not stop.wait(0.1):  # another thread may get the signal, and not wake it
             pass
-    return INTERRUPTED if told[0] == signal.SIGINT else 0
+    return INTERRUPTED if received[0] == signal.SIGINT else 0

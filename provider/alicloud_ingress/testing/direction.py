@@ -1,9 +1,9 @@
 """
-Outbound rules are inbound rules with both ends exchanged.
+Outbound rules, treated as inbound rules with source and destination exchanged.
 
-What an action does is written once, for inbound rules. Its outbound duplicate exchanges
-the names of source and destination on the way in, and in its refusals on the way out.
-Ports stay as they are: `PortRange` is the destination's in both directions.
+Each action is implemented once, for inbound rules. For outbound rules, the names of
+source and destination are exchanged in the parameters of a call and in its errors.
+Ports are unchanged: `PortRange` is that of the destination in both directions.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _OTHER = {
 
 def exchanged(fields: Mapping[str, _Value]) -> dict[str, _Value]:
     """
-    Fields or parameters by name, with the names of both ends exchanged.
+    Fields or parameters, with `Source` and `Dest` exchanged in their names.
     """
     return {_END.sub(_other, name): value for name, value in fields.items()}
 
 
 def facing(rule: Rule, direction: Direction) -> Rule:
     """
-    A rule of this direction in the words of an inbound rule, or back again.
+    A rule of this direction with the fields of an inbound rule, or the reverse.
     """
     if direction == "ingress":
         return rule
@@ -46,7 +46,7 @@ def facing(rule: Rule, direction: Direction) -> Rule:
 
 def rules_of(group: FakeGroup, direction: Direction) -> Iterator[tuple[str, Rule]]:
     """
-    The rules of one direction by ID, in the words of inbound rules.
+    The rules of one direction by ID, with the fields of inbound rules.
     """
     inbound = direction == "ingress"
     for rule_id, rule in group.rules.items():
@@ -56,7 +56,7 @@ def rules_of(group: FakeGroup, direction: Direction) -> Iterator[tuple[str, Rule
 
 def outbound(error: FakeError) -> FakeError:
     """
-    The refusal of an inbound rule, as it is worded for an outbound one.
+    The error for an outbound rule that corresponds to one for an inbound rule.
     """
     message = error.message
     if not ("Source" in message and "Dest" in message):

@@ -1,5 +1,5 @@
 """
-The rules that a request names: as `Permissions.N.*`, by ID, or flat.
+The rules in a request: as `Permissions.N.*`, by ID, or as parameters without a prefix.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ _MEMBER = re.compile(r"(Permissions|SecurityGroupRuleId)\.(\d{1,9})(?:\.(\w+))?"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """
-    One rule as a request names it.
+    One rule of a request.
 
     Args:
-        fields: by their names in the API, those that were given.
-        prefix: `Permissions.3`; "" for the flat form.
+        fields: those that are set, by their names in the API.
+        prefix: `Permissions.3`; "" for parameters without a prefix (flat).
     """
 
     fields: Mapping[str, str]
@@ -60,13 +60,13 @@ class Entry:
     @property
     def is_flat(self) -> bool:
         """
-        Whether the fields are named without a prefix, as in old calls.
+        Whether the fields have no prefix, as in older clients.
         """
         return not self.prefix
 
     def named(self, field: str) -> str:
         """
-        The name of a field as the request has it.
+        The name of a field in the request.
         """
         return f"{self.prefix}.{field}" if self.prefix else field
 
@@ -77,7 +77,7 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Named:
     """
-    What a request names: either IDs or entries.
+    The rules of a request: either IDs or entries.
     """
 
     rule_ids: tuple[str, ...]
@@ -86,15 +86,15 @@ class Named:
 
 def named_rules(parameters: Mapping[str, str], *, by_id: bool) -> Named:
     """
-    Gather the rules that a request names.
+    Find the rules of a request.
 
     Args:
         parameters: of the request.
         by_id: whether the action takes rule IDs.
 
     Raises:
-        FakeError: ways of naming are mixed, a list is too long or empty, or there
-            is a parameter that the action does not have.
+        FakeError: the forms are mixed, an index is not valid, or the action does not
+            have a parameter.
     """
     flat: dict[str, str] = {}
     ids: dict[int, str] = {}
@@ -130,11 +130,10 @@ def named_rules(parameters: Mapping[str, str], *, by_id: bool) -> Named:
 
 def spread_out(parameters: Mapping[str, str]) -> dict[str, str]:
     """
-    The parameters with `Permissions`, where it is one JSON text, as
-    `Permissions.N.*`.
+    The parameters, with `Permissions` as JSON converted to `Permissions.N.*`.
 
     Raises:
-        FakeError: the text is not a list of objects, or entries are given both ways.
+        FakeError: the JSON is not a list of objects, or both forms are used.
     """
     if "Permissions" not in parameters:
         return dict(parameters)

@@ -1,7 +1,7 @@
 """
-Refusals as ECS words them.
+Errors with the codes and messages of ECS.
 
-The text is data of the documentation: misspelt codes are its own.
+The texts are those of the documentation, misspelt codes included.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class FakeError(Exception):
 
 class ConnectionDroppedError(Exception):
     """
-    The connection breaks before an answer is sent; a front acts it out.
+    The connection must be closed before an answer is sent.
     """
 
 
 def not_valid(code: str, parameter: str) -> FakeError:
     """
-    The commonest wording: the parameter is not valid.
+    The most common error: the parameter is not valid.
     """
     return FakeError(400, code, f"The specified parameter {parameter} is not valid.")
 
@@ -43,14 +43,14 @@ def missing(parameter: str) -> FakeError:
 
 def unknown_parameter(name: str) -> FakeError:
     """
-    The action has no such parameter: the real API ignores it, a fake should not.
+    The action has no such parameter. The real API ignores it; this shows mistakes.
     """
     return FakeError(400, "InvalidParameter", f"{name} is not known to this action.")
 
 
 def group_not_found() -> FakeError:
     """
-    No such group in the region that was asked.
+    The group does not exist in the region of the call.
     """
     return FakeError(
         404,
@@ -61,7 +61,7 @@ def group_not_found() -> FakeError:
 
 def group_of_another_account() -> FakeError:
     """
-    There is such a group, but not in the account that asks.
+    The group exists, but in another account.
     """
     return not_valid("InvalidSecurityGroupId.NotFound", "SecurityGroupId")
 
@@ -79,7 +79,7 @@ def rule_id_not_found() -> FakeError:
 
 def rule_id_not_valid() -> FakeError:
     """
-    The rule ID is malformed; since 2024-07-08 also said of one that is not there.
+    The rule ID is malformed; since 2024-07-08 also for an ID that no rule has.
     """
     return not_valid("InvalidParam.SecurityGroupRuleId", "SecurityGroupRuleId")
 
@@ -97,7 +97,7 @@ def rule_not_there() -> FakeError:
 
 def same_group(status: int) -> FakeError:
     """
-    A group can not be its own source.
+    A group cannot be its own source.
     """
     return FakeError(
         status,

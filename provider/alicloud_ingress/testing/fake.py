@@ -1,5 +1,5 @@
 """
-The fake of ECS that tests and scripts make: the backend, and a way to serve it.
+`FakeEcs`, the class that tests and scripts use.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ class FakeEcs(Backend):
     """
     A fake of ECS.
 
-    Any key is good until `add_key` makes one known, and belongs to `ACCOUNT`
-    unless it is named in `accounts`.
+    Any access key is accepted until `add_key` adds one. A key belongs to `ACCOUNT`
+    unless `accounts` has it.
 
     Args:
-        behaviour: how it acts where the documentation is silent; may be replaced.
-        latency_s: how long each call takes; calls in parallel wait in parallel.
-        clock: seconds that rise steadily, for rate limits.
-        now: the time of day, with a time zone; the system's unless set.
+        behaviour: how the fake behaves where the documentation is missing; the
+            attribute may be replaced.
+        latency_s: how long each call takes; parallel calls wait in parallel.
+        clock: monotonic seconds, for rate limits.
+        now: the date and time, with a time zone; by default those of the system.
 
     Attributes:
         calls: every call since the start, in the order of their answers.
         accounts: access key ID -> account ID.
         logins: login name of an account -> account ID.
-        listeners: told of each call when it has been carried out, before it is
+        listeners: called with each call after it has been carried out, before it is
             answered.
     """
 
@@ -47,21 +48,21 @@ class FakeEcs(Backend):
         key: Path | None = None,
     ) -> Generator[ServedUrl]:
         """
-        Serve this fake for as long as the context lasts.
+        Serve this fake until the context ends.
 
-        The value is the URL over plain HTTP. The same port answers TLS: its URL is
-        the attribute `https` of the value, and the file with the certificate that
-        clients have to trust is its attribute `certificate`.
+        The value is the URL of plain HTTP. The same port serves TLS: the attribute
+        `https` is that URL, and `certificate` is the file with the certificate that
+        clients have to trust.
 
         Args:
-            host: loopback unless others are to reach it.
-            port: 0 is any free one.
-            admin: whether `/_fake/` answers too.
-            cert: PEM file with a certificate; one is made unless it is set.
+            host: the address to listen on; loopback by default.
+            port: 0 for any free one.
+            admin: whether to serve `/_fake/` too.
+            cert: PEM file with a certificate; without one, one is made.
             key: PEM file with its private key.
 
         Raises:
-            ValueError: only one of the files is set, or they do not fit each other.
+            ValueError: only one of the files is set, or they do not match.
         """
         from alicloud_ingress.testing.server import serving
         from alicloud_ingress.testing.tls import Certificate

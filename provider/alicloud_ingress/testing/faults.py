@@ -1,5 +1,5 @@
 """
-What goes wrong on order: one value says which call is struck, and how.
+Faults that a test injects: each says which calls fail, and how.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """
-    A fault that strikes calls of one action; parts can be combined.
+    A fault of calls of one action; effects can be combined.
 
-    Where none of `code`, `body`, `keep` and `drop` is set, the call is answered
-    truly. Where one is, nothing takes effect unless `takes_effect` says so.
+    If none of `code`, `body`, `keep` and `drop` is set, the normal answer is sent. If
+    one is set, the action has no effect, unless `takes_effect` is set.
 
     Args:
-        action: the action that is struck; `*` is any.
-        times: how many calls are struck.
-        skip: how many calls of the action pass before the first is struck.
-        having: only calls with a parameter whose name begins so, such as
+        action: the action that fails; `*` is any.
+        times: how many calls fail.
+        skip: how many calls of the action succeed before the first one fails.
+        having: only calls with a parameter whose name starts with this text, such as
             `Permissions.` for a Revoke by attributes.
-        takes_effect: the action is carried out, and only its answer spoilt.
-        status: HTTP status; 0 leaves that of the true answer.
+        takes_effect: the action is carried out, and only its answer is changed.
+        status: HTTP status; 0 for that of the normal answer.
         code: the code of an error body.
         message: the message beside the code.
         retry_after: value of the header `x-acs-retry-after`; 0 sends none.
-        body: a body in place of the true one.
+        body: replaces the normal body.
         content_type: of that body.
         keep: how many characters of the body are sent: a truncated answer.
-        drop: the connection breaks in place of an answer.
-        delay_s: seconds between the call and its answer; the action is carried
-            out first where `takes_effect` is set.
-        lag: the number of Describes of the group that do not yet show what this
-            call changed: new rules are missing, removed and changed ones linger.
+        drop: the connection is closed without an answer.
+        delay_s: seconds between the call and its answer; with `takes_effect`, the
+            action is carried out first.
+        lag: how many Describes of the group do not show yet what this call changed:
+            new rules are missing, and removed or changed ones are shown as before.
         edit: called with the `FakeEcs` just before the call is carried out, as a
-            change by somebody else.
+            change by someone else.
     """
 
     action: str = ANY_ACTION
@@ -66,14 +66,14 @@ class Fault:
     @property
     def spoils(self) -> bool:
         """
-        Whether the true answer is withheld.
+        Whether the normal answer is replaced.
         """
         return bool(self.code or self.drop) or (self.body, self.keep) != (None, None)
 
     @staticmethod
     def refused(action: str, status: int, code: str, message: str = "") -> Fault:
         """
-        Any error code with any status.
+        An error with any code and status.
         """
         return Fault(
             action=action,
@@ -85,7 +85,7 @@ class Fault:
     @staticmethod
     def throttled(action: str, *, retry_after: int = 0) -> Fault:
         """
-        Refused as too frequent, with a 400 as the gateway does.
+        A throttling error, with status 400 as from the gateway.
         """
         return Fault(
             action=action,
@@ -98,7 +98,7 @@ class Fault:
     @staticmethod
     def html(action: str, status: int = 502) -> Fault:
         """
-        A page of some machine on the way: 502, 503 or 414.
+        An HTML page of a gateway or proxy, such as 502, 503 or 414.
         """
         return Fault(
             action=action,
@@ -117,7 +117,7 @@ class Fault:
     @staticmethod
     def truncated(action: str, keep: int = 20) -> Fault:
         """
-        The true answer, cut off within its JSON; the action takes effect.
+        The normal answer, truncated within its JSON; the action takes effect.
         """
         return Fault(action=action, keep=keep, takes_effect=True)
 
@@ -131,39 +131,39 @@ class Fault:
     @staticmethod
     def slow(action: str, seconds: float, *, takes_effect: bool = True) -> Fault:
         """
-        A true answer that comes late.
+        The normal answer after a delay.
         """
         return Fault(action=action, delay_s=seconds, takes_effect=takes_effect)
 
     @staticmethod
     def dropped(action: str, *, takes_effect: bool) -> Fault:
         """
-        The connection breaks, before or after the action took effect.
+        The connection is closed before or after the action takes effect.
         """
         return Fault(action=action, drop=True, takes_effect=takes_effect)
 
     @staticmethod
     def late(action: str, describes: int = 1) -> Fault:
         """
-        What the call changes shows only after some Describes of the group.
+        The change is shown only after some Describes of the group.
         """
         return Fault(action=action, lag=describes)
 
     @staticmethod
     def other_hand(action: str, edit: Callable[[Any], object]) -> Fault:
         """
-        Somebody else changes something just before the call.
+        Someone else changes something just before the call.
         """
         return Fault(action=action, edit=edit)
 
     @staticmethod
     def from_json(given: Mapping[str, Any]) -> Fault:
         """
-        Read a fault as the admin path takes it: the fields by name, `edit` as a
-        list with an `Edit` each.
+        Read a fault in the form of the admin API: the fields by name, and `edit` as a
+        list of objects with the fields of `Edit`.
 
         Raises:
-            ValueError: a name or a type is wrong; the text says which.
+            ValueError: a name or a type is not valid; the message says which.
         """
         known = {entry.name: entry.default for entry in fields(Fault)}
         for name, value in given.items():
@@ -203,7 +203,7 @@ class Edit:
 
     def __call__(self, fake: World) -> None:
         """
-        Do it.
+        Make the change.
         """
         if not self.rule_id:
             fake.add_rule(self.group_id, **(self.fields or {}))
@@ -228,7 +228,7 @@ def _edits(given: Any) -> Callable[[World], None]:
 
 class FaultQueue:
     """
-    The faults that are still to strike, in the order in which they were ordered.
+    The faults that no call has met yet, in the order in which they were injected.
     """
 
     def __init__(self) -> None:
@@ -238,28 +238,28 @@ class FaultQueue:
     @property
     def waiting(self) -> tuple[Fault, ...]:
         """
-        What has not struck yet.
+        The faults that no call has met yet.
         """
         with self._lock:
             return tuple(self._waiting)
 
     def add(self, fault: Fault) -> None:
         """
-        Queue a fault behind those that are there.
+        Append a fault.
         """
         with self._lock:
             self._waiting.append(fault)
 
     def clear(self) -> None:
         """
-        Forget what has not struck.
+        Remove all faults.
         """
         with self._lock:
             self._waiting.clear()
 
     def take(self, action: str, parameters: Iterable[str] = ()) -> Fault | None:
         """
-        What strikes a call of *action* with these parameters: the first that is due.
+        The first fault that applies to a call of this action with these parameters.
         """
         names = tuple(parameters)
         with self._lock:

@@ -1,5 +1,5 @@
 """
-The actions that make, change and delete groups.
+The actions that create, change and delete groups.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from alicloud_ingress.testing.writes import Answer
 
 MAX_GROUPS = 100
 """
-Of an account in a region; every account may have that many.
+The maximum number of groups of an account in a region.
 """
 MAX_TAGS = 20
 _VPC_ID = re.compile(r"vpc-[\w*-]+", re.ASCII)
@@ -25,7 +25,7 @@ _URL = ("http://", "https://")
 
 def create(call: Call) -> Answer:
     """
-    Make a group without rules.
+    Create a group without rules.
     """
     call.know_only(
         *COMMON - {"SecurityGroupId"},
@@ -80,7 +80,7 @@ def create(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """
-    Delete a group with its rules, unless a rule of another one names it or a network
+    Delete a group and its rules, unless a rule of another group names it or a network
     interface is in it.
     """
     call.know_only("RegionId", "SecurityGroupId")
@@ -112,7 +112,7 @@ def delete(call: Call) -> Answer:
 
 def modify(call: Call) -> Answer:
     """
-    Change the name or the description of a group; an empty one changes nothing.
+    Change the name or the description of a group; an empty value changes nothing.
     """
     call.know_only("RegionId", "SecurityGroupId", "SecurityGroupName", "Description")
     group, name = call.group_to_change(), _name(call)
@@ -130,7 +130,7 @@ def modify(call: Call) -> Answer:
 
 def modify_policy(call: Call) -> Answer:
     """
-    Let members of a basic group talk among themselves, or not.
+    Allow or deny traffic between the members of a basic group.
     """
     call.know_only(*COMMON, "InnerAccessPolicy")
     group = call.group_to_change()
@@ -161,7 +161,7 @@ def _is_description(text: str) -> bool:
 
 def _require_vpc(vpc_id: str) -> None:
     """
-    The classic network is retired; any ID of a VPC is as good as another here.
+    Refuse a group without a VPC: the classic network is retired. Any VPC ID exists.
     """
     if not vpc_id:
         raise FakeError(

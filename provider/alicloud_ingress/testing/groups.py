@@ -1,5 +1,5 @@
 """
-The actions that look at groups as a whole.
+The actions that list groups, and the references between groups.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def groups(call: Call) -> Answer:
 
 def references(call: Call) -> Answer:
     """
-    Which groups have a rule with one of the given groups as source.
+    The groups with a rule that has one of the given groups as source.
     """
     call.know_only("RegionId", "SecurityGroupId")
     region, wanted = call.region, call.members("SecurityGroupId")

@@ -1,5 +1,5 @@
 """
-The front for code of the same process: `responses` in place of the network.
+The fake for code in the same process: `responses` replaces the network.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def mock_ecs(
     now: Callable[[], datetime] = system_time,
 ) -> Generator[FakeEcs]:
     """
-    Answer all calls to ECS and STS of this process from a new fake.
+    Answer all calls of this process to ECS and STS with a new fake.
 
     Args:
-        behaviour: how the fake acts where the documentation is silent.
-        now: the time of day, with a time zone; the system's unless set.
+        behaviour: how the fake behaves where the documentation is missing.
+        now: the date and time, with a time zone; by default those of the system.
     """
     fake = FakeEcs(behaviour=behaviour, now=now)
 

@@ -1,8 +1,8 @@
 """
-The action that looks at network interfaces.
+The action that lists network interfaces.
 
-Parameters and fields are those of the models of the SDK, whose comments say what is
-allowed. Codes are those that the pages of the interface actions share:
+Parameters and fields are from the models of the SDK, whose comments document valid
+values. Error codes are those common to the pages of all interface actions:
 `MissingParameter`, `UnsupportedParameter`, `InvalidParameter`.
 """
 
@@ -21,11 +21,11 @@ from alicloud_ingress.testing.writes import Answer
 KINDS = ("Primary", "Secondary")
 MAX_LIST = 100
 """
-How many members a list of a request may have.
+The maximum number of members of a list in a request.
 """
 PAGE_SIZES = (10, 500)
 """
-Of a page by token: a smaller or larger size is taken for the nearer of these.
+The minimum and maximum size of a page by token; other sizes become the nearer one.
 """
 
 
@@ -78,7 +78,7 @@ def _paged(
     found: Sequence[FakeInterface], call: Call
 ) -> tuple[Sequence[FakeInterface], Answer]:
     """
-    One page, and what the answer says of it.
+    One page, and the fields of the answer that describe it.
     """
     if "MaxResults" in call.parameters or "NextToken" in call.parameters:
         least, most = PAGE_SIZES
@@ -108,7 +108,7 @@ def _number(call: Call, name: str, default: int) -> int:
 
 def _check_filters(call: Call) -> None:
     """
-    Refuse a list that is too long, and a word that is none of those allowed.
+    Refuse a list that is too long, and a value that is not allowed.
     """
     for name in _LISTS:
         if len(call.members(name)) > MAX_LIST:
@@ -122,8 +122,8 @@ def _check_filters(call: Call) -> None:
 
 def _in_group(each: FakeInterface, call: Call) -> bool:
     """
-    The filter is documented as the group of the *secondary* interface: for primary
-    ones its page names DescribeInstances.
+    Whether an interface fits the filter by group. Its page says that it finds secondary
+    interfaces, and refers to DescribeInstances for primary ones.
     """
     misses = call.behaviour.group_filter_misses_primary_interfaces
     return call["SecurityGroupId"] in each.group_ids and not (
@@ -176,7 +176,7 @@ def _has_tags(each: FakeInterface, call: Call) -> bool:
 
 def _shown(each: FakeInterface) -> Answer:
     """
-    An interface as the action writes it: each list within an object of its own.
+    An interface in the form of the API, where each list is within an object.
     """
     public = {"PublicIpAddress": each.public_ip} if each.public_ip else {}
     primary = each.private_ips[0] if each.private_ips else ""
@@ -223,7 +223,7 @@ def _shown(each: FakeInterface) -> Answer:
 
 def _mac_address(interface_id: str) -> str:
     """
-    One that differs from interface to interface.
+    A MAC address made from the ID.
     """
     digits = f"{int.from_bytes(interface_id.encode()[-5:], 'big'):010x}"
     pairs = [digits[n : n + 2] for n in range(0, 10, 2)]

@@ -1,5 +1,5 @@
 """
-Throttling as the gateway does it: a bucket of tokens per action.
+Throttling as by the gateway: a token bucket per action.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ class RateLimit:
     How often an action may be called.
 
     Args:
-        action: the action; each has a bucket of its own.
-        per_second: how many tokens flow in.
-        burst: how many the bucket holds; it starts full.
-        status: of the refusal; 429 with a few real calls.
-        code: of the refusal.
+        action: the action that is limited.
+        per_second: how many tokens are added per second.
+        burst: how many tokens the bucket holds; it starts full.
+        status: of the error; some real actions answer 429.
+        code: of the error.
     """
 
     action: str
@@ -32,7 +32,7 @@ class RateLimit:
 
 class TokenBucket:
     """
-    The tokens of one limit; each call takes one or is refused.
+    The tokens of one limit. Each call takes one; without one, it is refused.
     """
 
     def __init__(self, limit: RateLimit, clock: Callable[[], float]) -> None:
@@ -49,8 +49,8 @@ class TokenBucket:
             FakeError: no token is left.
         """
         now = self._clock()
-        flown_in = (now - self._filled_at) * self._limit.per_second
-        self._tokens = min(self._limit.burst, self._tokens + flown_in)
+        added = (now - self._filled_at) * self._limit.per_second
+        self._tokens = min(self._limit.burst, self._tokens + added)
         self._filled_at = now
         if self._tokens < 1:
             raise FakeError(

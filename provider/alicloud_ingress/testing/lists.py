@@ -1,5 +1,5 @@
 """
-The actions that look at prefix lists and lists of port ranges.
+The actions that read prefix lists and port lists.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from alicloud_ingress.testing.writes import Answer
 
 _OF_A_LISTING = ("AssociationCount", "ResourceGroupId", "Tags")
 """
-What the listing shows of a list, and the call for one list does not.
+Fields of a list that only the action for many lists shows.
 """
 
 
@@ -58,7 +58,7 @@ def prefix_list(call: Call) -> Answer:
 
 def port_range_lists(call: Call) -> Answer:
     """
-    The port lists of a region: here the API has a plain list.
+    The port lists of a region. The API returns them as a plain list.
     """
     call.know_only(
         "RegionId", "PortRangeListId", "PortRangeListName", "MaxResults", "NextToken"

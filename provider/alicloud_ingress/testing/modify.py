@@ -28,13 +28,13 @@ from alicloud_ingress.testing.writes import (
 
 _RESET = ("DestCidrIp", "Ipv6DestCidrIp", "SourcePortRange", "Policy", "Priority")
 """
-What an omitted field may fall back from; the rest names the rule.
+Fields that may be reset to their default if a request omits them.
 """
 
 
 def modify(call: Call) -> Answer:
     """
-    Change a rule by ID; without an ID, only the description of the rule named.
+    Change a rule by ID; without an ID, change the description of the identical rule.
     """
     call.know_only(*COMMON, "SecurityGroupRuleId", *FIELDS)
     group = call.group_to_change()
@@ -108,7 +108,7 @@ def _require_same_kind(given: dict[str, str], old: Rule) -> None:
 
 def as_given(old: Rule, *, reset: bool = False) -> dict[str, str]:
     """
-    The fields of a rule as a request would spell them.
+    The fields of a rule in the spelling of a request.
     """
     return {
         name: str(value)

@@ -1,5 +1,5 @@
 """
-Long answers in pages, each with the token of the next.
+Pages of a long answer, each with the token of the next one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def page_of(
     found: Sequence[_Member], token: str, size: int
 ) -> tuple[Sequence[_Member], str]:
     """
-    One page, and the token of the next: "" after the last.
+    One page, and the token of the next one; "" for the last.
     """
     start = 0
     if token:

@@ -1,5 +1,5 @@
 """
-The actions that look at the rules of a group, and at who is asking.
+The actions that read the rules of a group, and the account of the caller.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BLANK: Rule = dict.fromkeys(
 
 def shown(rule_id: str, rule: Rule, state: State, behaviour: Behaviour) -> Rule:
     """
-    A rule as Describe spells it.
+    A rule in the spelling of a Describe.
     """
     protocol, priority = rule["IpProtocol"], rule["Priority"]
     ports = state.port_range_lists.get(str(rule["PortRangeListId"]))
@@ -71,7 +71,7 @@ def describe(call: Call) -> Answer:
     nic_type = _nic_type(call)
     if call.parameters.get("Attribute", "snapshotPolicyIds") != "snapshotPolicyIds":
         raise not_valid("InvalidParameter.AttributeNotSupported", "Attribute")
-    # bounds are looked at before a lagging rule comes nearer to being shown
+    # Check the size first: a refused call does not count as a Describe for `lag`.
     size = call.number("MaxResults", 500, 10, 1000)
     rules = [
         (rule_id, rule)
@@ -107,7 +107,7 @@ def _nic_type(call: Call) -> str:
 
 def caller_identity(call: Call) -> Answer:
     """
-    Who is asking: the account of the key.
+    The account of the access key.
     """
     call.know_only()
     return {

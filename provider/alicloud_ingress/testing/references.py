@@ -1,5 +1,5 @@
 """
-What a rule names and where it stands: source groups, lists, the kind of group.
+Checks of a rule against its group, and against the groups and lists that it names.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ DEFAULTS = {"Policy": "accept", "Priority": "1"}
 
 def settled(entry: Entry, group: FakeGroup, call: Call, *, numbers: bool) -> Rule:
     """
-    Check an entry against the group and all that it names; write it as ECS does.
+    Check an entry against its group and all that it names; return the stored rule.
 
     Raises:
-        FakeError: with the code that ECS documents for the mistake.
+        FakeError: with the code that ECS documents for the error.
     """
     rule = spelled(entry, call.behaviour, call.action, numbers=numbers)
     _settle_nic_type(rule, entry, group, call)
@@ -32,7 +32,7 @@ def settled(entry: Entry, group: FakeGroup, call: Call, *, numbers: bool) -> Rul
 
 def weight(rule: Rule, call: Call) -> int:
     """
-    How much of the quota a rule takes: a list counts as the most it may hold.
+    How much of the quota a rule uses. A list counts as its maximum number of entries.
     """
     for name, lists in (
         ("SourcePrefixListId", call.state.prefix_lists),

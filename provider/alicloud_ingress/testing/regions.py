@@ -38,13 +38,13 @@ REGIONS = {
     "me-central-1": "SAU (Riyadh)",
 }
 """
-English names; those that real accounts see differ from account to account.
+English names. Different real accounts get different names.
 """
 
 
 def regions(call: Call) -> Answer:
     """
-    The regions, with names in English whatever language is asked for.
+    The regions, with English names for any language.
     """
     call.know_only("RegionId", "AcceptLanguage", "InstanceChargeType", "ResourceType")
     names = {**dict.fromkeys(_of_groups(call), ""), **REGIONS}

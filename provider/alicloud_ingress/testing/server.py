@@ -1,5 +1,5 @@
 """
-The front for other processes: the fake served over HTTP/1.1, plain and over TLS.
+The fake for other processes: served over HTTP/1.1, with and without TLS.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _Incoming = socket.socket | tuple[bytes, socket.socket]
 
 class _Server(ThreadingHTTPServer):
     """
-    One thread for each connection; connections and threads end with the server.
+    Serves each connection in a thread. Connections and threads end with the server.
     """
 
     request_queue_size = 128
@@ -74,7 +74,7 @@ class _Server(ThreadingHTTPServer):
 
     def finish_request(self, request: _Incoming, client_address: object) -> None:
         """
-        Answer the requests of a connection, which is TLS if it begins so.
+        Answer the requests of a connection. The first byte shows whether it uses TLS.
         """
         FRONT_ENDS.set(self._ends)
         connection = cast("socket.socket", request)
@@ -102,7 +102,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """
-        Say nothing of a client that went away.
+        Ignore an error of the connection: the client has closed it.
         """
 
     def end(self) -> None:
@@ -114,7 +114,7 @@ class _Server(ThreadingHTTPServer):
         with self._open_lock:
             for connection in self._open:
                 with suppress(OSError):
-                    # below TLS: the thread that reads sees the connection end
+                    # On the socket below TLS, to end the read of the other thread.
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
         self.server_close()
         for worker in self._workers:
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """
-        Answer one request, whatever it is.
+        Answer one request of any method.
         """
         if self.request_version == "HTTP/0.9":
             self.send_error(505, "HTTP/0.9 has no status that could be read.")
@@ -159,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionDroppedError:
             self._drop()
             return
-        except Exception as error:  # noqa: BLE001 - a client is to see a code
+        except Exception as error:  # noqa: BLE001 - clients get an error code
             fault = FakeError(500, "InternalError", f"the fake failed: {error!r}")
             reply = answered(self._request(body), "", fault)
         self._send(reply)
@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
         """
-        Say nothing: calls are in `fake.calls`.
+        Write no log: calls are in `fake.calls`.
         """
 
     def _request(self, body: str) -> Request:
@@ -251,7 +251,7 @@ def serving(
     fake: Backend, certificate: Certificate, host: str, port: int, *, admin: bool
 ) -> Generator[ServedUrl]:
     """
-    Serve *fake* from a thread, and yield its URL; port 0 is any free one.
+    Serve the fake from a thread, and yield its URL; port 0 for any free one.
     """
     with closing(certificate):
         server = _Server((host, port), fake, certificate, admin=admin)

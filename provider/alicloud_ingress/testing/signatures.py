@@ -1,7 +1,7 @@
 """
-Who signed a request, and whether rightly: V3 (ACS3-HMAC-SHA256) and RPC V1.
+Verifies the signatures of requests: V3 (ACS3-HMAC-SHA256) and V1 of the RPC style.
 
-Source of both: the documentation of the gateway's request signatures.
+Both are documented with the API gateway.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _V3 = re.compile(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPair:
     """
-    A key that the fake knows.
+    A key pair that the fake knows.
 
     Args:
-        access_key_id: its public half.
-        secret: its other half.
-        account: whose it is.
-        security_token: of a temporary key of STS; "" for a lasting one.
-        expired: whether that token is no longer good.
+        access_key_id: its public part.
+        secret: its secret part.
+        account: ID of the account that owns it.
+        security_token: of a temporary key of STS; "" for a permanent key.
+        expired: whether the token has expired.
     """
 
     access_key_id: str
@@ -48,7 +48,7 @@ class KeyPair:
 @dataclass(frozen=True, slots=True)
 class _Claim:
     """
-    What a request says of itself before it is believed.
+    The signature of a request, before it is verified.
     """
 
     access_key_id: str
@@ -60,7 +60,7 @@ class _Claim:
 
 class Gatekeeper:
     """
-    Verifies signatures once a key pair is known; before, any key is good.
+    Verifies signatures as soon as a key pair is known; before that, accepts any key.
     """
 
     def __init__(self) -> None:
@@ -69,10 +69,10 @@ class Gatekeeper:
 
     def account_of(self, request: Request, now: datetime, default: str) -> str:
         """
-        The account that a request speaks for; `default` while no key is known.
+        The account whose key has signed a request; `default` while no key is known.
 
         Raises:
-            FakeError: it is not signed as it has to be.
+            FakeError: the signature is not valid.
         """
         if not self.keys:
             return default
@@ -104,7 +104,7 @@ class Gatekeeper:
 
 def access_key_id(request: Request) -> str:
     """
-    The key that a request names, believed or not; "" where it names none.
+    The key that a request names, without verification; "" if it names none.
     """
     match = re.search(r"Credential=([^,]*)", request.headers.get("authorization", ""))
     return match[1] if match else request.given.get("AccessKeyId", "")

@@ -1,7 +1,7 @@
 """
-One rule from the spelling of requests to the one that ECS remembers.
+Converts a rule from the spelling of a request to the spelling in which ECS stores it.
 
-Nothing here looks at a group: these are the checks of the text alone.
+These checks need only the text of the rule; `references` has those that need the group.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ IDENTITY = (
 )
 REMEMBERED = tuple(name for name in FIELDS if name != "SourceGroupOwnerId")
 """
-Whichever way an owner was named, the account ID is what is kept.
+The fields that are stored. The owner of a source group is stored as an account ID only.
 """
 SOURCES = ("SourceCidrIp", "Ipv6SourceCidrIp", "SourceGroupId", "SourcePrefixListId")
 PORTED = ("TCP", "UDP")
@@ -53,7 +53,7 @@ NUMBERED_REGIONS = frozenset(
     }
 )
 """
-Where an IANA protocol number is taken for a protocol.
+The regions in which IpProtocol may be an IANA protocol number.
 """
 ALL_PORTS = "-1/-1"
 NIC_TYPES = ("internet", "intranet")
@@ -66,16 +66,16 @@ def spelled(
     entry: Entry, behaviour: Behaviour, action: str = REVOKE, *, numbers: bool = False
 ) -> Rule:
     """
-    Check an entry, and write it as ECS remembers it.
+    Check an entry, and return the rule in the spelling in which ECS stores it.
 
     Args:
-        entry: the fields, as the request spells them.
-        behaviour: how addresses and protocol numbers are remembered.
-        action: decides the code of some mistakes.
-        numbers: whether protocol numbers are taken.
+        entry: the fields in the spelling of the request.
+        behaviour: how addresses and protocol numbers are stored.
+        action: decides the code of some errors.
+        numbers: whether protocol numbers are allowed.
 
     Raises:
-        FakeError: with the code that ECS documents for the mistake.
+        FakeError: with the code that ECS documents for the error.
     """
     rule: Rule = dict.fromkeys(REMEMBERED, "")
     rule["IpProtocol"] = _protocol(entry, behaviour, numbers=numbers)
@@ -94,7 +94,7 @@ def spelled(
 
 def identity(rule: Mapping[str, object]) -> tuple[object, ...]:
     """
-    What makes a spelled rule that rule to ECS.
+    The fields by which ECS identifies a rule.
     """
     return tuple(rule[name] for name in IDENTITY)
 
@@ -150,7 +150,7 @@ def _nic_type(entry: Entry) -> str:
 def _description(entry: Entry, action: str) -> str:
     description = entry.fields.get("Description")
     if description == "" and entry.is_flat and action == REVOKE:
-        return ""  # so the Terraform provider revokes each rule without a description
+        return ""  # The Terraform provider sends this for rules without a description.
     if description is not None and not 1 <= len(description) <= 512:  # noqa: PLR2004
         raise FakeError(
             400,
@@ -288,7 +288,7 @@ def _bad_network(entry: Entry, name: str, *, malformed: bool) -> FakeError:
 
 def _source(entry: Entry, rule: Rule, action: str) -> Rule:
     """
-    The one source that counts: an address, then a group, then a list.
+    The source that ECS uses if several are set: an address, then a group, then a list.
     """
     given: Rule = {name: rule[name] or entry[name] for name in SOURCES}
     wins = next((name for name in SOURCES if given[name]), None)

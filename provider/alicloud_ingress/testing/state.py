@@ -1,6 +1,6 @@
 """
-What the fake remembers: groups with their rules, the lists that rules name, and the
-network interfaces that are in groups.
+The state of the fake: groups with their rules, prefix lists and port lists, and network
+interfaces.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ InterfaceStatus = Literal["Available", "Attaching", "InUse", "Detaching", "Delet
 
 class Numbers:
     """
-    Counts up, so that no ID ever comes twice: as in the cloud.
+    Numbers for IDs. As in the cloud, no ID is ever used twice.
     """
 
     def __init__(self) -> None:
@@ -31,14 +31,14 @@ class Numbers:
 
     def take(self) -> int:
         """
-        A number that was never taken before.
+        A number that was never used before.
         """
         with self._lock:
             return next(self._next)
 
     def skip(self, taken: int) -> None:
         """
-        Never hand out a number up to this one.
+        Use only numbers above this one from now on.
         """
         with self._lock:
             self._next = itertools.count(max(next(self._next), taken + 1))
@@ -46,7 +46,7 @@ class Numbers:
 
 NUMBERS = Numbers()
 """
-Shared by all fakes of a process, as one cloud has one.
+Shared by all fakes of a process.
 """
 
 
@@ -63,11 +63,11 @@ _BLANK: Rule = {
 @dataclass
 class Lag:
     """
-    A rule whose last change does not show yet.
+    A rule whose last change is not shown yet.
 
     Args:
-        shown: the rule as it was; None where it was not there.
-        describes: how many Describes still show it so.
+        shown: the rule before the change; None for a new rule.
+        describes: how many Describes still show it like this.
     """
 
     shown: Rule | None
@@ -77,7 +77,7 @@ class Lag:
 @dataclass
 class FakeGroup:
     """
-    A group: whose and where it is, and its rules by ID in the order of making.
+    A security group with its rules, in the order of their creation.
 
     Args:
         group_id: `sg-...`.
@@ -85,14 +85,13 @@ class FakeGroup:
         account: ID of the owner.
         vpc_id: "" makes it a group of the classic network.
         kind: basic (`normal`) or advanced (`enterprise`).
-        service_managed: whether a cloud service manages it, so that it refuses
-            every change.
-        inner_access: `Accept` or `Drop` among members.
-        operable: whether the caller may change it at all.
-        most_rules: the quota of rules; a list counts as the most it may hold.
+        service_managed: whether a cloud service manages it; then changes are refused.
+        inner_access: `Accept` or `Drop`: traffic between members.
+        operable: whether the caller may change it.
+        most_rules: the quota of rules; a list counts as its maximum number of entries.
         most_group_sources: the quota of rules with a group as source.
-        rules: by ID, spelled as in a Describe; may be edited by a test.
-        lags: by rule ID, what Describe still shows differently.
+        rules: by ID, in the spelling of a Describe; a test may edit them.
+        lags: the changes that a Describe does not show yet, by rule ID.
     """
 
     group_id: str
@@ -116,14 +115,16 @@ class FakeGroup:
     @property
     def is_classic(self) -> bool:
         """
-        Whether it is in no VPC.
+        Whether it is in the classic network, and so in no VPC.
         """
         return not self.vpc_id
 
     def shown_rules(self, *, counts: bool) -> dict[str, Rule]:
         """
-        The rules as a Describe shows them; `counts` says that it is one more, not
-        a further page of the last.
+        The rules that a Describe shows.
+
+        Args:
+            counts: False for a further page of the same Describe.
         """
         shown = dict(self.rules)
         for rule_id, lag in list(self.lags.items()):
@@ -140,13 +141,13 @@ class FakeGroup:
 @dataclass
 class FakeList:
     """
-    A prefix list or a list of port ranges.
+    A prefix list or a port list.
 
     Args:
         list_id: `pl-...` or `prl-...`.
         entries: CIDR block or port range -> description.
-        most_entries: counts against the quota of a group that names the list.
-        family: `IPv4` or `IPv6`; "" for port ranges.
+        most_entries: maximum number of entries; counts towards the quota of rules.
+        family: `IPv4` or `IPv6`; "" for port lists.
     """
 
     list_id: str
@@ -163,19 +164,18 @@ class FakeList:
 @dataclass
 class FakeInterface:
     """
-    An elastic network interface: where it is, its groups and its addresses.
+    An elastic network interface, with its groups and addresses.
 
     Args:
         interface_id: `eni-...`.
         group_ids: the security groups that it is in, `sg-...`.
         private_ips: IPv4 addresses, the primary one first.
         ipv6_ips: IPv6 addresses, the primary one first.
-        kind: `Primary` comes and goes with its instance.
+        kind: `Primary` is created and deleted with its instance.
         status: `InUse` while it is attached to an instance.
-        instance_id: "" while it is attached to none.
-        public_ip: the address under which it is reached from the internet; "" for
-            none.
-        create_time: as ECS writes it, `2018-12-12T07:28:38Z`.
+        instance_id: "" while it is not attached.
+        public_ip: its public address; "" for none.
+        create_time: in the form of ECS, `2018-12-12T07:28:38Z`.
     """
 
     interface_id: str
@@ -201,12 +201,12 @@ class FakeInterface:
 @dataclass
 class State:
     """
-    All that outlives a call.
+    Everything that the fake keeps between calls.
 
     Args:
-        tokens: parameters of calls by the account, region, action and ClientToken
-            that they came with.
-        answers: what those calls were answered, where it is more than a RequestId.
+        tokens: the parameters of earlier calls, by account, region, action and
+            ClientToken.
+        answers: the answers to those calls, if they have more than a RequestId.
     """
 
     groups: dict[str, FakeGroup] = field(default_factory=dict[str, FakeGroup])
@@ -222,7 +222,7 @@ class State:
 
     def new_group_id(self) -> str:
         """
-        An ID that no group has.
+        An unused group ID.
         """
         while (group_id := f"sg-{NUMBERS.take():08d}") in self.groups:
             pass
@@ -230,17 +230,17 @@ class State:
 
     def to_json(self) -> str:
         """
-        Write it as JSON.
+        The state as JSON.
         """
         return json.dumps(asdict(self), indent=1)
 
     @staticmethod
     def from_json(text: str) -> State:
         """
-        Read what `to_json` wrote; later IDs are none of those in it.
+        Read the text of `to_json`. New IDs will differ from those in it.
 
         Raises:
-            ValueError: the text is not of this form.
+            ValueError: the text does not have this form.
         """
         try:
             given = from_json(text)

@@ -1,5 +1,5 @@
 """
-How the served fake is reached: its URLs, and its certificate for https.
+The URLs of the served fake, and its certificate for HTTPS.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from pathlib import Path
 
 class Certificate:
     """
-    A certificate and its key: two files, or made when they are first needed.
+    A certificate and its key, from two files; without files, made when first needed.
 
-    What is made is valid for the served host and for loopback. It is signed by an
-    authority of its own, whose key is never written to a file. The file with the
-    authority's certificate is deleted by `close`.
+    A certificate that is made is valid for the host and for loopback. Its own authority
+    signs it, whose key is never written to a file. `close` deletes the file with the
+    certificate of the authority.
 
     Args:
-        host: the host that is served.
+        host: the host name of the server.
         cert: PEM file with the certificate chain.
         key: PEM file with its private key, without a passphrase.
 
     Raises:
-        ValueError: only one of the files is given, or they do not fit each other.
+        ValueError: only one of the files is set, or they do not match.
         OSError: a file cannot be read.
     """
 
@@ -48,13 +48,13 @@ class Certificate:
     @property
     def context(self) -> ssl.SSLContext:
         """
-        What a connection is wrapped with.
+        The TLS context of connections.
         """
         return self._made()[1]
 
     def close(self) -> None:
         """
-        Delete what was made.
+        Delete the file of a certificate that was made.
         """
         with self._lock:
             if self._folder:
@@ -91,7 +91,7 @@ class ServedUrl(str):
 
     def __new__(cls, place: str, certificate: Certificate) -> ServedUrl:  # noqa: PYI034 - Self is of Python 3.11
         """
-        The URL of a place, `HOST:PORT`.
+        The URL of `HOST:PORT`.
         """
         url = super().__new__(cls, f"http://{place}")
         url.https = f"https://{place}"
@@ -101,7 +101,7 @@ class ServedUrl(str):
     @property
     def certificate(self) -> Path:
         """
-        The PEM file that clients have to trust; it is there while the fake is served.
+        The PEM file that clients have to trust; it exists while the fake is served.
         """
         return self._certificate.path
 

@@ -1,5 +1,5 @@
 """
-HTTP on one side, an action and its answer on the other.
+Converts HTTP requests to actions with parameters, and answers to HTTP responses.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 class Reply(NamedTuple):
     """
-    What goes back over HTTP.
+    An HTTP response.
     """
 
     status: int
@@ -49,15 +49,15 @@ class Reply(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """
-    One HTTP request, taken apart.
+    A parsed HTTP request.
 
     Args:
         method: in upper case.
-        path: percent-encoded, as it came.
+        path: percent-encoded, unchanged.
         headers: by name in lower case.
-        body: as it came.
-        given: all parameters of query and form, the gateway's own among them.
-        from_query: those of the query alone.
+        body: unchanged.
+        given: all parameters of query and form, also those of the gateway.
+        from_query: only those of the query.
     """
 
     method: str
@@ -70,7 +70,7 @@ class Request:
     @staticmethod
     def read(method: str, url: str, headers: Mapping[str, str], body: str) -> Request:
         """
-        Take a request apart; an absolute URL is as good as a path.
+        Parse a request; the URL may be absolute or a path.
         """
         place, _, query = url.partition("?")
         path = re.sub(r"^https?://[^/]*", "", place) or "/"
@@ -87,28 +87,28 @@ class Request:
     @property
     def action(self) -> str:
         """
-        The action, from the header or from the query; "" where it is missing.
+        The action, from the header or the parameters; "" if it is missing.
         """
         return self.headers.get("x-acs-action") or self.given.get("Action", "")
 
     @property
     def version(self) -> str:
         """
-        The version of the API, such as `2014-05-26`; "" where it is missing.
+        The version of the API, such as `2014-05-26`; "" if it is missing.
         """
         return self.headers.get("x-acs-version") or self.given.get("Version", "")
 
     @property
     def parameters(self) -> dict[str, str]:
         """
-        The parameters of the action, without the gateway's own.
+        The parameters of the action, without those of the gateway.
         """
         return {n: v for n, v in self.given.items() if n not in COMMON_PARAMETERS}
 
     @property
     def wants_xml(self) -> bool:
         """
-        Whether the answer is to be XML: so it is unless JSON is asked for.
+        Whether to answer with XML, the default of the API.
         """
         asked = self.given.get("Format") or self.headers.get("accept", "")
         return "json" not in asked.lower()
@@ -116,7 +116,7 @@ class Request:
 
 def from_json(text: str) -> Any:
     """
-    What a JSON text holds.
+    The value of a JSON text.
 
     Raises:
         ValueError: it is not valid JSON, or nested too deeply.
@@ -129,7 +129,7 @@ def from_json(text: str) -> Any:
 
 def is_list(value: object) -> TypeGuard[list[Any]]:
     """
-    Whether a value that was JSON is a list.
+    Whether a value from JSON is a list.
     """
     return isinstance(value, list)
 
@@ -142,7 +142,7 @@ def answered(
     request: Request, request_id: str, answer: Mapping[str, object] | FakeError
 ) -> Reply:
     """
-    Write an answer or a refusal, in the form that the request asks for.
+    The response for an answer or an error, as XML or JSON.
     """
     if isinstance(answer, FakeError):
         status, root = answer.status, "Error"
@@ -174,7 +174,7 @@ def _xml(name: str, content: Mapping[str, object]) -> str:
 
 def _grow(parent: ElementTree.Element, name: str, value: Any) -> None:
     """
-    A list is the same element again and again.
+    Add an element for a value; for a list, one element for each member.
     """
     members = value if is_list(value) else [value]
     for member in members:

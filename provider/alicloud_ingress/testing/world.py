@@ -1,5 +1,5 @@
 """
-What a test sets up behind the API's back, and looks at.
+What a test can set up and read without calls of the API.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class World:
     Groups, rules, lists and network interfaces, under one lock.
 
     Args:
-        behaviour: how addresses and protocols are remembered and shown.
+        behaviour: how addresses and protocols are stored and shown.
         now: the clock, with a time zone.
 
     Attributes:
-        now: the clock of the fake, from which `CreateTime`, the header `Date` and
-            the age of a signature come; a test may replace it at any time.
-        keepers: told each time that the state may have changed.
+        now: the clock of the fake, for `CreateTime`, the header `Date` and the age of
+            signatures; a test may replace it at any time.
+        keepers: called each time that the state may have changed.
     """
 
     def __init__(self, behaviour: Behaviour, now: Callable[[], datetime]) -> None:
@@ -82,20 +82,20 @@ class World:
         id: str = "",  # noqa: A002 - the word of Pulumi and Terraform
     ) -> str:
         """
-        Make an empty group and return its ID; without a `vpc_id` it is classic.
+        Add a group without rules, and return its ID.
 
         Args:
             region: such as `cn-hangzhou`.
             account: ID of the owner.
             vpc_id: "" for the classic network.
             kind: basic (`normal`) or advanced (`enterprise`).
-            service_managed: whether it refuses every change.
+            service_managed: whether changes are refused.
             name: "" for none.
             tags: key -> value.
-            id: `sg-...`; a new one unless it is set.
+            id: `sg-...`; by default an unused one.
 
         Raises:
-            ValueError: the ID has another form, or a group has it.
+            ValueError: the ID is not a group ID, or a group has it already.
         """
         with self._lock:
             group_id = id or self.state.new_group_id()
@@ -118,10 +118,10 @@ class World:
 
     def add_rule(self, group_id: str, **permission: str) -> str:
         """
-        Add a rule by hand, its fields named as the API names them.
+        Add a rule by the field names of the API, and return its ID.
 
-        `CreateTime`, `Direction` (`egress`) and a `Priority` that no call could
-        set are taken as they are.
+        `CreateTime`, `Direction` (`egress`) and `Priority` are not checked, so that a
+        rule can have a priority that no call can set.
         """
         with self._lock:
             group = self.groups[group_id]
@@ -129,7 +129,7 @@ class World:
 
     def change_rule(self, group_id: str, rule_id: str, **permission: str) -> None:
         """
-        Change some fields of a rule by hand, named as the API names them.
+        Change some fields of a rule, by the field names of the API.
         """
         with self._lock:
             group = self.groups[group_id]
@@ -139,15 +139,15 @@ class World:
 
     def remove_rule(self, group_id: str, rule_id: str) -> None:
         """
-        Remove a rule by hand; one that is not there is no error.
+        Remove a rule, if it exists.
         """
         with self._lock:
             self.groups[group_id].rules.pop(rule_id, None)
 
     def rules(self, group_id: str) -> dict[str, dict[str, object]]:
         """
-        The rules of a group by ID, spelled as in a Describe; a fault that lags
-        does not hide them here.
+        The rules of a group by ID, in the spelling of a Describe. A fault with `lag`
+        has no effect here.
         """
         with self._lock:
             rules = self.groups[group_id].rules
@@ -165,7 +165,7 @@ class World:
         most_entries: int = 10,
     ) -> str:
         """
-        Make a prefix list and return its ID; its family is that of its blocks.
+        Add a prefix list of these blocks, and return its ID.
         """
         family = "IPv6" if any(":" in cidr for cidr in cidrs) else "IPv4"
         with self._lock:
@@ -191,7 +191,7 @@ class World:
         most_entries: int = 10,
     ) -> str:
         """
-        Make a list of port ranges (`80/80`) and return its ID.
+        Add a port list of these ranges (`80/80`), and return its ID.
         """
         with self._lock:
             list_id = f"prl-{NUMBERS.take():08d}"
@@ -229,26 +229,26 @@ class World:
         id: str = "",  # noqa: A002 - the word of Pulumi and Terraform
     ) -> str:
         """
-        Make a network interface in the VPC of its groups, and return its ID.
+        Add a network interface in the VPC of its groups, and return its ID.
 
         Args:
             group_ids: at least one group; all of one VPC, and all basic or all
                 advanced.
-            private_ips: IPv4 addresses, the primary one first; a free one unless set.
+            private_ips: IPv4 addresses, the primary one first; by default a free one.
             ipv6_ips: IPv6 addresses.
             kind: `Primary` or `Secondary`.
             status: such as `InUse` or `Available`.
-            vswitch_id: of the VPC's first vSwitch unless set.
-            instance_id: a new one for `InUse` unless set, else none.
+            vswitch_id: by default the first vSwitch of the VPC.
+            instance_id: by default a new one for `InUse`, and none for other statuses.
             public_ip: "" for none.
             name: "" for none.
             tags: key -> value.
-            create_time: such as `2018-12-12T07:28:38Z`; now unless set.
-            id: `eni-...`; a new one unless it is set.
+            create_time: such as `2018-12-12T07:28:38Z`; by default now.
+            id: `eni-...`; by default an unused one.
 
         Raises:
-            ValueError: a group does not exist, the groups do not go together, an
-                address is none or taken in the VPC, or the ID is.
+            ValueError: a group does not exist, the groups cannot be combined, or an
+                address or the ID is not valid or already used.
         """
         with self._lock:
             group = self._first_of_one_vpc(group_ids)
@@ -280,14 +280,14 @@ class World:
 
     def remove_interface(self, interface_id: str) -> None:
         """
-        Remove a network interface; one that is not there is no error.
+        Remove a network interface, if it exists.
         """
         with self._lock:
             self.interfaces.pop(interface_id, None)
 
     def _first_of_one_vpc(self, group_ids: Sequence[str]) -> FakeGroup:
         """
-        The first group of an interface, where they go together.
+        The first group of an interface; refuse groups that cannot be combined.
         """
         for unknown in set(group_ids) - self.groups.keys():
             raise ValueError(f"there is no group {unknown}")
@@ -317,10 +317,10 @@ class World:
 
     def load(self, text: str) -> None:
         """
-        Replace the state by one that `dump` wrote.
+        Replace the state by the text of an earlier `dump`.
 
         Raises:
-            ValueError: the text is none.
+            ValueError: the text is not a state.
         """
         state = State.from_json(text)
         with self._lock:
@@ -330,7 +330,7 @@ class World:
 
     def _by_hand(self, permission: Mapping[str, str], group: FakeGroup) -> Rule:
         """
-        A rule of text that is checked, and of fields that are taken as they are.
+        A rule of these fields; those in `BY_HAND` are not checked.
         """
         fields = {n: v for n, v in permission.items() if n not in BY_HAND}
         taken: Rule = {n: permission[n] for n in BY_HAND if n in permission}
@@ -346,13 +346,13 @@ class World:
 
     def _timestamp(self) -> str:
         """
-        The time as ECS writes it.
+        The time in the form of ECS.
         """
         return self._utc().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def http_date(self) -> str:
         """
-        The time as the header `Date` has it.
+        The time in the form of the header `Date`.
         """
         return format_datetime(self._utc(), usegmt=True)
 

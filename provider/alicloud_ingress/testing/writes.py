@@ -31,7 +31,7 @@ Answer = dict[str, object]
 
 def authorize(call: Call) -> Answer:
     """
-    Add rules; one that is there already is left, with no word about it.
+    Add rules. A rule that already exists is left unchanged, without an error.
     """
     group = call.group_to_change()
     named = named_rules(call.parameters, by_id=False)
@@ -57,7 +57,7 @@ def add(
     rule: Rule, group: FakeGroup, now: str, direction: Direction = "ingress"
 ) -> str:
     """
-    Give a rule, in the words of an inbound one, its ID and put it in.
+    Add a rule, which has the fields of an inbound one, and return its ID.
     """
     rule_id = f"sgr-{NUMBERS.take():08d}"
     group.rules[rule_id] = {
@@ -72,7 +72,7 @@ def duplicates_in(
     group: FakeGroup, direction: Direction, but: str = ""
 ) -> dict[tuple[object, ...], str]:
     """
-    The ID of each rule of one direction by what makes it that rule to ECS.
+    The IDs of the rules of one direction, by their identity.
     """
     return {
         identity(rule): rule_id
@@ -96,7 +96,7 @@ def require_quota(
     status: int = 403,
 ) -> None:
     """
-    Refuse what would be one rule, or one group as source, too many beside others.
+    Refuse a rule that exceeds a quota of the group.
     """
     with_lists = call.state.prefix_lists or call.state.port_range_lists
     taken = (
@@ -123,7 +123,7 @@ def require_quota(
 
 def revoke(call: Call) -> Answer:
     """
-    Remove rules, by ID or by what names them.
+    Remove rules, by ID or by their fields.
     """
     group = call.group_to_change()
     named = named_rules(call.parameters, by_id=True)
@@ -139,7 +139,7 @@ def revoke(call: Call) -> Answer:
 
 def require_rule_id(rule_id: str, group: FakeGroup, call: Call) -> None:
     """
-    Refuse an ID that no rule of the group has, in the direction of the call.
+    Refuse an ID that no rule of this direction in the group has.
     """
     rule = group.rules.get(rule_id)
     if rule is None or rule["Direction"] != call.direction:
@@ -183,7 +183,7 @@ def _distinct(
     entries: tuple[Entry, ...], group: FakeGroup, call: Call, *, numbers: bool
 ) -> Iterator[tuple[Entry, Rule]]:
     """
-    Each entry beside the rule that it means; the same rule twice is refused.
+    Each entry with its rule. Two entries of the same rule are refused.
     """
     seen: set[tuple[object, ...]] = set()
     for entry in entries:
@@ -211,7 +211,7 @@ def _require_two_ends(rule: Rule) -> None:
 @contextmanager
 def _all_or_none(group: FakeGroup, call: Call) -> Generator[None]:
     """
-    Undo what was done when a later entry is refused, where batches are atomic.
+    If an entry is refused and batches are atomic, undo the entries before it.
     """
     before = dict(group.rules)
     try:
