@@ -149,47 +149,20 @@ class UnfinishedUpdateError(IngressError):
         self.left = left
 
 
-class Index:
+def live_of(
+    member: Member, group: LiveGroup, *, adopt: bool = False
+) -> LiveRule | None:
     """
-    The rules of a group by ID and by identity, for many lookups.
+    The live rule of a member: by ID, or by identity while no ID is known.
+
+    Args:
+        member: a rule of the state.
+        group: as read.
+        adopt: take an identical rule where the ID is gone.
     """
-
-    def __init__(self, group: LiveGroup) -> None:
-        self.rules = group.rules
-        self._in_vpc = bool(group.vpc_id)
-        self._by_id = {live.rule_id: live for live in group.rules if live.rule_id}
-        self._by_rule = {live.rule: live for live in group.rules}
-
-    def by_id(self, rule_id: str) -> LiveRule | None:
-        """
-        The rule with this ID, or None.
-        """
-        return self._by_id.get(rule_id)
-
-    def identical_to(self, rule: IngressRule) -> LiveRule | None:
-        """
-        As `LiveGroup.identical_to`.
-        """
-        wanted = replace(rule, nic_type="intranet") if self._in_vpc else rule
-        return self._by_rule.get(wanted)
-
-    def matching(self, rule: IngressRule) -> LiveRule | None:
-        """
-        As `LiveGroup.matching`.
-        """
-        return self.identical_to(rule) or self.identical_to(rule.masked)
-
-    def of(self, member: Member, *, adopt: bool = False) -> LiveRule | None:
-        """
-        The live rule of a member: by ID, or by identity while no ID is known.
-
-        Args:
-            member: a rule of the state.
-            adopt: take an identical rule where the ID is gone.
-        """
-        if member.rule_id and (live := self.by_id(member.rule_id)):
-            return live
-        return self.matching(member.rule) if adopt or not member.rule_id else None
+    if member.rule_id and (live := group.by_id(member.rule_id)):
+        return live
+    return group.matching(member.rule) if adopt or not member.rule_id else None
 
 
 def planned(
@@ -211,16 +184,16 @@ def planned(
         keep: what an exclusive set leaves alone.
     """
     keep = keep or Keep()
-    index = Index(group)
     by_rule = {member.rule: member for member in members}
     authorize: list[IngressRule] = []
     duplicates: list[Change] = []
     own: list[Change] = []
-    mine = {live: member.rule for member in members if (live := index.of(member))}
+    lives = {member: live_of(member, group) for member in members}
+    mine = {live: member.rule for member, live in lives.items() if live}
     staying: set[LiveRule] = set()
     for rule in wanted:
         member = by_rule.get(rule)
-        live = (member and index.of(member)) or index.matching(rule)
+        live = (member and lives[member]) or group.matching(rule)
         if live is None:
             authorize.append(rule)
             continue
@@ -234,9 +207,9 @@ def planned(
         for member in members
         if member.rule not in wanted_rules
         and (member.declared or exclusive)
-        and index.of(member) not in staying
+        and lives[member] not in staying
     ]
-    kept = [m for m in leaving if (live := index.of(m)) and keep.holds(live)]
+    kept = {m: live for m in leaving if (live := lives[m]) and keep.holds(live)}
     known = {live.rule_id for live in staying} | {m.rule_id for m in members}
     return Plan(
         authorize=tuple(authorize),
@@ -244,7 +217,7 @@ def planned(
         own=tuple(own),
         revoke=tuple(member for member in leaving if member not in kept),
         kept=tuple(kept),
-        unseen=tuple(_others(index, known, keep)) if exclusive else (),
+        unseen=tuple(_others(group, known, keep)) if exclusive else (),
     )
 
 
@@ -254,7 +227,7 @@ def change_of(member: Member, wanted: IngressRule, group: LiveGroup) -> Change |
 
     The rule is changed in place, so that there is no moment without it.
     """
-    live = Index(group).of(member)
+    live = live_of(member, group)
     if live is None or not live.rule_id:
         return None
     return Change(group.in_terms_of(wanted, live), wanted, member.rule)
@@ -281,19 +254,18 @@ def refreshed(
     """
     Work out what a refresh finds: the members, and all others if exclusive.
     """
-    index = Index(group)
     seen = [
         Seen(group.in_terms_of(member.rule, live), member)
         for member in members
-        if (live := index.of(member, adopt=adopt and member.declared))
+        if (live := live_of(member, group, adopt=adopt and member.declared))
     ]
     if exclusive:
         known = {found.live.rule_id for found in seen}
-        seen += [Seen(live, None) for live in _others(index, known, keep or Keep())]
+        seen += [Seen(live, None) for live in _others(group, known, keep or Keep())]
     return tuple(seen)
 
 
-def _others(index: Index, known: set[str], keep: Keep) -> Iterator[LiveRule]:
-    for live in index.rules:
+def _others(group: LiveGroup, known: set[str], keep: Keep) -> Iterator[LiveRule]:
+    for live in group.rules:
         if live.rule_id not in known and not keep.holds(live):
             yield live
