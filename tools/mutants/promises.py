@@ -66,15 +66,15 @@ MUTANTS = (
     Mutant(
         "a 200 of a revoke by attributes is not verified",
         "reconcile/delete.py",
-        "shown = {rule: live for rule in rules if (live := index.identical_to(rule))}",
+        "shown = {rule: live for rule in rules if (live := group.identical_to(rule))}",
         "shown: dict[IngressRule, LiveRule] = {}",
         (LIFECYCLE, SETS, MEET),
     ),
     Mutant(
         "a delete takes the rule with cleared host bits for its own",
         "reconcile/delete.py",
-        "shown = {rule: live for rule in rules if (live := index.identical_to(rule))}",
-        "shown = {rule: live for rule in rules if (live := index.matching(rule))}",
+        "shown = {rule: live for rule in rules if (live := group.identical_to(rule))}",
+        "shown = {rule: live for rule in rules if (live := group.matching(rule))}",
         (LIFECYCLE, SETS),
     ),
     Mutant(
@@ -108,12 +108,12 @@ MUTANTS = (
     Mutant(
         "a rule not found by attributes is accepted without a read",
         "reconcile/delete.py",
-        "                raise about from error\n        index = self._read(left)\n",
+        "                raise about from error\n        group = self._read(left)\n",
         "                raise about from error\n"
         "            else:\n"
         "                now = self.context.group.read_now()\n"
-        "                return Index(now.without([r.rule_id for r in now.rules]))\n"
-        "        index = self._read(left)\n",
+        "                return now.without([r.rule_id for r in now.rules])\n"
+        "        group = self._read(left)\n",
         (LIFECYCLE, REACTIONS, OPEN),
     ),
     Mutant(
@@ -195,7 +195,7 @@ MUTANTS = (
     Mutant(
         "an existing rule is both kept and revoked by its set",
         "reconcile/plan.py",
-        "        and index.of(member) not in staying\n",
+        "        and lives[member] not in staying\n",
         "",
         (RULESET,),
     ),
@@ -295,8 +295,8 @@ MUTANTS = (
     Mutant(
         "a refresh takes a duplicate for the rule that is gone",
         "reconcile/plan.py",
-        "self.matching(member.rule) if adopt or not member.rule_id else None",
-        "self.matching(member.rule)",
+        "group.matching(member.rule) if adopt or not member.rule_id else None",
+        "group.matching(member.rule)",
         (LIFECYCLE,),
     ),
     Mutant(
@@ -371,8 +371,8 @@ MUTANTS = (
     Mutant(
         "an exclusive set revokes a rule that it must keep",
         "reconcile/plan.py",
-        "if (live := index.of(m)) and keep.holds(live)]",
-        "if False]",
+        "if (live := lives[m]) and keep.holds(live)}",
+        "if False}",
         (RULESET, SETS),
     ),
     Mutant(

@@ -7,6 +7,8 @@ raw JSON. It ignores fields that it does not know.
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -21,6 +23,10 @@ from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 Answer = Mapping[str, object]
+KNOWN_RULES = 2_048
+"""
+How many rules are kept as read: each read of a group has the rules of the one before.
+"""
 SERVER_TIME = "Date"
 """
 The header that is added to the fields of the body: when ECS sent the response.
@@ -71,7 +77,7 @@ def rules(action: str, answer: Answer, group_id: str) -> list[LiveRule]:
         raise broken(action, answer, f"it does not describe {group_id}")
     try:
         return [
-            _rule(entry)
+            _rule(json.dumps(entry))
             for entry in objects(action, answer, "Permissions", "Permission")
             if entry.get("Direction", "ingress") == "ingress"
         ]
@@ -211,7 +217,12 @@ def moment(text: str) -> datetime | None:
     return None
 
 
-def _rule(entry: Answer) -> LiveRule:
+@functools.lru_cache(maxsize=KNOWN_RULES)
+def _rule(written: str) -> LiveRule:
+    """
+    Read one Permission, as JSON: 1, 1.0 and True are different keys.
+    """
+    entry = json.loads(written)
     for name in ("IpProtocol", "Policy"):
         if not entry[name]:
             raise ValueError(name)

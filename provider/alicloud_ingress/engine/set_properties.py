@@ -67,7 +67,7 @@ def members_of(properties: Mapping[str, Any]) -> list[Member]:
     The rules that the state has for the set.
     """
     ids: Mapping[str, Any] = properties.get("rule_ids") or {}
-    foreign: Sequence[Any] = properties.get("foreign_rule_ids") or ()
+    foreign = frozenset(map(str, properties.get("foreign_rule_ids") or ()))
     return [
         Member(rule, rule_id := str(ids.get(key) or ""), rule_id not in foreign)
         for key, rule in rules_of(properties).items()

@@ -25,7 +25,7 @@ from alicloud_ingress.reconcile.context import (
     live_words,
     named,
 )
-from alicloud_ingress.reconcile.plan import Change, Index
+from alicloud_ingress.reconcile.plan import Change
 from alicloud_ingress.reconcile.polling import (
     Moment,
     NotShownError,
@@ -259,9 +259,8 @@ class Additions:
         except EcsError as error:
             self.unread = error
             return
-        index = Index(group)
         for rule in self.sent:
-            if live := index.matching(rule):
+            if live := group.matching(rule):
                 self.shown[rule] = live
                 if live.rule_id in self.before or self.began.is_after(live, group):
                     self.foreign[rule] = Change(group.in_terms_of(rule, live), rule)

@@ -24,13 +24,13 @@ from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reac
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError, error_context
 from alicloud_ingress.reconcile.context import RuleContext, named
 from alicloud_ingress.reconcile.ownership import Release
-from alicloud_ingress.reconcile.plan import Index, Member
+from alicloud_ingress.reconcile.plan import Member
 from alicloud_ingress.reconcile.polling import (
     NotShownError,
     until_answered,
     until_shown,
 )
-from alicloud_ingress.rules.live import LiveRule
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 
@@ -97,9 +97,9 @@ class Removals:
         if all(ids.values()) or not self.context.owner.ownership.holds_any:
             return ids
         with self._error_context(member.rule for member in members):
-            index = Index(self.context.read_after_writes())
+            group = self.context.read_after_writes()
         for member in members:
-            if not member.rule_id and (live := index.identical_to(member.rule)):
+            if not member.rule_id and (live := group.identical_to(member.rule)):
                 ids[member] = live.rule_id
         return ids
 
@@ -129,8 +129,8 @@ class Removals:
         errors = {rule_id: error for rule_id, error in outcomes.items() if error}
         asked = {id_: reaction(Call.REVOKE_BY_ID, e) for id_, e in errors.items()}
         to_read = [id_ for id_, told in asked.items() if told is Reaction.READ_GROUP]
-        index = self._read([rules[id_] for id_ in to_read]) if to_read else None
-        left = [id_ for id_ in to_read if index and index.by_id(id_)]
+        group = self._read([rules[id_] for id_ in to_read]) if to_read else None
+        left = [id_ for id_ in to_read if group and group.by_id(id_)]
         gone_before = {
             id_ for id_, told in asked.items() if told is Reaction.ALREADY_DONE
         }.union(id_ for id_ in to_read if id_ not in left)
@@ -156,11 +156,11 @@ class Removals:
         if not ids:
             return
         try:
-            index = Index(self.context.group.read_after_writes())
+            group = self.context.group.read_after_writes()
         except EcsError:
             return
         for rule_id in ids:
-            duplicate = index.identical_to(rules[rule_id])
+            duplicate = group.identical_to(rules[rule_id])
             if (
                 duplicate
                 and duplicate.rule_id not in rules
@@ -181,12 +181,12 @@ class Removals:
         if not rules:
             return []
         send = until_answered(self.context.timeout_s)
-        index = send(self._index_after_revoke, list(rules))
-        shown = {rule: live for rule in rules if (live := index.identical_to(rule))}
+        group = send(self._group_after_revoke, list(rules))
+        shown = {rule: live for rule in rules if (live := group.identical_to(rule))}
         masked = {
             rule: live
             for rule in rules
-            if rule not in shown and (live := index.matching(rule))
+            if rule not in shown and (live := group.matching(rule))
         }
         self.revoked.update(r for r in rules if r not in shown and r not in masked)
         by_id = {live.rule_id: rule for rule, live in shown.items() if live.rule_id}
@@ -202,7 +202,7 @@ class Removals:
         )
         return left
 
-    def _index_after_revoke(self, left: list[IngressRule]) -> Index:
+    def _group_after_revoke(self, left: list[IngressRule]) -> LiveGroup:
         """
         Revoke by attributes what is left, take out of it what is gone, and read.
 
@@ -218,11 +218,11 @@ class Removals:
                 unknown = about
             elif reaction(Call.REVOKE_BY_ATTRIBUTES, error) is not Reaction.READ_GROUP:
                 raise about from error
-        index = self._read(left)
-        left[:] = [rule for rule in left if index.identical_to(rule)]
+        group = self._read(left)
+        left[:] = [rule for rule in left if group.identical_to(rule)]
         if unknown and left:
             raise unknown
-        return index
+        return group
 
     def _still_shown(self, rules: Mapping[str, IngressRule]) -> list[str]:
         """
@@ -235,8 +235,8 @@ class Removals:
             return []
 
         def read() -> None:
-            index = self._read(left.values())
-            for rule_id in [id_ for id_ in left if index.by_id(id_) is None]:
+            group = self._read(left.values())
+            for rule_id in [id_ for id_ in left if group.by_id(id_) is None]:
                 del left[rule_id]
             if left:
                 raise NotShownError
@@ -257,14 +257,14 @@ class Removals:
         for rule, error in self.context.group.revoke_all_by_attributes(spelled):
             if error:
                 raise error.about(f"{rule.as_text} in {self.context.where}") from error
-        index = self._read(shown)
-        left = [rule for rule in shown if index.identical_to(rule)]
+        group = self._read(shown)
+        left = [rule for rule in shown if group.identical_to(rule)]
         self.revoked.update(rule for rule in shown if rule not in left)
         return [f"{r.as_text} (without an ID; remove it in the console)" for r in left]
 
-    def _read(self, rules: Iterable[IngressRule]) -> Index:
+    def _read(self, rules: Iterable[IngressRule]) -> LiveGroup:
         with self._error_context(rules):
-            return Index(self.context.group.read_now())
+            return self.context.group.read_now()
 
     def _error_context(
         self, rules: Iterable[IngressRule]

@@ -151,47 +151,20 @@ class UnfinishedUpdateError(IngressError):
         self.left = left
 
 
-class Index:
+def live_of(
+    member: Member, group: LiveGroup, *, adopt: bool = False
+) -> LiveRule | None:
     """
-    The rules of a group by ID and by identity, for many lookups.
+    The live rule of a member: by ID, or by identity while no ID is known.
+
+    Args:
+        member: a rule of the state.
+        group: as read.
+        adopt: take an identical rule where the ID is gone.
     """
-
-    def __init__(self, group: LiveGroup) -> None:
-        self.rules = group.rules
-        self._in_vpc = bool(group.vpc_id)
-        self._by_id = {live.rule_id: live for live in group.rules if live.rule_id}
-        self._by_rule = {live.rule: live for live in group.rules}
-
-    def by_id(self, rule_id: str) -> LiveRule | None:
-        """
-        The rule with this ID, or None.
-        """
-        return self._by_id.get(rule_id)
-
-    def identical_to(self, rule: IngressRule) -> LiveRule | None:
-        """
-        As `LiveGroup.identical_to`.
-        """
-        wanted = replace(rule, nic_type="intranet") if self._in_vpc else rule
-        return self._by_rule.get(wanted)
-
-    def matching(self, rule: IngressRule) -> LiveRule | None:
-        """
-        As `LiveGroup.matching`.
-        """
-        return self.identical_to(rule) or self.identical_to(rule.masked)
-
-    def of(self, member: Member, *, adopt: bool = False) -> LiveRule | None:
-        """
-        The live rule of a member: by ID, or by identity while no ID is known.
-
-        Args:
-            member: a rule of the state.
-            adopt: take an identical rule where the ID is gone.
-        """
-        if member.rule_id and (live := self.by_id(member.rule_id)):
-            return live
-        return self.matching(member.rule) if adopt or not member.rule_id else None
+    if member.rule_id and (live := group.by_id(member.rule_id)):
+        return live
+    return group.matching(member.rule) if adopt or not member.rule_id else None
 
 
 def planned(
@@ -213,10 +186,10 @@ def planned(
         keep: what an exclusive set leaves alone.
     """
     keep = keep or Keep()
-    index = Index(group)
+    lives = {member: live_of(member, group) for member in members}
     owned = [member for member in members if not member.held]
-    mine = {live: member for member in owned if (live := index.of(member))}
-    used = _live_rules_for(wanted, mine, index)
+    mine = {live: member for member in owned if (live := lives[member])}
+    used = _live_rules_for(wanted, mine, group)
     authorize: list[IngressRule] = []
     duplicates: list[Change] = []
     own: list[Change] = []
@@ -225,17 +198,17 @@ def planned(
             # ECS may clear host bits, so the spelling can differ from the state's.
             terms = group.in_terms_of(rule, live)
             own.append(Change(terms, rule, mine[live].rule))
-        elif live := index.matching(rule):
+        elif live := group.matching(rule):
             duplicates.append(Change(group.in_terms_of(rule, live), rule))
         else:
             authorize.append(rule)
-    staying = {*used.values(), *filter(None, map(index.matching, wanted))}
+    staying = {*used.values(), *filter(None, map(group.matching, wanted))}
     leaving = [
         member
-        for member in _without_a_use(members, index, staying, set(wanted))
+        for member in _without_a_use(lives, staying, set(wanted))
         if member.declared or exclusive
     ]
-    kept = [m for m in leaving if (live := index.of(m)) and keep.holds(live)]
+    kept = [m for m in leaving if (live := live_of(m, group)) and keep.holds(live)]
     known = {live.rule_id for live in staying} | {m.rule_id for m in members}
     return Plan(
         authorize=tuple(authorize),
@@ -243,12 +216,12 @@ def planned(
         own=tuple(own),
         revoke=tuple(member for member in leaving if member not in kept),
         kept=tuple(kept),
-        unseen=tuple(_others(index, known, keep)) if exclusive else (),
+        unseen=tuple(_others(group, known, keep)) if exclusive else (),
     )
 
 
 def _live_rules_for(
-    wanted: Sequence[IngressRule], mine: Mapping[LiveRule, Member], index: Index
+    wanted: Sequence[IngressRule], mine: Mapping[LiveRule, Member], group: LiveGroup
 ) -> dict[IngressRule, LiveRule]:
     """
     The live rule of the resource that each wanted rule is, or is made of.
@@ -257,7 +230,7 @@ def _live_rules_for(
     was: that one is kept as it is, since a change would close its port.
     """
     used = {
-        rule: live for rule in wanted if (live := index.matching(rule)) and live in mine
+        rule: live for rule in wanted if (live := group.matching(rule)) and live in mine
     }
     taken = set(used.values())
     was = {member.rule: live for live, member in mine.items() if live not in taken}
@@ -265,8 +238,7 @@ def _live_rules_for(
 
 
 def _without_a_use(
-    members: Sequence[Member],
-    index: Index,
+    lives: Mapping[Member, LiveRule | None],
     staying: set[LiveRule],
     wanted: set[IngressRule],
 ) -> list[Member]:
@@ -275,7 +247,6 @@ def _without_a_use(
 
     One that no longer exists is left out where another one has become what it was.
     """
-    lives = {member: index.of(member) for member in members}
     leaving = {
         member: _as_it_is(member, live)
         for member, live in lives.items()
@@ -284,7 +255,7 @@ def _without_a_use(
     others = wanted | {member.rule for member in leaving.values()}
     gone = {m: m for m, live in lives.items() if not live and m.rule not in others}
     every = {**leaving, **gone}
-    return [every[member] for member in members if member in every]
+    return [every[member] for member in lives if member in every]
 
 
 def _as_it_is(member: Member, live: LiveRule) -> Member:
@@ -302,7 +273,7 @@ def change_of(member: Member, wanted: IngressRule, group: LiveGroup) -> Change |
 
     The rule is changed in place, so that there is no moment without it.
     """
-    live = Index(group).of(member)
+    live = live_of(member, group)
     if live is None or not live.rule_id:
         return None
     return Change(group.in_terms_of(wanted, live), wanted, member.rule)
@@ -329,19 +300,18 @@ def refreshed(
     """
     Work out what a refresh finds: the members, and all others if exclusive.
     """
-    index = Index(group)
     seen = [
         Seen(group.in_terms_of(member.rule, live), member)
         for member in members
-        if (live := index.of(member, adopt=adopt and member.declared))
+        if (live := live_of(member, group, adopt=adopt and member.declared))
     ]
     if exclusive:
         known = {found.live.rule_id for found in seen}
-        seen += [Seen(live, None) for live in _others(index, known, keep or Keep())]
+        seen += [Seen(live, None) for live in _others(group, known, keep or Keep())]
     return tuple(seen)
 
 
-def _others(index: Index, known: set[str], keep: Keep) -> Iterator[LiveRule]:
-    for live in index.rules:
+def _others(group: LiveGroup, known: set[str], keep: Keep) -> Iterator[LiveRule]:
+    for live in group.rules:
         if live.rule_id not in known and not keep.holds(live):
             yield live

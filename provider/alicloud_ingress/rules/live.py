@@ -4,9 +4,10 @@ The rules of a security group, as ECS reports them.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -44,10 +45,12 @@ class LiveRule:
         return created + CLOCK_TOLERANCE < moment
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LiveGroup:
     """
     All inbound rules of one group, read to the last page.
+
+    Many resources share one, so it indexes its rules once.
 
     Args:
         vpc_id: "" for a group of the classic network.
@@ -65,17 +68,25 @@ class LiveGroup:
     name: str = ""
     inner_access: str = ""
 
+    @cached_property
+    def _by_id(self) -> Mapping[str, LiveRule]:
+        return {live.rule_id: live for live in self.rules if live.rule_id}
+
+    @cached_property
+    def _by_rule(self) -> Mapping[IngressRule, LiveRule]:
+        return {live.rule: live for live in self.rules}
+
     def by_id(self, rule_id: str) -> LiveRule | None:
         """
         The rule with this ID, if it exists.
         """
-        return next((live for live in self.rules if live.rule_id == rule_id), None)
+        return self._by_id.get(rule_id)
 
     def without(self, rule_ids: Collection[str]) -> LiveGroup:
         """
         The group without the rules that have these IDs.
         """
-        if not rule_ids:
+        if self._by_id.keys().isdisjoint(rule_ids):
             return self
         kept = tuple(live for live in self.rules if live.rule_id not in rule_ids)
         return replace(self, rules=kept)
@@ -86,8 +97,9 @@ class LiveGroup:
 
         In a VPC the NIC type is always intranet, also if a call sets another one.
         """
-        wanted = replace(rule, nic_type="intranet") if self.vpc_id else rule
-        return next((live for live in self.rules if live.rule == wanted), None)
+        if self.vpc_id and rule.nic_type != "intranet":
+            rule = replace(rule, nic_type="intranet")
+        return self._by_rule.get(rule)
 
     def masked_form_of(self, rule: IngressRule) -> LiveRule | None:
         """
