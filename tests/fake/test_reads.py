@@ -251,7 +251,8 @@ def test_invalid_state_is_refused(front: Front, text: str) -> None:
     """The fake is not changed."""
     group = front.fake.new_group()
 
-    with pytest.raises(ValueError, match="not a state of the fake"):
+    with pytest.raises(ValueError, match="not a state of the fake") as caught:
         front.fake.load(text)
+    assert "Error" not in str(caught.value)
 
     assert group in front.fake.groups

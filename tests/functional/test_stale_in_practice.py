@@ -136,6 +136,22 @@ class TestSecretsInStates:
         assert "not judged" not in done.stderr
         assert planned_ids() == {other}
 
+    @pytest.mark.parametrize("resources", ["x", [5], [None], [{"type": 3}]])
+    def test_a_damaged_state_never_makes_rules_unmanaged(
+        self, fake: FakeEcs, resources: object
+    ) -> None:
+        """Which rules it owns is not known."""
+        group = fake.new_group()
+        fake.add_rule(group, **tcp(80))
+        damaged = {"version": 3, "deployment": {"resources": resources}}
+        Path("state.json").write_text(json.dumps(damaged))
+
+        done = plan("--state", "state.json", "--states-are-complete")
+
+        assert done.exit_code == 3
+        assert "it is damaged" in done.stderr
+        assert not Path("plan.json").exists()
+
     def test_without_an_id_the_advice_writes_no_secret(self, fake: FakeEcs) -> None:
         group = fake.new_group()
         fake.add_rule(group, **tcp(80, Description=EXPIRED))
@@ -267,6 +283,19 @@ class TestKeepList:
 
         assert done.exit_code == 3
         assert line in done.stderr
+        assert fake.calls == []
+
+    @pytest.mark.parametrize("text", ['{"groups": []}', '["sgr-1"]', "vis\0tors"])
+    def test_another_file_than_a_keep_list_is_an_error(
+        self, fake: FakeEcs, text: str
+    ) -> None:
+        """Each of its lines would be a glob that keeps nothing."""
+        Path("keep.txt").write_text(text)
+
+        done = plan("--keep", "keep.txt")
+
+        assert done.exit_code == 3
+        assert "a keep list has one entry a line" in done.stderr
         assert fake.calls == []
 
 

@@ -361,6 +361,63 @@ def test_a_drop_kept_through_a_stopped_run_still_drops() -> None:
     assert lines(judged(*steps, step("replace", "drop", old=DROP, new=DROP)))
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("adopt", [True, False])
+@pytest.mark.parametrize("creates", [True, False])
+def test_a_drop_that_moves_between_resources_may_be_lost(
+    *, creates: bool, adopt: bool, known: bool
+) -> None:
+    """It is changed first, or the other resource finds that it exists and fails."""
+    outputs = {"outputs": {"security_group_rule_id": "sgr-1"}}
+    moved = {**DROP, "adopt": adopt}
+    steps = [
+        step("update", "from", old=DROP, new=SSH, old_state=outputs),
+        step("same", "below", old=BELOW, new=BELOW),
+        create(moved, "to")
+        if creates
+        else step("update", "to", old={**SSH, "priority": 9}, new=moved),
+    ]
+    group = [
+        live("sgr-1", source_cidr_ip="0.0.0.0/0", policy="drop"),
+        live("sgr-2", source_cidr_ip="0.0.0.0/0", priority=2),
+        live("sgr-3", priority=9),
+    ]
+
+    found = lines(judged(*steps, live=group if known else None))
+    assert found
+    assert all("not judged" in line for line in found)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_accept_that_moves_between_resources_opens_nothing(*, known: bool) -> None:
+    """It may be missing afterwards, and nothing else."""
+    outputs = {"outputs": {"security_group_rule_id": "sgr-1"}}
+    steps = [
+        step("update", "from", old=WORLD, new=SSH, old_state=outputs),
+        create(WORLD, "to"),
+    ]
+    group = [live("sgr-1", source_cidr_ip="0.0.0.0/0")]
+
+    assert lines(judged(*steps, live=group if known else None)) == []
+
+
+def test_a_create_after_a_delete_is_not_called_a_failure() -> None:
+    """Another resource deletes the rule first; whether in time is not known."""
+    gone = {
+        "outputs": {"security_group_rule_id": "sgr-1"},
+        "pendingReplacement": True,
+    }
+    elsewhere = {**SSH, "security_group_id": "sg-2"}
+    steps = [
+        step("replace", "from", old=SSH, new=elsewhere, old_state=gone),
+        create(SSH, "to"),
+    ]
+
+    text = markdown(compose(judged(*steps, live=[live("sgr-1")])))
+
+    assert "would fail" not in text
+
+
 def test_a_rule_deleted_by_an_earlier_run_was_not_open() -> None:
     """The state keeps it until its replacement is created or removed."""
     gone = step(

@@ -25,6 +25,8 @@ ONE_FLOW = "tests/functional/test_one_flow.py"
 SET_RESOURCE = "tests/functional/test_set_resource.py"
 RULESET = "tests/unit/test_ruleset.py"
 HELD_TWICE = "tests/faults/test_rules_held_twice.py"
+REVIEW = "tests/unit/test_review.py"
+READING = "tests/unit/test_preview.py"
 
 
 MUTANTS = (
@@ -410,6 +412,42 @@ MUTANTS = (
         "        if self.priority != 1:\n",
         "        if False:\n",
         (SET_RESOURCE, "tests/unit/test_rule.py"),
+    ),
+    Mutant(
+        "a drop that moves between resources counts as kept",
+        "previews/outcome.py",
+        "if slot.changes_identity or any(s.gap for s in slot.removers):\n"
+        "                    self._may_stop |= step.kind != PEER_RULE\n",
+        "if slot.changes_identity or any(s.gap for s in slot.removers):\n",
+        (REVIEW,),
+    ),
+    Mutant(
+        "without live rules no step is expected to fail",
+        "previews/review.py",
+        "most = result.if_it_stops if stops else result.most_after",
+        "most = result.if_it_stops if stops and live else result.most_after",
+        (REVIEW,),
+    ),
+    Mutant(
+        "a removed rule with a secret policy counts as one that accepts",
+        "previews/outcome.py",
+        'else replace(owned, rule=replace(owned.rule, policy="drop"))',
+        "else owned",
+        (REVIEW,),
+    ),
+    Mutant(
+        "of two values for one key of a preview the last one counts",
+        "previews/document.py",
+        "if len(found) < len(pairs):",
+        "if len(found) > len(pairs):",
+        (READING,),
+    ),
+    Mutant(
+        "a step without its old state changes nothing",
+        "previews/preview.py",
+        'if op not in _WITHOUT_OLD and not mapping(step.get("oldState")):',
+        "if op not in _KNOWN_OPS:",
+        (READING,),
     ),
     *USAGE,
 )

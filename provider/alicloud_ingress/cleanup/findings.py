@@ -26,6 +26,7 @@ from alicloud_ingress.exposure.redundancy import (
     covers_as_text,
     together,
 )
+from alicloud_ingress.files import parsed
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import (
@@ -44,6 +45,7 @@ Reasons that mean that deleting the rule changes nothing for any packet.
 """
 
 NOT_RESTORABLE = "restore cannot create this rule again"
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _ADDRESS = re.compile(r"[0-9a-fA-F.]*[.:][0-9a-fA-F.:]*(/\d*)?", re.ASCII)
 
 
@@ -205,8 +207,10 @@ class KeepList:
         Empty lines, and lines that begin with #, are ignored.
 
         Raises:
-            KeepListError: a line looks like an address block but is not valid.
+            KeepListError: a line looks like an address block but is not valid; or the
+                text is another file, which would keep nothing.
         """
+        _verify_is_list(text)
         lines = [line.strip() for line in text.splitlines()]
         entries = [line for line in lines if line and not line.startswith("#")]
         ids = [entry for entry in entries if entry.startswith("sgr-")]
@@ -243,6 +247,18 @@ class KeepList:
             or any(k in tags and v in ("", tags[k]) for k, v in self.tags)
             or _matches(live.rule, self.descriptions)
         )
+
+
+def _verify_is_list(text: str) -> None:
+    what = "; a keep list has one entry a line, such as sgr-... or 10.0.0.0/8"
+    if _CONTROL.search(text):
+        raise KeepListError(f"the keep list has control characters{what}")
+    try:
+        document = parsed(text)
+    except ValueError:
+        return
+    if isinstance(document, dict | list):
+        raise KeepListError(f"the keep list is JSON{what}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

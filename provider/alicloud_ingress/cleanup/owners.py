@@ -208,12 +208,17 @@ class _State:
         deployment = mapping(mapping(export).get("deployment"))
         if not deployment:
             raise StateError("this is not the output of `pulumi stack export`")
+        resources = deployment.get("resources") or []
+        if items(resources) != resources or not all(
+            isinstance(mapping(entry).get("type"), str) for entry in resources
+        ):
+            raise StateError("it has resources without a type, so it is damaged")
         self.claims: list[Claim] = []
         self.doubts: list[Doubt] = []
         self.stack = ""
         pending = map(mapping, items(deployment.get("pending_operations")))
         unfinished = [mapping(operation.get("resource")) for operation in pending]
-        done = map(mapping, items(deployment.get("resources")))
+        done = map(mapping, resources)
         for entry in (*done, *unfinished):
             parts = str(entry.get("urn") or "").split("::")
             self.stack = self.stack or parts[0].removeprefix("urn:pulumi:")

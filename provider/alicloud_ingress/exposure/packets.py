@@ -141,7 +141,8 @@ def addresses(text: str) -> Interval:
     )
 
 
-def blocks(interval: Interval) -> list[str]:
+@functools.lru_cache(maxsize=KNOWN_NETWORKS)
+def blocks(interval: Interval) -> tuple[str, ...]:
     """
     The blocks of an interval of one address family. A single address has no prefix
     length.
@@ -158,10 +159,10 @@ def blocks(interval: Interval) -> list[str]:
         span = ipaddress.summarize_address_range(
             ipaddress.IPv4Address(first), ipaddress.IPv4Address(last)
         )
-    return [
+    return tuple(
         str(network.network_address if network.num_addresses == 1 else network)
         for network in span
-    ]
+    )
 
 
 def joined(intervals: Iterable[Interval]) -> tuple[Interval, ...]:

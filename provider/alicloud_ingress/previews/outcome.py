@@ -77,6 +77,8 @@ class Outcome:
         most_after: see `gate.Change`.
         if_it_stops: the rules that may exist if the run stops half way.
         refusals: steps that will fail.
+        may_stop: whether a step may fail, since it makes a rule that another resource
+            has until its own step. Which of the two is first is not known.
         takeovers: steps that take over a live rule.
         gone: steps whose old rule no longer exists, by `key`.
         unmanaged: live rules that no step declares.
@@ -88,6 +90,7 @@ class Outcome:
     most_after: Side | None = None
     if_it_stops: Side = ()
     refusals: tuple[Refusal, ...] = ()
+    may_stop: bool = False
     takeovers: tuple[Takeover, ...] = ()
     gone: frozenset[tuple[str, str]] = frozenset()
     unmanaged: tuple[LiveRule, ...] = ()
@@ -127,6 +130,7 @@ def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
     most: list[OwnedRule] = []
     stopped: list[OwnedRule] = []
     added: list[Added] = []
+    held: dict[IngressRule, list[Step]] = {}
     for step in preview.steps:
         olds = [_owned(s) for s in step.before if s.group == group]
         news = [_owned(s) for s in step.after if s.group == group]
@@ -150,6 +154,8 @@ def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
         if step.op not in _UNCHANGED:
             rules = {old.rule for old in olds}
             added += [(new.rule, step) for new in news if new.rule not in rules]
+        for old in olds:
+            held.setdefault(old.rule, []).append(step)
     least_before = _at_least(least, {owned.rule for owned in after})
     return Outcome(
         before=tuple(before),
@@ -158,6 +164,12 @@ def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
         most_after=tuple(most) if len(most) != len(after) else None,
         if_it_stops=tuple(stopped),
         refusals=tuple(_created_twice(added)),
+        may_stop=any(
+            other.urn != step.urn and not (step.adopts and other.op == "delete")
+            for rule, step in added
+            if step.kind != PEER_RULE
+            for other in held.get(rule, ())
+        ),
     )
 
 
@@ -261,11 +273,13 @@ class _Applied:
         self._takeovers: list[Takeover] = []
         self._gone: set[tuple[str, str]] = set()
         self._any_drop_may_go = False
+        self._may_stop = False
 
     def outcome(self) -> Outcome:
         for step in self._steps:
             self._apply(step)
-        self._find_conflicts()
+        self._find_conflicts_of_creates()
+        self._find_conflicts_of_updates()
         after = tuple(self._after())
         most = tuple(self._most_after())
         return Outcome(
@@ -281,6 +295,7 @@ class _Applied:
             most_after=None if most == after else most,
             if_it_stops=tuple(self._if_it_stops()),
             refusals=tuple(self._refusals),
+            may_stop=self._may_stop,
             takeovers=tuple(self._takeovers),
             gone=frozenset(self._gone),
             unmanaged=tuple(s.live for s in self._slots if not s.declared_by),
@@ -493,13 +508,16 @@ class _Applied:
             if not _drops(rule):
                 yield OwnedRule(rule=rule, owners=(step.urn,))
 
-    def _find_conflicts(self) -> None:
+    def _find_conflicts_of_creates(self) -> None:
         """
-        Find the live rules that make a step fail, or that a step takes over.
+        Find the live rules that make a create fail, or that it takes over.
         """
         for rule, step in self._added:
             for slot in self._identical(rule)[:1]:
-                if slot.changes_identity or (step.gap and step in slot.removers):
+                if step.gap and step in slot.removers:
+                    continue
+                if slot.changes_identity or any(s.gap for s in slot.removers):
+                    self._may_stop |= step.kind != PEER_RULE
                     continue
                 rule_id = slot.live.rule_id or "a rule"
                 if step.adopts or step.kind == PEER_RULE:
@@ -507,13 +525,18 @@ class _Applied:
                 else:
                     self._refusals.append(Refusal(step, rule_id, _SAME))
         self._refusals += _created_twice(self._added)
+
+    def _find_conflicts_of_updates(self) -> None:
+        """
+        Find the live rules that make an update fail.
+        """
         for slot in self._slots:
             for rule, step in slot.changes if slot.changes_identity else ():
                 for other in self._identical(rule)[:1]:
-                    if (
-                        other is not slot
-                        and not other.changes_identity
-                        and not other.removers
-                    ):
+                    if other is slot:
+                        continue
+                    if other.changes_identity or other.removers:
+                        self._may_stop |= step.kind != PEER_RULE
+                    else:
                         there = other.live.rule_id or "a rule"
                         self._refusals.append(Refusal(step, there, _SAME))

@@ -69,7 +69,7 @@ def judge(  # noqa: PLR0913 - one for each input
         for group in groups_of(preview)
     }
     preview = _without_idle_gaps(preview, outcomes.values())
-    stops = any(each.refusals for each in outcomes.values())
+    stops = any(each.refusals or each.may_stop for each in outcomes.values())
     groups: list[GroupReview] = []
     found: list[Finding] = []
     for group, each in outcomes.items():

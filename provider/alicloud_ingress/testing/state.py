@@ -244,6 +244,9 @@ class State:
         """
         try:
             given = from_json(text)
+        except ValueError as error:
+            raise ValueError(f"this is no state of the fake: {error}") from None
+        try:
             state = State(
                 groups={i: _group(each) for i, each in given["groups"].items()},
                 prefix_lists=_lists(given["prefix_lists"]),
@@ -252,8 +255,11 @@ class State:
                 tokens={i: dict(each) for i, each in given["tokens"].items()},
                 answers={i: dict(e) for i, e in given.get("answers", {}).items()},
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"not a state of the fake: {error!r}") from None
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ValueError(
+                "not a state of the fake: groups or lists are missing, or have"
+                " other fields"
+            ) from None
         taken = re.findall(r'"(?:sg|sgr|pl|prl|eni|i)-(\d{8,})"', text)
         NUMBERS.skip(max(map(int, taken), default=0))
         return state
