@@ -138,10 +138,10 @@ MUTANTS = (
     Mutant(
         "a comparison counts as a sign that the rule is kept",
         "engine/runtime.py",
-        "        if checked is None:\n            return\n",
+        "        if checked is None:\n            return False\n",
         "        if checked is None:\n"
         "            self.ownership.keep(rule_ids, mark)\n"
-        "            return\n",
+        "            return False\n",
         (OWNERSHIP,),
     ),
     Mutant(

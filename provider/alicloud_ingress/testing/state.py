@@ -245,7 +245,7 @@ class State:
         try:
             given = from_json(text)
         except ValueError as error:
-            raise ValueError(f"this is no state of the fake: {error}") from None
+            raise ValueError(f"not a state of the fake: {error}") from None
         try:
             state = State(
                 groups={i: _group(each) for i, each in given["groups"].items()},
