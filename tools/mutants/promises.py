@@ -24,6 +24,7 @@ REMOVALS = "tests/functional/test_set_removals.py"
 ONE_FLOW = "tests/functional/test_one_flow.py"
 SET_RESOURCE = "tests/functional/test_set_resource.py"
 RULESET = "tests/unit/test_ruleset.py"
+IGNORED = "tests/faults/test_ignored_rules.py"
 HELD_TWICE = "tests/faults/test_rules_held_twice.py"
 
 
@@ -34,6 +35,13 @@ MUTANTS = (
         "for live, member in mine.items() if live not in taken}",
         "for live, member in mine.items()}",
         (RULESET,),
+    ),
+    Mutant(
+        "a set that ignores its rules takes over what a refresh brought in",
+        "engine/runtime.py",
+        "return checked.declaration is None or checked.declaration.ignores_rules",
+        "return False",
+        (IGNORED,),
     ),
     Mutant(
         "a rule that another resource holds is changed",

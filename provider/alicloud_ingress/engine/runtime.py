@@ -173,6 +173,16 @@ class Process:
         declaration = checked.declaration if checked else None
         return declaration.secrets if declaration else frozenset()
 
+    def ignores_rules(self, inputs: Mapping[str, Any]) -> bool:
+        """
+        Whether the rules among a set's inputs may be those of the state, which check
+        gets by `ignore_changes`. With `*` it gets no declaration either.
+        """
+        checked = self.checked.find(inputs)
+        if checked is None:
+            return False
+        return checked.declaration is None or checked.declaration.ignores_rules
+
     def connection(self, region: str, profile: str) -> config.Connection:
         """
         Work out where to call, and as whom.
