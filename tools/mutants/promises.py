@@ -39,7 +39,7 @@ MUTANTS = (
     Mutant(
         "a set that ignores its rules takes over what a refresh brought in",
         "engine/runtime.py",
-        "return checked.declaration is None or checked.declaration.ignores_rules",
+        "return bool(checked) and (not declaration or declaration.ignores_rules)",
         "return False",
         (IGNORED,),
     ),
@@ -144,10 +144,10 @@ MUTANTS = (
     Mutant(
         "a comparison counts as a sign that the rule is kept",
         "engine/runtime.py",
-        "        if checked is None:\n            return\n",
+        "        if checked is None:\n            return False\n",
         "        if checked is None:\n"
         "            self.ownership.keep(rule_ids, mark)\n"
-        "            return\n",
+        "            return False\n",
         (OWNERSHIP,),
     ),
     Mutant(
@@ -203,8 +203,8 @@ MUTANTS = (
     Mutant(
         "an existing rule is both kept and revoked by its set",
         "reconcile/plan.py",
-        "        and index.of(member) not in staying\n",
-        "",
+        "        if live and live not in staying\n",
+        "        if live\n",
         (RULESET,),
     ),
     Mutant(

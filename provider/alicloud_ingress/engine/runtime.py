@@ -179,9 +179,8 @@ class Process:
         gets by `ignore_changes`. With `*` it gets no declaration either.
         """
         checked = self.checked.find(inputs)
-        if checked is None:
-            return False
-        return checked.declaration is None or checked.declaration.ignores_rules
+        declaration = checked.declaration if checked else None
+        return bool(checked) and (not declaration or declaration.ignores_rules)
 
     def connection(self, region: str, profile: str) -> config.Connection:
         """
