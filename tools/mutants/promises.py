@@ -46,7 +46,7 @@ MUTANTS = (
     Mutant(
         "a rule that another resource holds is changed",
         "reconcile/lifecycle.py",
-        "return replace(member, held=self.owner.is_anothers(member.rule_id))",
+        "return replace(member, held=held)",
         "return member",
         (HELD_TWICE,),
     ),
