@@ -102,7 +102,12 @@ def declared(
             {
                 **arguments,
                 DECLARATION: Declaration(
-                    run, number, name, deploys=not is_preview
+                    run,
+                    number,
+                    name,
+                    deploys=not is_preview,
+                    ignores_rules="rules"
+                    in options.get(name, NO_OPTIONS).ignore_changes,
                 ).written(),
             },
             options.get(name, NO_OPTIONS),

@@ -125,16 +125,18 @@ def test_a_set_adopts_what_is_another_resources(scene: Scene, flags: str) -> Non
 
 @pytest.mark.parametrize("flags", FLAGS)
 @pytest.mark.parametrize("order", ["b first", "z first"])
+@pytest.mark.parametrize("kind", ["rule", "rules"])
 def test_one_of_two_resources_of_a_rule_changes(
-    scene: Scene, flags: str, order: str
+    scene: Scene, flags: str, order: str, kind: str
 ) -> None:
     """The state was made by hand, or by an import of a rule that it had."""
-    scene.up({"b": scene.rule(80)})
+    make = getattr(scene, kind)
+    scene.up({"b": make(80)})
     (entry,) = scene.stack.engine.entries
     marked = {**entry.outputs, "owner_mark": "another"}
     double = replace(entry, key=replace(entry.key, name="z"), outputs=marked)
     scene.stack.engine.entries.append(double)
-    program = {"b": scene.rule(80), "z": scene.rule(81)}
+    program = {"b": make(80), "z": make(81)}
     names = sorted(program, reverse=order == "z first")
     scene.up({name: program[name] for name in names}, UP + flags, names)
     scene.assert_each_has_its_own(80, 81)

@@ -378,6 +378,7 @@ def test_declaring_a_foreign_rule_makes_it_the_sets(
     assert deployed.outputs["foreign_rule_ids"] == [foreign]
 
     news = a_set(group, tcp(22), tcp("443/443"), exclusive=True)
+    news |= declared(2, 1, "office")
     assert deployed.changes(news) is True
     fake.calls.clear()
     deployed.update(news)

@@ -24,6 +24,7 @@ REMOVALS = "tests/functional/test_set_removals.py"
 ONE_FLOW = "tests/functional/test_one_flow.py"
 SET_RESOURCE = "tests/functional/test_set_resource.py"
 RULESET = "tests/unit/test_ruleset.py"
+IGNORED = "tests/faults/test_ignored_rules.py"
 HELD_TWICE = "tests/faults/test_rules_held_twice.py"
 REVIEW = "tests/unit/test_review.py"
 READING = "tests/unit/test_preview.py"
@@ -38,9 +39,16 @@ MUTANTS = (
         (RULESET,),
     ),
     Mutant(
+        "a set that ignores its rules takes over what a refresh brought in",
+        "engine/runtime.py",
+        "return bool(checked) and (not declaration or declaration.ignores_rules)",
+        "return False",
+        (IGNORED,),
+    ),
+    Mutant(
         "a rule that another resource holds is changed",
         "reconcile/lifecycle.py",
-        "return replace(member, held=self.owner.is_anothers(member.rule_id))",
+        "return replace(member, held=held)",
         "return member",
         (HELD_TWICE,),
     ),
@@ -197,8 +205,8 @@ MUTANTS = (
     Mutant(
         "an existing rule is both kept and revoked by its set",
         "reconcile/plan.py",
-        "        and lives[member] not in staying\n",
-        "",
+        "        if live and live not in staying\n",
+        "        if live\n",
         (RULESET,),
     ),
     Mutant(
@@ -373,8 +381,8 @@ MUTANTS = (
     Mutant(
         "an exclusive set revokes a rule that it must keep",
         "reconcile/plan.py",
-        "if (live := lives[m]) and keep.holds(live)}",
-        "if False}",
+        "if (live := live_of(m, group)) and keep.holds(live)]",
+        "if False]",
         (RULESET, SETS),
     ),
     Mutant(

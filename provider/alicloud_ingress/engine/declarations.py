@@ -34,6 +34,8 @@ class Declaration:
         name: of the resource; two resources of different types may share it.
         secrets: paths of the arguments whose values are secret.
         deploys: False in a preview.
+        ignores_rules: whether `ignore_changes` names the rules of a set, so that check
+            gets those of the state, foreign ones among them.
     """
 
     run: str
@@ -41,6 +43,7 @@ class Declaration:
     name: str
     secrets: frozenset[str] = frozenset()
     deploys: bool = False
+    ignores_rules: bool = False
 
     @classmethod
     def read(cls, value: object) -> Declaration | None:
@@ -56,6 +59,7 @@ class Declaration:
             name=str(given["name"]),
             secrets=frozenset(map(str, given["secrets"])),
             deploys=bool(given.get("deploys")),
+            ignores_rules=bool(given.get("ignores_rules")),
         )
 
     def written(self) -> dict[str, Any]:
@@ -68,6 +72,7 @@ class Declaration:
             "name": self.name,
             "secrets": sorted(self.secrets),
             "deploys": self.deploys,
+            "ignores_rules": self.ignores_rules,
         }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import os
+import re
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, TypeGuard, cast
@@ -22,15 +23,20 @@ _run = uuid.uuid4().hex
 _numbers = itertools.count(1)
 
 
-def declaration_of(name: str, given: Mapping[str, Any]) -> pulumi.Input[dict[str, Any]]:
+def declaration_of(
+    name: str, given: Mapping[str, Any], opts: pulumi.ResourceOptions | None
+) -> pulumi.Input[dict[str, Any]]:
     """
     What check has to know of this resource besides its arguments.
 
     Args:
         name: of the resource in the stack.
         given: its arguments.
+        opts: its options.
     """
     number = next(_numbers)
+    ignored = (opts and opts.ignore_changes) or ()
+    ignores_rules = any(re.match(r"rules\b", str(path)) for path in ignored)
 
     def written(secrets: Iterable[str]) -> dict[str, Any]:
         return Declaration(
@@ -39,6 +45,7 @@ def declaration_of(name: str, given: Mapping[str, Any]) -> pulumi.Input[dict[str
             name=name,
             secrets=frozenset(secrets),
             deploys=not pulumi.runtime.is_dry_run(),
+            ignores_rules=ignores_rules,
         ).written()
 
     async def written_with_secrets() -> dict[str, Any]:

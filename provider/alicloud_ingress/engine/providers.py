@@ -56,6 +56,7 @@ from alicloud_ingress.engine.runtime import Location, running, warn
 from alicloud_ingress.engine.set_arguments import checked_rules, settings_problems
 from alicloud_ingress.engine.set_properties import (
     SET_ARGUMENTS,
+    foreign_ids,
     is_same_set,
     keep_of,
     members_of,
@@ -285,7 +286,7 @@ class RuleSetProvider(_Provider):
         inputs, every = set_inputs_of(_news), _ids_of(members)
         if has_unknown(inputs):
             staying = every
-        elif is_same_set(_olds, _news):
+        elif is_same_set(_olds, _news, ignores_rules=running().ignores_rules(inputs)):
             held = running().has_compared(inputs, mark, every, staying=every)
             return DiffResult(changes=held)
         else:
@@ -363,6 +364,8 @@ class RuleSetProvider(_Provider):
         lifecycle = running().set_lifecycle(place, owner, secret)
         account_id = str(_olds.get("account_id") or "")
         rules = list(rules_of(_news).values())
+        ignores_rules = running().ignores_rules(set_inputs_of(_news))
+        foreign = foreign_ids(members, rules) if ignores_rules else frozenset[str]()
         try:
             account_id = account_id or lifecycle.account_id(rules)
             with owner.acquiring():
@@ -375,6 +378,7 @@ class RuleSetProvider(_Provider):
                 )
         except UnfinishedUpdateError as error:
             outputs = unfinished_outputs_of(_olds, _news, error, account_id, owner.mark)
+            outputs["foreign_rule_ids"] += sorted(foreign)
             host = {k: v for k, v in _news.items() if k == PROVIDER_KEY}
             raise PartialFailureError(
                 f"{error} Run `pulumi up` again to go on.",
@@ -384,7 +388,7 @@ class RuleSetProvider(_Provider):
             ) from error
         finally:
             running().ownership.finish_change(_ids_of(members))
-        return UpdateResult(set_outputs_of(_news, ids, account_id, owner.mark))
+        return UpdateResult(set_outputs_of(_news, ids, account_id, owner.mark, foreign))
 
     @shown_as_message
     def delete(self, _id: str, _props: dict[str, Any]) -> None:

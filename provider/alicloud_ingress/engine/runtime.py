@@ -173,6 +173,15 @@ class Process:
         declaration = checked.declaration if checked else None
         return declaration.secrets if declaration else frozenset()
 
+    def ignores_rules(self, inputs: Mapping[str, Any]) -> bool:
+        """
+        Whether the rules among a set's inputs may be those of the state, which check
+        gets by `ignore_changes`. With `*` it gets no declaration either.
+        """
+        checked = self.checked.find(inputs)
+        declaration = checked.declaration if checked else None
+        return bool(checked) and (not declaration or declaration.ignores_rules)
+
     def connection(self, region: str, profile: str) -> config.Connection:
         """
         The endpoint and credentials for a region and a profile.

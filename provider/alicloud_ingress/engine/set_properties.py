@@ -74,6 +74,16 @@ def members_of(properties: Mapping[str, Any]) -> list[Member]:
     ]
 
 
+def foreign_ids(
+    members: Iterable[Member], wanted: Iterable[IngressRule]
+) -> frozenset[str]:
+    """
+    IDs of the wanted rules that the set holds and did not declare.
+    """
+    rules = set(wanted)
+    return frozenset(m.rule_id for m in members if m.rule in rules and not m.declared)
+
+
 def keep_of(properties: Mapping[str, Any]) -> Keep:
     """
     Which rules an exclusive set leaves alone.
@@ -161,13 +171,16 @@ def unfinished_outputs_of(
     )
 
 
-def is_same_set(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+def is_same_set(
+    olds: Mapping[str, Any], news: Mapping[str, Any], *, ignores_rules: bool = False
+) -> bool:
     """
     Whether both mean the same rules, all declared, and have the same other settings.
 
     Args:
         olds: outputs of the state.
         news: inputs that check returned; nothing unknown.
+        ignores_rules: whether the rules of *news* are those of the state.
     """
     if any(
         (olds.get(name) or "") != (news.get(name) or "") for name in (*PLACE, "profile")
@@ -181,7 +194,7 @@ def is_same_set(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
     wanted = rules_of(news).values()
     return len(members) == len(wanted) and all(
         (member := members.get(rule))
-        and member.declared
+        and (member.declared or ignores_rules)
         and not member.rule.difference(rule)
         for rule in wanted
     )

@@ -98,9 +98,12 @@ class _Lifecycle(RuleContext):
 
     def _with_holder(self, member: Member) -> Member:
         """
-        The member, and whether another resource of this run holds its rule, too.
+        The member, and whether another resource of this run holds its rule, too, or
+        has revoked it.
         """
-        return replace(member, held=self.owner.is_anothers(member.rule_id))
+        rule_id, owner = member.rule_id, self.owner
+        held = owner.is_anothers(rule_id) or owner.ownership.is_leaving(rule_id)
+        return replace(member, held=held)
 
     def _carry_out(
         self, plan: Plan, group: LiveGroup, *, adopt: bool = False

@@ -89,13 +89,14 @@ class Ownership:
         one that was first.
 
         Returns:
-            IDs of the rules that another resource holds.
+            IDs of the rules that another resource holds, or has revoked.
         """
         held: set[str] = set()
         with self._changed:
             for rule_id in filter(None, rule_ids):
                 self._compared.add(rule_id)
-                if self._owners[rule_id] - {mark}:
+                is_leaving = rule_id in self._revoking or rule_id in self._revoked
+                if is_leaving or self._owners[rule_id] - {mark}:
                     held.add(rule_id)
                 elif mark:
                     self._owners[rule_id].add(mark)

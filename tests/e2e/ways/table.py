@@ -677,6 +677,14 @@ def exclusive_sets() -> Iterator[Way]:
     for up in ("up", "up --refresh"):
         yield way(f"an exclusive set is tainted, with delete_before_replace: {up}",
             (x,), (x.but(**DBR),), "state taint x", up, kinds=SET, renewed=("x",))
+        for ignored in ("rules", "*"):
+            ignoring = x.but(ignore_changes=[ignored])
+            for last in (("destroy",), ("destroy --refresh",)):
+                yield way(
+                    f"an exclusive set ignores {ignored}: refresh, {up}, {words(last)}",
+                    (ignoring,), (ignoring.but(keep_descriptions=["kept *"]),),
+                    added(foreign), "refresh", up, *last, live=(foreign,),
+                    unmanaged=(foreign,), kinds=SET)
         yield way(f"an exclusive set keeps what is described so: {up}",
             (x.but(keep_descriptions=["kept *"]),),
             (x.but(keep_descriptions=["kept *"]),),

@@ -1,0 +1,32 @@
+"""
+A set that ignores changes of its rules: what a refresh has brought in stays foreign.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.host import Properties
+from engine.state import Options
+from engine.ways import DESTROY, REFRESH, UP
+from faults.stack import Stack
+from functional.conftest import Front
+
+
+@pytest.mark.parametrize("change", [{}, {"keep_descriptions": ["kept *"]}], ids=str)
+def test_an_ignored_foreign_rule_outlives_its_exclusive_set(
+    front: Front, change: Properties
+) -> None:
+    """No program declared it, so that no destruction of the set deletes it."""
+    group = front.fake.new_group()
+    rule = {"ip_protocol": "tcp", "port_range": 1, "source_cidr_ip": "10.0.0.0/8"}
+    program = {"security_group_id": group, "rules": [rule], "exclusive": True}
+    ignored = {"s": Options(ignore_changes=("rules",))}
+    stack = Stack(front.settings)
+    assert stack.run(UP, {"s": program}, ignored) == []
+    foreign = front.fake.add_rule(
+        group, IpProtocol="tcp", PortRange="9/9", SourceCidrIp="10.0.0.0/8"
+    )
+    for command in (REFRESH, UP, UP, DESTROY):
+        assert stack.run(command, {"s": {**program, **change}}, ignored) == []
+    assert list(front.fake.rules(group)) == [foreign]
