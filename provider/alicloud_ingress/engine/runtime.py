@@ -70,6 +70,7 @@ class Process:
         self.declarations = Declarations()
         self._lock = threading.RLock()
         self._settings: dict[str, str] = {}
+        self._connections: dict[tuple[str, str], config.Connection] = {}
         self._clients: dict[tuple[str, str], EcsClient] = {}
         self._groups: dict[Location, SecurityGroup] = {}
         self._writes: dict[tuple[str, str], Writes] = {}
@@ -84,6 +85,7 @@ class Process:
             if settings == self._settings:
                 return
             self._settings = dict(settings)
+            self._connections.clear()
             self._clients.clear()
             self._groups.clear()
             self._accounts.clear()
@@ -184,11 +186,16 @@ class Process:
 
     def connection(self, region: str, profile: str) -> config.Connection:
         """
-        The endpoint and credentials for a region and a profile.
+        The endpoint and credentials for a region and a profile, worked out once.
         """
         with self._lock:
-            settings = self._settings
-        return config.resolve(settings.get, os.environ, region=region, profile=profile)
+            known = self._connections.get((region, profile))
+            if known is None:
+                known = config.resolve(
+                    self._settings.get, os.environ, region=region, profile=profile
+                )
+                self._connections[region, profile] = known
+            return known
 
     def client(self, region: str, profile: str) -> EcsClient:
         """

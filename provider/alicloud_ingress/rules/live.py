@@ -123,6 +123,6 @@ class LiveGroup:
         ECS ignores the NIC type in a VPC, and may clear host bits.
         """
         rule = live.rule.with_host_bits_of(declared)
-        if self.vpc_id:
+        if self.vpc_id and rule.nic_type != declared.nic_type:
             rule = replace(rule, nic_type=declared.nic_type)
-        return replace(live, rule=rule)
+        return live if rule is live.rule else replace(live, rule=rule)

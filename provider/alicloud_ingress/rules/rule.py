@@ -135,8 +135,8 @@ class IngressRule:
         description, expires_on = split_expiry(self.description.strip())
         if description == EMPTIED_DESCRIPTION:
             description = ""
-        return replace(
-            self, description=description, expires_on=expires_on, **self._normal_fields
+        return self._with(
+            description=description, expires_on=expires_on, **self._normal_fields
         )
 
     def to_permission(self) -> dict[str, str]:
@@ -163,8 +163,7 @@ class IngressRule:
         """
         The same rule with the host bits of its networks cleared.
         """
-        networks: dict[str, Any] = {n: masked(getattr(self, n)) for n in _NETWORKS}
-        return replace(self, **networks)
+        return self._with(**{n: masked(getattr(self, n)) for n in _NETWORKS})
 
     @property
     def source(self) -> str:
@@ -214,18 +213,25 @@ class IngressRule:
         """
         The rule with each field in its normal form.
         """
-        return replace(self, **self._normal_fields)
+        return self._with(**self._normal_fields)
 
     def with_host_bits_of(self, other: IngressRule) -> IngressRule:
         """
         This rule with the networks of *other*, if only their host bits differ.
         """
-        networks: dict[str, Any] = {
+        networks = {
             name: theirs
             for name in _NETWORKS
             if masked(theirs := getattr(other, name)) == getattr(self, name)
         }
-        return replace(self, **networks)
+        return self._with(**networks)
+
+    def _with(self, **values: Any) -> IngressRule:
+        """
+        The rule with these values; most rules have them already.
+        """
+        changed = {n: value for n, value in values.items() if getattr(self, n) != value}
+        return replace(self, **changed) if changed else self
 
     @property
     def _normal_fields(self) -> dict[str, Any]:
