@@ -43,7 +43,10 @@ def test_no_used_rule_is_called_unused(seed: int, tmp_path: Path) -> None:
 
     collect(simulation, tmp_path / "logs", table)
 
-    hold_to_the_truth(simulation, judgement(simulation, table))
+    if table.exists():
+        hold_to_the_truth(simulation, judgement(simulation, table))
+    else:
+        assert "unreadable" in simulation.spoilt
 
 
 @pytest.mark.parametrize("seed", WORLDS[:20])
