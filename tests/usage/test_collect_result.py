@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def results(simulation: Simulation, log: str, folder: Path, form: str) -> list[P
     return made
 
 
-def collect(folder: Path, flows: object, watched: object, *words: str) -> Result:
+def collect(folder: Path, made: Sequence[Path], *words: str) -> Result:
+    flows, watched = made
     return run(
         *("usage", "collect", "--result", str(flows), "--watched", str(watched)),
         *("--all-paths", "--out", str(folder / "usage.parquet"), *words),
@@ -68,7 +70,7 @@ def test_a_result_becomes_the_table_of_collect(
     made = results(simulation, log, tmp_path, form)
     (tmp_path / "files").mkdir()
 
-    done = collect(tmp_path, *made, *period(simulation))
+    done = collect(tmp_path, made, *period(simulation))
 
     assert done.exit_code == 0, done.output
     by_files = run(
@@ -98,7 +100,7 @@ def test_parts_of_a_result_lie_in_a_folder(
                 f" TO '{folder / f'part-{half}.snappy.parquet'}' (FORMAT parquet)"
             )
 
-    done = collect(tmp_path, folder, watched, *period(simulation))
+    done = collect(tmp_path, [folder, watched], *period(simulation))
 
     assert done.exit_code == 0, done.output
     assert len(rows(tmp_path / "usage.parquet")) == len(rows(flows))
@@ -132,7 +134,7 @@ def test_a_result_that_is_not_whole_is_refused(
         database.execute(f"COPY (SELECT {select} FROM '{made[part]}') TO '{wrong}'")
     made[part] = wrong
 
-    done = collect(tmp_path, *made, *period(simulation))
+    done = collect(tmp_path, made, *period(simulation))
 
     assert done.exit_code == 3
     assert words in done.output

@@ -91,7 +91,7 @@ def usage() -> None:
     "--result",
     metavar="FILE",
     help="What `usage sql` gave in an engine of your own: Parquet or CSV with a header;"
-    " a file, a folder or a glob. Needs --watched, and the query's --since and --until.",
+    " a file, a folder or a glob. Needs --watched, --since and --until of the query.",
 )
 @click.option(
     "--watched",
