@@ -10,7 +10,7 @@ RECORDED ?= tests/recorded
 WORKERS ?= 4
 WITH_ENGINE = engine="$$($(BIN)/python -m tools.engine)" && PATH="$(CURDIR)/$(BIN):$$engine:$$PATH"
 
-.PHONY: spark test coverage demo demo-usage state lint bench profile docs dist lock fake golden soak mutants record live engine-calls clean
+.PHONY: spark browser test coverage demo demo-usage state lint bench profile docs dist lock fake golden soak mutants record live engine-calls clean
 
 test: $(READY)
 	@$(WITH_ENGINE) python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
@@ -29,6 +29,10 @@ spark: $(READY)
 	@command -v java >/dev/null || { echo "make spark needs Java 17 or newer" >&2; exit 2; }
 	$(BIN)/uv pip install -q --python $(BIN)/python --group spark
 	$(BIN)/python -m pytest -m spark tests/usage/test_spark.py $(ARGS)
+
+browser: $(READY)
+	@command -v chromium chromium-browser google-chrome >/dev/null || { echo "make browser needs Chromium" >&2; exit 2; }
+	$(BIN)/python -m pytest -m browser tests/functional/test_usage_page.py $(ARGS)
 
 mutants: $(READY)
 	$(BIN)/python -m tools.mutants

@@ -1,5 +1,7 @@
 """
-The page of `usage show --format html` in a real browser.
+The page of `usage show --format html` in a real browser, by `make browser`.
+
+That nothing in it loads or acts is held without a browser too, in `test_usage_show.py`.
 """
 
 from __future__ import annotations
@@ -12,13 +14,11 @@ import pytest
 
 from alicloud_ingress.usage.judging import GroupUsage, UsageJudge
 from alicloud_ingress.usage.page import html_page
-from browser import PROGRAM, Tab, browser
+from browser import Tab, browser
 from usage_tables import DAY, FROM, TO, Flow, written
 from usage_world import facts, group, rule
 
-pytestmark = pytest.mark.skipif(
-    not PROGRAM, reason="no Chromium is installed; test_usage_show reads the page"
-)
+pytestmark = pytest.mark.browser
 ATTACK = (
     '<img src="http://attacker.example/i" onerror="document.title=1">'
     '<script src="http://attacker.example/s"></script>'

@@ -377,6 +377,8 @@ def _struck_windows(
 ) -> set[tuple[object, int]]:
     """
     The windows of interfaces whose records are lost.
+
+    Where the log of an interface that is gone ends too early, nothing shows it.
     """
     found: set[tuple[object, int]] = {
         (each["eni-id"], _window(world, each)) for each in evidence
@@ -393,6 +395,7 @@ def _struck_windows(
         return {
             (each.interface_id, window)
             for each in world.interfaces
+            if each.gone is None
             for window in windows_of(world, each)
             if window >= first.get(each.interface_id, window + 1)
         }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from alicloud_ingress.usage import logstore
+from alicloud_ingress.usage.logstore import PAGE_ROWS
 from functional.accounts import run
 from usage.records import UNTIL, Record, answer, flow, quiet, rows, write_json
 from usage.sls import SlsFault, SlsStandIn, cut, incomplete, page_of_a_proxy, throttled
@@ -72,18 +72,16 @@ def test_sls_gives_the_table_that_files_give(tmp_path: Path) -> None:
         assert rows(tmp_path / name.format("sls")) == expected
 
 
-def test_a_long_result_comes_in_pages(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logstore, "PAGE_ROWS", 7)
-    with served(*(flow(0, dstport=port) for port in range(1, 18))) as sls:
+def test_a_long_result_comes_in_pages(tmp_path: Path) -> None:
+    last = PAGE_ROWS + 7
+    with served(*(flow(0, dstport=port) for port in range(1, last + 1))) as sls:
         result = collect(tmp_path / "usage.parquet")
 
     assert result.exit_code == 0
     ports = [row["port"] for row in rows(tmp_path / "usage.parquet")]
-    assert ports == list(range(1, 18))
+    assert ports == list(range(1, last + 1))
     limits = [call.query.rpartition("LIMIT ")[2] for call in sls.calls]
-    assert limits[:3] == ["0, 7", "7, 7", "14, 7"]
+    assert limits[:2] == [f"0, {PAGE_ROWS}", f"{PAGE_ROWS}, {PAGE_ROWS}"]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,32 @@ from tools.mutants.mutant import Mutant
 VERDICTS = "tests/unit/test_verdicts.py"
 ATTRIBUTION = "tests/unit/test_attribution.py"
 SHOW = "tests/functional/test_usage_show.py"
+COLLECT = "tests/usage/test_collect.py"
+RESULT = "tests/usage/test_collect_result.py"
 STALE = "tests/functional/test_stale_usage.py"
 
 USAGE = (
+    Mutant(
+        "ECS never forgets a session",
+        "usage/query.py",
+        "IDLE_S = 910",
+        "IDLE_S = 9_100_000",
+        (COLLECT,),
+    ),
+    Mutant(
+        "times of windows are those of packets",
+        "usage/query.py",
+        "CASE WHEN h.exact = 1 THEN l.seen_from ELSE l.seen_to END",
+        "l.seen_from",
+        (COLLECT,),
+    ),
+    Mutant(
+        "a result may be of another period",
+        "usage/results.py",
+        "NOT BETWEEN {period.from_s} AND {period.to_s - 1}",
+        "< 0",
+        (RESULT,),
+    ),
     Mutant(
         "flows of interfaces that are gone are left out",
         "usage/attribution.py",

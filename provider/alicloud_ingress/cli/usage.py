@@ -87,6 +87,17 @@ def usage() -> None:
     metavar="PROJECT/LOGSTORE",
     help="Flow logs in a logstore of Simple Log Service.",
 )
+@click.option(
+    "--result",
+    metavar="FILE",
+    help="What `usage sql` gave in an engine of your own: Parquet or CSV with a header;"
+    " a file, a folder or a glob. Needs --watched, --since and --until of the query.",
+)
+@click.option(
+    "--watched",
+    metavar="FILE",
+    help="What `usage sql --part watched` gave for the same period.",
+)
 @_SINCE
 @_UNTIL
 @click.option(
@@ -102,6 +113,8 @@ def usage() -> None:
 def collect(  # noqa: PLR0913, PLR0917 - one argument for each option
     patterns: tuple[str, ...],
     logstore: str | None,
+    result: str | None,
+    watched: str | None,
     since: dt.timedelta,
     until: dt.datetime | None,
     all_paths: bool,  # noqa: FBT001 - click passes flags by name
@@ -118,8 +131,12 @@ def collect(  # noqa: PLR0913, PLR0917 - one argument for each option
     Exits with 0 if all was read, 2 if a glob matches no file, 3 if a file or record
     could not be read; stderr names it, and the rest is in the table.
     """
-    if bool(patterns) is bool(logstore):
-        raise click.UsageError("pass either --files or --sls")
+    if [bool(patterns), bool(logstore), bool(result)].count(True) != 1:
+        raise click.UsageError("pass either --files or --sls or --result")
+    if bool(result) is not bool(watched):
+        raise click.UsageError("pass --result and --watched together")
+    if result and until is None:
+        raise click.UsageError("pass --since and --until of the query with --result")
     if len(regions) > 1:
         raise click.UsageError("pass --region once: a logstore is in one region")
     period = _period(since, until)
@@ -136,6 +153,11 @@ def collect(  # noqa: PLR0913, PLR0917 - one argument for each option
             period,
             all_paths=all_paths,
         )
+    elif result and watched:
+        try:
+            done = job.collect_result(result, watched, out, period, all_paths=all_paths)
+        except job.NoMatchError as error:
+            raise click.UsageError(str(error)) from None
     else:
         try:
             done = job.collect_files(

@@ -10,6 +10,7 @@ from alicloud_ingress.usage.collecting import (
     Collected,
     NothingReadError,
     collect_files,
+    collect_result,
     collect_sls,
     oss_access_of,
 )
@@ -23,6 +24,7 @@ from alicloud_ingress.usage.page import html_page
 from alicloud_ingress.usage.period import PeriodError, period_of
 from alicloud_ingress.usage.query import Period
 from alicloud_ingress.usage.report import document, schema
+from alicloud_ingress.usage.results import EngineResultError
 from alicloud_ingress.usage.table import (
     Metadata,
     TableError,
@@ -34,6 +36,7 @@ from alicloud_ingress.usage.verdicts import Judged
 
 __all__ = [
     "Collected",
+    "EngineResultError",
     "ExtraMissingError",
     "GroupReader",
     "GroupUsage",
@@ -50,6 +53,7 @@ __all__ = [
     "UsageJudge",
     "UsageTable",
     "collect_files",
+    "collect_result",
     "collect_sls",
     "document",
     "html_page",

@@ -22,6 +22,7 @@ from alicloud_ingress.usage.engine import interruptible, literal
 from alicloud_ingress.usage.log_files import FileError
 from alicloud_ingress.usage.logstore import Logstore, load
 from alicloud_ingress.usage.query import Period
+from alicloud_ingress.usage.results import load_result
 from alicloud_ingress.usage.table import (
     METADATA_KEY,
     Metadata,
@@ -145,6 +146,32 @@ def collect_sls(  # noqa: PLR0913 - each is a decision of the caller
     )
     with _temporary() as temporary:
         made = load(store, period, temporary)
+        try:
+            return write(made, out, period, all_paths=all_paths)
+        finally:
+            made.close()
+
+
+def collect_result(
+    flows: str, watched: str, out: Path, period: Period, *, all_paths: bool = False
+) -> Collected:
+    """
+    Write the table of what `usage sql` gave in an engine of the user.
+
+    Args:
+        flows: file, folder or glob of the part `flows`, as Parquet or CSV.
+        watched: likewise of the part `watched`.
+        out: as for `collect_files`.
+        period: of the query.
+        all_paths: as for `collect_files`.
+
+    Raises:
+        NoMatchError: a pattern matches no file.
+        EngineResultError: the results are not whole, or not of the period.
+        ExtraMissingError: the extra `[usage]` is not installed.
+    """
+    with interruptible():
+        made = load_result(flows, watched, period)
         try:
             return write(made, out, period, all_paths=all_paths)
         finally:

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alicloud_ingress.usage import query
+from alicloud_ingress.usage import query, simple_pairs
 from alicloud_ingress.usage.engine import connect, escaped, library, literal
 from alicloud_ingress.usage.log_files import (
     FileError,
@@ -33,10 +33,6 @@ MEMORY_MB = 600
 What DuckDB may hold; the process needs some 200 MB more.
 """
 BATCH_FILES = 64
-_RECORD = "hash(source, source_port, destination_port, seen_from, bytes)"
-"""
-Equal in records that are equal, and in few others.
-"""
 
 
 @dataclass(slots=True)
@@ -166,29 +162,15 @@ class EmbeddedQuery:
         run(f"CREATE OR REPLACE TEMP VIEW parsed AS {self._all_parsed()}")
         run(f"CREATE OR REPLACE TEMP VIEW judged AS {query.judged(period)}")
         run(f"CREATE OR REPLACE TEMP TABLE hours AS {query.HOURS}")
-        run(
-            "CREATE OR REPLACE TEMP TABLE copies AS SELECT record FROM"
-            f" (SELECT {_RECORD} AS record FROM judged WHERE kind = 'OK')"
-            " GROUP BY record HAVING count(*) > 1"
-        )
-        run(f"CREATE OR REPLACE TEMP VIEW flow_records AS {self._flow_records()}")
-        flows = query.with_steps(query.FLOW_STEPS, query.FLOWS)
-        run(f"CREATE OR REPLACE TEMP TABLE flows AS {flows}")
+        run(f"CREATE OR REPLACE TEMP TABLE interfaces AS {query.INTERFACES}")
+        run(f"CREATE OR REPLACE TEMP TABLE simple AS {simple_pairs.SIMPLE}")
+        run(f"CREATE OR REPLACE TEMP TABLE flow_records AS {simple_pairs.AGAIN}")
+        rest = query.with_steps(query.FLOW_STEPS, query.FLOWS)
+        run(f"CREATE OR REPLACE TEMP TABLE rest AS {rest}")
+        run(f"CREATE OR REPLACE TEMP VIEW simple_flows AS {simple_pairs.SIMPLE_FLOWS}")
+        run(f"CREATE OR REPLACE TEMP VIEW flows AS {simple_pairs.FLOWS}")
         watched = query.with_steps(query.WATCHED_STEPS, query.WATCHED)
         run(f"CREATE OR REPLACE TEMP TABLE watched AS {watched}")
-
-    def _flow_records(self) -> str:
-        """
-        `query.DISTINCT` in other words: only records that may have a copy are compared.
-
-        To compare all of them takes several times as long as all the rest.
-        """
-        flows = f"SELECT {query.FLOW_FIELDS} FROM judged WHERE kind = 'OK'"
-        copied = self.connection.execute("SELECT count(*) FROM copies").fetchall()
-        if not copied[0][0]:
-            return flows
-        among = f"{_RECORD} IN (SELECT record FROM copies)"
-        return f"{flows} AND NOT {among} UNION ALL {query.DISTINCT} AND {among}"
 
     def _all_parsed(self) -> str:
         selects = [

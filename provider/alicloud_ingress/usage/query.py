@@ -115,7 +115,7 @@ def parsed(columns: Mapping[str, str], relation: str) -> str:
 _ADDRESS = (
     "({0} LIKE '%.%' OR {0} LIKE '%:%') AND LENGTH({0}) <= 45 AND LENGTH({0}) > 1"
 )
-_PORTED = "protocol IN (6, 17, 132)"
+PORTED = "protocol IN (6, 17, 132)"
 
 _JUDGED = f"""
 SELECT *, CASE
@@ -125,7 +125,7 @@ SELECT *, CASE
   WHEN status = 'OK' AND direction IN ('in', 'out') AND action IN ('ACCEPT', 'REJECT')
     AND protocol BETWEEN 0 AND 255 AND packets >= 0 AND bytes >= 0
     AND seen_to >= seen_from AND seen_to < {LAST_SECOND}
-    AND (NOT {_PORTED} OR (source_port BETWEEN 0 AND 65535
+    AND (NOT {PORTED} OR (source_port BETWEEN 0 AND 65535
       AND destination_port BETWEEN 0 AND 65535))
     AND {_ADDRESS.format("source")} AND {_ADDRESS.format("destination")} THEN 'OK'
   ELSE 'UNREADABLE' END AS kind
@@ -259,16 +259,16 @@ FROM counted AS c JOIN interfaces AS i ON i.interface_id = c.interface_id
 The rows of `usage.watched.parquet`.
 """
 
-LOCAL = """
-SELECT interface_id, protocol, direction, seen_from, seen_to, packets, bytes, flags,
+LOCAL_FIELDS = """
+interface_id, protocol, direction, seen_from, seen_to, packets, bytes, flags,
   CASE WHEN direction = 'in' THEN source ELSE destination END AS remote,
   CASE WHEN direction = 'in' THEN destination ELSE source END AS own,
   CASE WHEN {ported} THEN CASE WHEN direction = 'in' THEN source_port
     ELSE destination_port END END AS remote_port,
   CASE WHEN {ported} THEN CASE WHEN direction = 'in' THEN destination_port
     ELSE source_port END END AS own_port
-FROM flow_records WHERE action = 'ACCEPT'
-""".strip().format(ported=_PORTED)
+""".strip().format(ported=PORTED)
+LOCAL = f"SELECT {LOCAL_FIELDS}\nFROM flow_records WHERE action = 'ACCEPT'"
 """
 The step `local_records`: accepted ones, by the interface's own end and the remote end.
 """
@@ -289,7 +289,7 @@ CASE WHEN direction = 'in' THEN CASE WHEN flags IS NULL THEN {NO_FLAGS}
 What a record shows of its pair's opener, as bits: one aggregate in place of six.
 """
 
-_SUMS = f"""
+SUMS = f"""
   SUM(CASE WHEN direction = 'in' THEN 1 ELSE 0 END) AS flows,
   SUM(CASE WHEN direction = 'in' THEN packets ELSE 0 END) AS packets,
   SUM(CASE WHEN direction = 'in' THEN bytes ELSE 0 END) AS bytes,
@@ -298,33 +298,35 @@ _SUMS = f"""
   MIN(CASE WHEN direction = 'out' AND (flags & 18) = 2 THEN seen_from END) AS sent_syn,
   BIT_OR({_EVIDENCE}) AS evidence
 """.strip()
-_PAIR = "interface_id, protocol, remote, own, own_port, remote_port"
+PAIR = "interface_id, protocol, remote, own, own_port, remote_port"
 PAIRS = f"""
-SELECT {_PAIR}, MAX(seen_to) - MIN(seen_from) AS lasted,
-  {_SUMS}
-FROM local_records GROUP BY {_PAIR}
+SELECT {PAIR}, MAX(seen_to) - MIN(seen_from) AS lasted,
+  {SUMS}
+FROM local_records GROUP BY {PAIR}
 """.strip()
 """
 The step `pairs`: both directions of each pair of addresses and ports together.
 """
 
-_PROVEN_OWN = (
+PROVEN_OWN = (
     f"(evidence & {NO_FLAGS | SENT_ACK | GOT_SYN | GOT_SYN_ACK}) = {GOT_SYN_ACK}"
     f" AND first_seen + {SLACK_S} >= sent_syn"
 )
-_ELSE_OPENED = f"""
+ELSE_OPENED = f"""
 CASE WHEN protocol <> 6
       THEN CASE WHEN (evidence & {SENT}) = 0 THEN 'in' ELSE 'unknown' END
     WHEN (evidence & {GOT_SYN}) <> 0 THEN 'in'
     WHEN (evidence & {SENT_SYN_ACK | GOT_SYN_ACK}) = {SENT_SYN_ACK} THEN 'in'
     ELSE 'unknown' END
 """.strip()
+IS_CUT = (
+    f"protocol = 6 AND lasted > {IDLE_S} AND sent_syn IS NOT NULL"
+    f" AND (evidence & {GOT_SYN_ACK}) <> 0"
+)
 OPENERS = f"""
-SELECT {_PAIR}, flows, packets, bytes, first_seen, last_seen,
-  {_ELSE_OPENED} AS else_opened,
-  protocol = 6 AND {_PROVEN_OWN} AS proven,
-  protocol = 6 AND lasted > {IDLE_S} AND sent_syn IS NOT NULL
-    AND (evidence & {GOT_SYN_ACK}) <> 0 AS is_cut
+SELECT {PAIR}, flows, packets, bytes, first_seen, last_seen,
+  {ELSE_OPENED} AS else_opened, protocol = 6 AND {PROVEN_OWN} AS proven,
+  {IS_CUT} AS is_cut
 FROM pairs WHERE flows > 0
 """.strip()
 """
@@ -354,8 +356,8 @@ nothing of it, since it is the window's end for a connection that goes on.
 """
 
 SESSIONS = f"""
-SELECT {_PAIR}, else_opened, session,
-  {_SUMS}
+SELECT {PAIR}, else_opened, session,
+  {SUMS}
 FROM (
   SELECT g.*, SUM(CASE WHEN idle > {IDLE_S} THEN 1 ELSE 0 END)
     OVER ({_BY_TIME} ROWS UNBOUNDED PRECEDING) AS session
@@ -363,7 +365,7 @@ FROM (
     SELECT t.*, first_packet - LAG(seen_from) OVER ({_BY_TIME}) AS idle FROM timed AS t
   ) AS g
 ) AS s
-GROUP BY {_PAIR}, else_opened, session
+GROUP BY {PAIR}, else_opened, session
 """.strip()
 """
 The step `sessions`: the parts of each pair that is cut.
@@ -377,13 +379,13 @@ ACCEPTED = f"""
 SELECT {_FLOW_SUMS}, CASE WHEN proven THEN 'out' ELSE else_opened END AS opened
 FROM openers WHERE NOT is_cut
 UNION ALL
-SELECT {_FLOW_SUMS}, CASE WHEN {_PROVEN_OWN} THEN 'out' ELSE else_opened END AS opened
+SELECT {_FLOW_SUMS}, CASE WHEN {PROVEN_OWN} THEN 'out' ELSE else_opened END AS opened
 FROM sessions WHERE flows > 0
 """.strip()
 
 REJECTED = f"""
 SELECT interface_id, protocol, source AS remote, destination AS own,
-  CASE WHEN {_PORTED} THEN destination_port END AS own_port,
+  CASE WHEN {PORTED} THEN destination_port END AS own_port,
   1 AS flows, packets, bytes, seen_from AS first_seen, seen_to AS last_seen,
   CASE WHEN protocol = 6 AND (flags & 18) = 2 THEN 'in' ELSE 'unknown' END AS opened
 FROM flow_records WHERE direction = 'in' AND action = 'REJECT'
