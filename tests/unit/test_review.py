@@ -135,7 +135,7 @@ def test_unknown_values_are_not_judged_and_fail(
 
 
 BELOW = {**WORLD, "priority": 2}
-SET = {"security_group_id": "sg-1", "rules": {}}
+SET: dict[str, Any] = {"security_group_id": "sg-1", "rules": {}}
 
 
 @pytest.mark.parametrize("mark", ["[secret]", {SECRET_SIGNATURE: "x"}])

@@ -270,7 +270,10 @@ class TestPlan:
 
     def test_rules_to_keep_are_not_revoked(self) -> None:
         """By ID or by a glob over the description."""
-        members = [Member(SSH, "sgr-1"), Member(WEB, "sgr-2"), Member(DNS, "sgr-3")]
+        members = [
+            Member(rule, f"sgr-{n}", declared=False)
+            for n, rule in enumerate((SSH, WEB, DNS), 1)
+        ]
         live = group(
             shown(SSH, "sgr-1"),
             shown(replace(WEB, description="managed by mail"), "sgr-2"),
@@ -282,6 +285,17 @@ class TestPlan:
 
         assert [member.rule_id for member in plan.kept] == ["sgr-1", "sgr-2"]
         assert [member.rule_id for member in plan.revoke] == ["sgr-3"]
+
+    @pytest.mark.parametrize("exclusive", [False, True])
+    def test_its_own_rules_are_never_kept(self, *, exclusive: bool) -> None:
+        """Removed from the program, one would stay open with no state that names it."""
+        own = Member(SSH, "sgr-1")
+        keep = Keep(frozenset({"sgr-1"}), ("*",))
+        live = group(shown(SSH, "sgr-1"))
+
+        plan = planned([], [own], live, exclusive=exclusive, keep=keep)
+
+        assert (plan.kept, plan.revoke) == ((), (own,))
 
     def test_a_set_no_longer_exclusive_keeps_foreign_rules(self) -> None:
         """A refresh added them to the state; they leave the state, not the group."""

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 from alicloud_ingress import stale
+from alicloud_ingress.files import items, mapping
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PLAN = GOLDEN / "stale-plan-1.json"
@@ -60,18 +61,16 @@ def test_a_document_is_valid_by_its_schema(file: Path) -> None:
 OPTIONAL = ("kept", "PortRange", "SourceCidrIp", "Policy", "NicType", "Description")
 
 
-def fields_of(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[Any]:
+def fields_of(value: object, path: tuple[str | int, ...] = ()) -> Iterator[Any]:
     """
     The paths of all fields that a document needs.
     """
-    if isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from fields_of(each, (*path, number))
-    elif isinstance(value, dict):
-        for name, each in value.items():
-            if name not in OPTIONAL:
-                yield (*path, name)
-            yield from fields_of(each, (*path, name))
+    for number, each in enumerate(items(value)):
+        yield from fields_of(each, (*path, number))
+    for name, each in mapping(value).items():
+        if name not in OPTIONAL:
+            yield (*path, name)
+        yield from fields_of(each, (*path, name))
 
 
 CASES = [

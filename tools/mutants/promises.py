@@ -203,6 +203,20 @@ MUTANTS = (
         (SETS,),
     ),
     Mutant(
+        "a set keeps its own rule, removed from the program, outside of the state",
+        "reconcile/plan.py",
+        "[member for member in leaving if not member.declared]",
+        "leaving",
+        (RULESET,),
+    ),
+    Mutant(
+        "the state forgets a changed rule that a set failed to revoke",
+        "engine/set_properties.py",
+        "spelled.get(rule) or _arguments_of(rule) for rule in left}",
+        "spelled[rule] for rule in left if rule in spelled}",
+        ("tests/faults/test_unfinished_sets.py",),
+    ),
+    Mutant(
         "an existing rule is both kept and revoked by its set",
         "reconcile/plan.py",
         "        if live and live not in staying\n",
@@ -381,8 +395,8 @@ MUTANTS = (
     Mutant(
         "an exclusive set revokes a rule that it must keep",
         "reconcile/plan.py",
-        "if (live := live_of(m, group)) and keep.holds(live)]",
-        "if False]",
+        "(live := live_of(m, group)) and keep.holds(live)\n    }",
+        "False\n    }",
         (RULESET, SETS),
     ),
     Mutant(

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.files import items, mapping, parsed
+from alicloud_ingress.files import as_objects, items, mapping, parsed
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     PEER_RULE,
@@ -208,9 +208,9 @@ class _State:
         deployment = mapping(mapping(export).get("deployment"))
         if not deployment:
             raise StateError("this is not the output of `pulumi stack export`")
-        resources = deployment.get("resources") or []
-        if items(resources) != resources or not all(
-            isinstance(mapping(entry).get("type"), str) for entry in resources
+        resources = as_objects(deployment.get("resources") or [])
+        if resources is None or not all(
+            isinstance(entry.get("type"), str) for entry in resources
         ):
             raise StateError("it has resources without a type, so it is damaged")
         self.claims: list[Claim] = []
@@ -218,8 +218,7 @@ class _State:
         self.stack = ""
         pending = map(mapping, items(deployment.get("pending_operations")))
         unfinished = [mapping(operation.get("resource")) for operation in pending]
-        done = map(mapping, resources)
-        for entry in (*done, *unfinished):
+        for entry in (*resources, *unfinished):
             parts = str(entry.get("urn") or "").split("::")
             self.stack = self.stack or parts[0].removeprefix("urn:pulumi:")
             kind = str(entry.get("type"))

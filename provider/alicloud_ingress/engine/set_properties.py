@@ -158,12 +158,11 @@ def unfinished_outputs_of(
 ) -> dict[str, Any]:
     """
     The outputs after an update that failed in part: the wanted rules, and those that
-    should have been revoked and still exist.
+    should have been revoked and still exist, each as it is now.
     """
     left = {member.rule: member.rule_id for member in unfinished.left}
-    still = {
-        key: entry for key, entry in _entries_of(olds).items() if rule_of(entry) in left
-    }
+    spelled = {rule_of(entry): entry for entry in _entries_of(olds).values()}
+    still = {key_of(rule): spelled.get(rule) or _arguments_of(rule) for rule in left}
     rules = {**_entries_of(news), **still}
     foreign = [m.rule_id for m in unfinished.left if not m.declared]
     return set_outputs_of(

@@ -183,7 +183,8 @@ def planned(
         members: what the state holds; none for a new resource.
         group: as read.
         exclusive: whether the group may have no other rule.
-        keep: what an exclusive set leaves alone.
+        keep: what an exclusive set leaves alone, among the rules that it did not
+            declare.
     """
     keep = keep or Keep()
     lives = {member: live_of(member, group) for member in members}
@@ -208,7 +209,10 @@ def planned(
         for member in _without_a_use(lives, staying, set(wanted))
         if member.declared or exclusive
     ]
-    kept = [m for m in leaving if (live := live_of(m, group)) and keep.holds(live)]
+    foreign = [member for member in leaving if not member.declared]
+    kept = {
+        m: live for m in foreign if (live := live_of(m, group)) and keep.holds(live)
+    }
     known = {live.rule_id for live in staying} | {m.rule_id for m in members}
     return Plan(
         authorize=tuple(authorize),
