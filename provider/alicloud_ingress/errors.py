@@ -1,5 +1,5 @@
 """
-All errors that this package raises, grouped by what the caller does next.
+The main errors that this package raises, grouped by what the caller does next.
 
 Only `ecs.sdk` depends on the SDK's exceptions. Their payload may hold a secret, so
 it never becomes part of these errors::
@@ -8,7 +8,7 @@ it never becomes part of these errors::
     ├── InvalidRuleError          correct the arguments
     ├── ConfigurationError        correct the configuration
     ├── RuleExistsError           import, alias or adopt the rule
-    ├── RuleNotConfirmedError     ECS reported success, and the effect is missing
+    ├── RuleNotConfirmedError     the effect is not confirmed: see what exists
     ├── WrongAccountError         use the credentials of the resource's account
     └── EcsError                  ECS returned an error code, or no answer
         ├── ThrottledError        retry
@@ -91,7 +91,7 @@ class RuleExistsError(IngressError):
 
 class RuleNotConfirmedError(IngressError):
     """
-    ECS reported success, but a read of the group does not show the effect.
+    The effect of an operation is not confirmed. The message says what may exist.
     """
 
 

@@ -437,6 +437,18 @@ class TestReadAndUpdate:
         assert live is not None
         assert live.rule_id == there
 
+    def test_dropping_a_rule_that_never_showed_gives_a_warning(
+        self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]
+    ) -> None:
+        """It may be visible later, and then no state names it."""
+        api.add(SSH)
+        api.hidden_looks = 1
+
+        assert one.read(SSH, "", "1") is None
+
+        assert SSH.as_text in warnings[0]
+        assert f"alicloud-ingress show --group {api.group_id}" in warnings[0]
+
     def test_a_missing_id_is_a_deleted_rule_without_adopt(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:

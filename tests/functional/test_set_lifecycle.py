@@ -586,6 +586,20 @@ def test_an_exclusive_set_deletes_only_rules_in_its_state(stack: Stack) -> None:
     assert [kept.rule_id in text for text in stack.told] == [True, False]
 
 
+def test_dropping_rules_that_never_showed_gives_a_warning(stack: Stack) -> None:
+    """They may be visible later, and then no state names them."""
+    stack.add(*rules(2))
+    missing = Member(rules(1, first=99)[0], "")
+
+    seen = stack.life().read([*stack.members(rules(2)), missing], "")
+
+    assert seen is not None
+    assert len(seen) == 2
+    (warning,) = stack.told
+    assert missing.rule.as_text in warning
+    assert rules(1)[0].as_text not in warning
+
+
 class Stale(Faulty):
     """A client whose first Describe was made before the Revoke of another one."""
 

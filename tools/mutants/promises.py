@@ -210,6 +210,13 @@ MUTANTS = (
         (RULESET,),
     ),
     Mutant(
+        "a refresh forgets a rule whose ID was never known, and says nothing",
+        "reconcile/lifecycle.py",
+        "        if unseen:\n",
+        "        if False:\n",
+        ("tests/functional/test_lifecycle.py", SETS),
+    ),
+    Mutant(
         "the state forgets a changed rule that a set failed to revoke",
         "engine/set_properties.py",
         "spelled.get(rule) or _arguments_of(rule) for rule in left}",

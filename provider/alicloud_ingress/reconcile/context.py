@@ -132,7 +132,8 @@ class RuleContext:
         region: of the group, for messages.
         warn: gets one sentence about a success that a person should know of.
         owner: the resource that is worked for, among the others of this process.
-        timeout_s: seconds for one operation with all that it repeats.
+        timeout_s: seconds for each step that is repeated; each of its calls has a
+            limit of its own.
         secret: paths of the arguments whose values are not shown.
     """
 
@@ -186,7 +187,8 @@ class RuleContext:
 
     def read_now(self) -> LiveGroup:
         """
-        As `Group.read_now`, without the rules that this run has revoked.
+        As `Group.read_now`, without the rules that this run has revoked. What verifies
+        a revoke has to see those, and uses `group.read_now`.
         """
         return self.group.read_now().without(self.owner.ownership.revoked)
 

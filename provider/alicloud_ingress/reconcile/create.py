@@ -232,8 +232,9 @@ class Additions:
             self.context.warn(
                 f"Created in {self.context.where}, but"
                 f" {unread or 'it does not show yet'}:"
-                f" {named(rule.as_text for rule in hidden)}. `pulumi refresh` fills in"
-                " what is missing"
+                f" {named(rule.as_text for rule in hidden)}. Run `pulumi refresh` once"
+                " `alicloud-ingress show` lists what was created; an earlier one would"
+                " take it for deleted"
             )
 
     def _read_until_shown(self) -> None:
@@ -262,7 +263,7 @@ class Additions:
         for rule in self.sent:
             if live := group.matching(rule):
                 self.shown[rule] = live
-                if live.rule_id in self.before or self.began.is_after(live, group):
+                if live.rule_id in self.before or self.began.is_later_than(live, group):
                     self.foreign[rule] = Change(group.in_terms_of(rule, live), rule)
 
     def take_back(self, error: Exception) -> None:

@@ -127,12 +127,14 @@ class Removals:
         """
         outcomes = dict(self.context.group.revoke_all_by_id(list(rules)))
         errors = {rule_id: error for rule_id, error in outcomes.items() if error}
-        asked = {id_: reaction(Call.REVOKE_BY_ID, e) for id_, e in errors.items()}
-        to_read = [id_ for id_, told in asked.items() if told is Reaction.READ_GROUP]
+        reactions = {i: reaction(Call.REVOKE_BY_ID, e) for i, e in errors.items()}
+        to_read = [
+            i for i, wanted in reactions.items() if wanted is Reaction.READ_GROUP
+        ]
         group = self._read([rules[id_] for id_ in to_read]) if to_read else None
         left = [id_ for id_ in to_read if group and group.by_id(id_)]
         gone_before = {
-            id_ for id_, told in asked.items() if told is Reaction.ALREADY_DONE
+            i for i, wanted in reactions.items() if wanted is Reaction.ALREADY_DONE
         }.union(id_ for id_ in to_read if id_ not in left)
         done = [id_ for id_ in outcomes if id_ not in errors or id_ in gone_before]
         self.revoked.update(rules[rule_id] for rule_id in done)

@@ -10,8 +10,8 @@ What happens where a step fails, for one rule and a set alike:
 - Before a rule is revoked, by whatever error: what the run has added is taken back,
   and the error is raised. What cannot be taken back is named
   (`create.Additions.take_back`).
-- A revoke is refused before any other has succeeded: the same.
-- A revoke is refused after another has succeeded: nothing is taken back, since fewer
+- A revoke is refused, and no other of the run has succeeded: the same.
+- A revoke is refused, and another has succeeded: nothing is taken back, since fewer
   rules would be left than before and after. `UnfinishedUpdateError` names what was
   added and what is left; the state gets both, and the next update goes on.
 
@@ -135,7 +135,7 @@ class _Lifecycle(RuleContext):
         removals: Removals,
     ) -> UnfinishedUpdateError:
         """
-        The error of an update that fails after a revoke, with what it has come to.
+        The error of an update that fails after a revoke, with the state so far.
         """
         done = removals.revoked | removals.left_to_others
         left = tuple(member for member in plan.revoke if member.rule not in done)
@@ -184,6 +184,20 @@ class _Lifecycle(RuleContext):
                 self.believe_group_gone(error, account_id, ask_again=True)
                 return None
 
+    def _warn_of_unseen(self, members: Iterable[Member], seen: Iterable[Seen]) -> None:
+        """
+        Name the rules whose ID no read has ever shown: they may still appear.
+        """
+        shown = {found.member for found in seen}
+        unseen = [m.rule for m in members if not m.rule_id and m not in shown]
+        if unseen:
+            self.warn(
+                f"removed from the state, as {self.where} does not show"
+                f" {named(rule.as_text for rule in unseen)}, whose ID was never known."
+                " If ECS shows it later, no state names it: check with"
+                f" `alicloud-ingress show --group {self.group.group_id}`"
+            )
+
     def _delete(self, members: Sequence[Member], account_id: str) -> None:
         try:
             Removals(self).revoke(members)
@@ -224,6 +238,8 @@ class RuleLifecycle(_Lifecycle):
         members = [Member(rule, rule_id)]
         group = self._read(members, account_id)
         seen = refreshed(members, group, adopt=adopt) if group else ()
+        if group:
+            self._warn_of_unseen(members, seen)
         return seen[0].live if seen else None
 
     def update(
@@ -310,7 +326,9 @@ class SetLifecycle(_Lifecycle):
         group = self._read(members, account_id)
         if group is None:
             return None
-        return refreshed(members, group, exclusive=exclusive, keep=keep, adopt=adopt)
+        seen = refreshed(members, group, exclusive=exclusive, keep=keep, adopt=adopt)
+        self._warn_of_unseen(members, seen)
+        return seen
 
     def update(
         self,
@@ -344,7 +362,7 @@ class SetLifecycle(_Lifecycle):
 
     def delete(self, members: Sequence[Member], account_id: str) -> None:
         """
-        Remove the rules that the set declared: by ID where known, and all verified.
+        Remove the rules that the set declared: by ID where known, else verified.
 
         Raises:
             RuleNotConfirmedError: some still exist.

@@ -30,7 +30,8 @@ ModifySecurityGroupRule takes one rule a call.
 """
 MAX_DUPLICATES = 10
 """
-How often a change is sent again after a duplicate has moved away.
+How often a change is sent again, each time after another rule that was in the way has
+changed.
 """
 
 
@@ -60,7 +61,7 @@ def not_found_error(
     duplicate = None if member.rule_id else group.matching(new)
     changed = (
         f" {duplicate.rule_id} ({duplicate.rule.as_text}) exists: an earlier change may"
-        " have made it of this rule; adopt=True takes it over after the refresh."
+        " have turned this rule into it; adopt=True takes it over after the refresh."
         if duplicate
         else ""
     )

@@ -274,31 +274,32 @@ class Ownership:
         self._changing.setdefault(rule_id, "")
         return Release.REVOKE
 
-    def wait_for_change(self, holder: str, waiters: Collection[str] = ()) -> bool:
+    def wait_for_change(self, blocker: str, waiters: Collection[str] = ()) -> bool:
         """
-        Wait until the rule *holder* has been changed or revoked.
+        Wait until the rule *blocker* has been changed or revoked.
 
         Args:
-            holder: ID of the rule that is in the way.
+            blocker: ID of the rule that is in the way.
             waiters: IDs of the rules of the resource that waits.
 
         Returns:
             False where no change of it is announced, where the change did not come in
-            time, or where it waits for a change of the waiters itself. After one wait
+            time, or where it waits for one of *waiters*, perhaps through others. After
+            one wait
             that ends without a change no thread waits any more: all of them may be
             waiting for a change that no thread is left to make.
         """
         with self._changed:
-            self._wait_until_quiet(holder)
-            if holder not in self._changing or self._waits_for(holder, waiters):
+            self._wait_until_quiet(blocker)
+            if blocker not in self._changing or self._waits_for(blocker, waiters):
                 return False
             waiting = [rule_id for rule_id in waiters if rule_id in self._changing]
-            self._changing |= dict.fromkeys(waiting, holder)
+            self._changing |= dict.fromkeys(waiting, blocker)
             self._changed.wait_for(
-                lambda: holder not in self._changing or self._waited_without_change,
+                lambda: blocker not in self._changing or self._waited_without_change,
                 self._timeout_s,
             )
-            changed = holder not in self._changing
+            changed = blocker not in self._changing
             if not changed:
                 self._waited_without_change = True
                 self._changed.notify_all()
@@ -307,10 +308,10 @@ class Ownership:
                     self._changing[rule_id] = ""
             return changed
 
-    def _wait_until_quiet(self, holder: str) -> None:
+    def _wait_until_quiet(self, blocker: str) -> None:
         quiet = min(IDLE_S, self._timeout_s)
         give_up = time.monotonic() + self._timeout_s
-        while not self._knows(holder):
+        while not self._knows(blocker):
             now = time.monotonic()
             left = min(self._touched + quiet, give_up) - now
             if left <= 0:

@@ -228,10 +228,10 @@ def _live_rules_for(
     wanted: Sequence[IngressRule], mine: Mapping[LiveRule, Member], group: LiveGroup
 ) -> dict[IngressRule, LiveRule]:
     """
-    The live rule of the resource that each wanted rule is, or is made of.
+    The resource's own live rule for each wanted rule; each is used once.
 
-    Each live rule is used once. After a manual change one of them may be what another
-    was: that one is kept as it is, since a change would close its port.
+    First come live rules that equal a wanted rule, since a change would close a port.
+    For what is then left, a live rule is changed whose state has the wanted rule.
     """
     used = {
         rule: live for rule in wanted if (live := group.matching(rule)) and live in mine
@@ -247,9 +247,9 @@ def _without_a_use(
     wanted: set[IngressRule],
 ) -> list[Member]:
     """
-    The members whose rule is not used: to be revoked, each as the rule that it is now.
+    Members that no wanted rule uses, to be revoked: each as the rule that it is now.
 
-    One that no longer exists is left out where another one has become what it was.
+    One that no longer exists is left out if another member now equals what it was.
     """
     leaving = {
         member: _as_it_is(member, live)

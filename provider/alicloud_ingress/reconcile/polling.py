@@ -40,7 +40,7 @@ class Moment:
     def __init__(self) -> None:
         self._began = time.monotonic()
 
-    def is_after(self, live: LiveRule, group: LiveGroup) -> bool:
+    def is_later_than(self, live: LiveRule, group: LiveGroup) -> bool:
         """
         Whether a rule existed before this moment.
 
