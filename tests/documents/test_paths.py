@@ -23,7 +23,7 @@ ELSEWHERE = {"sdk/v3"}
 """
 Paths of other projects.
 """
-MADE = {"site/", "dist/"}
+MADE = {"site/", "dist/", "profiles/"}
 """
 Folders that a make target creates.
 """

@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import tempfile
 import threading
 import urllib.parse
 from collections.abc import Generator, Mapping, Sequence
@@ -237,16 +238,16 @@ def _fill(
         column[0]
         for column in database.execute("SELECT * FROM log LIMIT 0").description or []
     ]
-    rows = [
-        [
-            _received(record) if name == "__time__" else _text_or_none(record.get(name))
-            for name in columns
-        ]
-        for record in found
-    ]
-    if rows:
-        marks = ", ".join("?" for _ in columns)
-        database.executemany(f"INSERT INTO log VALUES ({marks})", rows)
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        for record in found:
+            texts = {name: _text_or_none(record.get(name)) for name in columns}
+            file.write(json.dumps({**texts, "__time__": _received(record)}) + "\n")
+        file.flush()
+        texts_only = ", ".join(f"'{name}': 'VARCHAR'" for name in columns)
+        database.execute(
+            f"INSERT INTO log SELECT * FROM read_json('{file.name}',"
+            f" format = 'newline_delimited', columns = {{{texts_only}}})"
+        )
 
 
 def _received(record: Mapping[str, object]) -> int:
