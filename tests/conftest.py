@@ -5,6 +5,7 @@ summary counts each suite.
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Generator
 
@@ -23,6 +24,15 @@ def no_waiting() -> Generator[None, None, None]:
     """Retries follow at once, and their number is bounded."""
     with stamina.set_testing(True, attempts=ATTEMPTS, cap=True):
         yield
+
+
+@pytest.fixture(autouse=True)
+def unchanged_environment() -> Generator[None, None, None]:
+    """No test leaves a variable to the next one, which might pass or fail by it."""
+    before = {name: v for name, v in os.environ.items() if name.startswith("ALI")}
+    yield
+    after = {name: v for name, v in os.environ.items() if name.startswith("ALI")}
+    assert after == before
 
 
 def suite_of(nodeid: str) -> str:

@@ -166,7 +166,7 @@ class TestPlan:
         assert stale_ids(folder) == set()
 
     def test_another_region_starts_a_new_plan(
-        self, fake: FakeEcs, folder: Path, monkeypatch: pytest.MonkeyPatch
+        self, fake: FakeEcs, folder: Path
     ) -> None:
         """Even if it is configured and not passed."""
         for _ in range(60):
@@ -176,9 +176,9 @@ class TestPlan:
 
         interrupt_a_plan(fake)
         assert len((folder / "plan.json.partial").read_text().splitlines()) > 1
-        monkeypatch.setenv("ALIBABA_CLOUD_REGION", "ap-southeast-1")
-
-        assert plan("--all-groups").exit_code == 1
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ALIBABA_CLOUD_REGION", "ap-southeast-1")
+            assert plan("--all-groups").exit_code == 1
         assert stale_ids(folder) == {there}
 
     def test_an_encrypted_entry_exits_with_3(self, fake: FakeEcs, folder: Path) -> None:
