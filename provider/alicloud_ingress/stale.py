@@ -34,13 +34,12 @@ from alicloud_ingress.cleanup.account import (
 from alicloud_ingress.cleanup.clock import now, now_text
 from alicloud_ingress.cleanup.destroy import Destroyer, Limits, chosen
 from alicloud_ingress.cleanup.documents import DocumentError, schema_of
+from alicloud_ingress.cleanup.filters import KeepList, Narrowing
 from alicloud_ingress.cleanup.findings import (
     KINDS,
     Finding,
     GroupFindings,
-    KeepList,
     Kind,
-    Narrowing,
     Question,
     Reason,
 )

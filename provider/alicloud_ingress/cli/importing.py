@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from alicloud_ingress.cleanup.clock import now
-from alicloud_ingress.cleanup.findings import Narrowing
+from alicloud_ingress.cleanup.filters import Narrowing
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import (

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alicloud_ingress.cleanup.findings import created_at
+from alicloud_ingress.cleanup.filters import created_at
 from alicloud_ingress.cleanup.owners import GroupOwners, Owners
 from alicloud_ingress.cleanup.rate_limiter import RateLimiter
 from alicloud_ingress.cleanup.scan import CALLS_PER_S, in_parallel
