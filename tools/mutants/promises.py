@@ -402,8 +402,8 @@ MUTANTS = (
     Mutant(
         "an exclusive set revokes a rule that it must keep",
         "reconcile/plan.py",
-        "(live := live_of(m, group)) and keep.holds(live)\n    }",
-        "False\n    }",
+        "(live := live_of(m, group)) and keep.holds(live)}",
+        "False}",
         (RULESET, SETS),
     ),
     Mutant(

@@ -95,8 +95,7 @@ class Ownership:
         with self._changed:
             for rule_id in filter(None, rule_ids):
                 self._compared.add(rule_id)
-                is_leaving = rule_id in self._revoking or rule_id in self._revoked
-                if is_leaving or self._owners[rule_id] - {mark}:
+                if self.is_leaving(rule_id) or self.is_anothers(rule_id, mark):
                     held.add(rule_id)
                 elif mark:
                     self._owners[rule_id].add(mark)
@@ -154,7 +153,7 @@ class Ownership:
             False where another resource holds it, or where it is being revoked.
         """
         with self._changed:
-            if rule_id in self._revoking or rule_id in self._revoked:
+            if self.is_leaving(rule_id):
                 return False
             return self._acquire(rule_id, mark)
 

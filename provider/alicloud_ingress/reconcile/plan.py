@@ -210,16 +210,14 @@ def planned(
         if member.declared or exclusive
     ]
     foreign = [member for member in leaving if not member.declared]
-    kept = {
-        m: live for m in foreign if (live := live_of(m, group)) and keep.holds(live)
-    }
+    kept = {m for m in foreign if (live := live_of(m, group)) and keep.holds(live)}
     known = {live.rule_id for live in staying} | {m.rule_id for m in members}
     return Plan(
         authorize=tuple(authorize),
         duplicates=tuple(duplicates),
         own=tuple(own),
         revoke=tuple(member for member in leaving if member not in kept),
-        kept=tuple(kept),
+        kept=tuple(member for member in leaving if member in kept),
         unseen=tuple(_others(group, known, keep)) if exclusive else (),
     )
 
