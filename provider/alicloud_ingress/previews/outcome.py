@@ -21,7 +21,7 @@ from alicloud_ingress.previews.declared import (
     as_the_peer_sees,
 )
 from alicloud_ingress.previews.gate import OwnedRule, Side
-from alicloud_ingress.previews.preview import Preview, Step
+from alicloud_ingress.previews.preview import UNCHANGED, Preview, Step
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -30,7 +30,6 @@ _TWICE = "which another resource creates, too"
 _GONE = "which no longer exists: run pulumi refresh, or preview with --refresh"
 _POLICIES = ("accept", "drop")
 _SETTING = ("update", "replace")
-_UNCHANGED = ("same", "read", "import", "refresh", "read-discard", "discard")
 
 
 Added = tuple[IngressRule, Step]
@@ -151,7 +150,7 @@ def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
         kept = {old.rule for old in olds if step.op != "replace"}
         stopped += [o for o in (*olds, *news) if not _drops(o.rule)]
         stopped += [n for n in news if _drops(n.rule) and n.rule in kept]
-        if step.op not in _UNCHANGED:
+        if step.op not in UNCHANGED:
             rules = {old.rule for old in olds}
             added += [(new.rule, step) for new in news if new.rule not in rules]
         for old in olds:
@@ -304,9 +303,9 @@ class _Applied:
     def _apply(self, step: Step) -> None:
         olds = [s for s in step.before if s.group == self._live.group_id]
         news = [s for s in step.after if s.group == self._live.group_id]
-        if step.op in _UNCHANGED or step.retained:
+        if step.op in UNCHANGED or step.retained:
             self._keep(step, olds)
-            if step.op not in _UNCHANGED:
+            if step.op not in UNCHANGED:
                 self._added += [(self._flat(n), step) for n in news if n not in olds]
         elif step.op == "update" and step.kind == RULE_SET:
             self._update_set(step, olds, news)

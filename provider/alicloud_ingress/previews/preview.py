@@ -46,8 +46,8 @@ _REPLACING = {
     "read-replacement",
     "discard-replaced",
 }
-_UNCHANGED = {"same", "read", "import", "refresh", "read-discard", "discard"}
-_KNOWN_OPS = {*_REPLACING, *_UNCHANGED, "create", "update", "delete"}
+UNCHANGED = {"same", "read", "import", "refresh", "read-discard", "discard"}
+_KNOWN_OPS = {*_REPLACING, *UNCHANGED, "create", "update", "delete"}
 _IGNORED_OPS = {"remove-pending-replace"}
 _WITHOUT_OLD = {"create", "import", "read", "create-replacement", "refresh", "same"}
 _WHAT = "what `pulumi preview --json --show-sames > preview.json` writes"
@@ -206,7 +206,7 @@ def _preview(
             if main:
                 rules.append(_Reader(urn, main).step())
         elif not type_of(urn).startswith("pulumi:") and any(
-            s.get("op") not in (*_UNCHANGED, *_IGNORED_OPS) for s in own
+            s.get("op") not in (*UNCHANGED, *_IGNORED_OPS) for s in own
         ):
             others += 1
     missing, hidden = _missing(document, steps)
@@ -391,7 +391,7 @@ class _Reader:
         if op in _IGNORED_OPS:
             # An earlier run has deleted the rule. Only the state changes.
             before = after = ()
-        if op in _UNCHANGED:
+        if op in UNCHANGED:
             before = after = after or before
             before = after = _with_ids(after, self._rules(old, "old", moved))
         retained = bool(old.get("retainOnDelete")) and op in (
@@ -445,7 +445,7 @@ class _Reader:
         """
         The fields that change according to the engine; None if any of them may.
         """
-        if op in _UNCHANGED:
+        if op in UNCHANGED:
             return set()
         details = [step.get("detailedDiff") for step in self.steps]
         if not all(isinstance(detail, dict) for detail in details):
