@@ -153,19 +153,18 @@ def collect(  # noqa: PLR0913, PLR0917 - one argument for each option
             period,
             all_paths=all_paths,
         )
-    elif result and watched:
-        try:
-            done = job.collect_result(result, watched, out, period, all_paths=all_paths)
-        except job.NoMatchError as error:
-            raise click.UsageError(str(error)) from None
     else:
         try:
-            done = job.collect_files(
-                patterns,
-                out,
-                period,
-                all_paths=all_paths,
-                oss_access=lambda: job.oss_access_of(_connection(profile, region)),
+            done = (
+                job.collect_result(result, watched, out, period, all_paths=all_paths)
+                if result and watched
+                else job.collect_files(
+                    patterns,
+                    out,
+                    period,
+                    all_paths=all_paths,
+                    oss_access=lambda: job.oss_access_of(_connection(profile, region)),
+                )
             )
         except job.NoMatchError as error:
             raise click.UsageError(str(error)) from None

@@ -259,15 +259,21 @@ FROM counted AS c JOIN interfaces AS i ON i.interface_id = c.interface_id
 The rows of `usage.watched.parquet`.
 """
 
-LOCAL_FIELDS = """
+REMOTE = "CASE WHEN direction = 'in' THEN source ELSE destination END"
+OWN = "CASE WHEN direction = 'in' THEN destination ELSE source END"
+REMOTE_PORT = (
+    f"CASE WHEN {PORTED} THEN CASE WHEN direction = 'in' THEN source_port"
+    " ELSE destination_port END END"
+)
+OWN_PORT = (
+    f"CASE WHEN {PORTED} THEN CASE WHEN direction = 'in' THEN destination_port"
+    " ELSE source_port END END"
+)
+LOCAL_FIELDS = f"""
 interface_id, protocol, direction, seen_from, seen_to, packets, bytes, flags,
-  CASE WHEN direction = 'in' THEN source ELSE destination END AS remote,
-  CASE WHEN direction = 'in' THEN destination ELSE source END AS own,
-  CASE WHEN {ported} THEN CASE WHEN direction = 'in' THEN source_port
-    ELSE destination_port END END AS remote_port,
-  CASE WHEN {ported} THEN CASE WHEN direction = 'in' THEN destination_port
-    ELSE source_port END END AS own_port
-""".strip().format(ported=PORTED)
+  {REMOTE} AS remote, {OWN} AS own,
+  {REMOTE_PORT} AS remote_port, {OWN_PORT} AS own_port
+""".strip()
 LOCAL = f"SELECT {LOCAL_FIELDS}\nFROM flow_records WHERE action = 'ACCEPT'"
 """
 The step `local_records`: accepted ones, by the interface's own end and the remote end.

@@ -13,9 +13,12 @@ from alicloud_ingress.usage.query import (
     FLOW_FIELDS,
     IS_CUT,
     LOCAL_FIELDS,
+    OWN,
+    OWN_PORT,
     PAIR,
-    PORTED,
     PROVEN_OWN,
+    REMOTE,
+    REMOTE_PORT,
     SUMS,
 )
 
@@ -74,18 +77,13 @@ The table `simple`: rows of `usage.parquet`; those with `again` are pairs that h
 such row yet.
 """
 
-_REMOTE = "CASE WHEN direction = 'in' THEN source ELSE destination END"
-_PAIR_OF_RECORD = f"""
-interface_id, CAST(protocol AS INTEGER), {_REMOTE},
-    CASE WHEN direction = 'in' THEN destination ELSE source END,
-    CASE WHEN NOT {PORTED} THEN -1 WHEN direction = 'in' THEN destination_port
-      ELSE source_port END,
-    CASE WHEN NOT {PORTED} THEN -1 WHEN direction = 'in' THEN source_port
-      ELSE destination_port END
-""".strip()
+_PAIR_OF_RECORD = (
+    f"interface_id, CAST(protocol AS INTEGER), {REMOTE}, {OWN},"
+    f" COALESCE({OWN_PORT}, -1), COALESCE({REMOTE_PORT}, -1)"
+)
 AGAIN = f"""
 SELECT DISTINCT {FLOW_FIELDS} FROM judged AS j
-WHERE kind = 'OK' AND (interface_id, {_REMOTE}) IN (
+WHERE kind = 'OK' AND (interface_id, {REMOTE}) IN (
     SELECT (interface_id, remote) FROM simple WHERE again)
   AND ({_PAIR_OF_RECORD}) IN (
     SELECT (interface_id, protocol, remote, own, COALESCE(port, -1),
