@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +235,15 @@ DATA_IN, DATA_OUT = answer(OWN, tcp__flags=8), OWN | {"tcp-flags": 8}
 IN_A_WINDOW = [seen(OWN, 0, 600), seen(answer(OWN), 0, 600)]
 
 
+def collected(
+    collect: Collect, folder: Path, table: Path, records: Sequence[Record]
+) -> Sequence[Mapping[str, Any]]:
+    """The rows of the table of one log with these records."""
+    write_json(folder / "a.json", records)
+    assert collect(folder / "a.json").exit_code == 0
+    return rows(table)
+
+
 @pytest.mark.parametrize(
     ("records", "expected"),
     [
@@ -282,12 +291,11 @@ def test_a_connection_idle_too_long_needs_a_new_proof(
     records: list[Record],
     expected: set[str],
 ) -> None:
-    write_json(tmp_path / "a.json", [SYN_OUT, SYN_ACK_IN, *records])
+    made = collected(collect, tmp_path, table, [SYN_OUT, SYN_ACK_IN, *records])
 
-    assert collect(tmp_path / "a.json").exit_code == 0
-    assert {row["opened"] for row in rows(table)} == expected
+    assert {row["opened"] for row in made} == expected
     inbound = [each for each in records if each["direction"] == "in"]
-    assert sum(row["flows"] for row in rows(table)) == len(inbound) + 1
+    assert sum(row["flows"] for row in made) == len(inbound) + 1
 
 
 @pytest.mark.parametrize(
@@ -308,10 +316,9 @@ def test_times_of_windows_leave_room_for_a_silence(
     expected: set[str],
 ) -> None:
     """In older logs `start` and `end` are the bounds of the window."""
-    write_json(tmp_path / "a.json", records)
+    made = collected(collect, tmp_path, table, records)
 
-    assert collect(tmp_path / "a.json").exit_code == 0
-    assert {row["opened"] for row in rows(table)} == expected
+    assert {row["opened"] for row in made} == expected
 
 
 # What was watched
