@@ -13,7 +13,7 @@ import pytest
 
 from alicloud_ingress.testing import FakeEcs
 from e2e.project import SECRET, Project
-from quick_pip import programs_path
+from forked_python import forked_python
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     with fake.serve() as url:
         environment = {
             **os.environ,
-            "PATH": f"{programs_path()}:{os.environ['PATH']}",
+            "PATH": f"{forked_python()}:{os.environ['PATH']}",
             "PULUMI_HOME": str(tmp_path / "home"),
             "PULUMI_BACKEND_URL": f"file://{tmp_path / 'backend'}",
             "PULUMI_CONFIG_PASSPHRASE": "test",

@@ -15,6 +15,7 @@ import psutil
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.faults import Fault
 from e2e.project import Project
+from forked_python import started_python
 
 HOST = "pulumi-resource-pulumi-python"
 QUIETLY = ("--yes", "--skip-preview", "--non-interactive")
@@ -86,10 +87,11 @@ def killed(
     """
     project.write_settings()
     parallel = ["--parallel", str(kill.parallel)] if kill.parallel else []
+    path = f"{started_python()}:{project.environment['PATH']}"
     with subprocess.Popen(
         ["pulumi", kill.command, *QUIETLY, *parallel],
         cwd=project.folder,
-        env=dict(project.environment),
+        env={**project.environment, "PATH": path},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as run:

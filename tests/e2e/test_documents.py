@@ -18,8 +18,8 @@ from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.state import ACCOUNT, FakeGroup
 from documents.blocks import PAGES, ROOT, Block, blocks_of
 from e2e import peer_plugin
+from forked_python import forked_python
 from peer_states.kept import existing
-from quick_pip import programs_path
 from usage_tables import Flow, written
 
 OLD = (
@@ -64,7 +64,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     with fake.serve() as url:
         yield {
             **os.environ,
-            "PATH": f"{programs_path()}:{plugins}:{os.environ['PATH']}",
+            "PATH": f"{forked_python()}:{plugins}:{os.environ['PATH']}",
             "PULUMI_HOME": str(tmp_path / "home"),
             "PULUMI_BACKEND_URL": f"file://{tmp_path / 'backend'}",
             "PULUMI_CONFIG_PASSPHRASE": "test",

@@ -28,7 +28,7 @@ from engine.calls import Made, doomed_in, hosts_of, without
 from engine.program import declare
 from engine.recorder import CLOUD, FAILING, PACE, Cloud
 from engine.ways import Program, Step, Way
-from quick_pip import programs_path
+from forked_python import forked_python
 
 TESTS = Path(__file__).parents[1]
 SLOW = 0.2
@@ -42,7 +42,7 @@ import json
 from pathlib import Path
 from engine.program import declare
 from engine.ways import Declared
-from quick_pip import programs_path
+from forked_python import forked_python
 
 programs = json.loads(Path("program.json").read_text())
 declare({p: [Declared(**each) for each in wanted] for p, wanted in programs.items()})
@@ -106,7 +106,7 @@ class Stack:
         """For the engine and all that it starts."""
         return {
             **os.environ,
-            "PATH": f"{programs_path()}:{os.environ['PATH']}",
+            "PATH": f"{forked_python()}:{os.environ['PATH']}",
             "PYTHONPATH": str(TESTS),
             "PULUMI_HOME": str(self.folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'backend'}",

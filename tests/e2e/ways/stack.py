@@ -24,7 +24,7 @@ from pulumi.runtime.proto import language_pb2_grpc
 from e2e.project import SECRET
 from e2e.ways.program import declare
 from e2e.ways.way import Via
-from quick_pip import programs_path
+from forked_python import forked_python
 
 TESTS = Path(__file__).parents[2]
 PROJECT = "ways"
@@ -201,7 +201,7 @@ def _make(folder: Path) -> None:
 def _environment(folder: Path, url: str) -> dict[str, str]:
     return {
         **os.environ,
-        "PATH": f"{programs_path()}:{os.environ['PATH']}",
+        "PATH": f"{forked_python()}:{os.environ['PATH']}",
         "PULUMI_HOME": str(folder.parent / "home"),
         "PULUMI_BACKEND_URL": f"file://{folder / 'backend'}",
         "PULUMI_CONFIG_PASSPHRASE": "test",

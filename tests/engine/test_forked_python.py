@@ -1,0 +1,96 @@
+"""
+A forked Python is what the engine would have started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from forked_python import forked_python, started_python
+
+TELLING = """\
+import json, os, sys, time
+sys.stderr.write("to stderr")
+print(json.dumps({
+    "arguments": sys.argv, "folder": os.getcwd(), "main": __name__,
+    "environment": dict(os.environ), "path": sys.path, "input": sys.stdin.read(),
+    "warm": "alibabacloud_ecs20140526.client" in sys.modules,
+}))
+sys.exit(7)
+"""
+WAITING = "import os, time; print(os.getpid(), flush=True); time.sleep(600)\n"
+
+
+def _told(path: str, script: Path) -> dict[str, object]:
+    done = subprocess.run(
+        ["python3", str(script), "a b", "--c"],
+        cwd=script.parent,
+        env={"PATH": f"{path}:{os.environ['PATH']}", "PYTHONPATH": "/x", "OWN": "ü\n"},
+        input="given",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (7, "to stderr")
+    told: dict[str, object] = json.loads(done.stdout)
+    return told
+
+
+def _script(folder: Path, text: str) -> Path:
+    script = folder / "pulumi-language-python-exec"
+    script.write_text(text)
+    return script
+
+
+def test_a_forked_python_is_like_a_started_one(tmp_path: Path) -> None:
+    """Arguments, folder, environment, module path, streams and exit code."""
+    script = _script(tmp_path, TELLING)
+    forked, started = _told(forked_python(), script), _told(started_python(), script)
+    assert (forked.pop("warm"), started.pop("warm")) == (True, False)
+    for told in (forked, started):
+        environment = told["environment"]
+        assert isinstance(environment, dict)
+        for name in ("PATH", "_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE"):
+            environment.pop(name, None)
+    assert forked == started
+
+
+@pytest.mark.parametrize("python", [forked_python, started_python])
+def test_killing_the_engines_process_ends_the_python(
+    python: Callable[[], str], tmp_path: Path
+) -> None:
+    """The engine knows only the process that it started."""
+    with subprocess.Popen(
+        ["python3", str(_script(tmp_path, WAITING))],
+        env={**os.environ, "PATH": f"{python()}:{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+    ) as engines:
+        assert engines.stdout is not None
+        own = psutil.Process(int(engines.stdout.readline()))
+        engines.kill()
+        psutil.wait_procs([own], timeout=30)
+        ends = time.monotonic() + 30
+        while own.is_running() and own.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < ends, "it runs on"
+            time.sleep(0.05)
+
+
+def test_a_killed_fork_ends_the_engines_process(tmp_path: Path) -> None:
+    """By the same signal."""
+    with subprocess.Popen(
+        ["python3", str(_script(tmp_path, WAITING))],
+        env={**os.environ, "PATH": f"{forked_python()}:{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+    ) as engines:
+        assert engines.stdout is not None
+        psutil.Process(int(engines.stdout.readline())).kill()
+        assert engines.wait(timeout=30) == -9
