@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,8 +142,9 @@ class _Server:
     """
     Forks a process for each connection, until stdin ends.
 
-    The connection stands for the process that the engine knows: when it ends, the
-    forked one is killed; when that ends, its status is the answer.
+    The connection stands for the process that the engine knows: what it sends are the
+    signals that it gets; when it ends, the forked one is killed; when that ends, its
+    status is the answer.
     """
 
     def __init__(self, address: str) -> None:
@@ -174,8 +176,7 @@ class _Server:
                     if wanted is not None:
                         return wanted
                 elif key.data is not None:
-                    os.kill(key.data, signal.SIGKILL)
-                    self._selector.unregister(key.fileobj)
+                    self._signal(key.data)
                 else:
                     self._tell_the_status(key.fd)
 
@@ -190,8 +191,17 @@ class _Server:
         ended = os.pidfd_open(process)
         self._running[ended] = (process, connection)
         self._selector.register(ended, selectors.EVENT_READ)
-        self._selector.register(connection, selectors.EVENT_READ, process)
+        self._selector.register(connection, selectors.EVENT_READ, (process, connection))
         return None
+
+    def _signal(self, data: tuple[int, socket.socket]) -> None:
+        process, connection = data
+        signals = b""
+        with suppress(ConnectionError):
+            signals = connection.recv(1)
+        if not signals:
+            self._selector.unregister(connection)
+        os.kill(process, signals[0] if signals else signal.SIGKILL)
 
     def _tell_the_status(self, ended: int) -> None:
         process, connection = self._running.pop(ended)
@@ -200,7 +210,8 @@ class _Server:
         os.close(ended)
         if connection in self._selector.get_map():
             self._selector.unregister(connection)
-            connection.sendall(str(status).encode())
+            with suppress(ConnectionError):
+                connection.sendall(str(status).encode())
         connection.close()
 
 

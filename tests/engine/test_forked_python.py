@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -26,7 +27,16 @@ print(json.dumps({
 }))
 sys.exit(7)
 """
+STOPPING = """\
+import sys, time
+try:
+    print("waits", flush=True)
+    time.sleep(600)
+except KeyboardInterrupt:
+    sys.exit(5)
+"""
 WAITING = "import os, time; print(os.getpid(), flush=True); time.sleep(600)\n"
+BOTH = pytest.mark.parametrize("python", [forked_python, started_python])
 
 
 def _told(path: str, script: Path) -> dict[str, object]:
@@ -64,7 +74,25 @@ def test_a_forked_python_is_like_a_started_one(tmp_path: Path) -> None:
     assert forked == started
 
 
-@pytest.mark.parametrize("python", [forked_python, started_python])
+@BOTH
+def test_an_interrupt_reaches_the_python(
+    python: Callable[[], str], tmp_path: Path
+) -> None:
+    """The engine ends its hosts by it."""
+    with subprocess.Popen(
+        ["python3", str(_script(tmp_path, STOPPING))],
+        env={**os.environ, "PATH": f"{python()}:{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as engines:
+        assert engines.stdout is not None
+        assert engines.stderr is not None
+        assert engines.stdout.readline() == b"waits\n"
+        engines.send_signal(signal.SIGINT)
+        assert (engines.wait(timeout=30), engines.stderr.read()) == (5, b"")
+
+
+@BOTH
 def test_killing_the_engines_process_ends_the_python(
     python: Callable[[], str], tmp_path: Path
 ) -> None:
@@ -93,4 +121,4 @@ def test_a_killed_fork_ends_the_engines_process(tmp_path: Path) -> None:
     ) as engines:
         assert engines.stdout is not None
         psutil.Process(int(engines.stdout.readline())).kill()
-        assert engines.wait(timeout=30) == -9
+        assert engines.wait(timeout=30) == -signal.SIGKILL
