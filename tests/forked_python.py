@@ -17,6 +17,7 @@ from __future__ import annotations
 import atexit
 import functools
 import gc
+import io
 import os
 import runpy
 import selectors
@@ -30,6 +31,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 LISTING = ("-m", "pip", "list", "-v", "--format", "json")
 HOST = ("-u", "-m", "pulumi.dynamic")
@@ -242,7 +244,7 @@ def _become(wanted: _Wanted, own_path: list[str]) -> None:
 def _run(arguments: list[str]) -> None:
     if tuple(arguments[: len(HOST)]) == HOST:
         for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(write_through=True)  # type: ignore[union-attr]
+            cast("io.TextIOWrapper", stream).reconfigure(write_through=True)
         sys.argv = arguments[len(HOST) - 1 :]
         sys.path.insert(0, str(Path.cwd()))
         runpy.run_module(HOST[-1], run_name="__main__", alter_sys=True)

@@ -4,10 +4,10 @@ Stands for a forked Python where the engine started one: see `forked_python`.
 It is started for each Python of the engine, so it imports next to nothing.
 """
 
-import _signal
 import _socket
 import array
 import os
+import signal
 import sys
 
 connection = _socket.socket(_socket.AF_UNIX)
@@ -21,8 +21,8 @@ connection.sendmsg(
     [len(content).to_bytes(8, "big")],
     [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", (0, 1, 2)))],
 )
-for number in (_signal.SIGINT, _signal.SIGTERM):
-    _signal.signal(number, lambda got, _: connection.send(bytes([got])))
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda got, _: connection.send(bytes([got])))
 sent = 0
 while sent < len(content):
     sent += connection.send(content[sent:])
