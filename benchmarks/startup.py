@@ -13,8 +13,8 @@ STARTS = {
     "python alone": "pass",
     "the program and check, diff": "import alicloud_ingress.resource",
     "alicloud-ingress --help": "import alicloud_ingress.cli.main",
-    "the SDK, at the first call": (
-        "from alicloud_ingress.ecs import sdk; sdk.import_sdk()"
+    "what the first call imports": (
+        "import alicloud_ingress.ecs.client, alicloud_ingress.ecs.transport"
     ),
 }
 

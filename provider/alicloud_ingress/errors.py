@@ -1,8 +1,8 @@
 """
 The main errors that this package raises, grouped by what the caller does next.
 
-Only `ecs.sdk` depends on the SDK's exceptions. Their payload may hold a secret, so
-it never becomes part of these errors::
+The exceptions of libraries may hold a secret, so they never become part of these
+errors::
 
     IngressError
     ├── InvalidRuleError          correct the arguments

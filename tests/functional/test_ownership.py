@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.engine.declarations import DECLARATION
+from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.errors import EcsError, RuleExistsError
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from alicloud_ingress.testing import FakeEcs, Fault
@@ -32,7 +32,7 @@ RULE: Properties = {
     "port_range": 22.0,
     "source_cidr_ip": "10.0.0.0/8",
 }
-DECLARED: Properties = {"run": "r", "number": 1, "name": "web", "secrets": []}
+DECLARED = Declaration("r", 1, "web").written()
 KINDS: dict[str, type[Provider]] = {
     "a rule": IngressRuleProvider,
     "a set": IngressRuleSetProvider,

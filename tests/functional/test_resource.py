@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress.engine.declarations import DECLARATION
+from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.engine.runtime import Location, Process, running
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError
 from alicloud_ingress.resource import IngressRuleProvider
@@ -231,7 +231,12 @@ def test_delete_uses_the_id_in_the_state(
 
 YESTERDAY = (datetime.now(timezone.utc) - timedelta(days=1)).date().isoformat()
 TODAY = datetime.now(timezone.utc).date().isoformat()
-FIRST: dict[str, Any] = {"run": "a", "number": 1, "name": "first", "secrets": []}
+
+
+def declared(*secrets: str) -> dict[str, str]:
+    """What the program sends for a rule with these secret arguments."""
+    declaration = Declaration("a", 1, "first", frozenset(secrets))
+    return {DECLARATION: declaration.written()}
 
 
 def reasons(provider: IngressRuleProvider, inputs: dict[str, Any]) -> str:
@@ -326,8 +331,8 @@ def test_a_secret_of_an_expired_rule_is_hidden(
     provider: IngressRuleProvider, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """For a new rule and for an existing one."""
-    secret = {DECLARATION: {**FIRST, "secrets": ["source_cidr_ip", "expires_on"]}}
-    expired = arguments("sg-1", expires_on=YESTERDAY, **secret)
+    declaration = declared("source_cidr_ip", "expires_on")
+    expired = {**arguments("sg-1", expires_on=YESTERDAY), **declaration}
 
     told = reasons(provider, expired)
     provider.check(expired, expired)
@@ -343,12 +348,12 @@ def test_a_rule_declared_twice_names_both_resources(
     provider: IngressRuleProvider,
 ) -> None:
     """In any spelling; in one run of one program."""
-    declared = {DECLARATION: {**FIRST, "run": "twice"}}
-    again = {DECLARATION: {**FIRST, "run": "twice", "number": 2, "name": "second"}}
-    other_run = {DECLARATION: {**FIRST, "run": "again", "number": 2}}
+    first = {DECLARATION: Declaration("twice", 1, "first").written()}
+    again = {DECLARATION: Declaration("twice", 2, "second").written()}
+    other_run = {DECLARATION: Declaration("again", 2, "first").written()}
 
-    assert reasons(provider, {**arguments("sg-1"), **declared}) == ""
-    assert reasons(provider, {**arguments("sg-1"), **declared}) == ""
+    assert reasons(provider, {**arguments("sg-1"), **first}) == ""
+    assert reasons(provider, {**arguments("sg-1"), **first}) == ""
     twice = reasons(provider, {**arguments("sg-1", port_range="22/22"), **again})
     assert "'first'" in twice
     assert "'second'" in twice
@@ -360,7 +365,7 @@ def test_the_declaration_is_not_an_input(
     provider: IngressRuleProvider,
 ) -> None:
     """Neither the state nor a preview shows it."""
-    result = provider.check({}, {**arguments("sg-1"), DECLARATION: FIRST})
+    result = provider.check({}, {**arguments("sg-1"), **declared()})
 
     assert DECLARATION not in result.inputs
 
@@ -379,8 +384,7 @@ def test_no_reason_holds_a_secret_value(
     provider: IngressRuleProvider, argument: str, value: str
 ) -> None:
     """The user knows it; the log must not have it."""
-    declaration = {**FIRST, "secrets": [argument]}
-    inputs = {**arguments("sg-1"), argument: value, DECLARATION: declaration}
+    inputs = {**arguments("sg-1"), argument: value, **declared(argument)}
     told = reasons(provider, inputs)
 
     assert f"{argument}: [secret]" in told
@@ -392,8 +396,8 @@ def test_a_failure_with_a_secret_names_no_property(
 ) -> None:
     """The engine prints the value of a property that a failure names, secret or not."""
     inputs = {**arguments("sg-1"), "source_cidr_ip": "10.0.0.1/33", "priority": 0}
-    declaration = {**FIRST, "secrets": ["source_cidr_ip"]}
-    failures = provider.check({}, {**inputs, DECLARATION: declaration}).failures
+    secret = declared("source_cidr_ip")
+    failures = provider.check({}, {**inputs, **secret}).failures
 
     assert sorted(failure.property for failure in failures) == ["", "priority"]
 
@@ -508,7 +512,7 @@ def test_get_fails_for_a_missing_rule(
     inputs = {"security_group_id": fake.new_group()}
 
     with pytest.raises(RuleNotConfirmedError, match="sgr-gone is not in"):
-        provider.read("sgr-gone", {**inputs, DECLARATION: FIRST})
+        provider.read("sgr-gone", {**inputs, **declared()})
     assert provider.read("sgr-gone", inputs).id == ""
 
 

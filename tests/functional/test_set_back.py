@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.engine.declarations import DECLARATION
+from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from engine.host import new_process
 from functional.conftest import Front
@@ -20,7 +20,6 @@ RULE: dict[str, Any] = {
     "source_cidr_ip": "0.0.0.0/0",
     "description": "open",
 }
-SECRET: dict[str, Any] = {"run": "r", "number": 1, "name": "web"}
 
 
 def update(
@@ -30,9 +29,9 @@ def update(
     group = front.fake.new_group()
 
     def program(rule: dict[str, Any]) -> dict[str, Any]:
-        declaration = {DECLARATION: {**SECRET, "secrets": secrets}}
+        declaration = Declaration("r", 1, "web", frozenset(secrets)).written()
         arguments = {"rules": [rule]} if as_set else rule
-        return {"security_group_id": group, **arguments, **declaration}
+        return {"security_group_id": group, **arguments, DECLARATION: declaration}
 
     provider = IngressRuleSetProvider() if as_set else IngressRuleProvider()
     with new_process(front.settings, provider):

@@ -47,9 +47,7 @@ def a_set(group: str, *rules: object, **more: object) -> dict[str, Any]:
     return {"security_group_id": group, "rules": list(rules), **more}
 
 
-def declared(
-    run: int, number: int, name: str, *secrets: str
-) -> dict[str, dict[str, Any]]:
+def declared(run: int, number: int, name: str, *secrets: str) -> dict[str, str]:
     """What a program sends along with its arguments."""
     declaration = Declaration(f"run-{run}", number, name, frozenset(secrets))
     return {DECLARATION: declaration.written()}

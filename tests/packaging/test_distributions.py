@@ -36,8 +36,7 @@ for name in package.__all__:
     getattr(package, name)
 assert importlib.util.find_spec("responses") is None
 assert "responses" not in sys.modules
-import alicloud_ingress.doctor.observe, alicloud_ingress.ecs.sdk
-alicloud_ingress.ecs.sdk.import_sdk()
+import alicloud_ingress.doctor.observe, alicloud_ingress.ecs.gateway
 """
 
 

@@ -127,9 +127,9 @@ def _profile(document: Mapping[str, Any]) -> list[str]:
     """
     What the seconds consist of, for the rows that have a target in seconds.
     """
-    importing = document["imports_s"]["the SDK, at the first call"]
+    importing = document["imports_s"]["what the first call imports"]
     importing -= document["imports_s"]["python alone"]
-    parts = (FLOOR, "waiting for ECS", "import of the SDK", "measured")
+    parts = (FLOOR, "waiting for ECS", "import of the HTTP client", "measured")
     bars: list[Bar] = []
     for figure in document["figures"]:
         if not figure["target_s"] or not figure["waiting_s"]:
@@ -157,7 +157,7 @@ def _profile(document: Mapping[str, Any]) -> list[str]:
         "",
         (
             "The floor is what the engine takes alone. Waiting is the time that the"
-            " calls take one after the other at this parallelism. The SDK must be"
+            " calls take one after the other at this parallelism. The HTTP client is"
             " imported before the first call. A provider gets below the sum only by"
             " what it does while the engine works. The vertical mark is the target."
         ),

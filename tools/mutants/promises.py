@@ -339,11 +339,11 @@ MUTANTS = (
     ),
     Mutant(
         "a retry has a new ClientToken",
-        "ecs/sdk.py",
-        "        parameters = dict(call.parameters)\n",
-        "        parameters = dict(call.parameters)\n"
-        '        if "ClientToken" in parameters:\n'
-        '            parameters["ClientToken"] = str(id(parameters)) + str(left_s)\n',
+        "ecs/signed_request.py",
+        "    query = {} if as_form else dict(call.parameters)\n",
+        "    query = {} if as_form else dict(call.parameters)\n"
+        '    if "ClientToken" in query:\n'
+        '        query["ClientToken"] = uuid.uuid4().hex\n',
         (CLIENT,),
     ),
     Mutant(

@@ -25,7 +25,8 @@ from alicloud_ingress.doctor.judge import Finding
 from alicloud_ingress.ecs import config
 from alicloud_ingress.ecs.config import TIMEOUT_VARIABLE, Connection
 from alicloud_ingress.ecs.exchange import exchange
-from alicloud_ingress.ecs.sdk import STS_VERSION, Call, Sdk, address_of
+from alicloud_ingress.ecs.gateway import STS_VERSION, Gateway, address_of
+from alicloud_ingress.ecs.signed_request import Call
 from alicloud_ingress.ecs.transport import proxies_for, session
 from alicloud_ingress.ecs.waiting import waiting_for
 from alicloud_ingress.errors import (
@@ -126,10 +127,10 @@ def _network(
         connection.timeout_s if environ.get(TIMEOUT_VARIABLE) else PROBE_TIMEOUT_S
     )
     address = address_of(connection)
-    sdk = Sdk(connection)
+    gateway = Gateway(connection)
     # Assuming a role needs the endpoint, so that is checked first.
     needs_endpoint = connection.credentials.role is not None
-    found = None if needs_endpoint else _credentials(sdk, connection)
+    found = None if needs_endpoint else _credentials(gateway, connection)
     if found:
         yield found
     yield judge.proxies(environ, address, proxies_for(address))
@@ -141,39 +142,39 @@ def _network(
         yield judge.not_tried("calls of ECS", "endpoint")
         return
     if not found:
-        found = _credentials(sdk, connection)
+        found = _credentials(gateway, connection)
         yield found
     if found.outcome is judge.Outcome.FAILS:
         yield judge.not_tried("account and permissions", "credentials")
         return
     identity = Call("GetCallerIdentity", {}, STS_VERSION)
-    answer = _sent(sdk, identity, timeout_s)
+    answer = _sent(gateway, identity, timeout_s)
     account = judge.account(answer, connection.expected_account_id)
     yield account
     if account.outcome is judge.Outcome.FAILS:
         yield judge.not_tried("permissions", "account")
         return
-    yield from _permissions(sdk, connection.region, group_id, timeout_s)
+    yield from _permissions(gateway, connection.region, group_id, timeout_s)
 
 
-def _credentials(sdk: Sdk, connection: Connection) -> Finding:
+def _credentials(gateway: Gateway, connection: Connection) -> Finding:
     try:
         with waiting_for("the source of the credentials", connection.timeout_s):
-            key = sdk.keys().access_key_id
+            key = gateway.keys().access_key_id
     except (ConfigurationError, EcsError) as error:
         return judge.no_credentials(error)
     return judge.credentials(connection.credentials, key)
 
 
 def _permissions(
-    sdk: Sdk, region: str, group_id: str, timeout_s: float
+    gateway: Gateway, region: str, group_id: str, timeout_s: float
 ) -> Iterator[Finding]:
     for action, parameters in {**READS, **TRIALS}.items():
         group = {"SecurityGroupId": group_id or MADE_UP_GROUP}
         about = {} if action in WITHOUT_GROUP else group
         place = f"{group_id or 'a made-up group'} in {region}"
         call = Call(action, {"RegionId": region, **about, **parameters}, place=place)
-        answer = _sent(sdk, call, timeout_s)
+        answer = _sent(gateway, call, timeout_s)
         refusal = answer if isinstance(answer, EcsError) else None
         finding = judge.permission(action, refusal, group_id, acts=action in TRIALS)
         yield finding
@@ -184,10 +185,12 @@ def _permissions(
             group_id = ""  # reported once; the other actions are tried without it
 
 
-def _sent(sdk: Sdk, call: Call, timeout_s: float) -> Mapping[str, object] | EcsError:
+def _sent(
+    gateway: Gateway, call: Call, timeout_s: float
+) -> Mapping[str, object] | EcsError:
     try:
         with waiting_for(call.words, timeout_s):
-            return sdk.send(call, timeout_s)
+            return gateway.send(call, timeout_s)
     except EcsError as error:
         return error
 

@@ -1,13 +1,14 @@
 """
 The calls of ECS that this package makes.
 
-This module adds paging, ClientToken and a deadline, which the SDK does not have by
-default. `sdk` sends one call, `retry` repeats it, `responses` reads the response.
+This module adds paging, ClientToken and a deadline. `gateway` sends one call, `retry`
+repeats it, `responses` reads the response.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import threading
 import uuid
@@ -17,13 +18,14 @@ from typing import NoReturn, TypeVar
 from alicloud_ingress.ecs import responses
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.config import Connection
+from alicloud_ingress.ecs.gateway import STS_VERSION, Gateway
 from alicloud_ingress.ecs.group_listing import ListedGroup
 from alicloud_ingress.ecs.network_interfaces import NetworkInterface
 from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN
 from alicloud_ingress.ecs.responses import Answer
 from alicloud_ingress.ecs.retry import retried
-from alicloud_ingress.ecs.sdk import STS_VERSION, Call, Sdk, import_sdk
 from alicloud_ingress.ecs.sharing import Once
+from alicloud_ingress.ecs.signed_request import Call
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
@@ -46,14 +48,14 @@ _Result = TypeVar("_Result")
 
 def warm_up() -> None:
     """
-    Import the SDK on another thread, so that the first call does not wait for it.
+    Import the HTTP client on another thread, so that the first call does not wait.
     """
 
     def quietly() -> None:
         with contextlib.suppress(Exception):  # the first call reports it
-            import_sdk()
+            importlib.import_module("alicloud_ingress.ecs.transport")
 
-    threading.Thread(target=quietly, name="import-sdk", daemon=True).start()
+    threading.Thread(target=quietly, name="import-transport", daemon=True).start()
 
 
 class EcsClient:
@@ -74,7 +76,7 @@ class EcsClient:
         self, connection: Connection, account: Once[str] | None = None
     ) -> None:
         self._connection = connection
-        self._sdk = Sdk(connection)
+        self._gateway = Gateway(connection)
         self._account = account or Once()
 
     def __repr__(self) -> str:
@@ -145,7 +147,7 @@ class EcsClient:
         def send(left_s: float, attempt: int) -> None:
             nonlocal was_unanswered
             try:
-                self._sdk.send(call, left_s, attempt)
+                self._gateway.send(call, left_s, attempt)
             except NoAnswerError:
                 was_unanswered = True
                 raise
@@ -285,7 +287,7 @@ class EcsClient:
         timeout_s = min(self._connection.timeout_s, ACCOUNT_TIMEOUT_S)
 
         def send(left_s: float, attempt: int) -> Answer:
-            return self._sdk.send(call, left_s, attempt)
+            return self._gateway.send(call, left_s, attempt)
 
         try:
             return str(retried(call.words, send, timeout_s).get("AccountId") or "")
@@ -349,7 +351,7 @@ class EcsClient:
         self, call: Call, read: Callable[[str, Answer], list[_Result]]
     ) -> tuple[Answer, list[_Result]]:
         def send(left_s: float, attempt: int) -> tuple[Answer, list[_Result]]:
-            answer = self._sdk.send(call, left_s, attempt)
+            answer = self._gateway.send(call, left_s, attempt)
             return answer, read(call.action, answer)
 
         return retried(call.words, send, self._connection.timeout_s)
@@ -371,7 +373,7 @@ class EcsClient:
 
     def _send(self, call: Call, but: type[EcsError] | None = None) -> Answer:
         def send(left_s: float, attempt: int) -> Answer:
-            return self._sdk.send(call, left_s, attempt)
+            return self._gateway.send(call, left_s, attempt)
 
         return retried(call.words, send, self._connection.timeout_s, but)
 
@@ -386,7 +388,7 @@ class EcsClient:
         def send(left_s: float, attempt: int) -> None:
             nonlocal is_unknown
             try:
-                self._sdk.send(call, left_s, attempt)
+                self._gateway.send(call, left_s, attempt)
             except OUTCOME_UNKNOWN:
                 is_unknown = True
                 raise

@@ -1,9 +1,9 @@
 """
-One attempt to send a call, observed on both sides of the SDK.
+What is known of one attempt to send a call, besides its response.
 
-The SDK drops what this package needs: the status of a response that is not JSON, and
-whether the request was sent. It also logs secrets. It runs in the caller's thread, so a
-context variable passes data around it.
+The transport records it: whether the request was sent, and why no response came. The
+SDK's credentials library runs in an attempt, too, and logs secrets. Both run in the
+caller's thread, so a context variable passes data to them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Loggers of the SDK. With DEBUG=sdk, the first two log signatures and tokens.
 @dataclass(slots=True)
 class Exchange:
     """
-    What is known of one attempt besides what the SDK returns.
+    One attempt.
 
     Args:
         keys: that sign it; None for a call that is not signed.
@@ -66,7 +66,7 @@ def current() -> Exchange:
 
 def silence_sdk() -> None:
     """
-    Stop the SDK from logging the calls of this package, and of no other code.
+    Stop the SDK from logging what this package does, and nothing else.
     """
     for name in _LOGGERS:
         logger = logging.getLogger(name)

@@ -11,6 +11,7 @@ import urllib.parse
 from typing import Any
 
 from alicloud_ingress.ecs.credentials import Credentials
+from alicloud_ingress.ecs.exchange import silence_sdk
 from alicloud_ingress.ecs.session_keys import Keys
 from alicloud_ingress.errors import ConfigurationError, UnreachableError
 
@@ -66,6 +67,7 @@ def _library_client(credentials: Credentials) -> Any:
     from alibabacloud_credentials.models import Config
     from alibabacloud_credentials.provider import CLIProfileCredentialsProvider
 
+    silence_sdk()
     if credentials.kind == "ecs_ram_role":
         return Client(Config(type="ecs_ram_role", role_name=credentials.name))
     if credentials.kind == "credentials_uri":

@@ -1,7 +1,5 @@
 """
 The keys that sign a call: fixed keys, or the keys of an assumed role's session.
-
-The SDK defines the names of the methods and attributes.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """
-The HTTP transport of requests, in place of the SDK's own.
+The HTTP transport, by requests.
 
-The SDK ignores NO_PROXY, even for this machine, follows redirects with signed
-parameters to any host, and drops the HTTP status of a response that is not JSON. So the
-sessions for the hosts of this package get an adapter and a connection pool of this
-package. Other code that uses the SDK in the same process is not affected.
+The SDK's own ignores NO_PROXY, even for this machine, follows redirects with signed
+parameters to any host, and drops the HTTP status of a response that is not JSON.
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
 
 from alicloud_ingress.ecs.config import is_loopback
@@ -77,6 +76,41 @@ class Transport(HTTPAdapter):
         return response
 
 
+def post(
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    timeout_s: tuple[float, float],
+) -> requests.Response:
+    """
+    Send one request and read its response, over a connection that all clients share.
+
+    Args:
+        url: with its query.
+        headers: all that are sent, besides `Accept-Encoding`.
+        body: of the request; None without one.
+        timeout_s: seconds to connect, and seconds between two parts of the response.
+
+    Raises:
+        RequestException: no response came, or not all of it; the current attempt has
+            the reason.
+    """
+    # The parts are set and not prepared: preparing would parse and quote them again.
+    request = requests.PreparedRequest()
+    request.method = "POST"
+    request.url = url
+    request.headers = CaseInsensitiveDict(headers)
+    request.body = body
+    response = _SHARED.send(request, timeout=timeout_s)
+    try:
+        response.content  # noqa: B018 - reads the body
+    except requests.RequestException as error:
+        attempt = current()
+        _, attempt.trouble = _explained(error)
+        raise
+    return response
+
+
 def session(pool_size: int = POOL_SIZE) -> requests.Session:
     """
     Make a session that uses `Transport`.
@@ -117,3 +151,6 @@ def _explained(error: requests.RequestException) -> tuple[bool, str]:
         if name in names:
             return sent, words
     return True, "the connection broke before an answer came"
+
+
+_SHARED = Transport(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)

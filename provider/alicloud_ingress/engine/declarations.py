@@ -8,10 +8,9 @@ name as an input, and check removes it.
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
 
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -50,30 +49,28 @@ class Declaration:
         """
         Read a value that `written` returned; None if the program sends none.
         """
-        if not isinstance(value, Mapping):
+        if not isinstance(value, str):
             return None
-        given = cast("Mapping[str, Any]", value)
-        return cls(
-            run=str(given["run"]),
-            number=int(given["number"]),
-            name=str(given["name"]),
-            secrets=frozenset(map(str, given["secrets"])),
-            deploys=bool(given.get("deploys")),
-            ignores_rules=bool(given.get("ignores_rules")),
-        )
+        given = json.loads(value)
+        secrets = frozenset(given.pop("secrets"))
+        return cls(**given, secrets=secrets)
 
-    def written(self) -> dict[str, Any]:
+    def written(self) -> str:
         """
         The declaration as an input of a resource.
+
+        It is one text: Pulumi makes about six futures for each field of an object.
         """
-        return {
-            "run": self.run,
-            "number": self.number,
-            "name": self.name,
-            "secrets": sorted(self.secrets),
-            "deploys": self.deploys,
-            "ignores_rules": self.ignores_rules,
-        }
+        return json.dumps(
+            {
+                "run": self.run,
+                "number": self.number,
+                "name": self.name,
+                "deploys": self.deploys,
+                "ignores_rules": self.ignores_rules,
+                "secrets": sorted(self.secrets),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

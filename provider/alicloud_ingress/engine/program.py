@@ -25,7 +25,7 @@ _numbers = itertools.count(1)
 
 def declaration_of(
     name: str, given: Mapping[str, Any], opts: pulumi.ResourceOptions | None
-) -> pulumi.Input[dict[str, Any]]:
+) -> pulumi.Input[str]:
     """
     What check has to know of this resource besides its arguments.
 
@@ -38,7 +38,7 @@ def declaration_of(
     ignored = (opts and opts.ignore_changes) or ()
     ignores_rules = any(re.match(r"rules\b", str(path)) for path in ignored)
 
-    def written(secrets: Iterable[str]) -> dict[str, Any]:
+    def written(secrets: Iterable[str]) -> str:
         return Declaration(
             run=_run,
             number=number,
@@ -48,7 +48,7 @@ def declaration_of(
             ignores_rules=ignores_rules,
         ).written()
 
-    async def written_with_secrets() -> dict[str, Any]:
+    async def written_with_secrets() -> str:
         return written(
             [
                 path

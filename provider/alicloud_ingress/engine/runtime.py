@@ -94,8 +94,8 @@ class Process:
         """
         Record that a check has begun; others may follow.
 
-        If the resource will be created, the SDK is imported in the background, while
-        the engine works. A preview does not need it.
+        If the resource will be created, the HTTP client is imported in the background,
+        while the engine works. A preview does not need it.
         """
         self.ownership.touch()
         if not is_new or declaration is None or not declaration.deploys:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alicloud_ingress.ecs.config import Connection
-from alicloud_ingress.ecs.sdk import Sdk
+from alicloud_ingress.ecs.gateway import Gateway
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.usage import embedded, log_files, oss
 from alicloud_ingress.usage.endpoints import service_endpoint
@@ -141,7 +141,7 @@ def collect_sls(  # noqa: PLR0913 - each is a decision of the caller
         name=logstore,
         endpoint=service_endpoint("sls", connection.region),
         region=connection.region,
-        keys=Sdk(connection).keys,
+        keys=Gateway(connection).keys,
         timeout_s=connection.timeout_s,
     )
     with _temporary() as temporary:
@@ -182,7 +182,7 @@ def oss_access_of(connection: Connection) -> oss.OssAccess:
     """
     How OSS is reached in a region, with the credentials of a connection.
     """
-    keys = Sdk(connection).keys()
+    keys = Gateway(connection).keys()
     scheme, _, endpoint = service_endpoint("oss", connection.region).partition("://")
     return oss.OssAccess(
         connection.region,

@@ -218,9 +218,9 @@ def test_a_failed_renewal_of_keys_is_retried(server: Wire) -> None:
     client = EcsClient(connection(server))
     source = KeysOfLibrary(Credentials("ecs_ram_role", source="alicloud:ecsRoleName"))
     vars(source)["_found"] = service = Hiccup()
-    sdk = vars(client)["_sdk"]
+    gateway = vars(client)["_gateway"]
     client.authorize("sg-1", [SSH])
-    vars(sdk)["_source"] = source
+    vars(gateway)["_source"] = source
 
     for _ in range(2):
         client.authorize("sg-1", [SSH])
