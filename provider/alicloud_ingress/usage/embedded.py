@@ -38,6 +38,21 @@ CODES = ("hash({0})",)
 SQL of numbers that stand for texts while records are compared. One that gives two texts
 the same number is not used; without any, the texts stand for themselves.
 """
+_NARROW = ", ".join(
+    f"CAST({name} AS {kind}) AS {name}"
+    for name, kind in {
+        "protocol": "UTINYINT",
+        "decision": "UTINYINT",
+        "remote_port": "USMALLINT",
+        "own_port": "USMALLINT",
+        "seen_from": "UINTEGER",
+        "seen_to": "UINTEGER",
+    }.items()
+)
+"""
+What is compared and kept of each pair takes as few bytes as its values need.
+"""
+_RECORDS = f"SELECT * REPLACE ({_NARROW}) FROM ({{}}) AS r"
 _TEXTS = """
 SELECT interface_id AS text FROM interfaces
 UNION SELECT LOWER(source) FROM parsed WHERE source IS NOT NULL
@@ -187,7 +202,8 @@ class EmbeddedQuery:
         run(f"CREATE OR REPLACE TEMP TABLE hours AS {query.HOURS}")
         run(f"CREATE OR REPLACE TEMP TABLE interfaces AS {query.INTERFACES}")
         code = self._code()
-        run(f"CREATE OR REPLACE TEMP VIEW records AS {query.records(code)}")
+        records = _RECORDS.format(query.records(code))
+        run(f"CREATE OR REPLACE TEMP VIEW records AS {records}")
         openers = query.with_steps({"pairs": query.PAIRS}, query.OPENERS)
         run(f"CREATE OR REPLACE TEMP TABLE openers AS {openers}")
         steps = {"hours": _CODED_HOURS.format(code.format("interface_id"))}

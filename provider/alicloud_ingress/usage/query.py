@@ -62,7 +62,7 @@ GRID_S = 600
 """
 A multiple of each capture window: periods begin and end on it.
 """
-LAST_SECOND = 100_000_000_000
+LAST_SECOND = 1 << 32
 """
 A time from here on is not in seconds.
 """
@@ -115,22 +115,20 @@ def parsed(columns: Mapping[str, str], relation: str) -> str:
     return f"SELECT {', '.join(items)} FROM {relation}"
 
 
-_ADDRESS = (
-    "({0} LIKE '%.%' OR {0} LIKE '%:%') AND LENGTH({0}) <= 45 AND LENGTH({0}) > 1"
-)
+_ADDRESS = "LENGTH({0}) BETWEEN 2 AND 45 AND ({0} LIKE '%.%' OR {0} LIKE '%:%')"
 PORTED = "protocol IN (6, 17, 132)"
+_PLACED = f"interface_id <> '' AND seen_from >= 0 AND seen_from < {LAST_SECOND}"
 
 _JUDGED = f"""
 SELECT *, CASE
-  WHEN interface_id IS NULL OR interface_id = '' OR seen_from IS NULL
-    OR seen_from < 0 OR seen_from >= {LAST_SECOND} THEN 'UNREADABLE'
-  WHEN status IN ('NODATA', 'SKIPDATA') THEN status
-  WHEN status = 'OK' AND direction IN ('in', 'out') AND action IN ('ACCEPT', 'REJECT')
+  WHEN status = 'OK' AND {_PLACED}
+    AND direction IN ('in', 'out') AND action IN ('ACCEPT', 'REJECT')
     AND protocol BETWEEN 0 AND 255 AND packets >= 0 AND bytes >= 0
     AND seen_to >= seen_from AND seen_to < {LAST_SECOND}
+    AND {_ADDRESS.format("source")} AND {_ADDRESS.format("destination")}
     AND (NOT {PORTED} OR (source_port BETWEEN 0 AND 65535
-      AND destination_port BETWEEN 0 AND 65535))
-    AND {_ADDRESS.format("source")} AND {_ADDRESS.format("destination")} THEN 'OK'
+      AND destination_port BETWEEN 0 AND 65535)) THEN 'OK'
+  WHEN status IN ('NODATA', 'SKIPDATA') AND {_PLACED} THEN status
   ELSE 'UNREADABLE' END AS kind
 FROM parsed
 """
@@ -440,7 +438,8 @@ GROUP BY interface_id, opened, remote, own, protocol, {_PORT},
 FLOWS = """
 SELECT r.interface_id, i.vpc_id, i.account_id, r.opened, r.source, r.destination,
   CAST(r.protocol AS INTEGER) AS protocol, CAST(r.port AS INTEGER) AS port, r.action,
-  r.first_seen, r.last_seen, CAST(r.flows AS BIGINT) AS flows,
+  CAST(r.first_seen AS BIGINT) AS first_seen,
+  CAST(r.last_seen AS BIGINT) AS last_seen, CAST(r.flows AS BIGINT) AS flows,
   CAST(r.packets AS BIGINT) AS packets, CAST(r.bytes AS BIGINT) AS bytes
 FROM rows_made AS r JOIN interfaces AS i ON i.interface_id = r.interface_id
 """.strip()
