@@ -78,9 +78,13 @@ def write_json(path: Path, records: Iterable[Mapping[str, object]]) -> Path:
     return path
 
 
+SORTED_BY = ("interface_id", "source", "protocol", "port", "opened", "action")
+
+
 def rows(table: Path) -> list[dict[str, Any]]:
-    """The rows of a Parquet file."""
+    """The rows of a Parquet file, whose own order says nothing."""
     with duckdb.connect() as database:
         found = database.execute("SELECT * FROM read_parquet(?)", [str(table)])
         names = [column[0] for column in found.description or []]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        made = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return sorted(made, key=lambda r: [(r.get(n) is None, r.get(n)) for n in SORTED_BY])

@@ -20,6 +20,8 @@ import pytest
 from click.testing import Result
 
 from alicloud_ingress import usage
+from alicloud_ingress.usage.embedded import EmbeddedQuery
+from alicloud_ingress.usage.query import Period
 from functional.accounts import run
 from usage.records import (
     FROM,
@@ -513,6 +515,9 @@ BROKEN: Mapping[str, Mapping[str, object]] = {
     "no destination": {"dstaddr": None},
     "no packets": {"packets": "-"},
     "negative bytes": {"bytes": -1},
+    "a port that is true": {"dstport": True},
+    "a start that is true": {"start": True},
+    "an end beyond all times": {"end": 1 << 40},
 }
 
 
@@ -680,6 +685,25 @@ def test_an_interrupted_run_leaves_the_older_table(
     assert (table.read_bytes(), beside.read_bytes()) == older
     assert not list(work.iterdir())
     assert not list(tmp_path.glob(".usage*"))
+
+
+# The numbers that stand for texts
+
+
+@pytest.mark.parametrize("code", ["hash({0})", "length({0})"])
+def test_texts_of_one_number_are_not_taken_for_one(tmp_path: Path, code: str) -> None:
+    sources = ["192.0.2.7", "192.0.2.8", "2001:db8::1"]
+    records = [flow(0, srcaddr=source) for source in sources]
+    write_json(tmp_path / "a.json", [*records, *records])
+    work = tmp_path / "work"
+    work.mkdir()
+    query = EmbeddedQuery(work, codes=[code])
+
+    query.read([str(tmp_path / "a.json")], Period(FROM - 600, FROM + 600))
+
+    found = query.connection.execute("SELECT source, destination, flows FROM flows")
+    assert sorted(found.fetchall()) == [(s, flow(0)["dstaddr"], 1) for s in sources]
+    query.close()
 
 
 # The options

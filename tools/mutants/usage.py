@@ -24,8 +24,22 @@ USAGE = (
     Mutant(
         "times of windows are those of packets",
         "usage/query.py",
-        "CASE WHEN h.exact = 1 THEN l.seen_from ELSE l.seen_to END",
-        "l.seen_from",
+        "CASE WHEN h.exact = 1 THEN a.seen_from ELSE a.seen_to END",
+        "a.seen_from",
+        (COLLECT,),
+    ),
+    Mutant(
+        "a number stands for one text only",
+        "usage/embedded.py",
+        "if counts[0][0] == counts[0][1]:",
+        "if counts:",
+        (COLLECT,),
+    ),
+    Mutant(
+        "copies of a record are seen",
+        "usage/query.py",
+        "({IS_CUT}) OR flows <> BIT_COUNT(slots) AS again",
+        "({IS_CUT}) AS again",
         (COLLECT,),
     ),
     Mutant(

@@ -205,8 +205,8 @@ def write(
     """
     Write the tables `flows` and `watched` of a connection, both whole or none.
     """
-    counts = connection.execute(
-        "SELECT (SELECT count(*) FROM flows), count(*) FILTER (interface_id <> ''),"
+    interfaces, unreadable = connection.execute(
+        "SELECT count(*) FILTER (interface_id <> ''),"
         " coalesce(sum(unreadable), 0)::BIGINT FROM watched"
     ).fetchall()[0]
     metadata = Metadata(
@@ -214,21 +214,20 @@ def write(
         period_to=period.to_s,
         all_paths=all_paths,
         files_unreadable=len(problems),
-        records_unreadable=counts[2],
+        records_unreadable=unreadable,
         made_at=int(time.time()),
     )
     with _replacing(out) as flows, _replacing(watched_path(out)) as watched:
-        for name, order, path in (
-            ("flows", "interface_id, source, protocol, port", flows),
-            ("watched", "interface_id", watched),
-        ):
+        rows, _ = (
             connection.execute(
-                f"COPY (SELECT * FROM {name} ORDER BY {order}) TO {literal(str(path))}"
+                f"COPY {name} TO {literal(str(path))}"
                 " (FORMAT parquet, COMPRESSION zstd, KV_METADATA"
                 f" {{{literal(METADATA_KEY)}: {literal(metadata.as_text())}}})"
-            )
+            ).fetchall()[0][0]
+            for name, path in (("flows", flows), ("watched", watched))
+        )
     table = UsageTable(out, watched_path(out), metadata)
-    return Collected(table, problems, counts[0], counts[1])
+    return Collected(table, problems, rows, interfaces)
 
 
 def _none_of(problems: Sequence[FileError]) -> str:

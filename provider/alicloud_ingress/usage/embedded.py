@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alicloud_ingress.usage import query, simple_pairs
+from alicloud_ingress.usage import query
 from alicloud_ingress.usage.engine import connect, escaped, library, literal
 from alicloud_ingress.usage.log_files import (
     FileError,
@@ -33,6 +33,37 @@ MEMORY_MB = 600
 What DuckDB may hold; the process needs some 200 MB more.
 """
 BATCH_FILES = 64
+CODES = ("hash({0})",)
+"""
+SQL of numbers that stand for texts while records are compared. One that gives two texts
+the same number is not used; without any, the texts stand for themselves.
+"""
+_NARROW = ", ".join(
+    f"CAST({name} AS {kind}) AS {name}"
+    for name, kind in {
+        "protocol": "UTINYINT",
+        "decision": "UTINYINT",
+        "remote_port": "USMALLINT",
+        "own_port": "USMALLINT",
+        "seen_from": "UINTEGER",
+        "seen_to": "UINTEGER",
+    }.items()
+)
+"""
+What is compared and kept of each pair takes as few bytes as its values need.
+"""
+_RECORDS = f"SELECT * REPLACE ({_NARROW}) FROM ({{}}) AS r"
+_TEXTS = """
+SELECT interface_id AS text FROM interfaces
+UNION SELECT LOWER(source) FROM parsed WHERE source IS NOT NULL
+UNION SELECT LOWER(destination) FROM parsed WHERE destination IS NOT NULL
+""".strip()
+_CODED_HOURS = "SELECT * REPLACE ({0} AS interface_id) FROM temp.main.hours"
+_NAMED_ROWS = """
+SELECT r.* REPLACE (i.text AS interface_id, s.text AS source, d.text AS destination)
+FROM temp.main.rows_made AS r JOIN names AS i ON i.code = r.interface_id
+JOIN names AS s ON s.code = r.source JOIN names AS d ON d.code = r.destination
+""".strip()
 
 
 @dataclass(slots=True)
@@ -54,16 +85,23 @@ class EmbeddedQuery:
     Args:
         temporary: an empty folder, for what is parsed and what is spilled.
         memory_mb: limit of DuckDB's memory.
+        codes: as `CODES`.
 
     Attributes:
         connection: of DuckDB; what `write` needs is in its temporary tables.
         problems: one for each file that could not be read.
     """
 
-    def __init__(self, temporary: Path, memory_mb: int = MEMORY_MB) -> None:
+    def __init__(
+        self,
+        temporary: Path,
+        memory_mb: int = MEMORY_MB,
+        codes: Sequence[str] = CODES,
+    ) -> None:
         self.connection: duckdb.DuckDBPyConnection = connect()
         self.problems: list[FileError] = []
         self._temporary = temporary
+        self._codes = codes
         self._readable = _Readable()
         for name in ("spill", "plain", "parsed"):
             (temporary / name).mkdir()
@@ -163,14 +201,34 @@ class EmbeddedQuery:
         run(f"CREATE OR REPLACE TEMP VIEW judged AS {query.judged(period)}")
         run(f"CREATE OR REPLACE TEMP TABLE hours AS {query.HOURS}")
         run(f"CREATE OR REPLACE TEMP TABLE interfaces AS {query.INTERFACES}")
-        run(f"CREATE OR REPLACE TEMP TABLE simple AS {simple_pairs.SIMPLE}")
-        run(f"CREATE OR REPLACE TEMP TABLE flow_records AS {simple_pairs.AGAIN}")
-        rest = query.with_steps(query.FLOW_STEPS, query.FLOWS)
-        run(f"CREATE OR REPLACE TEMP TABLE rest AS {rest}")
-        run(f"CREATE OR REPLACE TEMP VIEW simple_flows AS {simple_pairs.SIMPLE_FLOWS}")
-        run(f"CREATE OR REPLACE TEMP VIEW flows AS {simple_pairs.FLOWS}")
+        code = self._code()
+        records = _RECORDS.format(query.records(code))
+        run(f"CREATE OR REPLACE TEMP VIEW records AS {records}")
+        openers = query.with_steps({"pairs": query.PAIRS}, query.OPENERS)
+        run(f"CREATE OR REPLACE TEMP TABLE openers AS {openers}")
+        steps = {"hours": _CODED_HOURS.format(code.format("interface_id"))}
+        rows = query.with_steps({**steps, **query.ROW_STEPS}, query.ROWS)
+        run(f"CREATE OR REPLACE TEMP TABLE rows_made AS {rows}")
+        flows = query.with_steps({"rows_made": _NAMED_ROWS}, query.FLOWS)
+        run(f"CREATE OR REPLACE TEMP VIEW flows AS {flows}")
         watched = query.with_steps(query.WATCHED_STEPS, query.WATCHED)
         run(f"CREATE OR REPLACE TEMP TABLE watched AS {watched}")
+
+    def _code(self) -> str:
+        """
+        What stands for a text, and the table `names` to go back from it.
+        """
+        run = self.connection.execute
+        run(f"CREATE OR REPLACE TEMP TABLE texts AS {_TEXTS}")
+        for code in (*self._codes, "{0}"):
+            run(
+                "CREATE OR REPLACE TEMP TABLE names AS"
+                f" SELECT {code.format('text')} AS code, text FROM texts"
+            )
+            counts = run("SELECT count(*), count(DISTINCT code) FROM names").fetchall()
+            if counts[0][0] == counts[0][1]:
+                break
+        return code
 
     def _all_parsed(self) -> str:
         selects = [

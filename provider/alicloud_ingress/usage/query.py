@@ -53,6 +53,7 @@ NUMBERS = frozenset(
         "flags",
     )
 )
+_OF_INTERFACE = frozenset({"interface_id", "vpc_id", "account_id"})
 OPTIONAL = frozenset({"vpc_id", "account_id", "flags"})
 """
 Fields that a log may lack.
@@ -61,7 +62,7 @@ GRID_S = 600
 """
 A multiple of each capture window: periods begin and end on it.
 """
-LAST_SECOND = 100_000_000_000
+LAST_SECOND = 1 << 32
 """
 A time from here on is not in seconds.
 """
@@ -107,27 +108,27 @@ def parsed(columns: Mapping[str, str], relation: str) -> str:
             items.append(f"CAST(NULL AS {kind}) AS {name}")
         elif kind == "BIGINT":
             items.append(f"TRY_CAST({columns[name]} AS BIGINT) AS {name}")
-        else:
+        elif name in _OF_INTERFACE:
             items.append(f"NULLIF(CAST({columns[name]} AS VARCHAR), '-') AS {name}")
+        else:
+            items.append(f"CAST({columns[name]} AS VARCHAR) AS {name}")
     return f"SELECT {', '.join(items)} FROM {relation}"
 
 
-_ADDRESS = (
-    "({0} LIKE '%.%' OR {0} LIKE '%:%') AND LENGTH({0}) <= 45 AND LENGTH({0}) > 1"
-)
+_ADDRESS = "LENGTH({0}) BETWEEN 2 AND 45 AND ({0} LIKE '%.%' OR {0} LIKE '%:%')"
 PORTED = "protocol IN (6, 17, 132)"
+_PLACED = f"interface_id <> '' AND seen_from >= 0 AND seen_from < {LAST_SECOND}"
 
 _JUDGED = f"""
 SELECT *, CASE
-  WHEN interface_id IS NULL OR interface_id = '' OR seen_from IS NULL
-    OR seen_from < 0 OR seen_from >= {LAST_SECOND} THEN 'UNREADABLE'
-  WHEN status IN ('NODATA', 'SKIPDATA') THEN status
-  WHEN status = 'OK' AND direction IN ('in', 'out') AND action IN ('ACCEPT', 'REJECT')
+  WHEN status = 'OK' AND {_PLACED}
+    AND direction IN ('in', 'out') AND action IN ('ACCEPT', 'REJECT')
     AND protocol BETWEEN 0 AND 255 AND packets >= 0 AND bytes >= 0
     AND seen_to >= seen_from AND seen_to < {LAST_SECOND}
+    AND {_ADDRESS.format("source")} AND {_ADDRESS.format("destination")}
     AND (NOT {PORTED} OR (source_port BETWEEN 0 AND 65535
-      AND destination_port BETWEEN 0 AND 65535))
-    AND {_ADDRESS.format("source")} AND {_ADDRESS.format("destination")} THEN 'OK'
+      AND destination_port BETWEEN 0 AND 65535)) THEN 'OK'
+  WHEN status IN ('NODATA', 'SKIPDATA') AND {_PLACED} THEN status
   ELSE 'UNREADABLE' END AS kind
 FROM parsed
 """
@@ -145,15 +146,6 @@ def judged(period: Period) -> str:
         f" OR (seen_from >= {period.from_s} AND seen_from < {period.to_s})"
     )
 
-
-FLOW_FIELDS = (
-    "interface_id, direction, source, destination, source_port, destination_port,"
-    " protocol, action, seen_from, seen_to, packets, bytes, flags"
-)
-DISTINCT = f"SELECT DISTINCT {FLOW_FIELDS} FROM judged WHERE kind = 'OK'"
-"""
-The step `flow_records`: delivery is at least once, so equal records count once.
-"""
 
 _MINUTE = "CAST((seen_from % 3600) // 60 AS INTEGER)"
 
@@ -259,25 +251,44 @@ FROM counted AS c JOIN interfaces AS i ON i.interface_id = c.interface_id
 The rows of `usage.watched.parquet`.
 """
 
-REMOTE = "CASE WHEN direction = 'in' THEN source ELSE destination END"
-OWN = "CASE WHEN direction = 'in' THEN destination ELSE source END"
-REMOTE_PORT = (
-    f"CASE WHEN {PORTED} THEN CASE WHEN direction = 'in' THEN source_port"
-    " ELSE destination_port END END"
-)
-OWN_PORT = (
-    f"CASE WHEN {PORTED} THEN CASE WHEN direction = 'in' THEN destination_port"
-    " ELSE source_port END END"
-)
-LOCAL_FIELDS = f"""
-interface_id, protocol, direction, seen_from, seen_to, packets, bytes, flags,
-  {REMOTE} AS remote, {OWN} AS own,
-  {REMOTE_PORT} AS remote_port, {OWN_PORT} AS own_port
+ACCEPTED, REJECTED_SYN, REJECTED = range(3)
+_DECISION = f"""
+CASE WHEN action = 'ACCEPT' THEN {ACCEPTED}
+  WHEN protocol = 6 AND (flags & 18) = 2 THEN {REJECTED_SYN} ELSE {REJECTED} END
 """.strip()
-LOCAL = f"SELECT {LOCAL_FIELDS}\nFROM flow_records WHERE action = 'ACCEPT'"
-"""
-The step `local_records`: accepted ones, by the interface's own end and the remote end.
-"""
+
+
+def records(code: str = "{0}") -> str:
+    """
+    The step `records`: flows, by the interface's own end and the remote end.
+
+    Ports are 0 for protocols that have none: nothing is compared with NULL.
+
+    Args:
+        code: SQL of what stands for a text, `{0}`; no two texts may have the same.
+    """
+    texts = (
+        ("interface_id", "interface_id"),
+        ("LOWER(source)", "source"),
+        ("LOWER(destination)", "destination"),
+    )
+    coded = ", ".join(f"{code.format(text)} AS {name}" for text, name in texts)
+    return f"""
+SELECT interface_id, protocol, direction, seen_from, seen_to, packets, bytes, flags,
+  source_port, destination_port, decision,
+  CASE WHEN direction = 'in' THEN source ELSE destination END AS remote,
+  CASE WHEN direction = 'in' THEN destination ELSE source END AS own,
+  CASE WHEN NOT {PORTED} THEN 0 WHEN direction = 'in' THEN source_port
+    ELSE destination_port END AS remote_port,
+  CASE WHEN NOT {PORTED} THEN 0 WHEN direction = 'in' THEN destination_port
+    ELSE source_port END AS own_port
+FROM (
+  SELECT {coded}, protocol, direction, seen_from, seen_to, packets, bytes, flags,
+    source_port, destination_port, {_DECISION} AS decision
+  FROM judged WHERE kind = 'OK' AND (action = 'ACCEPT' OR direction = 'in')
+) AS c
+""".strip()
+
 
 GOT_SYN, GOT_SYN_ACK, SENT, SENT_ACK, SENT_SYN_ACK, NO_FLAGS = (
     1 << bit for bit in range(6)
@@ -304,14 +315,20 @@ SUMS = f"""
   MIN(CASE WHEN direction = 'out' AND (flags & 18) = 2 THEN seen_from END) AS sent_syn,
   BIT_OR({_EVIDENCE}) AS evidence
 """.strip()
-PAIR = "interface_id, protocol, remote, own, own_port, remote_port"
+PAIR = "interface_id, protocol, remote, own, own_port, remote_port, decision"
+_SLOT = "seen_from // 60 % 62"
 PAIRS = f"""
 SELECT {PAIR}, MAX(seen_to) - MIN(seen_from) AS lasted,
+  BIT_OR(CASE WHEN direction = 'in' THEN CAST(1 AS BIGINT) << CAST({_SLOT} AS INTEGER)
+    ELSE CAST(0 AS BIGINT) END) AS slots,
   {SUMS}
-FROM local_records GROUP BY {PAIR}
+FROM records GROUP BY {PAIR}
 """.strip()
 """
 The step `pairs`: both directions of each pair of addresses and ports together.
+
+`slots` has one of 62 bits for the minute of each inbound record. Equal records have the
+same; where each record of a pair has another one, none has a copy.
 """
 
 PROVEN_OWN = (
@@ -329,31 +346,43 @@ IS_CUT = (
     f"protocol = 6 AND lasted > {IDLE_S} AND sent_syn IS NOT NULL"
     f" AND (evidence & {GOT_SYN_ACK}) <> 0"
 )
+_OPENED = f"""
+CASE decision WHEN {REJECTED_SYN} THEN 'in' WHEN {REJECTED} THEN 'unknown'
+  ELSE CASE WHEN protocol = 6 AND {PROVEN_OWN} THEN 'out' ELSE {ELSE_OPENED} END END
+""".strip()
 OPENERS = f"""
 SELECT {PAIR}, flows, packets, bytes, first_seen, last_seen,
-  {ELSE_OPENED} AS else_opened, protocol = 6 AND {PROVEN_OWN} AS proven,
-  {IS_CUT} AS is_cut
+  {_OPENED} AS opened, {ELSE_OPENED} AS else_opened, {IS_CUT} AS is_cut,
+  ({IS_CUT}) OR flows <> BIT_COUNT(slots) AS again
 FROM pairs WHERE flows > 0
 """.strip()
 """
 The step `openers`: who opened a pair, as a whole.
 
 `is_cut`: it may have been idle for too long, and a part of it may be proven.
+`again`: it is cut, or may hold copies of records, so that each record is looked at.
+"""
+
+_SAME_PAIR = " AND ".join(f"r.{column} = o.{column}" for column in PAIR.split(", "))
+AGAIN = f"""
+SELECT DISTINCT r.*, o.opened, o.else_opened, o.is_cut
+FROM records AS r JOIN openers AS o ON {_SAME_PAIR}
+WHERE o.again
+""".strip()
+"""
+The step `again`: delivery is at least once, so equal records count once.
 """
 
 _BY_TIME = (
     "PARTITION BY interface_id, remote, own, own_port, remote_port"
     " ORDER BY seen_from, seen_to"
 )
-_FIRST_PACKET = "CASE WHEN h.exact = 1 THEN l.seen_from ELSE l.seen_to END"
+_FIRST_PACKET = "CASE WHEN h.exact = 1 THEN a.seen_from ELSE a.seen_to END"
 TIMED = f"""
-SELECT l.*, o.else_opened, {_FIRST_PACKET} AS first_packet
-FROM local_records AS l
-JOIN openers AS o ON o.is_cut AND o.protocol = l.protocol
-  AND o.interface_id = l.interface_id AND o.remote = l.remote AND o.own = l.own
-  AND o.own_port = l.own_port AND o.remote_port = l.remote_port
-JOIN hours AS h ON h.interface_id = l.interface_id
-  AND h.hour_start = l.seen_from - (l.seen_from % 3600)
+SELECT a.*, {_FIRST_PACKET} AS first_packet
+FROM again AS a JOIN hours AS h ON h.interface_id = a.interface_id
+  AND h.hour_start = a.seen_from - (a.seen_from % 3600)
+WHERE a.is_cut
 """.strip()
 """
 The step `timed`: records of pairs that are cut, each with the last second that its
@@ -377,49 +406,42 @@ GROUP BY {PAIR}, else_opened, session
 The step `sessions`: the parts of each pair that is cut.
 """
 
-_FLOW_SUMS = (
-    "interface_id, protocol, remote, own, own_port, flows, packets, bytes,"
-    " first_seen, last_seen"
-)
-ACCEPTED = f"""
-SELECT {_FLOW_SUMS}, CASE WHEN proven THEN 'out' ELSE else_opened END AS opened
-FROM openers WHERE NOT is_cut
+_PART = "interface_id, protocol, remote, own, own_port, decision"
+_PART_SUMS = "flows, packets, bytes, first_seen, last_seen"
+PARTS = f"""
+SELECT {_PART}, opened, {_PART_SUMS} FROM openers WHERE NOT again
 UNION ALL
-SELECT {_FLOW_SUMS}, CASE WHEN {PROVEN_OWN} THEN 'out' ELSE else_opened END AS opened
+SELECT {_PART}, opened, 1 AS flows, packets, bytes, seen_from AS first_seen,
+  seen_to AS last_seen
+FROM again WHERE NOT is_cut AND direction = 'in'
+UNION ALL
+SELECT {_PART}, CASE WHEN {PROVEN_OWN} THEN 'out' ELSE else_opened END AS opened,
+  {_PART_SUMS}
 FROM sessions WHERE flows > 0
 """.strip()
+"""
+The step `parts`: whole pairs, single records and sessions, each with its opener.
+"""
 
-REJECTED = f"""
-SELECT interface_id, protocol, source AS remote, destination AS own,
-  CASE WHEN {PORTED} THEN destination_port END AS own_port,
-  1 AS flows, packets, bytes, seen_from AS first_seen, seen_to AS last_seen,
-  CASE WHEN protocol = 6 AND (flags & 18) = 2 THEN 'in' ELSE 'unknown' END AS opened
-FROM flow_records WHERE direction = 'in' AND action = 'REJECT'
+_PORT = f"CASE WHEN opened <> 'out' AND {PORTED} THEN own_port END"
+ROWS = f"""
+SELECT interface_id, opened, remote AS source, own AS destination, protocol,
+  {_PORT} AS port,
+  CASE decision WHEN {ACCEPTED} THEN 'ACCEPT' ELSE 'REJECT' END AS action,
+  MIN(first_seen) AS first_seen, MAX(last_seen) AS last_seen,
+  SUM(flows) AS flows, SUM(packets) AS packets, SUM(bytes) AS bytes
+FROM parts
+GROUP BY interface_id, opened, remote, own, protocol, {_PORT},
+  CASE decision WHEN {ACCEPTED} THEN 'ACCEPT' ELSE 'REJECT' END
 """.strip()
 
-
-def _rows(step: str, action: str) -> str:
-    port = "CASE WHEN opened <> 'out' THEN own_port END"
-    keys = f"interface_id, opened, LOWER(remote), LOWER(own), protocol, {port}"
-    return (
-        "SELECT interface_id, opened, LOWER(remote) AS source,"
-        f" LOWER(own) AS destination, protocol, {port} AS port,"
-        f" '{action}' AS action, MIN(first_seen) AS first_seen,"
-        " MAX(last_seen) AS last_seen, SUM(flows) AS flows, SUM(packets) AS packets,"
-        f" SUM(bytes) AS bytes FROM {step} GROUP BY {keys}"
-    )
-
-
-FLOWS = f"""
+FLOWS = """
 SELECT r.interface_id, i.vpc_id, i.account_id, r.opened, r.source, r.destination,
   CAST(r.protocol AS INTEGER) AS protocol, CAST(r.port AS INTEGER) AS port, r.action,
-  r.first_seen, r.last_seen, CAST(r.flows AS BIGINT) AS flows,
+  CAST(r.first_seen AS BIGINT) AS first_seen,
+  CAST(r.last_seen AS BIGINT) AS last_seen, CAST(r.flows AS BIGINT) AS flows,
   CAST(r.packets AS BIGINT) AS packets, CAST(r.bytes AS BIGINT) AS bytes
-FROM (
-{_rows("accepted", "ACCEPT")}
-UNION ALL
-{_rows("rejected", "REJECT")}
-) AS r JOIN interfaces AS i ON i.interface_id = r.interface_id
+FROM rows_made AS r JOIN interfaces AS i ON i.interface_id = r.interface_id
 """.strip()
 """
 The rows of `usage.parquet`.
@@ -434,18 +456,14 @@ WATCHED_STEPS: Mapping[str, str] = {
 """
 What `WATCHED` needs beyond `hours`.
 """
-FLOW_STEPS: Mapping[str, str] = {
-    "interfaces": INTERFACES,
-    "local_records": LOCAL,
-    "pairs": PAIRS,
-    "openers": OPENERS,
+ROW_STEPS: Mapping[str, str] = {
+    "again": AGAIN,
     "timed": TIMED,
     "sessions": SESSIONS,
-    "accepted": ACCEPTED,
-    "rejected": REJECTED,
+    "parts": PARTS,
 }
 """
-What `FLOWS` needs beyond `hours` and `flow_records`.
+What `ROWS` needs beyond `hours`, `records` and `openers`.
 """
 
 
@@ -469,9 +487,13 @@ def flows_query(columns: Mapping[str, str], relation: str, period: Period) -> st
     steps = {
         "parsed": parsed(columns, relation),
         "judged": judged(period),
-        "flow_records": DISTINCT,
         "hours": HOURS,
-        **FLOW_STEPS,
+        "interfaces": INTERFACES,
+        "records": records(),
+        "pairs": PAIRS,
+        "openers": OPENERS,
+        **ROW_STEPS,
+        "rows_made": ROWS,
     }
     return with_steps(steps, FLOWS)
 
