@@ -147,10 +147,10 @@ class RuleProvider(_Provider):
         """
         unknown = unknown_among(ARGUMENTS, _news)
         inputs, mark = inputs_of(_news), mark_of(_olds)
-        own = [rule_id] if (rule_id := rule_id_of(_olds)) else []
+        own = [rule_id_of(_olds)]
         if not unknown and is_same(_olds, _news):
-            held = running().has_compared(inputs, mark, own, staying=own)
-            return DiffResult(changes=held)
+            needed = running().has_compared(inputs, mark, own, staying=own)
+            return DiffResult(changes=needed)
         replaces = replaced(_olds, _news, unknown)
         kept = [] if replaces else own
         running().has_compared(inputs, mark, own, staying=kept, leaving=kept)
@@ -182,7 +182,14 @@ class RuleProvider(_Provider):
         account_id = str(props.get("account_id") or "")
         mark = mark_of(props)
         lifecycle = running().lifecycle(place, running().owner(mark))
-        live = lifecycle.read(rule, rule_id, account_id, adopt=bool(props.get("adopt")))
+        live = lifecycle.read(
+            rule,
+            rule_id,
+            account_id,
+            adopt=bool(props.get("adopt")),
+            # The state of an import or a `get` does not have it: nothing was created.
+            pending=not rule_id and "security_group_rule_id" in props,
+        )
         if live is None and DECLARATION in props:
             # With DECLARATION, which check removes, this is a `get` of the program.
             # For an empty result the engine would report success.
@@ -283,12 +290,13 @@ class RuleSetProvider(_Provider):
         Compare the meaning of old and new rules; the engine shows which keys differ.
         """
         members, mark = members_of(_olds), mark_of(_olds)
-        inputs, every = set_inputs_of(_news), _ids_of(members)
+        inputs = set_inputs_of(_news)
+        every = [m.rule_id for m in members if m.rule_id or m.pending]
         if has_unknown(inputs):
             staying = every
         elif is_same_set(_olds, _news, ignores_rules=running().ignores_rules(inputs)):
-            held = running().has_compared(inputs, mark, every, staying=every)
-            return DiffResult(changes=held)
+            needed = running().has_compared(inputs, mark, every, staying=every)
+            return DiffResult(changes=needed)
         else:
             wanted = set(rules_of(_news).values())
             staying = _ids_of(member for member in members if member.rule in wanted)

@@ -69,7 +69,13 @@ def members_of(properties: Mapping[str, Any]) -> list[Member]:
     ids: Mapping[str, Any] = properties.get("rule_ids") or {}
     foreign = frozenset(map(str, properties.get("foreign_rule_ids") or ()))
     return [
-        Member(rule, rule_id := str(ids.get(key) or ""), rule_id not in foreign)
+        Member(
+            rule,
+            rule_id := str(ids.get(key) or ""),
+            declared := rule_id not in foreign,
+            # The state of an import has no IDs: nothing was created.
+            pending=declared and not rule_id and key in ids,
+        )
         for key, rule in rules_of(properties).items()
     ]
 

@@ -24,6 +24,13 @@ ANOTHER_RESOURCE = "another resource of this stack"
 """
 The owner of a rule that is not this resource's, in all messages.
 """
+EXCHANGE = (
+    "If two resources exchange rules, use two runs of `pulumi up`: the first removes"
+    " one of these rules from the program and changes nothing else."
+)
+"""
+What helps where each of two resources waits for the rule of the other.
+"""
 MAX_NAMED = 20
 """
 Rules that a message names one by one.

@@ -21,6 +21,7 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.reconcile.context import (
     ANOTHER_RESOURCE,
+    EXCHANGE,
     RuleContext,
     live_words,
     named,
@@ -82,7 +83,7 @@ def held_error(context: RuleContext, held: Sequence[LiveRule]) -> RuleExistsErro
     return RuleExistsError(
         f"{context.where} has {live_words(held)} already, for {ANOTHER_RESOURCE}. One"
         " rule is one resource: remove one of the two, or let them differ in priority;"
-        " if it is moving from the other, run `pulumi up` again."
+        f" if it is moving from the other, run `pulumi up` again. {EXCHANGE}"
     )
 
 
@@ -95,6 +96,8 @@ class Additions:
         context: of the group.
         before: IDs of the rules that existed when the run began.
         adopts: whether rules that somebody else made are to be taken over.
+        pending: rules that the state has already, without an ID. They are the
+            resource's, and the state names them after a failure, too.
         sent: rules that may have been added, and whether ECS has confirmed it.
         shown: those of them that a read has shown.
         foreign: those of them that this run did not make, by what they are to be.
@@ -106,6 +109,7 @@ class Additions:
     context: RuleContext
     before: frozenset[str]
     adopts: bool = False
+    pending: frozenset[IngressRule] = frozenset()
     sent: dict[IngressRule, bool] = field(default_factory=dict[IngressRule, bool])
     shown: dict[IngressRule, LiveRule] = field(
         default_factory=dict[IngressRule, LiveRule]
@@ -232,9 +236,8 @@ class Additions:
             self.context.warn(
                 f"Created in {self.context.where}, but"
                 f" {unread or 'it does not show yet'}:"
-                f" {named(rule.as_text for rule in hidden)}. Run `pulumi refresh` once"
-                " `alicloud-ingress show` lists what was created; an earlier one would"
-                " take it for deleted"
+                f" {named(rule.as_text for rule in hidden)}. The state has it without"
+                " its ID, which the next `pulumi up` or `pulumi refresh` reads"
             )
 
     def _read_until_shown(self) -> None:
@@ -263,6 +266,8 @@ class Additions:
         for rule in self.sent:
             if live := group.matching(rule):
                 self.shown[rule] = live
+                if rule in self.pending:
+                    continue
                 if live.rule_id in self.before or self.began.is_later_than(live, group):
                     self.foreign[rule] = Change(group.in_terms_of(rule, live), rule)
 
@@ -279,6 +284,9 @@ class Additions:
         Raises:
             RuleNotConfirmedError: a rule may exist, or may appear late.
         """
+        for rule in self.pending:
+            self.sent.pop(rule, None)
+            self.shown.pop(rule, None)
         if not self.sent:
             return
         if self._hidden or not self.is_read:
