@@ -5,7 +5,9 @@ Keys, secrets and tokens are written nowhere.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+from alicloud_ingress.testing.faults import Fault
 from e2e.project import SECRET, Project
 from e2e.shell import alicloud_ingress
 
@@ -130,3 +132,55 @@ def test_rules_of_a_set_with_secrets_are_never_stale(project: Project) -> None:
     assert said.code == 3
     assert "pulumi stack export --show-secrets |" in said.out + said.err
     assert "0 stale rules" in said.out
+
+
+FAILING = """
+    from alicloud_ingress import IngressRuleArgs, SecurityGroupIngressRuleSet
+
+    source = pulumi.Output.secret("203.0.113.7/32")
+    rule("one", PORT, source)
+    SecurityGroupIngressRuleSet(
+        "several",
+        security_group_id="GROUP",
+        rules=[
+            IngressRuleArgs(
+                ip_protocol="tcp", port_range=port, source_cidr_ip=source
+            )
+            for port in (1080, OTHER)
+        ],
+    )
+"""
+
+
+def test_no_error_or_warning_shows_a_secret_source(project: Project) -> None:
+    """Of a create and an update that ECS refuses, and of a rule that exists."""
+
+    def declare(port: int, other: int) -> None:
+        text = FAILING.replace("GROUP", project.group).replace("PORT", str(port))
+        project.program(text.replace("OTHER", str(other)))
+
+    def fails(*actions: str) -> None:
+        for action in actions:
+            refused = Fault.refused(action, 403, "Forbidden.RAM")
+            project.fake.inject(replace(refused, times=100))
+        fail()
+        project.fake.forget_faults()
+
+    def fail() -> None:
+        done = project.run("up", "--yes", "--skip-preview", "--continue-on-error")
+        assert not done.ok, done.text
+        assert "3 errored" in done.text
+        assert ADDRESS not in done.text
+        assert "[secret]" in done.text
+
+    declare(80, 1081)
+    fails("AuthorizeSecurityGroup")
+    by_hand = {"IpProtocol": "tcp", "SourceCidrIp": f"{ADDRESS}/32"}
+    for port in ("80/80", "1081/1081"):
+        project.fake.add_rule(project.group, **by_hand, PortRange=port)
+    fail()
+    for rule_id in project.rules():
+        project.fake.remove_rule(project.group, rule_id)
+    project.up()
+    declare(81, 1082)
+    fails("ModifySecurityGroupRule", "AuthorizeSecurityGroup")

@@ -162,8 +162,9 @@ class RuleProvider(_Provider):
         Authorize the rule and find its ID.
         """
         place, rule = _location_of(props), rule_of(props)
-        owner = running().new_owner(inputs_of(props))
-        lifecycle = running().lifecycle(place, owner)
+        inputs = inputs_of(props)
+        owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
+        lifecycle = running().lifecycle(place, owner, secret)
         account_id = lifecycle.account_id([rule])
         with owner.acquiring():
             live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
@@ -321,8 +322,9 @@ class RuleSetProvider(_Provider):
         Authorize all rules, in calls of up to a hundred, and find their IDs.
         """
         place = _location_of(props)
-        owner = running().new_owner(set_inputs_of(props))
-        lifecycle = running().set_lifecycle(place, owner)
+        inputs = set_inputs_of(props)
+        owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
+        lifecycle = running().set_lifecycle(place, owner, secret)
         rules = list(rules_of(props).values())
         account_id = lifecycle.account_id(rules)
         with owner.acquiring():

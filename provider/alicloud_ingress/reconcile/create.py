@@ -23,8 +23,6 @@ from alicloud_ingress.reconcile.context import (
     ANOTHER_RESOURCE,
     EXCHANGE,
     RuleContext,
-    live_words,
-    named,
 )
 from alicloud_ingress.reconcile.plan import Change
 from alicloud_ingress.reconcile.polling import (
@@ -64,7 +62,7 @@ def exists_error(
         return held_error(context, held)
     exists = (
         f"AuthorizeSecurityGroup adds no rule that exists, and {context.where} has"
-        f" {live_words(duplicates)}."
+        f" {context.live_words(duplicates)}."
     )
     if forced:
         return RuleExistsError(f"{exists} {FORCED_REPLACEMENT}")
@@ -81,8 +79,9 @@ def held_error(context: RuleContext, held: Sequence[LiveRule]) -> RuleExistsErro
     The error for rules that another resource has, so that `adopt` does not help.
     """
     return RuleExistsError(
-        f"{context.where} has {live_words(held)} already, for {ANOTHER_RESOURCE}. One"
-        " rule is one resource: remove one of the two, or let them differ in priority;"
+        f"{context.where} has {context.live_words(held)} already, for"
+        f" {ANOTHER_RESOURCE}. One rule is one resource: remove one of the two, or let"
+        " them differ in priority;"
         f" if it is moving from the other, run `pulumi up` again. {EXCHANGE}"
     )
 
@@ -172,7 +171,8 @@ class Additions:
         The error, naming one rule, or all that were sent where no answer came.
         """
         of_all = isinstance(error, NoAnswerError) and sent > 1
-        words = f"{rule.as_text} and {sent - 1} more" if of_all else rule.as_text
+        words = self.context.words(rule)
+        words = f"{words} and {sent - 1} more" if of_all else words
         return error.about(f"{words} in {self.context.where}")
 
     def adopt(self, duplicates: Iterable[Change]) -> None:
@@ -236,7 +236,7 @@ class Additions:
             self.context.warn(
                 f"Created in {self.context.where}, but"
                 f" {unread or 'it does not show yet'}:"
-                f" {named(rule.as_text for rule in hidden)}. The state has it without"
+                f" {self.context.words_of_all(hidden)}. The state has it without"
                 " its ID, which the next `pulumi up` or `pulumi refresh` reads"
             )
 
@@ -299,13 +299,13 @@ class Additions:
             and not ((live := self.shown.get(rule)) and live.rule_id)
         ]
         for rule, answer in self.context.group.revoke_all_by_attributes(hidden):
-            refusal = answer.about(rule.as_text) if answer else refusal
+            refusal = answer.about(self.context.words(rule)) if answer else refusal
         if refusal:
             left = [rule for rule in self.sent if rule not in self.foreign]
             raise RuleNotConfirmedError(
                 f"{as_sentence(error)} This run could not verify that what it had added"
                 f" is revoked ({refusal}), so these may exist in {self.context.where}:"
-                f" {named(rule.as_text for rule in left)}. Check with"
+                f" {self.context.words_of_all(left)}. Check with"
                 " `alicloud-ingress show`. To take over what exists, run `pulumi up`"
                 " with adopt=True."
             ) from error
@@ -313,7 +313,7 @@ class Additions:
             raise RuleNotConfirmedError(
                 f"{as_sentence(error)} What this run had added was taken back, and what"
                 " does not show was revoked in case it appears late:"
-                f" {named(rule.as_text for rule in hidden)}. Run `pulumi up` again once"
+                f" {self.context.words_of_all(hidden)}. Run `pulumi up` again once"
                 " ECS answers."
             ) from error
 
@@ -335,5 +335,7 @@ class Additions:
         for rule_id, answer in self.context.group.revoke_all_by_id(list(ours)):
             done = reaction(Call.REVOKE_BY_ID, answer) if answer else None
             if answer and done is not Reaction.ALREADY_DONE:
-                refusal = answer.about(f"{rule_id} ({ours[rule_id].as_text})")
+                refusal = answer.about(
+                    f"{rule_id} ({self.context.words(ours[rule_id])})"
+                )
         return refusal

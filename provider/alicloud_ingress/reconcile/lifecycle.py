@@ -31,7 +31,6 @@ from alicloud_ingress.reconcile.context import (
     RULE_SET,
     RuleContext,
     Wording,
-    live_words,
     named,
 )
 from alicloud_ingress.reconcile.create import Additions, exists_error
@@ -144,7 +143,7 @@ class _Lifecycle(RuleContext):
 
         def words(rules: Iterable[tuple[IngressRule, str]]) -> str:
             return named(
-                f"{id_ or 'ID unknown'} ({rule.as_text})" for rule, id_ in rules
+                f"{id_ or 'ID unknown'} ({self.words(rule)})" for rule, id_ in rules
             )
 
         new = words((rule, live.rule_id) for rule, live in added.items())
@@ -162,16 +161,16 @@ class _Lifecycle(RuleContext):
         Warn of what a person should know of a success.
         """
         if plan.duplicates:
-            there = live_words(duplicate.live for duplicate in plan.duplicates)
+            there = self.live_words(duplicate.live for duplicate in plan.duplicates)
             self.warn(f"adopted, since the rule existed before this run: {there}")
         if plan.kept:
-            kept = named(f"{m.rule_id} ({m.rule.as_text})" for m in plan.kept)
+            kept = named(f"{m.rule_id} ({self.words(m.rule)})" for m in plan.kept)
             self.warn(f"kept in {self.where}, as the set is to keep it: {kept}")
         if plan.unseen:
             self.warn(
                 f"left alone in {self.where}, though not in the exclusive set, since no"
-                f" preview has shown it: {live_words(plan.unseen)}. `pulumi refresh`"
-                " and the next preview do"
+                f" preview has shown it: {self.live_words(plan.unseen)}."
+                " `pulumi refresh` and the next preview do"
             )
 
     def _read(self, members: Sequence[Member], account_id: str) -> LiveGroup | None:
@@ -193,7 +192,7 @@ class _Lifecycle(RuleContext):
         if pending:
             self.warn(
                 f"{self.where} does not show"
-                f" {named(rule.as_text for rule in pending)}, whose ID was never known."
+                f" {self.words_of_all(pending)}, whose ID was never known."
                 " It stays in the state, since ECS may show it later: `pulumi up` finds"
                 " it or creates it again, `pulumi destroy` revokes it by all its fields"
             )
@@ -208,7 +207,8 @@ class _Lifecycle(RuleContext):
     def _error_context(
         self, rules: Sequence[IngressRule]
     ) -> AbstractContextManager[None]:
-        return error_context(f"{self.wording.of(rules)} in {self.where}")
+        words = self.wording.of([*map(self.words, rules)])
+        return error_context(f"{words} in {self.where}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def not_found_error(context: RuleContext, member: Member) -> RuleNotConfirmedErr
     """
     return RuleNotConfirmedError(
         f"ModifySecurityGroupRule was not sent: {member.rule_id or 'a rule with an ID'}"
-        f" ({member.rule.as_text}) does not exist in {context.where}."
+        f" ({context.words(member.rule)}) does not exist in {context.where}."
         " Run `pulumi refresh`, then `pulumi up`."
     )
 
@@ -102,7 +102,7 @@ def _change(context: RuleContext, change: Change) -> None:
         found = group.matching(wanted)
         return [found.rule_id] if found and found.rule_id != rule_id else []
 
-    with error_context(f"{rule_id} ({wanted.as_text}) in {context.where}"):
+    with error_context(f"{rule_id} ({context.words(wanted)}) in {context.where}"):
         sent = 0
         while True:
             try:
@@ -118,8 +118,9 @@ def _change(context: RuleContext, change: Change) -> None:
                 break
     raise RuleExistsError(
         f"ModifySecurityGroupRule: {rule_id} of {context.where} was not changed:"
-        f" {duplicate or 'a rule'} is {wanted.as_text} already ({refused.quoted}). If"
-        " resources are named by their place in a list, name them by what they say"
+        f" {duplicate or 'a rule'} is {context.words(wanted)} already"
+        f" ({refused.quoted}). If resources are named by their place in a list, name"
+        " them by what they say"
         f" (port and source), so that none becomes another's duplicate. {EXCHANGE}"
     ) from refused
 
@@ -150,7 +151,7 @@ def _send(context: RuleContext, change: Change) -> None:
             raise
         raise RuleNotConfirmedError(
             f"ModifySecurityGroupRule changed nothing: {live.rule_id}"
-            f" ({live.rule.as_text}) no longer exists in {context.where}"
+            f" ({context.words(live.rule)}) no longer exists in {context.where}"
             f" ({error.quoted}). Run `pulumi refresh`, then `pulumi up`."
         ) from error
 
