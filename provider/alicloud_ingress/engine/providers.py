@@ -387,8 +387,8 @@ class RuleSetProvider(_Provider):
                     keep=keep_of(_news),
                 )
         except UnfinishedUpdateError as error:
-            outputs = unfinished_outputs_of(_olds, _news, error, account_id, owner.mark)
-            outputs["foreign_rule_ids"] += sorted(foreign)
+            wanted = set_outputs_of(_news, error.ids, account_id, owner.mark, foreign)
+            outputs = unfinished_outputs_of(_olds, wanted, error.left)
             host = {k: v for k, v in _news.items() if k == PROVIDER_KEY}
             raise PartialFailureError(
                 f"{error} Run `pulumi up` again to go on.",
