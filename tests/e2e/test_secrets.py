@@ -5,7 +5,9 @@ Keys, secrets and tokens are written nowhere.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+from alicloud_ingress.testing.faults import Fault
 from e2e.project import SECRET, Project
 from e2e.shell import alicloud_ingress
 
@@ -130,3 +132,35 @@ def test_rules_of_a_set_with_secrets_are_never_stale(project: Project) -> None:
     assert said.code == 3
     assert "pulumi stack export --show-secrets |" in said.out + said.err
     assert "0 stale rules" in said.out
+
+
+FAILING = """
+    from alicloud_ingress import IngressRuleArgs, SecurityGroupIngressRuleSet
+
+    source = pulumi.Output.secret("203.0.113.7/32")
+    rule("one", PORT, source)
+    SecurityGroupIngressRuleSet(
+        "several",
+        security_group_id="GROUP",
+        rules=[
+            IngressRuleArgs(
+                ip_protocol="tcp", port_range=port, source_cidr_ip=source
+            )
+            for port in (1080, OTHER)
+        ],
+    )
+"""
+
+
+def test_no_error_of_a_deployment_shows_a_secret_source(project: Project) -> None:
+    """ECS refuses a rule and a set."""
+    text = FAILING.replace("GROUP", project.group).replace("PORT", "80")
+    project.program(text.replace("OTHER", "1081"))
+    refused = Fault.refused("AuthorizeSecurityGroup", 403, "Forbidden.RAM")
+    project.fake.inject(replace(refused, times=100))
+
+    done = project.run("up", "--yes", "--skip-preview", "--continue-on-error")
+
+    assert "3 errored" in done.text
+    assert "[secret]" in done.text
+    assert ADDRESS not in done.text

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from alicloud_ingress.cli.main import main
-from alicloud_ingress.previews.declared import PEER_RULE, RULE_SET
+from alicloud_ingress.previews.declared import PEER_RULE, RULE, RULE_SET
 from alicloud_ingress.testing import FakeEcs
 from functional.conftest import Front
 from unit.test_preview import step
@@ -140,6 +140,53 @@ def test_a_rule_a_set_would_recreate_is_found(gate: Gate) -> None:
 
     assert done.exit_code == 1
     assert "0.0.0.0/0 may reach tcp 22" in done.stderr
+
+
+def pending(old: dict[str, Any]) -> dict[str, Any]:
+    """The old state of resources that were created and whose rules never showed."""
+    ids: dict[str, Any] = {"security_group_rule_id": ""}
+    if "rules" in old:
+        ids = {"rule_ids": dict.fromkeys(old["rules"], "")}
+    return {"outputs": {**old, **ids}, "id": f"{old['security_group_id']}/pending/1"}
+
+
+@pytest.mark.parametrize("kind", [RULE, RULE_SET])
+def test_a_rule_that_never_showed_is_judged_by_the_group(gate: Gate, kind: str) -> None:
+    """An update without a difference creates it if it does not exist."""
+    old = gate.rule() if kind == RULE else gate.set_of(gate.rule())
+    steps = [step("update", old=old, new=old, kind=kind, old_state=pending(old))]
+
+    done = gate(steps, *LIVE)
+    assert done.exit_code == 1
+    assert "0.0.0.0/0 may reach tcp 22" in done.stderr
+    assert "would fail" not in done.stdout
+    assert "has no ID yet" in done.stdout
+
+    gate.live()
+    assert gate(steps, *LIVE).exit_code == 0
+
+
+@pytest.mark.parametrize("kind", [RULE, RULE_SET])
+def test_a_rule_that_never_showed_is_not_judged_by_state(gate: Gate, kind: str) -> None:
+    """The state does not say whether it exists."""
+    old = gate.rule() if kind == RULE else gate.set_of(gate.rule())
+    steps = [step("update", old=old, new=old, kind=kind, old_state=pending(old))]
+
+    done = gate(steps, *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert "--live" in done.stdout
+
+
+def test_a_drop_that_never_showed_opens_nothing_new(gate: Gate) -> None:
+    """It may exist before, and does afterwards."""
+    gate.live(Priority="2")
+    drop = gate.rule(policy="drop")
+    steps = [step("update", old=drop, new=drop, old_state=pending(drop))]
+
+    assert gate(steps, *LIVE).exit_code == 0
+    assert gate(steps, *ADMIN).exit_code == 0
 
 
 def test_replacing_an_already_deleted_rule_opens_without_a_gap(

@@ -21,6 +21,7 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
+from alicloud_ingress.rules.live import LiveRule
 from conftest import ATTEMPTS
 from functional.memory_group import GROUP, NEIGHBOURS, SSH, MemoryGroup, silence
 
@@ -437,17 +438,26 @@ class TestReadAndUpdate:
         assert live is not None
         assert live.rule_id == there
 
-    def test_dropping_a_rule_that_never_showed_gives_a_warning(
+    def test_a_pending_rule_that_does_not_show_is_kept(
         self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]
     ) -> None:
-        """It may be visible later, and then no state names it."""
-        api.add(SSH)
+        """It may be visible later, and then the state has to name it."""
+        there = api.add(SSH)
         api.hidden_looks = 1
 
-        assert one.read(SSH, "", "1") is None
+        kept = one.read(SSH, "", "1", pending=True)
 
+        assert kept == LiveRule(SSH, rule_id="", create_time="")
         assert SSH.as_text in warnings[0]
-        assert f"alicloud-ingress show --group {api.group_id}" in warnings[0]
+        found = one.read(SSH, "", "1", pending=True)
+        assert found
+        assert found.rule_id == there
+
+    def test_an_import_of_a_missing_rule_finds_nothing(
+        self, one: RuleLifecycle
+    ) -> None:
+        """Nothing was created, so there is nothing to keep."""
+        assert one.read(SSH, "", "1") is None
 
     def test_a_missing_id_is_a_deleted_rule_without_adopt(
         self, api: MemoryGroup, one: RuleLifecycle
@@ -499,6 +509,28 @@ class TestReadAndUpdate:
 
         assert one.update(SSH, new, "").rule_id == there
         assert list(api.rules.values()) == [*NEIGHBOURS, new]
+
+    def test_an_update_without_an_id_creates_what_does_not_show(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """The rule as it was is revoked, since it may be visible later."""
+        new = replace(SSH, priority=9)
+        api.add(SSH)
+        api.hidden_looks = 3
+
+        made = one.update(SSH, new, "")
+
+        assert api.rules == {made.rule_id: new}
+
+    def test_a_pending_rule_of_an_earlier_run_is_own(
+        self, api: MemoryGroup, one: RuleLifecycle
+    ) -> None:
+        """It shows only after the update has created it again."""
+        there = api.add(SSH)
+        api.hidden_looks = 3
+
+        assert one.update(SSH, SSH, "").rule_id == there
+        assert api.rules == {there: SSH}
 
     def test_an_update_that_changes_nothing_sends_nothing(
         self, api: MemoryGroup, one: RuleLifecycle

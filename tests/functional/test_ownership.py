@@ -19,6 +19,7 @@ import pytest
 
 from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.errors import EcsError, RuleExistsError
+from alicloud_ingress.reconcile.ownership import Ownership, Release
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from alicloud_ingress.testing import FakeEcs, Fault
 from engine.host import new_process
@@ -293,6 +294,16 @@ def test_a_revoked_rule_is_not_taken_for_its_replacement(
 
     assert scene.live() == []
     assert gone not in str(new.outputs)
+
+
+def test_a_rule_revoked_before_a_wait_needs_no_wait() -> None:
+    """Another resource has read it, and comes to wait only after the revoke."""
+    ownership = Ownership(timeout_s=60)
+    ownership.begin_change(["sgr-1"])
+    assert ownership.begin_release(["sgr-1"], "own") == {"sgr-1": Release.REVOKE}
+    ownership.end_release(["sgr-1"], revoked=True)
+
+    assert ownership.wait_for_change("sgr-1")
 
 
 def test_a_rule_others_made_meanwhile_is_not_claimed(

@@ -586,15 +586,16 @@ def test_an_exclusive_set_deletes_only_rules_in_its_state(stack: Stack) -> None:
     assert [kept.rule_id in text for text in stack.told] == [True, False]
 
 
-def test_dropping_rules_that_never_showed_gives_a_warning(stack: Stack) -> None:
-    """They may be visible later, and then no state names them."""
+def test_rules_that_never_showed_are_kept_with_a_warning(stack: Stack) -> None:
+    """They may be visible later, and then the state has to name them."""
     stack.add(*rules(2))
-    missing = Member(rules(1, first=99)[0], "")
+    missing = Member(rules(1, first=99)[0], "", pending=True)
+    imported = Member(rules(1, first=98)[0], "")
 
-    seen = stack.life().read([*stack.members(rules(2)), missing], "")
+    seen = stack.life().read([*stack.members(rules(2)), missing, imported], "")
 
     assert seen is not None
-    assert len(seen) == 2
+    assert [found.member for found in seen] == [*stack.members(rules(2)), missing]
     (warning,) = stack.told
     assert missing.rule.as_text in warning
     assert rules(1)[0].as_text not in warning

@@ -7,6 +7,7 @@ from __future__ import annotations
 from tools.mutants.mutant import Mutant
 from tools.mutants.usage import USAGE
 
+LATE = "tests/faults/test_rules_that_show_late.py"
 LIFECYCLE = "tests/functional/test_lifecycle.py"
 REACTIONS = "tests/functional/test_reactions.py"
 SHARED = "tests/functional/test_shared_calls.py"
@@ -210,17 +211,66 @@ MUTANTS = (
         (RULESET,),
     ),
     Mutant(
-        "a refresh forgets a rule whose ID was never known, and says nothing",
+        "a refresh does not find a rule without an ID, and says nothing",
         "reconcile/lifecycle.py",
-        "        if unseen:\n",
+        "        if pending:\n",
         "        if False:\n",
-        ("tests/functional/test_lifecycle.py", SETS),
+        (LIFECYCLE, SETS),
+    ),
+    Mutant(
+        "a refresh forgets a rule that never showed",
+        "reconcile/plan.py",
+        "        if member.pending and member not in shown\n",
+        "        if False\n",
+        (LIFECYCLE, SETS),
+    ),
+    Mutant(
+        "an update does not look for a rule that never showed",
+        "engine/runtime.py",
+        'return bool(held) or "" in rule_ids',
+        "return bool(held)",
+        (LATE,),
+    ),
+    Mutant(
+        "a rule that shows late is not that of its resource",
+        "reconcile/create.py",
+        "                if rule in self.pending:\n",
+        "                if False:\n",
+        (LATE,),
+    ),
+    Mutant(
+        "a failed update revokes a rule of the state that shows late",
+        "reconcile/create.py",
+        "            self.shown.pop(rule, None)\n",
+        "",
+        (LATE,),
+    ),
+    Mutant(
+        "a preview counts a rule that never showed as open",
+        "previews/outcome.py",
+        "s.group == group and not s.pending",
+        "s.group == group",
+        ("tests/functional/test_gate.py",),
+    ),
+    Mutant(
+        "a message shows a secret rule",
+        "reconcile/context.py",
+        "return SECRET if hides_rule(self.secret) else rule.as_text",
+        "return rule.as_text",
+        ("tests/functional/test_secret_rules.py",),
+    ),
+    Mutant(
+        "a resource waits for a rule that another has revoked, and fails",
+        "reconcile/ownership.py",
+        "            if blocker in self._revoked:\n                return True\n",
+        "",
+        ("tests/functional/test_ownership.py",),
     ),
     Mutant(
         "the state forgets a changed rule that a set failed to revoke",
         "engine/set_properties.py",
-        "spelled.get(rule) or _arguments_of(rule) for rule in left}",
-        "spelled[rule] for rule in left if rule in spelled}",
+        "spelled.get(m.rule) or _arguments_of(m.rule) for m in left}",
+        "spelled[m.rule] for m in left if m.rule in spelled}",
         ("tests/faults/test_unfinished_sets.py",),
     ),
     Mutant(

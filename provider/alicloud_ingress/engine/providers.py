@@ -147,10 +147,10 @@ class RuleProvider(_Provider):
         """
         unknown = unknown_among(ARGUMENTS, _news)
         inputs, mark = inputs_of(_news), mark_of(_olds)
-        own = [rule_id] if (rule_id := rule_id_of(_olds)) else []
+        own = [rule_id_of(_olds)]
         if not unknown and is_same(_olds, _news):
-            held = running().has_compared(inputs, mark, own, staying=own)
-            return DiffResult(changes=held)
+            needed = running().has_compared(inputs, mark, own, staying=own)
+            return DiffResult(changes=needed)
         replaces = replaced(_olds, _news, unknown)
         kept = [] if replaces else own
         running().has_compared(inputs, mark, own, staying=kept, leaving=kept)
@@ -162,8 +162,9 @@ class RuleProvider(_Provider):
         Authorize the rule and find its ID.
         """
         place, rule = _location_of(props), rule_of(props)
-        owner = running().new_owner(inputs_of(props))
-        lifecycle = running().lifecycle(place, owner)
+        inputs = inputs_of(props)
+        owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
+        lifecycle = running().lifecycle(place, owner, secret)
         account_id = lifecycle.account_id([rule])
         with owner.acquiring():
             live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
@@ -182,7 +183,14 @@ class RuleProvider(_Provider):
         account_id = str(props.get("account_id") or "")
         mark = mark_of(props)
         lifecycle = running().lifecycle(place, running().owner(mark))
-        live = lifecycle.read(rule, rule_id, account_id, adopt=bool(props.get("adopt")))
+        live = lifecycle.read(
+            rule,
+            rule_id,
+            account_id,
+            adopt=bool(props.get("adopt")),
+            # The state of an import or a `get` does not have it: nothing was created.
+            pending=not rule_id and "security_group_rule_id" in props,
+        )
         if live is None and DECLARATION in props:
             # With DECLARATION, which check removes, this is a `get` of the program.
             # For an empty result the engine would report success.
@@ -283,12 +291,13 @@ class RuleSetProvider(_Provider):
         Compare the meaning of old and new rules; the engine shows which keys differ.
         """
         members, mark = members_of(_olds), mark_of(_olds)
-        inputs, every = set_inputs_of(_news), _ids_of(members)
+        inputs = set_inputs_of(_news)
+        every = [m.rule_id for m in members if m.rule_id or m.pending]
         if has_unknown(inputs):
             staying = every
         elif is_same_set(_olds, _news, ignores_rules=running().ignores_rules(inputs)):
-            held = running().has_compared(inputs, mark, every, staying=every)
-            return DiffResult(changes=held)
+            needed = running().has_compared(inputs, mark, every, staying=every)
+            return DiffResult(changes=needed)
         else:
             wanted = set(rules_of(_news).values())
             staying = _ids_of(member for member in members if member.rule in wanted)
@@ -313,8 +322,9 @@ class RuleSetProvider(_Provider):
         Authorize all rules, in calls of up to a hundred, and find their IDs.
         """
         place = _location_of(props)
-        owner = running().new_owner(set_inputs_of(props))
-        lifecycle = running().set_lifecycle(place, owner)
+        inputs = set_inputs_of(props)
+        owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
+        lifecycle = running().set_lifecycle(place, owner, secret)
         rules = list(rules_of(props).values())
         account_id = lifecycle.account_id(rules)
         with owner.acquiring():
@@ -377,8 +387,8 @@ class RuleSetProvider(_Provider):
                     keep=keep_of(_news),
                 )
         except UnfinishedUpdateError as error:
-            outputs = unfinished_outputs_of(_olds, _news, error, account_id, owner.mark)
-            outputs["foreign_rule_ids"] += sorted(foreign)
+            wanted = set_outputs_of(_news, error.ids, account_id, owner.mark, foreign)
+            outputs = unfinished_outputs_of(_olds, wanted, error.left)
             host = {k: v for k, v in _news.items() if k == PROVIDER_KEY}
             raise PartialFailureError(
                 f"{error} Run `pulumi up` again to go on.",

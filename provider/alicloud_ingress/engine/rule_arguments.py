@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alicloud_ingress.engine.properties import rule_of
-from alicloud_ingress.errors import SECRET, Problem, shown
+from alicloud_ingress.errors import SECRET, Problem, hides_rule, shown
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import has_expired
 from alicloud_ingress.rules.validation import LAST_PRIORITY, problems_of
@@ -86,5 +86,4 @@ def words_of(rule: IngressRule, secret: AbstractSet[str]) -> str:
         rule: whose text does not contain its description.
         secret: names or paths of the arguments that are secret.
     """
-    hidden = any(not path.endswith("description") for path in secret)
-    return SECRET if hidden else rule.as_text
+    return SECRET if hides_rule(secret) else rule.as_text

@@ -136,21 +136,23 @@ class Process:
         Args:
             inputs: the new ones.
             mark: the owner's mark in the state.
-            rule_ids: of the rules that the state has for the resource.
+            rule_ids: of the rules that the state has for the resource; "" for each
+                whose ID is not known.
             staying: IDs that the resource keeps, changed or not.
             leaving: IDs of rules that an update is going to change or revoke.
 
         Returns:
-            Whether another resource holds a rule that this one would keep. An update
-            then gives it a rule of its own.
+            Whether an update is needed though nothing differs: another resource holds a
+            rule that this one would keep, so that it gets one of its own; or the ID
+            of a rule is not known, so that it is found, or created again.
         """
         checked = self.checked.find(inputs)
         if checked is None:
             return False
-        checked.mark, checked.rule_ids = mark, frozenset(rule_ids)
+        checked.mark, checked.rule_ids = mark, frozenset(filter(None, rule_ids))
         held = self.ownership.keep(staying, mark)
         self.ownership.begin_change(set(leaving).difference(held))
-        return bool(held)
+        return bool(held) or "" in rule_ids
 
     def owner(self, mark: str) -> Owner:
         """

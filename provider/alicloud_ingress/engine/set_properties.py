@@ -18,7 +18,7 @@ from alicloud_ingress.engine.properties import (
     mark_of,
     rule_of,
 )
-from alicloud_ingress.reconcile.plan import Keep, Member, Seen, UnfinishedUpdateError
+from alicloud_ingress.reconcile.plan import Keep, Member, Seen
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.validation import RULE_ARGUMENTS
 
@@ -69,7 +69,13 @@ def members_of(properties: Mapping[str, Any]) -> list[Member]:
     ids: Mapping[str, Any] = properties.get("rule_ids") or {}
     foreign = frozenset(map(str, properties.get("foreign_rule_ids") or ()))
     return [
-        Member(rule, rule_id := str(ids.get(key) or ""), rule_id not in foreign)
+        Member(
+            rule,
+            rule_id := str(ids.get(key) or ""),
+            declared := rule_id not in foreign,
+            # The state of an import has no IDs: nothing was created.
+            pending=declared and not rule_id and key in ids,
+        )
         for key, rule in rules_of(properties).items()
     ]
 
@@ -150,24 +156,27 @@ def set_as_read(
 
 
 def unfinished_outputs_of(
-    olds: Mapping[str, Any],
-    news: Mapping[str, Any],
-    unfinished: UnfinishedUpdateError,
-    account_id: str,
-    mark: str,
+    olds: Mapping[str, Any], outputs: Mapping[str, Any], left: Sequence[Member]
 ) -> dict[str, Any]:
     """
     The outputs after an update that failed in part: the wanted rules, and those that
     should have been revoked and still exist, each as it is now.
+
+    Args:
+        olds: outputs of the state.
+        outputs: as if the update had succeeded.
+        left: the rules that still exist.
     """
-    left = {member.rule: member.rule_id for member in unfinished.left}
     spelled = {rule_of(entry): entry for entry in _entries_of(olds).values()}
-    still = {key_of(rule): spelled.get(rule) or _arguments_of(rule) for rule in left}
-    rules = {**_entries_of(news), **still}
-    foreign = [m.rule_id for m in unfinished.left if not m.declared]
-    return set_outputs_of(
-        {**news, "rules": rules}, {**unfinished.ids, **left}, account_id, mark, foreign
-    )
+    still = {key_of(m.rule): spelled.get(m.rule) or _arguments_of(m.rule) for m in left}
+    ids = {key_of(member.rule): member.rule_id for member in left}
+    foreign = {member.rule_id for member in left if not member.declared}
+    return {
+        **outputs,
+        "rules": {**_entries_of(outputs), **still},
+        "rule_ids": {**outputs["rule_ids"], **ids},
+        "foreign_rule_ids": sorted(foreign.union(outputs["foreign_rule_ids"])),
+    }
 
 
 def is_same_set(

@@ -109,6 +109,8 @@ class DeclaredRule:
         region: "" if it is not known.
         rule_id: `sgr-...`, or "".
         declared: whether a program declares it; an exclusive set has others too.
+        pending: whether it was created and its ID is not known yet, so that it may not
+            exist, and an update finds it or creates it again.
         doubts: why it cannot be judged, such as `port_range is secret`.
     """
 
@@ -120,6 +122,7 @@ class DeclaredRule:
     rule: IngressRule
     rule_id: str = ""
     declared: bool = True
+    pending: bool = False
     doubts: tuple[str, ...] = ()
 
 
@@ -184,9 +187,10 @@ class Statement:
             return tuple(self._rules_of_set(inputs.get("rules"), outputs))
         if self._kind == PEER_RULE and inputs.get("type") == "egress":
             return ()
-        return (
-            replace(self._rule(inputs, self._label), rule_id=self._rule_id(outputs)),
-        )
+        rule_id = self._rule_id(outputs)
+        pending = not rule_id and outputs.get(RULE_ID[RULE]) == ""
+        rule = self._rule(inputs, self._label)
+        return (replace(rule, rule_id=rule_id, pending=pending),)
 
     def _rule_id(self, outputs: Mapping[str, Any]) -> str:
         found = (
@@ -210,7 +214,12 @@ class Statement:
                 rule_id = _known_text(ids.get(key))
                 rule = self._rule(mapping(entry), f"{self._label} {number}")
                 declared = not rule_id or rule_id not in foreign
-                yield replace(rule, rule_id=rule_id, declared=declared)
+                yield replace(
+                    rule,
+                    rule_id=rule_id,
+                    declared=declared,
+                    pending=ids.get(key) == "",
+                )
             else:
                 yield self._hidden(f"rule {number} is {_doubt(entry) or 'missing'}")
 

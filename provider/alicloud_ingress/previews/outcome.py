@@ -136,7 +136,10 @@ def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
         if step.old_is_gone is not True:
             before += olds
             unsure = step.old_is_gone is None or (is_live and step.op in _SETTING)
-            least += [old for old in olds if not unsure or _drops(old.rule)]
+            sure = [
+                _owned(s) for s in step.before if s.group == group and not s.pending
+            ]
+            least += [o for o in olds if _drops(o.rule) or (o in sure and not unsure)]
         staying = [
             _owned(s)
             for s in step.before
@@ -350,6 +353,9 @@ class _Applied:
         changes = [(self._flat(new), step) for new in news]
         if slots:
             slots[0].changes += changes
+            return
+        if all(old.pending for old in olds):
+            self._added += changes
             return
         self._perhaps_added += changes
         for old in olds:

@@ -10,11 +10,13 @@ from typing import ClassVar, Protocol
 
 from alicloud_ingress.ecs.batching import Outcome
 from alicloud_ingress.errors import (
+    SECRET,
     EcsError,
     GroupNotFoundError,
     RuleNotConfirmedError,
     WrongAccountError,
     as_sentence,
+    hides_rule,
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership, Release, new_mark
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
@@ -23,6 +25,13 @@ from alicloud_ingress.rules.rule import IngressRule
 ANOTHER_RESOURCE = "another resource of this stack"
 """
 The owner of a rule that is not this resource's, in all messages.
+"""
+EXCHANGE = (
+    "If two resources exchange rules, use two runs of `pulumi up`: the first removes"
+    " one of these rules from the program and changes nothing else."
+)
+"""
+What helps where each of two resources waits for the rule of the other.
 """
 MAX_NAMED = 20
 """
@@ -93,25 +102,18 @@ class Wording:
     How messages name what is worked on. The steps are the same for one rule and a set.
 
     Args:
-        of: names rules as a whole, such as `a set of 3 rules`.
+        of: names rules as a whole, given the words of each, such as `a set of 3 rules`.
         import_hint: how to take over rules that exist, besides `adopt`.
     """
 
-    of: Callable[[Sequence[IngressRule]], str]
+    of: Callable[[Sequence[str]], str]
     import_hint: str
 
 
 ONE_RULE = Wording(
-    lambda rules: rules[0].as_text, " To manage it from here, import it by its ID."
+    lambda words: words[0], " To manage it from here, import it by its ID."
 )
-RULE_SET = Wording(lambda rules: f"a set of {len(rules)} rules", "")
-
-
-def live_words(rules: Iterable[LiveRule]) -> str:
-    """
-    Rules with their IDs, for messages.
-    """
-    return named(f"{live.rule_id} ({live.rule.as_text})" for live in rules)
+RULE_SET = Wording(lambda words: f"a set of {len(words)} rules", "")
 
 
 def named(words: Iterable[str]) -> str:
@@ -153,6 +155,27 @@ class RuleContext:
         Group and region, for messages.
         """
         return f"{self.group.group_id} ({self.region})"
+
+    def words(self, rule: IngressRule) -> str:
+        """
+        A rule for messages; `[secret]` if an argument of the resource is secret.
+
+        All rules of the resource are hidden then, its old and its live ones, too: which
+        of them has the secret is not known.
+        """
+        return SECRET if hides_rule(self.secret) else rule.as_text
+
+    def words_of_all(self, rules: Iterable[IngressRule]) -> str:
+        """
+        Rules for messages, as far as `named` shows them.
+        """
+        return named(map(self.words, rules))
+
+    def live_words(self, rules: Iterable[LiveRule]) -> str:
+        """
+        Rules with their IDs, for messages.
+        """
+        return named(f"{live.rule_id} ({self.words(live.rule)})" for live in rules)
 
     def account_for_state(self) -> str:
         """

@@ -21,9 +21,8 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.reconcile.context import (
     ANOTHER_RESOURCE,
+    EXCHANGE,
     RuleContext,
-    live_words,
-    named,
 )
 from alicloud_ingress.reconcile.plan import Change
 from alicloud_ingress.reconcile.polling import (
@@ -63,7 +62,7 @@ def exists_error(
         return held_error(context, held)
     exists = (
         f"AuthorizeSecurityGroup adds no rule that exists, and {context.where} has"
-        f" {live_words(duplicates)}."
+        f" {context.live_words(duplicates)}."
     )
     if forced:
         return RuleExistsError(f"{exists} {FORCED_REPLACEMENT}")
@@ -80,9 +79,10 @@ def held_error(context: RuleContext, held: Sequence[LiveRule]) -> RuleExistsErro
     The error for rules that another resource has, so that `adopt` does not help.
     """
     return RuleExistsError(
-        f"{context.where} has {live_words(held)} already, for {ANOTHER_RESOURCE}. One"
-        " rule is one resource: remove one of the two, or let them differ in priority;"
-        " if it is moving from the other, run `pulumi up` again."
+        f"{context.where} has {context.live_words(held)} already, for"
+        f" {ANOTHER_RESOURCE}. One rule is one resource: remove one of the two, or let"
+        " them differ in priority;"
+        f" if it is moving from the other, run `pulumi up` again. {EXCHANGE}"
     )
 
 
@@ -95,6 +95,8 @@ class Additions:
         context: of the group.
         before: IDs of the rules that existed when the run began.
         adopts: whether rules that somebody else made are to be taken over.
+        pending: rules that the state has already, without an ID. They are the
+            resource's, and the state names them after a failure, too.
         sent: rules that may have been added, and whether ECS has confirmed it.
         shown: those of them that a read has shown.
         foreign: those of them that this run did not make, by what they are to be.
@@ -106,6 +108,7 @@ class Additions:
     context: RuleContext
     before: frozenset[str]
     adopts: bool = False
+    pending: frozenset[IngressRule] = frozenset()
     sent: dict[IngressRule, bool] = field(default_factory=dict[IngressRule, bool])
     shown: dict[IngressRule, LiveRule] = field(
         default_factory=dict[IngressRule, LiveRule]
@@ -168,7 +171,8 @@ class Additions:
         The error, naming one rule, or all that were sent where no answer came.
         """
         of_all = isinstance(error, NoAnswerError) and sent > 1
-        words = f"{rule.as_text} and {sent - 1} more" if of_all else rule.as_text
+        words = self.context.words(rule)
+        words = f"{words} and {sent - 1} more" if of_all else words
         return error.about(f"{words} in {self.context.where}")
 
     def adopt(self, duplicates: Iterable[Change]) -> None:
@@ -232,9 +236,8 @@ class Additions:
             self.context.warn(
                 f"Created in {self.context.where}, but"
                 f" {unread or 'it does not show yet'}:"
-                f" {named(rule.as_text for rule in hidden)}. Run `pulumi refresh` once"
-                " `alicloud-ingress show` lists what was created; an earlier one would"
-                " take it for deleted"
+                f" {self.context.words_of_all(hidden)}. The state has it without"
+                " its ID, which the next `pulumi up` or `pulumi refresh` reads"
             )
 
     def _read_until_shown(self) -> None:
@@ -263,6 +266,8 @@ class Additions:
         for rule in self.sent:
             if live := group.matching(rule):
                 self.shown[rule] = live
+                if rule in self.pending:
+                    continue
                 if live.rule_id in self.before or self.began.is_later_than(live, group):
                     self.foreign[rule] = Change(group.in_terms_of(rule, live), rule)
 
@@ -279,6 +284,9 @@ class Additions:
         Raises:
             RuleNotConfirmedError: a rule may exist, or may appear late.
         """
+        for rule in self.pending:
+            self.sent.pop(rule, None)
+            self.shown.pop(rule, None)
         if not self.sent:
             return
         if self._hidden or not self.is_read:
@@ -291,13 +299,13 @@ class Additions:
             and not ((live := self.shown.get(rule)) and live.rule_id)
         ]
         for rule, answer in self.context.group.revoke_all_by_attributes(hidden):
-            refusal = answer.about(rule.as_text) if answer else refusal
+            refusal = answer.about(self.context.words(rule)) if answer else refusal
         if refusal:
             left = [rule for rule in self.sent if rule not in self.foreign]
             raise RuleNotConfirmedError(
                 f"{as_sentence(error)} This run could not verify that what it had added"
                 f" is revoked ({refusal}), so these may exist in {self.context.where}:"
-                f" {named(rule.as_text for rule in left)}. Check with"
+                f" {self.context.words_of_all(left)}. Check with"
                 " `alicloud-ingress show`. To take over what exists, run `pulumi up`"
                 " with adopt=True."
             ) from error
@@ -305,7 +313,7 @@ class Additions:
             raise RuleNotConfirmedError(
                 f"{as_sentence(error)} What this run had added was taken back, and what"
                 " does not show was revoked in case it appears late:"
-                f" {named(rule.as_text for rule in hidden)}. Run `pulumi up` again once"
+                f" {self.context.words_of_all(hidden)}. Run `pulumi up` again once"
                 " ECS answers."
             ) from error
 
@@ -327,5 +335,7 @@ class Additions:
         for rule_id, answer in self.context.group.revoke_all_by_id(list(ours)):
             done = reaction(Call.REVOKE_BY_ID, answer) if answer else None
             if answer and done is not Reaction.ALREADY_DONE:
-                refusal = answer.about(f"{rule_id} ({ours[rule_id].as_text})")
+                refusal = answer.about(
+                    f"{rule_id} ({self.context.words(ours[rule_id])})"
+                )
         return refusal

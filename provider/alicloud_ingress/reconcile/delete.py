@@ -141,12 +141,14 @@ class Removals:
         for rule_id, error in errors.items():
             if rule_id not in gone_before and rule_id not in left:
                 more = len(rules) - len(done) - 1
-                words = f"{rule_id} ({rules[rule_id].as_text})" + (
+                words = f"{rule_id} ({self.context.words(rules[rule_id])})" + (
                     f" and {more} more" if more else ""
                 )
                 raise error.about(f"{words} in {self.context.where}") from error
         self._name_duplicates_of(gone_before, rules)
-        return [f"{i} ({rules[i].as_text}; {errors[i].quoted})" for i in left]
+        return [
+            f"{i} ({self.context.words(rules[i])}; {errors[i].quoted})" for i in left
+        ]
 
     def _name_duplicates_of(
         self, gone: Iterable[str], rules: Mapping[str, IngressRule]
@@ -192,8 +194,9 @@ class Removals:
         }
         self.revoked.update(r for r in rules if r not in shown and r not in masked)
         by_id = {live.rule_id: rule for rule, live in shown.items() if live.rule_id}
+        words = self.context.words
         left = [
-            f"{live.rule_id} ({live.rule.as_text}, which is {rule.as_text} without"
+            f"{live.rule_id} ({words(live.rule)}, which is {words(rule)} without"
             " host bits; if it is that rule, remove it in the console)"
             for rule, live in masked.items()
         ]
@@ -215,7 +218,7 @@ class Removals:
         for rule, error in self.context.group.revoke_all_by_attributes(left):
             if error is None:
                 continue
-            about = error.about(f"{rule.as_text} in {self.context.where}")
+            about = error.about(f"{self.context.words(rule)} in {self.context.where}")
             if isinstance(error, OUTCOME_UNKNOWN):
                 unknown = about
             elif reaction(Call.REVOKE_BY_ATTRIBUTES, error) is not Reaction.READ_GROUP:
@@ -247,7 +250,8 @@ class Removals:
             until_shown(self.context.timeout_s)(read)
         except NotShownError:
             self.revoked.difference_update(left.values())
-        return [f"{rule_id} ({rule.as_text})" for rule_id, rule in left.items()]
+        words = self.context.words
+        return [f"{rule_id} ({words(rule)})" for rule_id, rule in left.items()]
 
     def _left_as_spelled(self, shown: Mapping[IngressRule, LiveRule]) -> list[str]:
         """
@@ -258,11 +262,15 @@ class Removals:
         spelled = [live.as_spelled or live.rule for live in shown.values()]
         for rule, error in self.context.group.revoke_all_by_attributes(spelled):
             if error:
-                raise error.about(f"{rule.as_text} in {self.context.where}") from error
+                words = self.context.words(rule)
+                raise error.about(f"{words} in {self.context.where}") from error
         group = self._read(shown)
         left = [rule for rule in shown if group.identical_to(rule)]
         self.revoked.update(rule for rule in shown if rule not in left)
-        return [f"{r.as_text} (without an ID; remove it in the console)" for r in left]
+        return [
+            f"{self.context.words(rule)} (without an ID; remove it in the console)"
+            for rule in left
+        ]
 
     def _read(self, rules: Iterable[IngressRule]) -> LiveGroup:
         with self._error_context(rules):
@@ -271,5 +279,5 @@ class Removals:
     def _error_context(
         self, rules: Iterable[IngressRule]
     ) -> AbstractContextManager[None]:
-        words = named(rule.as_text for rule in rules)
+        words = self.context.words_of_all(rules)
         return error_context(f"{words} in {self.context.where}")

@@ -31,7 +31,6 @@ from alicloud_ingress.reconcile.context import (
     RULE_SET,
     RuleContext,
     Wording,
-    live_words,
     named,
 )
 from alicloud_ingress.reconcile.create import Additions, exists_error
@@ -44,6 +43,7 @@ from alicloud_ingress.reconcile.plan import (
     Seen,
     UnfinishedUpdateError,
     change_of,
+    live_of,
     planned,
     refreshed,
 )
@@ -109,7 +109,7 @@ class _Lifecycle(RuleContext):
         self, plan: Plan, group: LiveGroup, *, adopt: bool = False
     ) -> dict[IngressRule, LiveRule]:
         before = frozenset(live.rule_id for live in group.rules if live.rule_id)
-        additions = Additions(self, before, adopts=adopt)
+        additions = Additions(self, before, adopts=adopt, pending=plan.pending)
         removals = Removals(self)
         added: Mapping[IngressRule, LiveRule] = {}
         try:
@@ -143,7 +143,7 @@ class _Lifecycle(RuleContext):
 
         def words(rules: Iterable[tuple[IngressRule, str]]) -> str:
             return named(
-                f"{id_ or 'ID unknown'} ({rule.as_text})" for rule, id_ in rules
+                f"{id_ or 'ID unknown'} ({self.words(rule)})" for rule, id_ in rules
             )
 
         new = words((rule, live.rule_id) for rule, live in added.items())
@@ -161,16 +161,16 @@ class _Lifecycle(RuleContext):
         Warn of what a person should know of a success.
         """
         if plan.duplicates:
-            there = live_words(duplicate.live for duplicate in plan.duplicates)
+            there = self.live_words(duplicate.live for duplicate in plan.duplicates)
             self.warn(f"adopted, since the rule existed before this run: {there}")
         if plan.kept:
-            kept = named(f"{m.rule_id} ({m.rule.as_text})" for m in plan.kept)
+            kept = named(f"{m.rule_id} ({self.words(m.rule)})" for m in plan.kept)
             self.warn(f"kept in {self.where}, as the set is to keep it: {kept}")
         if plan.unseen:
             self.warn(
                 f"left alone in {self.where}, though not in the exclusive set, since no"
-                f" preview has shown it: {live_words(plan.unseen)}. `pulumi refresh`"
-                " and the next preview do"
+                f" preview has shown it: {self.live_words(plan.unseen)}."
+                " `pulumi refresh` and the next preview do"
             )
 
     def _read(self, members: Sequence[Member], account_id: str) -> LiveGroup | None:
@@ -184,18 +184,17 @@ class _Lifecycle(RuleContext):
                 self.believe_group_gone(error, account_id, ask_again=True)
                 return None
 
-    def _warn_of_unseen(self, members: Iterable[Member], seen: Iterable[Seen]) -> None:
+    def _warn_of_pending(self, seen: Iterable[Seen]) -> None:
         """
-        Name the rules whose ID no read has ever shown: they may still appear.
+        Name the rules that stay in the state though no read has ever shown them.
         """
-        shown = {found.member for found in seen}
-        unseen = [m.rule for m in members if not m.rule_id and m not in shown]
-        if unseen:
+        pending = [found.live.rule for found in seen if not found.is_shown]
+        if pending:
             self.warn(
-                f"removed from the state, as {self.where} does not show"
-                f" {named(rule.as_text for rule in unseen)}, whose ID was never known."
-                " If ECS shows it later, no state names it: check with"
-                f" `alicloud-ingress show --group {self.group.group_id}`"
+                f"{self.where} does not show"
+                f" {self.words_of_all(pending)}, whose ID was never known."
+                " It stays in the state, since ECS may show it later: `pulumi up` finds"
+                " it or creates it again, `pulumi destroy` revokes it by all its fields"
             )
 
     def _delete(self, members: Sequence[Member], account_id: str) -> None:
@@ -208,7 +207,8 @@ class _Lifecycle(RuleContext):
     def _error_context(
         self, rules: Sequence[IngressRule]
     ) -> AbstractContextManager[None]:
-        return error_context(f"{self.wording.of(rules)} in {self.where}")
+        words = self.wording.of([*map(self.words, rules)])
+        return error_context(f"{words} in {self.where}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,16 +230,25 @@ class RuleLifecycle(_Lifecycle):
         return self._reconcile([rule], (), adopt=adopt)[rule]
 
     def read(
-        self, rule: IngressRule, rule_id: str, account_id: str, *, adopt: bool = False
+        self,
+        rule: IngressRule,
+        rule_id: str,
+        account_id: str,
+        *,
+        adopt: bool = False,
+        pending: bool = False,
     ) -> LiveRule | None:
         """
         The rule as it is, or None if it no longer exists.
+
+        One that is pending (see `plan.Member`) and does not show has no ID.
         """
-        members = [Member(rule, rule_id)]
+        members = [Member(rule, rule_id, pending=pending)]
         group = self._read(members, account_id)
-        seen = refreshed(members, group, adopt=adopt) if group else ()
-        if group:
-            self._warn_of_unseen(members, seen)
+        if group is None:
+            return None
+        seen = refreshed(members, group, adopt=adopt)
+        self._warn_of_pending(seen)
         return seen[0].live if seen else None
 
     def update(
@@ -253,9 +262,11 @@ class RuleLifecycle(_Lifecycle):
         """
         Change the rule in place by ID.
 
-        Without an ID it is found by its old identity. A field that somebody else has
-        changed and that is set back is named in a warning. If another resource holds
-        the rule, this one gets a rule of its own.
+        Without an ID it is found by its old identity. If that does not show, it is
+        created again; and its old form is revoked by all fields, if that differs, in
+        case it shows later. A field that somebody else has changed and that is set
+        back is named in a warning. If another resource holds the rule, this one gets a
+        rule of its own.
 
         Raises:
             RuleExistsError: another rule is the same already, and is kept.
@@ -270,9 +281,12 @@ class RuleLifecycle(_Lifecycle):
             if change is None:
                 group = self.read_now()
                 change = change_of(member, new, group)
-        if change is None:
-            raise not_found_error(self, member, new, group)
-        return self._carry_out(Plan(own=(change,)), group)[new]
+        if change:
+            return self._carry_out(Plan(own=(change,)), group)[new]
+        live = live_of(member, group)
+        if rule_id or (live and live.rule.difference(new)):
+            raise not_found_error(self, member)
+        return self._reconcile([new], [member], adopt=adopt)[new]
 
     def delete(self, rule: IngressRule, rule_id: str, account_id: str) -> None:
         """
@@ -327,7 +341,7 @@ class SetLifecycle(_Lifecycle):
         if group is None:
             return None
         seen = refreshed(members, group, exclusive=exclusive, keep=keep, adopt=adopt)
-        self._warn_of_unseen(members, seen)
+        self._warn_of_pending(seen)
         return seen
 
     def update(

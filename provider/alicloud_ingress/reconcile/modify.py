@@ -18,7 +18,7 @@ from alicloud_ingress.errors import (
     RuleNotConfirmedError,
     error_context,
 )
-from alicloud_ingress.reconcile.context import RuleContext
+from alicloud_ingress.reconcile.context import EXCHANGE, RuleContext
 from alicloud_ingress.reconcile.plan import Change, Member
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
@@ -52,22 +52,13 @@ def change_all(context: RuleContext, changes: Iterable[Change]) -> None:
         list(pool.map(partial(_change, context), needed))
 
 
-def not_found_error(
-    context: RuleContext, member: Member, new: IngressRule, group: LiveGroup
-) -> RuleNotConfirmedError:
+def not_found_error(context: RuleContext, member: Member) -> RuleNotConfirmedError:
     """
-    The error for a rule that is to be changed and does not exist.
+    The error for a rule that is to be changed and does not exist, or has no ID.
     """
-    duplicate = None if member.rule_id else group.matching(new)
-    changed = (
-        f" {duplicate.rule_id} ({duplicate.rule.as_text}) exists: an earlier change may"
-        " have turned this rule into it; adopt=True takes it over after the refresh."
-        if duplicate
-        else ""
-    )
     return RuleNotConfirmedError(
-        f"ModifySecurityGroupRule was not sent: {member.rule_id or 'the rule'}"
-        f" ({member.rule.as_text}) does not exist in {context.where}.{changed}"
+        f"ModifySecurityGroupRule was not sent: {member.rule_id or 'a rule with an ID'}"
+        f" ({context.words(member.rule)}) does not exist in {context.where}."
         " Run `pulumi refresh`, then `pulumi up`."
     )
 
@@ -111,7 +102,7 @@ def _change(context: RuleContext, change: Change) -> None:
         found = group.matching(wanted)
         return [found.rule_id] if found and found.rule_id != rule_id else []
 
-    with error_context(f"{rule_id} ({wanted.as_text}) in {context.where}"):
+    with error_context(f"{rule_id} ({context.words(wanted)}) in {context.where}"):
         sent = 0
         while True:
             try:
@@ -127,9 +118,10 @@ def _change(context: RuleContext, change: Change) -> None:
                 break
     raise RuleExistsError(
         f"ModifySecurityGroupRule: {rule_id} of {context.where} was not changed:"
-        f" {duplicate or 'a rule'} is {wanted.as_text} already ({refused.quoted}). If"
-        " resources are named by their place in a list, name them by what they say"
-        " (port and source), so that none becomes another's duplicate."
+        f" {duplicate or 'a rule'} is {context.words(wanted)} already"
+        f" ({refused.quoted}). If resources are named by their place in a list, name"
+        " them by what they say"
+        f" (port and source), so that none becomes another's duplicate. {EXCHANGE}"
     ) from refused
 
 
@@ -159,7 +151,7 @@ def _send(context: RuleContext, change: Change) -> None:
             raise
         raise RuleNotConfirmedError(
             f"ModifySecurityGroupRule changed nothing: {live.rule_id}"
-            f" ({live.rule.as_text}) no longer exists in {context.where}"
+            f" ({context.words(live.rule)}) no longer exists in {context.where}"
             f" ({error.quoted}). Run `pulumi refresh`, then `pulumi up`."
         ) from error
 

@@ -187,7 +187,8 @@ class Ownership:
 
     def knows(self, rule_id: str) -> bool:
         """
-        Whether some resource of this run has, changes or revokes the rule.
+        Whether some resource of this run has, changes or revokes the rule, or has
+        revoked it.
         """
         with self._changed:
             return self._knows(rule_id)
@@ -197,6 +198,7 @@ class Ownership:
             rule_id in self._compared
             or rule_id in self._changing
             or rule_id in self._revoking
+            or rule_id in self._revoked
             or bool(self._owners[rule_id])
         )
 
@@ -290,6 +292,8 @@ class Ownership:
         """
         with self._changed:
             self._wait_until_quiet(blocker)
+            if blocker in self._revoked:
+                return True
             if blocker not in self._changing or self._waits_for(blocker, waiters):
                 return False
             waiting = [rule_id for rule_id in waiters if rule_id in self._changing]

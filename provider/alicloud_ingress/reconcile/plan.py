@@ -27,12 +27,15 @@ class Member:
         declared: whether the program declared it; a refresh of an exclusive set adds
             the other rules of the group.
         held: whether another resource of this run holds the rule, too, and keeps it.
+        pending: whether it was created and no read has shown it. A refresh that does
+            not find it keeps it: it may show later, and a state has to name it.
     """
 
     rule: IngressRule
     rule_id: str
     declared: bool = True
     held: bool = False
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ class Plan:
         kept: rules of the state that are no longer wanted, and are kept all the same.
         unseen: for an exclusive set, live rules that neither the program nor the state
             has; no preview has shown them, so they are kept.
+        pending: those of *authorize* that the state has without an ID: they may exist,
+            and not show yet.
     """
 
     authorize: tuple[IngressRule, ...] = ()
@@ -102,6 +107,7 @@ class Plan:
     revoke: tuple[Member, ...] = ()
     kept: tuple[Member, ...] = ()
     unseen: tuple[LiveRule, ...] = ()
+    pending: frozenset[IngressRule] = frozenset()
 
     @property
     def duplicate_ids(self) -> list[str]:
@@ -219,6 +225,7 @@ def planned(
         revoke=tuple(member for member in leaving if member not in kept),
         kept=tuple(member for member in leaving if member in kept),
         unseen=tuple(_others(group, known, keep)) if exclusive else (),
+        pending=frozenset(m.rule for m in owned if not m.rule_id) & set(authorize),
     )
 
 
@@ -284,11 +291,16 @@ def change_of(member: Member, wanted: IngressRule, group: LiveGroup) -> Change |
 @dataclass(frozen=True, slots=True)
 class Seen:
     """
-    A live rule that a refresh finds, and the member of the state that it is, if any.
+    A rule that a refresh finds, and the member of the state that it is, if any.
+
+    Args:
+        live: as read; without an ID if it is not shown.
+        is_shown: False for a member that is kept though the group does not show it.
     """
 
     live: LiveRule
     member: Member | None
+    is_shown: bool = True
 
 
 def refreshed(
@@ -310,6 +322,12 @@ def refreshed(
     if exclusive:
         known = {found.live.rule_id for found in seen}
         seen += [Seen(live, None) for live in _others(group, known, keep or Keep())]
+    shown = {found.member for found in seen}
+    seen += [
+        Seen(LiveRule(member.rule, rule_id="", create_time=""), member, is_shown=False)
+        for member in members
+        if member.pending and member not in shown
+    ]
     return tuple(seen)
 
 

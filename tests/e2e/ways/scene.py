@@ -219,7 +219,7 @@ class Scene:
         The same after the last command, and what the calls say.
         """
         way = self.walk.way
-        end = Expected(way.live, way.unmanaged, way.missing, way.unknown_ids)
+        end = Expected(way.live, way.unmanaged, way.missing)
         if way.runs[-1].exit == "either" and "error:" in self.own_words(self.dones[-1]):
             end = Expected(way.before)
         found = self.problems(end)
@@ -270,8 +270,6 @@ class Scene:
                     found.append(f"is live, and not in the state: {name}")
                     continue
                 ids = held[name]
-                if expected.unknown_ids and not any(ids):
-                    continue
                 named = Counter(live.get(i, (("id", i or "unknown"),)) for i in ids)
                 if named != Counter(self.rules_of(declared)):
                     said = ", ".join(map(as_text, named))

@@ -502,7 +502,7 @@ def changed_by_hand() -> Iterator[Way]:
     for up in ("up", "up --refresh"):
         sees = up != "up"
         yield way(f"described by hand: {up}", (A, B), (A, B), changed(BY_HAND), up,
-            live=(A, B if sees else BY_HAND), unknown_ids=False)
+            live=(A, B if sees else BY_HAND))
         yield way(f"another port by hand: {up}", (A, B), (A, B), changed(B81), up,
             live=(A, B if sees else B81))
         yield way(f"described by hand, and a port is changed: {up}", (A, B), (A, B81),
@@ -562,14 +562,14 @@ def without_ids() -> Iterator[Way]:
     for up in ("up", "up --refresh"):
         name = f"without an ID: {up}"
         yield way(f"{name}, nothing is changed", (A, B), (A, B), without_id("b"), up,
-            quiet=True, unknown_ids=up == "up")
+            quiet=True)
         yield way(f"{name}, removed", (A, B), (A,), without_id("b"), up)
         yield way(f"{name}, a port is changed", (A, B), (A, B81), without_id("b"), up)
         yield way(f"{name}, described", (A, B), (A, DESCRIBED), without_id("b"), up)
         yield way(f"{name}, moves to another group", (A, B), (A, B_MOVED),
             without_id("b"), up, renewed=("b",))
         yield way(f"{name}, renamed with an alias", (A, B), (A, RENAMED.but(**ALIAS)),
-            without_id("b"), up, unknown_ids=up == "up")
+            without_id("b"), up)
         yield way(f"{name}, renamed with adopt", (A, B), (A, RENAMED.but(**ADOPT)),
             without_id("b"), up)
         yield way(f"{name}, tainted, with delete_before_replace", (A, B),
@@ -582,6 +582,44 @@ def without_ids() -> Iterator[Way]:
             duplicate("b", "z"), without_id("z"), up, revoked_once=False)
         yield way(f"{name}, removed, and by hand too", (A, B), (A,), without_id("b"),
             removed("b"), up, revoked_once=False)
+
+
+def never_seen() -> Iterator[Way]:
+    """
+    Rules whose ID was never known, and which a refresh does not find.
+
+    They are made and show late, or they are removed by hand; a refresh cannot
+    distinguish the two.
+    """
+    late = faults(Fault.late(AUTHORIZE, 1000))
+    made: dict[str, Any] = {"timeout": 3, "together": "late"}
+    hidden: tuple[Step, ...] = (late, "up", "refresh")
+    for last, after, more in (
+        ("up", (), {}),
+        ("up --refresh", (), {}),
+        ("destroy --refresh", (A,), {"live": ()}),
+        ("up", (A,), {}),
+        ("up", (A.but(ports=(444,)),), {}),
+    ):
+        shown = way(f"made, not seen by a refresh, then {last}", (), after,
+            now(A), *hidden, shows_at_last(), now(*after), last, **made, **more)
+        wanted = "removed" if not after else "kept" if after == (A,) else "changed"
+        yield replace(shown, name=f"{shown.name}, {wanted}")
+    for last, after in (("up --refresh", ()), ("destroy --refresh", (A,))):
+        yield way(f"made and not seen, then {last}; it shows at last", (), after,
+            late, now(A), "up", now(*after), last, shows_at_last(), live=(),
+            **{**made, "together": "late to the end"})
+    for commands in (UP, UP_REFRESH, ("refresh", "up", SETTLED)):
+        name = f"never seen, and removed by hand: {words(commands)}"
+        yield way(name, (A, B), (A, B), without_id("b"), removed("b"), *commands)
+        yield way(f"{name}, and every change replaces", (A, B),
+            (A, B.but(replace_on_changes=["*"])), without_id("b"), removed("b"),
+            *commands)
+        yield way(f"{name}, and a port is changed", (A, B), (A, B81), without_id("b"),
+            removed("b"), *commands, revoked_once=False)
+    yield way("set: one rule is never seen, and removed by hand: up --refresh",
+        (set_of("s", 1, 2),), (set_of("s", 1, 2),), without_id("s"),
+        removed("s"), *UP_REFRESH, kinds=SET)
 
 
 def first_release() -> Iterator[Way]:
@@ -805,6 +843,29 @@ def refused() -> Iterator[Way]:
                 CONSISTENT, up, **goes_on)
 
 
+def exchanged() -> Iterator[Way]:
+    """
+    Two resources exchange rules: that fails with nothing changed, and the message names
+    what works.
+    """
+    single, several = one("a", 443), set_of("s", 80, 81)
+    other = set_of("t", 443, 444)
+    for name, before, between, after, kind in (
+        ("a single rule and a set", (single, several),
+            (single, set_of("s", 81)), (one("a", 80), set_of("s", 443, 81)),
+            RULE),
+        ("two sets", (other, several), (other, set_of("s", 81)),
+            (set_of("t", 80, 444), set_of("s", 443, 81)), SET),
+        ("two single rules", (single, one("b", 80)), (single,),
+            (one("a", 80), one("b", 443)), RULE),
+    ):
+        yield way(f"{name} exchange rules: up --continue-on-error", before, after,
+            fails("up --continue-on-error", "use two runs of `pulumi up`"),
+            Expected(before), now(*between),
+            "up", now(*after), "up", kinds=kind, any_id=True,
+            revoked_once=False)
+
+
 def failing() -> Iterator[Way]:
     """ECS refuses something, and the next run completes."""
     no_revoke = faults(replace(Fault.refused(REVOKE, 403, REFUSED), times=1000))
@@ -938,12 +999,14 @@ def table() -> Iterator[Way]:
     yield from refreshes()
     yield from changed_by_hand()
     yield from without_ids()
+    yield from never_seen()
     yield from first_release()
     yield from two_of_one()
     yield from exclusive_sets()
     yield from states()
     yield from older_states()
     yield from refused()
+    yield from exchanged()
     yield from failing()
     yield from stopped_half_way()
     yield from started_otherwise()

@@ -248,7 +248,6 @@ class Expected:
     live: Program | None
     unmanaged: Program = ()
     missing: tuple[str, ...] = ()
-    unknown_ids: bool = False
 
 
 Step = str | Run | ByHand | Expected
@@ -274,7 +273,6 @@ class Way:
         kinds: what the row is run with: a rule, a set.
         alone: the row does not share its stack.
         together: the fault that affects all rows that share a stack.
-        unknown_ids: the state need not know the rule IDs in the end.
         revoked_once: each deleted rule was revoked exactly once.
         via: how the engine is started, and what runs the program.
         timeout: seconds that a call may take, with its retries.
@@ -293,7 +291,6 @@ class Way:
     kinds: tuple[Kind, ...] = BOTH
     alone: bool = False
     together: str = ""
-    unknown_ids: bool = False
     revoked_once: bool = True
     via: Via = "command line"
     timeout: int = 120
