@@ -2,7 +2,7 @@
 A Python for the engine's programs and hosts that is forked, instead of started.
 
 Each command of the engine starts two or three Pythons, and each of them imports pulumi
-and the SDK for a second of a core: more than all else that a small command does. The
+for most of a second of a core: more than all else that a small command does. The
 libraries do not change while tests run, so one process imports them, and each Python
 of the engine is forked from it, with the arguments, environment, folder and files of
 the one that the engine started. The engine's list of packages is made once for the
@@ -17,6 +17,7 @@ from __future__ import annotations
 import atexit
 import functools
 import gc
+import importlib
 import io
 import os
 import runpy
@@ -36,7 +37,12 @@ from typing import cast
 LISTING = ("-m", "pip", "list", "-v", "--format", "json")
 HOST = ("-u", "-m", "pulumi.dynamic")
 PROGRAM = "*/pulumi-language-python-exec"
-IMPORTED = ("pulumi.dynamic", "dill", "alicloud_ingress.resource")
+IMPORTED = (
+    "pulumi.dynamic",
+    "dill",
+    "alicloud_ingress.resource",
+    "alicloud_ingress.ecs.transport",
+)
 READY = "ready\n"
 _CLIENT = Path(__file__).with_name("forked_python_client.py")
 _SCRIPT = """\
@@ -254,18 +260,11 @@ def _run(arguments: list[str]) -> None:
     runpy.run_path(arguments[0], run_name="__main__")
 
 
-def _import_libraries() -> None:
-    for name in IMPORTED:
-        __import__(name)
-    from alicloud_ingress.ecs.sdk import import_sdk
-
-    import_sdk()
-
-
 def _main() -> None:
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     own_path = [each for each in sys.path[1:] if each not in inherited]
-    _import_libraries()
+    for name in IMPORTED:
+        importlib.import_module(name)
     gc.collect()
     gc.freeze()
     wanted = _Server(sys.argv[1]).serve()
