@@ -11,7 +11,7 @@ finds its rule by its attributes, and takes over a rule that exists.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from alicloud_ingress.previews.declared import (
@@ -28,7 +28,6 @@ from alicloud_ingress.rules.rule import IngressRule
 _SAME = "which is an identical rule"
 _TWICE = "which another resource creates, too"
 _GONE = "which no longer exists: run pulumi refresh, or preview with --refresh"
-_POLICIES = ("accept", "drop")
 _SETTING = ("update", "replace")
 
 
@@ -155,11 +154,10 @@ def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
             added += [(new.rule, step) for new in news if new.rule not in rules]
         for old in olds:
             held.setdefault(old.rule, []).append(step)
-    least_before = _at_least(least, {owned.rule for owned in after})
     return Outcome(
         before=tuple(before),
         after=tuple(after),
-        least_before=least_before if least_before != tuple(before) else None,
+        least_before=None if least == before else tuple(least),
         most_after=tuple(most) if len(most) != len(after) else None,
         if_it_stops=tuple(stopped),
         refusals=tuple(_created_twice(added)),
@@ -169,18 +167,6 @@ def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
             if step.kind != PEER_RULE
             for other in held.get(rule, ())
         ),
-    )
-
-
-def _at_least(before: Iterable[OwnedRule], kept: Container[IngressRule]) -> Side:
-    """
-    Rules of a state, where each that goes and that may drop does drop.
-    """
-    return tuple(
-        owned
-        if owned.rule.policy in _POLICIES or owned.rule in kept
-        else replace(owned, rule=replace(owned.rule, policy="drop"))
-        for owned in before
     )
 
 

@@ -392,8 +392,7 @@ class _Reader:
             # An earlier run has deleted the rule. Only the state changes.
             before = after = ()
         if op in UNCHANGED:
-            before = after = after or before
-            before = after = _with_ids(after, self._rules(old, "old", moved))
+            before = after = _with_ids(after or before, before)
         retained = bool(old.get("retainOnDelete")) and op in (
             "delete",
             "replace",
