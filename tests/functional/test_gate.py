@@ -705,3 +705,110 @@ def test_a_rule_of_an_unknown_type_is_not_judged(gate: Gate) -> None:
     assert done.exit_code == 1
     assert "not judged" in done.stderr
     assert gate([step("same", "ssh", old={}, new={}, kind=kind)], *ADMIN).exit_code == 0
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_shrinking_prefix_list_of_unseen_drops_is_not_judged(
+    gate: Gate, *, live: bool
+) -> None:
+    """A group that the preview does not show may drop what the list contains."""
+    list_id = gate.fake.new_prefix_list("0.0.0.0/1", "128.0.0.0/1")
+    steps = [list_step(list_id, ["0.0.0.0/1", "128.0.0.0/1"], ["10.0.0.0/8"])]
+
+    done = gate(steps, *(LIVE if live else ADMIN))
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert gate(steps, *ADMIN, *gate.waive({"resource": "offices"})).exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["", "-replacement"])
+@pytest.mark.parametrize("live", [True, False])
+def test_a_drop_to_import_may_differ_from_the_live_rule(
+    gate: Gate, kind: str, *, live: bool
+) -> None:
+    """The import fails then, and what the program declares below it opens."""
+    gate.live("23/23", Policy="drop")
+    drop, below = gate.rule(policy="drop"), gate.rule(priority=2)
+    old = gate.rule(80) if kind else None
+    steps = [
+        step(f"import{kind}", "drop", old=old, new=drop),
+        step("create", "ssh", new=below),
+    ]
+
+    done = gate(steps, *(LIVE if live else ADMIN))
+
+    assert done.exit_code == 1
+
+
+def test_an_import_that_will_fail_is_reported(gate: Gate) -> None:
+    """The rule exists, and its description differs."""
+    rule_id = gate.live(source="10.0.0.0/8", Description="office")
+    rule = gate.rule(source="10.0.0.0/8")
+    steps = [step("import", "office", new=rule, new_state={"id": rule_id})]
+
+    done = gate(steps, "--live")
+
+    assert "would fail" in done.stdout
+    assert rule_id in done.stdout
+
+
+def test_an_import_of_the_live_rule_passes(gate: Gate) -> None:
+    """What it drops is dropped before and afterwards."""
+    gate.live(Policy="drop")
+    steps = [
+        step("import", "drop", new=gate.rule(policy="drop")),
+        step("create", "ssh", new=gate.rule(priority=2)),
+    ]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 0
+    assert "would fail" not in done.stdout
+
+
+def pending(gate: Gate, old: dict[str, Any]) -> dict[str, Any]:
+    """The old state of a rule whose ID was never known."""
+    outputs = {**old, "security_group_rule_id": "", "create_time": ""}
+    return {"outputs": outputs, "id": f"{gate.group}/pending/0123456789ab"}
+
+
+def pending_set(old: dict[str, Any]) -> dict[str, Any]:
+    """The old state of a set that knows no ID of its rules."""
+    return {"outputs": {**old, "rule_ids": dict.fromkeys(old["rules"], "")}}
+
+
+@pytest.mark.parametrize("in_set", [False, True])
+def test_an_update_of_a_pending_rule_may_open(gate: Gate, *, in_set: bool) -> None:
+    """Unless it exists, the update creates it."""
+    old, new = gate.rule(), gate.rule(description="x")
+    steps = [step("update", old=old, new=new, old_state=pending(gate, old))]
+    if in_set:
+        before, after = gate.set_of(old), gate.set_of(new)
+        state = pending_set(before)
+        steps = [step("update", old=before, new=after, kind=RULE_SET, old_state=state)]
+
+    assert gate(steps, *ADMIN).exit_code == 1
+    assert gate(steps, *LIVE).exit_code == 1
+    gate.live()
+    assert gate(steps, *LIVE).exit_code == 0
+
+
+@pytest.mark.parametrize("op", ["update", "same"])
+@pytest.mark.parametrize("in_set", [False, True])
+def test_a_pending_drop_may_not_exist(gate: Gate, op: str, *, in_set: bool) -> None:
+    """So it does not hold back what the change accepts below it."""
+    old = gate.rule(policy="drop")
+    new = {**old, "description": "x"} if op == "update" else old
+    drop = step(op, "drop", old=old, new=new, old_state=pending(gate, old))
+    if in_set:
+        before, after = gate.set_of(old), gate.set_of(new)
+        state = pending_set(before)
+        drop = step(op, "s", old=before, new=after, kind=RULE_SET, old_state=state)
+    steps = [drop, step("create", "ssh", new=gate.rule(priority=2))]
+
+    assert gate(steps, *ADMIN).exit_code == 1
+    set_creates_it = in_set and op == "update"
+    assert gate(steps, *LIVE).exit_code == (0 if set_creates_it else 1)
+    if op == "same":
+        assert gate([drop], *ADMIN).exit_code == 0

@@ -43,6 +43,11 @@ How the engine writes a value that is not known before the deployment: a string,
 boolean, a number, a list, an object (sdk/go/common/resource/plugin/rpc.go).
 """
 
+UNCHANGED = frozenset({"same", "read", "import", "refresh", "read-discard", "discard"})
+"""
+Operations of the engine that change no rule.
+"""
+
 SECRET_MARK = "[secret]"  # noqa: S105 - a mark, not a secret
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105
 """
@@ -110,6 +115,8 @@ class DeclaredRule:
         rule_id: `sgr-...`, or "".
         declared: whether a program declares it; an exclusive set has others too.
         doubts: why it cannot be judged, such as `port_range is secret`.
+        is_unsure: whether it may not exist, or differ: its ID was never known, or it
+            is still to be imported.
     """
 
     urn: str
@@ -121,6 +128,7 @@ class DeclaredRule:
     rule_id: str = ""
     declared: bool = True
     doubts: tuple[str, ...] = ()
+    is_unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +192,16 @@ class Statement:
             return tuple(self._rules_of_set(inputs.get("rules"), outputs))
         if self._kind == PEER_RULE and inputs.get("type") == "egress":
             return ()
-        return (
-            replace(self._rule(inputs, self._label), rule_id=self._rule_id(outputs)),
-        )
+        rule_id = self._rule_id(outputs)
+        rule = self._rule(inputs, self._label)
+        is_pending = bool(outputs) and not rule_id and self._is_pending()
+        return (replace(rule, rule_id=rule_id, is_unsure=is_pending),)
+
+    def _is_pending(self) -> bool:
+        """
+        Whether the resource ID says that the rule's ID was never known.
+        """
+        return "/pending/" in _known_text(self._state.get("id"))
 
     def _rule_id(self, outputs: Mapping[str, Any]) -> str:
         found = (
@@ -210,7 +225,12 @@ class Statement:
                 rule_id = _known_text(ids.get(key))
                 rule = self._rule(mapping(entry), f"{self._label} {number}")
                 declared = not rule_id or rule_id not in foreign
-                yield replace(rule, rule_id=rule_id, declared=declared)
+                yield replace(
+                    rule,
+                    rule_id=rule_id,
+                    declared=declared,
+                    is_unsure=not rule_id and key in ids,
+                )
             else:
                 yield self._hidden(f"rule {number} is {_doubt(entry) or 'missing'}")
 

@@ -17,15 +17,17 @@ from dataclasses import dataclass, field, replace
 from alicloud_ingress.previews.declared import (
     PEER_RULE,
     RULE_SET,
+    UNCHANGED,
     DeclaredRule,
     as_the_peer_sees,
 )
 from alicloud_ingress.previews.gate import OwnedRule, Side
-from alicloud_ingress.previews.preview import UNCHANGED, Preview, Step
+from alicloud_ingress.previews.preview import Preview, Step
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 _SAME = "which is an identical rule"
+_DIFFERS = "which is not in the group as the program declares it"
 _TWICE = "which another resource creates, too"
 _GONE = "which no longer exists: run pulumi refresh, or preview with --refresh"
 _SETTING = ("update", "replace")
@@ -132,10 +134,20 @@ def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
     for step in preview.steps:
         olds = [_owned(s) for s in step.before if s.group == group]
         news = [_owned(s) for s in step.after if s.group == group]
+        maybe = {flat(s.rule, None) for s in (*step.before, *step.after) if s.is_unsure}
+        changes = step.op not in UNCHANGED
         if step.old_is_gone is not True:
             before += olds
             unsure = step.old_is_gone is None or (is_live and step.op in _SETTING)
-            least += [old for old in olds if not unsure or _drops(old.rule)]
+            least += [
+                old
+                for old in olds
+                if (
+                    changes or old.rule not in maybe
+                    if _drops(old.rule)
+                    else not unsure and not (changes and old.rule in maybe)
+                )
+            ]
         staying = [
             _owned(s)
             for s in step.before
@@ -143,13 +155,14 @@ def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
         ]
         news += [old for old in staying if old not in news]
         after += news
-        most += [new for new in news if not (step.gap and _drops(new.rule))]
+        lost = {new.rule for new in news} if step.gap else maybe
+        most += [new for new in news if not (_drops(new.rule) and new.rule in lost)]
         if step.unsure_delete or step.keeps:
             most += [old for old in olds if not _drops(old.rule) and old not in news]
         kept = {old.rule for old in olds if step.op != "replace"}
         stopped += [o for o in (*olds, *news) if not _drops(o.rule)]
         stopped += [n for n in news if _drops(n.rule) and n.rule in kept]
-        if step.op not in UNCHANGED:
+        if changes:
             rules = {old.rule for old in olds}
             added += [(new.rule, step) for new in news if new.rule not in rules]
         for old in olds:
@@ -158,7 +171,7 @@ def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
         before=tuple(before),
         after=tuple(after),
         least_before=None if least == before else tuple(least),
-        most_after=tuple(most) if len(most) != len(after) else None,
+        most_after=None if most == after else tuple(most),
         if_it_stops=tuple(stopped),
         refusals=tuple(_created_twice(added)),
         may_stop=any(
@@ -254,6 +267,7 @@ class _Applied:
             self._by_ports.setdefault(ports, []).append(slot)
         self._added: list[tuple[IngressRule, Step]] = []
         self._perhaps_added: list[tuple[IngressRule, Step]] = []
+        self._may_differ: set[IngressRule] = set()
         self._refusals: list[Refusal] = []
         self._takeovers: list[Takeover] = []
         self._gone: set[tuple[str, str]] = set()
@@ -289,6 +303,10 @@ class _Applied:
     def _apply(self, step: Step) -> None:
         olds = [s for s in step.before if s.group == self._live.group_id]
         news = [s for s in step.after if s.group == self._live.group_id]
+        if step.op == "import":
+            self._find_differences(step, olds)
+        elif step.op not in UNCHANGED:
+            self._may_differ |= {self._flat(new) for new in news if new.is_unsure}
         if step.op in UNCHANGED or step.retained:
             self._keep(step, olds)
             if step.op not in UNCHANGED:
@@ -307,6 +325,16 @@ class _Applied:
                     self._remove(step, old)
             if not staying:
                 self._added += [(self._flat(new), step) for new in news]
+
+    def _find_differences(self, step: Step, olds: Iterable[DeclaredRule]) -> None:
+        """
+        Find the rules that make an import fail, since they differ from the program.
+        """
+        for old in olds:
+            live = next((s.live for s in self._found(step, old)), None)
+            if live is None or self._flat(old).difference(flat(live.rule, self._live)):
+                rule = live.rule_id if live else old.rule.as_text
+                self._refusals.append(Refusal(step, rule, _DIFFERS))
 
     def _keep(self, step: Step, olds: Iterable[DeclaredRule]) -> None:
         for old in olds:
@@ -455,6 +483,7 @@ class _Applied:
                 yield slot.rule
             if slot.changes and (slot.removers or len(slot.changes) > 1):
                 yield slot.changes[-1][0]
+        yield from self._may_differ
 
     def _most_after(self) -> Iterator[OwnedRule]:
         """

@@ -303,25 +303,25 @@ def _list_findings(
     preview: Preview, gate: Gate, lists: tuple[Lists, Lists]
 ) -> Iterator[Finding]:
     """
-    What a changed prefix list may open. Which groups use it is not known.
+    What a changed prefix list may open. Which groups use it is not known: one may
+    accept what the list holds, or drop it above other rules. A list that a rule of the
+    stack accepts does not count as one that others drop.
     """
+    accepted = {
+        declared.rule.source_prefix_list_id
+        for step in preview.steps
+        for declared in step.before
+        if declared.rule.policy == "accept"
+    }
+    kinds = {"world-open-any": None, "world-open-admin": gate.admin_ports}
     for each in preview.lists:
         if not each.changes:
             continue
-        rule = IngressRule.from_permission(
-            {"IpProtocol": "all", "SourcePrefixListId": each.list_id}
-        )
-        side = (OwnedRule(rule=rule),)
-        change = Change(
-            before=side,
-            after=side,
-            is_whole=True,
-            lists_before=lists[0],
-            lists_after=lists[1],
-        )
-        kinds = {"world-open-any": None, "world-open-admin": gate.admin_ports}
+        policies = ["accept"] if each.list_id in accepted else ["accept", "drop"]
+        changes = [_list_change(each.list_id, lists, policy) for policy in policies]
         for kind, ports in kinds.items():
-            for opening in openings(change, ports):
+            found = [opening for c in changes for opening in openings(c, ports)]
+            for opening in dict.fromkeys(found):
                 perhaps = replace(opening, certain=False)
                 yield Finding(
                     kind=kind,
@@ -331,6 +331,20 @@ def _list_findings(
                     judged=False,
                     opening=perhaps,
                 )
+
+
+def _list_change(list_id: str, lists: tuple[Lists, Lists], policy: str) -> Change:
+    rule = IngressRule.from_permission(
+        {"IpProtocol": "all", "SourcePrefixListId": list_id, "Policy": policy}
+    )
+    side = (OwnedRule(rule=rule),)
+    return Change(
+        before=side,
+        after=side,
+        is_whole=policy == "accept",
+        lists_before=lists[0],
+        lists_after=lists[1],
+    )
 
 
 def _other_findings(
