@@ -812,3 +812,14 @@ def test_a_pending_drop_may_not_exist(gate: Gate, op: str, *, in_set: bool) -> N
     assert gate(steps, *LIVE).exit_code == (0 if set_creates_it else 1)
     if op == "same":
         assert gate([drop], *ADMIN).exit_code == 0
+
+
+def test_secret_rules_of_a_set_may_be_ipv6(gate: Gate) -> None:
+    """The port is open to the whole of IPv4 already."""
+    gate.live()
+    old, new = gate.set_of(), {**gate.set_of(), "rules": "[secret]"}
+
+    done = gate([step("update", old=old, new=new, kind=RULE_SET)], *LIVE)
+
+    assert done.exit_code == 1
+    assert "::/0 might reach" in done.stderr

@@ -236,10 +236,10 @@ class Statement:
 
     def _hidden(self, doubt: str) -> DeclaredRule:
         """
-        One or more rules of which nothing is known.
+        One or more rules of which nothing is known, not even the address family.
         """
         mark = self._mark("rules", doubt, self._label)
-        names = ("ip_protocol", "source_cidr_ip", "policy")
+        names = ("ip_protocol", "policy")
         nothing = self._rule(dict.fromkeys(names, mark), self._label)
         return replace(nothing, doubts=(doubt,))
 
