@@ -106,12 +106,15 @@ class Change:
         return self._entries(self.before, self.after, waived), self._worst(waived)
 
     def _worst(self, waived: Waived) -> list[Entry] | None:
+        all_exist = self.least_before is None and self.most_after is None
+        if all_exist and not any(_unknown(entry.matched) for entry in self.entries):
+            return None
         old = self.before if self.least_before is None else self.least_before
         new = self.after if self.most_after is None else self.most_after
         before = [*_judged(old, self.lists_before, waived)]
         after = [*_judged(new, self.lists_after, waived)]
-        free = _unknown(before) ^ _unknown(after) | _places(before, after)
-        if self.least_before is None and self.most_after is None and not free:
+        free = _free(before, after)
+        if all_exist and not free:
             return None
         return entries_of(_at_least(before, free), _at_most(after, free))
 
@@ -197,12 +200,22 @@ def _judged(side: Side, lists: Lists, waived: Waived) -> Iterator[Judged]:
         yield owned.rule, packets
 
 
-def _unknown(side: Iterable[Judged]) -> frozenset[OpaqueSet]:
+def _unknown(packets: Matched) -> frozenset[OpaqueSet]:
     """
-    The unknown sets of one side. The members of a group are not the Internet.
+    The unknown sets that may be the Internet: the members of a group are not.
     """
-    sets = frozenset[OpaqueSet]().union(*(packets.unknown for _, packets in side))
-    return frozenset(each for each in sets if each.kind != "group")
+    return frozenset(each for each in packets.unknown if each.kind != "group")
+
+
+def _free(before: Iterable[Judged], after: Iterable[Judged]) -> frozenset[OpaqueSet]:
+    """
+    The unknown sets of one side alone, which may be anything there.
+    """
+    old, new = (
+        frozenset(each for _, packets in side for each in _unknown(packets))
+        for side in (before, after)
+    )
+    return old ^ new | _places(before, after)
 
 
 def _places(before: Iterable[Judged], after: Iterable[Judged]) -> frozenset[OpaqueSet]:
