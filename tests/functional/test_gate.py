@@ -823,3 +823,26 @@ def test_secret_rules_of_a_set_may_be_ipv6(gate: Gate) -> None:
 
     assert done.exit_code == 1
     assert "::/0 might reach" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "unknown", ["[secret]", "04da6b54-80e4-46f7-96ec-b56ff0331ba9"]
+)
+def test_rules_of_unknown_groups_may_be_of_one_group(gate: Gate, unknown: str) -> None:
+    """Together they open the port to the internet."""
+    steps = [
+        step(
+            "create",
+            f"ssh {block}",
+            new={**gate.rule(source=block), "security_group_id": unknown},
+        )
+        for block in ("0.0.0.0/2", "64.0.0.0/2")
+    ]
+
+    done = gate(steps, *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert gate(steps[:1], *ADMIN).exit_code == 0
+    waiver = gate.waive({"resource": "ssh 0.0.0.0/2"})
+    assert gate(steps, *ADMIN, *waiver).exit_code == 0

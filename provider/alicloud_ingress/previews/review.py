@@ -25,7 +25,14 @@ from alicloud_ingress.previews.findings import (
     GroupReview,
     Review,
 )
-from alicloud_ingress.previews.gate import Change, Lists, OwnedRule, lacking, openings
+from alicloud_ingress.previews.gate import (
+    Change,
+    Lists,
+    OwnedRule,
+    Side,
+    lacking,
+    openings,
+)
 from alicloud_ingress.previews.outcome import Outcome, key, outcome
 from alicloud_ingress.previews.preview import Preview, Step
 from alicloud_ingress.previews.waivers import Waivers
@@ -35,6 +42,7 @@ from alicloud_ingress.rules.spelling import has_expired
 
 __all__ = ["ADMIN_PORTS", "FAIL_ON", "Finding", "Gate", "GroupReview", "Review"]
 
+UNKNOWN = "a group whose ID is not known"
 SHOW_SAMES = "run pulumi preview with --show-sames"
 
 
@@ -80,6 +88,16 @@ def judge(  # noqa: PLR0913 - one for each input
             found += judging.findings(gate, waivers)
         except TooComplexError:
             groups.append(judging.unjudged(today))
+    if together := _together(preview, outcomes):
+        judging = _Group(
+            preview, UNKNOWN, together, None, _lists(preview, lists), stops
+        )
+        there = {f.kind for f in found if not f.waivers}
+        found += [
+            replace(finding, judged=False)
+            for finding in judging.findings(gate, waivers)
+            if not finding.waivers and finding.kind not in there
+        ]
     others = [*_list_findings(preview, gate, _lists(preview, lists))]
     others += _other_findings(preview, groups)
     found += [_covered(finding, waivers) for finding in others]
@@ -95,6 +113,27 @@ def judge(  # noqa: PLR0913 - one for each input
         findings=selected,
         problems=(*preview.problems, *problems, *too_complex),
         remarks=waivers.remarks(waiver for f in selected for waiver in f.waivers),
+    )
+
+
+def _together(preview: Preview, outcomes: Mapping[str, Outcome]) -> Outcome | None:
+    """
+    What a preview does to the groups whose IDs are not known, if they are all the same.
+
+    Rules that drop are left out: they may be in another group than those that accept.
+    """
+    known = known_groups(preview)
+    unknown = [each for group, each in outcomes.items() if group not in known]
+    if len(unknown) <= 1:
+        return None
+
+    def accepting(sides: Iterable[Side]) -> Side:
+        return tuple(o for side in sides for o in side if o.rule.policy != "drop")
+
+    return Outcome(
+        before=accepting(o.least_before or o.before for o in unknown),
+        after=accepting(o.most_after or o.after for o in unknown),
+        if_it_stops=accepting(o.if_it_stops for o in unknown),
     )
 
 
