@@ -70,11 +70,10 @@ def judge(  # noqa: PLR0913 - one for each input
     urns += [each.urn for each in preview.lists]
     names = {urn: name_of(urn) for urn in (*urns, *preview.unknown_rules)}
     waivers = Waivers(gate.waivers, names, today, gate.longest_waiver_days)
+    parts = _by_group(preview)
     outcomes = {
-        group: outcome(
-            preview, group, (live or {}).get(group), is_live=live is not None
-        )
-        for group in groups_of(preview)
+        group: outcome(part, group, (live or {}).get(group), is_live=live is not None)
+        for group, part in parts.items()
     }
     preview = _without_idle_gaps(preview, outcomes.values())
     stops = any(each.refusals or each.may_stop for each in outcomes.values())
@@ -82,7 +81,8 @@ def judge(  # noqa: PLR0913 - one for each input
     found: list[Finding] = []
     for group, each in outcomes.items():
         read = (live or {}).get(group)
-        judging = _Group(preview, group, each, read, _lists(preview, lists), stops)
+        part = parts[group]
+        judging = _Group(part, group, each, read, _lists(preview, lists), stops)
         try:
             groups.append(judging.review(today))
             found += judging.findings(gate, waivers)
@@ -135,6 +135,20 @@ def _together(preview: Preview, outcomes: Mapping[str, Outcome]) -> Outcome | No
         after=accepting(o.most_after or o.after for o in unknown),
         if_it_stops=accepting(o.if_it_stops for o in unknown),
     )
+
+
+def _by_group(preview: Preview) -> dict[str, Preview]:
+    """
+    For each group the preview of the steps that concern it.
+    """
+    steps: dict[str, dict[int, Step]] = {group: {} for group in groups_of(preview)}
+    for number, step in enumerate(preview.steps):
+        for declared in (*step.before, *step.after):
+            steps[declared.group][number] = step
+    return {
+        group: replace(preview, steps=tuple(own.values()))
+        for group, own in steps.items()
+    }
 
 
 def groups_of(preview: Preview) -> dict[str, str]:
