@@ -33,8 +33,10 @@ from alicloud_ingress.previews.gate import (
     lacking,
     openings,
 )
-from alicloud_ingress.previews.outcome import Outcome, key, outcome
+from alicloud_ingress.previews.live_outcome import live_outcome
+from alicloud_ingress.previews.outcome import Outcome, key
 from alicloud_ingress.previews.preview import Preview, Step
+from alicloud_ingress.previews.state_outcome import state_outcome
 from alicloud_ingress.previews.waivers import Waivers
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
@@ -72,7 +74,9 @@ def judge(  # noqa: PLR0913 - one for each input
     waivers = Waivers(gate.waivers, names, today, gate.longest_waiver_days)
     parts = _by_group(preview)
     outcomes = {
-        group: outcome(part, group, (live or {}).get(group), is_live=live is not None)
+        group: live_outcome(part, live[group])
+        if live and group in live
+        else state_outcome(part, group, is_live=live is not None)
         for group, part in parts.items()
     }
     preview = _without_idle_gaps(preview, outcomes.values())
