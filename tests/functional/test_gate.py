@@ -846,3 +846,29 @@ def test_rules_of_unknown_groups_may_be_of_one_group(gate: Gate, unknown: str) -
     assert gate(steps[:1], *ADMIN).exit_code == 0
     waiver = gate.waive({"resource": "ssh 0.0.0.0/2"})
     assert gate(steps, *ADMIN, *waiver).exit_code == 0
+
+
+@pytest.mark.parametrize("field", ["port_range", "policy", "priority"])
+def test_unknown_values_count_with_what_is_open(gate: Gate, field: str) -> None:
+    """Each rule accepts a quarter of the internet."""
+    there = gate.rule(source="64.0.0.0/2")
+    new = gate.rule(source="0.0.0.0/2", **{field: "[secret]"})
+    steps = [
+        step("same", "there", old=there, new=there),
+        step("create", "new", new=new),
+    ]
+
+    done = gate(steps, *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+def test_many_unknown_values_count_at_their_worst(gate: Gate) -> None:
+    """The drops may be for other ports than the rules that accept."""
+    quarters = ("0.0.0.0/2", "64.0.0.0/2")
+    rules = [gate.rule("[secret]", block, priority=2) for block in quarters]
+    rules += [gate.rule("[secret]", policy="drop") for _ in range(3)]
+    steps = [step("create", f"rule {n}", new=rule) for n, rule in enumerate(rules)]
+
+    assert gate(steps, *ADMIN).exit_code == 1

@@ -469,7 +469,7 @@ MUTANTS = (
         "previews/gate.py",
         "return old ^ new | _places(before, after)",
         "return frozenset()",
-        ("tests/unit/test_gate_laws.py",),
+        ("tests/functional/test_gate.py",),
     ),
     Mutant(
         "a drop whose ID was never known counts as existing",
