@@ -142,7 +142,7 @@ def test_a_rule_a_set_would_recreate_is_found(gate: Gate) -> None:
     assert "0.0.0.0/0 may reach tcp 22" in done.stderr
 
 
-def pending(old: dict[str, Any]) -> dict[str, Any]:
+def never_shown(old: dict[str, Any]) -> dict[str, Any]:
     """The old state of resources that were created and whose rules never showed."""
     ids: dict[str, Any] = {"security_group_rule_id": ""}
     if "rules" in old:
@@ -154,7 +154,7 @@ def pending(old: dict[str, Any]) -> dict[str, Any]:
 def test_a_rule_that_never_showed_is_judged_by_the_group(gate: Gate, kind: str) -> None:
     """An update without a difference creates it if it does not exist."""
     old = gate.rule() if kind == RULE else gate.set_of(gate.rule())
-    steps = [step("update", old=old, new=old, kind=kind, old_state=pending(old))]
+    steps = [step("update", old=old, new=old, kind=kind, old_state=never_shown(old))]
 
     done = gate(steps, *LIVE)
     assert done.exit_code == 1
@@ -170,7 +170,7 @@ def test_a_rule_that_never_showed_is_judged_by_the_group(gate: Gate, kind: str) 
 def test_a_rule_that_never_showed_is_not_judged_by_state(gate: Gate, kind: str) -> None:
     """The state does not say whether it exists."""
     old = gate.rule() if kind == RULE else gate.set_of(gate.rule())
-    steps = [step("update", old=old, new=old, kind=kind, old_state=pending(old))]
+    steps = [step("update", old=old, new=old, kind=kind, old_state=never_shown(old))]
 
     done = gate(steps, *ADMIN)
 
@@ -179,14 +179,16 @@ def test_a_rule_that_never_showed_is_not_judged_by_state(gate: Gate, kind: str) 
     assert "--live" in done.stdout
 
 
-def test_a_drop_that_never_showed_opens_nothing_new(gate: Gate) -> None:
-    """It may exist before, and does afterwards."""
+def test_a_drop_that_never_showed_is_judged_by_the_group(gate: Gate) -> None:
+    """It exists afterwards; whether it did before, the state does not say."""
     gate.live(Priority="2")
     drop = gate.rule(policy="drop")
-    steps = [step("update", old=drop, new=drop, old_state=pending(drop))]
+    steps = [step("update", old=drop, new=drop, old_state=never_shown(drop))]
 
     assert gate(steps, *LIVE).exit_code == 0
-    assert gate(steps, *ADMIN).exit_code == 0
+    done = gate(steps, *ADMIN)
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
 
 
 def test_replacing_an_already_deleted_rule_opens_without_a_gap(
@@ -752,3 +754,170 @@ def test_a_rule_of_an_unknown_type_is_not_judged(gate: Gate) -> None:
     assert done.exit_code == 1
     assert "not judged" in done.stderr
     assert gate([step("same", "ssh", old={}, new={}, kind=kind)], *ADMIN).exit_code == 0
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_shrinking_prefix_list_of_unseen_drops_is_not_judged(
+    gate: Gate, *, live: bool
+) -> None:
+    """A group that the preview does not show may drop what the list contains."""
+    list_id = gate.fake.new_prefix_list("0.0.0.0/1", "128.0.0.0/1")
+    steps = [list_step(list_id, ["0.0.0.0/1", "128.0.0.0/1"], ["10.0.0.0/8"])]
+
+    done = gate(steps, *(LIVE if live else ADMIN))
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert gate(steps, *ADMIN, *gate.waive({"resource": "offices"})).exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["", "-replacement"])
+@pytest.mark.parametrize("live", [True, False])
+def test_a_drop_to_import_may_differ_from_the_live_rule(
+    gate: Gate, kind: str, *, live: bool
+) -> None:
+    """The import fails then, and what the program declares below it opens."""
+    gate.live("23/23", Policy="drop")
+    drop, below = gate.rule(policy="drop"), gate.rule(priority=2)
+    old = gate.rule(80) if kind else None
+    steps = [
+        step(f"import{kind}", "drop", old=old, new=drop),
+        step("create", "ssh", new=below),
+    ]
+
+    done = gate(steps, *(LIVE if live else ADMIN))
+
+    assert done.exit_code == 1
+
+
+def test_an_import_that_will_fail_is_reported(gate: Gate) -> None:
+    """The rule exists, and its description differs."""
+    rule_id = gate.live(source="10.0.0.0/8", Description="office")
+    rule = gate.rule(source="10.0.0.0/8")
+    steps = [step("import", "office", new=rule, new_state={"id": rule_id})]
+
+    done = gate(steps, "--live")
+
+    assert "would fail" in done.stdout
+    assert rule_id in done.stdout
+
+
+def test_an_import_of_the_live_rule_passes(gate: Gate) -> None:
+    """What it drops is dropped before and afterwards."""
+    gate.live(Policy="drop")
+    steps = [
+        step("import", "drop", new=gate.rule(policy="drop")),
+        step("create", "ssh", new=gate.rule(priority=2)),
+    ]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 0
+    assert "would fail" not in done.stdout
+
+
+def pending(gate: Gate, old: dict[str, Any]) -> dict[str, Any]:
+    """The old state of a rule whose ID was never known."""
+    outputs = {**old, "security_group_rule_id": "", "create_time": ""}
+    return {"outputs": outputs, "id": f"{gate.group}/pending/0123456789ab"}
+
+
+def pending_set(old: dict[str, Any]) -> dict[str, Any]:
+    """The old state of a set that knows no ID of its rules."""
+    return {"outputs": {**old, "rule_ids": dict.fromkeys(old["rules"], "")}}
+
+
+@pytest.mark.parametrize("in_set", [False, True])
+def test_an_update_of_a_pending_rule_may_open(gate: Gate, *, in_set: bool) -> None:
+    """Unless it exists, the update creates it."""
+    old, new = gate.rule(), gate.rule(description="x")
+    steps = [step("update", old=old, new=new, old_state=pending(gate, old))]
+    if in_set:
+        before, after = gate.set_of(old), gate.set_of(new)
+        state = pending_set(before)
+        steps = [step("update", old=before, new=after, kind=RULE_SET, old_state=state)]
+
+    assert gate(steps, *ADMIN).exit_code == 1
+    assert gate(steps, *LIVE).exit_code == 1
+    gate.live()
+    assert gate(steps, *LIVE).exit_code == 0
+
+
+@pytest.mark.parametrize("op", ["update", "same"])
+@pytest.mark.parametrize("in_set", [False, True])
+def test_a_pending_drop_may_not_exist(gate: Gate, op: str, *, in_set: bool) -> None:
+    """So it does not hold back what the change accepts below it."""
+    old = gate.rule(policy="drop")
+    new = {**old, "description": "x"} if op == "update" else old
+    drop = step(op, "drop", old=old, new=new, old_state=pending(gate, old))
+    if in_set:
+        before, after = gate.set_of(old), gate.set_of(new)
+        state = pending_set(before)
+        drop = step(op, "s", old=before, new=after, kind=RULE_SET, old_state=state)
+    steps = [drop, step("create", "ssh", new=gate.rule(priority=2))]
+
+    assert gate(steps, *ADMIN).exit_code == 1
+    is_created = op == "update"
+    assert gate(steps, *LIVE).exit_code == (0 if is_created else 1)
+    if op == "same":
+        assert gate([drop], *ADMIN).exit_code == 0
+
+
+def test_secret_rules_of_a_set_may_be_ipv6(gate: Gate) -> None:
+    """The port is open to the whole of IPv4 already."""
+    gate.live()
+    old, new = gate.set_of(), {**gate.set_of(), "rules": "[secret]"}
+
+    done = gate([step("update", old=old, new=new, kind=RULE_SET)], *LIVE)
+
+    assert done.exit_code == 1
+    assert "::/0 might reach" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "unknown", ["[secret]", "04da6b54-80e4-46f7-96ec-b56ff0331ba9"]
+)
+def test_rules_of_unknown_groups_may_be_of_one_group(gate: Gate, unknown: str) -> None:
+    """Together they open the port to the internet."""
+    steps = [
+        step(
+            "create",
+            f"ssh {block}",
+            new={**gate.rule(source=block), "security_group_id": unknown},
+        )
+        for block in ("0.0.0.0/2", "64.0.0.0/2")
+    ]
+
+    done = gate(steps, *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert gate(steps[:1], *ADMIN).exit_code == 0
+    waiver = gate.waive({"resource": "ssh 0.0.0.0/2"})
+    assert gate(steps, *ADMIN, *waiver).exit_code == 0
+
+
+@pytest.mark.parametrize("field", ["port_range", "policy", "priority"])
+def test_unknown_values_count_with_what_is_open(gate: Gate, field: str) -> None:
+    """Each rule accepts a quarter of the internet."""
+    there = gate.rule(source="64.0.0.0/2")
+    new = gate.rule(source="0.0.0.0/2", **{field: "[secret]"})
+    steps = [
+        step("same", "there", old=there, new=there),
+        step("create", "new", new=new),
+    ]
+
+    done = gate(steps, *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+def test_many_unknown_values_count_at_their_worst(gate: Gate) -> None:
+    """The drops may be for other ports than the rules that accept."""
+    quarters = ("0.0.0.0/2", "64.0.0.0/2")
+    rules = [gate.rule("[secret]", block, priority=2) for block in quarters]
+    rules += [gate.rule("[secret]", policy="drop") for _ in range(3)]
+    steps = [step("create", f"rule {n}", new=rule) for n, rule in enumerate(rules)]
+
+    assert gate(steps, *ADMIN).exit_code == 1

@@ -5,6 +5,8 @@ The command `preview-report`: what it prints, where, and its exit codes.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,31 @@ def test_stdout_holds_the_report_and_nothing_else(run: Runner) -> None:
         "<!-- alicloud-ingress preview-report web/dev -->\n"
     )
     assert result.stderr == ""
+
+
+def test_without_live_nothing_that_calls_ecs_is_imported(tmp_path: Path) -> None:
+    """Most of the time of a short command is its imports."""
+    file = tmp_path / "preview.json"
+    file.write_text(json.dumps({"steps": OPEN}))
+    program = (
+        "import atexit, sys\nfrom alicloud_ingress.cli.main import main\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        f"main(['preview-report', {str(file)!r}])"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+
+    assert "tcp 22" in done.stdout
+    imported = set(done.stderr.split())
+    assert "alicloud_ingress.previews.review" in imported
+    slow = {
+        "alicloud_ingress.ecs.client",
+        "jinja2",
+        "rich",
+        "stamina",
+        "importlib.metadata",
+    }
+    assert not imported & slow
 
 
 def test_a_finding_exits_with_1_and_one_line(run: Runner) -> None:

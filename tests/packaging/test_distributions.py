@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 INSIDE = (
     "py.typed",
-    "templates/preview.md.j2",
+    "templates/import_set.py.j2",
     "templates/import_rules.py.j2",
     "schemas/preview-report-1.json",
     "schemas/preview-waivers-1.json",
@@ -30,10 +30,14 @@ INSIDE = (
 )
 IMPORTS = """
 import importlib.util, sys
+import click
 import alicloud_ingress as package
 from alicloud_ingress.cli.main import main
 for name in package.__all__:
     getattr(package, name)
+context = click.Context(main)
+for name in main.list_commands(context):
+    main.get_command(context, name)
 assert importlib.util.find_spec("responses") is None
 assert "responses" not in sys.modules
 import alicloud_ingress.doctor.observe, alicloud_ingress.ecs.gateway

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -167,3 +168,48 @@ def test_the_worst_that_may_come_is_found_beside_what_will(
     will = newly_open(rules(before), rules(after), PORTS)
     assert cells(sure, PORTS) == will
     assert cells(perhaps, PORTS) == newly_open(rules(least), rules(most), PORTS) - will
+
+
+def hidden(some: list[OwnedRule], fields: list[str], side: str) -> list[OwnedRule]:
+    """The rules with one field of each unknown, as a preview shows them."""
+    return [
+        replace(owned, rule=replace(owned.rule, **unknown(field, f"{side} {number}")))
+        if field
+        else owned
+        for number, (owned, field) in enumerate(zip(some, fields, strict=False))
+    ]
+
+
+def unknown(field: str, name: str) -> dict[str, Any]:
+    """A rule whose priority is unknown counts as one whose policy is, and as first."""
+    if field == "priority":
+        return {"policy": f"({field} {name})", "priority": 1}
+    return {field: f"({field} {name})"}
+
+
+HIDDEN = st.lists(
+    st.sampled_from(["", "port_range", "policy", "priority"]), min_size=4, max_size=4
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(FEW, FEW, FEW, HIDDEN, HIDDEN, HIDDEN)
+def test_what_unknown_values_may_open_is_found(  # noqa: PLR0913, PLR0917
+    kept: list[OwnedRule],
+    old: list[OwnedRule],
+    new: list[OwnedRule],
+    in_kept: list[str],
+    in_old: list[str],
+    in_new: list[str],
+) -> None:
+    """Several values together too, and with what is open already."""
+    same = hidden(kept, in_kept, "kept")
+    change = Change(
+        before=(*same, *hidden(old, in_old, "old")),
+        after=(*same, *hidden(new, in_new, "new")),
+        is_whole=True,
+    )
+
+    found = cells(openings(change, PORTS), PORTS)
+
+    assert newly_open(rules([*kept, *old]), rules([*kept, *new]), PORTS) <= found

@@ -494,7 +494,7 @@ MUTANTS = (
     ),
     Mutant(
         "a drop that moves between resources counts as kept",
-        "previews/outcome.py",
+        "previews/live_outcome.py",
         "if slot.changes_identity or any(s.gap for s in slot.removers):\n"
         "                    self._may_stop |= step.kind != PEER_RULE\n",
         "if slot.changes_identity or any(s.gap for s in slot.removers):\n",
@@ -509,10 +509,24 @@ MUTANTS = (
     ),
     Mutant(
         "a removed rule with a secret policy counts as one that accepts",
-        "previews/outcome.py",
-        'else replace(owned, rule=replace(owned.rule, policy="drop"))',
-        "else owned",
+        "previews/gate.py",
+        'elif rule.policy != "accept":',
+        'elif rule.policy == "drop":',
         (REVIEW,),
+    ),
+    Mutant(
+        "unknown values are judged one at a time",
+        "previews/gate.py",
+        "return old ^ new | _places(before, after)",
+        "return frozenset()",
+        ("tests/functional/test_gate.py",),
+    ),
+    Mutant(
+        "a drop whose ID was never known counts as existing",
+        "previews/declared.py",
+        "is_pending = bool(outputs) and not rule_id and self._is_pending()",
+        "is_pending = False",
+        ("tests/functional/test_gate.py",),
     ),
     Mutant(
         "of two values for one key of a preview the last one counts",

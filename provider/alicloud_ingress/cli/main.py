@@ -4,23 +4,58 @@ The command line `alicloud-ingress`: parses, calls the packages below, and print
 
 from __future__ import annotations
 
+import importlib
 import os
 
 import click
 
-from alicloud_ingress.cli.doctor import doctor
 from alicloud_ingress.cli.failure import Commands
-from alicloud_ingress.cli.fake import fake
-from alicloud_ingress.cli.importing import import_
-from alicloud_ingress.cli.options import timeout
-from alicloud_ingress.cli.preview_report import preview_report
-from alicloud_ingress.cli.show import show
-from alicloud_ingress.cli.stale import stale
-from alicloud_ingress.cli.usage import usage
 from alicloud_ingress.engine.logs import log_to_stderr
 
+_COMMANDS = {
+    "doctor": "doctor:doctor",
+    "fake": "fake:fake",
+    "import": "importing:import_",
+    "preview-report": "preview_report:preview_report",
+    "show": "show:show",
+    "stale": "stale:stale",
+    "usage": "usage:usage",
+}
+"""
+The module of this package that has each command, and its name there.
+"""
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+
+class _Lazy(Commands):
+    """
+    Imports only the command that runs, so that it starts fast.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """
+        The names of all commands.
+        """
+        del ctx
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """
+        The command of this name. For an unknown one, click searches all for similar
+        names, so all are imported.
+        """
+        for name in [cmd_name] if cmd_name in _COMMANDS else _COMMANDS:
+            self.add_command(_imported(name), name)
+        return super().get_command(ctx, cmd_name)
+
+
+def _imported(name: str) -> click.Command:
+    module, _, attribute = _COMMANDS[name].partition(":")
+    imported = importlib.import_module(f"alicloud_ingress.cli.{module}")
+    command: click.Command = getattr(imported, attribute)
+    return command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pulumi-alicloud-ingress")
 def main() -> None:
     """
@@ -30,12 +65,3 @@ def main() -> None:
     found that the command looks for, 2 wrong usage, 3 failed or incomplete.
     """
     log_to_stderr(os.environ, otherwise="warning")
-
-
-main.add_command(doctor)
-main.add_command(fake)
-main.add_command(import_)
-main.add_command(timeout(preview_report))
-main.add_command(show)
-main.add_command(stale)
-main.add_command(usage)

@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
-from alicloud_ingress.ecs.config import TIMEOUT_VARIABLE
-from alicloud_ingress.ecs.settings import MAX_DIGITS
+from alicloud_ingress.ecs.settings import MAX_DIGITS, TIMEOUT_VARIABLE
 
 _IN_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
 INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)

@@ -5,14 +5,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from alicloud_ingress.cli.failure import Failure
-from alicloud_ingress.cli.stack_settings import connections_of
-from alicloud_ingress.ecs.list_entries import read_lists
-from alicloud_ingress.errors import IngressError
+from alicloud_ingress.cli.options import timeout
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
     FAIL_ON,
@@ -20,14 +18,15 @@ from alicloud_ingress.previews.findings import (
     Gate,
     Review,
 )
-from alicloud_ingress.previews.formats import as_json, as_sarif
 from alicloud_ingress.previews.page import markdown
 from alicloud_ingress.previews.preview import Preview, read_preview
 from alicloud_ingress.previews.report import compose, finding_line, not_judged
-from alicloud_ingress.previews.review import judge, known_groups, rules_of
+from alicloud_ingress.previews.review import judge
 from alicloud_ingress.previews.waivers import Waiver, WaiverError, read_waivers
 from alicloud_ingress.rendering.markup import plain
-from alicloud_ingress.rules.live import LiveGroup
+
+if TYPE_CHECKING:
+    from alicloud_ingress.previews.live_state import LiveState
 
 MATCHED = 1
 
@@ -83,6 +82,7 @@ MATCHED = 1
     show_default=True,
     help="Report each waiver that ends more than this many days from today.",
 )
+@timeout
 def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
     preview: BinaryIO,
     live: bool,  # noqa: FBT001 - click passes flags by name
@@ -117,14 +117,14 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
         longest_waiver_days=waivers_max_days,
     )
     read = read_preview(preview.read())
-    live_state = _LiveState(read, region, profile) if live else None
+    found = _live_state(read, region, profile) if live else None
     judged = judge(
         read,
         gate,
         today=dt.datetime.now(tz=dt.timezone.utc).date(),
-        live=live_state.groups if live_state else None,
-        lists=live_state.lists if live_state else None,
-        problems=live_state.problems if live_state else (),
+        live=found.groups if found else None,
+        lists=found.lists if found else None,
+        problems=found.problems if found else (),
     )
     click.echo(_written(judged, form).encode(errors="replace"), nl=False)
     for finding in judged.failing:
@@ -139,10 +139,27 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
         raise SystemExit(MATCHED)
 
 
+def _live_state(preview: Preview, region: str, profile: str) -> LiveState:
+    """
+    Read what ECS holds now. Only --live imports what speaks with ECS.
+    """
+    from alicloud_ingress.cli.stack_settings import connections_of
+    from alicloud_ingress.previews.live_state import read_live_state
+
+    found = read_live_state(preview, connections_of(profile), region)
+    for problem in found.unread_lists:
+        click.echo(plain(problem), err=True)
+    return found
+
+
 def _written(judged: Review, form: str) -> str:
     if form == "json":
+        from alicloud_ingress.previews.json_report import as_json
+
         return as_json(judged, not_judged(judged))
     if form == "sarif":
+        from alicloud_ingress.previews.sarif import as_sarif
+
         return as_sarif(judged)
     return markdown(compose(judged))
 
@@ -154,31 +171,3 @@ def _waivers(file: BinaryIO | None) -> tuple[Waiver, ...]:
         return read_waivers(file.read())
     except WaiverError as error:
         raise click.UsageError(plain(str(error))) from None
-
-
-class _LiveState:
-    """
-    The groups that a preview names, and the contents of the lists that their rules use.
-
-    Attributes:
-        problems: which groups could not be read, in sentences. A list that cannot be
-            read is not one of them: what depends on it is reported as not judged.
-    """
-
-    def __init__(self, preview: Preview, region: str, profile: str) -> None:
-        self.groups: dict[str, LiveGroup] = {}
-        self.lists: dict[str, tuple[str, ...]] = {}
-        self.problems: list[str] = []
-        connections = connections_of(profile)
-        for group, its_region in known_groups(preview).items():
-            try:
-                client = connections.client(connections.region(its_region or region))
-                self.groups[group] = client.describe(group)
-            except IngressError as error:
-                self.problems.append(f"{group} could not be read: {error}")
-                continue
-            rules = [live.rule for live in self.groups[group].rules]
-            found, unread = read_lists(client, [*rules, *rules_of(preview, group)])
-            self.lists.update(found)
-            for problem in unread:
-                click.echo(plain(problem), err=True)

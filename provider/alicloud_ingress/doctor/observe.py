@@ -23,9 +23,10 @@ from alicloud_ingress.doctor import judge
 from alicloud_ingress.doctor.engine_python import EnginePython, engine_python
 from alicloud_ingress.doctor.judge import Finding
 from alicloud_ingress.ecs import config
-from alicloud_ingress.ecs.config import TIMEOUT_VARIABLE, Connection
+from alicloud_ingress.ecs.config import Connection
 from alicloud_ingress.ecs.exchange import exchange
 from alicloud_ingress.ecs.gateway import STS_VERSION, Gateway, address_of
+from alicloud_ingress.ecs.settings import TIMEOUT_VARIABLE
 from alicloud_ingress.ecs.signed_request import Call
 from alicloud_ingress.ecs.transport import proxies_for, session
 from alicloud_ingress.ecs.waiting import waiting_for

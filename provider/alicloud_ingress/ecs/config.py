@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from alicloud_ingress.ecs.credentials import Credentials, find, profile_entry
-from alicloud_ingress.ecs.settings import Settings
+from alicloud_ingress.ecs.settings import TIMEOUT_VARIABLE, Settings
 from alicloud_ingress.errors import SECRET, ConfigurationError
 
 __all__ = ["KEYS", "Connection", "Credentials", "resolve"]
@@ -38,7 +38,6 @@ KEYS = (
     "alicloud-ingress:timeout",
 )
 CREDENTIAL_KEYS = ("alicloud:accessKey", "alicloud:secretKey", "alicloud:securityToken")
-TIMEOUT_VARIABLE = "ALICLOUD_INGRESS_TIMEOUT"
 _ENDPOINTS = '[{"ecs": "host:port"}]'
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from alicloud_ingress.errors import ConfigurationError, shown
 from alicloud_ingress.files import as_object, as_objects, parsed
 
+TIMEOUT_VARIABLE = "ALICLOUD_INGRESS_TIMEOUT"
 MAX_DIGITS = 9
 """
 How many digits a number may have: enough for 30 years in seconds.

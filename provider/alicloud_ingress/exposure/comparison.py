@@ -11,11 +11,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 from alicloud_ingress.exposure.diagram import Diagram, Piece
-from alicloud_ingress.exposure.packets import Matched, OpaqueSet
+from alicloud_ingress.exposure.packets import Box, Matched, OpaqueSet
 from alicloud_ingress.rules.rule import IngressRule
+
+MAX_COMBINED = 4
+"""
+Of more unknown sets than these, not each combination is compared.
+"""
 
 Judged = tuple[IngressRule, Matched]
 """
@@ -55,18 +61,17 @@ class MembershipCase:
         self, inside: Iterable[Entry], members: frozenset[OpaqueSet], *, whole: bool
     ) -> None:
         self.members = members
-        all_inside = [*inside]
-        own = [
-            box
-            for entry in all_inside
-            if entry.matched.unknown == members
-            for box in entry.matched.boxes
-        ]
+        boxes = [(entry, box) for entry in inside for box in entry.matched.boxes]
+        if whole:
+            meets, own = Box.has_traffic_of, [b for e, b in boxes if e.matched.unknown]
+        else:
+            meets, own = Box.meets, [b for e, b in boxes if _is_of(e, members)]
         placed = [
             (entry, box)
-            for entry in all_inside
-            for box in entry.matched.boxes
-            if entry.matched.unknown == members or any(map(box.meets, own))
+            for entry, box in boxes
+            if not members
+            or _is_of(entry, members)
+            or any(meets(box, other) for other in own)
         ]
         self.entries = [entry for entry, _ in placed]
         self.boxes = [box for _, box in placed]
@@ -74,8 +79,8 @@ class MembershipCase:
         self.after = self._bits(lambda entry: entry.after)
         self.accepts = self._bits(lambda entry: entry.rule.policy != "drop")
         self.fewer = [self._within(some) for some in _subsets(members)[:-1]]
-        self.own = self._bits(lambda entry: entry.matched.unknown == members)
-        required = self.own if whole else self.before ^ self.after
+        self.own = self._bits(lambda entry: _is_of(entry, members))
+        required = 0 if whole else self.before ^ self.after
         self.diagram = Diagram(self.boxes, required)
 
     def _within(self, members: frozenset[OpaqueSet]) -> int:
@@ -129,6 +134,27 @@ class MembershipCase:
         """
         return self.lets_in_before(met) and not self.lets_in_after(met)
 
+    @cached_property
+    def opened(self) -> list[Piece]:
+        """
+        The packets that are accepted after the change only.
+        """
+        return self.diagram.region(self.opens)
+
+    @cached_property
+    def accepted(self) -> list[Piece]:
+        """
+        The packets that are accepted after the change.
+        """
+        return self.diagram.region(self.lets_in_after)
+
+    @cached_property
+    def uncovered(self) -> list[Piece]:
+        """
+        The packets that a rule which is not known here may accept after the change.
+        """
+        return self.diagram.region(self.uncovers)
+
     def only_here(self, changes: Callable[[int], bool]) -> list[Piece]:
         """
         The packets that change in this case, if a rule names exactly these sets and
@@ -151,15 +177,16 @@ def membership_cases(entries: Sequence[Entry], *, whole: bool) -> list[Membershi
 
     Args:
         entries: of both sides, in the order of evaluation.
-        whole: whether to include packets that no changed rule matches.
+        whole: whether to include packets that no changed rule matches, and combinations
+            of sets that no single rule has.
     """
     by_members: dict[frozenset[OpaqueSet], list[tuple[int, Entry]]] = {frozenset(): []}
     for place, entry in enumerate(entries):
         by_members.setdefault(entry.matched.unknown, []).append((place, entry))
     changed = {e.matched.unknown for e in entries if e.before != e.after}
     cases: list[MembershipCase] = []
-    for members in sorted(by_members, key=sorted):
-        subsets = [some for some in _subsets(members) if some in by_members]
+    for members in sorted(_combined(by_members) if whole else by_members, key=sorted):
+        subsets = [some for some in by_members if some <= members]
         if changed.isdisjoint(subsets):
             continue
         inside = sorted(pair for some in subsets for pair in by_members[some])
@@ -167,6 +194,21 @@ def membership_cases(entries: Sequence[Entry], *, whole: bool) -> list[Membershi
             MembershipCase((entry for _, entry in inside), members, whole=whole)
         )
     return cases
+
+
+def _is_of(entry: Entry, members: frozenset[OpaqueSet]) -> bool:
+    return entry.matched.unknown == members
+
+
+def _combined(known: Iterable[frozenset[OpaqueSet]]) -> set[frozenset[OpaqueSet]]:
+    """
+    The combinations of some sets: all of them, or otherwise those given and the last.
+    """
+    given = {*known}
+    union = frozenset[OpaqueSet]().union(*given)
+    if len(union) > MAX_COMBINED:
+        return {*given, union}
+    return {*given, *_subsets(union)}
 
 
 def _subsets(members: frozenset[OpaqueSet]) -> list[frozenset[OpaqueSet]]:

@@ -10,7 +10,7 @@ this port that was not accepted before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -91,6 +91,13 @@ _USED = {
 """
 The addresses of each family that are in use, as unicast addresses.
 """
+_IN_USE = {
+    world: sum(last - first + 1 for first, last in used)
+    for world, used in _USED.items()
+}
+"""
+The number of these addresses.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +140,7 @@ def internet_openings(cases: Iterable[InternetCase]) -> tuple[InternetOpening, .
     found: dict[tuple[bool, str, tuple[IngressRule, ...]], list[_Opening]] = {}
     for case, world in cases:
         known = certain[world]
-        for opening in _opened(case, world, case.opens, case.lets_in_after):
+        for opening in _opened(case, world, case.opened, case.accepted):
             if case.members and any(map(opening.is_within, known)):
                 continue
             if not case.members:
@@ -157,7 +164,7 @@ def internet_uncovered(cases: Iterable[InternetCase]) -> tuple[InternetOpening, 
     """
     found: dict[str, list[_Opening]] = {}
     for case, world in cases:
-        opened = _opened(case, world, case.uncovers, None)
+        opened = _opened(case, world, case.uncovered, None)
         found.setdefault(world, []).extend(opened)
     return tuple(
         InternetOpening(
@@ -174,12 +181,13 @@ def internet_cases(
     """
     Each case that can concern the whole Internet, for each address family.
 
-    Cases of source groups cannot: the members of a group are not the whole Internet.
+    Rules with a source group do not: the members of a group are not the whole Internet.
 
     Args:
         entries: both sides, in the order of evaluation.
         ports: of tcp and udp; None for all ports and all protocols.
     """
+    entries = [entry for entry in entries if not _is_of_groups(entry)]
     if ports is not None:
         asked = tuple(ports)
         narrowed = (_narrowed(entry, asked) for entry in entries)
@@ -187,9 +195,12 @@ def internet_cases(
     return tuple(
         (case, world)
         for case in membership_cases(entries, whole=True)
-        if all(unknown.kind != "group" for unknown in case.members)
         for world in WORLDS
     )
+
+
+def _is_of_groups(entry: Entry) -> bool:
+    return any(unknown.kind == "group" for unknown in entry.matched.unknown)
 
 
 def _narrowed(entry: Entry, ports: Sequence[int]) -> Entry:
@@ -232,8 +243,8 @@ def _traffic(openings: Iterable[_Opening]) -> tuple[Traffic, ...]:
 def _opened(
     case: MembershipCase,
     world: str,
-    newly: Callable[[int], bool],
-    afterwards: Callable[[int], bool] | None,
+    newly: Iterable[Piece],
+    afterwards: Iterable[Piece] | None,
 ) -> Iterator[_Opening]:
     """
     The ports that a change opens.
@@ -241,37 +252,33 @@ def _opened(
     Args:
         case: with the rules of both sides.
         world: a key of `WORLDS`.
-        newly: which packets the change lets in.
-        afterwards: which packets are accepted after the change; at least half of the
-            addresses in use must be among them. None if all may be.
+        newly: the packets that the change lets in.
+        afterwards: the packets that are accepted after the change; at least half of
+            the addresses in use must be among them. None if all may be.
     """
-
-    def parts_of(wanted: Callable[[int], bool]) -> list[Piece]:
-        return [
-            piece
-            for piece in case.diagram.region(wanted)
-            if piece.ports != (0, 0) and _is_of(piece.sources, world)
-        ]
-
-    new = parts_of(newly)
+    new = _parts_of(newly, world)
     if not new:
         return
-    parts = [*new, *(parts_of(afterwards) if afterwards else ())]
-    flat = Diagram([_flat(part) for part in parts])
+    parts = [*new, *_parts_of(afterwards or (), world)]
     opened = (1 << len(new)) - 1
-    half = sum(map(_size, _USED[world]))
+    flat = Diagram([_flat(part) for part in parts], opened)
 
     def is_open(met: int) -> bool:
         if not met & opened or afterwards is None:
             return bool(met & opened)
         sources = joined(s for n in bits(met & ~opened) for s in parts[n].sources)
-        return 2 * _share(sources, world) >= half
+        return 2 * _share(sources, world) >= _IN_USE[world]
 
-    widest = _widest(case, world)
-    for piece in flat.region(is_open):
+    pieces = flat.region(is_open)
+    widest = _widest(case, world) if pieces else []
+    for piece in pieces:
         yield _Opening(
             piece.protocols, piece.ports, _opening(case, piece, world, widest)
         )
+
+
+def _parts_of(pieces: Iterable[Piece], world: str) -> list[Piece]:
+    return [p for p in pieces if p.ports != (0, 0) and _is_of(p.sources, world)]
 
 
 def _is_of(sources: Iterable[Interval], world: str) -> bool:
@@ -297,7 +304,7 @@ def _opening(
     found: dict[IngressRule, None] = {}
     share = 0
     for part, number in widest:
-        if 2 * share >= sum(map(_size, _USED[world])):
+        if 2 * share >= _IN_USE[world]:
             break
         if case.boxes[number].meets(around):
             found[case.entries[number].rule] = None
@@ -329,7 +336,3 @@ def _share(sources: Iterable[Interval], world: str) -> int:
         for a, b in sources
         for first, last in _USED[world]
     )
-
-
-def _size(interval: Interval) -> int:
-    return interval[1] - interval[0] + 1

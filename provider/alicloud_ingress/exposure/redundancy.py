@@ -77,7 +77,8 @@ def covered(
     """
     if not candidates:
         return {}
-    return _Overlaps(rules).covered(frozenset(staying), frozenset(candidates))
+    asked = frozenset(candidates)
+    return _Overlaps(rules, asked).covered(frozenset(staying), asked)
 
 
 def together(
@@ -103,7 +104,7 @@ def together(
     Raises:
         TooComplexError: the rules overlap in too many ways.
     """
-    overlaps = _Overlaps(rules)
+    overlaps = _Overlaps(rules, range(len(rules)))
     staying = set(range(len(rules))).difference(going)
     newest_first = [n for n in reversed(free) if n in staying and n in overlaps.sizes]
     first_in = overlaps.first_in(staying)
@@ -132,11 +133,15 @@ class _Overlaps:
     """
     Which rules match the same packets.
 
+    Args:
+        rules: all rules of a group.
+        asked: indexes of rules; packets that none of them matches do not count.
+
     Attributes:
         sizes: for each rule that can be judged, how many packets it matches.
     """
 
-    def __init__(self, rules: Sequence[IngressRule]) -> None:
+    def __init__(self, rules: Sequence[IngressRule], asked: Collection[int]) -> None:
         self._ranks = [rank(rule) for rule in rules]
         self._boxes: dict[int, tuple[Box, ...]] = {}
         groups: dict[int, frozenset[OpaqueSet]] = {}
@@ -154,7 +159,7 @@ class _Overlaps:
             for members in {frozenset[OpaqueSet](), *groups.values()}
             for met in self._meetings(
                 [index for index, group in groups.items() if group <= members],
-                {index for index, group in groups.items() if group == members},
+                {n for n in asked if groups.get(n) == members},
             )
         }
 

@@ -43,6 +43,11 @@ How the engine writes a value that is not known before the deployment: a string,
 boolean, a number, a list, an object (sdk/go/common/resource/plugin/rpc.go).
 """
 
+UNCHANGED = frozenset({"same", "read", "import", "refresh", "read-discard", "discard"})
+"""
+Operations of the engine that change no rule.
+"""
+
 SECRET_MARK = "[secret]"  # noqa: S105 - a mark, not a secret
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105
 """
@@ -109,9 +114,9 @@ class DeclaredRule:
         region: "" if it is not known.
         rule_id: `sgr-...`, or "".
         declared: whether a program declares it; an exclusive set has others too.
-        pending: whether it was created and its ID is not known yet, so that it may not
-            exist, and an update finds it or creates it again.
         doubts: why it cannot be judged, such as `port_range is secret`.
+        is_unsure: whether it may not exist, or differ: its ID was never known, or it
+            is still to be imported.
     """
 
     urn: str
@@ -122,8 +127,8 @@ class DeclaredRule:
     rule: IngressRule
     rule_id: str = ""
     declared: bool = True
-    pending: bool = False
     doubts: tuple[str, ...] = ()
+    is_unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +193,15 @@ class Statement:
         if self._kind == PEER_RULE and inputs.get("type") == "egress":
             return ()
         rule_id = self._rule_id(outputs)
-        pending = not rule_id and outputs.get(RULE_ID[RULE]) == ""
         rule = self._rule(inputs, self._label)
-        return (replace(rule, rule_id=rule_id, pending=pending),)
+        is_pending = bool(outputs) and not rule_id and self._is_pending()
+        return (replace(rule, rule_id=rule_id, is_unsure=is_pending),)
+
+    def _is_pending(self) -> bool:
+        """
+        Whether the resource ID says that the rule's ID was never known.
+        """
+        return "/pending/" in _known_text(self._state.get("id"))
 
     def _rule_id(self, outputs: Mapping[str, Any]) -> str:
         found = (
@@ -218,17 +229,17 @@ class Statement:
                     rule,
                     rule_id=rule_id,
                     declared=declared,
-                    pending=ids.get(key) == "",
+                    is_unsure=not rule_id and key in ids,
                 )
             else:
                 yield self._hidden(f"rule {number} is {_doubt(entry) or 'missing'}")
 
     def _hidden(self, doubt: str) -> DeclaredRule:
         """
-        One or more rules of which nothing is known.
+        One or more rules of which nothing is known, not even the address family.
         """
         mark = self._mark("rules", doubt, self._label)
-        names = ("ip_protocol", "source_cidr_ip", "policy")
+        names = ("ip_protocol", "policy")
         nothing = self._rule(dict.fromkeys(names, mark), self._label)
         return replace(nothing, doubts=(doubt,))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from alicloud_ingress.exposure.group_exposure import Difference
 from alicloud_ingress.exposure.internet import InternetOpening
 from alicloud_ingress.previews.outcome import Refusal, Takeover
-from alicloud_ingress.previews.preview import Preview
+from alicloud_ingress.previews.preview import Preview, Source
 from alicloud_ingress.previews.waivers import Waiver
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
@@ -105,6 +105,13 @@ class Review:
     findings: tuple[Finding, ...]
     problems: tuple[str, ...]
     remarks: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """
+        Where the program declares each resource, by its URN, as far as it is known.
+        """
+        return {step.urn: step.source for step in self.preview.steps if step.source}
 
     @property
     def failing(self) -> tuple[Finding, ...]:

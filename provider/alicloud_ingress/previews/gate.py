@@ -19,7 +19,7 @@ from alicloud_ingress.exposure.internet import (
     internet_openings,
     internet_uncovered,
 )
-from alicloud_ingress.exposure.packets import Box, Interval, Matched, matched
+from alicloud_ingress.exposure.packets import Box, Interval, Matched, OpaqueSet, matched
 from alicloud_ingress.exposure.reach import Traffic
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -68,7 +68,8 @@ class Change:
         least_before: the most restrictive case before: rules that accept only if they
             surely exist, and all that may drop; None if it is `before`.
         most_after: the most open case after: all rules that may accept, and rules that
-            drop only if they surely exist; None if it is `after`.
+            drop only if they surely exist; None if it is `after`. In both cases, what
+            is not known of a rule is at its worst, too.
         is_whole: whether all rules of the group are known.
         lists_before: contents of the lists before.
         lists_after: contents of the lists after.
@@ -105,11 +106,17 @@ class Change:
         return self._entries(self.before, self.after, waived), self._worst(waived)
 
     def _worst(self, waived: Waived) -> list[Entry] | None:
-        if self.least_before is None and self.most_after is None:
+        all_exist = self.least_before is None and self.most_after is None
+        if all_exist and not any(_unknown(entry.matched) for entry in self.entries):
             return None
-        before = self.before if self.least_before is None else self.least_before
-        after = self.after if self.most_after is None else self.most_after
-        return self._entries(before, after, waived)
+        old = self.before if self.least_before is None else self.least_before
+        new = self.after if self.most_after is None else self.most_after
+        before = [*_judged(old, self.lists_before, waived)]
+        after = [*_judged(new, self.lists_after, waived)]
+        free = _free(before, after)
+        if all_exist and not free:
+            return None
+        return entries_of(_at_least(before, free), _at_most(after, free))
 
     def _entries(self, before: Side, after: Side, waived: Waived) -> list[Entry]:
         return entries_of(
@@ -191,6 +198,66 @@ def _judged(side: Side, lists: Lists, waived: Waived) -> Iterator[Judged]:
         if owned.rule.policy != "drop" and all(n in waived for n in owned.names):
             packets = _waived(packets, [waived[name] for name in owned.names])
         yield owned.rule, packets
+
+
+def _unknown(packets: Matched) -> frozenset[OpaqueSet]:
+    """
+    The unknown sets that may be the Internet: the members of a group are not.
+    """
+    return frozenset(each for each in packets.unknown if each.kind != "group")
+
+
+def _free(before: Iterable[Judged], after: Iterable[Judged]) -> frozenset[OpaqueSet]:
+    """
+    The unknown sets of one side alone, which may be anything there.
+    """
+    old, new = (
+        frozenset(each for _, packets in side for each in _unknown(packets))
+        for side in (before, after)
+    )
+    return old ^ new | _places(before, after)
+
+
+def _places(before: Iterable[Judged], after: Iterable[Judged]) -> frozenset[OpaqueSet]:
+    """
+    The unknown policies and priorities that decide about traffic of a changed rule.
+
+    Another unknown set of both sides holds the same packets before and after.
+    """
+    old, new = {*before}, {*after}
+    changed = [box for _, packets in old ^ new for box in packets.boxes]
+    return frozenset(
+        unknown
+        for _, packets in old & new
+        for unknown in packets.unknown
+        if unknown.kind == "policy"
+        and any(box.has_traffic_of(b) for box in packets.boxes for b in changed)
+    )
+
+
+def _at_least(side: Iterable[Judged], free: frozenset[OpaqueSet]) -> Iterator[Judged]:
+    """
+    The most restrictive case: a rule with one of these sets drops all that it may
+    match, or accepts nothing.
+    """
+    for rule, packets in side:
+        if packets.unknown.isdisjoint(free):
+            yield rule, packets
+        elif rule.policy != "accept":
+            narrowed = packets._replace(unknown=packets.unknown - free)
+            yield replace(rule, policy="drop"), narrowed
+
+
+def _at_most(side: Iterable[Judged], free: frozenset[OpaqueSet]) -> Iterator[Judged]:
+    """
+    The most open case: a rule with one of these sets accepts all that it may match, or
+    drops nothing.
+    """
+    for rule, packets in side:
+        if packets.unknown.isdisjoint(free):
+            yield rule, packets
+        elif rule.policy != "drop":
+            yield rule, packets._replace(unknown=packets.unknown - free)
 
 
 def _waived(packets: Matched, waived: Sequence[tuple[Interval, ...] | None]) -> Matched:

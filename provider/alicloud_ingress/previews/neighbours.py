@@ -14,6 +14,7 @@ from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     SECURITY_GROUP,
+    UNCHANGED,
     inputs_of,
     is_known,
     name_of,
@@ -22,10 +23,9 @@ from alicloud_ingress.previews.declared import (
 
 PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
 _SOME_RULE = re.compile(
-    r"security_?group_?(ingress_?)?rule|ecs_?(prefix|port_?range)_?list", re.IGNORECASE
+    r"security_?group_?(ingress_?)?rule|(prefix|port_?range)_?list", re.IGNORECASE
 )
 _OTHER_CLOUDS = ("aws:", "aws-native:", "huaweicloud:", "openstack:", "tencentcloud:")
-_UNCHANGED = ("same", "read", "refresh", "import")
 _INNER = ("innerAccessPolicy", "innerAccess")
 _JOINING = ("securityGroups", "securityGroupIds", "securityGroupId")
 
@@ -61,7 +61,7 @@ def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
         list_id = str(old.get("id") or new.get("id") or "")
         if _kind(step) != PREFIX_LIST or not list_id.startswith("pl-"):
             continue
-        changes = step.get("op") not in _UNCHANGED
+        changes = step.get("op") not in UNCHANGED
         before = _blocks(inputs_of(old))
         yield ListChange(
             urn=str(step.get("urn")),
@@ -85,7 +85,7 @@ def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             and kind not in {*GROUP_ARGUMENT, PREFIX_LIST}
             and not kind.startswith(_OTHER_CLOUDS)
             and not _is_component(step)
-            and step.get("op") not in _UNCHANGED
+            and step.get("op") not in UNCHANGED
         ):
             yield str(step.get("urn"))
 
@@ -103,7 +103,7 @@ def notes(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     Changes that are not judged, one sentence each.
     """
     for step in steps:
-        if _kind(step) in GROUP_ARGUMENT or step.get("op") in _UNCHANGED:
+        if _kind(step) in GROUP_ARGUMENT or step.get("op") in UNCHANGED:
             continue
         old = inputs_of(mapping(step.get("oldState")))
         new = inputs_of(mapping(step.get("newState")))

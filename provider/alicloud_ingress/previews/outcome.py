@@ -1,9 +1,10 @@
 """
-Applies a preview to a group: the rules that it has before, and afterwards.
+What a preview does to one group: the rules that it has before, and afterwards.
 
-*Before* is the live group if it was read, otherwise the state. Where the engine or a
-provider may act in more than one way, the worst case is kept beside the likely one: in
-it, rules that accept are kept or created, and rules that drop are deleted.
+Where the engine or a provider may act in more than one way, the worst case is kept
+beside the likely one: in it, rules that accept are kept or created, and rules that drop
+are deleted. `state_outcome` works it out from the state, `live_outcome` on a group that
+was read.
 
 Source: what this provider does, in `reconcile`. The rule resource of pulumi-alicloud
 finds its rule by its attributes, and takes over a rule that exists.
@@ -11,26 +12,16 @@ finds its rule by its attributes, and takes over a rule that exists.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from alicloud_ingress.previews.declared import (
-    PEER_RULE,
-    RULE_SET,
-    DeclaredRule,
-    as_the_peer_sees,
-)
+from alicloud_ingress.previews.declared import PEER_RULE, DeclaredRule
 from alicloud_ingress.previews.gate import OwnedRule, Side
-from alicloud_ingress.previews.preview import UNCHANGED, Preview, Step
+from alicloud_ingress.previews.preview import Step
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
-_SAME = "which is an identical rule"
 _TWICE = "which another resource creates, too"
-_GONE = "which no longer exists: run pulumi refresh, or preview with --refresh"
-_POLICIES = ("accept", "drop")
-_SETTING = ("update", "replace")
-
 
 Added = tuple[IngressRule, Step]
 """
@@ -104,101 +95,21 @@ def flat(rule: IngressRule, live: LiveGroup | None) -> IngressRule:
     return replace(rule, nic_type="intranet")
 
 
-def outcome(
-    preview: Preview, group: str, live: LiveGroup | None, *, is_live: bool
-) -> Outcome:
+def steps_by_rule(added: Iterable[Added]) -> dict[IngressRule, list[Step]]:
     """
-    Work out what a preview does to a group.
-
-    Args:
-        preview: the preview.
-        group: the group, as its rules name it.
-        live: the live group; None if it was not read.
-        is_live: whether live groups were to be read. Then a missing one means that the
-            state may be wrong.
+    The steps that create each rule.
     """
-    if live is None:
-        return _by_state(preview, group, is_live=is_live)
-    return _Applied(preview, live).outcome()
-
-
-def _by_state(preview: Preview, group: str, *, is_live: bool) -> Outcome:
-    before: list[OwnedRule] = []
-    least: list[OwnedRule] = []
-    after: list[OwnedRule] = []
-    most: list[OwnedRule] = []
-    stopped: list[OwnedRule] = []
-    added: list[Added] = []
-    held: dict[IngressRule, list[Step]] = {}
-    for step in preview.steps:
-        olds = [_owned(s) for s in step.before if s.group == group]
-        news = [_owned(s) for s in step.after if s.group == group]
-        if step.old_is_gone is not True:
-            before += olds
-            unsure = step.old_is_gone is None or (is_live and step.op in _SETTING)
-            sure = [
-                _owned(s) for s in step.before if s.group == group and not s.pending
-            ]
-            least += [o for o in olds if _drops(o.rule) or (o in sure and not unsure)]
-        staying = [
-            _owned(s)
-            for s in step.before
-            if s.group == group and not s.declared and not step.exclusive
-        ]
-        news += [old for old in staying if old not in news]
-        after += news
-        most += [new for new in news if not (step.gap and _drops(new.rule))]
-        if step.unsure_delete or step.keeps:
-            most += [old for old in olds if not _drops(old.rule) and old not in news]
-        kept = {old.rule for old in olds if step.op != "replace"}
-        stopped += [o for o in (*olds, *news) if not _drops(o.rule)]
-        stopped += [n for n in news if _drops(n.rule) and n.rule in kept]
-        if step.op not in UNCHANGED:
-            rules = {old.rule for old in olds}
-            added += [(new.rule, step) for new in news if new.rule not in rules]
-        for old in olds:
-            held.setdefault(old.rule, []).append(step)
-    least_before = _at_least(least, {owned.rule for owned in after})
-    return Outcome(
-        before=tuple(before),
-        after=tuple(after),
-        least_before=least_before if least_before != tuple(before) else None,
-        most_after=tuple(most) if len(most) != len(after) else None,
-        if_it_stops=tuple(stopped),
-        refusals=tuple(_created_twice(added)),
-        may_stop=any(
-            other.urn != step.urn and not (step.adopts and other.op == "delete")
-            for rule, step in added
-            if step.kind != PEER_RULE
-            for other in held.get(rule, ())
-        ),
-    )
-
-
-def _at_least(before: Iterable[OwnedRule], kept: Container[IngressRule]) -> Side:
-    """
-    Rules of a state, where each that goes and that may drop does drop.
-    """
-    return tuple(
-        owned
-        if owned.rule.policy in _POLICIES or owned.rule in kept
-        else replace(owned, rule=replace(owned.rule, policy="drop"))
-        for owned in before
-    )
-
-
-def _adders(added: Iterable[Added]) -> dict[IngressRule, list[Step]]:
     found: dict[IngressRule, list[Step]] = {}
     for rule, step in added:
         found.setdefault(rule, []).append(step)
     return found
 
 
-def _created_twice(added: Iterable[Added]) -> Iterator[Refusal]:
+def created_twice(added: Iterable[Added]) -> Iterator[Refusal]:
     """
     The second resource that creates a rule is refused.
     """
-    for rule, steps in _adders(added).items():
+    for rule, steps in steps_by_rule(added).items():
         _, *later = {step.urn: step for step in steps}.values()
         for step in later:
             if step.kind != PEER_RULE:
@@ -213,335 +124,17 @@ def key(step: Step) -> tuple[str, str]:
     return step.urn, step.op
 
 
-def _owned(declared: DeclaredRule) -> OwnedRule:
+def owned(declared: DeclaredRule) -> OwnedRule:
+    """
+    A rule of a state, with its owner.
+    """
     return OwnedRule(
         rule=flat(declared.rule, None), owners=(declared.urn,), rule_id=declared.rule_id
     )
 
 
-def _drops(rule: IngressRule) -> bool:
+def drops(rule: IngressRule) -> bool:
+    """
+    Whether it drops for certain.
+    """
     return rule.policy == "drop"
-
-
-@dataclass(slots=True, eq=False)
-class _Slot:
-    """
-    A live rule, and what the steps do to it.
-
-    Args:
-        rule: for comparisons; see `flat`.
-        declared_by: URNs of the resources that have it in their state.
-        keepers: the steps that keep it unchanged.
-        removers: the steps that delete it.
-        changes: what it is changed into, and by which step; more than one if two
-            resources have the same rule.
-        is_unsure: whether it may still exist after it is deleted.
-    """
-
-    live: LiveRule
-    rule: IngressRule
-    declared_by: list[str] = field(default_factory=list[str])
-    keepers: list[Step] = field(default_factory=list[Step])
-    removers: list[Step] = field(default_factory=list[Step])
-    changes: list[tuple[IngressRule, Step]] = field(
-        default_factory=list["tuple[IngressRule, Step]"]
-    )
-    is_unsure: bool = False
-
-    @property
-    def changes_identity(self) -> bool:
-        """
-        Whether a step changes it into another rule.
-        """
-        return any(rule != self.rule for rule, _ in self.changes)
-
-
-class _Applied:
-    def __init__(self, preview: Preview, live: LiveGroup) -> None:
-        self._live = live
-        self._steps = preview.steps
-        self._slots = [_Slot(each, flat(each.rule, live)) for each in live.rules]
-        self._by_id = {s.live.rule_id: s for s in self._slots if s.live.rule_id}
-        self._by_rule: dict[IngressRule, list[_Slot]] = {}
-        for slot in self._slots:
-            self._by_rule.setdefault(slot.rule, []).append(slot)
-        self._by_ports: dict[tuple[str, str], list[_Slot]] = {}
-        for slot in self._slots:
-            ports = (slot.rule.ip_protocol, slot.rule.port_range)
-            self._by_ports.setdefault(ports, []).append(slot)
-        self._added: list[tuple[IngressRule, Step]] = []
-        self._perhaps_added: list[tuple[IngressRule, Step]] = []
-        self._refusals: list[Refusal] = []
-        self._takeovers: list[Takeover] = []
-        self._gone: set[tuple[str, str]] = set()
-        self._any_drop_may_go = False
-        self._may_stop = False
-
-    def outcome(self) -> Outcome:
-        for step in self._steps:
-            self._apply(step)
-        self._find_conflicts_of_creates()
-        self._find_conflicts_of_updates()
-        after = tuple(self._after())
-        most = tuple(self._most_after())
-        return Outcome(
-            before=tuple(
-                OwnedRule(
-                    rule=slot.rule,
-                    owners=tuple(slot.declared_by),
-                    rule_id=slot.live.rule_id,
-                )
-                for slot in self._slots
-            ),
-            after=after,
-            most_after=None if most == after else most,
-            if_it_stops=tuple(self._if_it_stops()),
-            refusals=tuple(self._refusals),
-            may_stop=self._may_stop,
-            takeovers=tuple(self._takeovers),
-            gone=frozenset(self._gone),
-            unmanaged=tuple(s.live for s in self._slots if not s.declared_by),
-        )
-
-    def _apply(self, step: Step) -> None:
-        olds = [s for s in step.before if s.group == self._live.group_id]
-        news = [s for s in step.after if s.group == self._live.group_id]
-        if step.op in UNCHANGED or step.retained:
-            self._keep(step, olds)
-            if step.op not in UNCHANGED:
-                self._added += [(self._flat(n), step) for n in news if n not in olds]
-        elif step.op == "update" and step.kind == RULE_SET:
-            self._update_set(step, olds, news)
-        elif step.op == "update":
-            self._update(step, olds, news)
-        else:
-            # The engine drops a resource that it only read, and deletes nothing.
-            staying = step.op == "delete" and bool(news)
-            for old in olds:
-                if staying or not old.declared:
-                    self._keep(step, [old])
-                else:
-                    self._remove(step, old)
-            if not staying:
-                self._added += [(self._flat(new), step) for new in news]
-
-    def _keep(self, step: Step, olds: Iterable[DeclaredRule]) -> None:
-        for old in olds:
-            for slot in self._found(step, old)[:1]:
-                self._declare(slot, step)
-                slot.keepers.append(step)
-
-    def _remove(self, step: Step, old: DeclaredRule) -> None:
-        slots = self._found(step, old)
-        if not slots and not old.rule_id and old.doubts:
-            self._any_drop_may_go = True
-        if not slots:
-            self._gone.add(key(step))
-        for slot in slots:
-            self._declare(slot, step)
-            slot.removers.append(step)
-            # A resource of pulumi-alicloud finds its rule by attributes: it may delete
-            # any of these.
-            slot.is_unsure |= step.unsure_delete or len(slots) > 1
-
-    def _update(
-        self, step: Step, olds: Sequence[DeclaredRule], news: Sequence[DeclaredRule]
-    ) -> None:
-        slots = self._found(step, olds[0])[:1] if olds else []
-        for slot in slots:
-            self._declare(slot, step)
-        changes = [(self._flat(new), step) for new in news]
-        if slots:
-            slots[0].changes += changes
-            return
-        if all(old.pending for old in olds):
-            self._added += changes
-            return
-        self._perhaps_added += changes
-        for old in olds:
-            self._gone.add(key(step))
-            if not old.rule_id and old.doubts:
-                self._any_drop_may_go = True
-            elif step.kind != PEER_RULE:
-                rule = old.rule_id or old.rule.as_text
-                self._refusals.append(Refusal(step, rule, _GONE))
-
-    def _update_set(
-        self, step: Step, olds: Sequence[DeclaredRule], news: Sequence[DeclaredRule]
-    ) -> None:
-        wanted = {self._flat(new) for new in news}
-        members: dict[IngressRule, _Slot] = {}
-        for old in olds:
-            rule = self._flat(old)
-            if rule in wanted:
-                for slot in self._found(step, old)[:1]:
-                    self._declare(slot, step)
-                    members[rule] = slot
-            elif old.declared or step.exclusive:
-                self._remove(step, old)
-                for slot in self._found(step, old)[:1]:
-                    slot.is_unsure |= step.keeps
-            else:
-                self._keep(step, [old])
-        for new in news:
-            rule = self._flat(new)
-            if rule in members:
-                members.pop(rule).changes.append((rule, step))
-            else:
-                self._added.append((rule, step))
-
-    def _declare(self, slot: _Slot, step: Step) -> None:
-        if step.urn not in slot.declared_by:
-            slot.declared_by.append(step.urn)
-
-    def _found(self, step: Step, old: DeclaredRule) -> list[_Slot]:
-        """
-        The live rules that may be a declared one: by ID, or else by identity.
-
-        pulumi-alicloud goes by the rule's attributes even if the state has its ID.
-        """
-        named = self._by_id.get(old.rule_id)
-        found = [named] if named else []
-        if old.doubts or (old.rule_id and step.kind != PEER_RULE):
-            return found
-        rule = self._flat(old)
-        if step.kind == PEER_RULE:
-            wanted = as_the_peer_sees(rule).masked
-            ports = (rule.ip_protocol, rule.port_range)
-            alike = (s for s in self._by_ports.get(ports, []) if s is not named)
-            return found + [
-                s for s in alike if as_the_peer_sees(s.rule).masked == wanted
-            ]
-        identical = self._identical(rule)
-        free = [s for s in identical if not s.declared_by or s.declared_by == [old.urn]]
-        return (free or identical)[:1]
-
-    def _identical(self, rule: IngressRule) -> list[_Slot]:
-        return self._by_rule.get(rule) or self._by_rule.get(rule.masked) or []
-
-    def _flat(self, declared: DeclaredRule) -> IngressRule:
-        return flat(declared.rule, self._live)
-
-    @staticmethod
-    def _stays(slot: _Slot, adders: Sequence[Step]) -> bool:
-        """
-        Whether a live rule is kept: if no step deletes it, or if another resource has
-        it too and all of them are of this provider.
-        """
-        ours = {s.urn for s in (*slot.keepers, *adders) if s.kind != PEER_RULE}
-        return not slot.removers or (
-            any(ours - {remover.urn} for remover in slot.removers)
-            and all(remover.kind != PEER_RULE for remover in slot.removers)
-        )
-
-    def _after(self) -> Iterator[OwnedRule]:
-        added = _adders(self._added)
-        for slot in self._slots:
-            if slot.changes:
-                rule, step = slot.changes[-1]
-                owners = [step.urn]
-            elif self._stays(slot, added.get(slot.rule, ())):
-                rule, owners = slot.rule, [step.urn for step in slot.keepers]
-            else:
-                continue
-            owners += [step.urn for step in added.pop(rule, ())]
-            yield OwnedRule(
-                rule=rule,
-                owners=tuple(dict.fromkeys(owners)),
-                rule_id=slot.live.rule_id,
-            )
-        for rule, steps in added.items():
-            yield OwnedRule(
-                rule=rule, owners=tuple(dict.fromkeys(step.urn for step in steps))
-            )
-
-    def _lost(self) -> Iterator[IngressRule]:
-        """
-        Rules that may be missing afterwards although a step wants them.
-
-        One step deletes the rule and another wants it, or one step does both, with a
-        gap; or two steps change it. If pulumi-alicloud replaces a rule with an
-        identical one, it is missing: the old one is revoked by its attributes, which
-        the new one shares.
-        """
-        added = _adders(self._added)
-        for slot in self._slots:
-            adders = added.get(slot.rule, ())
-            wanting = {step.urn for step in adders}
-            if not self._stays(slot, adders) and any(
-                remover.gap or remover.kind == PEER_RULE or remover.urn not in wanting
-                for remover in slot.removers
-            ):
-                yield slot.rule
-            if slot.changes and (slot.removers or len(slot.changes) > 1):
-                yield slot.changes[-1][0]
-
-    def _most_after(self) -> Iterator[OwnedRule]:
-        """
-        The most open case: with all rules that may accept, and without rules that drop
-        and may be missing.
-        """
-        lost = set(self._lost())
-        for owned in self._after():
-            is_lost = owned.rule in lost or self._any_drop_may_go
-            if not (_drops(owned.rule) and is_lost):
-                yield owned
-        for slot in self._slots:
-            if slot.removers and slot.is_unsure and not _drops(slot.rule):
-                yield OwnedRule(rule=slot.rule, owners=tuple(slot.declared_by))
-            for rule, step in slot.changes[:-1]:
-                if not _drops(rule):
-                    yield OwnedRule(rule=rule, owners=(step.urn,))
-        for rule, step in self._perhaps_added:
-            if not _drops(rule):
-                yield OwnedRule(rule=rule, owners=(step.urn,))
-
-    def _if_it_stops(self) -> Iterator[OwnedRule]:
-        """
-        The most open case if the run stops at any step: all rules that accept, before
-        or after, and the rules that drop and that no step changes.
-        """
-        for slot in self._slots:
-            if not (_drops(slot.rule) and (slot.removers or slot.changes_identity)):
-                yield OwnedRule(
-                    rule=slot.rule,
-                    owners=tuple(slot.declared_by),
-                    rule_id=slot.live.rule_id,
-                )
-        changed = [change for slot in self._slots for change in slot.changes]
-        for rule, step in (*changed, *self._added, *self._perhaps_added):
-            if not _drops(rule):
-                yield OwnedRule(rule=rule, owners=(step.urn,))
-
-    def _find_conflicts_of_creates(self) -> None:
-        """
-        Find the live rules that make a create fail, or that it takes over.
-        """
-        for rule, step in self._added:
-            for slot in self._identical(rule)[:1]:
-                if step.gap and step in slot.removers:
-                    continue
-                if slot.changes_identity or any(s.gap for s in slot.removers):
-                    self._may_stop |= step.kind != PEER_RULE
-                    continue
-                rule_id = slot.live.rule_id or "a rule"
-                if step.adopts or step.kind == PEER_RULE:
-                    self._takeovers.append(Takeover(step, rule_id))
-                else:
-                    self._refusals.append(Refusal(step, rule_id, _SAME))
-        self._refusals += _created_twice(self._added)
-
-    def _find_conflicts_of_updates(self) -> None:
-        """
-        Find the live rules that make an update fail.
-        """
-        for slot in self._slots:
-            for rule, step in slot.changes if slot.changes_identity else ():
-                for other in self._identical(rule)[:1]:
-                    if other is slot:
-                        continue
-                    if other.changes_identity or other.removers:
-                        self._may_stop |= step.kind != PEER_RULE
-                    else:
-                        there = other.live.rule_id or "a rule"
-                        self._refusals.append(Refusal(step, there, _SAME))

@@ -7,8 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
-from alicloud_ingress.rendering.templates import template
-
 LIMIT = 65_000
 """
 Maximum characters of a comment. GitHub allows 65,536.
@@ -24,7 +22,6 @@ class Section:
         title: not escaped: no text from outside.
         lines: escaped Markdown.
         head: number of lines before the first entry, such as those of a table's head.
-        end: a last line that is never cut.
         folded: whether the section is collapsed.
         left_off: number of lines that were cut.
     """
@@ -32,7 +29,6 @@ class Section:
     title: str
     lines: tuple[str, ...]
     head: int = 0
-    end: str = ""
     folded: bool = False
     left_off: int = 0
 
@@ -65,12 +61,21 @@ def markdown(report: Report, limit: int = LIMIT) -> str:
 
 
 def _rendered(report: Report, limit: int) -> str:
-    return template("preview.md.j2").render(
-        marker=report.marker,
-        headline=report.headline,
-        sections=report.sections,
-        limit=limit,
-    )
+    parts = [f"{report.marker}\n{report.headline}\n"]
+    parts += (_section(section, limit) for section in report.sections)
+    return "\n".join(parts)
+
+
+def _section(section: Section, limit: int) -> str:
+    title = section.title
+    head = f"<details><summary>{title}</summary>" if section.folded else f"#### {title}"
+    lines = [head, "", *section.lines]
+    if section.left_off:
+        why = f"the limit of a comment is {limit:,} characters"
+        lines += ["", f"*{section.left_off} more lines left out: {why}.*"]
+    if section.folded:
+        lines += ["", "</details>"]
+    return "\n".join([*lines, ""])
 
 
 def _cut(report: Report, limit: int) -> Report:
@@ -86,6 +91,5 @@ def _cut(report: Report, limit: int) -> Report:
         lines = section.lines[: kept if kept > section.head else 0]
         left -= sum(len(line) + 1 for line in lines)
         more = len(section.lines) - max(len(lines), section.head)
-        end = section.end if lines else ""
-        cut.append(replace(section, lines=lines, end=end, left_off=more))
+        cut.append(replace(section, lines=lines, left_off=more))
     return replace(report, sections=tuple(cut))

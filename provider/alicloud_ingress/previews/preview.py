@@ -22,6 +22,7 @@ from alicloud_ingress.errors import IngressError
 from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
+    UNCHANGED,
     DeclaredRule,
     FieldChange,
     Statement,
@@ -46,7 +47,7 @@ _REPLACING = {
     "read-replacement",
     "discard-replaced",
 }
-UNCHANGED = {"same", "read", "import", "refresh", "read-discard", "discard"}
+_IMPORTING = {"import", "import-replacement"}
 _KNOWN_OPS = {*_REPLACING, *UNCHANGED, "create", "update", "delete"}
 _IGNORED_OPS = {"remove-pending-replace"}
 _WITHOUT_OLD = {"create", "import", "read", "create-replacement", "refresh", "same"}
@@ -345,12 +346,17 @@ def _with_ids(
     rules: tuple[DeclaredRule, ...], olds: Iterable[DeclaredRule]
 ) -> tuple[DeclaredRule, ...]:
     """
-    Rules of a program, with the rule IDs from the state.
+    Rules of a program, with what the state says about each.
     """
-    known = {old.rule: old for old in olds}
+    known = {old.rule: old for old in olds if old.rule_id or old.is_unsure}
     return tuple(
-        replace(rule, rule_id=old.rule_id, declared=old.declared)
-        if (old := known.get(rule.rule)) and old.rule_id
+        replace(
+            rule,
+            rule_id=old.rule_id,
+            declared=old.declared,
+            is_unsure=old.is_unsure,
+        )
+        if (old := known.get(rule.rule))
         else rule
         for rule in rules
     )
@@ -392,8 +398,10 @@ class _Reader:
             # An earlier run has deleted the rule. Only the state changes.
             before = after = ()
         if op in UNCHANGED:
-            before = after = after or before
-            before = after = _with_ids(after, self._rules(old, "old", moved))
+            before = after = _with_ids(after or before, before)
+        if _IMPORTING & {*ops}:
+            after = tuple(replace(rule, is_unsure=True) for rule in after)
+            before = after if op in UNCHANGED else before
         retained = bool(old.get("retainOnDelete")) and op in (
             "delete",
             "replace",

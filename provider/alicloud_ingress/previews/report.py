@@ -262,7 +262,7 @@ def _gaps(review: Review) -> Iterator[str]:
 def _changed(review: Review) -> Iterator[str]:
     for step in review.preview.steps:
         for declared in step.before:
-            if declared.pending and step.op == "update":
+            if declared.is_unsure and step.op == "update":
                 yield (
                     f"{code(step.name)}: {code(declared.rule.as_text)} has no ID yet,"
                     " so it is found, or created again"

@@ -25,9 +25,18 @@ from alicloud_ingress.previews.findings import (
     GroupReview,
     Review,
 )
-from alicloud_ingress.previews.gate import Change, Lists, OwnedRule, lacking, openings
-from alicloud_ingress.previews.outcome import Outcome, key, outcome
+from alicloud_ingress.previews.gate import (
+    Change,
+    Lists,
+    OwnedRule,
+    Side,
+    lacking,
+    openings,
+)
+from alicloud_ingress.previews.live_outcome import live_outcome
+from alicloud_ingress.previews.outcome import Outcome, key
 from alicloud_ingress.previews.preview import Preview, Step
+from alicloud_ingress.previews.state_outcome import state_outcome
 from alicloud_ingress.previews.waivers import Waivers
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
@@ -35,6 +44,7 @@ from alicloud_ingress.rules.spelling import has_expired
 
 __all__ = ["ADMIN_PORTS", "FAIL_ON", "Finding", "Gate", "GroupReview", "Review"]
 
+UNKNOWN = "a group whose ID is not known"
 SHOW_SAMES = "run pulumi preview with --show-sames"
 
 
@@ -62,11 +72,12 @@ def judge(  # noqa: PLR0913 - one for each input
     urns += [each.urn for each in preview.lists]
     names = {urn: name_of(urn) for urn in (*urns, *preview.unknown_rules)}
     waivers = Waivers(gate.waivers, names, today, gate.longest_waiver_days)
+    parts = _by_group(preview)
     outcomes = {
-        group: outcome(
-            preview, group, (live or {}).get(group), is_live=live is not None
-        )
-        for group in groups_of(preview)
+        group: live_outcome(part, live[group])
+        if live and group in live
+        else state_outcome(part, group, is_live=live is not None)
+        for group, part in parts.items()
     }
     preview = _without_idle_gaps(preview, outcomes.values())
     stops = any(each.refusals or each.may_stop for each in outcomes.values())
@@ -74,12 +85,23 @@ def judge(  # noqa: PLR0913 - one for each input
     found: list[Finding] = []
     for group, each in outcomes.items():
         read = (live or {}).get(group)
-        judging = _Group(preview, group, each, read, _lists(preview, lists), stops)
+        part = parts[group]
+        judging = _Group(part, group, each, read, _lists(preview, lists), stops)
         try:
             groups.append(judging.review(today))
             found += judging.findings(gate, waivers)
         except TooComplexError:
             groups.append(judging.unjudged(today))
+    if together := _together(preview, outcomes):
+        judging = _Group(
+            preview, UNKNOWN, together, None, _lists(preview, lists), stops
+        )
+        there = {f.kind for f in found if not f.waivers}
+        found += [
+            replace(finding, judged=False)
+            for finding in judging.findings(gate, waivers)
+            if not finding.waivers and finding.kind not in there
+        ]
     others = [*_list_findings(preview, gate, _lists(preview, lists))]
     others += _other_findings(preview, groups)
     found += [_covered(finding, waivers) for finding in others]
@@ -96,6 +118,41 @@ def judge(  # noqa: PLR0913 - one for each input
         problems=(*preview.problems, *problems, *too_complex),
         remarks=waivers.remarks(waiver for f in selected for waiver in f.waivers),
     )
+
+
+def _together(preview: Preview, outcomes: Mapping[str, Outcome]) -> Outcome | None:
+    """
+    What a preview does to the groups whose IDs are not known, if they are all the same.
+
+    Rules that drop are left out: they may be in another group than those that accept.
+    """
+    known = known_groups(preview)
+    unknown = [each for group, each in outcomes.items() if group not in known]
+    if len(unknown) <= 1:
+        return None
+
+    def accepting(sides: Iterable[Side]) -> Side:
+        return tuple(o for side in sides for o in side if o.rule.policy != "drop")
+
+    return Outcome(
+        before=accepting(o.least_before or o.before for o in unknown),
+        after=accepting(o.most_after or o.after for o in unknown),
+        if_it_stops=accepting(o.if_it_stops for o in unknown),
+    )
+
+
+def _by_group(preview: Preview) -> dict[str, Preview]:
+    """
+    For each group the preview of the steps that concern it.
+    """
+    steps: dict[str, dict[int, Step]] = {group: {} for group in groups_of(preview)}
+    for number, step in enumerate(preview.steps):
+        for declared in (*step.before, *step.after):
+            steps[declared.group][number] = step
+    return {
+        group: replace(preview, steps=tuple(own.values()))
+        for group, own in steps.items()
+    }
 
 
 def groups_of(preview: Preview) -> dict[str, str]:
@@ -303,25 +360,25 @@ def _list_findings(
     preview: Preview, gate: Gate, lists: tuple[Lists, Lists]
 ) -> Iterator[Finding]:
     """
-    What a changed prefix list may open. Which groups use it is not known.
+    What a changed prefix list may open. Which groups use it is not known: one may
+    accept what the list holds, or drop it above other rules. A list that a rule of the
+    stack accepts does not count as one that others drop.
     """
+    accepted = {
+        declared.rule.source_prefix_list_id
+        for step in preview.steps
+        for declared in step.before
+        if declared.rule.policy == "accept"
+    }
+    kinds = {"world-open-any": None, "world-open-admin": gate.admin_ports}
     for each in preview.lists:
         if not each.changes:
             continue
-        rule = IngressRule.from_permission(
-            {"IpProtocol": "all", "SourcePrefixListId": each.list_id}
-        )
-        side = (OwnedRule(rule=rule),)
-        change = Change(
-            before=side,
-            after=side,
-            is_whole=True,
-            lists_before=lists[0],
-            lists_after=lists[1],
-        )
-        kinds = {"world-open-any": None, "world-open-admin": gate.admin_ports}
+        policies = ["accept"] if each.list_id in accepted else ["accept", "drop"]
+        changes = [_list_change(each.list_id, lists, policy) for policy in policies]
         for kind, ports in kinds.items():
-            for opening in openings(change, ports):
+            found = [opening for c in changes for opening in openings(c, ports)]
+            for opening in dict.fromkeys(found):
                 perhaps = replace(opening, certain=False)
                 yield Finding(
                     kind=kind,
@@ -331,6 +388,20 @@ def _list_findings(
                     judged=False,
                     opening=perhaps,
                 )
+
+
+def _list_change(list_id: str, lists: tuple[Lists, Lists], policy: str) -> Change:
+    rule = IngressRule.from_permission(
+        {"IpProtocol": "all", "SourcePrefixListId": list_id, "Policy": policy}
+    )
+    side = (OwnedRule(rule=rule),)
+    return Change(
+        before=side,
+        after=side,
+        is_whole=policy == "accept",
+        lists_before=lists[0],
+        lists_after=lists[1],
+    )
 
 
 def _other_findings(

@@ -17,7 +17,7 @@ def template(name: str, **filters: Callable[..., str]) -> jinja2.Template:
     escapes each value before it renders, or passes a filter for it.
 
     Args:
-        name: such as `preview.md.j2`.
+        name: such as `import_set.py.j2`.
         filters: by their name in the template.
     """
     environment = jinja2.Environment(  # noqa: S701  see above

@@ -1,0 +1,178 @@
+"""
+`alicloud-ingress stale destroy`: destroys the rules of a plan.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import click
+
+from alicloud_ingress import stale as job
+from alicloud_ingress.cleanup.stack_states import read_owners
+from alicloud_ingress.cli.account import account_guard, require_account
+from alicloud_ingress.cli.failure import Failure
+from alicloud_ingress.cli.options import FILE, shown_as, states, where
+from alicloud_ingress.cli.stack_settings import connections_of
+from alicloud_ingress.cli.stale_report import print_report
+from alicloud_ingress.cli.tables import count, progress
+from alicloud_ingress.rendering.markup import plain
+
+SOME = 1
+
+
+@click.command("destroy")
+@click.argument(
+    "plan_file", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option(
+    "--reason",
+    "reasons",
+    multiple=True,
+    type=click.Choice(job.KINDS),
+    help="Destroy only rules with this reason; repeatable.",
+)
+@click.option(
+    "--max",
+    "max_rules",
+    default=50,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Destroy at most this many rules in one run.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option(
+    "--allow-lockout",
+    is_flag=True,
+    help="Also destroy the last rules that allow any access to port 22 or 3389.",
+)
+@click.option(
+    "--report",
+    required=True,
+    type=FILE,
+    help="File to write the results to. If it exists, the run continues from it.",
+)
+@account_guard
+@where
+@states
+@shown_as
+def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
+    plan_file: Path,
+    reasons: tuple[str, ...],
+    max_rules: int,
+    yes: bool,  # noqa: FBT001 - click passes flags by name
+    allow_lockout: bool,  # noqa: FBT001
+    report: Path,
+    account_id: str,
+    yes_unknown_account: bool,  # noqa: FBT001
+    regions: tuple[str, ...],
+    profile: str,
+    state_files: tuple[Path, ...],
+    stacks: tuple[str, ...],
+    form: str,
+) -> None:
+    """
+    Destroy the rules that PLAN_FILE names.
+
+    Reads each group again first. A rule that has changed since the plan, or that a
+    state passed with --state or --stack owns, is kept. The report makes it possible to
+    restore the rules.
+
+    Exits with 0 if all rules are deleted, with 1 if some were kept on purpose, and with
+    3 if some could not be deleted or verified.
+    """
+    made = job.read_plan(plan_file)
+    limits = job.Limits(
+        reasons=cast("frozenset[job.Kind]", frozenset(reasons or job.KINDS)),
+        most=max_rules,
+        allow_lockout=allow_lockout,
+        regions=frozenset(regions),
+    )
+    owners, _ = read_owners(state_files, stacks)
+    try:
+        open_ = job.candidates(made, report, limits)
+    except job.OtherPlanError as error:
+        raise click.UsageError(plain(str(error))) from None
+    guard = job.AccountGuard(
+        account_id=account_id, unknown_is_accepted=yes_unknown_account
+    )
+    connections = connections_of(profile, stacks)
+    if open_:
+        require_account(connections, made, guard)
+        if not yes and not _is_confirmed(_question(open_, max_rules, made, account_id)):
+            click.echo("nothing was destroyed", err=True)
+            raise SystemExit(SOME)
+    with progress() as bar:
+        task = bar.add_task("rules", total=len(open_))
+        finished: set[str] = set()
+
+        def report_entry(entry: job.Entry) -> None:
+            if entry.status != "destroying":
+                finished.add(entry.rule_id)
+            bar.update(task, completed=len(finished))
+            _print_entry(entry, bar.console.print)
+
+        done = job.destroy(
+            connections,
+            made,
+            report,
+            limits,
+            owners=owners,
+            account=guard,
+            told=report_entry,
+        )
+    print_report(done, form)
+    chosen = [
+        entry
+        for entry in done.entries
+        if {reason.kind for reason in entry.reasons} & limits.reasons
+        and entry.region in (limits.regions or {entry.region})
+    ]
+    for line in _not_tried(chosen, limits):
+        click.echo(line, err=True)
+    if any(e.status in ("planned", "destroying", "failed") for e in chosen):
+        raise SystemExit(Failure.exit_code)
+    if any(e.status in ("left", "restored") for e in chosen):
+        raise SystemExit(SOME)
+
+
+def _question(
+    open_: Sequence[job.Entry], max_rules: int, made: job.Plan, account_id: str
+) -> str:
+    groups = count(len({entry.group_id for entry in open_}), "group")
+    account = made.account_id or account_id or "(unknown)"
+    up_to = "up to " if len(open_) > max_rules else ""
+    rules = count(min(len(open_), max_rules), "rule")
+    return f"Destroy {up_to}{rules} in {groups} of account {account}?"
+
+
+def _not_tried(entries: Sequence[job.Entry], limits: job.Limits) -> Iterator[str]:
+    """
+    How many rules exist that the run did not try to delete: one line for each reason.
+    """
+    if beyond := sum(entry.why == limits.reached for entry in entries):
+        yield (
+            f"{count(beyond, 'rule')} left: {limits.reached}; run the same command"
+            " again, or raise --max"
+        )
+    if back := sum(entry.status == "restored" for entry in entries):
+        yield (
+            f"restored with new IDs: {count(back, 'rule')}; make a new plan to destroy"
+            " them"
+        )
+
+
+def _is_confirmed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise click.UsageError("no terminal to confirm on: pass --yes")
+    return click.confirm(plain(question), err=True)
+
+
+def _print_entry(entry: job.Entry, print_: Callable[..., object]) -> None:
+    if entry.status != "destroying" or entry.why:
+        why = f": {entry.why}" if entry.why else ""
+        text = f"{entry.status} {entry.rule_id} ({entry.in_words}){why}"
+        print_(plain(text, 1_000), markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,58 @@
+"""
+`alicloud-ingress stale restore`: restores the rules that a run destroyed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from alicloud_ingress import stale as job
+from alicloud_ingress.cli.account import account_guard, require_account
+from alicloud_ingress.cli.failure import Failure
+from alicloud_ingress.cli.options import shown_as, where
+from alicloud_ingress.cli.stack_settings import connections_of
+from alicloud_ingress.cli.stale_report import print_report
+from alicloud_ingress.rendering.markup import plain
+
+
+@click.command("restore")
+@click.argument(
+    "report_file", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@account_guard
+@where
+@shown_as
+def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
+    report_file: Path,
+    account_id: str,
+    yes_unknown_account: bool,  # noqa: FBT001
+    regions: tuple[str, ...],
+    profile: str,
+    form: str,
+) -> None:
+    """
+    Restore the rules that REPORT_FILE lists as destroyed.
+
+    They get new rule IDs. A rule that exists already is not created again.
+
+    Exits with 3 if a rule could not be restored.
+    """
+
+    def report_entry(entry: job.Entry) -> None:
+        what = f"is restored as {entry.restored_as}" if entry.restored_as else ""
+        text = f"{entry.rule_id} ({entry.in_words}) {what} {entry.why}".strip()
+        click.echo(plain(text, 1_000), err=True)
+
+    guard = job.AccountGuard(
+        account_id=account_id, unknown_is_accepted=yes_unknown_account
+    )
+    connections = connections_of(profile)
+    require_account(connections, job.read_report(report_file), guard)
+    failed = job.restore(
+        connections, report_file, regions=regions, account=guard, told=report_entry
+    )
+    print_report(job.read_report(report_file), form)
+    if failed:
+        raise SystemExit(Failure.exit_code)

@@ -1,0 +1,64 @@
+"""
+Reads the groups that a preview names, and the lists that their rules use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alicloud_ingress.ecs.connections import Connections
+from alicloud_ingress.ecs.list_entries import read_lists
+from alicloud_ingress.errors import IngressError
+from alicloud_ingress.previews.preview import Preview
+from alicloud_ingress.previews.review import known_groups, rules_of
+from alicloud_ingress.rules.live import LiveGroup
+
+
+@dataclass(frozen=True, slots=True)
+class LiveState:
+    """
+    What ECS holds now.
+
+    Args:
+        groups: by ID.
+        lists: contents of prefix lists and port lists, by ID.
+        problems: which groups could not be read, in sentences.
+        unread_lists: which lists could not be read, in sentences. These are not
+            problems: what depends on them is reported as not judged.
+    """
+
+    groups: Mapping[str, LiveGroup]
+    lists: Mapping[str, tuple[str, ...]]
+    problems: tuple[str, ...]
+    unread_lists: tuple[str, ...]
+
+
+def read_live_state(
+    preview: Preview, connections: Connections, region: str
+) -> LiveState:
+    """
+    Read the groups and lists of a preview.
+
+    Args:
+        preview: the preview.
+        connections: clients by region.
+        region: of groups whose region the preview does not show; "" for the
+            configured one.
+    """
+    groups: dict[str, LiveGroup] = {}
+    lists: dict[str, tuple[str, ...]] = {}
+    problems: list[str] = []
+    unread: list[str] = []
+    for group, its_region in known_groups(preview).items():
+        try:
+            client = connections.client(connections.region(its_region or region))
+            groups[group] = client.describe(group)
+        except IngressError as error:
+            problems.append(f"{group} could not be read: {error}")
+            continue
+        rules = [live.rule for live in groups[group].rules]
+        found, missing = read_lists(client, [*rules, *rules_of(preview, group)])
+        lists.update(found)
+        unread += missing
+    return LiveState(groups, lists, tuple(problems), tuple(unread))

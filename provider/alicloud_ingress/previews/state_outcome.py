@@ -1,0 +1,89 @@
+"""
+Works out from the state alone what a preview does to a group.
+"""
+
+from __future__ import annotations
+
+from alicloud_ingress.previews.declared import PEER_RULE, UNCHANGED
+from alicloud_ingress.previews.gate import OwnedRule
+from alicloud_ingress.previews.outcome import (
+    Added,
+    Outcome,
+    created_twice,
+    drops,
+    flat,
+    owned,
+)
+from alicloud_ingress.previews.preview import Preview, Step
+from alicloud_ingress.rules.rule import IngressRule
+
+_SETTING = ("update", "replace")
+
+
+def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
+    """
+    Work out what a preview does to a group that was not read.
+
+    Args:
+        preview: the preview.
+        group: the group, as its rules name it.
+        is_live: whether live groups were to be read. Then a missing one means that the
+            state may be wrong.
+    """
+    before: list[OwnedRule] = []
+    least: list[OwnedRule] = []
+    after: list[OwnedRule] = []
+    most: list[OwnedRule] = []
+    stopped: list[OwnedRule] = []
+    added: list[Added] = []
+    held: dict[IngressRule, list[Step]] = {}
+    for step in preview.steps:
+        olds = [owned(s) for s in step.before if s.group == group]
+        news = [owned(s) for s in step.after if s.group == group]
+        maybe = {flat(s.rule, None) for s in (*step.before, *step.after) if s.is_unsure}
+        changes = step.op not in UNCHANGED
+        if step.old_is_gone is not True:
+            before += olds
+            unsure = step.old_is_gone is None or (is_live and step.op in _SETTING)
+            least += [
+                old
+                for old in olds
+                if (
+                    changes or old.rule not in maybe
+                    if drops(old.rule)
+                    else not unsure and not (changes and old.rule in maybe)
+                )
+            ]
+        staying = [
+            owned(s)
+            for s in step.before
+            if s.group == group and not s.declared and not step.exclusive
+        ]
+        news += [old for old in staying if old not in news]
+        after += news
+        lost = {new.rule for new in news} if step.gap else maybe
+        most += [new for new in news if not (drops(new.rule) and new.rule in lost)]
+        if step.unsure_delete or step.keeps:
+            most += [old for old in olds if not drops(old.rule) and old not in news]
+        kept = {old.rule for old in olds if step.op != "replace"}
+        stopped += [o for o in (*olds, *news) if not drops(o.rule)]
+        stopped += [n for n in news if drops(n.rule) and n.rule in kept]
+        if changes:
+            rules = {old.rule for old in olds}
+            added += [(new.rule, step) for new in news if new.rule not in rules]
+        for old in olds:
+            held.setdefault(old.rule, []).append(step)
+    return Outcome(
+        before=tuple(before),
+        after=tuple(after),
+        least_before=None if least == before else tuple(least),
+        most_after=None if most == after else tuple(most),
+        if_it_stops=tuple(stopped),
+        refusals=tuple(created_twice(added)),
+        may_stop=any(
+            other.urn != step.urn and not (step.adopts and other.op == "delete")
+            for rule, step in added
+            if step.kind != PEER_RULE
+            for other in held.get(rule, ())
+        ),
+    )
