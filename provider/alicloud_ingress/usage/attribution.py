@@ -59,10 +59,10 @@ WHERE opened <> 'out' AND last_seen >= {since}
 """
 
 _MACROS = """
-CREATE MACRO ipv4_of(text) AS list_reduce(
-    list_transform(string_split(text, '.'),
-                   lambda each: try_cast(try_cast(each AS UTINYINT) AS UBIGINT)),
-    lambda high, low: high * 256 + low);
+CREATE MACRO octet(text, place) AS
+    try_cast(split_part(text, '.', place) AS UTINYINT)::UBIGINT;
+CREATE MACRO ipv4_of(text) AS ((octet(text, 1) * 256 + octet(text, 2)) * 256
+    + octet(text, 3)) * 256 + octet(text, 4);
 CREATE MACRO hextets(text) AS CASE WHEN text = '' THEN []::VARCHAR[]
     ELSE string_split(text, ':') END;
 CREATE MACRO ipv6_halves(text) AS list_transform(
@@ -89,14 +89,14 @@ FROM range(65536) p(port) ASOF JOIN port_segments s ON p.port >= s.first
 
 _ENDS = """
 CREATE TABLE addresses AS
-WITH texts AS (SELECT source AS text FROM seen UNION SELECT destination FROM seen),
+WITH texts AS (
+    SELECT text, length(text) - length(replace(text, '.', '')) = 3 AS has_octets
+    FROM (SELECT source AS text FROM seen UNION SELECT destination FROM seen)),
 numbers AS (
     SELECT text,
-        CASE WHEN contains(text, ':') THEN 6 WHEN len(string_split(text, '.')) = 4
-             THEN 4 END AS family,
+        CASE WHEN contains(text, ':') THEN 6 WHEN has_octets THEN 4 END AS family,
         CASE WHEN contains(text, ':') THEN ipv6_of(text)
-             WHEN len(string_split(text, '.')) = 4
-             THEN ipv4_of(text)::UHUGEINT END AS number
+             WHEN has_octets THEN ipv4_of(text)::UHUGEINT END AS number
     FROM texts)
 SELECT text, CASE WHEN number IS NOT NULL THEN family END AS family, number
 FROM numbers;

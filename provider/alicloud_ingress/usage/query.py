@@ -307,9 +307,9 @@ What a record shows of its pair's opener, as bits: one aggregate in place of six
 """
 
 SUMS = f"""
-  SUM(CASE WHEN direction = 'in' THEN 1 ELSE 0 END) AS flows,
-  SUM(CASE WHEN direction = 'in' THEN packets ELSE 0 END) AS packets,
-  SUM(CASE WHEN direction = 'in' THEN bytes ELSE 0 END) AS bytes,
+  COUNT(CASE WHEN direction = 'in' THEN 1 END) AS flows,
+  CAST(SUM(CASE WHEN direction = 'in' THEN packets ELSE 0 END) AS BIGINT) AS packets,
+  CAST(SUM(CASE WHEN direction = 'in' THEN bytes ELSE 0 END) AS BIGINT) AS bytes,
   MIN(CASE WHEN direction = 'in' THEN seen_from END) AS first_seen,
   MAX(CASE WHEN direction = 'in' THEN seen_to END) AS last_seen,
   MIN(CASE WHEN direction = 'out' AND (flags & 18) = 2 THEN seen_from END) AS sent_syn,

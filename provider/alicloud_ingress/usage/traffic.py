@@ -29,8 +29,8 @@ SELECT set_number, protocol, min(port), max(port) FROM runs
 GROUP BY set_number, protocol, run ORDER BY ALL
 """
 _LENGTHS: Mapping[int, tuple[int, ...]] = {
-    4: (32, 28, 24, 20, 16, 12, 8, 0),
-    6: (128, 64, 56, 48, 32, 16, 0),
+    4: (0, 8, 12, 16, 20, 24, 28, 32),
+    6: (0, 16, 32, 48, 56, 64, 128),
     0: (0,),
 }
 _BITS: Mapping[int, int] = {4: 32, 6: 128, 0: 0}
@@ -45,7 +45,15 @@ SELECT set_number, coalesce(family, 0) AS family, coalesce(number, 0) AS number,
 FROM used GROUP BY ALL
 """
 _FEW = """
-SELECT set_number FROM blocks GROUP BY set_number HAVING count(*) <= {most}
+SELECT set_number FROM (
+    SELECT DISTINCT set_number, number - number % {size}::UHUGEINT FROM unsettled)
+GROUP BY set_number HAVING count(*) <= {most}
+"""
+_BLOCKS = """
+SELECT s.set_number, coalesce(s.number - s.number % l.size, 0) AS number, l.length,
+    {sums}
+FROM sources s JOIN lengths l ON l.set_number = s.set_number
+WHERE s.family = ? GROUP BY ALL ORDER BY ALL
 """
 
 
@@ -206,27 +214,37 @@ def _blocks(database: duckdb.DuckDBPyConnection) -> dict[int, list[Block]]:
     """
     found: dict[int, list[Block]] = {}
     database.execute(_SOURCES.format(sums=_SUMS))
-    few = _FEW.format(most=MAX_BLOCKS)
-    for family, lengths in _LENGTHS.items():
-        database.execute(
-            "CREATE OR REPLACE TABLE blocks AS SELECT * EXCLUDE family FROM sources"
-            " WHERE family = ?",
-            [family],
-        )
-        for length in lengths:
-            size = 1 << (_BITS[family] - length)
-            number = f"number - number % {size}::UHUGEINT" if length else "0::UHUGEINT"
-            database.execute(
-                f"CREATE OR REPLACE TABLE blocks AS SELECT set_number,"
-                f" {number} AS number, {_SUMS} FROM blocks GROUP BY ALL"
-            )
-            rows = database.execute(
-                f"FROM blocks WHERE set_number IN ({few}) ORDER BY ALL"
-            ).fetchall()
-            for set_number, first, *tally in rows:
-                block = Block(family, int(first), length, Tally(*tally))
-                found.setdefault(set_number, []).append(block)
-            database.execute(f"DELETE FROM blocks WHERE set_number IN ({few})")
-            if not database.execute("FROM blocks LIMIT 1").fetchall():
-                break
+    for family in _LENGTHS:
+        _choose_lengths(database, family)
+        rows = database.execute(_BLOCKS.format(sums=_SUMS), [family]).fetchall()
+        for set_number, first, length, *tally in rows:
+            block = Block(family, int(first), length, Tally(*tally))
+            found.setdefault(set_number, []).append(block)
     return found
+
+
+def _choose_lengths(database: duckdb.DuckDBPyConnection, family: int) -> None:
+    """
+    Make the table `lengths`; the wide ones first, so that a set with many sources is
+    settled before its many blocks are counted.
+    """
+    widest, *narrower = _LENGTHS[family]
+    database.execute(
+        "CREATE OR REPLACE TABLE unsettled AS SELECT set_number, number FROM sources"
+        " WHERE family = ?",
+        [family],
+    )
+    database.execute(
+        f"CREATE OR REPLACE TABLE lengths AS SELECT DISTINCT set_number,"
+        f" {widest} AS length, NULL::UHUGEINT AS size FROM unsettled"
+    )
+    for length in narrower:
+        size = 1 << (_BITS[family] - length)
+        database.execute(
+            f"CREATE OR REPLACE TABLE few AS {_FEW.format(size=size, most=MAX_BLOCKS)}"
+        )
+        few = "set_number IN (SELECT set_number FROM few)"
+        database.execute(
+            f"UPDATE lengths SET length = {length}, size = {size} WHERE {few}"
+        )
+        database.execute(f"DELETE FROM unsettled WHERE NOT {few}")
