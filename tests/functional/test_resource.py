@@ -147,6 +147,17 @@ def test_a_group_name_instead_of_its_id_is_reported(
     assert "'sg-'" in failure.reason
 
 
+@pytest.mark.parametrize("group", ["sg-1 ", " sg-1", "sg-1\n"])
+def test_a_group_id_with_a_space_is_reported(
+    provider: IngressRuleProvider, group: str
+) -> None:
+    """It would be taken for another group than the one without it."""
+    (failure,) = provider.check({}, arguments(group)).failures
+
+    assert failure.property == "security_group_id"
+    assert f"{group!r} has a space" in failure.reason
+
+
 @pytest.mark.parametrize(
     ("change", "replaced"),
     [

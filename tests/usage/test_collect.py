@@ -492,6 +492,22 @@ def test_parquet_files_of_several_types_are_one_log(
     assert [row["flows"] for row in rows(table)] == [3]
 
 
+@pytest.mark.parametrize("name", ["dstport", "start"])
+def test_a_parquet_column_of_booleans_holds_no_numbers(
+    collect: Collect, table: Path, tmp_path: Path, name: str
+) -> None:
+    good = write_json(tmp_path / "good.json", [flow(1)])
+    source = write_json(tmp_path / "source", [flow(0)])
+    duckdb.execute(
+        f"COPY (SELECT * REPLACE (true AS {name}) FROM read_json('{source}'))"
+        f" TO '{tmp_path / 'a.parquet'}' (FORMAT parquet)"
+    )
+
+    assert collect(good, tmp_path / "a.parquet").exit_code == 3
+    assert usage.open_table(table).metadata.records_unreadable == 1
+    assert [row["flows"] for row in rows(table)] == [1]
+
+
 # What cannot be read
 
 BROKEN: Mapping[str, Mapping[str, object]] = {

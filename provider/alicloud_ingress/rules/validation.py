@@ -91,6 +91,8 @@ def problem_of_id(argument: str, value: str, in_message: str) -> Problem | None:
         in_message: the value for a message.
     """
     prefix = ID_PREFIXES[argument]
+    if any(map(str.isspace, value)):
+        return Problem(argument, f"{in_message} has a space; an ID has none")
     if not value or value.startswith(prefix):
         return None
     reason = f"{in_message} is not an ID; set an ID, which starts with '{prefix}'"

@@ -240,15 +240,18 @@ def _parquet(connection: duckdb.DuckDBPyConnection, path: str) -> Layout:
         "parquet",
         "",
         tuple(
-            (name, _seconds(_quoted(column), types[column]))
+            (name, _readable(_quoted(column), types[column]))
             for name, column in columns.items()
         ),
         header=tuple(types[column] for column in columns.values()),
     )
 
 
-def _seconds(column: str, kind: str) -> str:
-    return f"epoch({column})" if kind.startswith("TIMESTAMP") else column
+def _readable(column: str, kind: str) -> str:
+    if kind.startswith("TIMESTAMP"):
+        return f"epoch({column})"
+    # As a number, true would be port 1.
+    return f"CAST({column} AS VARCHAR)" if kind == "BOOLEAN" else column
 
 
 def _require(path: str, columns: Iterable[str], where: str) -> None:
