@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pulumi.dynamic import CreateResult
 
-from alicloud_ingress.engine.declarations import DECLARATION
+from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.errors import SECRET, IngressError
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from alicloud_ingress.testing import Fault
@@ -41,7 +41,7 @@ class Secret:
         """The inputs that check makes of the program."""
         rule = {"ip_protocol": "tcp", "port_range": port, "source_cidr_ip": ADDRESS}
         path = "rules[0].source_cidr_ip" if self.as_set else "source_cidr_ip"
-        declaration = {"run": "r", "number": 1, "name": "web", "secrets": [path]}
+        declaration = Declaration("r", 1, "web", frozenset({path})).written()
         arguments = {"rules": [rule]} if self.as_set else rule
         place = {"security_group_id": self.group, DECLARATION: declaration}
         checked = self.provider.check(olds, {**place, **arguments})

@@ -247,9 +247,9 @@ MUTANTS = (
     ),
     Mutant(
         "a preview counts a rule that never showed as open",
-        "previews/outcome.py",
-        "s.group == group and not s.pending",
-        "s.group == group",
+        "previews/state_outcome.py",
+        "else not unsure and not (changes and old.rule in maybe)",
+        "else not unsure",
         ("tests/functional/test_gate.py",),
     ),
     Mutant(
