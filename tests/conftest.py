@@ -42,8 +42,16 @@ def suite_of(nodeid: str) -> str:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of the engine last: the others fail sooner."""
-    items.sort(key=lambda item: suite_of(item.nodeid) == "e2e")
+    """
+    Run the tests of the engine last: the others fail sooner. Long ones come first, so
+    that no worker has one left when the others are done.
+    """
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("long") is None,
+            suite_of(item.nodeid) == "e2e",
+        )
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -7,9 +7,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from e2e.project import ROOT
 
 
+@pytest.mark.long
 def test_the_demo_shows_each_step_and_the_calls_it_made() -> None:
     """It exits with 0 only if each step has its effect by the expected calls."""
     done = subprocess.run(

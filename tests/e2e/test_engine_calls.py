@@ -14,6 +14,7 @@ from engine.recorded import fixed_in, load
 from engine.ways import Way, all_ways
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_the_recorded_engine_calls_are_still_correct(tmp_path: Path) -> None:
     """

@@ -96,6 +96,7 @@ def test_rules_of_every_kind_are_imported_without_a_change(project: Project) -> 
     assert project.rules() == {}
 
 
+@pytest.mark.long
 def test_three_hundred_rules_are_imported_without_a_change(project: Project) -> None:
     """A second import skips the rules that the stack's state already holds."""
     project.fake.groups[project.group].most_rules = 1_000

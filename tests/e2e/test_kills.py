@@ -104,6 +104,7 @@ def unknown_rules(project: Project) -> set[str]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("victim", ["engine", "host"])
 def test_up_after_a_kill_converges_or_names_the_rules(
     project: Project, victim: str
@@ -164,6 +165,7 @@ def without_ids(project: Project, state: dict[str, Any]) -> dict[str, Any]:
     return copy
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("victim", ["engine", "host"])
 def test_destroy_after_a_kill_completes(project: Project, victim: str) -> None:
     """The remaining rules are deleted, and the neighbour is kept."""
