@@ -816,25 +816,14 @@ def test_an_import_of_the_live_rule_passes(gate: Gate) -> None:
     assert "would fail" not in done.stdout
 
 
-def pending(gate: Gate, old: dict[str, Any]) -> dict[str, Any]:
-    """The old state of a rule whose ID was never known."""
-    outputs = {**old, "security_group_rule_id": "", "create_time": ""}
-    return {"outputs": outputs, "id": f"{gate.group}/pending/0123456789ab"}
-
-
-def pending_set(old: dict[str, Any]) -> dict[str, Any]:
-    """The old state of a set that knows no ID of its rules."""
-    return {"outputs": {**old, "rule_ids": dict.fromkeys(old["rules"], "")}}
-
-
 @pytest.mark.parametrize("in_set", [False, True])
 def test_an_update_of_a_pending_rule_may_open(gate: Gate, *, in_set: bool) -> None:
     """Unless it exists, the update creates it."""
     old, new = gate.rule(), gate.rule(description="x")
-    steps = [step("update", old=old, new=new, old_state=pending(gate, old))]
+    steps = [step("update", old=old, new=new, old_state=never_shown(old))]
     if in_set:
         before, after = gate.set_of(old), gate.set_of(new)
-        state = pending_set(before)
+        state = never_shown(before)
         steps = [step("update", old=before, new=after, kind=RULE_SET, old_state=state)]
 
     assert gate(steps, *ADMIN).exit_code == 1
@@ -849,10 +838,10 @@ def test_a_pending_drop_may_not_exist(gate: Gate, op: str, *, in_set: bool) -> N
     """So it does not hold back what the change accepts below it."""
     old = gate.rule(policy="drop")
     new = {**old, "description": "x"} if op == "update" else old
-    drop = step(op, "drop", old=old, new=new, old_state=pending(gate, old))
+    drop = step(op, "drop", old=old, new=new, old_state=never_shown(old))
     if in_set:
         before, after = gate.set_of(old), gate.set_of(new)
-        state = pending_set(before)
+        state = never_shown(before)
         drop = step(op, "s", old=before, new=after, kind=RULE_SET, old_state=state)
     steps = [drop, step("create", "ssh", new=gate.rule(priority=2))]
 
