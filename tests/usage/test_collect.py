@@ -708,8 +708,8 @@ def test_an_interrupted_run_leaves_the_older_table(
 
 @pytest.mark.parametrize("code", ["hash({0})", "length({0})"])
 def test_texts_of_one_number_are_not_taken_for_one(tmp_path: Path, code: str) -> None:
-    sources = ["192.0.2.7", "192.0.2.8", "2001:db8::1"]
-    records = [flow(0, srcaddr=source) for source in sources]
+    flows = {"192.0.2.7": 2, "192.0.2.8": 1, "2001:db8::1": 1}
+    records = [flow(n, srcaddr=each) for each in flows for n in range(flows[each])]
     write_json(tmp_path / "a.json", [*records, *records])
     work = tmp_path / "work"
     work.mkdir()
@@ -718,7 +718,8 @@ def test_texts_of_one_number_are_not_taken_for_one(tmp_path: Path, code: str) ->
     query.read([str(tmp_path / "a.json")], Period(FROM - 600, FROM + 600))
 
     found = query.connection.execute("SELECT source, destination, flows FROM flows")
-    assert sorted(found.fetchall()) == [(s, flow(0)["dstaddr"], 1) for s in sources]
+    own = flow(0)["dstaddr"]
+    assert sorted(found.fetchall()) == [(s, own, n) for s, n in flows.items()]
     query.close()
 
 
