@@ -368,9 +368,12 @@ class TestTheRule:
     @pytest.mark.parametrize(
         ("arguments", "named"),
         [
-            ({"source_prefix_list_id": "pl-9", "port_range": "8080"}, "pl-9"),
-            ({"port_range": "", "port_range_list_id": "prl-9"}, "prl-9"),
-            ({"source_group_id": "sg-elsewhere", "port_range": "8080"}, "sg-elsewhere"),
+            (
+                {"source_prefix_list_id": "pl-9", "port_range": "8080"},
+                "prefix list pl-9",
+            ),
+            ({"port_range": "", "port_range_list_id": "prl-9"}, "port list prl-9"),
+            ({"source_group_id": "sg-9", "port_range": "8080"}, "source group sg-9"),
         ],
     )
     def test_one_whose_sources_cannot_be_resolved_is_not_judged(
@@ -378,7 +381,7 @@ class TestTheRule:
     ) -> None:
         world.rules = [rule(**arguments)]
         world.flows = []
-        assert f"{named} could not be resolved" in world.why()
+        assert f"the {named} could not be resolved" in world.why()
 
     def test_one_from_a_known_group_without_members_is_judged(
         self, world: World

@@ -129,8 +129,8 @@ USAGE = (
     Mutant(
         "a rule whose list is not known is judged",
         "usage/verdicts.py",
-        'if each.kind != "group":',
-        'if each.kind == "policy":',
+        """yield f"the {each.kind.replace('_', ' ')} {each.name}".rstrip()""",
+        "continue",
         (VERDICTS,),
     ),
     Mutant(
