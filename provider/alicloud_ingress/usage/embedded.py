@@ -227,8 +227,8 @@ class EmbeddedQuery:
             )
             counts = run("SELECT count(*), count(DISTINCT code) FROM names").fetchall()
             if counts[0][0] == counts[0][1]:
-                break
-        return code
+                return code
+        raise AssertionError("a text stands for itself only")
 
     def _all_parsed(self) -> str:
         selects = [

@@ -186,7 +186,8 @@ def signature_by_the_sdk(request: bytes, keys: Credentials) -> str:
     made.headers = {name: headers[name] for name in signed.split(";")}
     payload = hashlib.sha256(body.encode()).hexdigest()
     pair = (keys.access_key_id, keys.access_key_secret)
-    return str(Utils.get_authorization(made, "ACS3-HMAC-SHA256", payload, *pair))
+    sdk: Any = Utils
+    return str(sdk.get_authorization(made, "ACS3-HMAC-SHA256", payload, *pair))
 
 
 @pytest.mark.parametrize("keys", [KEYS, SESSION], ids=["keys", "session"])
