@@ -357,7 +357,7 @@ def _doubt(value: object) -> str:
         if value in UNKNOWN_MARKS:
             return NOT_KNOWN
         return SECRET if value == SECRET_MARK else ""
-    return SECRET if SECRET_SIGNATURE in mapping(value) else ""
+    return SECRET if isinstance(value, dict) and SECRET_SIGNATURE in value else ""
 
 
 def is_known(value: object) -> bool:
