@@ -886,6 +886,21 @@ def test_rules_of_unknown_groups_may_be_of_one_group(gate: Gate, unknown: str) -
     assert gate(steps, *ADMIN, *waiver).exit_code == 0
 
 
+def test_pending_rules_of_unknown_groups_may_be_of_one_group(gate: Gate) -> None:
+    """None of them may exist before, and together they open the port."""
+    steps: list[dict[str, Any]] = []
+    for block in ("0.0.0.0/2", "64.0.0.0/2"):
+        rule = {**gate.rule(source=block), "security_group_id": "[secret]"}
+        state = never_shown(rule)
+        name = f"ssh {block}"
+        steps.append(step("update", name, old=rule, new=rule, old_state=state))
+
+    done = gate(steps, *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
 @pytest.mark.parametrize("field", ["port_range", "policy", "priority"])
 def test_unknown_values_count_with_what_is_open(gate: Gate, field: str) -> None:
     """Each rule accepts a quarter of the internet."""

@@ -109,8 +109,8 @@ class Change:
         all_exist = self.least_before is None and self.most_after is None
         if all_exist and not any(_unknown(entry.matched) for entry in self.entries):
             return None
-        old = self.before if self.least_before is None else self.least_before
-        new = self.after if self.most_after is None else self.most_after
+        old = at_worst(self.least_before, self.before)
+        new = at_worst(self.most_after, self.after)
         before = [*_judged(old, self.lists_before, waived)]
         after = [*_judged(new, self.lists_after, waived)]
         free = _free(before, after)
@@ -198,6 +198,17 @@ def _judged(side: Side, lists: Lists, waived: Waived) -> Iterator[Judged]:
         if owned.rule.policy != "drop" and all(n in waived for n in owned.names):
             packets = _waived(packets, [waived[name] for name in owned.names])
         yield owned.rule, packets
+
+
+def at_worst(worst: Side | None, side: Side) -> Side:
+    """
+    The worst case of a side. One without any rule is a worst case, too.
+
+    Args:
+        worst: of the side; None if it is the side itself.
+        side: as the preview shows it.
+    """
+    return side if worst is None else worst
 
 
 def _unknown(packets: Matched) -> frozenset[OpaqueSet]:

@@ -30,6 +30,7 @@ from alicloud_ingress.previews.gate import (
     Lists,
     OwnedRule,
     Side,
+    at_worst,
     lacking,
     openings,
 )
@@ -135,8 +136,8 @@ def _together(preview: Preview, outcomes: Mapping[str, Outcome]) -> Outcome | No
         return tuple(o for side in sides for o in side if o.rule.policy != "drop")
 
     return Outcome(
-        before=accepting(o.least_before or o.before for o in unknown),
-        after=accepting(o.most_after or o.after for o in unknown),
+        before=accepting(at_worst(o.least_before, o.before) for o in unknown),
+        after=accepting(at_worst(o.most_after, o.after) for o in unknown),
         if_it_stops=accepting(o.if_it_stops for o in unknown),
     )
 
