@@ -150,11 +150,16 @@ def never_shown(old: dict[str, Any]) -> dict[str, Any]:
     return {"outputs": {**old, **ids}, "id": f"{old['security_group_id']}/pending/1"}
 
 
+def unchanged_and_never_shown(gate: Gate, kind: str) -> dict[str, Any]:
+    """The update of a resource that differs in nothing and was never shown."""
+    old = gate.rule() if kind == RULE else gate.set_of(gate.rule())
+    return step("update", old=old, new=old, kind=kind, old_state=never_shown(old))
+
+
 @pytest.mark.parametrize("kind", [RULE, RULE_SET])
 def test_a_rule_that_never_showed_is_judged_by_the_group(gate: Gate, kind: str) -> None:
     """An update without a difference creates it if it does not exist."""
-    old = gate.rule() if kind == RULE else gate.set_of(gate.rule())
-    steps = [step("update", old=old, new=old, kind=kind, old_state=never_shown(old))]
+    steps = [unchanged_and_never_shown(gate, kind)]
 
     done = gate(steps, *LIVE)
     assert done.exit_code == 1
@@ -169,8 +174,7 @@ def test_a_rule_that_never_showed_is_judged_by_the_group(gate: Gate, kind: str) 
 @pytest.mark.parametrize("kind", [RULE, RULE_SET])
 def test_a_rule_that_never_showed_is_not_judged_by_state(gate: Gate, kind: str) -> None:
     """The state does not say whether it exists."""
-    old = gate.rule() if kind == RULE else gate.set_of(gate.rule())
-    steps = [step("update", old=old, new=old, kind=kind, old_state=never_shown(old))]
+    steps = [unchanged_and_never_shown(gate, kind)]
 
     done = gate(steps, *ADMIN)
 

@@ -9,7 +9,6 @@ import datetime as dt
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.usage.query import GRID_S, Period
 
-DEFAULT_SINCE = dt.timedelta(days=42)
 DELIVERY = dt.timedelta(hours=2)
 """
 The time that delivery of records may take: left out where no end is given.

@@ -95,7 +95,6 @@ FLOW_NULLABLE = frozenset({"port"})
 WATCHED_NULLABLE = frozenset({"first_window", "last_window"})
 OPENED = ("in", "out", "unknown")
 ACTIONS = ("ACCEPT", "REJECT")
-PORT_PROTOCOLS = (6, 17, 132)
 
 
 class TableError(IngressError):
