@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,22 +75,31 @@ def test_a_forked_python_is_like_a_started_one(tmp_path: Path) -> None:
     assert forked == started
 
 
+@contextmanager
+def _begun(
+    path: str, folder: Path, text: str
+) -> Generator[tuple[subprocess.Popen[bytes], str]]:
+    """The process that the engine knows, and the first line that the Python wrote."""
+    with subprocess.Popen(
+        ["python3", str(_script(folder, text))],
+        env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as engines:
+        assert engines.stdout is not None
+        yield engines, engines.stdout.readline().decode().strip()
+
+
 @BOTH
 def test_an_interrupt_reaches_the_python(
     python: Callable[[], str], tmp_path: Path
 ) -> None:
     """The engine ends its hosts by it."""
-    with subprocess.Popen(
-        ["python3", str(_script(tmp_path, STOPPING))],
-        env={**os.environ, "PATH": f"{python()}:{os.environ['PATH']}"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as engines:
-        assert engines.stdout is not None
-        assert engines.stderr is not None
-        assert engines.stdout.readline() == b"waits\n"
+    with _begun(python(), tmp_path, STOPPING) as (engines, said):
+        assert said == "waits"
         engines.send_signal(signal.SIGINT)
-        assert (engines.wait(timeout=30), engines.stderr.read()) == (5, b"")
+        _, errors = engines.communicate(timeout=30)
+        assert (engines.returncode, errors) == (5, b"")
 
 
 @BOTH
@@ -97,15 +107,9 @@ def test_killing_the_engines_process_ends_the_python(
     python: Callable[[], str], tmp_path: Path
 ) -> None:
     """The engine knows only the process that it started."""
-    with subprocess.Popen(
-        ["python3", str(_script(tmp_path, WAITING))],
-        env={**os.environ, "PATH": f"{python()}:{os.environ['PATH']}"},
-        stdout=subprocess.PIPE,
-    ) as engines:
-        assert engines.stdout is not None
-        own = psutil.Process(int(engines.stdout.readline()))
+    with _begun(python(), tmp_path, WAITING) as (engines, process_id):
+        own = psutil.Process(int(process_id))
         engines.kill()
-        psutil.wait_procs([own], timeout=30)
         ends = time.monotonic() + 30
         while own.is_running() and own.status() != psutil.STATUS_ZOMBIE:
             assert time.monotonic() < ends, "it runs on"
@@ -114,11 +118,6 @@ def test_killing_the_engines_process_ends_the_python(
 
 def test_a_killed_fork_ends_the_engines_process(tmp_path: Path) -> None:
     """By the same signal."""
-    with subprocess.Popen(
-        ["python3", str(_script(tmp_path, WAITING))],
-        env={**os.environ, "PATH": f"{forked_python()}:{os.environ['PATH']}"},
-        stdout=subprocess.PIPE,
-    ) as engines:
-        assert engines.stdout is not None
-        psutil.Process(int(engines.stdout.readline())).kill()
+    with _begun(forked_python(), tmp_path, WAITING) as (engines, process_id):
+        psutil.Process(int(process_id)).kill()
         assert engines.wait(timeout=30) == -signal.SIGKILL
