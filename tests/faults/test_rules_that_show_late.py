@@ -87,3 +87,17 @@ def test_a_failed_update_keeps_the_rule_that_it_found(late: Late) -> None:
     late.fake.forget_faults()
     assert late.stack.run(UP, late.program(22, 443)) == []
     assert set(late.fake.rules(late.group)) == late.ids()
+
+
+def test_a_renamed_rule_that_never_shows_is_not_revoked(late: Late) -> None:
+    """The new resource has it, so that the delete of the old one leaves it alone."""
+    (args,) = late.program(22).values()
+
+    assert late.stack.run(UP, {"renamed": args}) == []
+
+    assert set(late.fake.rules(late.group)) == {late.rule_id}
+    late.show_after(0)
+    assert late.stack.run(UP, {"renamed": args}) == []
+    assert late.ids() == {late.rule_id}
+    assert late.stack.destroy() == []
+    assert late.fake.rules(late.group) == {}

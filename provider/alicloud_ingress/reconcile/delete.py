@@ -58,7 +58,10 @@ class Removals:
             EcsError: of the rule that was refused.
         """
         ownership = self.context.owner.ownership
-        ids: dict[Member, str] = self._ids_of(members)
+        self._leave_hidden([member.rule for member in members if not member.rule_id])
+        ids = self._ids_of(
+            [m for m in members if m.rule_id or m.rule not in self.left_to_others]
+        )
         left: list[str] = []
         while ids:
             known = list(dict.fromkeys(filter(None, ids.values())))
@@ -88,6 +91,16 @@ class Removals:
                 f" {self.context.where}. Run `pulumi refresh`, then the same command"
                 " again."
             )
+
+    def _leave_hidden(self, rules: Sequence[IngressRule]) -> None:
+        """
+        Leave alone what another resource has created, and no read has shown since.
+        """
+        owner, group_id = self.context.owner, self.context.group.group_id
+        held = owner.ownership.release_hidden(group_id, rules, owner.mark)
+        self.left_to_others.update(held)
+        for rule in held:
+            self.context.report_release(self.context.words(rule), Release.HELD)
 
     def _ids_of(self, members: Sequence[Member]) -> dict[Member, str]:
         """

@@ -125,7 +125,10 @@ class _Lifecycle(RuleContext):
             additions.take_back(error)
             raise
         self._report(plan)
-        return plan.result(added)
+        result = plan.result(added)
+        hidden = [rule for rule, live in result.items() if not live.rule_id]
+        self.owner.ownership.record_hidden(self.group.group_id, hidden, self.owner.mark)
+        return result
 
     def _unfinished(
         self,

@@ -22,6 +22,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
+from alicloud_ingress.rules.rule import IngressRule
+
 CLAIM_TIMEOUT_S = 30.0
 """
 How long one resource waits for another, which the engine may never update.
@@ -65,6 +67,7 @@ class Ownership:
         self._changed = threading.Condition()
         self._owners: dict[str, set[str]] = defaultdict(set)
         self._pending: dict[str, set[str]] = defaultdict(set)
+        self._hidden: dict[tuple[str, IngressRule], set[str]] = defaultdict(set)
         self._compared: set[str] = set()
         self._changing: dict[str, str] = {}
         self._revoking: set[str] = set()
@@ -177,6 +180,30 @@ class Ownership:
             self._pending[mark].add(rule_id)
         self._changed.notify_all()
         return True
+
+    def record_hidden(
+        self, group_id: str, rules: Iterable[IngressRule], mark: str
+    ) -> None:
+        """
+        The resource has created rules that no read shows, so that they have no ID.
+        """
+        with self._changed:
+            for rule in rules:
+                self._hidden[group_id, rule].add(mark)
+
+    def release_hidden(
+        self, group_id: str, rules: Iterable[IngressRule], mark: str
+    ) -> Collection[IngressRule]:
+        """
+        A resource gives up rules without an ID.
+
+        Returns:
+            those that another resource has created in this run, too.
+        """
+        with self._changed:
+            for rule in rules:
+                self._hidden[group_id, rule].discard(mark)
+            return {rule for rule in rules if self._hidden[group_id, rule]}
 
     def is_anothers(self, rule_id: str, mark: str) -> bool:
         """

@@ -609,6 +609,10 @@ def never_seen() -> Iterator[Way]:
         yield way(f"made and not seen, then {last}; it shows at last", (), after,
             late, now(A), "up", now(*after), last, shows_at_last(), live=(),
             **{**made, "together": "late to the end"})
+    for last in ("up", "up --refresh"):
+        yield way(f"made and not seen, renamed without an alias, then {last}", (),
+            (RENAMED,), late, now(B), "up", now(RENAMED), last, shows_at_last(),
+            "refresh", **made)
     for commands in (UP, UP_REFRESH, ("refresh", "up", SETTLED)):
         name = f"never seen, and removed by hand: {words(commands)}"
         yield way(name, (A, B), (A, B), without_id("b"), removed("b"), *commands)
