@@ -243,6 +243,7 @@ def _become(wanted: _Wanted, own_path: list[str]) -> None:
     os.environ.clear()
     os.environ.update(wanted.environment)
     time.tzset()
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [*filter(None, given), *own_path]
 

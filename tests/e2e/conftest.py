@@ -27,6 +27,8 @@ def project(tmp_path: Path) -> Iterator[Project]:
     with fake.serve() as url:
         environment = {
             **os.environ,
+            # A program may change twice in the second that a compiled file is told by.
+            "PYTHONDONTWRITEBYTECODE": "1",
             "PATH": f"{forked_python()}:{os.environ['PATH']}",
             "PULUMI_HOME": str(tmp_path / "home"),
             "PULUMI_BACKEND_URL": f"file://{tmp_path / 'backend'}",

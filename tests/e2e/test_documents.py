@@ -64,6 +64,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     with fake.serve() as url:
         yield {
             **os.environ,
+            "PYTHONDONTWRITEBYTECODE": "1",
             "PATH": f"{forked_python()}:{plugins}:{os.environ['PATH']}",
             "PULUMI_HOME": str(tmp_path / "home"),
             "PULUMI_BACKEND_URL": f"file://{tmp_path / 'backend'}",
