@@ -27,7 +27,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     with fake.serve() as url:
         environment = {
             **os.environ,
-            # A program may change twice in the second that a compiled file is told by.
+            # Compiled files do not show that a program changed twice in a second.
             "PYTHONDONTWRITEBYTECODE": "1",
             "PATH": f"{forked_python()}:{os.environ['PATH']}",
             "PULUMI_HOME": str(tmp_path / "home"),
