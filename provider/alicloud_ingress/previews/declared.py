@@ -8,6 +8,7 @@ rule gets a doubt that names it.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,10 @@ from alicloud_ingress.files import items, mapping
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import ALL_PORTS, WITH_PORTS
 
+KNOWN_URNS = 4096
+"""
+How many URNs are cached: the type of each is asked several times.
+"""
 URN_PARTS = 4
 """
 A URN is `urn:pulumi:STACK::PROJECT::TYPES::NAME`, its types separated by `$`.
@@ -193,9 +198,8 @@ class Statement:
         if self._kind == PEER_RULE and inputs.get("type") == "egress":
             return ()
         rule_id = self._rule_id(outputs)
-        rule = self._rule(inputs, self._label)
         is_pending = bool(outputs) and not rule_id and self._is_pending()
-        return (replace(rule, rule_id=rule_id, is_unsure=is_pending),)
+        return (self._rule(inputs, self._label, rule_id=rule_id, is_unsure=is_pending),)
 
     def _is_pending(self) -> bool:
         """
@@ -223,12 +227,11 @@ class Statement:
         for number, (key, entry) in enumerate(zip(keys, entries, strict=True)):
             if mapping(entry) and not _doubt(entry):
                 rule_id = _known_text(ids.get(key))
-                rule = self._rule(mapping(entry), f"{self._label} {number}")
-                declared = not rule_id or rule_id not in foreign
-                yield replace(
-                    rule,
+                yield self._rule(
+                    mapping(entry),
+                    f"{self._label} {number}",
                     rule_id=rule_id,
-                    declared=declared,
+                    declared=not rule_id or rule_id not in foreign,
                     is_unsure=not rule_id and key in ids,
                 )
             else:
@@ -243,7 +246,15 @@ class Statement:
         nothing = self._rule(dict.fromkeys(names, mark), self._label)
         return replace(nothing, doubts=(doubt,))
 
-    def _rule(self, inputs: Mapping[str, Any], label: str) -> DeclaredRule:
+    def _rule(
+        self,
+        inputs: Mapping[str, Any],
+        label: str,
+        *,
+        rule_id: str = "",
+        declared: bool = True,
+        is_unsure: bool = False,
+    ) -> DeclaredRule:
         """
         Read one rule. A value that is unknown or secret becomes a mark.
         """
@@ -252,11 +263,13 @@ class Statement:
         doubts: list[str] = []
         for argument, parameter in _PARAMETERS[kind].items():
             value = inputs.get(argument)
+            if value is None:
+                continue
             why = _doubt(value)
             if why and parameter != "Description":
                 doubts.append(f"{argument} is {why}")
                 permission[parameter] = self._mark(argument, why, label)
-            elif value is not None:
+            else:
                 permission[parameter] = why or value
         if kind == PEER_RULE and (why := _doubt(inputs.get("type"))):
             # It may be an outbound rule, so its policy counts as unknown.
@@ -276,7 +289,10 @@ class Statement:
             known_group=self._known_group,
             region=self._region,
             rule=_rule(permission, inputs),
+            rule_id=rule_id,
+            declared=declared,
             doubts=tuple(doubts),
+            is_unsure=is_unsure,
         )
 
     def _mark(self, argument: str, why: str, label: str) -> str:
@@ -341,6 +357,7 @@ def name_of(urn: str) -> str:
     return urn.split("::", 3)[-1]
 
 
+@functools.lru_cache(maxsize=KNOWN_URNS)
 def type_of(urn: str) -> str:
     """
     The type of a resource, from its URN; "" if that is not a whole URN.

@@ -253,10 +253,9 @@ def _appears_twice(steps: Iterable[Mapping[str, Any]]) -> bool:
     """
     Whether there are more steps than the engine writes for one resource.
     """
-    ops = Counter(str(step.get("op")) for step in steps)
-    max_count = max(ops.values(), default=0)
+    ops = [str(step.get("op")) for step in steps]
     families = {"replace" if op in _REPLACING else op for op in ops}
-    return max_count > 1 or len(families - {"refresh", *_IGNORED_OPS}) > 1
+    return len(set(ops)) < len(ops) or len(families - {"refresh", *_IGNORED_OPS}) > 1
 
 
 def _what_is_missing(urn: str, steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
