@@ -23,6 +23,7 @@ from alicloud_ingress.previews.findings import (
     Finding,
     Gate,
     GroupReview,
+    Kind,
     Review,
 )
 from alicloud_ingress.previews.gate import (
@@ -281,7 +282,7 @@ class _Group:
         """
         The findings about what is newly open to the world.
         """
-        kinds = {"world-open-any": None, "world-open-admin": gate.admin_ports}
+        kinds = gate.world_kinds
         return [
             finding
             for kind, ports in kinds.items()
@@ -295,7 +296,7 @@ class _Group:
         return self._known[ports]
 
     def _openings(
-        self, kind: str, ports: frozenset[int] | None, waivers: Waivers
+        self, kind: Kind, ports: frozenset[int] | None, waivers: Waivers
     ) -> Iterator[Finding]:
         waived = waivers.of(self.group)
         found = self._found(ports)
@@ -308,7 +309,7 @@ class _Group:
             covering = covering or waivers.covering(self.group, [*waived])
             yield replace(finding, waivers=covering)
 
-    def _finding(self, kind: str, opening: InternetOpening) -> Finding:
+    def _finding(self, kind: Kind, opening: InternetOpening) -> Finding:
         owners = dict.fromkeys(
             urn for rule in opening.rules for urn in self._owners.get(rule, ())
         )
@@ -371,7 +372,7 @@ def _list_findings(
         for declared in step.before
         if declared.rule.policy == "accept"
     }
-    kinds = {"world-open-any": None, "world-open-admin": gate.admin_ports}
+    kinds = gate.world_kinds
     for each in preview.lists:
         if not each.changes:
             continue
