@@ -15,7 +15,8 @@ from alicloud_ingress.previews.declared import (
     RULE_SET,
     SECRET_SIGNATURE,
 )
-from alicloud_ingress.previews.preview import Preview, PreviewError, Step, read_preview
+from alicloud_ingress.previews.preview import Preview, PreviewError, read_preview
+from alicloud_ingress.previews.steps import Step
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SSH = {

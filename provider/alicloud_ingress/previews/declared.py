@@ -48,11 +48,6 @@ How the engine writes a value that is not known before the deployment: a string,
 boolean, a number, a list, an object (sdk/go/common/resource/plugin/rpc.go).
 """
 
-UNCHANGED = frozenset({"same", "read", "import", "refresh", "read-discard", "discard"})
-"""
-Operations of the engine that change no rule.
-"""
-
 SECRET_MARK = "[secret]"  # noqa: S105 - a mark, not a secret
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105
 """

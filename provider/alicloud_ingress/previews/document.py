@@ -104,7 +104,7 @@ def _is_too_deep(document: object) -> bool:
         level = [
             inner
             for each in level
-            for inner in (each.values() if isinstance(each, dict) else each)
+            for inner in (each.values() if isinstance(each, dict) else each)  # pyright: ignore[reportUnknownVariableType]
             if isinstance(inner, (dict, list))
         ]
         if not level:

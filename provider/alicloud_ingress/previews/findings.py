@@ -11,7 +11,8 @@ from typing import Literal, get_args
 from alicloud_ingress.exposure.group_exposure import Difference
 from alicloud_ingress.exposure.internet import InternetOpening
 from alicloud_ingress.previews.outcome import Refusal, Takeover
-from alicloud_ingress.previews.preview import Preview, Source
+from alicloud_ingress.previews.preview import Preview
+from alicloud_ingress.previews.steps import Source
 from alicloud_ingress.previews.waivers import Waiver
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule

@@ -13,7 +13,7 @@ from alicloud_ingress.documents import Part, as_text, schema_of, tag_of
 from alicloud_ingress.exposure.internet import InternetOpening
 from alicloud_ingress.previews.declared import DeclaredRule
 from alicloud_ingress.previews.findings import Finding, GroupReview, Kind, Review
-from alicloud_ingress.previews.preview import Source, Step
+from alicloud_ingress.previews.steps import Source, Step
 
 Version = Literal[1]
 VERSION: Version = 1

@@ -14,12 +14,12 @@ from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     SECURITY_GROUP,
-    UNCHANGED,
     inputs_of,
     is_known,
     name_of,
     type_of,
 )
+from alicloud_ingress.previews.operations import UNCHANGED
 
 PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
 _KNOWN = frozenset({*GROUP_ARGUMENT, PREFIX_LIST})

@@ -101,7 +101,8 @@ class IngressRule:
         """
         given = {name: text_of(arguments.get(name)) for name in RULE_ARGUMENTS}
         values: dict[str, Any] = {**given, **_normal(given)}
-        return cls(**{**values, "priority": int(given["priority"] or 1)})
+        values["priority"] = int(given["priority"] or 1)
+        return cls(**values)
 
     @classmethod
     def from_permission(cls, permission: Mapping[str, object]) -> IngressRule:
