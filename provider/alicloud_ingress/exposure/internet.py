@@ -140,6 +140,8 @@ def internet_openings(cases: Iterable[InternetCase]) -> tuple[InternetOpening, .
     certain: dict[World, list[_Opening]] = {world: [] for world in WORLDS}
     found: dict[tuple[bool, World, tuple[IngressRule, ...]], list[_Opening]] = {}
     for case, world in cases:
+        if not _may_be_open(case, world):
+            continue
         known = certain[world]
         for opening in _opened(case, world, case.opened, case.accepted):
             if case.members and any(map(opening.is_within, known)):
@@ -276,6 +278,16 @@ def _opened(
         yield _Opening(
             piece.protocols, piece.ports, _opening(case, piece, world, widest)
         )
+
+
+def _may_be_open(case: MembershipCase, world: World) -> bool:
+    """
+    Whether all that the rules accept after the change, of whatever port, adds up to
+    half of the addresses in use. If not, no port is open.
+    """
+    accepting = bits(case.after & case.accepts)
+    sources = joined(case.boxes[number].sources for number in accepting)
+    return 2 * _share(sources, world) >= _IN_USE[world]
 
 
 def _parts_of(pieces: Iterable[Piece], world: World) -> list[Piece]:
