@@ -15,11 +15,11 @@ from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     SECURITY_GROUP,
     inputs_of,
-    is_known,
     name_of,
     type_of,
 )
 from alicloud_ingress.previews.operations import UNCHANGED
+from alicloud_ingress.previews.values import is_known
 
 PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
 _KNOWN = frozenset({*GROUP_ARGUMENT, PREFIX_LIST})

@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.files import items, mapping
+from alicloud_ingress.previews.changes import FieldChange, changes_between
 from alicloud_ingress.previews.declared import (
     DeclaredRule,
-    FieldChange,
     Statement,
-    changes_between,
     inputs_of,
     name_of,
     type_of,
