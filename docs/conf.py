@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 from tools.documentation.comment import comment_as_shown  # noqa: E402 - needs the path
 from tools.documentation.errors import error_tables  # noqa: E402
 from tools.documentation.figures import figures_page  # noqa: E402
+from tools.documentation.schemas import schemas_page  # noqa: E402
 
 project = "pulumi-alicloud-ingress"
 copyright = "the authors of pulumi-alicloud-ingress"  # noqa: A001 - Sphinx's name
@@ -61,6 +62,7 @@ def generate(_app: object) -> None:
     (folder / "errors.md").write_text(error_tables(), encoding="utf-8")
     shown = comment_as_shown(report.read_text(encoding="utf-8"))
     (folder / "comment.html").write_text(shown, encoding="utf-8")
+    (folder / "schemas.md").write_text(schemas_page(), encoding="utf-8")
     (folder / "figures.md").write_text(figures_page(text), encoding="utf-8")
 
 

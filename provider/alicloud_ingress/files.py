@@ -65,7 +65,9 @@ def mapping(value: object) -> Mapping[str, Any]:
     """
     A JSON object; an empty one for anything else.
     """
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+    # A dict is recognized several times faster than a mapping.
+    is_object = isinstance(value, (dict, Mapping))
+    return cast("Mapping[str, Any]", value) if is_object else {}
 
 
 def items(value: object) -> list[Any]:

@@ -33,7 +33,7 @@ from alicloud_ingress.cleanup.account import (
 )
 from alicloud_ingress.cleanup.clock import now, now_text
 from alicloud_ingress.cleanup.destroy import Destroyer, Limits, chosen
-from alicloud_ingress.cleanup.documents import DocumentError, schema_of
+from alicloud_ingress.cleanup.documents import VERSION, DocumentError
 from alicloud_ingress.cleanup.filters import KeepList, Narrowing
 from alicloud_ingress.cleanup.findings import (
     KINDS,
@@ -53,6 +53,7 @@ from alicloud_ingress.cleanup.report_file import (
 )
 from alicloud_ingress.cleanup.restore import Restorer
 from alicloud_ingress.cleanup.survey import Survey
+from alicloud_ingress.documents import schema_of, tag_of
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.usage.judging import UsageJudge
@@ -102,7 +103,8 @@ def schema(name: str) -> dict[str, Any]:
     """
     documents: dict[str, type[msgspec.Struct]]
     documents = {"stale-plan": Plan, "stale-report": Report}
-    return schema_of(documents[name])
+    of = documents[name]
+    return schema_of(of, f"{tag_of(of)}, version {VERSION}")
 
 
 def _silent(_: object) -> None:

@@ -5,6 +5,7 @@ The pages that are made from code and measurements, and the whole site.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -173,5 +174,9 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert '<section class="comment"' in start
     speed = (tmp_path / "site/explanation/speed.html").read_text()
     assert speed.count('<svg class="chart"') == 3
+    schemas = (tmp_path / "site/reference/json-documents.html").read_text()
+    assert {"usage-report-1", "rules_afterwards", "in_words"} <= set(
+        re.findall(r"[\w-]+", schemas)
+    )
     resources = (tmp_path / "site/reference/resources.html").read_text()
     assert "source_prefix_list_id" in resources

@@ -4,6 +4,7 @@ The command `preview-report`: what it prints, where, and its exit codes.
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -54,6 +55,14 @@ def test_stdout_holds_the_report_and_nothing_else(run: Runner) -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.parametrize("document", [{"steps": OPEN}, "no JSON"])
+def test_the_garbage_collector_is_on_afterwards(run: Runner, document: object) -> None:
+    """Also after an error."""
+    run(document)
+
+    assert gc.isenabled()
+
+
 def test_without_live_nothing_that_calls_ecs_is_imported(tmp_path: Path) -> None:
     """Most of the time of a short command is its imports."""
     file = tmp_path / "preview.json"
@@ -72,6 +81,7 @@ def test_without_live_nothing_that_calls_ecs_is_imported(tmp_path: Path) -> None
     slow = {
         "alicloud_ingress.ecs.client",
         "jinja2",
+        "msgspec",
         "rich",
         "stamina",
         "importlib.metadata",

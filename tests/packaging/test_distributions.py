@@ -22,9 +22,7 @@ INSIDE = (
     "py.typed",
     "templates/import_set.py.j2",
     "templates/import_rules.py.j2",
-    "schemas/preview-report-1.json",
     "schemas/preview-waivers-1.json",
-    "schemas/usage-report-1.json",
     "templates/usage.html.j2",
     "testing/fake.py",
 )

@@ -318,6 +318,26 @@ def test_only_new_internet_exposure_counts(
     assert all(opening.certain for opening in found)
 
 
+@pytest.mark.parametrize(
+    ("ports", "last", "expected"),
+    [
+        ((22, 22, 22), "96.0.0.0/4", ["0.0.0.0/0 may reach tcp 22"]),
+        ((22, 22, 22), "96.0.0.0/5", []),
+        ((22, 22, 22), "224.0.0.0/4", []),
+        ((22, 22, 3389), "96.0.0.0/4", []),
+    ],
+)
+def test_exactly_half_of_the_addresses_in_use_is_the_internet(
+    ports: tuple[int, int, int], last: str, expected: list[str]
+) -> None:
+    """224 blocks of length 8 are in use; three rules add up to 112 of them."""
+    blocks = ("0.0.0.0/2", "64.0.0.0/3", last)
+
+    found = Policy(list(map(rule, ports, blocks))).world_open([22, 3389])
+
+    assert [opening.as_text for opening in found] == expected
+
+
 def test_two_unknown_lists_are_different() -> None:
     """One that existed before says nothing about a new one."""
     before, after = [rule(22, "pl-1")], [rule(22, "pl-1"), rule(22, "pl-2")]

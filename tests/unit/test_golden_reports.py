@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alicloud_ingress.files import items, mapping
-from alicloud_ingress.previews.json_report import as_json
+from alicloud_ingress.previews.json_report import as_json, schema
 from alicloud_ingress.previews.page import markdown
 from alicloud_ingress.previews.preview import PreviewError, read_preview
 from alicloud_ingress.previews.report import compose, finding_line, not_judged
@@ -64,9 +64,9 @@ def test_each_finding_of_the_change_is_one_line() -> None:
     ]
 
 
-def schema(name: str) -> dict[str, Any]:
-    folder = resources.files("alicloud_ingress") / "schemas"
-    return cast("dict[str, Any]", json.loads((folder / f"{name}-1.json").read_text()))
+def waivers_schema() -> dict[str, Any]:
+    file = resources.files("alicloud_ingress") / "schemas" / "preview-waivers-1.json"
+    return cast("dict[str, Any]", json.loads(file.read_text()))
 
 
 @pytest.mark.parametrize("name", ["create", "change", "drift", "destroy"])
@@ -76,7 +76,7 @@ def test_a_json_report_is_valid_by_its_schema(name: str) -> None:
     review = judge(preview, GATE, today=TODAY)
     document = json.loads(as_json(review, not_judged(review)))
 
-    jsonschema.validate(document, schema("preview-report"))
+    jsonschema.validate(document, schema())
     assert document["passes"] is not bool(review.failing)
     assert len(document["findings"]) == len(review.findings)
     assert [s["urn"] for s in document["steps"]] == [s.urn for s in preview.steps]
@@ -105,7 +105,7 @@ LIMITED = {**WAIVER, "group": "sg-1", "ports": [22, "8000/8010", "80-90"]}
 def test_the_waivers_schema_and_reader_agree(entries: str, *, is_good: bool) -> None:
     """Each refuses what the other refuses."""
     try:
-        jsonschema.validate(json.loads(entries), schema("preview-waivers"))
+        jsonschema.validate(json.loads(entries), waivers_schema())
         by_schema = True
     except jsonschema.ValidationError:
         by_schema = False
@@ -196,9 +196,7 @@ def test_a_broken_preview_never_causes_a_crash(name: str, data: st.DataObject) -
         return
     review = judge(preview, GATE, today=TODAY)
     assert markdown(compose(review))
-    jsonschema.validate(
-        json.loads(as_json(review, not_judged(review))), schema("preview-report")
-    )
+    jsonschema.validate(json.loads(as_json(review, not_judged(review))), schema())
     assert as_sarif(review)
 
 

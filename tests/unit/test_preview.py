@@ -13,9 +13,10 @@ from alicloud_ingress.previews.declared import (
     PEER_RULE,
     RULE,
     RULE_SET,
-    SECRET_SIGNATURE,
 )
-from alicloud_ingress.previews.preview import Preview, PreviewError, Step, read_preview
+from alicloud_ingress.previews.preview import Preview, PreviewError, read_preview
+from alicloud_ingress.previews.steps import Step
+from alicloud_ingress.previews.values import SECRET_SIGNATURE
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SSH = {

@@ -13,7 +13,6 @@ import pytest
 from alicloud_ingress.previews.declared import (
     PEER_RULE,
     RULE_SET,
-    SECRET_SIGNATURE,
 )
 from alicloud_ingress.previews.page import LIMIT, markdown
 from alicloud_ingress.previews.report import compose, finding_line
@@ -23,6 +22,7 @@ from alicloud_ingress.previews.review import (
     Review,
     judge,
 )
+from alicloud_ingress.previews.values import SECRET_SIGNATURE
 from alicloud_ingress.previews.waivers import WaiverError, read_waivers
 from alicloud_ingress.rendering.markup import code, plain
 from alicloud_ingress.rules.live import LiveGroup, LiveRule

@@ -502,7 +502,7 @@ MUTANTS = (
     ),
     Mutant(
         "without live rules no step is expected to fail",
-        "previews/review.py",
+        "previews/group_review.py",
         "most = result.if_it_stops if stops else result.most_after",
         "most = result.if_it_stops if stops and live else result.most_after",
         (REVIEW,),
@@ -537,9 +537,9 @@ MUTANTS = (
     ),
     Mutant(
         "a step without its old state changes nothing",
-        "previews/preview.py",
-        'if op not in _WITHOUT_OLD and not mapping(step.get("oldState")):',
-        "if op not in _KNOWN_OPS:",
+        "previews/completeness.py",
+        'if op not in WITHOUT_OLD and not mapping(step.get("oldState")):',
+        "if op not in KNOWN:",
         (READING,),
     ),
     *USAGE,

@@ -1,22 +1,21 @@
 """
 Reads and writes the JSON files of plans and reports.
 
-Each file is written whole or not at all. What it holds is one type, from which its JSON
-schema is made: https://jcristharif.com/msgspec/structs.html.
+Each file is written whole or not at all. What it holds is one type: see `documents`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
+from alicloud_ingress.documents import as_text, tag_of
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.files import UnreadableError, mapping, parsed, text_in, writing
 
@@ -46,7 +45,7 @@ def read_document(path: Path, of: type[_Document]) -> _Document:
         DocumentError: the file is not such a document of a known version, or a value is
             missing or wrong.
     """
-    form = form_of(of)
+    form = tag_of(of)
     try:
         found = mapping(parsed(text_in(path)))
     except UnreadableError as error:
@@ -65,38 +64,12 @@ def read_document(path: Path, of: type[_Document]) -> _Document:
         ) from None
 
 
-def form_of(of: type[msgspec.Struct]) -> str:
-    """
-    What `form` says in documents of this type: the tag of the struct.
-    """
-    return str(of.__struct_config__.tag)
-
-
-def as_json_object(value: msgspec.Struct) -> dict[str, Any]:
-    """
-    A document, or a part of one, as a JSON object.
-    """
-    return cast("dict[str, Any]", msgspec.to_builtins(value))
-
-
-def schema_of(of: type[msgspec.Struct]) -> dict[str, Any]:
-    """
-    The JSON schema of a type of documents, made from the type.
-    """
-    title = f"{form_of(of)}, version {VERSION}"
-    (own,), kinds = msgspec.json.schema_components([of], ref_template="#/$defs/{name}")
-    of_document = kinds.pop(own["$ref"].rpartition("/")[2])
-    dialect = "https://json-schema.org/draft/2020-12/schema"
-    return {"$schema": dialect, **of_document, "title": title, "$defs": kinds}
-
-
 def write_document(path: Path, document: msgspec.Struct) -> None:
     """
     Write a document that only the file's owner can read, whole or not at all.
     """
     with replacing(path) as temporary:
-        text = json.dumps(as_json_object(document), indent=1)
-        temporary.write_text(f"{text}\n", encoding="utf-8")
+        temporary.write_text(as_text(document), encoding="utf-8")
 
 
 @contextlib.contextmanager

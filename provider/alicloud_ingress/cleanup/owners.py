@@ -25,12 +25,12 @@ from alicloud_ingress.previews.declared import (
     PEER_RULE,
     RULE_ID,
     RULE_SET,
-    SECRET_SIGNATURE,
     DeclaredRule,
     Statement,
     as_the_peer_sees,
     inputs_of,
 )
+from alicloud_ingress.previews.values import SECRET_SIGNATURE
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 

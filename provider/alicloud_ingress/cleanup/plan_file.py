@@ -20,11 +20,11 @@ from alicloud_ingress.cleanup.documents import (
     VERSION,
     Time,
     Version,
-    as_json_object,
     read_document,
     replacing,
 )
 from alicloud_ingress.cleanup.findings import Finding, GroupFindings
+from alicloud_ingress.documents import as_json_object
 from alicloud_ingress.files import mapping, writing
 
 

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import gc
+from collections.abc import Generator
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -116,17 +119,19 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
         waivers=_waivers(waivers),
         longest_waiver_days=waivers_max_days,
     )
-    read = read_preview(preview.read())
-    found = _live_state(read, region, profile) if live else None
-    judged = judge(
-        read,
-        gate,
-        today=dt.datetime.now(tz=dt.timezone.utc).date(),
-        live=found.groups if found else None,
-        lists=found.lists if found else None,
-        problems=found.problems if found else (),
-    )
-    click.echo(_written(judged, form).encode(errors="replace"), nl=False)
+    with _garbage_collector_off():
+        read = read_preview(preview.read())
+        found = _live_state(read, region, profile) if live else None
+        judged = judge(
+            read,
+            gate,
+            today=dt.datetime.now(tz=dt.timezone.utc).date(),
+            live=found.groups if found else None,
+            lists=found.lists if found else None,
+            problems=found.problems if found else (),
+        )
+        text = _written(judged, form)
+    click.echo(text.encode(errors="replace"), nl=False)
     for finding in judged.failing:
         click.echo(finding_line(finding), err=True)
     for remark in judged.remarks:
@@ -137,6 +142,21 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
         raise SystemExit(Failure.exit_code)
     if judged.failing:
         raise SystemExit(MATCHED)
+
+
+@contextlib.contextmanager
+def _garbage_collector_off() -> Generator[None]:
+    """
+    A preview becomes many objects without cycles: searching them takes an eighth of the
+    time, and finds nothing.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _live_state(preview: Preview, region: str, profile: str) -> LiveState:

@@ -4,14 +4,13 @@ Prints the report of a run that destroyed rules, or restored them.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 
 import click
 
 from alicloud_ingress import stale as job
-from alicloud_ingress.cleanup.documents import as_json_object
 from alicloud_ingress.cli.tables import print_rows
+from alicloud_ingress.documents import as_text
 
 COLUMNS = ("group", "ID", "rule", "status", "restored as", "why")
 
@@ -21,7 +20,7 @@ def print_report(report: job.Report, form: str) -> None:
     Print the report to stdout, with the number of rules of each status.
     """
     if form == "json":
-        click.echo(json.dumps(as_json_object(report), indent=1))
+        click.echo(as_text(report), nl=False)
         return
     rows: list[tuple[str, ...]] = [
         (e.group_id, e.rule_id, e.in_words, e.status, e.restored_as or "", e.why)

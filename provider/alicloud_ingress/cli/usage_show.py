@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,8 +14,10 @@ from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import group_option, where
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.tables import print_table
+from alicloud_ingress.documents import as_text
 from alicloud_ingress.rendering.markup import code, markdown_table, plain
 from alicloud_ingress.usage.coverage import JudgedPeriod
+from alicloud_ingress.usage.json_report import usage_report
 from alicloud_ingress.usage.judging import GroupReader, GroupUsage, UsageJudge
 from alicloud_ingress.usage.page import html_page
 from alicloud_ingress.usage.report import (
@@ -24,7 +25,6 @@ from alicloud_ingress.usage.report import (
     cells,
     counts_in_words,
     coverage_in_words,
-    document,
     rows_of,
     title_of,
 )
@@ -119,7 +119,7 @@ def _markdown(
 
 
 def _json(period: JudgedPeriod, found: Sequence[GroupUsage], _: Sequence[str]) -> None:
-    click.echo(json.dumps(document(period, found), indent=1))
+    click.echo(as_text(usage_report(period, found)), nl=False)
 
 
 def _html(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-from alicloud_ingress.exposure.diagram import Diagram, Piece
+from alicloud_ingress.exposure.diagram import Piece, diagram_of
 from alicloud_ingress.exposure.packets import Box, Matched, OpaqueSet
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -81,7 +81,8 @@ class MembershipCase:
         self.fewer = [self._within(some) for some in _subsets(members)[:-1]]
         self.own = self._bits(lambda entry: _is_of(entry, members))
         required = 0 if whole else self.before ^ self.after
-        self.diagram = Diagram(self.boxes, required)
+        everything = (1 << len(self.boxes)) - 1
+        self.diagram = diagram_of(tuple(self.boxes), required or everything)
 
     def _within(self, members: frozenset[OpaqueSet]) -> int:
         return self._bits(lambda entry: entry.matched.unknown <= members)

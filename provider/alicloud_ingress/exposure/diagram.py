@@ -11,6 +11,7 @@ dimensions at once. `STEP_LIMIT` ends such a sweep.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -80,9 +81,8 @@ class Diagram:
     def _sweep_all(self) -> None:
         pending = {self._everything} if self._everything else set[int]()
         for dimension, nodes in enumerate(self._nodes):
-            following: set[int] = set()
             for active in pending:
-                node = tuple(self._sweep(dimension, active))
+                node = self._sweep(dimension, active)
                 self.steps += len(node)
                 if self.steps > STEP_LIMIT:
                     raise TooComplexError(
@@ -90,19 +90,23 @@ class Diagram:
                         " fewer rules with both source ports and destinations help"
                     )
                 nodes[active] = node
-                following.update(met for _, _, met in node)
-            pending = following
+            pending = {met for node in nodes.values() for _, _, met in node}
 
-    def _sweep(self, dimension: int, active: int) -> Iterator[tuple[int, int, int]]:
+    def _sweep(self, dimension: int, active: int) -> _Node:
+        if _is_one(active):
+            first, last = self._spans[dimension][active.bit_length() - 1]
+            return ((first, last, active),)
         changes: dict[int, int] = {}
         for (first, last), boxes in self._intervals(dimension, active):
             changes[first] = changes.get(first, 0) ^ boxes
             changes[last + 1] = changes.get(last + 1, 0) ^ boxes
         met = 0
+        node: list[tuple[int, int, int]] = []
         for here, beyond in pairwise(sorted(changes)):
             met ^= changes[here]
             if met & self._required:
-                yield here, beyond - 1, met
+                node.append((here, beyond - 1, met))
+        return tuple(node)
 
     def _intervals(self, dimension: int, active: int) -> Iterator[tuple[Interval, int]]:
         alike = self._alike[dimension]
@@ -175,6 +179,8 @@ class _Region:
         seen = self._seen[dimension]
         if active in seen:
             return seen[active]
+        if _is_one(active) and not self._wanted(active):
+            return 0
         node = self._nodes[dimension][active]
         if dimension == len(self._nodes) - 1:
             leaf = self._leaf(node)
@@ -214,6 +220,13 @@ class _Region:
         return self._numbers.setdefault(key, len(self._numbers))
 
 
+def _is_one(active: int) -> bool:
+    """
+    Whether a set has one box, which is what most sets come down to.
+    """
+    return not active & (active - 1)
+
+
 def bits(active: int) -> Iterator[int]:
     """
     The numbers of the bits that are set, lowest first.
@@ -222,6 +235,15 @@ def bits(active: int) -> Iterator[int]:
         lowest = active & -active
         yield lowest.bit_length() - 1
         active ^= lowest
+
+
+@functools.lru_cache(maxsize=1)
+def diagram_of(boxes: tuple[Box, ...], required: int) -> Diagram:
+    """
+    The diagram of some boxes. The last one is kept: several questions in a row are
+    often about the same boxes.
+    """
+    return Diagram(boxes, required)
 
 
 def _alike(spans: Sequence[Interval]) -> dict[Interval, int]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from alicloud_ingress.exposure.comparison import Entry, MembershipCase, membership_cases
 from alicloud_ingress.exposure.diagram import Diagram, Piece, bits
@@ -28,7 +28,8 @@ from alicloud_ingress.exposure.packets import (
 from alicloud_ingress.exposure.reach import Traffic, traffic_words
 from alicloud_ingress.rules.rule import IngressRule
 
-WORLDS = {
+World = Literal["0.0.0.0/0", "::/0"]
+WORLDS: dict[World, Interval] = {
     "0.0.0.0/0": addresses("0.0.0.0/0"),
     "::/0": addresses("::/0"),
 }
@@ -36,7 +37,7 @@ WORLDS = {
 All addresses of each family, by the block that a rule names.
 """
 
-InternetCase = tuple[MembershipCase, str]
+InternetCase = tuple[MembershipCase, World]
 """
 A case, and a key of `WORLDS`.
 """
@@ -84,7 +85,7 @@ _ASSIGNED_IPV6 = (
 Source: the IANA registry "IPv6 Global Unicast Address Assignments".
 """
 
-_USED = {
+_USED: dict[World, tuple[Interval, ...]] = {
     "0.0.0.0/0": ((IPV4[0], addresses("224.0.0.0")[0] - 1),),
     "::/0": joined(map(addresses, _ASSIGNED_IPV6)),
 }
@@ -111,7 +112,7 @@ class InternetOpening:
         rules: the widest rules that open them; empty if such a rule is not known.
     """
 
-    world: str
+    world: World
     certain: bool
     rules: tuple[IngressRule, ...]
     traffic: tuple[Traffic, ...]
@@ -136,9 +137,11 @@ def internet_openings(cases: Iterable[InternetCase]) -> tuple[InternetOpening, .
     """
     What the whole Internet can reach after a change, if a part of it could not before.
     """
-    certain: dict[str, list[_Opening]] = {world: [] for world in WORLDS}
-    found: dict[tuple[bool, str, tuple[IngressRule, ...]], list[_Opening]] = {}
+    certain: dict[World, list[_Opening]] = {world: [] for world in WORLDS}
+    found: dict[tuple[bool, World, tuple[IngressRule, ...]], list[_Opening]] = {}
     for case, world in cases:
+        if not _may_be_open(case, world):
+            continue
         known = certain[world]
         for opening in _opened(case, world, case.opened, case.accepted):
             if case.members and any(map(opening.is_within, known)):
@@ -162,7 +165,7 @@ def internet_uncovered(cases: Iterable[InternetCase]) -> tuple[InternetOpening, 
     Such a rule may have any priority. It takes effect where a drop decided before the
     change, and after it no drop of the same or a smaller priority decides.
     """
-    found: dict[str, list[_Opening]] = {}
+    found: dict[World, list[_Opening]] = {}
     for case, world in cases:
         opened = _opened(case, world, case.uncovered, None)
         found.setdefault(world, []).extend(opened)
@@ -242,7 +245,7 @@ def _traffic(openings: Iterable[_Opening]) -> tuple[Traffic, ...]:
 
 def _opened(
     case: MembershipCase,
-    world: str,
+    world: World,
     newly: Iterable[Piece],
     afterwards: Iterable[Piece] | None,
 ) -> Iterator[_Opening]:
@@ -277,11 +280,21 @@ def _opened(
         )
 
 
-def _parts_of(pieces: Iterable[Piece], world: str) -> list[Piece]:
+def _may_be_open(case: MembershipCase, world: World) -> bool:
+    """
+    Whether all that the rules accept after the change, of whatever port, adds up to
+    half of the addresses in use. If not, no port is open.
+    """
+    accepting = bits(case.after & case.accepts)
+    sources = joined(case.boxes[number].sources for number in accepting)
+    return 2 * _share(sources, world) >= _IN_USE[world]
+
+
+def _parts_of(pieces: Iterable[Piece], world: World) -> list[Piece]:
     return [p for p in pieces if p.ports != (0, 0) and _is_of(p.sources, world)]
 
 
-def _is_of(sources: Iterable[Interval], world: str) -> bool:
+def _is_of(sources: Iterable[Interval], world: World) -> bool:
     first, last = WORLDS[world]
     return any(a <= last and b >= first for a, b in sources)
 
@@ -292,7 +305,7 @@ def _flat(piece: Piece) -> Box:
 
 
 def _opening(
-    case: MembershipCase, piece: Piece, world: str, widest: Iterable[tuple[int, int]]
+    case: MembershipCase, piece: Piece, world: World, widest: Iterable[tuple[int, int]]
 ) -> tuple[IngressRule, ...]:
     """
     The widest rules that accept these packets, until they add up to half of the
@@ -312,7 +325,7 @@ def _opening(
     return tuple(found)
 
 
-def _widest(case: MembershipCase, world: str) -> list[tuple[int, int]]:
+def _widest(case: MembershipCase, world: World) -> list[tuple[int, int]]:
     """
     The boxes that accept some packet after the change, as pairs of the number of
     addresses in use and the number of the box: new ones first, then the widest.
@@ -330,7 +343,7 @@ def _widest(case: MembershipCase, world: str) -> list[tuple[int, int]]:
     return sorted((s for s in shares if s[0]), key=place)
 
 
-def _share(sources: Iterable[Interval], world: str) -> int:
+def _share(sources: Iterable[Interval], world: World) -> int:
     return sum(
         max(0, min(b, last) - max(a, first) + 1)
         for a, b in sources

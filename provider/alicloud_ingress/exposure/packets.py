@@ -20,6 +20,7 @@ from alicloud_ingress.rules.spelling import (
     KNOWN_NETWORKS,
     PROTOCOL_NUMBERS,
     WITH_PORTS,
+    interface_of,
 )
 
 Interval = tuple[int, int]
@@ -33,6 +34,11 @@ IPV4: Interval = (0, 2**32 - 1)
 IPV6: Interval = (2**32, 2**32 + 2**128 - 1)
 """
 Addresses are numbers: all of IPv4, followed by all of IPv6.
+"""
+
+KNOWN_RULES = 4096
+"""
+How many rules are cached: each is asked for several times.
 """
 
 _NUMBERS = {name: int(number) for number, name in PROTOCOL_NUMBERS.items()}
@@ -129,8 +135,13 @@ def matched(
         resolved: entries of lists by the list's ID: address blocks of prefix
             lists, and ranges as `first/last` of port lists.
     """
-    reader = _Reader(rule, resolved or {})
-    return Matched(reader.boxes(), frozenset(reader.unknown))
+    has_list = rule.source_prefix_list_id or rule.port_range_list_id
+    return _matched(rule) if not has_list else _Reader(rule, resolved or {}).matched()
+
+
+@functools.lru_cache(maxsize=KNOWN_RULES)
+def _matched(rule: IngressRule) -> Matched:
+    return _Reader(rule, {}).matched()
 
 
 @functools.lru_cache(maxsize=KNOWN_NETWORKS)
@@ -141,7 +152,7 @@ def addresses(text: str) -> Interval:
     Raises:
         ValueError: the text is neither an address nor a block.
     """
-    network = ipaddress.ip_network(text, strict=False)
+    network = interface_of(text).network
     offset = IPV6[0] if isinstance(network, ipaddress.IPv6Network) else IPV4[0]
     return (
         int(network.network_address) + offset,
@@ -201,7 +212,10 @@ class _Reader:
         self.resolved = resolved
         self.unknown: set[OpaqueSet] = set()
 
-    def boxes(self) -> tuple[Box, ...]:
+    def matched(self) -> Matched:
+        return Matched(self._boxes(), frozenset(self.unknown))
+
+    def _boxes(self) -> tuple[Box, ...]:
         nic = self._nic()
         protocols = self._protocols()
         source_ports = self._source_ports()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from alicloud_ingress.exposure.comparison import rank
-from alicloud_ingress.exposure.diagram import Diagram, bits
+from alicloud_ingress.exposure.diagram import bits, diagram_of
 from alicloud_ingress.exposure.packets import Box, OpaqueSet, matched
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -175,7 +175,8 @@ class _Overlaps:
         required = sum(1 << n for n, (index, _) in enumerate(placed) if index in own)
         if not required:
             return
-        for met in Diagram([box for _, box in placed], required).met():
+        diagram = diagram_of(tuple(box for _, box in placed), required)
+        for met in diagram.met():
             yield frozenset(placed[number][0] for number in bits(met))
 
     def first_in(self, among: Collection[int]) -> dict[int, list[set[int]]]:

@@ -8,16 +8,21 @@ rule gets a doubt that names it.
 
 from __future__ import annotations
 
-import json
+import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.files import items, mapping
+from alicloud_ingress.previews.values import doubt_of, known_text
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import ALL_PORTS, WITH_PORTS
 
+KNOWN_URNS = 4096
+"""
+How many URNs are cached: the type of each is asked several times.
+"""
 URN_PARTS = 4
 """
 A URN is `urn:pulumi:STACK::PROJECT::TYPES::NAME`, its types separated by `$`.
@@ -28,33 +33,6 @@ PEER_RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
 """
 The rule resource of pulumi-alicloud.
 """
-
-UNKNOWN_MARKS = frozenset(
-    {
-        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-    }
-)
-"""
-How the engine writes a value that is not known before the deployment: a string, a
-boolean, a number, a list, an object (sdk/go/common/resource/plugin/rpc.go).
-"""
-
-UNCHANGED = frozenset({"same", "read", "import", "refresh", "read-discard", "discard"})
-"""
-Operations of the engine that change no rule.
-"""
-
-SECRET_MARK = "[secret]"  # noqa: S105 - a mark, not a secret
-SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105
-"""
-The key that marks a secret in states and previews of the engine.
-"""
-NOT_KNOWN = "known after deployment"
-SECRET = "secret"  # noqa: S105 - a word of the report
 
 _PARAMETERS = {
     RULE: {
@@ -131,17 +109,6 @@ class DeclaredRule:
     is_unsure: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """
-    One field of a resource before and after, as text; "" if it is not set.
-    """
-
-    name: str
-    before: str
-    after: str
-
-
 class Statement:
     """
     The rules of one state of a resource.
@@ -174,8 +141,8 @@ class Statement:
         self._moved = moved
         inputs = inputs_of(state)
         argument = GROUP_ARGUMENT[kind]
-        self._region = _known_text(inputs.get("region"))
-        self._known_group = not _doubt(inputs.get(argument)) and argument in inputs
+        self._region = known_text(inputs.get("region"))
+        self._known_group = not doubt_of(inputs.get(argument)) and argument in inputs
         self._group = (
             str(inputs[argument])
             if self._known_group
@@ -193,20 +160,19 @@ class Statement:
         if self._kind == PEER_RULE and inputs.get("type") == "egress":
             return ()
         rule_id = self._rule_id(outputs)
-        rule = self._rule(inputs, self._label)
         is_pending = bool(outputs) and not rule_id and self._is_pending()
-        return (replace(rule, rule_id=rule_id, is_unsure=is_pending),)
+        return (self._rule(inputs, self._label, rule_id=rule_id, is_unsure=is_pending),)
 
     def _is_pending(self) -> bool:
         """
         Whether the resource ID says that the rule's ID was never known.
         """
-        return "/pending/" in _known_text(self._state.get("id"))
+        return "/pending/" in known_text(self._state.get("id"))
 
     def _rule_id(self, outputs: Mapping[str, Any]) -> str:
         found = (
-            _known_text(outputs.get(RULE_ID[self._kind])),
-            _known_text(self._state.get("id")),
+            known_text(outputs.get(RULE_ID[self._kind])),
+            known_text(self._state.get("id")),
         )
         return next((each for each in found if each.startswith("sgr-")), "")
 
@@ -214,25 +180,24 @@ class Statement:
         self, rules: object, outputs: Mapping[str, Any]
     ) -> Iterator[DeclaredRule]:
         entries = items(rules) or list(mapping(rules).values())
-        if _doubt(rules) or not (entries or rules in ([], {})):
-            yield self._hidden(f"rules is {_doubt(rules) or 'missing'}")
+        if doubt_of(rules) or not (entries or rules in ([], {})):
+            yield self._hidden(f"rules is {doubt_of(rules) or 'missing'}")
             return
         keys = list(mapping(rules)) or [""] * len(entries)
         ids = mapping(outputs.get("rule_ids"))
         foreign = items(outputs.get("foreign_rule_ids"))
         for number, (key, entry) in enumerate(zip(keys, entries, strict=True)):
-            if mapping(entry) and not _doubt(entry):
-                rule_id = _known_text(ids.get(key))
-                rule = self._rule(mapping(entry), f"{self._label} {number}")
-                declared = not rule_id or rule_id not in foreign
-                yield replace(
-                    rule,
+            if mapping(entry) and not doubt_of(entry):
+                rule_id = known_text(ids.get(key))
+                yield self._rule(
+                    mapping(entry),
+                    f"{self._label} {number}",
                     rule_id=rule_id,
-                    declared=declared,
+                    declared=not rule_id or rule_id not in foreign,
                     is_unsure=not rule_id and key in ids,
                 )
             else:
-                yield self._hidden(f"rule {number} is {_doubt(entry) or 'missing'}")
+                yield self._hidden(f"rule {number} is {doubt_of(entry) or 'missing'}")
 
     def _hidden(self, doubt: str) -> DeclaredRule:
         """
@@ -243,7 +208,15 @@ class Statement:
         nothing = self._rule(dict.fromkeys(names, mark), self._label)
         return replace(nothing, doubts=(doubt,))
 
-    def _rule(self, inputs: Mapping[str, Any], label: str) -> DeclaredRule:
+    def _rule(
+        self,
+        inputs: Mapping[str, Any],
+        label: str,
+        *,
+        rule_id: str = "",
+        declared: bool = True,
+        is_unsure: bool = False,
+    ) -> DeclaredRule:
         """
         Read one rule. A value that is unknown or secret becomes a mark.
         """
@@ -252,13 +225,15 @@ class Statement:
         doubts: list[str] = []
         for argument, parameter in _PARAMETERS[kind].items():
             value = inputs.get(argument)
-            why = _doubt(value)
+            if value is None:
+                continue
+            why = doubt_of(value)
             if why and parameter != "Description":
                 doubts.append(f"{argument} is {why}")
                 permission[parameter] = self._mark(argument, why, label)
-            elif value is not None:
+            else:
                 permission[parameter] = why or value
-        if kind == PEER_RULE and (why := _doubt(inputs.get("type"))):
+        if kind == PEER_RULE and (why := doubt_of(inputs.get("type"))):
             # It may be an outbound rule, so its policy counts as unknown.
             doubts.append(f"type is {why}")
             permission["Policy"] = self._mark("type", why, label)
@@ -276,7 +251,10 @@ class Statement:
             known_group=self._known_group,
             region=self._region,
             rule=_rule(permission, inputs),
+            rule_id=rule_id,
+            declared=declared,
             doubts=tuple(doubts),
+            is_unsure=is_unsure,
         )
 
     def _mark(self, argument: str, why: str, label: str) -> str:
@@ -292,7 +270,7 @@ def _rule(permission: dict[str, object], inputs: Mapping[str, Any]) -> IngressRu
     rule = IngressRule.from_permission({**permission, "Priority": priority})
     if not rule.port_range and rule.ip_protocol not in WITH_PORTS:
         rule = replace(rule, port_range=ALL_PORTS)
-    if expires_on := _known_text(inputs.get("expires_on")):
+    if expires_on := known_text(inputs.get("expires_on")):
         rule = replace(rule, expires_on=expires_on)
     return rule
 
@@ -341,76 +319,10 @@ def name_of(urn: str) -> str:
     return urn.split("::", 3)[-1]
 
 
+@functools.lru_cache(maxsize=KNOWN_URNS)
 def type_of(urn: str) -> str:
     """
     The type of a resource, from its URN; "" if that is not a whole URN.
     """
     parts = urn.split("::", 3)
     return parts[2].rpartition("$")[2] if len(parts) == URN_PARTS else ""
-
-
-def _doubt(value: object) -> str:
-    """
-    Why a value is not known; "" if it is.
-    """
-    if isinstance(value, str):
-        if value in UNKNOWN_MARKS:
-            return NOT_KNOWN
-        return SECRET if value == SECRET_MARK else ""
-    return SECRET if isinstance(value, dict) and SECRET_SIGNATURE in value else ""
-
-
-def is_known(value: object) -> bool:
-    """
-    Whether a value is present, and neither unknown nor secret.
-    """
-    return value is not None and not _doubt(value)
-
-
-def _known_text(value: object) -> str:
-    return "" if value is None or _doubt(value) else str(value)
-
-
-def changes_between(
-    old: Mapping[str, Any], new: Mapping[str, Any], moved: Iterable[str] | None
-) -> tuple[FieldChange, ...]:
-    """
-    The fields that differ; of a rule set, entry by entry.
-
-    Args:
-        old: inputs before.
-        new: inputs after.
-        moved: names of the fields that the engine found to change.
-    """
-    before, after = _flat(old), _flat(new)
-    certain = set(moved or ())
-    return tuple(
-        FieldChange(name, _as_text(before.get(name)), _as_text(after.get(name)))
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-        or (name in certain and _doubt(before.get(name)))
-    )
-
-
-def _flat(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in inputs.items():
-        if name == "__provider":
-            continue
-        if name == "rules" and mapping(value) and not _doubt(value):
-            flat |= {f"rules[{key}]": entry for key, entry in mapping(value).items()}
-        else:
-            flat[name] = value
-    return flat
-
-
-def _as_text(value: object) -> str:
-    if value is None:
-        return ""
-    if why := _doubt(value):
-        return f"({why})"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, (Mapping, list, bool)):
-        return json.dumps(value, sort_keys=True)
-    return str(value)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections import Counter
+from typing import Any
 
 from alicloud_ingress.errors import IngressError
 
@@ -98,13 +99,13 @@ def _text(content: bytes, of: str) -> str:
 
 
 def _is_too_deep(document: object) -> bool:
-    level = [document]
-    for _ in range(MAX_DEPTH):
+    level: list[Any] = [[document]]
+    for _ in range(MAX_DEPTH + 1):
         level = [
             inner
             for each in level
-            if isinstance(each, dict | list)
             for inner in (each.values() if isinstance(each, dict) else each)  # pyright: ignore[reportUnknownVariableType]
+            if isinstance(inner, (dict, list))
         ]
         if not level:
             return False

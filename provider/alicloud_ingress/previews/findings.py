@@ -6,16 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from alicloud_ingress.exposure.group_exposure import Difference
 from alicloud_ingress.exposure.internet import InternetOpening
 from alicloud_ingress.previews.outcome import Refusal, Takeover
-from alicloud_ingress.previews.preview import Preview, Source
+from alicloud_ingress.previews.preview import Preview
+from alicloud_ingress.previews.steps import Source
 from alicloud_ingress.previews.waivers import Waiver
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
-FAIL_ON = ("world-open-admin", "world-open-any", "gap", "delete", "unmanaged")
+Kind = Literal["world-open-admin", "world-open-any", "gap", "delete", "unmanaged"]
+FAIL_ON: tuple[Kind, ...] = get_args(Kind)
 ADMIN_PORTS = (22, 3389)
 MAX_WAIVER_DAYS = 90
 
@@ -36,7 +39,7 @@ class Finding:
         opening: what is newly open to the world, if it is about that.
     """
 
-    kind: str
+    kind: Kind
     resources: tuple[str, ...]
     text: str
     group: str = ""
@@ -137,3 +140,10 @@ class Gate:
     admin_ports: frozenset[int] = frozenset(ADMIN_PORTS)
     waivers: tuple[Waiver, ...] = ()
     longest_waiver_days: int = MAX_WAIVER_DAYS
+
+    @property
+    def world_kinds(self) -> Mapping[Kind, frozenset[int] | None]:
+        """
+        The ports that each kind of finding about the world is for; None for all.
+        """
+        return {"world-open-any": None, "world-open-admin": self.admin_ports}

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from alicloud_ingress.previews.declared import (
     PEER_RULE,
     RULE_SET,
-    UNCHANGED,
     DeclaredRule,
     as_the_peer_sees,
 )
 from alicloud_ingress.previews.gate import OwnedRule
+from alicloud_ingress.previews.operations import UNCHANGED
 from alicloud_ingress.previews.outcome import (
     Outcome,
     Refusal,
@@ -25,7 +25,8 @@ from alicloud_ingress.previews.outcome import (
     key,
     steps_by_rule,
 )
-from alicloud_ingress.previews.preview import Preview, Step
+from alicloud_ingress.previews.preview import Preview
+from alicloud_ingress.previews.steps import Step
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 

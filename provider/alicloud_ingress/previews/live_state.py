@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.ecs.list_entries import read_lists
 from alicloud_ingress.errors import IngressError
+from alicloud_ingress.previews.groups import known_groups, rules_of
 from alicloud_ingress.previews.preview import Preview
-from alicloud_ingress.previews.review import known_groups, rules_of
 from alicloud_ingress.rules.live import LiveGroup
 
 

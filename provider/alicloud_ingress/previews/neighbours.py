@@ -14,14 +14,15 @@ from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     SECURITY_GROUP,
-    UNCHANGED,
     inputs_of,
-    is_known,
     name_of,
     type_of,
 )
+from alicloud_ingress.previews.operations import UNCHANGED
+from alicloud_ingress.previews.values import is_known
 
 PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
+_KNOWN = frozenset({*GROUP_ARGUMENT, PREFIX_LIST})
 _SOME_RULE = re.compile(
     r"security_?group_?(ingress_?)?rule|(prefix|port_?range)_?list", re.IGNORECASE
 )
@@ -57,9 +58,11 @@ def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
     The prefix lists of the stack that exist.
     """
     for step in steps:
+        if _kind(step) != PREFIX_LIST:
+            continue
         old, new = mapping(step.get("oldState")), mapping(step.get("newState"))
         list_id = str(old.get("id") or new.get("id") or "")
-        if _kind(step) != PREFIX_LIST or not list_id.startswith("pl-"):
+        if not list_id.startswith("pl-"):
             continue
         changes = step.get("op") not in UNCHANGED
         before = _blocks(inputs_of(old))
@@ -81,8 +84,8 @@ def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for step in steps:
         kind = _kind(step)
         if (
-            _SOME_RULE.search(kind)
-            and kind not in {*GROUP_ARGUMENT, PREFIX_LIST}
+            kind not in _KNOWN
+            and _SOME_RULE.search(kind)
             and not kind.startswith(_OTHER_CLOUDS)
             and not _is_component(step)
             and step.get("op") not in UNCHANGED

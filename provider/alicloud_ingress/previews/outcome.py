@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from alicloud_ingress.previews.declared import PEER_RULE, DeclaredRule
 from alicloud_ingress.previews.gate import OwnedRule, Side
-from alicloud_ingress.previews.preview import Step
+from alicloud_ingress.previews.steps import Step
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 

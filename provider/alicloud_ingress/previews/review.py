@@ -13,10 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from alicloud_ingress.exposure.diagram import TooComplexError
-from alicloud_ingress.exposure.group_exposure import difference
-from alicloud_ingress.exposure.internet import InternetOpening
-from alicloud_ingress.exposure.redundancy import covered
-from alicloud_ingress.previews.declared import RULE_SET, DeclaredRule, name_of
+from alicloud_ingress.previews.declared import RULE_SET, name_of
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
     FAIL_ON,
@@ -25,23 +22,17 @@ from alicloud_ingress.previews.findings import (
     GroupReview,
     Review,
 )
-from alicloud_ingress.previews.gate import (
-    Change,
-    Lists,
-    OwnedRule,
-    Side,
-    at_worst,
-    lacking,
-    openings,
-)
+from alicloud_ingress.previews.gate import Lists, Side, at_worst
+from alicloud_ingress.previews.group_review import JudgedGroup
+from alicloud_ingress.previews.groups import by_group, known_groups
+from alicloud_ingress.previews.lists import list_findings, lists_of
 from alicloud_ingress.previews.live_outcome import live_outcome
 from alicloud_ingress.previews.outcome import Outcome, key
-from alicloud_ingress.previews.preview import Preview, Step
+from alicloud_ingress.previews.preview import Preview
 from alicloud_ingress.previews.state_outcome import state_outcome
+from alicloud_ingress.previews.steps import Step
 from alicloud_ingress.previews.waivers import Waivers
 from alicloud_ingress.rules.live import LiveGroup
-from alicloud_ingress.rules.rule import IngressRule
-from alicloud_ingress.rules.spelling import has_expired
 
 __all__ = ["ADMIN_PORTS", "FAIL_ON", "Finding", "Gate", "GroupReview", "Review"]
 
@@ -73,7 +64,7 @@ def judge(  # noqa: PLR0913 - one for each input
     urns += [each.urn for each in preview.lists]
     names = {urn: name_of(urn) for urn in (*urns, *preview.unknown_rules)}
     waivers = Waivers(gate.waivers, names, today, gate.longest_waiver_days)
-    parts = _by_group(preview)
+    parts = by_group(preview)
     outcomes = {
         group: live_outcome(part, live[group])
         if live and group in live
@@ -82,28 +73,26 @@ def judge(  # noqa: PLR0913 - one for each input
     }
     preview = _without_idle_gaps(preview, outcomes.values())
     stops = any(each.refusals or each.may_stop for each in outcomes.values())
+    contents = lists_of(preview, lists)
     groups: list[GroupReview] = []
     found: list[Finding] = []
     for group, each in outcomes.items():
         read = (live or {}).get(group)
-        part = parts[group]
-        judging = _Group(part, group, each, read, _lists(preview, lists), stops)
+        judging = JudgedGroup(parts[group], group, each, read, contents, stops)
         try:
             groups.append(judging.review(today))
             found += judging.findings(gate, waivers)
         except TooComplexError:
             groups.append(judging.unjudged(today))
     if together := _together(preview, outcomes):
-        judging = _Group(
-            preview, UNKNOWN, together, None, _lists(preview, lists), stops
-        )
+        judging = JudgedGroup(preview, UNKNOWN, together, None, contents, stops)
         there = {f.kind for f in found if not f.waivers}
         found += [
             replace(finding, judged=False)
             for finding in judging.findings(gate, waivers)
             if not finding.waivers and finding.kind not in there
         ]
-    others = [*_list_findings(preview, gate, _lists(preview, lists))]
+    others = [*list_findings(preview, gate, contents)]
     others += _other_findings(preview, groups)
     found += [_covered(finding, waivers) for finding in others]
     too_complex = [
@@ -142,51 +131,6 @@ def _together(preview: Preview, outcomes: Mapping[str, Outcome]) -> Outcome | No
     )
 
 
-def _by_group(preview: Preview) -> dict[str, Preview]:
-    """
-    For each group the preview of the steps that concern it.
-    """
-    steps: dict[str, dict[int, Step]] = {group: {} for group in groups_of(preview)}
-    for number, step in enumerate(preview.steps):
-        for declared in (*step.before, *step.after):
-            steps[declared.group][number] = step
-    return {
-        group: replace(preview, steps=tuple(own.values()))
-        for group, own in steps.items()
-    }
-
-
-def groups_of(preview: Preview) -> dict[str, str]:
-    """
-    The region of each group that a preview names; "" if it is not known.
-    """
-    groups: dict[str, str] = {}
-    for declared in _declared(preview):
-        groups[declared.group] = groups.get(declared.group) or declared.region
-    return dict(sorted(groups.items()))
-
-
-def known_groups(preview: Preview) -> dict[str, str]:
-    """
-    The same, of groups whose ID is known.
-    """
-    known = {declared.group for declared in _declared(preview) if declared.known_group}
-    return {g: region for g, region in groups_of(preview).items() if g in known}
-
-
-def rules_of(preview: Preview, group: str) -> Iterator[IngressRule]:
-    """
-    The rules of a group in a preview, before and after.
-    """
-    return (declared.rule for declared in _declared(preview) if declared.group == group)
-
-
-def _declared(preview: Preview) -> Iterator[DeclaredRule]:
-    for step in preview.steps:
-        yield from step.before
-        yield from step.after
-
-
 def _without_idle_gaps(preview: Preview, outcomes: Iterable[Outcome]) -> Preview:
     """
     The preview without gaps of rules that do not exist any more.
@@ -199,210 +143,9 @@ def _without_idle_gaps(preview: Preview, outcomes: Iterable[Outcome]) -> Preview
     return replace(preview, steps=steps)
 
 
-def _lists(preview: Preview, read: Lists | None) -> tuple[Lists, Lists]:
-    """
-    The contents of lists before and after.
-    """
-    before = {**{each.list_id: each.before for each in preview.lists}, **(read or {})}
-    after = dict(before)
-    for each in preview.lists:
-        if each.changes and each.after is None:
-            del after[each.list_id]
-        elif each.changes and each.after is not None:
-            after[each.list_id] = each.after
-    return before, after
-
-
-class _Group:
-    def __init__(  # noqa: PLR0913, PLR0917 - all that is known of a group
-        self,
-        preview: Preview,
-        group: str,
-        result: Outcome,
-        live: LiveGroup | None,
-        lists: tuple[Lists, Lists],
-        stops: bool,  # noqa: FBT001
-    ) -> None:
-        self.preview = preview
-        self.group = group
-        self.result = result
-        self.live = live
-        most = result.if_it_stops if stops else result.most_after
-        self.change = Change(
-            before=result.before,
-            after=result.after,
-            least_before=result.least_before,
-            most_after=most,
-            is_whole=live is not None,
-            lists_before=lists[0],
-            lists_after=lists[1],
-        )
-        self._known: dict[frozenset[int] | None, tuple[InternetOpening, ...]] = {}
-        self._owners: dict[IngressRule, dict[str, None]] = {}
-        for owned in (*result.before, *result.after, *(most or ())):
-            owners = self._owners.setdefault(owned.rule, {})
-            owners.update(dict.fromkeys(owned.owners))
-
-    def unjudged(self, today: dt.date) -> GroupReview:
-        """
-        The part of the review that does not need its rules to be evaluated.
-        """
-        rules = self.live.rules if self.live else ()
-        hides = self.live is None or self.preview.hidden > 0
-        now = dt.datetime.combine(today, dt.time(), dt.timezone.utc)
-        return GroupReview(
-            group=self.group,
-            names={
-                rule: tuple(dict.fromkeys(map(name_of, owners)))
-                for rule, owners in self._owners.items()
-            },
-            rules_left=len(self.result.after) if self.live else None,
-            unmanaged=None if hides else self.result.unmanaged,
-            expired=tuple(r for r in rules if has_expired(r.rule.expires_on, now)),
-            refusals=self.result.refusals,
-            takeovers=self.result.takeovers,
-        )
-
-    def review(self, today: dt.date) -> GroupReview:
-        """
-        The review of the group, with what opens and closes, waived or not.
-
-        Raises:
-            TooComplexError: the rules are too many or too entangled to be judged.
-        """
-        return replace(
-            self.unjudged(today),
-            change=difference(self.change.entries),
-            openings=self._found(None),
-            idle=tuple(self._idle()),
-        )
-
-    def findings(self, gate: Gate, waivers: Waivers) -> list[Finding]:
-        """
-        The findings about what is newly open to the world.
-        """
-        kinds = {"world-open-any": None, "world-open-admin": gate.admin_ports}
-        return [
-            finding
-            for kind, ports in kinds.items()
-            if kind in gate.fail_on
-            for finding in self._openings(kind, ports, waivers)
-        ]
-
-    def _found(self, ports: frozenset[int] | None) -> tuple[InternetOpening, ...]:
-        if ports not in self._known:
-            self._known[ports] = openings(self.change, ports)
-        return self._known[ports]
-
-    def _openings(
-        self, kind: str, ports: frozenset[int] | None, waivers: Waivers
-    ) -> Iterator[Finding]:
-        waived = waivers.of(self.group)
-        found = self._found(ports)
-        left = openings(self.change, ports, waived) if waived else found
-        for opening in left:
-            yield self._finding(kind, opening)
-        for opening in lacking(found, left):
-            finding = self._finding(kind, opening)
-            covering = waivers.covering(self.group, finding.urns)
-            covering = covering or waivers.covering(self.group, [*waived])
-            yield replace(finding, waivers=covering)
-
-    def _finding(self, kind: str, opening: InternetOpening) -> Finding:
-        owners = dict.fromkeys(
-            urn for rule in opening.rules for urn in self._owners.get(rule, ())
-        )
-        return Finding(
-            kind=kind,
-            group=self.group,
-            resources=tuple(dict.fromkeys(map(name_of, owners))),
-            urns=tuple(owners),
-            text=f"{opening.as_text} of {self.group}",
-            judged=opening.certain,
-            opening=opening,
-        )
-
-    def _idle(self) -> Iterator[tuple[IngressRule, bool]]:
-        """
-        Rules that are created or deleted without effect, because others decide first.
-        """
-        ops: dict[str, set[str]] = {}
-        for step in self.preview.steps:
-            ops.setdefault(step.urn, set()).add(step.op)
-
-        def only(owned: OwnedRule, op: str) -> bool:
-            return bool(owned.owners) and all(ops[urn] == {op} for urn in owned.owners)
-
-        after = self.change.after
-        rules_after = {owned.rule for owned in after}
-        rules_before = {owned.rule for owned in self.change.before}
-        deleted = [
-            s
-            for s in self.change.before
-            if only(s, "delete") and s.rule not in rules_after
-        ]
-        candidates = [
-            n
-            for n, s in enumerate(after)
-            if only(s, "create") and s.rule not in rules_before
-        ]
-        candidates += range(len(after), len(after) + len(deleted))
-        rules = [owned.rule for owned in (*after, *deleted)]
-        for place in covered(rules, range(len(after)), candidates):
-            yield rules[place], place < len(after)
-
-
 def _covered(finding: Finding, waivers: Waivers) -> Finding:
     names = finding.urns or finding.resources
     return replace(finding, waivers=waivers.covering_all(finding.group, names))
-
-
-def _list_findings(
-    preview: Preview, gate: Gate, lists: tuple[Lists, Lists]
-) -> Iterator[Finding]:
-    """
-    What a changed prefix list may open. Which groups use it is not known: one may
-    accept what the list holds, or drop it above other rules. A list that a rule of the
-    stack accepts does not count as one that others drop.
-    """
-    accepted = {
-        declared.rule.source_prefix_list_id
-        for step in preview.steps
-        for declared in step.before
-        if declared.rule.policy == "accept"
-    }
-    kinds = {"world-open-any": None, "world-open-admin": gate.admin_ports}
-    for each in preview.lists:
-        if not each.changes:
-            continue
-        policies = ["accept"] if each.list_id in accepted else ["accept", "drop"]
-        changes = [_list_change(each.list_id, lists, policy) for policy in policies]
-        for kind, ports in kinds.items():
-            found = [opening for c in changes for opening in openings(c, ports)]
-            for opening in dict.fromkeys(found):
-                perhaps = replace(opening, certain=False)
-                yield Finding(
-                    kind=kind,
-                    resources=(each.name,),
-                    urns=(each.urn,),
-                    text=f"{perhaps.as_text} of each group that uses {each.list_id}",
-                    judged=False,
-                    opening=perhaps,
-                )
-
-
-def _list_change(list_id: str, lists: tuple[Lists, Lists], policy: str) -> Change:
-    rule = IngressRule.from_permission(
-        {"IpProtocol": "all", "SourcePrefixListId": list_id, "Policy": policy}
-    )
-    side = (OwnedRule(rule=rule),)
-    return Change(
-        before=side,
-        after=side,
-        is_whole=policy == "accept",
-        lists_before=lists[0],
-        lists_after=lists[1],
-    )
 
 
 def _other_findings(

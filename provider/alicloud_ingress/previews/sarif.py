@@ -14,7 +14,7 @@ from importlib import metadata
 from typing import Any
 
 from alicloud_ingress.previews.findings import Finding, Review
-from alicloud_ingress.previews.preview import Source
+from alicloud_ingress.previews.steps import Source
 
 PACKAGE = "pulumi-alicloud-ingress"
 PROJECT_FILE = "Pulumi.yaml"

@@ -4,8 +4,9 @@ Works out from the state alone what a preview does to a group.
 
 from __future__ import annotations
 
-from alicloud_ingress.previews.declared import PEER_RULE, UNCHANGED
+from alicloud_ingress.previews.declared import PEER_RULE
 from alicloud_ingress.previews.gate import OwnedRule
+from alicloud_ingress.previews.operations import UNCHANGED
 from alicloud_ingress.previews.outcome import (
     Added,
     Outcome,
@@ -14,7 +15,8 @@ from alicloud_ingress.previews.outcome import (
     flat,
     owned,
 )
-from alicloud_ingress.previews.preview import Preview, Step
+from alicloud_ingress.previews.preview import Preview
+from alicloud_ingress.previews.steps import Step
 from alicloud_ingress.rules.rule import IngressRule
 
 _SETTING = ("update", "replace")

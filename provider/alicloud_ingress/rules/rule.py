@@ -100,8 +100,9 @@ class IngressRule:
         A rule that an older release accepted can so be deleted.
         """
         given = {name: text_of(arguments.get(name)) for name in RULE_ARGUMENTS}
-        priority = int(given.pop("priority") or 1)
-        return cls(priority=priority, **given).normal()
+        values: dict[str, Any] = {**given, **_normal(given)}
+        values["priority"] = int(given["priority"] or 1)
+        return cls(**values)
 
     @classmethod
     def from_permission(cls, permission: Mapping[str, object]) -> IngressRule:
@@ -110,34 +111,21 @@ class IngressRule:
 
         It is not checked: ECS reports rules that it would refuse today.
         """
-        return cls.as_spelled(permission).as_read()
+        given = _spelled(permission)
+        return cls(**{**given, **_read(given)})
 
     @classmethod
     def as_spelled(cls, permission: Mapping[str, object]) -> IngressRule:
         """
         Read one Permission in the spelling of ECS, to send it back unchanged.
         """
-        given = {
-            argument: text_of(permission.get(parameter))
-            for parameter, argument in _ARGUMENT_BY_PARAMETER.items()
-        }
-        given["description"] = str(permission.get("Description") or "")
-        owner = given["source_group_owner_account"]
-        if owner.isdigit():
-            given["source_group_owner_account"] = ""
-            given["source_group_owner_id"] = owner
-        return cls(priority=int(text_of(permission.get("Priority")) or 1), **given)
+        return cls(**_spelled(permission))
 
     def as_read(self) -> IngressRule:
         """
         The normal form of a rule in the spelling of ECS.
         """
-        description, expires_on = split_expiry(self.description.strip())
-        if description == EMPTIED_DESCRIPTION:
-            description = ""
-        return self._with(
-            description=description, expires_on=expires_on, **self._normal_fields
-        )
+        return self._with(**_read(self._values))
 
     def to_permission(self) -> dict[str, str]:
         """
@@ -213,7 +201,7 @@ class IngressRule:
         """
         The rule with each field in its normal form.
         """
-        return self._with(**self._normal_fields)
+        return self._with(**_normal(self._values))
 
     def with_host_bits_of(self, other: IngressRule) -> IngressRule:
         """
@@ -234,18 +222,56 @@ class IngressRule:
         return replace(self, **changed) if changed else self
 
     @property
-    def _normal_fields(self) -> dict[str, Any]:
-        port_range = ports(self.port_range)
-        if self.port_range_list_id and port_range == ALL_PORTS:
-            port_range = ""
-        elif not self.port_range_list_id and not port_range:
-            port_range = ALL_PORTS
-        source_ports = ports(self.source_port_range)
-        return {
-            "ip_protocol": protocol(self.ip_protocol),
-            "port_range": port_range,
-            "source_port_range": "" if source_ports == ALL_PORTS else source_ports,
-            "policy": self.policy.lower() or "accept",
-            "nic_type": self.nic_type.lower() or "intranet",
-            **{name: network(getattr(self, name)) for name in _NETWORKS},
-        }
+    def _values(self) -> dict[str, Any]:
+        return {field_.name: getattr(self, field_.name) for field_ in fields(self)}
+
+
+def _spelled(permission: Mapping[str, object]) -> dict[str, Any]:
+    """
+    The values of a Permission by the names of the fields, in the spelling of ECS.
+    """
+    given: dict[str, Any] = {
+        argument: text_of(permission.get(parameter))
+        for parameter, argument in _ARGUMENT_BY_PARAMETER.items()
+    }
+    given["priority"] = int(text_of(permission.get("Priority")) or 1)
+    given["description"] = str(permission.get("Description") or "")
+    owner = given["source_group_owner_account"]
+    if owner.isdigit():
+        given["source_group_owner_account"] = ""
+        given["source_group_owner_id"] = owner
+    return given
+
+
+def _read(given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The values that differ from the spelling of ECS.
+    """
+    description, expires_on = split_expiry(given["description"].strip())
+    if description == EMPTIED_DESCRIPTION:
+        description = ""
+    return {
+        "description": description,
+        "expires_on": expires_on,
+        **_normal(given),
+    }
+
+
+def _normal(given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The values that have a normal form, in it.
+    """
+    port_range = ports(given["port_range"])
+    if given["port_range_list_id"] and port_range == ALL_PORTS:
+        port_range = ""
+    elif not given["port_range_list_id"] and not port_range:
+        port_range = ALL_PORTS
+    source_ports = ports(given["source_port_range"])
+    return {
+        "ip_protocol": protocol(given["ip_protocol"]),
+        "port_range": port_range,
+        "source_port_range": "" if source_ports == ALL_PORTS else source_ports,
+        "policy": given["policy"].lower() or "accept",
+        "nic_type": given["nic_type"].lower() or "intranet",
+        **{name: network(text) for name in _NETWORKS if (text := given[name])},
+    }

@@ -74,6 +74,17 @@ def ports(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=KNOWN_NETWORKS)
+def interface_of(text: str) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface:
+    """
+    An address with its block. Parsing is slow, and each is needed in several forms.
+
+    Raises:
+        ValueError: the text is neither an address nor a block.
+    """
+    return ipaddress.ip_interface(text)
+
+
+@functools.lru_cache(maxsize=KNOWN_NETWORKS)
 def network(text: str) -> str:
     """
     An address block in compressed form; other text unchanged.
@@ -81,7 +92,7 @@ def network(text: str) -> str:
     Host bits are kept. The prefix length of a single address is omitted.
     """
     try:
-        interface = ipaddress.ip_interface(text)
+        interface = interface_of(text)
     except ValueError:
         return text
     is_single = interface.network.prefixlen == interface.max_prefixlen
@@ -94,7 +105,7 @@ def masked(text: str) -> str:
     The same block without host bits: 10.1.2.3/8 is 10.0.0.0/8.
     """
     try:
-        return network(str(ipaddress.ip_interface(text).network))
+        return network(str(interface_of(text).network))
     except ValueError:
         return text
 

@@ -16,6 +16,7 @@ from alicloud_ingress.usage.collecting import (
 )
 from alicloud_ingress.usage.dialects import printed
 from alicloud_ingress.usage.engine import ExtraMissingError
+from alicloud_ingress.usage.json_report import document, schema
 from alicloud_ingress.usage.judging import GroupReader, GroupUsage, UsageJudge
 from alicloud_ingress.usage.log_files import NoMatchError
 from alicloud_ingress.usage.logstore import SlsError
@@ -23,7 +24,6 @@ from alicloud_ingress.usage.oss import HttpfsMissingError, OssAccess
 from alicloud_ingress.usage.page import html_page
 from alicloud_ingress.usage.period import PeriodError, period_of
 from alicloud_ingress.usage.query import Period
-from alicloud_ingress.usage.report import document, schema
 from alicloud_ingress.usage.results import EngineResultError
 from alicloud_ingress.usage.table import (
     Metadata,

@@ -1,16 +1,11 @@
 """
-The usage of rules for people and programs: as JSON, as cells of a table, as days.
-
-The JSON has the form of `schemas/usage-report-1.json`, which ships with the package.
+The usage of rules for people: rows, cells of a table, days.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any, cast
 
 from alicloud_ingress.rules.spelling import PROTOCOL_NUMBERS, WITH_PORTS
 from alicloud_ingress.usage.coverage import JudgedPeriod
@@ -26,7 +21,6 @@ from alicloud_ingress.usage.table import time_text
 from alicloud_ingress.usage.traffic import DAY_S, Block, PortRange, Tally, Traffic
 from alicloud_ingress.usage.verdicts import VERDICTS, Judged
 
-SCHEMA = "usage-report-1"
 COLUMNS = (
     *("rule", "ID", "verdict", "last used", "flows", "bytes"),
     *("sources", "ports", "narrower", "why"),
@@ -80,14 +74,6 @@ class Row:
         """
         tally = self.judged.tally
         return time_text(tally.last_seen) if tally else None
-
-
-def schema() -> dict[str, Any]:
-    """
-    The JSON schema of `usage show --format json`.
-    """
-    file = resources.files("alicloud_ingress") / "schemas" / f"{SCHEMA}.json"
-    return cast("dict[str, Any]", json.loads(file.read_text(encoding="utf-8")))
 
 
 def rows_of(usage: GroupUsage) -> tuple[Row, ...]:
@@ -161,58 +147,6 @@ def _ports(judged: Judged) -> Iterable[str]:
             yield f"{first}/{last}" if named else f"{name} {first}/{last}"
         if len(known) < len(ranges):
             yield "unknown" if named else f"{name} unknown"
-
-
-def document(period: JudgedPeriod, groups: Iterable[GroupUsage]) -> dict[str, Any]:
-    """
-    The report as JSON.
-    """
-    return {
-        "schema": SCHEMA,
-        "period": {"from": time_text(period.start), "to": time_text(period.end)},
-        "groups": [_group(usage) for usage in groups],
-    }
-
-
-def _group(usage: GroupUsage) -> dict[str, Any]:
-    return {
-        "group_id": usage.group.group_id,
-        "region": usage.group.region,
-        "coverage": {
-            "interfaces": usage.coverage.interfaces,
-            "watched_share": usage.coverage.watched_share,
-            "skipped_windows": usage.coverage.skipped_windows,
-        },
-        "rules": [_rule(row) for row in rows_of(usage)],
-    }
-
-
-def _rule(row: Row) -> dict[str, Any]:
-    judged, tally = row.judged, row.judged.tally
-    narrower = row.proposal
-    return {
-        "rule_id": judged.live.rule_id,
-        "rule": judged.live.rule.as_text,
-        "verdict": judged.verdict,
-        "reasons": list(judged.reasons),
-        "last_used": row.last_used,
-        "flows": tally.flows if tally else 0,
-        "bytes": tally.bytes if tally else 0,
-        "sources": [
-            {
-                "cidr": source.cidr,
-                "flows": source.tally.flows,
-                "last_used": time_text(source.tally.last_seen),
-            }
-            for source in row.sources
-        ],
-        "ports": list(row.ports),
-        "proposal": (
-            {"sources": list(narrower.sources), "ports": list(narrower.ports)}
-            if narrower
-            else None
-        ),
-    }
 
 
 def cells(row: Row) -> tuple[str, ...]:

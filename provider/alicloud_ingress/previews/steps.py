@@ -1,0 +1,281 @@
+"""
+Reads the steps of one resource in a preview: its rules before and after.
+"""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alicloud_ingress.files import items, mapping
+from alicloud_ingress.previews.changes import FieldChange, changes_between
+from alicloud_ingress.previews.declared import (
+    DeclaredRule,
+    Statement,
+    inputs_of,
+    name_of,
+    type_of,
+)
+from alicloud_ingress.previews.operations import (
+    IGNORED,
+    IMPORTING,
+    REPLACING,
+    UNCHANGED,
+)
+
+_POSITION = re.compile(
+    r"project:///(?P<file>[^#]+)#(?P<line>\d{1,9})(?:,\d+)?", re.ASCII
+)
+_ELSEWHERE = re.compile(r"(?:^|/)(?:\.\.|site-packages|node_modules)/")
+"""
+Paths that are not part of the program: packages, and files outside of the project.
+"""
+
+_KEEPING = ("keep_rule_ids", "keep_descriptions")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """
+    A line of the program.
+
+    Args:
+        file: relative to the project's folder.
+    """
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """
+    What the preview does to one resource.
+
+    Args:
+        urn: URN of the resource.
+        name: name of the resource.
+        kind: type of the resource.
+        op: `create`, `update`, `replace`, `delete`, `import`, `read`, `same`; or
+            `refresh` for a resource that is only refreshed.
+        before: its rules before.
+        after: its rules after.
+        gap: whether the old rule is deleted before the new one is created.
+        old_is_gone: whether an earlier, failed run has already deleted the old rule of
+            this replacement; None if the preview does not show it.
+        unsure_delete: whether the engine removes the resource from the state without
+            deleting the rule (`deleted_with`). That is correct only if its group is
+            deleted too.
+        keeps: whether a set may keep rules that it no longer declares.
+        exclusive: whether a set also deletes rules that it does not declare.
+        source: where the program declares it; None if the engine does not show it.
+        retained: whether the rule is kept in the group (`retain_on_delete`).
+        adopts: whether the resource takes over an identical live rule.
+        changes: fields of an update or a replacement.
+        reasons: fields that force a replacement.
+        drift: fields that have changed outside of Pulumi, found by a refresh.
+        gone: whether a refresh found that the rule no longer exists.
+    """
+
+    urn: str
+    name: str
+    kind: str
+    op: str
+    before: tuple[DeclaredRule, ...] = ()
+    after: tuple[DeclaredRule, ...] = ()
+    gap: bool = False
+    old_is_gone: bool | None = False
+    unsure_delete: bool = False
+    keeps: bool = False
+    exclusive: bool = False
+    source: Source | None = None
+    retained: bool = False
+    adopts: bool = False
+    changes: tuple[FieldChange, ...] = ()
+    reasons: tuple[str, ...] = ()
+    drift: tuple[FieldChange, ...] = ()
+    gone: bool = False
+
+
+def step_of(urn: str, steps: Sequence[Mapping[str, Any]]) -> Step:
+    """
+    The steps of one resource as one step.
+
+    Args:
+        urn: URN of the resource.
+        steps: as the engine writes them.
+    """
+    return _Reader(urn, steps).step()
+
+
+def _first(states: Iterable[object]) -> Mapping[str, Any]:
+    return next((mapping(state) for state in states if state), mapping(None))
+
+
+def _source(state: Mapping[str, Any]) -> Source | None:
+    """
+    The innermost line of the program that declares a resource.
+    """
+    frames = [state, *map(mapping, items(state.get("stackTrace")))]
+    for frame in frames:
+        match = _POSITION.fullmatch(str(frame.get("sourcePosition")))
+        if match and not _ELSEWHERE.search(match["file"]):
+            return Source(urllib.parse.unquote(match["file"]), int(match["line"]))
+    return None
+
+
+def _with_ids(
+    rules: tuple[DeclaredRule, ...], olds: Iterable[DeclaredRule]
+) -> tuple[DeclaredRule, ...]:
+    """
+    Rules of a program, with what the state says about each.
+    """
+    known = {old.rule: old for old in olds if old.rule_id or old.is_unsure}
+    return tuple(
+        replace(
+            rule,
+            rule_id=old.rule_id,
+            declared=old.declared,
+            is_unsure=old.is_unsure,
+        )
+        if (old := known.get(rule.rule))
+        else rule
+        for rule in rules
+    )
+
+
+def _changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], moved: set[str] | None
+) -> tuple[FieldChange, ...]:
+    return changes_between(inputs_of(old), inputs_of(new), moved)
+
+
+class _Reader:
+    def __init__(self, urn: str, steps: Sequence[Mapping[str, Any]]) -> None:
+        self.urn = urn
+        self.name = name_of(urn)
+        self.kind = type_of(urn)
+        self.refreshes = [step for step in steps if step.get("op") == "refresh"]
+        self.steps = [step for step in steps if step.get("op") != "refresh"]
+
+    def step(self) -> Step:
+        found = _first(step.get("oldState") for step in self.refreshes)
+        if not self.steps:
+            return self._only_read(found)
+        ops = [str(step.get("op")) for step in self.steps]
+        op = "replace" if REPLACING & set(ops) else ops[-1]
+        old = _first(step.get("oldState") for step in self.steps)
+        new = _first(step.get("newState") for step in reversed(self.steps))
+        if op in ("create", "update", "replace"):
+            # If the preview does not show the new rule, it may be any rule.
+            new = new or {"inputs": {}}
+        moved = self._moved(op)
+        before = self._rules(old, "old", moved)
+        after = () if op == "delete" else self._rules(new, "new", moved)
+        if op in IGNORED:
+            # An earlier run has deleted the rule. Only the state changes.
+            before = after = ()
+        if op in UNCHANGED:
+            before = after = _with_ids(after or before, before)
+        if IMPORTING & {*ops}:
+            after = tuple(replace(rule, is_unsure=True) for rule in after)
+            before = after if op in UNCHANGED else before
+        retained = bool(old.get("retainOnDelete")) and op in (
+            "delete",
+            "replace",
+        )
+        if retained or (op == "delete" and old.get("external")):
+            after = (*after, *before)
+        changed = op in ("update", "replace")
+        return Step(
+            urn=self.urn,
+            name=self.name,
+            kind=self.kind,
+            op=op,
+            before=before,
+            after=after,
+            gap=op == "replace" and self._has_gap(ops),
+            old_is_gone=self._old_is_gone(ops) if op == "replace" else False,
+            unsure_delete=bool(old.get("deletedWith")),
+            keeps=any(bool(inputs_of(old).get(name)) for name in _KEEPING),
+            exclusive=bool(inputs_of(new).get("exclusive")),
+            source=_source(new) or _source(old),
+            retained=retained,
+            adopts=bool(inputs_of(new).get("adopt")),
+            changes=_changes(old, new, moved) if changed else (),
+            drift=_changes(found, old, set()) if found and old else (),
+            gone=bool(found) and op == "create",
+            reasons=tuple(
+                str(reason)
+                for step in self.steps
+                for reason in items(step.get("replaceReasons"))
+            ),
+        )
+
+    def _only_read(self, found: Mapping[str, Any]) -> Step:
+        new = _first(step.get("newState") for step in reversed(self.refreshes))
+        rules = self._rules(new, "new", set())
+        return Step(
+            urn=self.urn,
+            name=self.name,
+            kind=self.kind,
+            op="refresh",
+            before=rules,
+            after=rules,
+            source=_source(new),
+            drift=_changes(found, new, set()) if found and new else (),
+            gone=not new,
+        )
+
+    def _moved(self, op: str) -> set[str] | None:
+        """
+        The fields that change according to the engine; None if any of them may.
+        """
+        if op in UNCHANGED:
+            return set()
+        details = [step.get("detailedDiff") for step in self.steps]
+        if not all(isinstance(detail, dict) for detail in details):
+            return None
+        return {
+            path.partition(".")[0].partition("[")[0]
+            for detail in details
+            for path in mapping(detail)
+        }
+
+    def _has_gap(self, ops: Sequence[str]) -> bool:
+        if self._old_is_gone(ops):
+            return False
+        if self._is_pending():
+            return True
+        deleted, created = "delete-replaced", "create-replacement"
+        return {deleted, created} <= set(ops) and ops.index(deleted) < ops.index(
+            created
+        )
+
+    def _old_is_gone(self, ops: Sequence[str]) -> bool | None:
+        """
+        The engine has one mark for a rule that it will delete and one that it has
+        deleted. Only the steps of a replacement, if shown, distinguish the two.
+        """
+        if not self._is_pending() or "delete-replaced" in ops:
+            return False
+        return True if "create-replacement" in ops else None
+
+    def _is_pending(self) -> bool:
+        return any(
+            mapping(step.get("oldState")).get("pendingReplacement")
+            for step in self.steps
+        )
+
+    def _rules(
+        self, state: Mapping[str, Any], side: str, moved: set[str] | None
+    ) -> tuple[DeclaredRule, ...]:
+        if not state:
+            return ()
+        statement = Statement(
+            self.name, self.kind, state, side=side, moved=moved, urn=self.urn
+        )
+        return statement.rules()
