@@ -16,7 +16,6 @@ import pulumi
 
 from alicloud_ingress.ecs import config
 from alicloud_ingress.engine.declarations import Declaration
-from alicloud_ingress.engine.set_arguments import checked_rules
 from alicloud_ingress.errors import ConfigurationError
 
 _run = uuid.uuid4().hex
@@ -121,6 +120,8 @@ def as_checked(rules: object) -> object:
 
     `refresh --run-program` compares them without a check.
     """
+    from alicloud_ingress.engine.set_arguments import checked_rules
+
     if _holds_output(rules):
         return rules
     checked = checked_rules(rules, {}, "", is_unknown=lambda _: False)
