@@ -83,11 +83,12 @@ class SecurityGroupIngressRule(
     The arguments are those of AuthorizeSecurityGroup (ECS 2014-05-26), in snake_case.
     """
 
-    security_group_id: pulumi.Output[str]
-    region: pulumi.Output[str]
-    account_id: pulumi.Output[str]
-    security_group_rule_id: pulumi.Output[str]
-    create_time: pulumi.Output[str]
+    if TYPE_CHECKING:  # Pulumi evaluates annotations again for each resource
+        security_group_id: pulumi.Output[str]
+        region: pulumi.Output[str]
+        account_id: pulumi.Output[str]
+        security_group_rule_id: pulumi.Output[str]
+        create_time: pulumi.Output[str]
 
     def __init__(  # noqa: PLR0913  one argument for each field of the API
         self,
@@ -210,11 +211,12 @@ class SecurityGroupIngressRuleSet(
     would need most of a minute for them.
     """
 
-    security_group_id: pulumi.Output[str]
-    region: pulumi.Output[str]
-    account_id: pulumi.Output[str]
-    rules: pulumi.Output[Mapping[str, Any]]
-    rule_ids: pulumi.Output[Mapping[str, str]]
+    if TYPE_CHECKING:  # Pulumi evaluates annotations again for each resource
+        security_group_id: pulumi.Output[str]
+        region: pulumi.Output[str]
+        account_id: pulumi.Output[str]
+        rules: pulumi.Output[Mapping[str, Any]]
+        rule_ids: pulumi.Output[Mapping[str, str]]
 
     def __init__(  # noqa: PLR0913  one argument for each thing that can be set
         self,
