@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import compileall
 import datetime as dt
 import json
 import os
@@ -23,7 +22,7 @@ from benchmarks.cleanup import Surveyed, surveyed
 from benchmarks.readme import FIGURES, rewrite
 from benchmarks.results import Measured, measured
 from benchmarks.rows import ALL, COMMANDS, MAIN, Row
-from benchmarks.stack import PROCESSES, ROOT, Sample, deployed
+from benchmarks.stack import PROCESSES, Sample, deployed
 from benchmarks.startup import import_times
 from benchmarks.usage_show import Judged, as_text, judged
 
@@ -58,8 +57,6 @@ def main(runs: int, scaling: bool, only: str, out: Path) -> None:  # noqa: FBT00
     rows = [row for row in (ALL if scaling else MAIN) if only in row.name]
     wanted = {row.name for row in rows} | {row.floor for row in rows}
     rows = [row for row in ALL if row.name in wanted]
-    # An installed package is compiled; otherwise each process would compile it again.
-    compileall.compile_dir(ROOT / "provider", quiet=1)
     figures = _measured(rows, runs)
     imports_s = import_times()
     Console().print(_table(figures))

@@ -16,11 +16,13 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from alicloud_ingress.engine.declarations import DECLARATION
+from alicloud_ingress.engine.failure import PROVIDER_KEY
 from alicloud_ingress.engine.program import (
     as_checked,
     declaration_of,
     output_of_none,
     passed,
+    pickled,
     secret_where,
     with_dates_as_text,
     with_region,
@@ -81,11 +83,12 @@ class SecurityGroupIngressRule(
     The arguments are those of AuthorizeSecurityGroup (ECS 2014-05-26), in snake_case.
     """
 
-    security_group_id: pulumi.Output[str]
-    region: pulumi.Output[str]
-    account_id: pulumi.Output[str]
-    security_group_rule_id: pulumi.Output[str]
-    create_time: pulumi.Output[str]
+    if TYPE_CHECKING:  # Pulumi evaluates annotations again for each resource
+        security_group_id: pulumi.Output[str]
+        region: pulumi.Output[str]
+        account_id: pulumi.Output[str]
+        security_group_rule_id: pulumi.Output[str]
+        create_time: pulumi.Output[str]
 
     def __init__(  # noqa: PLR0913  one argument for each field of the API
         self,
@@ -150,10 +153,17 @@ class SecurityGroupIngressRule(
             ("account_id", "security_group_rule_id", "create_time")
         )
         declaration = declaration_of(resource_name, given, opts)
-        super().__init__(
-            IngressRuleProvider(),
+        # Pulumi's own initializer would pickle the provider for each resource, and be
+        # taken for the line of the program that declares it.
+        super(Resource, self).__init__(
+            f"pulumi-python:{self._resource_type_name}",
             resource_name,
-            {**with_region(given), **known_after, DECLARATION: declaration},
+            {
+                **with_region(given),
+                **known_after,
+                DECLARATION: declaration,
+                PROVIDER_KEY: pickled(IngressRuleProvider),
+            },
             opts,
         )
 
@@ -201,11 +211,12 @@ class SecurityGroupIngressRuleSet(
     would need most of a minute for them.
     """
 
-    security_group_id: pulumi.Output[str]
-    region: pulumi.Output[str]
-    account_id: pulumi.Output[str]
-    rules: pulumi.Output[Mapping[str, Any]]
-    rule_ids: pulumi.Output[Mapping[str, str]]
+    if TYPE_CHECKING:  # Pulumi evaluates annotations again for each resource
+        security_group_id: pulumi.Output[str]
+        region: pulumi.Output[str]
+        account_id: pulumi.Output[str]
+        rules: pulumi.Output[Mapping[str, Any]]
+        rule_ids: pulumi.Output[Mapping[str, str]]
 
     def __init__(  # noqa: PLR0913  one argument for each thing that can be set
         self,
@@ -243,10 +254,17 @@ class SecurityGroupIngressRuleSet(
         given["rules"] = as_checked(with_dates_as_text(rules))
         known_after = dict.fromkeys(("account_id", "rule_ids", "foreign_rule_ids"))
         declaration = declaration_of(resource_name, given, opts)
-        super().__init__(
-            IngressRuleSetProvider(),
+        # Pulumi's own initializer would pickle the provider for each resource, and be
+        # taken for the line of the program that declares it.
+        super(Resource, self).__init__(
+            f"pulumi-python:{self._resource_type_name}",
             resource_name,
-            {**with_region(given), **known_after, DECLARATION: declaration},
+            {
+                **with_region(given),
+                **known_after,
+                DECLARATION: declaration,
+                PROVIDER_KEY: pickled(IngressRuleSetProvider),
+            },
             secret_where(rules, ["rule_ids"], opts),
         )
 

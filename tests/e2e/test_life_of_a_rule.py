@@ -33,6 +33,17 @@ def test_a_description_is_changed_in_place(project: Project) -> None:
     assert project.rules()[rule_id]["Description"] == "new"
 
 
+def test_the_state_names_the_program_and_not_this_package(project: Project) -> None:
+    """Pulumi shows the line that declares a resource, where a step fails."""
+    project.program('rule("web", 443)')
+    project.up()
+    (rule,) = project.resources()
+    file, _, line = rule["sourcePosition"].partition("#")
+    assert file.endswith("/__main__.py"), file
+    assert line.isdigit()
+    assert "alicloud_ingress" not in str(rule["stackTrace"])
+
+
 def test_another_kind_of_source_replaces_the_rule_without_a_gap(
     project: Project,
 ) -> None:

@@ -33,7 +33,8 @@ from aliyunsdkecs.request.v20140526.RevokeSecurityGroupRequest import (
 from tools.environment import cache_folder
 
 from alicloud_ingress.ecs.client import EcsClient
-from alicloud_ingress.ecs.config import Connection, Credentials
+from alicloud_ingress.ecs.config import Connection
+from alicloud_ingress.ecs.credentials import Credentials
 from alicloud_ingress.errors import EcsError, RuleNotFoundError
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs

@@ -19,7 +19,8 @@ import pytest
 import responses
 
 from alicloud_ingress.ecs.client import EcsClient
-from alicloud_ingress.ecs.config import Connection, Credentials
+from alicloud_ingress.ecs.config import Connection
+from alicloud_ingress.ecs.credentials import Credentials
 from alicloud_ingress.errors import EcsError, NoAnswerError
 from alicloud_ingress.testing import Behaviour
 from fake.front import Front

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from alicloud_ingress.ecs.client import EcsClient
-from alicloud_ingress.ecs.config import Connection, Credentials
+from alicloud_ingress.ecs.config import Connection
+from alicloud_ingress.ecs.credentials import Credentials
 from alicloud_ingress.ecs.security_group import SecurityGroup
 from alicloud_ingress.errors import (
     EcsError,

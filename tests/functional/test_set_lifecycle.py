@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from alicloud_ingress.ecs.client import EcsClient
-from alicloud_ingress.ecs.config import Connection, Credentials
+from alicloud_ingress.ecs.config import Connection
+from alicloud_ingress.ecs.credentials import Credentials
 from alicloud_ingress.ecs.error_codes import of_code
 from alicloud_ingress.ecs.security_group import GroupCalls, SecurityGroup
 from alicloud_ingress.errors import (

@@ -29,10 +29,10 @@ MAX_ACTIVE_CALLS = 8
 How many calls of one kind are active for one group. More entries wait until one of the
 calls ends, so that a burst stays far below the rate limit of ECS.
 """
-BATCH_WINDOW_S = 0.015
+BATCH_WINDOW_S = 0.03
 """
 How long an entry waits for others to join its batch while another call is active. The
-engine sends the rules of one round within about that time.
+engine sends the next rule within about that time.
 """
 
 MAX_ACTIVE_SET_CALLS = 4

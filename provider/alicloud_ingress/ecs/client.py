@@ -13,14 +13,12 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from alicloud_ingress.ecs import responses
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.config import Connection
 from alicloud_ingress.ecs.gateway import STS_VERSION, Gateway
-from alicloud_ingress.ecs.group_listing import ListedGroup
-from alicloud_ingress.ecs.network_interfaces import NetworkInterface
 from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN
 from alicloud_ingress.ecs.responses import Answer
 from alicloud_ingress.ecs.retry import retried
@@ -35,6 +33,10 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
+
+if TYPE_CHECKING:
+    from alicloud_ingress.ecs.group_listing import ListedGroup
+    from alicloud_ingress.ecs.network_interfaces import NetworkInterface
 
 RULES_PER_PAGE = 1_000
 INTERFACES_PER_PAGE = 500

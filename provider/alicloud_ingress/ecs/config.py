@@ -11,13 +11,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from alicloud_ingress.ecs.credentials import Credentials, find, profile_entry
 from alicloud_ingress.ecs.settings import TIMEOUT_VARIABLE, Settings
 from alicloud_ingress.errors import SECRET, ConfigurationError
 
-__all__ = ["KEYS", "Connection", "Credentials", "resolve"]
+if TYPE_CHECKING:
+    from alicloud_ingress.ecs.credentials import Credentials
 
 KEYS = (
     "alicloud:region",
@@ -104,6 +105,9 @@ def resolve(
     Raises:
         ConfigurationError: a setting is missing or not valid.
     """
+    # A program and a preview need the region only.
+    from alicloud_ingress.ecs.credentials import find
+
     settings = Settings(get, environ)
     protocol, endpoint = _ecs_endpoint(settings)
     return Connection(
@@ -151,7 +155,7 @@ def _region(settings: Settings, profile: str) -> str:
     named = profile or settings.text("alicloud:profile")
     found = (
         settings.text("alicloud:region")
-        or (named and profile_entry(settings, named).get("region_id"))
+        or (named and _region_of_profile(settings, named))
         or settings.variable("ALICLOUD_REGION", "ALIBABA_CLOUD_REGION")
     )
     if not found:
@@ -161,6 +165,12 @@ def _region(settings: Settings, profile: str) -> str:
             " ALIBABA_CLOUD_REGION"
         )
     return found
+
+
+def _region_of_profile(settings: Settings, profile: str) -> str | None:
+    from alicloud_ingress.ecs.credentials import profile_entry
+
+    return profile_entry(settings, profile).get("region_id")
 
 
 def _expected_account(settings: Settings) -> str:

@@ -8,24 +8,30 @@ raw JSON. It ignores fields that it does not know.
 from __future__ import annotations
 
 import functools
-import json
+import marshal
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_network
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from alicloud_ingress.ecs.group_listing import ListedGroup
-from alicloud_ingress.ecs.network_interfaces import NetworkInterface
 from alicloud_ingress.errors import NoAnswerError
 from alicloud_ingress.files import as_object, as_objects
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
+if TYPE_CHECKING:
+    from alicloud_ingress.ecs.group_listing import ListedGroup
+    from alicloud_ingress.ecs.network_interfaces import NetworkInterface
+
 Answer = Mapping[str, object]
 KNOWN_RULES = 2_048
 """
 How many rules are kept as read: each read of a group has the rules of the one before.
+"""
+_WITHOUT_REFERENCES = 2
+"""
+The version of marshal in which equal values are equal bytes.
 """
 SERVER_TIME = "Date"
 """
@@ -77,7 +83,7 @@ def rules(action: str, answer: Answer, group_id: str) -> list[LiveRule]:
         raise broken(action, answer, f"it does not describe {group_id}")
     try:
         return [
-            _rule(json.dumps(entry))
+            _rule(marshal.dumps(dict(entry), _WITHOUT_REFERENCES))
             for entry in objects(action, answer, "Permissions", "Permission")
             if entry.get("Direction", "ingress") == "ingress"
         ]
@@ -90,6 +96,8 @@ def groups(action: str, answer: Answer) -> list[ListedGroup]:
     """
     The groups of one page of DescribeSecurityGroups.
     """
+    from alicloud_ingress.ecs.group_listing import ListedGroup
+
     entries = objects(action, answer, "SecurityGroups", "SecurityGroup")
     if not all(entry.get("SecurityGroupId") for entry in entries):
         raise broken(action, answer, "a group has no ID")
@@ -157,6 +165,8 @@ def network_interfaces(
 def _network_interface(
     action: str, answer: Answer, entry: Answer, vpc_id: str
 ) -> NetworkInterface:
+    from alicloud_ingress.ecs.network_interfaces import NetworkInterface
+
     interface_id = entry.get("NetworkInterfaceId")
     if not isinstance(interface_id, str) or not interface_id:
         raise broken(action, answer, "a network interface has no ID")
@@ -218,11 +228,11 @@ def moment(text: str) -> datetime | None:
 
 
 @functools.lru_cache(maxsize=KNOWN_RULES)
-def _rule(written: str) -> LiveRule:
+def _rule(written: bytes) -> LiveRule:
     """
-    Read one Permission, as JSON: 1, 1.0 and True are different keys.
+    Read one Permission, as bytes: 1, 1.0 and True are different keys.
     """
-    entry = json.loads(written)
+    entry = marshal.loads(written)  # noqa: S302 - written by `rules`, in this process
     for name in ("IpProtocol", "Policy"):
         if not entry[name]:
             raise ValueError(name)

@@ -82,6 +82,8 @@ def _frozen(value: object) -> object:
     """
     The inputs as a key of a dict; 1 and 1.0 are the same.
     """
+    if isinstance(value, (str, int, float)):
+        return value
     if isinstance(value, Mapping):
         entries = cast("Mapping[str, object]", value).items()
         return frozenset((name, _frozen(entry)) for name, entry in entries)

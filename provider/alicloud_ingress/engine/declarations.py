@@ -73,10 +73,14 @@ class Declaration:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Occupant:
-    name: str
-    exclusive: bool
+class _Occupants:
+    """
+    The resources of one group by number, and those of them that are exclusive sets.
+    """
+
+    def __init__(self) -> None:
+        self.every: dict[int, str] = {}
+        self.exclusive: dict[int, str] = {}
 
 
 class Declarations:
@@ -88,7 +92,7 @@ class Declarations:
         self._lock = threading.Lock()
         self._run = ""
         self._by_rule: dict[tuple[str, str, IngressRule], Declaration] = {}
-        self._by_group: dict[tuple[str, str], dict[int, _Occupant]] = {}
+        self._by_group: dict[tuple[str, str], _Occupants] = {}
 
     def add(
         self, declaration: Declaration, region: str, group_id: str, rule: IngressRule
@@ -119,15 +123,15 @@ class Declarations:
         """
         with self._lock:
             self._begin(declaration.run)
-            occupants = self._by_group.setdefault((region, group_id), {})
-            occupants[declaration.number] = _Occupant(declaration.name, exclusive)
+            group = self._by_group.setdefault((region, group_id), _Occupants())
+            group.every[declaration.number] = declaration.name
+            if exclusive:
+                group.exclusive[declaration.number] = declaration.name
+            else:
+                group.exclusive.pop(declaration.number, None)
+            others = group.every if exclusive else group.exclusive
             return next(
-                (
-                    other.name
-                    for number, other in occupants.items()
-                    if number != declaration.number and (exclusive or other.exclusive)
-                ),
-                "",
+                (name for at, name in others.items() if at != declaration.number), ""
             )
 
     def _begin(self, run: str) -> None:

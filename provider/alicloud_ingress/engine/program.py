@@ -5,6 +5,7 @@ Prepares the arguments of a resource in the program, before Pulumi gets them.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
 import os
 import re
@@ -13,10 +14,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, TypeGuard, cast
 
 import pulumi
+from pulumi.dynamic import ResourceProvider
+from pulumi.dynamic.dynamic import (
+    serialize_provider,  # pyright: ignore[reportUnknownVariableType]
+)
 
 from alicloud_ingress.ecs import config
 from alicloud_ingress.engine.declarations import Declaration
-from alicloud_ingress.engine.set_arguments import checked_rules
 from alicloud_ingress.errors import ConfigurationError
 
 _run = uuid.uuid4().hex
@@ -60,6 +64,14 @@ def declaration_of(
     if not _holds_output(given):
         return written(())
     return pulumi.Output.from_input(written_with_secrets())
+
+
+@functools.cache
+def pickled(provider: type[ResourceProvider]) -> str:
+    """
+    The pickle of a provider without attributes, as Pulumi makes it.
+    """
+    return str(serialize_provider(provider()))
 
 
 def passed(
@@ -121,6 +133,8 @@ def as_checked(rules: object) -> object:
 
     `refresh --run-program` compares them without a check.
     """
+    from alicloud_ingress.engine.set_arguments import checked_rules
+
     if _holds_output(rules):
         return rules
     checked = checked_rules(rules, {}, "", is_unknown=lambda _: False)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.validation import RULE_ARGUMENTS, SOURCES
+
+if TYPE_CHECKING:
+    from alicloud_ingress.rules.live import LiveRule
 
 ARGUMENTS = (*RULE_ARGUMENTS, "security_group_id", "region", "profile", "adopt")
 PLACE = ("security_group_id", "region")
@@ -64,9 +66,10 @@ def is_same(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
     Whether both mean the same rule and description, in the same group, region and
     profile.
     """
-    return all(
-        (olds.get(name) or "") == (news.get(name) or "") for name in (*PLACE, "profile")
-    ) and not rule_of(olds).difference(rule_of(news))
+    if any((olds.get(n) or "") != (news.get(n) or "") for n in (*PLACE, "profile")):
+        return False
+    is_spelled_alike = all(olds.get(n) == news.get(n) for n in RULE_ARGUMENTS)
+    return is_spelled_alike or not rule_of(olds).difference(rule_of(news))
 
 
 def replaced(

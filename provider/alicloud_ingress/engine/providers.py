@@ -13,7 +13,7 @@ import sys
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -70,7 +70,9 @@ from alicloud_ingress.engine.thread_pool import widen_own_pool
 from alicloud_ingress.engine.unknowns import has_unknown, is_unknown, unknown_among
 from alicloud_ingress.errors import Problem, RuleNotConfirmedError
 from alicloud_ingress.reconcile.ownership import new_mark
-from alicloud_ingress.reconcile.plan import Member, UnfinishedUpdateError
+
+if TYPE_CHECKING:
+    from alicloud_ingress.reconcile.plan import Member
 
 
 class _Provider(ResourceProvider):
@@ -368,6 +370,8 @@ class RuleSetProvider(_Provider):
         """
         Authorize new rules, modify changed ones, then revoke the others.
         """
+        from alicloud_ingress.reconcile.plan import UnfinishedUpdateError
+
         place, members = _location_of(_news), members_of(_olds)
         owner = running().owner(mark_of(_olds) or new_mark())
         secret = running().secrets_of(set_inputs_of(_news))

@@ -9,7 +9,7 @@ all rules after it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from alicloud_ingress.engine.properties import (
     OWNER_MARK,
@@ -18,9 +18,11 @@ from alicloud_ingress.engine.properties import (
     mark_of,
     rule_of,
 )
-from alicloud_ingress.reconcile.plan import Keep, Member, Seen
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.validation import RULE_ARGUMENTS
+
+if TYPE_CHECKING:
+    from alicloud_ingress.reconcile.plan import Keep, Member, Seen
 
 SET_ARGUMENTS = (
     "security_group_id",
@@ -66,6 +68,8 @@ def members_of(properties: Mapping[str, Any]) -> list[Member]:
     """
     The rules that the state has for the set.
     """
+    from alicloud_ingress.reconcile.plan import Member
+
     ids: Mapping[str, Any] = properties.get("rule_ids") or {}
     foreign = frozenset(map(str, properties.get("foreign_rule_ids") or ()))
     return [
@@ -94,6 +98,8 @@ def keep_of(properties: Mapping[str, Any]) -> Keep:
     """
     Which rules an exclusive set leaves alone.
     """
+    from alicloud_ingress.reconcile.plan import Keep
+
     return Keep(
         frozenset(map(str, properties.get("keep_rule_ids") or ())),
         tuple(map(str, properties.get("keep_descriptions") or ())),

@@ -34,4 +34,6 @@ def unknown_among(
     """
     Those of the names whose values are not known yet.
     """
-    return frozenset(name for name in names if is_unknown(properties.get(name)))
+    return frozenset(
+        name for name in names if name in properties and is_unknown(properties[name])
+    )

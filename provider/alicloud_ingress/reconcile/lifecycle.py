@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from alicloud_ingress.errors import GroupNotFoundError, as_sentence, error_context
@@ -51,11 +51,12 @@ from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 
-@dataclass(frozen=True, slots=True)
 class _Lifecycle(RuleContext):
     """
     The steps of both kinds of resource.
     """
+
+    __slots__ = ()
 
     def account_id(self, rules: Sequence[IngressRule]) -> str:
         """
@@ -214,12 +215,12 @@ class _Lifecycle(RuleContext):
         return error_context(f"{words} in {self.where}")
 
 
-@dataclass(frozen=True, slots=True)
 class RuleLifecycle(_Lifecycle):
     """
     Creates, reads, updates and deletes one rule of a group.
     """
 
+    __slots__ = ()
     wording: ClassVar[Wording] = ONE_RULE
 
     def create(self, rule: IngressRule, *, adopt: bool = False) -> LiveRule:
@@ -301,12 +302,12 @@ class RuleLifecycle(_Lifecycle):
         self._delete([Member(rule, rule_id)], account_id)
 
 
-@dataclass(frozen=True, slots=True)
 class SetLifecycle(_Lifecycle):
     """
     Creates, reads, updates and deletes a set of rules of a group.
     """
 
+    __slots__ = ()
     wording: ClassVar[Wording] = RULE_SET
 
     def create(

@@ -9,6 +9,7 @@ DescribeSecurityGroupAttribute pages of ECS 2014-05-26.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -35,6 +36,10 @@ _ARGUMENT_BY_PARAMETER = {
 """
 The API has the same names in PascalCase: `SourceCidrIp` is `source_cidr_ip`. It has no
 parameter for the expiry, and `priority` is the only number.
+"""
+KNOWN_RULES = 4096
+"""
+How many rules are cached: one operation reads the same arguments several times.
 """
 _NETWORKS = (
     "source_cidr_ip",
@@ -99,10 +104,7 @@ class IngressRule:
 
         A rule that an older release accepted can so be deleted.
         """
-        given = {name: text_of(arguments.get(name)) for name in RULE_ARGUMENTS}
-        values: dict[str, Any] = {**given, **_normal(given)}
-        values["priority"] = int(given["priority"] or 1)
-        return cls(**values)
+        return _trusted(*(text_of(arguments.get(name)) for name in RULE_ARGUMENTS))
 
     @classmethod
     def from_permission(cls, permission: Mapping[str, object]) -> IngressRule:
@@ -275,3 +277,13 @@ def _normal(given: Mapping[str, Any]) -> dict[str, Any]:
         "nic_type": given["nic_type"].lower() or "intranet",
         **{name: network(text) for name in _NETWORKS if (text := given[name])},
     }
+
+
+@functools.lru_cache(maxsize=KNOWN_RULES)
+def _trusted(*texts: str) -> IngressRule:
+    """
+    The rule of these texts, one for each of `RULE_ARGUMENTS`.
+    """
+    given: dict[str, Any] = dict(zip(RULE_ARGUMENTS, texts, strict=True))
+    given["priority"] = int(given["priority"] or 1)
+    return IngressRule(**{**given, **_normal(given)})

@@ -6,6 +6,7 @@ It finds everything that ECS would refuse and that can be known before a call.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -15,6 +16,7 @@ from alicloud_ingress.rules.spelling import (
     ALL_PORTS,
     DESCRIPTION_LIMIT,
     EMPTIED_DESCRIPTION,
+    KNOWN_NETWORKS,
     PROTOCOLS,
     WITH_PORTS,
     is_date,
@@ -59,6 +61,7 @@ ID_PREFIXES = {
     "source_prefix_list_id": "pl-",
     "port_range_list_id": "prl-",
 }
+_SCALARS = (str, int, float, type(None))
 HIGHEST_PROTOCOL = 255
 HIGHEST_PORT = 65535
 LAST_PRIORITY = 100
@@ -111,8 +114,7 @@ class _Inspection:
         not_scalar = {
             name
             for name in RULE_ARGUMENTS
-            if name not in unknown
-            and not isinstance(arguments.get(name), str | int | float | None)
+            if name not in unknown and not isinstance(arguments.get(name), _SCALARS)
         }
         self.unknown = {*unknown, *not_scalar}
         self.given = {
@@ -367,6 +369,7 @@ class _Inspection:
             self.problem("description", "'-' means no description; do not set it")
 
 
+@functools.lru_cache(maxsize=KNOWN_NETWORKS)
 def _is_network(text: str, version: int) -> bool:
     try:
         return "%" not in text and ipaddress.ip_interface(text).version == version

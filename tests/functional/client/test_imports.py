@@ -34,9 +34,24 @@ for thread in threading.enumerate():
 SDK = ("alibabacloud", "darabonba", "Tea.", "aiohttp", "apscheduler", "cryptography")
 
 
+RESOURCE = """
+import json, sys
+from alicloud_ingress import resource
+print(json.dumps(sorted(sys.modules)))
+"""
+ONLY_FOR_CALLS = {
+    f"alicloud_ingress.{name}"
+    for name in ("ecs.credentials", "ecs.client", "reconcile.plan", "rules.live")
+}
+
+
 def imported(act: str) -> set[str]:
     """The modules that a new process has imported after what it does."""
-    program = MODULES.format(act=act)
+    return modules_after(MODULES.format(act=act))
+
+
+def modules_after(program: str) -> set[str]:
+    """The modules that a new process has imported when it ends."""
     done = subprocess.run(
         [sys.executable, "-c", program],
         check=True,
@@ -59,3 +74,8 @@ def test_the_http_client_is_imported_before_a_call_only() -> None:
     """By the call itself, or ahead of it; check and diff do not wait for it."""
     assert "requests" not in imported("")
     assert "requests" in imported(WARM_UP)
+
+
+def test_a_preview_imports_nothing_that_only_calls_need() -> None:
+    """Each class of data costs the time to compile its methods."""
+    assert modules_after(RESOURCE) & ONLY_FOR_CALLS == set()
