@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alicloud_ingress.usage import query
+from alicloud_ingress.usage import flows, records, watched
 from alicloud_ingress.usage.engine import connect, escaped, library, literal
 from alicloud_ingress.usage.log_files import (
     FileError,
@@ -23,7 +23,8 @@ from alicloud_ingress.usage.log_files import (
     layout_of,
     relation,
 )
-from alicloud_ingress.usage.query import Period
+from alicloud_ingress.usage.query import with_steps
+from alicloud_ingress.usage.records import Period
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,32 +39,50 @@ CODES = ("hash({0})",)
 SQL of numbers that stand for texts while records are compared. One that gives two texts
 the same number is not used; without any, the texts stand for themselves.
 """
-_NARROW = ", ".join(
-    f"CAST({name} AS {kind}) AS {name}"
-    for name, kind in {
-        "protocol": "UTINYINT",
-        "decision": "UTINYINT",
-        "remote_port": "USMALLINT",
-        "own_port": "USMALLINT",
-        "seen_from": "UINTEGER",
-        "seen_to": "UINTEGER",
-    }.items()
-)
+NARROW = {
+    "protocol": "UTINYINT",
+    "source_port": "USMALLINT",
+    "destination_port": "USMALLINT",
+    "seen_from": "UINTEGER",
+    "seen_to": "UINTEGER",
+    "flags": "INTEGER",
+}
 """
-What is compared and kept of each pair takes as few bytes as its values need.
+What is compared and kept of each record takes as few bytes as its values need.
 """
-_RECORDS = f"SELECT * REPLACE ({_NARROW}) FROM ({{}}) AS r"
+_NARROW_PAIRS = """
+SELECT * REPLACE (CAST(decision AS UTINYINT) AS decision,
+  CAST(remote_port AS USMALLINT) AS remote_port, CAST(own_port AS USMALLINT) AS own_port)
+FROM ({0}) AS r
+""".strip()
+_NARROW_OPENERS = """
+SELECT * REPLACE (CAST(opened AS UTINYINT) AS opened,
+  CAST(else_opened AS UTINYINT) AS else_opened)
+FROM ({0}) AS o
+""".strip()
 _TEXTS = """
-SELECT interface_id AS text FROM interfaces
+SELECT interface_id AS text FROM parsed
 UNION SELECT LOWER(source) FROM parsed WHERE source IS NOT NULL
 UNION SELECT LOWER(destination) FROM parsed WHERE destination IS NOT NULL
 """.strip()
-_CODED_HOURS = "SELECT * REPLACE ({0} AS interface_id) FROM temp.main.hours"
+_CODED = "SELECT * REPLACE ({0} AS interface_id) FROM temp.main.judged"
+_NAMED = """
+SELECT w.* REPLACE (n.text AS interface_id)
+FROM ({0}) AS w JOIN names AS n ON n.code = w.interface_id
+""".strip()
 _NAMED_ROWS = """
-SELECT r.* REPLACE (i.text AS interface_id, s.text AS source, d.text AS destination)
-FROM temp.main.rows_made AS r JOIN names AS i ON i.code = r.interface_id
+SELECT r.* REPLACE (s.text AS source, d.text AS destination) FROM ({0}) AS r
 JOIN names AS s ON s.code = r.source JOIN names AS d ON d.code = r.destination
 """.strip()
+_NEAR = """
+SELECT * FROM temp.main.parsed
+WHERE xor(hash({source}), hash({destination})) IN (
+  SELECT xor(hash(remote), hash(own)) FROM openers WHERE again
+)
+""".strip()
+"""
+Records between the two ends of a pair that is read again, and few others.
+"""
 
 
 @dataclass(slots=True)
@@ -167,7 +186,7 @@ class EmbeddedQuery:
 
     def _parse_batch(self, layout: Layout, paths: Sequence[str]) -> None:
         target = self._temporary / "parsed" / f"{len(self._readable.parsed)}.parquet"
-        select = query.parsed(dict(layout.columns), relation(layout, paths))
+        select = _parsed(layout, paths)
         try:
             self.connection.execute(
                 f"COPY ({select}) TO {literal(str(target))}"
@@ -194,25 +213,41 @@ class EmbeddedQuery:
 
     def _take(self, period: Period) -> None:
         """
-        Make what `query.FLOWS` and `query.WATCHED` read.
+        Make the views `flows` and `watched`, and the tables that they read.
         """
         run = self.connection.execute
+        judged = records.judged(period)
         run(f"CREATE OR REPLACE TEMP VIEW parsed AS {self._all_parsed()}")
-        run(f"CREATE OR REPLACE TEMP VIEW judged AS {query.judged(period)}")
-        run(f"CREATE OR REPLACE TEMP TABLE hours AS {query.HOURS}")
-        run(f"CREATE OR REPLACE TEMP TABLE interfaces AS {query.INTERFACES}")
+        run(f"CREATE OR REPLACE TEMP VIEW judged AS {judged}")
         code = self._code()
-        records = _RECORDS.format(query.records(code))
-        run(f"CREATE OR REPLACE TEMP VIEW records AS {records}")
-        openers = query.with_steps({"pairs": query.PAIRS}, query.OPENERS)
-        run(f"CREATE OR REPLACE TEMP TABLE openers AS {openers}")
-        steps = {"hours": _CODED_HOURS.format(code.format("interface_id"))}
-        rows = query.with_steps({**steps, **query.ROW_STEPS}, query.ROWS)
-        run(f"CREATE OR REPLACE TEMP TABLE rows_made AS {rows}")
-        flows = query.with_steps({"rows_made": _NAMED_ROWS}, query.FLOWS)
-        run(f"CREATE OR REPLACE TEMP VIEW flows AS {flows}")
-        watched = query.with_steps(query.WATCHED_STEPS, query.WATCHED)
-        run(f"CREATE OR REPLACE TEMP TABLE watched AS {watched}")
+        coded = {"judged": _CODED.format(code.format("interface_id"))}
+        pairs = {
+            "records": _NARROW_PAIRS.format(flows.records(code)),
+            "pairs": flows.PAIRS,
+        }
+        near = _NEAR.format(
+            source=code.format("LOWER(source)"),
+            destination=code.format("LOWER(destination)"),
+        )
+        again = {
+            "parsed": near,
+            "judged": judged,
+            "records": pairs["records"],
+        }
+        for name, select in (
+            ("hours", with_steps(coded, watched.HOURS)),
+            ("interfaces", watched.INTERFACES),
+            ("watched_interfaces", with_steps(watched.STEPS, watched.WATCHED)),
+            ("openers", with_steps(pairs, _NARROW_OPENERS.format(flows.OPENERS))),
+            ("again", with_steps(again, flows.AGAIN)),
+        ):
+            run(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
+        steps = {name: text for name, text in flows.STEPS.items() if name != "again"}
+        rows = {"rows_made": _NAMED_ROWS.format(with_steps(steps, flows.ROWS))}
+        named = _NAMED.format(with_steps(rows, flows.FLOWS))
+        run(f"CREATE OR REPLACE TEMP VIEW flows AS {named}")
+        named = _NAMED.format("FROM watched_interfaces")
+        run(f"CREATE OR REPLACE TEMP VIEW watched AS {named}")
 
     def _code(self) -> str:
         """
@@ -232,7 +267,7 @@ class EmbeddedQuery:
 
     def _all_parsed(self) -> str:
         selects = [
-            query.parsed(dict(layout.columns), relation(layout, files))
+            _parsed(layout, files)
             for layout, files in self._readable.files.items()
             if layout.kind == "parquet" and files
         ]
@@ -240,7 +275,7 @@ class EmbeddedQuery:
             names = ", ".join(literal(escaped(n)) for n in self._readable.parsed)
             selects.append(f"SELECT * FROM read_parquet([{names}])")
         lines = self._readable.rejected_lines
-        selects.append(query.parsed({}, f"range({lines})"))
+        selects.append(records.parsed({}, f"range({lines})", NARROW))
         return " UNION ALL ".join(selects)
 
     def _leave_out_damaged_parquet(self) -> bool:
@@ -252,7 +287,7 @@ class EmbeddedQuery:
             if layout.kind != "parquet":
                 continue
             for path in list(files):
-                select = query.parsed(dict(layout.columns), relation(layout, [path]))
+                select = _parsed(layout, [path])
                 try:
                     self.connection.execute(
                         f"SELECT max(hash(parsed)) FROM ({select}) AS parsed"
@@ -265,6 +300,10 @@ class EmbeddedQuery:
     def _leave_out(self, plain: str, error: Exception) -> None:
         path = self._readable.names.pop(plain)
         self.problems.append(FileError(path, f"damaged: {first_line(error)}"))
+
+
+def _parsed(layout: Layout, paths: Sequence[str]) -> str:
+    return records.parsed(dict(layout.columns), relation(layout, paths), NARROW)
 
 
 def _batches(files: Sequence[str], size: int) -> Iterator[list[str]]:
