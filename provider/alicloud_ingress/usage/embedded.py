@@ -39,44 +39,43 @@ CODES = ("hash({0})",)
 SQL of numbers that stand for texts while records are compared. One that gives two texts
 the same number is not used; without any, the texts stand for themselves.
 """
-NARROW = {
-    "protocol": "UTINYINT",
-    "source_port": "USMALLINT",
-    "destination_port": "USMALLINT",
-    "seen_from": "UINTEGER",
-    "seen_to": "UINTEGER",
-    "flags": "INTEGER",
-}
-"""
-What is compared and kept of each record takes as few bytes as its values need.
-"""
-_NARROW_PAIRS = """
-SELECT * REPLACE (CAST(decision AS UTINYINT) AS decision,
-  CAST(remote_port AS USMALLINT) AS remote_port, CAST(own_port AS USMALLINT) AS own_port)
-FROM ({0}) AS r
+_NARROW_RECORDS = f"""
+SELECT * REPLACE ({
+    ", ".join(
+        f"CAST({name} AS {kind}) AS {name}"
+        for name, kind in {
+            "protocol": "UTINYINT",
+            "decision": "UTINYINT",
+            "remote_port": "USMALLINT",
+            "own_port": "USMALLINT",
+            "seen_from": "UINTEGER",
+            "seen_to": "UINTEGER",
+        }.items()
+    )
+}) FROM ({{0}}) AS r
 """.strip()
+"""
+What is compared and kept of each pair takes as few bytes as its values need.
+"""
 _NARROW_OPENERS = """
 SELECT * REPLACE (CAST(opened AS UTINYINT) AS opened,
   CAST(else_opened AS UTINYINT) AS else_opened)
 FROM ({0}) AS o
 """.strip()
 _TEXTS = """
-SELECT interface_id AS text FROM parsed
+SELECT interface_id AS text FROM interfaces
 UNION SELECT LOWER(source) FROM parsed WHERE source IS NOT NULL
 UNION SELECT LOWER(destination) FROM parsed WHERE destination IS NOT NULL
 """.strip()
-_CODED = "SELECT * REPLACE ({0} AS interface_id) FROM temp.main.judged"
+_CODED = "SELECT * REPLACE ({0} AS interface_id) FROM temp.main.{1}"
 _NAMED = """
-SELECT w.* REPLACE (n.text AS interface_id)
-FROM ({0}) AS w JOIN names AS n ON n.code = w.interface_id
-""".strip()
-_NAMED_ROWS = """
-SELECT r.* REPLACE (s.text AS source, d.text AS destination) FROM ({0}) AS r
-JOIN names AS s ON s.code = r.source JOIN names AS d ON d.code = r.destination
+SELECT f.* REPLACE (i.text AS interface_id, s.text AS source, d.text AS destination)
+FROM ({0}) AS f JOIN names AS i ON i.code = f.interface_id
+JOIN names AS s ON s.code = f.source JOIN names AS d ON d.code = f.destination
 """.strip()
 _NEAR = """
-SELECT * FROM temp.main.parsed
-WHERE xor(hash({source}), hash({destination})) IN (
+SELECT * FROM parsed
+WHERE xor(hash({0}), hash({1})) IN (
   SELECT xor(hash(remote), hash(own)) FROM openers WHERE again
 )
 """.strip()
@@ -215,39 +214,33 @@ class EmbeddedQuery:
         """
         Make the views `flows` and `watched`, and the tables that they read.
         """
-        run = self.connection.execute
         judged = records.judged(period)
-        run(f"CREATE OR REPLACE TEMP VIEW parsed AS {self._all_parsed()}")
-        run(f"CREATE OR REPLACE TEMP VIEW judged AS {judged}")
+        self._keep("VIEW", "parsed", self._all_parsed())
+        self._keep("VIEW", "judged", judged)
+        self._keep("TABLE", "hours", watched.HOURS)
+        self._keep("TABLE", "interfaces", watched.INTERFACES)
+        self._keep("TABLE", "watched", with_steps(watched.STEPS, watched.WATCHED))
         code = self._code()
-        coded = {"judged": _CODED.format(code.format("interface_id"))}
-        pairs = {
-            "records": _NARROW_PAIRS.format(flows.records(code)),
-            "pairs": flows.PAIRS,
+        record = _NARROW_RECORDS.format(flows.records(code))
+        self._keep("VIEW", "records", record)
+        openers = _NARROW_OPENERS.format(flows.OPENERS)
+        self._keep("TABLE", "openers", with_steps({"pairs": flows.PAIRS}, openers))
+        ends = (code.format(f"LOWER({end})") for end in ("source", "destination"))
+        self._keep("TABLE", "near", _NEAR.format(*ends))
+        few = {"parsed": "SELECT * FROM near", "judged": judged, "records": record}
+        self._keep("TABLE", "again", with_steps(few, flows.AGAIN))
+        rows = {
+            name: _CODED.format(code.format("interface_id"), name)
+            for name in ("hours", "interfaces")
         }
-        near = _NEAR.format(
-            source=code.format("LOWER(source)"),
-            destination=code.format("LOWER(destination)"),
+        rows |= {name: text for name, text in flows.STEPS.items() if name != "again"}
+        named = _NAMED.format(
+            with_steps({**rows, "rows_made": flows.ROWS}, flows.FLOWS)
         )
-        again = {
-            "parsed": near,
-            "judged": judged,
-            "records": pairs["records"],
-        }
-        for name, select in (
-            ("hours", with_steps(coded, watched.HOURS)),
-            ("interfaces", watched.INTERFACES),
-            ("watched_interfaces", with_steps(watched.STEPS, watched.WATCHED)),
-            ("openers", with_steps(pairs, _NARROW_OPENERS.format(flows.OPENERS))),
-            ("again", with_steps(again, flows.AGAIN)),
-        ):
-            run(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
-        steps = {name: text for name, text in flows.STEPS.items() if name != "again"}
-        rows = {"rows_made": _NAMED_ROWS.format(with_steps(steps, flows.ROWS))}
-        named = _NAMED.format(with_steps(rows, flows.FLOWS))
-        run(f"CREATE OR REPLACE TEMP VIEW flows AS {named}")
-        named = _NAMED.format("FROM watched_interfaces")
-        run(f"CREATE OR REPLACE TEMP VIEW watched AS {named}")
+        self._keep("VIEW", "flows", named)
+
+    def _keep(self, kind: str, name: str, select: str) -> None:
+        self.connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {select}")
 
     def _code(self) -> str:
         """
@@ -275,7 +268,7 @@ class EmbeddedQuery:
             names = ", ".join(literal(escaped(n)) for n in self._readable.parsed)
             selects.append(f"SELECT * FROM read_parquet([{names}])")
         lines = self._readable.rejected_lines
-        selects.append(records.parsed({}, f"range({lines})", NARROW))
+        selects.append(records.parsed({}, f"range({lines})"))
         return " UNION ALL ".join(selects)
 
     def _leave_out_damaged_parquet(self) -> bool:
@@ -303,7 +296,7 @@ class EmbeddedQuery:
 
 
 def _parsed(layout: Layout, paths: Sequence[str]) -> str:
-    return records.parsed(dict(layout.columns), relation(layout, paths), NARROW)
+    return records.parsed(dict(layout.columns), relation(layout, paths))
 
 
 def _batches(files: Sequence[str], size: int) -> Iterator[list[str]]:

@@ -71,30 +71,21 @@ FROM (
 """.strip()
 
 
-_SLOTS = 53
-_SLOT = f"seen_from // 60 % {_SLOTS}"
-_ACK, _SYN, _SYN_ACK, _NO_FLAGS = range(1, 5)
-_SHOWN = (
-    f"{_SLOTS} + COALESCE((flags & 18) % 5, {_NO_FLAGS})"
-    " + CASE WHEN inbound THEN 0 ELSE 5 END"
+GOT_SYN, GOT_SYN_ACK, SENT, SENT_ACK, SENT_SYN_ACK, NO_FLAGS = (
+    1 << bit for bit in range(6)
 )
+_EVIDENCE = f"""
+CASE WHEN inbound THEN CASE WHEN flags IS NULL THEN {NO_FLAGS}
+    WHEN (flags & 18) = 2 THEN {GOT_SYN} WHEN (flags & 18) = 18 THEN {GOT_SYN_ACK}
+    ELSE 0 END
+  WHEN flags IS NULL THEN {SENT | NO_FLAGS}
+  WHEN (flags & 18) = 18 THEN {SENT | SENT_ACK | SENT_SYN_ACK}
+  WHEN (flags & 16) = 16 THEN {SENT | SENT_ACK}
+  ELSE {SENT} END
+""".strip()
 """
-Which bit stands for direction and flags of a record: SYN is 2 and ACK is 16, and
-`% 5` makes 0, 2, 1, 3 of neither, SYN, ACK and both.
+What a record shows of its pair's opener, as bits: one aggregate in place of six.
 """
-
-
-def _received(*shown: int) -> int:
-    return sum(1 << (_SLOTS + each) for each in shown)
-
-
-def _sent(*shown: int) -> int:
-    return _received(*shown) << 5
-
-
-_RECEIVED_SYN, _RECEIVED_SYN_ACK = _received(_SYN), _received(_SYN_ACK)
-_SENT_ANY, _SENT_SYN_ACK = _sent(*range(5)), _sent(_SYN_ACK)
-_NO_PROOF = _received(_SYN, _NO_FLAGS) | _sent(_ACK, _SYN_ACK, _NO_FLAGS)
 
 SUMS = f"""
   COUNT(CASE WHEN inbound THEN 1 END) AS flows,
@@ -103,52 +94,47 @@ SUMS = f"""
   MIN(CASE WHEN inbound THEN seen_from END) AS first_seen,
   MAX(CASE WHEN inbound THEN seen_to END) AS last_seen,
   MIN(CASE WHEN NOT inbound AND (flags & 18) = 2 THEN seen_from END) AS sent_syn,
-  BIT_OR((CAST(1 AS BIGINT) << CAST({_SHOWN} AS INTEGER))
-    | CASE WHEN inbound THEN CAST(1 AS BIGINT) << CAST({_SLOT} AS INTEGER)
-      ELSE CAST(0 AS BIGINT) END) AS marks
+  BIT_OR({_EVIDENCE}) AS evidence
 """.strip()
-"""
-`marks` is one aggregate in place of many: what the records show of the opener, and one
-of 53 bits for the minute of each inbound record.
-"""
 PAIR = "interface_id, protocol, remote, own, own_port, remote_port, decision"
+_SLOT = "seen_from // 60 % 62"
 PAIRS = f"""
 SELECT {PAIR}, MAX(seen_to) - MIN(seen_from) AS lasted,
+  BIT_OR(CASE WHEN inbound THEN CAST(1 AS BIGINT) << CAST({_SLOT} AS INTEGER)
+    ELSE CAST(0 AS BIGINT) END) AS slots,
   {SUMS}
 FROM records GROUP BY {PAIR}
 """.strip()
 """
 The step `pairs`: both directions of each pair of addresses and ports together.
+
+`slots` has one of 62 bits for the minute of each inbound record. Equal records have the
+same; where each record of a pair has another one, none has a copy.
 """
 
 PROVEN_OWN = (
-    f"(marks & {_NO_PROOF | _RECEIVED_SYN_ACK}) = {_RECEIVED_SYN_ACK}"
+    f"(evidence & {NO_FLAGS | SENT_ACK | GOT_SYN | GOT_SYN_ACK}) = {GOT_SYN_ACK}"
     f" AND first_seen + {SLACK_S} >= sent_syn"
 )
 ELSE_OPENED = f"""
 CASE WHEN protocol <> 6
-      THEN CASE WHEN (marks & {_SENT_ANY}) = 0 THEN {IN} ELSE {UNKNOWN} END
-    WHEN (marks & {_RECEIVED_SYN}) <> 0 THEN {IN}
-    WHEN (marks & {_SENT_SYN_ACK | _RECEIVED_SYN_ACK}) = {_SENT_SYN_ACK} THEN {IN}
+      THEN CASE WHEN (evidence & {SENT}) = 0 THEN {IN} ELSE {UNKNOWN} END
+    WHEN (evidence & {GOT_SYN}) <> 0 THEN {IN}
+    WHEN (evidence & {SENT_SYN_ACK | GOT_SYN_ACK}) = {SENT_SYN_ACK} THEN {IN}
     ELSE {UNKNOWN} END
 """.strip()
 IS_CUT = (
     f"protocol = 6 AND lasted > {IDLE_S} AND sent_syn IS NOT NULL"
-    f" AND (marks & {_RECEIVED_SYN_ACK}) <> 0"
+    f" AND (evidence & {GOT_SYN_ACK}) <> 0"
 )
 _OPENED = f"""
 CASE decision WHEN {REJECTED_SYN} THEN {IN} WHEN {REJECTED} THEN {UNKNOWN}
   ELSE CASE WHEN protocol = 6 AND {PROVEN_OWN} THEN {OUT} ELSE {ELSE_OPENED} END END
 """.strip()
-_ONE_EACH = f"flows = BIT_COUNT(marks & {(1 << _SLOTS) - 1})"
-"""
-Equal records have the same minute; where each record of a pair has another one, none
-has a copy.
-"""
 OPENERS = f"""
 SELECT {PAIR}, flows, packets, bytes, first_seen, last_seen,
   {_OPENED} AS opened, {ELSE_OPENED} AS else_opened, {IS_CUT} AS is_cut,
-  ({IS_CUT}) OR NOT ({_ONE_EACH}) AS again
+  ({IS_CUT}) OR flows <> BIT_COUNT(slots) AS again
 FROM pairs WHERE flows > 0
 """.strip()
 """

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 FIELDS: Mapping[str, str] = {
     "interface_id": "eni-id",
@@ -70,11 +69,7 @@ class Period:
     to_s: int
 
 
-def parsed(
-    columns: Mapping[str, str],
-    relation: str,
-    types: Mapping[str, str] = MappingProxyType({}),
-) -> str:
+def parsed(columns: Mapping[str, str], relation: str) -> str:
     """
     The step `parsed`: each record of a relation under our names and types.
 
@@ -82,13 +77,12 @@ def parsed(
         columns: our name of each field -> SQL expression of its text or number;
             `OPTIONAL` ones may be missing.
         relation: what holds the records, as SQL.
-        types: of numbers, where not `BIGINT`; what does not fit becomes NULL.
     """
     items: list[str] = []
     for name in FIELDS:
         column = columns.get(name, "NULL")
         if name in NUMBERS:
-            value = f"TRY_CAST({column} AS {types.get(name, 'BIGINT')})"
+            value = f"TRY_CAST({column} AS BIGINT)"
         else:
             value = f"CAST({column} AS VARCHAR)"
         if name in _OF_INTERFACE:

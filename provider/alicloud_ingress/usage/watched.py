@@ -11,9 +11,6 @@ from alicloud_ingress.usage.records import NODATA, OK, SKIPDATA, UNREADABLE
 _MINUTE = "CAST((seen_from % 3600) // 60 AS INTEGER)"
 
 
-_LASTED = "CAST(seen_to AS BIGINT) - CAST(seen_from AS BIGINT)"
-
-
 def _mask(kind: int) -> str:
     return (
         f"BIT_OR(CASE WHEN kind = {kind} THEN (CAST(1 AS BIGINT) << {_MINUTE})"
@@ -28,8 +25,8 @@ SELECT interface_id, seen_from - (seen_from % 3600) AS hour_start,
   {_mask(SKIPDATA)} AS skipped_minutes,
   MIN(CASE WHEN kind <> {UNREADABLE} THEN seen_from END) AS first_start,
   MAX(CASE WHEN kind <> {UNREADABLE} THEN seen_from END) AS last_start,
-  MIN(CASE WHEN kind = {NODATA} THEN {_LASTED} END) AS nodata_s,
-  MAX(CASE WHEN kind = {OK} THEN {_LASTED} END) AS flow_s,
+  MIN(CASE WHEN kind = {NODATA} THEN seen_to - seen_from END) AS nodata_s,
+  MAX(CASE WHEN kind = {OK} THEN seen_to - seen_from END) AS flow_s,
   MAX(CASE WHEN kind = {OK} AND seen_from % 60 <> 0 THEN 1 ELSE 0 END) AS exact,
   SUM(CASE WHEN kind = {UNREADABLE} THEN 1 ELSE 0 END) AS unreadable
 FROM judged
