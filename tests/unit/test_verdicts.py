@@ -276,6 +276,20 @@ class TestCoverage:
         world.watched = [replace(young, first_window=made + 2 * WINDOW)]
         assert "was watched for" in world.why()
 
+    def test_an_interface_made_in_the_last_window_needs_that_window(
+        self, world: World
+    ) -> None:
+        last = TO - WINDOW
+        world.facts = facts(
+            [group("sg-1", UNUSED)],
+            [interface("eni-1", ["sg-1"], created=at(last + 370))],
+        )
+        one = Watched(windows_ok=0, windows_nodata=1, first_window=last)
+        world.watched = [one]
+        assert world.verdict() == "unused"
+        world.watched = [replace(one, first_window=TO)]
+        assert "watched for 0 % of the period" in world.why()
+
     def test_an_interface_of_unknown_age_counts_from_the_start(
         self, world: World
     ) -> None:

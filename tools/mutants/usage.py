@@ -16,14 +16,14 @@ STALE = "tests/functional/test_stale_usage.py"
 USAGE = (
     Mutant(
         "ECS never forgets a session",
-        "usage/query.py",
+        "usage/flows.py",
         "IDLE_S = 910",
         "IDLE_S = 9_100_000",
         (COLLECT,),
     ),
     Mutant(
         "times of windows are those of packets",
-        "usage/query.py",
+        "usage/flows.py",
         "CASE WHEN h.exact = 1 THEN a.seen_from ELSE a.seen_to END",
         "a.seen_from",
         (COLLECT,),
@@ -37,7 +37,7 @@ USAGE = (
     ),
     Mutant(
         "copies of a record are seen",
-        "usage/query.py",
+        "usage/flows.py",
         "({IS_CUT}) OR flows <> BIT_COUNT(slots) AS again",
         "({IS_CUT}) AS again",
         (COLLECT,),

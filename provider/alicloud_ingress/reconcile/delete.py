@@ -59,7 +59,7 @@ class Removals:
         """
         ownership = self.context.owner.ownership
         self._leave_hidden([member.rule for member in members if not member.rule_id])
-        ids = self._ids_of(
+        ids: dict[Member, str] = self._ids_of(
             [m for m in members if m.rule_id or m.rule not in self.left_to_others]
         )
         left: list[str] = []

@@ -23,7 +23,7 @@ from alicloud_ingress.usage.logstore import SlsError
 from alicloud_ingress.usage.oss import HttpfsMissingError, OssAccess
 from alicloud_ingress.usage.page import html_page
 from alicloud_ingress.usage.period import PeriodError, period_of
-from alicloud_ingress.usage.query import Period
+from alicloud_ingress.usage.records import Period
 from alicloud_ingress.usage.results import EngineResultError
 from alicloud_ingress.usage.table import (
     Metadata,

@@ -83,8 +83,9 @@ CREATE MACRO ipv6_of(text) AS list_reduce(
 
 _PORT_TABLE = """
 CREATE TABLE ports AS
-SELECT p.port::INTEGER AS port, s.segment
-FROM range(65536) p(port) ASOF JOIN port_segments s ON p.port >= s.first
+SELECT unnest(range(first, lead(first, 1, 65536) OVER (ORDER BY first)))::INTEGER
+    AS port, segment
+FROM port_segments
 """
 
 _ENDS = """

@@ -21,7 +21,7 @@ from alicloud_ingress.usage.endpoints import service_endpoint
 from alicloud_ingress.usage.engine import interruptible, literal
 from alicloud_ingress.usage.log_files import FileError
 from alicloud_ingress.usage.logstore import Logstore, load
-from alicloud_ingress.usage.query import Period
+from alicloud_ingress.usage.records import Period
 from alicloud_ingress.usage.results import load_result
 from alicloud_ingress.usage.table import (
     METADATA_KEY,
@@ -221,7 +221,7 @@ def write(
         rows, _ = (
             connection.execute(
                 f"COPY {name} TO {literal(str(path))}"
-                " (FORMAT parquet, COMPRESSION zstd, KV_METADATA"
+                " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, KV_METADATA"
                 f" {{{literal(METADATA_KEY)}: {literal(metadata.as_text())}}})"
             ).fetchall()[0][0]
             for name, path in (("flows", flows), ("watched", watched))

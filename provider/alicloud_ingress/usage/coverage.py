@@ -248,10 +248,12 @@ class Watch:
         size = watched.window_s
         if size <= 0:
             return 0.0
-        expected = (_down(self._period.end, size) - _up(start, size)) // size
-        if expected <= 0:
+        end = _down(self._period.end, size)
+        # What came within the last window has no whole one: that one has to do.
+        begin = _down(start, size) if _up(start, size) >= end else _up(start, size)
+        if begin >= end:
             return 0.0
-        return watched.windows_within(start, self._period.end) / expected
+        return watched.windows_within(begin, end) * size / (end - begin)
 
     def _start(self, interface: NetworkInterface) -> int:
         """

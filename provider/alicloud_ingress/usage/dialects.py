@@ -8,12 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from alicloud_ingress.usage.engine import library
-from alicloud_ingress.usage.query import (
-    FIELDS,
-    Period,
-    flows_query,
-    watched_query,
-)
+from alicloud_ingress.usage.query import flows_query, watched_query
+from alicloud_ingress.usage.records import FIELDS, Period
 
 DIALECTS: Mapping[str, str] = {
     "duckdb": "duckdb",

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alicloud_ingress.usage import query
+from alicloud_ingress.usage import flows, records, watched
 from alicloud_ingress.usage.engine import connect, escaped, library, literal
 from alicloud_ingress.usage.log_files import (
     FileError,
@@ -23,7 +23,8 @@ from alicloud_ingress.usage.log_files import (
     layout_of,
     relation,
 )
-from alicloud_ingress.usage.query import Period
+from alicloud_ingress.usage.query import with_steps
+from alicloud_ingress.usage.records import Period
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,32 +39,49 @@ CODES = ("hash({0})",)
 SQL of numbers that stand for texts while records are compared. One that gives two texts
 the same number is not used; without any, the texts stand for themselves.
 """
-_NARROW = ", ".join(
-    f"CAST({name} AS {kind}) AS {name}"
-    for name, kind in {
-        "protocol": "UTINYINT",
-        "decision": "UTINYINT",
-        "remote_port": "USMALLINT",
-        "own_port": "USMALLINT",
-        "seen_from": "UINTEGER",
-        "seen_to": "UINTEGER",
-    }.items()
-)
+_NARROW_RECORDS = f"""
+SELECT * REPLACE ({
+    ", ".join(
+        f"CAST({name} AS {kind}) AS {name}"
+        for name, kind in {
+            "protocol": "UTINYINT",
+            "decision": "UTINYINT",
+            "remote_port": "USMALLINT",
+            "own_port": "USMALLINT",
+            "seen_from": "UINTEGER",
+            "seen_to": "UINTEGER",
+        }.items()
+    )
+}) FROM ({{0}}) AS r
+""".strip()
 """
 What is compared and kept of each pair takes as few bytes as its values need.
 """
-_RECORDS = f"SELECT * REPLACE ({_NARROW}) FROM ({{}}) AS r"
+_NARROW_OPENERS = """
+SELECT * REPLACE (CAST(opened AS UTINYINT) AS opened,
+  CAST(else_opened AS UTINYINT) AS else_opened)
+FROM ({0}) AS o
+""".strip()
 _TEXTS = """
 SELECT interface_id AS text FROM interfaces
 UNION SELECT LOWER(source) FROM parsed WHERE source IS NOT NULL
 UNION SELECT LOWER(destination) FROM parsed WHERE destination IS NOT NULL
 """.strip()
-_CODED_HOURS = "SELECT * REPLACE ({0} AS interface_id) FROM temp.main.hours"
-_NAMED_ROWS = """
-SELECT r.* REPLACE (i.text AS interface_id, s.text AS source, d.text AS destination)
-FROM temp.main.rows_made AS r JOIN names AS i ON i.code = r.interface_id
-JOIN names AS s ON s.code = r.source JOIN names AS d ON d.code = r.destination
+_CODED = "SELECT * REPLACE ({0} AS interface_id) FROM temp.main.{1}"
+_NAMED = """
+SELECT f.* REPLACE (i.text AS interface_id, s.text AS source, d.text AS destination)
+FROM ({0}) AS f JOIN names AS i ON i.code = f.interface_id
+JOIN names AS s ON s.code = f.source JOIN names AS d ON d.code = f.destination
 """.strip()
+_NEAR = """
+SELECT * FROM parsed
+WHERE xor(hash({0}), hash({1})) IN (
+  SELECT xor(hash(remote), hash(own)) FROM openers WHERE again
+)
+""".strip()
+"""
+Records between the two ends of a pair that is read again, and few others.
+"""
 
 
 @dataclass(slots=True)
@@ -167,7 +185,7 @@ class EmbeddedQuery:
 
     def _parse_batch(self, layout: Layout, paths: Sequence[str]) -> None:
         target = self._temporary / "parsed" / f"{len(self._readable.parsed)}.parquet"
-        select = query.parsed(dict(layout.columns), relation(layout, paths))
+        select = _parsed(layout, paths)
         try:
             self.connection.execute(
                 f"COPY ({select}) TO {literal(str(target))}"
@@ -194,25 +212,35 @@ class EmbeddedQuery:
 
     def _take(self, period: Period) -> None:
         """
-        Make what `query.FLOWS` and `query.WATCHED` read.
+        Make the views `flows` and `watched`, and the tables that they read.
         """
-        run = self.connection.execute
-        run(f"CREATE OR REPLACE TEMP VIEW parsed AS {self._all_parsed()}")
-        run(f"CREATE OR REPLACE TEMP VIEW judged AS {query.judged(period)}")
-        run(f"CREATE OR REPLACE TEMP TABLE hours AS {query.HOURS}")
-        run(f"CREATE OR REPLACE TEMP TABLE interfaces AS {query.INTERFACES}")
+        judged = records.judged(period)
+        self._keep("VIEW", "parsed", self._all_parsed())
+        self._keep("VIEW", "judged", judged)
+        self._keep("TABLE", "hours", watched.HOURS)
+        self._keep("TABLE", "interfaces", watched.INTERFACES)
+        self._keep("TABLE", "watched", with_steps(watched.STEPS, watched.WATCHED))
         code = self._code()
-        records = _RECORDS.format(query.records(code))
-        run(f"CREATE OR REPLACE TEMP VIEW records AS {records}")
-        openers = query.with_steps({"pairs": query.PAIRS}, query.OPENERS)
-        run(f"CREATE OR REPLACE TEMP TABLE openers AS {openers}")
-        steps = {"hours": _CODED_HOURS.format(code.format("interface_id"))}
-        rows = query.with_steps({**steps, **query.ROW_STEPS}, query.ROWS)
-        run(f"CREATE OR REPLACE TEMP TABLE rows_made AS {rows}")
-        flows = query.with_steps({"rows_made": _NAMED_ROWS}, query.FLOWS)
-        run(f"CREATE OR REPLACE TEMP VIEW flows AS {flows}")
-        watched = query.with_steps(query.WATCHED_STEPS, query.WATCHED)
-        run(f"CREATE OR REPLACE TEMP TABLE watched AS {watched}")
+        record = _NARROW_RECORDS.format(flows.records(code))
+        self._keep("VIEW", "records", record)
+        openers = _NARROW_OPENERS.format(flows.OPENERS)
+        self._keep("TABLE", "openers", with_steps({"pairs": flows.PAIRS}, openers))
+        ends = (code.format(f"LOWER({end})") for end in ("source", "destination"))
+        self._keep("TABLE", "near", _NEAR.format(*ends))
+        few = {"parsed": "SELECT * FROM near", "judged": judged, "records": record}
+        self._keep("TABLE", "again", with_steps(few, flows.AGAIN))
+        rows = {
+            name: _CODED.format(code.format("interface_id"), name)
+            for name in ("hours", "interfaces")
+        }
+        rows |= {name: text for name, text in flows.STEPS.items() if name != "again"}
+        named = _NAMED.format(
+            with_steps({**rows, "rows_made": flows.ROWS}, flows.FLOWS)
+        )
+        self._keep("VIEW", "flows", named)
+
+    def _keep(self, kind: str, name: str, select: str) -> None:
+        self.connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {select}")
 
     def _code(self) -> str:
         """
@@ -232,7 +260,7 @@ class EmbeddedQuery:
 
     def _all_parsed(self) -> str:
         selects = [
-            query.parsed(dict(layout.columns), relation(layout, files))
+            _parsed(layout, files)
             for layout, files in self._readable.files.items()
             if layout.kind == "parquet" and files
         ]
@@ -240,7 +268,7 @@ class EmbeddedQuery:
             names = ", ".join(literal(escaped(n)) for n in self._readable.parsed)
             selects.append(f"SELECT * FROM read_parquet([{names}])")
         lines = self._readable.rejected_lines
-        selects.append(query.parsed({}, f"range({lines})"))
+        selects.append(records.parsed({}, f"range({lines})"))
         return " UNION ALL ".join(selects)
 
     def _leave_out_damaged_parquet(self) -> bool:
@@ -252,7 +280,7 @@ class EmbeddedQuery:
             if layout.kind != "parquet":
                 continue
             for path in list(files):
-                select = query.parsed(dict(layout.columns), relation(layout, [path]))
+                select = _parsed(layout, [path])
                 try:
                     self.connection.execute(
                         f"SELECT max(hash(parsed)) FROM ({select}) AS parsed"
@@ -265,6 +293,10 @@ class EmbeddedQuery:
     def _leave_out(self, plain: str, error: Exception) -> None:
         path = self._readable.names.pop(plain)
         self.problems.append(FileError(path, f"damaged: {first_line(error)}"))
+
+
+def _parsed(layout: Layout, paths: Sequence[str]) -> str:
+    return records.parsed(dict(layout.columns), relation(layout, paths))
 
 
 def _batches(files: Sequence[str], size: int) -> Iterator[list[str]]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.usage.engine import escaped, library, literal
-from alicloud_ingress.usage.query import FIELDS, OPTIONAL
+from alicloud_ingress.usage.records import FIELDS, OPTIONAL
 
 if TYPE_CHECKING:
     import duckdb

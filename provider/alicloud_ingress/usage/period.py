@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime as dt
 
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.usage.query import GRID_S, Period
+from alicloud_ingress.usage.records import GRID_S, Period
 
 DELIVERY = dt.timedelta(hours=2)
 """

@@ -44,6 +44,17 @@ CREATE TABLE sources AS
 SELECT set_number, coalesce(family, 0) AS family, coalesce(number, 0) AS number, {sums}
 FROM used GROUP BY ALL
 """
+_BY_ADDRESS = """
+CREATE OR REPLACE TABLE lengths AS
+SELECT set_number, count(*) <= {most} AS settled,
+    CASE WHEN settled THEN {narrowest} ELSE 0 END AS length,
+    CASE WHEN settled AND {narrowest} > 0 THEN 1::UHUGEINT END AS size
+FROM sources WHERE family = ? GROUP BY set_number
+"""
+_UNSETTLED = """
+CREATE OR REPLACE TABLE unsettled AS SELECT set_number, number FROM sources
+WHERE family = ? AND set_number IN (SELECT set_number FROM lengths WHERE NOT settled)
+"""
 _FEW = """
 SELECT set_number FROM (
     SELECT DISTINCT set_number, number - number % {size}::UHUGEINT FROM unsettled)
@@ -214,7 +225,8 @@ def _blocks(database: duckdb.DuckDBPyConnection) -> dict[int, list[Block]]:
     """
     found: dict[int, list[Block]] = {}
     database.execute(_SOURCES.format(sums=_SUMS))
-    for family in _LENGTHS:
+    present = database.execute("SELECT DISTINCT family FROM sources").fetchall()
+    for family in (each for each in _LENGTHS if (each,) in present):
         _choose_lengths(database, family)
         rows = database.execute(_BLOCKS.format(sums=_SUMS), [family]).fetchall()
         for set_number, first, length, *tally in rows:
@@ -225,24 +237,23 @@ def _blocks(database: duckdb.DuckDBPyConnection) -> dict[int, list[Block]]:
 
 def _choose_lengths(database: duckdb.DuckDBPyConnection, family: int) -> None:
     """
-    Make the table `lengths`; the wide ones first, so that a set with many sources is
-    settled before its many blocks are counted.
+    Make the table `lengths`. A set with few addresses needs no wider blocks; for the
+    others the wide ones come first, so that a set with many sources is settled before
+    its many blocks are counted.
     """
-    widest, *narrower = _LENGTHS[family]
+    lengths = _LENGTHS[family]
     database.execute(
-        "CREATE OR REPLACE TABLE unsettled AS SELECT set_number, number FROM sources"
-        " WHERE family = ?",
-        [family],
+        _BY_ADDRESS.format(most=MAX_BLOCKS, narrowest=lengths[-1]), [family]
     )
-    database.execute(
-        f"CREATE OR REPLACE TABLE lengths AS SELECT DISTINCT set_number,"
-        f" {widest} AS length, NULL::UHUGEINT AS size FROM unsettled"
-    )
-    for length in narrower:
+    database.execute(_UNSETTLED, [family])
+    for length in lengths[1:-1]:
         size = 1 << (_BITS[family] - length)
-        database.execute(
+        (made,) = database.execute(
             f"CREATE OR REPLACE TABLE few AS {_FEW.format(size=size, most=MAX_BLOCKS)}"
-        )
+        ).fetchall()
+        if made == (0,):
+            # Narrower blocks are no fewer.
+            return
         few = "set_number IN (SELECT set_number FROM few)"
         database.execute(
             f"UPDATE lengths SET length = {length}, size = {size} WHERE {few}"
