@@ -202,12 +202,15 @@ def _is_of(entry: Entry, members: frozenset[OpaqueSet]) -> bool:
 
 def _combined(known: Iterable[frozenset[OpaqueSet]]) -> set[frozenset[OpaqueSet]]:
     """
-    The combinations of some sets: all of them, or otherwise those given and the last.
+    The combinations of some sets: all of them, or otherwise of each two of those given.
+
+    Two are enough to find each packet that a change lets in: those of the rule that
+    accepts it after the change, and of the one that drops it before.
     """
     given = {*known}
     union = frozenset[OpaqueSet]().union(*given)
     if len(union) > MAX_COMBINED:
-        return {*given, union}
+        return {*given, *(one | other for one, other in combinations(given, 2)), union}
     return {*given, *_subsets(union)}
 
 

@@ -8,6 +8,7 @@ all values, together with an `OpaqueSet` that names it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ipaddress
 import re
@@ -298,12 +299,15 @@ class _Reader:
     ) -> tuple[Interval, ...] | None:
         """
         The entries of a list; None if they are not known.
+
+        A list whose entries cannot be parsed is another unknown set than one without.
         """
-        try:
-            return joined(read(entry) for entry in self.resolved[name])
-        except (KeyError, ValueError):
-            self.unknown.add(OpaqueSet(kind, name))
-            return None
+        entries = self.resolved.get(name)
+        if entries is not None:
+            with contextlib.suppress(ValueError):
+                return joined(map(read, entries))
+        self.unknown.add(OpaqueSet(kind, " ".join((name, *(entries or ())))))
+        return None
 
 
 def _range(text: str) -> Interval:

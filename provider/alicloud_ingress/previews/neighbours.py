@@ -39,7 +39,7 @@ class ListChange:
         urn: URN of the resource.
         list_id: `pl-...`.
         name: name of the resource.
-        before: its address blocks in the state.
+        before: its address blocks in the state; None if they are not known.
         after: its address blocks afterwards; None if they are not known.
         changes: whether the preview changes the list.
     """
@@ -47,7 +47,7 @@ class ListChange:
     urn: str
     list_id: str
     name: str
-    before: tuple[str, ...]
+    before: tuple[str, ...] | None
     after: tuple[str, ...] | None
     changes: bool
 
@@ -61,15 +61,15 @@ def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
         list_id = str(old.get("id") or new.get("id") or "")
         if _kind(step) != PREFIX_LIST or not list_id.startswith("pl-"):
             continue
-        changes = step.get("op") not in UNCHANGED
+        changes = _op(step) not in UNCHANGED
         before = _blocks(inputs_of(old))
         yield ListChange(
             urn=str(step.get("urn")),
             list_id=list_id,
             name=_name(step),
-            before=before or (),
+            before=before,
             after=_blocks(inputs_of(new)) if changes else before,
-            changes=changes and step.get("op") == "update",
+            changes=_op(step) == "update",
         )
 
 
@@ -85,7 +85,7 @@ def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             and kind not in {*GROUP_ARGUMENT, PREFIX_LIST}
             and not kind.startswith(_OTHER_CLOUDS)
             and not _is_component(step)
-            and step.get("op") not in UNCHANGED
+            and _op(step) not in UNCHANGED
         ):
             yield str(step.get("urn"))
 
@@ -103,7 +103,7 @@ def notes(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     Changes that are not judged, one sentence each.
     """
     for step in steps:
-        if _kind(step) in GROUP_ARGUMENT or step.get("op") in UNCHANGED:
+        if _kind(step) in GROUP_ARGUMENT or _op(step) in UNCHANGED:
             continue
         old = inputs_of(mapping(step.get("oldState")))
         new = inputs_of(mapping(step.get("newState")))
@@ -130,6 +130,10 @@ def _blocks(inputs: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 def _kind(step: Mapping[str, Any]) -> str:
     return type_of(str(step.get("urn")))
+
+
+def _op(step: Mapping[str, Any]) -> str:
+    return str(step.get("op"))
 
 
 def _name(step: Mapping[str, Any]) -> str:
