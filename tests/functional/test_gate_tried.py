@@ -277,7 +277,7 @@ def test_a_secret_group_may_have_unmanaged_rules(gate: Gate) -> None:
 def test_an_odd_preview_is_refused_in_plain_words(
     gate: Gate, odd: dict[str, Any]
 ) -> None:
-    """An operation that is no text, and half of a character."""
+    """An operation that is not text, and half of a character."""
     steps = [{**step("create", new=gate.rule(source=OFFICE)), **odd}]
 
     done = gate(steps, *LIVE)
@@ -285,3 +285,96 @@ def test_an_odd_preview_is_refused_in_plain_words(
     assert done.exit_code == 3
     assert isinstance(done.exception, SystemExit)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("in_set", [True, False])
+def test_an_update_whose_group_becomes_secret_may_change_a_drop(
+    gate: Gate, *, in_set: bool
+) -> None:
+    """It is the same group, since another one would replace the rule."""
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    below, old = gate.rule(priority=2), gate.rule(policy="drop")
+    new = {**gate.rule(80, policy="drop"), "security_group_id": SECRET}
+    change = step("update", "drop", old=old, new=new, old_state=known(old, drop_id))
+    if in_set:
+        rules, after = (
+            gate.set_of(old),
+            {**gate.set_of(new), "security_group_id": SECRET},
+        )
+        state = {"outputs": {**rules, "rule_ids": {"tcp 0": drop_id}}}
+        change = step(
+            "update", "drop", old=rules, new=after, kind=RULE_SET, old_state=state
+        )
+    steps = [
+        change,
+        step("same", "ssh", old=below, new=below, old_state=known(below, rule_id)),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+
+
+def test_a_pending_drop_may_be_missing_in_a_stopped_run(gate: Gate) -> None:
+    """Two resources create one rule, and the second one is refused."""
+    drop, web = gate.rule(policy="drop"), gate.rule(80, OFFICE)
+    state = {
+        "outputs": {**drop, "security_group_rule_id": ""},
+        "id": f"{gate.group}/pending/1",
+    }
+    steps = [
+        step("same", "drop", old=drop, new=drop, old_state=state, new_state=state),
+        step("create", "ssh", new=gate.rule(priority=2)),
+        step("create", "one", new=web),
+        step("create", "other", new=web),
+    ]
+
+    assert gate(steps, *ADMIN).exit_code == 1
+
+
+def test_a_drop_with_a_secret_id_may_go_in_a_stopped_run(gate: Gate) -> None:
+    """Two resources create one rule, and the second one is refused."""
+    gate.live(Policy="drop", Priority="3")
+    rule_id, below = gate.live(Priority="9"), gate.rule(priority=9)
+    old, web = gate.set_of(gate.rule(23, policy="drop")), gate.rule(80, OFFICE)
+    state = {"outputs": {**old, "rule_ids": SECRET}}
+    steps = [
+        step("update", old=old, new=gate.set_of(), kind=RULE_SET, old_state=state),
+        step("same", "below", old=below, new=below, old_state=known(below, rule_id)),
+        step("create", "one", new=web),
+        step("create", "other", new=web),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+
+
+def test_a_deleted_set_keeps_the_rules_that_it_did_not_declare(gate: Gate) -> None:
+    """They are not called deleted."""
+    old = {**gate.set_of(gate.rule(80), gate.rule(443)), "exclusive": True}
+    ids = {"tcp 0": "sgr-1", "tcp 1": "sgr-2"}
+    outputs = {**old, "rule_ids": ids, "foreign_rule_ids": ["sgr-2"]}
+    steps = [step("delete", old=old, kind=RULE_SET, old_state={"outputs": outputs})]
+
+    done = gate(steps, "--fail-on", "delete")
+
+    assert "tcp 80/80" in done.stderr
+    assert "tcp 443/443" not in done.stderr
+
+
+def test_a_list_that_no_shown_rule_uses_is_read(gate: Gate) -> None:
+    """Somebody has narrowed it since the state was written, and it is set back."""
+    list_id = gate.fake.new_prefix_list(OFFICE)
+
+    def entries(*blocks: str) -> dict[str, Any]:
+        return {"entries": [{"cidr": block} for block in blocks]}
+
+    change = step(
+        "update",
+        "offices",
+        old=entries(WORLD),
+        new=entries(WORLD, OFFICE),
+        kind="alicloud:ecs/ecsPrefixList:EcsPrefixList",
+        old_state={"id": list_id},
+    )
+
+    assert gate([change], *LIVE, "--region", "cn-hangzhou").exit_code == 1
+    elsewhere = gate([change], *LIVE, "--region", "cn-beijing")
+    assert elsewhere.exit_code == 0

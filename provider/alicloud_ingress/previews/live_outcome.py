@@ -175,7 +175,10 @@ class _Applied:
                 self._declare(slot, step)
                 slot.keepers.append(step)
 
-    def _remove(self, step: Step, old: DeclaredRule) -> None:
+    def _remove(self, step: Step, old: DeclaredRule, *, stays: bool = False) -> None:
+        """
+        Delete a rule; `stays` if it may exist all the same.
+        """
         slots = self._found(step, old)
         if not slots:
             self._any_drop_may_go |= self._may_be_any(old)
@@ -185,12 +188,17 @@ class _Applied:
             slot.removers.append(step)
             # A resource of pulumi-alicloud finds its rule by attributes: it may delete
             # any of these.
-            slot.is_unsure |= step.unsure_delete or len(slots) > 1
+            slot.is_unsure |= stays or step.unsure_delete or len(slots) > 1
             slot.is_unsure |= self._may_miss(step, old, slot)
 
     def _update(
         self, step: Step, olds: Sequence[DeclaredRule], news: Sequence[DeclaredRule]
     ) -> None:
+        if olds and not news:
+            # The group is the same, but from now on its ID is secret.
+            for old in olds:
+                self._remove(step, old, stays=True)
+            return
         slots = self._found(step, olds[0])[:1] if olds else []
         for slot in slots:
             self._declare(slot, step)
@@ -225,9 +233,7 @@ class _Applied:
                     self._declare(slot, step)
                     members[rule] = slot
             elif old.declared or step.exclusive:
-                self._remove(step, old)
-                for slot in self._found(step, old)[:1]:
-                    slot.is_unsure |= step.keeps
+                self._remove(step, old, stays=step.keeps)
             else:
                 self._keep(step, [old])
         for new in news:
@@ -366,7 +372,8 @@ class _Applied:
         or after, and the rules that drop and that no step changes.
         """
         for slot in self._slots:
-            if not (drops(slot.rule) and (slot.removers or slot.changes_identity)):
+            may_go = self._any_drop_may_go or slot.removers or slot.changes_identity
+            if not (drops(slot.rule) and may_go):
                 yield OwnedRule(
                     rule=slot.rule,
                     owners=tuple(slot.declared_by),

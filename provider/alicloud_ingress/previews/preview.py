@@ -241,7 +241,8 @@ def _split(
     for step in steps:
         old = mapping(step.get("oldState"))
         is_other = (
-            step.get("op") == "delete-replaced" and str(old.get("id")) not in replaced
+            step.get("op") in ("delete-replaced", "discard-replaced")
+            and str(old.get("id")) not in replaced
         )
         if is_other or (step.get("op") == "delete" and old.get("delete") is True):
             leftovers.append({**step, "op": "delete"})

@@ -207,7 +207,8 @@ def _depends_on(
         return f"depends on the other rules of the group: {rules}; {WITH_LIVE}"
     return (
         "depends on how far the run gets: a step will fail, or a drop rule is deleted"
-        f" before it is created again, or two resources declare one rule: {rules}"
+        " before it is created again, or a rule may stay that a step deletes or"
+        f" changes, or two resources declare one rule: {rules}"
     )
 
 

@@ -504,8 +504,9 @@ def _losses(step: Step) -> Iterator[Finding]:
     if step.op == "delete" or step.kind == RULE_SET or not step.after:
         kept = {declared.rule for declared in step.after}
         in_doubt = any(declared.doubts for declared in step.after)
+        takes_all = step.exclusive and step.op == "update"
         for declared in step.before:
-            if declared.rule not in kept:
+            if declared.rule not in kept and (declared.declared or takes_all):
                 yield Finding(
                     kind="delete",
                     group=declared.group,

@@ -72,7 +72,7 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
             most += [old for old in olds if not drops(old.rule) and old not in news]
         kept = {old.rule for old in olds if step.op != "replace"}
         stopped += [o for o in (*olds, *news) if not drops(o.rule)]
-        stopped += [n for n in news if drops(n.rule) and n.rule in kept]
+        stopped += [n for n in news if drops(n.rule) and n.rule in kept - maybe]
         if changes:
             rules = {old.rule for old in olds}
             added += [(new.rule, step) for new in news if new.rule not in rules]
