@@ -378,3 +378,47 @@ def test_a_list_that_no_shown_rule_uses_is_read(gate: Gate) -> None:
     assert gate([change], *LIVE, "--region", "cn-hangzhou").exit_code == 1
     elsewhere = gate([change], *LIVE, "--region", "cn-beijing")
     assert elsewhere.exit_code == 0
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_rule_that_is_read_in_place_of_another_exists(
+    gate: Gate, *, live: bool
+) -> None:
+    """The program uses `get` where it declared a rule before, which is deleted."""
+    old_id, new_id = gate.live("80/80", OFFICE), gate.live()
+    old, new = gate.rule(80, OFFICE), gate.rule()
+    states: dict[str, Any] = {
+        "old_state": known(old, old_id),
+        "new_state": {"id": new_id, "external": True},
+    }
+    steps = [
+        step("read-replacement", old=old, new=new, **states),
+        step("replace", old=old, new=new, **states),
+        step("delete-replaced", old=old, old_state=known(old, old_id)),
+    ]
+
+    done = gate(steps, *(LIVE if live else ADMIN), "--fail-on", "delete")
+
+    assert "may reach" not in done.stderr
+    assert "would fail" not in done.stdout
+    assert "tcp 80/80" in done.stderr
+
+
+def test_a_rule_replaced_by_an_earlier_run_is_another_resource(gate: Gate) -> None:
+    """It was only read, so nothing is deleted."""
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    drop, rule = gate.rule(policy="drop"), gate.rule(priority=2)
+    state = known(drop, drop_id, external=True, delete=True)
+    steps = [
+        step("same", old=rule, new=rule, old_state=known(rule, rule_id)),
+        step("discard-replaced", old=drop, old_state=state),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 0
+
+
+def test_a_number_above_all_protocols_is_not_judged(gate: Gate) -> None:
+    """Its zeros do not make it one."""
+    done = gate([step("create", new=gate.rule(ip_protocol="0000255555"))], *ADMIN)
+
+    assert done.exit_code == 1

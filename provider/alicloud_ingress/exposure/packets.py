@@ -232,8 +232,10 @@ class _Reader:
             return PROTOCOLS
         if text in _NUMBERS:
             return _NUMBERS[text], _NUMBERS[text]
-        if text.isascii() and text.isdigit() and int(text[:4]) <= PROTOCOLS[1]:
-            return int(text), int(text)
+        if text.isascii() and text.isdigit():
+            number = int(text.lstrip("0")[:4] or 0)
+            if number <= PROTOCOLS[1]:
+                return number, number
         self.unknown.add(OpaqueSet("ip_protocol", text))
         return PROTOCOLS
 

@@ -229,7 +229,7 @@ def _split(
 ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
     """
     Split the steps with one URN: those of the resource, and deletions of resources
-    that an earlier run has replaced and not deleted.
+    that an earlier run has replaced and not deleted, or that are read from now on.
     """
     replaced = {
         str(mapping(step.get("oldState")).get("id"))
@@ -248,6 +248,13 @@ def _split(
             leftovers.append({**step, "op": "delete"})
         else:
             main.append(step)
+    for step in main:
+        is_read = mapping(step.get("newState")).get("external")
+        if step.get("op") == "replace" and is_read:
+            # The program reads another rule in its place. Nothing is created.
+            main = [{**step, "op": "read", "oldState": None}]
+            leftovers.append({**step, "op": "delete"})
+            break
     return main, leftovers
 
 
