@@ -330,7 +330,7 @@ def test_a_pending_drop_may_be_missing_in_a_stopped_run(gate: Gate) -> None:
     assert gate(steps, *ADMIN).exit_code == 1
 
 
-def test_a_drop_with_a_secret_id_may_go_in_a_stopped_run(gate: Gate) -> None:
+def test_a_stopped_run_may_lose_a_secret_drop(gate: Gate) -> None:
     """Two resources create one rule, and the second one is refused."""
     gate.live(Policy="drop", Priority="3")
     rule_id, below = gate.live(Priority="9"), gate.rule(priority=9)
@@ -346,7 +346,7 @@ def test_a_drop_with_a_secret_id_may_go_in_a_stopped_run(gate: Gate) -> None:
     assert gate(steps, *LIVE).exit_code == 1
 
 
-def test_a_deleted_set_keeps_the_rules_that_it_did_not_declare(gate: Gate) -> None:
+def test_a_deleted_set_keeps_rules_of_others(gate: Gate) -> None:
     """They are not called deleted."""
     old = {**gate.set_of(gate.rule(80), gate.rule(443)), "exclusive": True}
     ids = {"tcp 0": "sgr-1", "tcp 1": "sgr-2"}
