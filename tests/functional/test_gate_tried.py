@@ -172,6 +172,8 @@ def test_a_secret_group_may_be_one_that_is_known(
 
     assert done.exit_code == 1
     assert "not judged" in done.stderr
+    assert "if a group whose ID is not known is the same" in done.stderr
+    assert "Nothing is newly open" not in done.stdout
 
 
 @pytest.mark.parametrize("field", ["policy", "priority"])

@@ -120,7 +120,7 @@ def _verdict(review: Review) -> str:
         end = f" and {more} more" if more > 0 else ""
         shown = ", ".join(ports[:MAX_HEADLINE_PORTS])
         return f"Newly open to the world: {shown}{end}."
-    if next(_not_judged(review), None):
+    if next(_not_judged(review), None) or any(f.opening for f in review.findings):
         return "Some changes are not judged."
     return "Nothing is newly open to the world."
 

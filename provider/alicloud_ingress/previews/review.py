@@ -111,8 +111,9 @@ def judge(  # noqa: PLR0913 - one for each input
         except TooComplexError:
             tangled.append(group)
             continue
+        where = "" if group == UNKNOWN else f", if {UNKNOWN} is the same"
         found += [
-            replace(finding, judged=False)
+            replace(finding, judged=False, text=f"{finding.text}{where}")
             for finding in more
             if not finding.waivers and finding.kind not in there
         ]
