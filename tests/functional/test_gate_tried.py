@@ -424,3 +424,15 @@ def test_a_number_above_all_protocols_is_not_judged(gate: Gate) -> None:
     done = gate([step("create", new=gate.rule(ip_protocol="0000255555"))], *ADMIN)
 
     assert done.exit_code == 1
+
+
+def test_many_unread_lists_are_judged_soon(gate: Gate) -> None:
+    """The combinations of forty sets would never be counted to the end."""
+    rules = [{**gate.rule(), "source_prefix_list_id": f"pl-{n}"} for n in range(40)]
+    steps: list[dict[str, Any]] = []
+    for number, rule in enumerate(rules):
+        del rule["source_cidr_ip"]
+        steps.append(step("same", f"rule {number}", old=rule, new=rule))
+    steps[0] = step("create", "rule 0", new=rules[0])
+
+    assert gate(steps, *ADMIN).exit_code == 1
