@@ -14,6 +14,7 @@ import pytest
 from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 
 from alicloud_ingress.testing import Behaviour, FakeEcs, mock_ecs
+from functional.gate import Gate
 
 SECRET = "a-secret-that-is-never-shown"
 
@@ -80,3 +81,15 @@ def configure(provider: ResourceProvider, settings: dict[str, str]) -> None:
 def fake(front: Front) -> FakeEcs:
     """The fake behind the front."""
     return front.fake
+
+
+@pytest.fixture
+def gate(front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """A new group in the fake, and the gate on changes to it."""
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "AK")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")
+    monkeypatch.delenv("ALIBABA_CLOUD_ENDPOINT_ECS", raising=False)
+    if endpoints := front.settings.get("alicloud:endpoints"):
+        url = f"http://{json.loads(endpoints)[0]['ecs']}"
+        monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_ECS", url)
+    return Gate(front.fake, tmp_path)

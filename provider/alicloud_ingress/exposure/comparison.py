@@ -78,11 +78,18 @@ class MembershipCase:
         self.before = self._bits(lambda entry: entry.before)
         self.after = self._bits(lambda entry: entry.after)
         self.accepts = self._bits(lambda entry: entry.rule.policy != "drop")
-        self.fewer = [self._within(some) for some in _subsets(members)[:-1]]
         self.own = self._bits(lambda entry: _is_of(entry, members))
         required = 0 if whole else self.before ^ self.after
         everything = (1 << len(self.boxes)) - 1
         self.diagram = diagram_of(tuple(self.boxes), required or everything)
+
+    @cached_property
+    def fewer(self) -> list[int]:
+        """
+        The boxes of each case with fewer of these sets: there are two to the power of
+        their number, so this is only for sets that one rule names.
+        """
+        return [self._within(some) for some in _subsets(self.members)[:-1]]
 
     def _within(self, members: frozenset[OpaqueSet]) -> int:
         return self._bits(lambda entry: entry.matched.unknown <= members)
@@ -186,7 +193,9 @@ def membership_cases(entries: Sequence[Entry], *, whole: bool) -> list[Membershi
         by_members.setdefault(entry.matched.unknown, []).append((place, entry))
     changed = {e.matched.unknown for e in entries if e.before != e.after}
     cases: list[MembershipCase] = []
-    for members in sorted(_combined(by_members) if whole else by_members, key=sorted):
+    for members in sorted(
+        _combined(by_members, changed) if whole else by_members, key=sorted
+    ):
         subsets = [some for some in by_members if some <= members]
         if changed.isdisjoint(subsets):
             continue
@@ -201,14 +210,20 @@ def _is_of(entry: Entry, members: frozenset[OpaqueSet]) -> bool:
     return entry.matched.unknown == members
 
 
-def _combined(known: Iterable[frozenset[OpaqueSet]]) -> set[frozenset[OpaqueSet]]:
+def _combined(
+    known: Iterable[frozenset[OpaqueSet]], changed: Iterable[frozenset[OpaqueSet]]
+) -> set[frozenset[OpaqueSet]]:
     """
-    The combinations of some sets: all of them, or otherwise those given and the last.
+    The combinations of some sets: all of them, or otherwise of each changed
+    one with each other.
+
+    Two are enough to find each packet that a change lets in: those of the rule that
+    accepts it after the change, and of the one that drops it before.
     """
     given = {*known}
     union = frozenset[OpaqueSet]().union(*given)
     if len(union) > MAX_COMBINED:
-        return {*given, union}
+        return {*given, *(one | other for one in changed for other in given), union}
     return {*given, *_subsets(union)}
 
 

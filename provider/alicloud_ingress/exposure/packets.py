@@ -8,6 +8,7 @@ all values, together with an `OpaqueSet` that names it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ipaddress
 import re
@@ -245,8 +246,10 @@ class _Reader:
             return PROTOCOLS
         if text in _NUMBERS:
             return _NUMBERS[text], _NUMBERS[text]
-        if text.isascii() and text.isdigit() and int(text[:4]) <= PROTOCOLS[1]:
-            return int(text), int(text)
+        if text.isascii() and text.isdigit():
+            number = int(text.lstrip("0")[:4] or 0)
+            if number <= PROTOCOLS[1]:
+                return number, number
         self.unknown.add(OpaqueSet("ip_protocol", text))
         return PROTOCOLS
 
@@ -312,12 +315,15 @@ class _Reader:
     ) -> tuple[Interval, ...] | None:
         """
         The entries of a list; None if they are not known.
+
+        A list whose entries cannot be parsed is another unknown set than one without.
         """
-        try:
-            return joined(read(entry) for entry in self.resolved[name])
-        except (KeyError, ValueError):
-            self.unknown.add(OpaqueSet(kind, name))
-            return None
+        entries = self.resolved.get(name)
+        if entries is not None:
+            with contextlib.suppress(ValueError):
+                return joined(map(read, entries))
+        self.unknown.add(OpaqueSet(kind, " ".join((name, *(entries or ())))))
+        return None
 
 
 def _range(text: str) -> Interval:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.files import items, mapping
-from alicloud_ingress.previews.values import doubt_of, known_text
+from alicloud_ingress.previews.values import SECRET, doubt_of, known_text
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import ALL_PORTS, WITH_PORTS
 
@@ -70,6 +70,7 @@ _SOURCE_PARAMETERS = (
     "SourceGroupId",
     "SourcePrefixListId",
 )
+ANY_GROUP = "the future group of "
 SECURITY_GROUP = "alicloud:ecs/securityGroup:SecurityGroup"
 RULE_ID = {RULE: "security_group_rule_id", PEER_RULE: "securityGroupRuleId"}
 GROUP_ARGUMENT = {
@@ -95,6 +96,8 @@ class DeclaredRule:
         doubts: why it cannot be judged, such as `port_range is secret`.
         is_unsure: whether it may not exist, or differ: its ID was never known, or it
             is still to be imported.
+        hides_id: whether its ID is secret. So it may be another rule of the group,
+            if it was changed outside of Pulumi.
     """
 
     urn: str
@@ -107,6 +110,7 @@ class DeclaredRule:
     declared: bool = True
     doubts: tuple[str, ...] = ()
     is_unsure: bool = False
+    hides_id: bool = False
 
 
 class Statement:
@@ -146,7 +150,9 @@ class Statement:
         self._group = (
             str(inputs[argument])
             if self._known_group
-            else _group_to_come(state, argument, self._label)
+            else _group_to_come(
+                state, argument, self._label, doubt_of(inputs.get(argument))
+            )
         )
 
     def rules(self) -> tuple[DeclaredRule, ...]:
@@ -184,18 +190,21 @@ class Statement:
             yield self._hidden(f"rules is {doubt_of(rules) or 'missing'}")
             return
         keys = list(mapping(rules)) or [""] * len(entries)
-        ids = mapping(outputs.get("rule_ids"))
+        told = outputs.get("rule_ids")
+        ids = mapping(told)
         foreign = items(outputs.get("foreign_rule_ids"))
         for number, (key, entry) in enumerate(zip(keys, entries, strict=True)):
             if mapping(entry) and not doubt_of(entry):
                 rule_id = known_text(ids.get(key))
-                yield self._rule(
+                hides = SECRET in (doubt_of(told), doubt_of(ids.get(key)))
+                rule = self._rule(
                     mapping(entry),
                     f"{self._label} {number}",
                     rule_id=rule_id,
                     declared=not rule_id or rule_id not in foreign,
-                    is_unsure=not rule_id and key in ids,
+                    is_unsure=not rule_id and key in ids and not hides,
                 )
+                yield replace(rule, hides_id=True) if hides else rule
             else:
                 yield self._hidden(f"rule {number} is {doubt_of(entry) or 'missing'}")
 
@@ -283,7 +292,9 @@ def _label(urn: str, name: str) -> str:
     return name if not urn or tail == f"{RULE}::{name}" else tail
 
 
-def _group_to_come(state: Mapping[str, Any], argument: str, label: str) -> str:
+def _group_to_come(
+    state: Mapping[str, Any], argument: str, label: str, doubt: str
+) -> str:
     """
     Name the security group resource that the ID will come from, if that is known.
 
@@ -293,8 +304,16 @@ def _group_to_come(state: Mapping[str, Any], argument: str, label: str) -> str:
     if len(needed) == 1:
         tail = str(needed[0]).split("::", 2)[-1]
         if tail.split("::")[0].rsplit("$", 1)[-1] == SECURITY_GROUP:
-            return f"the future group {tail.removeprefix(f'{SECURITY_GROUP}::')}"
-    return f"the future group of {label}"
+            start = ANY_GROUP if doubt == SECRET else "the future group "
+            return f"{start}{tail.removeprefix(f'{SECURITY_GROUP}::')}"
+    return f"{ANY_GROUP}{label}"
+
+
+def is_any_group(group: str) -> bool:
+    """
+    Whether a group whose ID is not known may be any group, not only a new one.
+    """
+    return group.startswith(ANY_GROUP)
 
 
 def as_the_peer_sees(rule: IngressRule) -> IngressRule:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -16,6 +17,10 @@ MAX_DEPTH = 100
 Maximum depth of nested objects and lists. The engine writes about ten levels.
 """
 
+_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+"""
+A part of a character beyond U+FFFF. Alone, it cannot be written.
+"""
 _MARK = "\ufeff"
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -67,6 +72,13 @@ def decoded(content: str | bytes, *, of: str) -> object:
         raise _too_deep(of) from None
     if _is_too_deep(document):
         raise _too_deep(of)
+    if _HALF_A_PAIR.search(text):
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise DocumentError(
+                f"this has a character that is not valid; it should be {of}"
+            ) from None
     return document
 
 

@@ -196,6 +196,9 @@ def _judged(side: Side, lists: Lists, waived: Waived) -> Iterator[Judged]:
     for owned in side:
         packets = matched(owned.rule, lists)
         if owned.rule.policy != "drop" and all(n in waived for n in owned.names):
+            if owned.rule.policy != "accept":
+                # A waiver does not cover what it drops, if it does.
+                yield replace(owned.rule, policy="drop"), packets
             packets = _waived(packets, [waived[name] for name in owned.names])
         yield owned.rule, packets
 

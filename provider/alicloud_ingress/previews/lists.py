@@ -4,27 +4,30 @@ What changed prefix lists may open.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from alicloud_ingress.previews.findings import Finding, Gate
 from alicloud_ingress.previews.gate import Change, Lists, OwnedRule, openings
 from alicloud_ingress.previews.preview import Preview
+from alicloud_ingress.previews.values import NOT_KNOWN
 from alicloud_ingress.rules.rule import IngressRule
 
 
 def lists_of(preview: Preview, read: Lists | None) -> tuple[Lists, Lists]:
     """
-    The contents of lists before and after.
+    The contents of lists before and after; none of a list that is not known.
     """
-    before = {**{each.list_id: each.before for each in preview.lists}, **(read or {})}
-    after = dict(before)
-    for each in preview.lists:
-        if each.changes and each.after is None:
-            del after[each.list_id]
-        elif each.changes and each.after is not None:
-            after[each.list_id] = each.after
-    return before, after
+    told = {
+        each.list_id: each.before for each in preview.lists if each.before is not None
+    }
+    before: dict[str, Sequence[str]] = {**told, **(read or {})}
+    changed = {
+        each.list_id: (f"({NOT_KNOWN})",) if each.after is None else each.after
+        for each in preview.lists
+        if each.changes
+    }
+    return before, {**before, **changed}
 
 
 def list_findings(

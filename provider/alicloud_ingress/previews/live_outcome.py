@@ -16,6 +16,7 @@ from alicloud_ingress.previews.declared import (
 from alicloud_ingress.previews.gate import OwnedRule
 from alicloud_ingress.previews.operations import UNCHANGED
 from alicloud_ingress.previews.outcome import (
+    IDENTICAL,
     Outcome,
     Refusal,
     Takeover,
@@ -30,7 +31,6 @@ from alicloud_ingress.previews.steps import Step
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
-_SAME = "which is an identical rule"
 _DIFFERS = "which is not in the group as the program declares it"
 _GONE = "which no longer exists: run pulumi refresh, or preview with --refresh"
 
@@ -54,7 +54,7 @@ class _Slot:
         removers: the steps that delete it.
         changes: what it is changed into, and by which step; more than one if two
             resources have the same rule.
-        is_unsure: whether it may still exist after it is deleted.
+        is_unsure: whether it may still exist after it is deleted or changed.
     """
 
     live: LiveRule
@@ -73,6 +73,17 @@ class _Slot:
         Whether a step changes it into another rule.
         """
         return any(rule != self.rule for rule, _ in self.changes)
+
+    @property
+    def may_stay(self) -> bool:
+        """
+        Whether it may exist unchanged although a step deletes or changes it.
+
+        An update of a rule that another resource keeps creates a second one.
+        """
+        return (self.is_unsure and bool(self.removers or self.changes)) or bool(
+            self.keepers and self.changes
+        )
 
 
 class _Applied:
@@ -165,25 +176,34 @@ class _Applied:
                 self._declare(slot, step)
                 slot.keepers.append(step)
 
-    def _remove(self, step: Step, old: DeclaredRule) -> None:
+    def _remove(self, step: Step, old: DeclaredRule, *, stays: bool = False) -> None:
+        """
+        Delete a rule; `stays` if it may exist all the same.
+        """
         slots = self._found(step, old)
-        if not slots and not old.rule_id and old.doubts:
-            self._any_drop_may_go = True
         if not slots:
+            self._any_drop_may_go |= self._may_be_any(old)
             self._gone.add(key(step))
         for slot in slots:
             self._declare(slot, step)
             slot.removers.append(step)
             # A resource of pulumi-alicloud finds its rule by attributes: it may delete
             # any of these.
-            slot.is_unsure |= step.unsure_delete or len(slots) > 1
+            slot.is_unsure |= stays or step.unsure_delete or len(slots) > 1
+            slot.is_unsure |= self._may_miss(step, old, slot)
 
     def _update(
         self, step: Step, olds: Sequence[DeclaredRule], news: Sequence[DeclaredRule]
     ) -> None:
+        if olds and not news:
+            # The group is the same, but from now on its ID is secret.
+            for old in olds:
+                self._remove(step, old, stays=True)
+            return
         slots = self._found(step, olds[0])[:1] if olds else []
         for slot in slots:
             self._declare(slot, step)
+            slot.is_unsure |= self._may_miss(step, olds[0], slot)
         changes = [(self._flat(new), step) for new in news]
         if slots:
             slots[0].changes += changes
@@ -194,7 +214,7 @@ class _Applied:
         self._perhaps_added += changes
         for old in olds:
             self._gone.add(key(step))
-            if not old.rule_id and old.doubts:
+            if self._may_be_any(old):
                 self._any_drop_may_go = True
             elif step.kind != PEER_RULE:
                 rule = old.rule_id or old.rule.as_text
@@ -208,13 +228,13 @@ class _Applied:
         for old in olds:
             rule = self._flat(old)
             if rule in wanted:
-                for slot in self._found(step, old)[:1]:
+                slots = self._found(step, old)[:1]
+                self._any_drop_may_go |= not slots and old.hides_id
+                for slot in slots:
                     self._declare(slot, step)
                     members[rule] = slot
             elif old.declared or step.exclusive:
-                self._remove(step, old)
-                for slot in self._found(step, old)[:1]:
-                    slot.is_unsure |= step.keeps
+                self._remove(step, old, stays=step.keeps)
             else:
                 self._keep(step, [old])
         for new in news:
@@ -249,6 +269,22 @@ class _Applied:
         identical = self._identical(rule)
         free = [s for s in identical if not s.declared_by or s.declared_by == [old.urn]]
         return (free or identical)[:1]
+
+    @staticmethod
+    def _may_be_any(old: DeclaredRule) -> bool:
+        """
+        Whether nothing tells which live rule it is.
+        """
+        return not old.rule_id and (bool(old.doubts) or old.hides_id)
+
+    def _may_miss(self, step: Step, old: DeclaredRule, slot: _Slot) -> bool:
+        """
+        Whether pulumi-alicloud may not find its rule, which was changed since.
+        """
+        known, live = (
+            as_the_peer_sees(rule).masked for rule in (self._flat(old), slot.rule)
+        )
+        return step.kind == PEER_RULE and known != live
 
     def _identical(self, rule: IngressRule) -> list[_Slot]:
         return self._by_rule.get(rule) or self._by_rule.get(rule.masked) or []
@@ -322,7 +358,7 @@ class _Applied:
             if not (drops(owned.rule) and is_lost):
                 yield owned
         for slot in self._slots:
-            if slot.removers and slot.is_unsure and not drops(slot.rule):
+            if slot.may_stay and not drops(slot.rule):
                 yield OwnedRule(rule=slot.rule, owners=tuple(slot.declared_by))
             for rule, step in slot.changes[:-1]:
                 if not drops(rule):
@@ -337,7 +373,8 @@ class _Applied:
         or after, and the rules that drop and that no step changes.
         """
         for slot in self._slots:
-            if not (drops(slot.rule) and (slot.removers or slot.changes_identity)):
+            may_go = self._any_drop_may_go or slot.removers or slot.changes_identity
+            if not (drops(slot.rule) and may_go):
                 yield OwnedRule(
                     rule=slot.rule,
                     owners=tuple(slot.declared_by),
@@ -363,7 +400,7 @@ class _Applied:
                 if step.adopts or step.kind == PEER_RULE:
                     self._takeovers.append(Takeover(step, rule_id))
                 else:
-                    self._refusals.append(Refusal(step, rule_id, _SAME))
+                    self._refusals.append(Refusal(step, rule_id, IDENTICAL))
         self._refusals += created_twice(self._added)
 
     def _find_conflicts_of_updates(self) -> None:
@@ -379,4 +416,4 @@ class _Applied:
                         self._may_stop |= step.kind != PEER_RULE
                     else:
                         there = other.live.rule_id or "a rule"
-                        self._refusals.append(Refusal(step, there, _SAME))
+                        self._refusals.append(Refusal(step, there, IDENTICAL))

@@ -13,6 +13,7 @@ from alicloud_ingress.errors import IngressError
 from alicloud_ingress.previews.groups import known_groups, rules_of
 from alicloud_ingress.previews.preview import Preview
 from alicloud_ingress.rules.live import LiveGroup
+from alicloud_ingress.rules.rule import IngressRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +62,18 @@ def read_live_state(
         found, missing = read_lists(client, [*rules, *rules_of(preview, group)])
         lists.update(found)
         unread += missing
-    return LiveState(groups, lists, tuple(problems), tuple(unread))
+    changed = {each.list_id: each for each in preview.lists if each.changes}
+    if left := [each for each in changed if each not in lists]:
+        try:
+            client = connections.client(connections.region(region))
+            found, missing = read_lists(client, map(_rule_of_list, left))
+        except IngressError as error:
+            found, missing = {}, [f"{', '.join(left)} could not be read: {error}"]
+        # In another region it does not exist, and then the state counts.
+        lists.update({n: e for n, e in found.items() if e or not changed[n].before})
+        unread += missing
+    return LiveState(groups, lists, tuple(problems), tuple(dict.fromkeys(unread)))
+
+
+def _rule_of_list(list_id: str) -> IngressRule:
+    return IngressRule(ip_protocol="all", source_prefix_list_id=list_id)

@@ -40,7 +40,7 @@ class ListChange:
         urn: URN of the resource.
         list_id: `pl-...`.
         name: name of the resource.
-        before: its address blocks in the state.
+        before: its address blocks in the state; None if they are not known.
         after: its address blocks afterwards; None if they are not known.
         changes: whether the preview changes the list.
     """
@@ -48,7 +48,7 @@ class ListChange:
     urn: str
     list_id: str
     name: str
-    before: tuple[str, ...]
+    before: tuple[str, ...] | None
     after: tuple[str, ...] | None
     changes: bool
 
@@ -70,9 +70,9 @@ def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
             urn=str(step.get("urn")),
             list_id=list_id,
             name=_name(step),
-            before=before or (),
+            before=before,
             after=_blocks(inputs_of(new)) if changes else before,
-            changes=changes and step.get("op") == "update",
+            changes=step.get("op") == "update",
         )
 
 

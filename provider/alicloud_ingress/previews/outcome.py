@@ -21,6 +21,7 @@ from alicloud_ingress.previews.steps import Step
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
+IDENTICAL = "which is an identical rule"
 _TWICE = "which another resource creates, too"
 
 Added = tuple[IngressRule, Step]

@@ -86,7 +86,14 @@ def read_preview(content: str | bytes) -> Preview:
         raise PreviewError(
             f"this is not a preview: it has no list of steps; it should be {_WHAT}"
         )
-    return _preview(document, [mapping(step) for step in items(steps)])
+    return _preview(
+        document, [_with_op_as_text(mapping(step)) for step in items(steps)]
+    )
+
+
+def _with_op_as_text(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    op = step.get("op")
+    return step if isinstance(op, str) else {**step, "op": str(op)}
 
 
 def _preview(
@@ -127,7 +134,7 @@ def _split(
 ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
     """
     Split the steps with one URN: those of the resource, and deletions of resources
-    that an earlier run has replaced and not deleted.
+    that an earlier run has replaced and not deleted, or that are read from now on.
     """
     replaced = {
         str(mapping(step.get("oldState")).get("id"))
@@ -139,12 +146,20 @@ def _split(
     for step in steps:
         old = mapping(step.get("oldState"))
         is_other = (
-            step.get("op") == "delete-replaced" and str(old.get("id")) not in replaced
+            step.get("op") in ("delete-replaced", "discard-replaced")
+            and str(old.get("id")) not in replaced
         )
         if is_other or (step.get("op") == "delete" and old.get("delete") is True):
             leftovers.append({**step, "op": "delete"})
         else:
             main.append(step)
+    for step in main:
+        is_read = mapping(step.get("newState")).get("external")
+        if step.get("op") == "replace" and is_read:
+            # The program reads another rule in its place. Nothing is created.
+            main = [{**step, "op": "read", "oldState": None}]
+            leftovers.append({**step, "op": "delete"})
+            break
     return main, leftovers
 
 

@@ -121,7 +121,7 @@ def _verdict(review: Review) -> str:
         end = f" and {more} more" if more > 0 else ""
         shown = ", ".join(ports[:MAX_HEADLINE_PORTS])
         return f"Newly open to the world: {shown}{end}."
-    if next(_not_judged(review), None):
+    if next(_not_judged(review), None) or any(f.opening for f in review.findings):
         return "Some changes are not judged."
     return "Nothing is newly open to the world."
 
@@ -208,7 +208,8 @@ def _depends_on(
         return f"depends on the other rules of the group: {rules}; {WITH_LIVE}"
     return (
         "depends on how far the run gets: a step will fail, or a drop rule is deleted"
-        f" before it is created again, or two resources declare one rule: {rules}"
+        " before it is created again, or a rule may stay that a step deletes or"
+        f" changes, or two resources declare one rule: {rules}"
     )
 
 

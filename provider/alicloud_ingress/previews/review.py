@@ -9,11 +9,11 @@ judged either.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from alicloud_ingress.exposure.diagram import TooComplexError
-from alicloud_ingress.previews.declared import RULE_SET, name_of
+from alicloud_ingress.previews.declared import RULE_SET, is_any_group, name_of
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
     FAIL_ON,
@@ -36,6 +36,7 @@ from alicloud_ingress.rules.live import LiveGroup
 
 __all__ = ["ADMIN_PORTS", "FAIL_ON", "Finding", "Gate", "GroupReview", "Review"]
 
+LOSING = ("delete", "update", "replace")
 UNKNOWN = "a group whose ID is not known"
 SHOW_SAMES = "run pulumi preview with --show-sames"
 
@@ -76,6 +77,7 @@ def judge(  # noqa: PLR0913 - one for each input
     contents = lists_of(preview, lists)
     groups: list[GroupReview] = []
     found: list[Finding] = []
+    tangled: list[str] = []
     for group, each in outcomes.items():
         read = (live or {}).get(group)
         judging = JudgedGroup(parts[group], group, each, read, contents, stops)
@@ -84,21 +86,30 @@ def judge(  # noqa: PLR0913 - one for each input
             found += judging.findings(gate, waivers)
         except TooComplexError:
             groups.append(judging.unjudged(today))
-    if together := _together(preview, outcomes):
-        judging = JudgedGroup(preview, UNKNOWN, together, None, contents, stops)
+            tangled.append(group)
+    for group, together in _together(preview, outcomes):
+        read = (live or {}).get(group)
+        judging = JudgedGroup(preview, group, together, read, contents, stops)
         there = {f.kind for f in found if not f.waivers}
+        try:
+            more = judging.findings(gate, waivers)
+        except TooComplexError:
+            tangled.append(group)
+            continue
+        where = "" if group == UNKNOWN else f", if {UNKNOWN} is the same"
         found += [
-            replace(finding, judged=False)
-            for finding in judging.findings(gate, waivers)
+            replace(finding, judged=False, text=f"{finding.text}{where}")
+            for finding in more
             if not finding.waivers and finding.kind not in there
         ]
     others = [*list_findings(preview, gate, contents)]
-    others += _other_findings(preview, groups)
+    others += _other_findings(preview)
+    if live is not None:
+        others += _unmanaged(preview, groups)
     found += [_covered(finding, waivers) for finding in others]
     too_complex = [
-        f"the rules of {g.group} overlap in too many ways to be judged"
-        for g in groups
-        if g.change is None
+        f"the rules of {group} overlap in too many ways to be judged"
+        for group in dict.fromkeys(tangled)
     ]
     selected = tuple(f for f in found if f.kind in gate.fail_on)
     return Review(
@@ -110,24 +121,41 @@ def judge(  # noqa: PLR0913 - one for each input
     )
 
 
-def _together(preview: Preview, outcomes: Mapping[str, Outcome]) -> Outcome | None:
+def _together(
+    preview: Preview, outcomes: Mapping[str, Outcome]
+) -> Iterator[tuple[str, Outcome]]:
     """
-    What a preview does to the groups whose IDs are not known, if they are all the same.
+    What a preview does to the groups whose IDs are not known, if they are all the same;
+    and to each known group, if they are that one.
 
     Rules that drop are left out: they may be in another group than those that accept.
     """
     known = known_groups(preview)
-    unknown = [each for group, each in outcomes.items() if group not in known]
-    if len(unknown) <= 1:
-        return None
+    unknown = {g: each for g, each in outcomes.items() if g not in known}
+    if len(unknown) > 1:
+        yield UNKNOWN, _as_one(unknown.values())
+    if old := [each for g, each in unknown.items() if is_any_group(g)]:
+        parts = _as_one(old)
+        for group in known:
+            its = outcomes[group]
+            yield (
+                group,
+                Outcome(
+                    before=at_worst(its.least_before, its.before) + parts.before,
+                    after=at_worst(its.most_after, its.after) + parts.after,
+                    if_it_stops=(*its.if_it_stops, *parts.if_it_stops),
+                ),
+            )
 
+
+def _as_one(outcomes: Collection[Outcome]) -> Outcome:
     def accepting(sides: Iterable[Side]) -> Side:
         return tuple(o for side in sides for o in side if o.rule.policy != "drop")
 
     return Outcome(
-        before=accepting(at_worst(o.least_before, o.before) for o in unknown),
-        after=accepting(at_worst(o.most_after, o.after) for o in unknown),
-        if_it_stops=accepting(o.if_it_stops for o in unknown),
+        before=accepting(at_worst(o.least_before, o.before) for o in outcomes),
+        after=accepting(at_worst(o.most_after, o.after) for o in outcomes),
+        if_it_stops=accepting(o.if_it_stops for o in outcomes),
     )
 
 
@@ -148,9 +176,7 @@ def _covered(finding: Finding, waivers: Waivers) -> Finding:
     return replace(finding, waivers=waivers.covering_all(finding.group, names))
 
 
-def _other_findings(
-    preview: Preview, groups: Sequence[GroupReview]
-) -> Iterator[Finding]:
+def _other_findings(preview: Preview) -> Iterator[Finding]:
     for urn in preview.unknown_rules:
         unknown = f"a resource of type {urn.split('::')[2]}"
         for kind in ("world-open-any", "world-open-admin"):
@@ -163,8 +189,27 @@ def _other_findings(
             )
     for step in preview.steps:
         yield from _losses(step)
+
+
+def _unmanaged(preview: Preview, groups: Sequence[GroupReview]) -> Iterator[Finding]:
+    if preview.hidden and not groups:
+        yield Finding(
+            kind="unmanaged",
+            resources=(),
+            text=f"the preview does not show all resources; {SHOW_SAMES}",
+            judged=False,
+        )
+    exist = {declared.group for step in preview.steps for declared in step.before}
     for group in groups:
-        if group.unmanaged is None and group.rules_left is not None:
+        if group.rules_left is None and group.group in exist:
+            yield Finding(
+                kind="unmanaged",
+                group=group.group,
+                resources=(),
+                text=f"the rules of {group.group} were not read",
+                judged=False,
+            )
+        elif group.unmanaged is None and group.rules_left is not None:
             yield Finding(
                 kind="unmanaged",
                 group=group.group,
@@ -192,13 +237,14 @@ def _losses(step: Step) -> Iterator[Finding]:
             urns=(step.urn,),
             text="the old rule is deleted before its replacement is created",
         )
-    if step.retained or step.op not in ("delete", "update"):
+    if step.retained or step.old_is_gone or step.op not in LOSING:
         return
-    if step.op == "delete" or step.kind == RULE_SET:
+    if step.op == "delete" or step.kind == RULE_SET or not step.after:
         kept = {declared.rule for declared in step.after}
         in_doubt = any(declared.doubts for declared in step.after)
+        takes_all = step.exclusive and step.op == "update"
         for declared in step.before:
-            if declared.rule not in kept:
+            if declared.rule not in kept and (declared.declared or takes_all):
                 yield Finding(
                     kind="delete",
                     group=declared.group,

@@ -4,12 +4,16 @@ Works out from the state alone what a preview does to a group.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
+
 from alicloud_ingress.previews.declared import PEER_RULE
 from alicloud_ingress.previews.gate import OwnedRule
 from alicloud_ingress.previews.operations import UNCHANGED
 from alicloud_ingress.previews.outcome import (
+    IDENTICAL,
     Added,
     Outcome,
+    Refusal,
     created_twice,
     drops,
     flat,
@@ -38,6 +42,7 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
     most: list[OwnedRule] = []
     stopped: list[OwnedRule] = []
     added: list[Added] = []
+    refusals: list[Refusal] = []
     held: dict[IngressRule, list[Step]] = {}
     for step in preview.steps:
         olds = [owned(s) for s in step.before if s.group == group]
@@ -69,10 +74,11 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
             most += [old for old in olds if not drops(old.rule) and old not in news]
         kept = {old.rule for old in olds if step.op != "replace"}
         stopped += [o for o in (*olds, *news) if not drops(o.rule)]
-        stopped += [n for n in news if drops(n.rule) and n.rule in kept]
+        stopped += [n for n in news if drops(n.rule) and n.rule in kept - maybe]
         if changes:
             rules = {old.rule for old in olds}
             added += [(new.rule, step) for new in news if new.rule not in rules]
+            refusals += _replacements_by_the_same(step, rules, news)
         for old in olds:
             held.setdefault(old.rule, []).append(step)
     return Outcome(
@@ -81,7 +87,7 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
         least_before=None if least == before else tuple(least),
         most_after=None if most == after else tuple(most),
         if_it_stops=tuple(stopped),
-        refusals=tuple(created_twice(added)),
+        refusals=(*created_twice(added), *refusals),
         may_stop=any(
             other.urn != step.urn and not (step.adopts and other.op == "delete")
             for rule, step in added
@@ -89,3 +95,17 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
             for other in held.get(rule, ())
         ),
     )
+
+
+def _replacements_by_the_same(
+    step: Step, olds: Collection[IngressRule], news: Iterable[OwnedRule]
+) -> Iterator[Refusal]:
+    """
+    A rule that is identical to the one that it replaces is refused, unless that one is
+    deleted first.
+    """
+    is_first = step.gap or step.old_is_gone or step.adopts
+    if step.op == "replace" and step.kind != PEER_RULE and not is_first:
+        for new in news:
+            if new.rule in olds:
+                yield Refusal(step, new.rule.as_text, IDENTICAL)

@@ -72,7 +72,8 @@ class Step:
         keeps: whether a set may keep rules that it no longer declares.
         exclusive: whether a set also deletes rules that it does not declare.
         source: where the program declares it; None if the engine does not show it.
-        retained: whether the rule is kept in the group (`retain_on_delete`).
+        retained: whether the old rule is kept in the group (`retain_on_delete`, or a
+            rule that was only read).
         adopts: whether the resource takes over an identical live rule.
         changes: fields of an update or a replacement.
         reasons: fields that force a replacement.
@@ -183,10 +184,10 @@ class _Reader:
         if IMPORTING & {*ops}:
             after = tuple(replace(rule, is_unsure=True) for rule in after)
             before = after if op in UNCHANGED else before
-        retained = bool(old.get("retainOnDelete")) and op in (
-            "delete",
-            "replace",
-        )
+        # The engine does not delete a rule that it has only read, either.
+        retained = (
+            bool(old.get("retainOnDelete")) and op in ("delete", "replace")
+        ) or (bool(old.get("external")) and op == "replace")
         if retained or (op == "delete" and old.get("external")):
             after = (*after, *before)
         changed = op in ("update", "replace")
@@ -200,7 +201,7 @@ class _Reader:
             gap=op == "replace" and self._has_gap(ops),
             old_is_gone=self._old_is_gone(ops) if op == "replace" else False,
             unsure_delete=bool(old.get("deletedWith")),
-            keeps=any(bool(inputs_of(old).get(name)) for name in _KEEPING),
+            keeps=any(bool(inputs_of(new).get(name)) for name in _KEEPING),
             exclusive=bool(inputs_of(new).get("exclusive")),
             source=_source(new) or _source(old),
             retained=retained,

@@ -1,0 +1,438 @@
+"""
+Previews that passed the gate although deploying them opens a port, or loses a rule.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from alicloud_ingress.previews.declared import PEER_RULE, RULE_SET
+from functional.gate import ADMIN, LIVE, WORLD, Gate, known
+from unit.test_preview import step
+
+SECRET = "[secret]"
+OFFICE = "10.0.0.0/8"
+UNMANAGED = ("--live", "--fail-on", "unmanaged")
+
+
+def drop_goes(gate: Gate) -> dict[str, Any]:
+    """The deletion of a live drop that precedes all other rules."""
+    drop, drop_id = gate.rule(policy="drop"), gate.live(Policy="drop")
+    return step("delete", "drop", old=drop, old_state=known(drop, drop_id))
+
+
+def of_peer(gate: Gate, source: str) -> dict[str, Any]:
+    """The inputs of a rule of pulumi-alicloud."""
+    return {
+        "type": "ingress",
+        "securityGroupId": gate.group,
+        "ipProtocol": "tcp",
+        "portRange": "22/22",
+        "cidrIp": source,
+        "policy": "accept",
+        "priority": 2,
+    }
+
+
+def test_a_rule_that_an_exclusive_set_comes_to_keep_stays(gate: Gate) -> None:
+    """The program names it in keep_rule_ids from now on; the drop above it goes."""
+    drop_id, kept_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    rules = gate.set_of(gate.rule(policy="drop"), gate.rule(priority=2))
+    old = {**rules, "exclusive": True}
+    ids = {"tcp 0": drop_id, "tcp 1": kept_id}
+    outputs = {**old, "rule_ids": ids, "foreign_rule_ids": [kept_id]}
+    new = {**gate.set_of(), "exclusive": True, "keep_rule_ids": [kept_id]}
+    change = step(
+        "update", old=old, new=new, kind=RULE_SET, old_state={"outputs": outputs}
+    )
+
+    assert gate([change], *LIVE).exit_code == 1
+
+
+def test_a_rule_that_was_only_read_stays_when_replaced(gate: Gate) -> None:
+    """The program creates a rule where it used `get` before."""
+    gone, rule_id = drop_goes(gate), gate.live(Priority="2")
+    old, new = gate.rule(priority=2), gate.rule(80, OFFICE)
+    state = known(old, rule_id, external=True)
+    steps = [
+        gone,
+        step("create-replacement", old=old, new=new, old_state=state),
+        step("replace", old=old, new=new, old_state=state),
+        step("discard-replaced", old=old, old_state=state),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+
+
+@pytest.mark.parametrize("op", ["delete", "update"])
+def test_pulumi_alicloud_may_miss_a_rule_changed_by_hand(gate: Gate, op: str) -> None:
+    """It looks for what the state has, so the live rule may stay."""
+    gone, rule_id = drop_goes(gate), gate.live(Priority="2")
+    old = of_peer(gate, OFFICE)
+    new = {**old, "description": "x"} if op == "update" else None
+    state = {"outputs": {**old, "securityGroupRuleId": rule_id}}
+    mine = step(op, "office", old=old, new=new, kind=PEER_RULE, old_state=state)
+
+    done = gate([gone, mine], *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+def test_a_rule_that_another_resource_keeps_stays(gate: Gate) -> None:
+    """An update of the second resource then creates a rule of its own."""
+    gone, rule_id = drop_goes(gate), gate.live(Priority="2")
+    rule, new = gate.rule(priority=2), gate.rule(source=OFFICE, priority=2)
+    state = known(rule, rule_id)
+    steps = [
+        gone,
+        step("same", "keeper", old=rule, new=rule, old_state=state),
+        step("update", "other", old=rule, new=new, old_state=state),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+
+
+def test_each_two_of_many_unread_lists_are_compared(gate: Gate) -> None:
+    """The drop of one list goes, and another list is accepted below it."""
+    dropped, accepted, others, *more = (
+        gate.fake.new_prefix_list(block) for block in (WORLD, WORLD, *[OFFICE] * 3)
+    )
+
+    def add(list_id: str, ports: str = "22/22", **fields: str) -> str:
+        return gate.fake.add_rule(
+            gate.group,
+            IpProtocol="tcp",
+            PortRange=ports,
+            SourcePrefixListId=list_id,
+            **fields,
+        )
+
+    drop_id = add(dropped, Policy="drop")
+    add(dropped, "80/80", Policy="drop")
+    add(accepted, Priority="2")
+    add(others, Policy="drop")
+    for each in more:
+        add(each, Priority="3")
+        gate.fake.fail_next("DescribePrefixListAttributes", 403, "Forbidden.RAM")
+    for _ in (dropped, accepted, others):
+        gate.fake.fail_next("DescribePrefixListAttributes", 403, "Forbidden.RAM")
+    drop = {**gate.rule(policy="drop"), "source_prefix_list_id": dropped}
+    del drop["source_cidr_ip"]
+    gone = step("delete", "drop", old=drop, old_state=known(drop, drop_id))
+
+    done = gate([gone], *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+@pytest.mark.parametrize("new", [[], SECRET])
+def test_a_list_with_secret_entries_may_shrink(gate: Gate, new: object) -> None:
+    """A rule of the stack drops what the list contains."""
+    drop = {**gate.rule(policy="drop"), "source_prefix_list_id": "pl-1"}
+    del drop["source_cidr_ip"]
+    below = gate.rule(priority=2)
+    change = step(
+        "update",
+        "offices",
+        old={"entries": SECRET},
+        new={"entries": new},
+        kind="alicloud:ecs/ecsPrefixList:EcsPrefixList",
+        old_state={"id": "pl-1"},
+    )
+    steps = [
+        change,
+        step("same", "drop", old=drop, new=drop),
+        step("same", "ssh", old=below, new=below),
+    ]
+
+    assert gate(steps, *ADMIN).exit_code == 1
+    assert gate([change], *ADMIN).exit_code == 1
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("needs", [0, 1])
+def test_a_secret_group_may_be_one_that_is_known(
+    gate: Gate, needs: int, *, live: bool
+) -> None:
+    """Each rule accepts a quarter of the internet."""
+    rule_id, there = gate.live(source="64.0.0.0/2"), gate.rule(source="64.0.0.0/2")
+    new = {**gate.rule(source="0.0.0.0/2"), "security_group_id": SECRET}
+    front = "urn:pulumi:dev::web::alicloud:ecs/securityGroup:SecurityGroup::front"
+    state = {"propertyDependencies": {"security_group_id": [front] * needs}}
+    steps = [
+        step("same", "there", old=there, new=there, old_state=known(there, rule_id)),
+        step("create", "new", new=new, new_state=state),
+    ]
+
+    done = gate(steps, *(LIVE if live else ADMIN))
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert "if a group whose ID is not known is the same" in done.stderr
+    assert "Nothing is newly open" not in done.stdout
+
+
+@pytest.mark.parametrize("field", ["policy", "priority"])
+def test_a_waiver_does_not_cover_what_a_secret_drops(gate: Gate, field: str) -> None:
+    """The waived rule goes; if it was a drop, a rule below it opens the port."""
+    hidden, below = gate.rule(**{field: SECRET}), gate.rule(priority=50)
+    steps = [
+        step("delete", "hidden", old=hidden),
+        step("same", "below", old=below, new=below),
+    ]
+
+    done = gate(steps, *ADMIN, *gate.waive({"resource": "hidden"}))
+
+    assert done.exit_code == 1
+
+
+@pytest.mark.parametrize("hides_all", [True, False])
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_drop_whose_id_is_secret_may_go(
+    gate: Gate, *, hides_all: bool, leaves: bool
+) -> None:
+    """It was changed by hand, so that only its ID tells which one it is."""
+    gate.live(Policy="drop", Priority="3")
+    web_id, rule_id = gate.live("80/80", OFFICE), gate.live(Priority="9")
+    web, below = gate.rule(80, OFFICE), gate.rule(priority=9)
+    old = gate.set_of(web, gate.rule(23, policy="drop"))
+    web = {**web, "description": "the web"}
+    new = gate.set_of(web) if leaves else gate.set_of(web, gate.rule(23, policy="drop"))
+    ids = SECRET if hides_all else {"tcp 0": web_id, "tcp 1": SECRET}
+    state = {"outputs": {**old, "rule_ids": ids}}
+    steps = [
+        step("update", old=old, new=new, kind=RULE_SET, old_state=state),
+        step("same", "below", old=below, new=below, old_state=known(below, rule_id)),
+    ]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert web_id not in gate(steps, *UNMANAGED).stderr
+
+
+@pytest.mark.parametrize("kind", ["rule", "set"])
+def test_an_identical_replacement_stops_the_run(gate: Gate, kind: str) -> None:
+    """It is refused, and the drop above a new rule may be missing then."""
+    rule: dict[str, Any] = gate.rule(80, OFFICE)
+    more: dict[str, Any] = {}
+    if kind == "set":
+        rule, more = gate.set_of(rule), {"kind": RULE_SET}
+    forced = step("replace", "web", old=rule, new=rule, **more)
+    steps = [
+        step("create", "drop", new=gate.rule(policy="drop")),
+        step("create", "ssh", new=gate.rule(priority=2)),
+    ]
+
+    done = gate([forced, *steps], *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert gate(steps, *ADMIN).exit_code == 0
+
+
+def test_a_rule_lost_by_a_replaced_set_is_deleted(gate: Gate) -> None:
+    """The other one is created again."""
+    old, new = gate.set_of(gate.rule(80), gate.rule(443)), gate.set_of(gate.rule(80))
+    steps = [step("replace", old=old, new=new, kind=RULE_SET)]
+
+    done = gate(steps, "--fail-on", "delete")
+
+    assert done.exit_code == 1
+    assert done.stderr.count("is deleted") == 1
+    assert "tcp 443/443" in done.stderr
+
+
+def test_hidden_groups_may_have_unmanaged_rules(gate: Gate) -> None:
+    """The preview shows no group, and counts resources that it does not show."""
+    done = gate([], *UNMANAGED, changeSummary={"same": 5})
+
+    assert done.exit_code == 1
+    assert "--show-sames" in done.stderr
+    assert gate([], *UNMANAGED).exit_code == 0
+
+
+def test_a_secret_group_may_have_unmanaged_rules(gate: Gate) -> None:
+    """It exists, and cannot be read."""
+    rule = {**gate.rule(), "security_group_id": SECRET}
+
+    done = gate([step("same", old=rule, new=rule)], *UNMANAGED)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"op": [], "urn": "urn:pulumi:dev::web::alicloud:ecs/instance:Instance::a"},
+        {"op": {}, "urn": "urn:pulumi:dev::web::alicloud:ecs/instance:Instance::a"},
+        {"newState": {"inputs": {"security_group_id": "\ud800", "region": "a"}}},
+        {"newState": {"inputs": {"security_group_id": "sg-1", "region": "\ud800"}}},
+    ],
+)
+def test_an_odd_preview_is_refused_in_plain_words(
+    gate: Gate, odd: dict[str, Any]
+) -> None:
+    """An operation that is not text, and half of a character."""
+    steps = [{**step("create", new=gate.rule(source=OFFICE)), **odd}]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 3
+    assert isinstance(done.exception, SystemExit)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("in_set", [True, False])
+def test_an_update_whose_group_becomes_secret_may_change_a_drop(
+    gate: Gate, *, in_set: bool
+) -> None:
+    """It is the same group, since another one would replace the rule."""
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    below, old = gate.rule(priority=2), gate.rule(policy="drop")
+    new = {**gate.rule(80, policy="drop"), "security_group_id": SECRET}
+    change = step("update", "drop", old=old, new=new, old_state=known(old, drop_id))
+    if in_set:
+        rules, after = (
+            gate.set_of(old),
+            {**gate.set_of(new), "security_group_id": SECRET},
+        )
+        state = {"outputs": {**rules, "rule_ids": {"tcp 0": drop_id}}}
+        change = step(
+            "update", "drop", old=rules, new=after, kind=RULE_SET, old_state=state
+        )
+    steps = [
+        change,
+        step("same", "ssh", old=below, new=below, old_state=known(below, rule_id)),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+
+
+def test_a_pending_drop_may_be_missing_in_a_stopped_run(gate: Gate) -> None:
+    """Two resources create one rule, and the second one is refused."""
+    drop, web = gate.rule(policy="drop"), gate.rule(80, OFFICE)
+    state = {
+        "outputs": {**drop, "security_group_rule_id": ""},
+        "id": f"{gate.group}/pending/1",
+    }
+    steps = [
+        step("same", "drop", old=drop, new=drop, old_state=state, new_state=state),
+        step("create", "ssh", new=gate.rule(priority=2)),
+        step("create", "one", new=web),
+        step("create", "other", new=web),
+    ]
+
+    assert gate(steps, *ADMIN).exit_code == 1
+
+
+def test_a_stopped_run_may_lose_a_secret_drop(gate: Gate) -> None:
+    """Two resources create one rule, and the second one is refused."""
+    gate.live(Policy="drop", Priority="3")
+    rule_id, below = gate.live(Priority="9"), gate.rule(priority=9)
+    old, web = gate.set_of(gate.rule(23, policy="drop")), gate.rule(80, OFFICE)
+    state = {"outputs": {**old, "rule_ids": SECRET}}
+    steps = [
+        step("update", old=old, new=gate.set_of(), kind=RULE_SET, old_state=state),
+        step("same", "below", old=below, new=below, old_state=known(below, rule_id)),
+        step("create", "one", new=web),
+        step("create", "other", new=web),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+
+
+def test_a_deleted_set_keeps_rules_of_others(gate: Gate) -> None:
+    """They are not called deleted."""
+    old = {**gate.set_of(gate.rule(80), gate.rule(443)), "exclusive": True}
+    ids = {"tcp 0": "sgr-1", "tcp 1": "sgr-2"}
+    outputs = {**old, "rule_ids": ids, "foreign_rule_ids": ["sgr-2"]}
+    steps = [step("delete", old=old, kind=RULE_SET, old_state={"outputs": outputs})]
+
+    done = gate(steps, "--fail-on", "delete")
+
+    assert "tcp 80/80" in done.stderr
+    assert "tcp 443/443" not in done.stderr
+
+
+def test_a_list_that_no_shown_rule_uses_is_read(gate: Gate) -> None:
+    """Somebody has narrowed it since the state was written, and it is set back."""
+    list_id = gate.fake.new_prefix_list(OFFICE)
+
+    def entries(*blocks: str) -> dict[str, Any]:
+        return {"entries": [{"cidr": block} for block in blocks]}
+
+    change = step(
+        "update",
+        "offices",
+        old=entries(WORLD),
+        new=entries(WORLD, OFFICE),
+        kind="alicloud:ecs/ecsPrefixList:EcsPrefixList",
+        old_state={"id": list_id},
+    )
+
+    assert gate([change], *LIVE, "--region", "cn-hangzhou").exit_code == 1
+    elsewhere = gate([change], *LIVE, "--region", "cn-beijing")
+    assert elsewhere.exit_code == 0
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_rule_that_is_read_in_place_of_another_exists(
+    gate: Gate, *, live: bool
+) -> None:
+    """The program uses `get` where it declared a rule before, which is deleted."""
+    old_id, new_id = gate.live("80/80", OFFICE), gate.live()
+    old, new = gate.rule(80, OFFICE), gate.rule()
+    states: dict[str, Any] = {
+        "old_state": known(old, old_id),
+        "new_state": {"id": new_id, "external": True},
+    }
+    steps = [
+        step("read-replacement", old=old, new=new, **states),
+        step("replace", old=old, new=new, **states),
+        step("delete-replaced", old=old, old_state=known(old, old_id)),
+    ]
+
+    done = gate(steps, *(LIVE if live else ADMIN), "--fail-on", "delete")
+
+    assert "may reach" not in done.stderr
+    assert "would fail" not in done.stdout
+    assert "tcp 80/80" in done.stderr
+
+
+def test_a_rule_replaced_by_an_earlier_run_is_another_resource(gate: Gate) -> None:
+    """It was only read, so nothing is deleted."""
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    drop, rule = gate.rule(policy="drop"), gate.rule(priority=2)
+    state = known(drop, drop_id, external=True, delete=True)
+    steps = [
+        step("same", old=rule, new=rule, old_state=known(rule, rule_id)),
+        step("discard-replaced", old=drop, old_state=state),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 0
+
+
+def test_a_number_above_all_protocols_is_not_judged(gate: Gate) -> None:
+    """Its zeros do not make it one."""
+    done = gate([step("create", new=gate.rule(ip_protocol="0000255555"))], *ADMIN)
+
+    assert done.exit_code == 1
+
+
+def test_many_unread_lists_are_judged_soon(gate: Gate) -> None:
+    """The combinations of forty sets would never be counted to the end."""
+    rules = [{**gate.rule(), "source_prefix_list_id": f"pl-{n}"} for n in range(40)]
+    steps: list[dict[str, Any]] = []
+    for number, rule in enumerate(rules):
+        del rule["source_cidr_ip"]
+        steps.append(step("same", f"rule {number}", old=rule, new=rule))
+    steps[0] = step("create", "rule 0", new=rules[0])
+
+    assert gate(steps, *ADMIN).exit_code == 1
