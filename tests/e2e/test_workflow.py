@@ -24,6 +24,12 @@ printf '%s\\n' "$*" >> gh.calls
 case "$*" in *--paginate*) cat comments 2>/dev/null || true ;; esac
 """
 
+FAILING = """\
+#!/bin/sh
+{pulumi} "$@"
+exit 32
+"""
+
 
 def script(step: str) -> str:
     """The shell script of a named step."""
@@ -152,6 +158,21 @@ def test_a_failed_preview_is_reported_and_fails_the_job(run: Runner) -> None:
     assert run("Report").returncode == 3
     assert run.report.startswith("<!-- alicloud-ingress preview-report")
     assert run("Comment").returncode == 0
+
+
+def test_a_preview_that_only_its_status_calls_failed_fails(run: Runner) -> None:
+    """What it shows may be a part; the comment of both services says so."""
+    run.project.pulumi("config")
+    stub = run.folder / "bin" / "pulumi"
+    stub.write_text(FAILING.format(pulumi=shutil.which("pulumi")))
+    stub.chmod(0o755)
+
+    run("Preview")
+    assert run("Report").returncode == 3
+    assert "6 to create" in run.report
+    assert "ended with status 32" in run.report
+    assert GitLabRunner(run.project)("ingress-preview").returncode == 3
+    assert "ended with status 32" in run.report
 
 
 def test_a_fork_gets_a_notice_that_nothing_was_previewed(run: Runner) -> None:
