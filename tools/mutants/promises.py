@@ -519,7 +519,7 @@ MUTANTS = (
         "previews/gate.py",
         "return old ^ new | _places(before, after)",
         "return frozenset()",
-        ("tests/functional/test_gate.py",),
+        ("tests/unit/test_review.py",),
     ),
     Mutant(
         "a drop whose ID was never known counts as existing",
