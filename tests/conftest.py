@@ -6,6 +6,7 @@ summary counts each suite.
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Generator
 
@@ -17,6 +18,14 @@ ATTEMPTS = 6
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 WAYS = "e2e/ways/test_ways.py::test_live_rules_equal_the_program["
 """Prefixes of the tests that each are one row of the table of ways."""
+
+
+def pytest_configure() -> None:
+    """
+    Let interrupts reach what the tests start: a shell that runs them in the background
+    has ignored SIGINT, for all processes below it.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
