@@ -281,10 +281,12 @@ class _Applied:
         """
         Whether pulumi-alicloud may not find its rule, which was changed since.
         """
+        if step.kind != PEER_RULE:
+            return False
         known, live = (
             as_the_peer_sees(rule).masked for rule in (self._flat(old), slot.rule)
         )
-        return step.kind == PEER_RULE and known != live
+        return known != live
 
     def _identical(self, rule: IngressRule) -> list[_Slot]:
         return self._by_rule.get(rule) or self._by_rule.get(rule.masked) or []

@@ -177,7 +177,6 @@ class _Reader:
         before = self._rules(old, "old", moved)
         after = () if op == "delete" else self._rules(new, "new", moved)
         if op in IGNORED:
-            # An earlier run has deleted the rule. Only the state changes.
             before = after = ()
         if op in UNCHANGED:
             before = after = _with_ids(after or before, before)
