@@ -9,11 +9,11 @@ without attributes. Neither may ever change. What the classes do is in
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import pulumi
-from pulumi.dynamic import Resource
+from pulumi.dynamic import Resource, ResourceProvider
 
 from alicloud_ingress.engine.declarations import DECLARATION
 from alicloud_ingress.engine.failure import PROVIDER_KEY
@@ -74,8 +74,28 @@ class IngressRuleArgs(_IngressRuleIdentity, total=False):
     expires_on: pulumi.Input[str] | dt.date | None
 
 
+class _Declared(Resource):
+    def _declare(
+        self,
+        provider: Callable[[], ResourceProvider],
+        name: str,
+        properties: Mapping[str, Any],
+        opts: pulumi.ResourceOptions | None,
+    ) -> None:
+        """
+        Register the resource. Pulumi's own initializer would pickle the provider for
+        each resource, and be taken for the line of the program that declares it.
+        """
+        super(Resource, self).__init__(
+            f"pulumi-python:{self._resource_type_name}",
+            name,
+            {**properties, PROVIDER_KEY: pickled(provider)},
+            opts,
+        )
+
+
 class SecurityGroupIngressRule(
-    Resource, module="alicloud-ingress", name="SecurityGroupIngressRule"
+    _Declared, module="alicloud-ingress", name="SecurityGroupIngressRule"
 ):
     """
     One inbound rule of an ECS security group.
@@ -153,17 +173,10 @@ class SecurityGroupIngressRule(
             ("account_id", "security_group_rule_id", "create_time")
         )
         declaration = declaration_of(resource_name, given, opts)
-        # Pulumi's own initializer would pickle the provider for each resource, and be
-        # taken for the line of the program that declares it.
-        super(Resource, self).__init__(
-            f"pulumi-python:{self._resource_type_name}",
+        self._declare(
+            IngressRuleProvider,
             resource_name,
-            {
-                **with_region(given),
-                **known_after,
-                DECLARATION: declaration,
-                PROVIDER_KEY: pickled(IngressRuleProvider),
-            },
+            {**with_region(given), **known_after, DECLARATION: declaration},
             opts,
         )
 
@@ -202,7 +215,7 @@ class SecurityGroupIngressRule(
 
 
 class SecurityGroupIngressRuleSet(
-    Resource, module="alicloud-ingress", name="SecurityGroupIngressRuleSet"
+    _Declared, module="alicloud-ingress", name="SecurityGroupIngressRuleSet"
 ):
     """
     Many inbound rules of one ECS security group, as one resource.
@@ -254,17 +267,10 @@ class SecurityGroupIngressRuleSet(
         given["rules"] = as_checked(with_dates_as_text(rules))
         known_after = dict.fromkeys(("account_id", "rule_ids", "foreign_rule_ids"))
         declaration = declaration_of(resource_name, given, opts)
-        # Pulumi's own initializer would pickle the provider for each resource, and be
-        # taken for the line of the program that declares it.
-        super(Resource, self).__init__(
-            f"pulumi-python:{self._resource_type_name}",
+        self._declare(
+            IngressRuleSetProvider,
             resource_name,
-            {
-                **with_region(given),
-                **known_after,
-                DECLARATION: declaration,
-                PROVIDER_KEY: pickled(IngressRuleSetProvider),
-            },
+            {**with_region(given), **known_after, DECLARATION: declaration},
             secret_where(rules, ["rule_ids"], opts),
         )
 

@@ -10,7 +10,7 @@ import itertools
 import os
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeGuard, cast
 
 import pulumi
@@ -67,7 +67,7 @@ def declaration_of(
 
 
 @functools.cache
-def pickled(provider: type[ResourceProvider]) -> str:
+def pickled(provider: Callable[[], ResourceProvider]) -> str:
     """
     The pickle of a provider without attributes, as Pulumi makes it.
     """
