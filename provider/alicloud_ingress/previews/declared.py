@@ -64,6 +64,7 @@ _PARAMETERS = {
         "description": "Description",
     },
 }
+_PRIORITY = re.compile(r"\d{1,3}", re.ASCII)
 _SOURCE_PARAMETERS = (
     "SourceCidrIp",
     "Ipv6SourceCidrIp",
@@ -273,10 +274,11 @@ class Statement:
 
 def _rule(permission: dict[str, object], inputs: Mapping[str, Any]) -> IngressRule:
     priority = str(permission.pop("Priority", "") or 1).removesuffix(".0")
-    if not re.fullmatch(r"\d{1,3}", priority, re.ASCII):
+    if not _PRIORITY.fullmatch(priority):
         # Its place in the order is not known, so its policy counts as unknown.
         permission["Policy"], priority = priority, "1"
-    rule = IngressRule.from_permission({**permission, "Priority": priority})
+    permission["Priority"] = priority
+    rule = IngressRule.from_permission(permission)
     if not rule.port_range and rule.ip_protocol not in WITH_PORTS:
         rule = replace(rule, port_range=ALL_PORTS)
     if expires_on := known_text(inputs.get("expires_on")):

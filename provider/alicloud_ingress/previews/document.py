@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 from collections import Counter
 from typing import Any
 
@@ -17,10 +16,11 @@ MAX_DEPTH = 100
 Maximum depth of nested objects and lists. The engine writes about ten levels.
 """
 
-_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_ESCAPED_PAIRS = ("\\ud", "\\uD")
 """
-A part of a character beyond U+FFFF. Alone, it cannot be written.
+How each half of a character beyond U+FFFF may be escaped. One alone is not valid.
 """
+_NESTED = frozenset({dict, list})
 _MARK = "\ufeff"
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -72,13 +72,14 @@ def decoded(content: str | bytes, *, of: str) -> object:
         raise _too_deep(of) from None
     if _is_too_deep(document):
         raise _too_deep(of)
-    if _HALF_A_PAIR.search(text):
-        try:
+    try:
+        text.encode()
+        if any(half in text for half in _ESCAPED_PAIRS):
             json.dumps(document, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise DocumentError(
-                f"this has a character that is not valid; it should be {of}"
-            ) from None
+    except UnicodeEncodeError:
+        raise DocumentError(
+            f"this has a character that is not valid; it should be {of}"
+        ) from None
     return document
 
 
@@ -116,8 +117,8 @@ def _is_too_deep(document: object) -> bool:
         level = [
             inner
             for each in level
-            for inner in (each.values() if isinstance(each, dict) else each)  # pyright: ignore[reportUnknownVariableType]
-            if isinstance(inner, (dict, list))
+            for inner in (each.values() if type(each) is dict else each)  # pyright: ignore[reportUnknownVariableType]
+            if type(inner) in _NESTED
         ]
         if not level:
             return False

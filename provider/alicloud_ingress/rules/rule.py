@@ -37,6 +37,7 @@ _ARGUMENT_BY_PARAMETER = {
 The API has the same names in PascalCase: `SourceCidrIp` is `source_cidr_ip`. It has no
 parameter for the expiry, and `priority` is the only number.
 """
+_NOTHING_SET = dict.fromkeys(_ARGUMENT_BY_PARAMETER.values(), "")
 KNOWN_RULES = 4096
 """
 How many rules are cached: one operation reads the same arguments several times.
@@ -114,7 +115,8 @@ class IngressRule:
         It is not checked: ECS reports rules that it would refuse today.
         """
         given = _spelled(permission)
-        return cls(**{**given, **_read(given)})
+        given.update(_read(given))
+        return cls(**given)
 
     @classmethod
     def as_spelled(cls, permission: Mapping[str, object]) -> IngressRule:
@@ -232,10 +234,10 @@ def _spelled(permission: Mapping[str, object]) -> dict[str, Any]:
     """
     The values of a Permission by the names of the fields, in the spelling of ECS.
     """
-    given: dict[str, Any] = {
-        argument: text_of(permission.get(parameter))
-        for parameter, argument in _ARGUMENT_BY_PARAMETER.items()
-    }
+    given: dict[str, Any] = dict(_NOTHING_SET)
+    for parameter, value in permission.items():
+        if (argument := _ARGUMENT_BY_PARAMETER.get(parameter)) and value is not None:
+            given[argument] = text_of(value)
     given["priority"] = int(text_of(permission.get("Priority")) or 1)
     given["description"] = str(permission.get("Description") or "")
     owner = given["source_group_owner_account"]
@@ -245,21 +247,17 @@ def _spelled(permission: Mapping[str, object]) -> dict[str, Any]:
     return given
 
 
-def _read(given: Mapping[str, Any]) -> dict[str, Any]:
+def _read(given: Mapping[str, Any]) -> dict[str, str]:
     """
     The values that differ from the spelling of ECS.
     """
-    description, expires_on = split_expiry(given["description"].strip())
-    if description == EMPTIED_DESCRIPTION:
-        description = ""
-    return {
-        "description": description,
-        "expires_on": expires_on,
-        **_normal(given),
-    }
+    read = _normal(given)
+    description, read["expires_on"] = split_expiry(given["description"].strip())
+    read["description"] = "" if description == EMPTIED_DESCRIPTION else description
+    return read
 
 
-def _normal(given: Mapping[str, Any]) -> dict[str, Any]:
+def _normal(given: Mapping[str, Any]) -> dict[str, str]:
     """
     The values that have a normal form, in it.
     """
@@ -269,14 +267,17 @@ def _normal(given: Mapping[str, Any]) -> dict[str, Any]:
     elif not given["port_range_list_id"] and not port_range:
         port_range = ALL_PORTS
     source_ports = ports(given["source_port_range"])
-    return {
+    normal = {
         "ip_protocol": protocol(given["ip_protocol"]),
         "port_range": port_range,
         "source_port_range": "" if source_ports == ALL_PORTS else source_ports,
         "policy": given["policy"].lower() or "accept",
         "nic_type": given["nic_type"].lower() or "intranet",
-        **{name: network(text) for name in _NETWORKS if (text := given[name])},
     }
+    for name in _NETWORKS:
+        if text := given[name]:
+            normal[name] = network(text)
+    return normal
 
 
 @functools.lru_cache(maxsize=KNOWN_RULES)

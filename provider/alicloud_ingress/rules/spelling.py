@@ -21,6 +21,10 @@ KNOWN_NETWORKS = 4096
 """
 How many networks are cached: many rules share few sources, each read several times.
 """
+KNOWN_RANGES = 4096
+"""
+How many port ranges are cached, for the same reason.
+"""
 EMPTIED_DESCRIPTION = "-"
 """
 The text for "no description": ECS does not accept an empty description in a change.
@@ -65,6 +69,7 @@ def port_pair(text: str) -> tuple[int, int] | None:
     return first, first if match[2] is None else int(match[2])
 
 
+@functools.lru_cache(maxsize=KNOWN_RANGES)
 def ports(text: str) -> str:
     """
     A port range as `first/last`; other text unchanged.
