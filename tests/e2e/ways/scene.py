@@ -16,7 +16,7 @@ from typing import Any
 from alicloud_ingress.testing import FakeCall, FakeEcs
 from alicloud_ingress.testing.faults import Fault
 from e2e.ways.program import ROOT
-from e2e.ways.stack import Done, Stack
+from e2e.ways.stack import Done, Stack, plain
 from e2e.ways.way import (
     FIELDS,
     NAMING,
@@ -99,12 +99,13 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.program = self.walk.way.after
-        for fields in self._neighbouring():
-            rule_id = self.fake.add_rule(self.before.groups[""], **fields)
-            self.neighbours[rule_id] = self.live[rule_id]
+        group_id = self.before.groups[""]
+        added = [self.fake.add_rule(group_id, **f) for f in self._neighbouring()]
+        live = self.live
+        self.neighbours = {rule_id: live[rule_id] for rule_id in added}
         for stack in self.stacks:
             for name, ids in self.held(self.entries(stack)).items():
-                self.ids[name] = {i: self.live[i] for i in ids}
+                self.ids[name] = {i: live[i] for i in ids}
 
     @property
     def live(self) -> dict[str, Rule]:
@@ -135,7 +136,9 @@ class Scene:
         The walk's rules in the state.
         """
         return [
-            entry for entry in self.stacks[stack].plain_resources if self.is_ours(entry)
+            plain(entry)
+            for entry in self.stacks[stack].resources
+            if self.is_ours(entry)
         ]
 
     def is_ours(self, entry: Mapping[str, Any]) -> bool:

@@ -91,11 +91,6 @@ class Stack:
             self._shown[text] = state.get("resources", [])
         return self._shown[text]
 
-    @property
-    def plain_resources(self) -> list[dict[str, Any]]:
-        """The same, with the plain value in place of each secret."""
-        return [_without_secrets(entry) for entry in self.resources]
-
     def run(
         self, arguments: Sequence[str], program: Placed, via: Via = "command line"
     ) -> Done:
@@ -213,15 +208,16 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
     }
 
 
-def _without_secrets(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """An entry of a state, with the plain value in place of each secret."""
     if isinstance(value, list):
         entries = cast("list[object]", value)
-        return [_without_secrets(each) for each in entries]
+        return [plain(each) for each in entries]
     if isinstance(value, dict):
         given = cast("dict[str, Any]", value)
         if "plaintext" in given:
             return json.loads(given["plaintext"])
-        return {name: _without_secrets(each) for name, each in given.items()}
+        return {name: plain(each) for name, each in given.items()}
     return value
 
 

@@ -65,10 +65,17 @@ class Walker:
         found = self._once(name, lambda: self._walked(company))
         return Verdict(**found[walk.id])
 
+    @cached_property
+    def _companies(self) -> dict[tuple[object, ...], list[Walk]]:
+        companies: dict[tuple[object, ...], list[Walk]] = {}
+        for walk in self.walks:
+            companies.setdefault(walk.company, []).append(walk)
+        return companies
+
     def _company_of(self, walk: Walk) -> list[Walk]:
         if os.environ.get("WAYS") == "alone":
             return [walk]
-        company = [each for each in self.walks if each.company == walk.company]
+        company = self._companies[walk.company]
         first = company.index(walk) // MOST * MOST
         return company[first : first + MOST]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -328,7 +329,7 @@ class Walk:
         """
         return f"w{self.number}{self.kind[0]}"
 
-    @property
+    @cached_property
     def company(self) -> tuple[object, ...]:
         """
         Walks of the same company share a stack and its commands.
