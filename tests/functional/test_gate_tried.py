@@ -23,7 +23,7 @@ def drop_goes(gate: Gate) -> dict[str, Any]:
     return step("delete", "drop", old=drop, old_state=known(drop, drop_id))
 
 
-def of_peer(gate: Gate, source: str) -> dict[str, Any]:
+def of_peer(gate: Gate, source: str, **more: Any) -> dict[str, Any]:
     """The inputs of a rule of pulumi-alicloud."""
     return {
         "type": "ingress",
@@ -33,6 +33,7 @@ def of_peer(gate: Gate, source: str) -> dict[str, Any]:
         "cidrIp": source,
         "policy": "accept",
         "priority": 2,
+        **more,
     }
 
 
@@ -436,3 +437,41 @@ def test_many_unread_lists_are_judged_soon(gate: Gate) -> None:
     steps[0] = step("create", "rule 0", new=rules[0])
 
     assert gate(steps, *ADMIN).exit_code == 1
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("change", ["renamed", "forced", "kept", "left", "changed"])
+def test_a_drop_of_pulumi_alicloud_and_another_is_lost(
+    gate: Gate, change: str, *, live: bool
+) -> None:
+    """It revokes by attributes, also what it or another resource has just created."""
+    drop_id, below_id = "sgr-1", "sgr-2"
+    if live:
+        drop_id, below_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    theirs = of_peer(gate, WORLD, policy="drop", priority=1)
+    ours, below = gate.rule(policy="drop"), gate.rule(priority=2)
+    state = {"outputs": {**theirs, "securityGroupRuleId": drop_id}}
+    peer: dict[str, Any] = {"kind": PEER_RULE, "old": theirs, "old_state": state}
+    mine: dict[str, Any] = {"old": ours, "old_state": known(ours, drop_id)}
+    steps = {
+        "renamed": [
+            step("create", "new", new=theirs, kind=PEER_RULE),
+            step("delete", "old", **peer),
+        ],
+        "forced": [step("replace", "drop", new=theirs, **peer)],
+        "kept": [
+            step("same", "mine", new=ours, **mine),
+            step("delete", "theirs", **peer),
+        ],
+        "left": [
+            step("same", "theirs", new=theirs, **peer),
+            step("delete", "mine", **mine),
+        ],
+        "changed": [
+            step("same", "theirs", new=theirs, **peer),
+            step("update", "mine", new={**ours, "port_range": 80}, **mine),
+        ],
+    }[change]
+    ssh = step("same", "ssh", old=below, new=below, old_state=known(below, below_id))
+
+    assert gate([*steps, ssh], *(LIVE if live else ADMIN)).exit_code == 1
