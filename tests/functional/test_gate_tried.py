@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alicloud_ingress.previews.declared import PEER_RULE, RULE_SET
-from functional.gate import ADMIN, LIVE, WORLD, Gate, known
+from functional.gate import ADMIN, ANY, LIVE, WORLD, Gate, known
 from unit.test_preview import step
 
 SECRET = "[secret]"
@@ -475,3 +475,33 @@ def test_a_drop_of_pulumi_alicloud_and_another_is_lost(
     ssh = step("same", "ssh", old=below, new=below, old_state=known(below, below_id))
 
     assert gate([*steps, ssh], *(LIVE if live else ADMIN)).exit_code == 1
+
+
+@pytest.mark.parametrize("peer", [True, False])
+def test_a_rule_of_another_type_is_known_by_its_arguments(
+    gate: Gate, *, peer: bool
+) -> None:
+    """A class that a program derives, or a provider under another name."""
+    new = of_peer(gate, WORLD) if peer else gate.rule()
+    kind = "mine:index:Door" if peer else "pulumi-python:dynamic:Resource"
+
+    done = gate([step("create", new=new, kind=kind)], *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    same = step("same", old=new, new=new, kind=kind)
+    assert gate([same], *ADMIN).exit_code == 0
+
+
+def test_a_rule_that_a_targeted_run_leaves_out_does_not_exist(gate: Gate) -> None:
+    """The engine writes a step for it that has neither ID nor arguments."""
+    drop_id, drop = gate.live("80/80", Policy="drop"), gate.rule(80, policy="drop")
+    left = {"custom": True}
+    skipped = step("same", "later", old_state=left, new_state=left, old={}, new={})
+    gone = step("delete", "drop", old=drop, old_state=known(drop, drop_id))
+
+    assert gate([skipped], *UNMANAGED).exit_code == 0
+    assert gate([skipped, gone], "--live", *ANY).exit_code == 0
+    ssh = step("create", "ssh", new=gate.rule())
+    others = {**skipped, "oldState": {**left, "inputs": gate.rule(priority=2)}}
+    assert gate([others, ssh], *ADMIN).exit_code == 1

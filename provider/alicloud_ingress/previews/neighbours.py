@@ -26,6 +26,11 @@ _KNOWN = frozenset({*GROUP_ARGUMENT, PREFIX_LIST})
 _SOME_RULE = re.compile(
     r"security_?group_?(ingress_?)?rule|(prefix|port_?range)_?list", re.IGNORECASE
 )
+_RULE_ARGUMENTS = (
+    {"security_group_id", "ip_protocol"},
+    {"security_group_id", "rules"},
+    {"securityGroupId", "ipProtocol"},
+)
 _OTHER_CLOUDS = ("aws:", "aws-native:", "huaweicloud:", "openstack:", "tencentcloud:")
 _INNER = ("innerAccessPolicy", "innerAccess")
 _JOINING = ("securityGroups", "securityGroupIds", "securityGroupId")
@@ -79,18 +84,23 @@ def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
 def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """
     URNs of changing resources that seem to be rules, or lists that rules use, of a type
-    that is not known here.
+    that is not known here: by the name of the type, or by their arguments.
     """
     for step in steps:
         kind = _kind(step)
         if (
             kind not in _KNOWN
-            and _SOME_RULE.search(kind)
-            and not kind.startswith(_OTHER_CLOUDS)
-            and not _is_component(step)
             and step.get("op") not in UNCHANGED
+            and not kind.startswith(_OTHER_CLOUDS)
+            and (_SOME_RULE.search(kind) or _has_rule_arguments(step))
+            and not _is_component(step)
         ):
             yield str(step.get("urn"))
+
+
+def _has_rule_arguments(step: Mapping[str, Any]) -> bool:
+    states = (mapping(step.get(side)) for side in ("newState", "oldState"))
+    return any(names <= {*inputs_of(s)} for s in states for names in _RULE_ARGUMENTS)
 
 
 def _is_component(step: Mapping[str, Any]) -> bool:

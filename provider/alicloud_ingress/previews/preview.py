@@ -101,7 +101,8 @@ def _preview(
 ) -> Preview:
     by_urn: dict[str, list[Mapping[str, Any]]] = {}
     for step in steps:
-        by_urn.setdefault(str(step.get("urn")), []).append(step)
+        if not _is_left_out(step):
+            by_urn.setdefault(str(step.get("urn")), []).append(step)
     problems = errors_of(document)
     rules: list[Step] = []
     others = 0
@@ -127,6 +128,15 @@ def _preview(
         hidden=hidden,
         problems=(*problems, *missing),
     )
+
+
+def _is_left_out(step: Mapping[str, Any]) -> bool:
+    """
+    Whether `--target` or `--exclude` leaves out the creation of a resource. The engine
+    calls it unchanged, and it has no ID.
+    """
+    old = mapping(step.get("oldState"))
+    return step.get("op") == "same" and old.get("custom") is True and not old.get("id")
 
 
 def _split(
