@@ -505,3 +505,27 @@ def test_a_rule_that_a_targeted_run_leaves_out_does_not_exist(gate: Gate) -> Non
     ssh = step("create", "ssh", new=gate.rule())
     others = {**skipped, "oldState": {**left, "inputs": gate.rule(priority=2)}}
     assert gate([others, ssh], *ADMIN).exit_code == 1
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_rule_that_is_imported_in_place_of_another_exists(
+    gate: Gate, *, live: bool
+) -> None:
+    """The program names the ID of another rule to import."""
+    old_id, new_id = gate.live("80/80", OFFICE), gate.live()
+    old, new = gate.rule(80, OFFICE), gate.rule()
+    states: dict[str, Any] = {
+        "old_state": known(old, old_id),
+        "new_state": {"id": new_id},
+    }
+    steps = [
+        step("import-replacement", old=old, new=new, **states),
+        step("replace", old=old, new=new, **states),
+        step("delete-replaced", old=old, old_state=known(old, old_id)),
+    ]
+
+    done = gate(steps, *(LIVE if live else ADMIN), "--fail-on", "delete")
+
+    assert "reach" not in done.stderr
+    assert "would fail" not in done.stdout
+    assert "tcp 80/80" in done.stderr

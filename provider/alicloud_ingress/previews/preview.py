@@ -163,11 +163,13 @@ def _split(
             leftovers.append({**step, "op": "delete"})
         else:
             main.append(step)
+    imports = any(step.get("op") == "import-replacement" for step in main)
     for step in main:
         is_read = mapping(step.get("newState")).get("external")
-        if step.get("op") == "replace" and is_read:
-            # The program reads another rule in its place. Nothing is created.
-            main = [{**step, "op": "read", "oldState": None}]
+        if step.get("op") == "replace" and (is_read or imports):
+            # The program takes another rule in its place. Nothing is created.
+            op = "read" if is_read else "import"
+            main = [{**step, "op": op, "oldState": None}]
             leftovers.append({**step, "op": "delete"})
             break
     return main, leftovers
