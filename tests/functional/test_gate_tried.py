@@ -529,3 +529,25 @@ def test_a_rule_that_is_imported_in_place_of_another_exists(
     assert "reach" not in done.stderr
     assert "would fail" not in done.stdout
     assert "tcp 80/80" in done.stderr
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_list_that_a_rule_of_another_region_names_is_kept(
+    gate: Gate, *, readable: bool
+) -> None:
+    """There it does not exist, which says nothing about its content."""
+    elsewhere = gate.fake.new_group(region="cn-beijing")
+    opens = {**gate.rule(), "source_prefix_list_id": gate.fake.new_prefix_list(WORLD)}
+    del opens["source_cidr_ip"]
+    place = {"security_group_id": elsewhere, "region": "cn-beijing"}
+    steps = [
+        step("create", "opens", new=opens),
+        step("delete", "misplaced", old={**opens, **place}),
+    ]
+    if not readable:
+        gate.fake.fail_next("DescribePrefixListAttributes", 403, "Forbidden.RAM")
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert ("not judged" in done.stderr) is not readable
