@@ -4,10 +4,13 @@ Previews that passed the gate although deploying them opens a port, or loses a r
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from alicloud_ingress.cli.main import main
 from alicloud_ingress.previews.declared import PEER_RULE, RULE_SET
 from functional.gate import ADMIN, ANY, LIVE, WORLD, Gate, known
 from unit.test_preview import step
@@ -519,7 +522,7 @@ def test_a_rule_that_is_imported_in_place_of_another_exists(
         "new_state": {"id": new_id},
     }
     steps = [
-        step("import-replacement", old=old, new=new, **states),
+        step("import-replacement", new=new, new_state=states["new_state"]),
         step("replace", old=old, new=new, **states),
         step("delete-replaced", old=old, old_state=known(old, old_id)),
     ]
@@ -529,6 +532,7 @@ def test_a_rule_that_is_imported_in_place_of_another_exists(
     assert "reach" not in done.stderr
     assert "would fail" not in done.stdout
     assert "tcp 80/80" in done.stderr
+    assert done.exit_code == 1
 
 
 @pytest.mark.parametrize("readable", [True, False])
@@ -551,3 +555,16 @@ def test_a_list_that_a_rule_of_another_region_names_is_kept(
 
     assert done.exit_code == 1
     assert ("not judged" in done.stderr) is not readable
+
+
+def test_the_preview_of_an_empty_stack_is_whole(gate: Gate) -> None:
+    """The engine leaves out an empty list of steps, and a summary that counts none."""
+
+    def judged(document: dict[str, Any]) -> int:
+        gate.preview.write_text(json.dumps(document))
+        return CliRunner().invoke(main, ["preview-report", str(gate.preview)]).exit_code
+
+    assert judged({"duration": 679944}) == 0
+    assert judged({"duration": 679944, "changeSummary": {"create": 1}}) == 3
+    assert judged({"duration": 679944, "steps": None}) == 3
+    assert judged({}) == 3
