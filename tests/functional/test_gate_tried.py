@@ -278,6 +278,7 @@ def test_a_secret_group_may_have_unmanaged_rules(gate: Gate) -> None:
         {"op": {}, "urn": "urn:pulumi:dev::web::alicloud:ecs/instance:Instance::a"},
         {"newState": {"inputs": {"security_group_id": "\ud800", "region": "a"}}},
         {"newState": {"inputs": {"security_group_id": "sg-1", "region": "\ud800"}}},
+        {"urn": "ssh"},
     ],
 )
 def test_an_odd_preview_is_refused_in_plain_words(

@@ -89,7 +89,8 @@ def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for step in steps:
         kind = _kind(step)
         if (
-            kind not in _KNOWN
+            kind
+            and kind not in _KNOWN
             and step.get("op") not in UNCHANGED
             and not kind.startswith(_OTHER_CLOUDS)
             and (_SOME_RULE.search(kind) or _has_rule_arguments(step))
