@@ -569,3 +569,21 @@ def test_the_preview_of_an_empty_stack_is_whole(gate: Gate) -> None:
     assert judged({"duration": 679944, "changeSummary": {"create": 1}}) == 3
     assert judged({"duration": 679944, "steps": None}) == 3
     assert judged({}) == 3
+
+
+@pytest.mark.parametrize("op", ["update", "delete"])
+@pytest.mark.parametrize("hidden", [SECRET, [SECRET]])
+def test_a_set_that_hides_which_rules_are_foreign_may_keep_any(
+    gate: Gate, hidden: object, op: str
+) -> None:
+    """The drop above goes; the accepting rule is of somebody else, and stays."""
+    ids = {"tcp 0": gate.live(Policy="drop"), "tcp 1": gate.live(Priority="2")}
+    rules = gate.set_of(gate.rule(policy="drop"), gate.rule(priority=2))
+    outputs = {**rules, "rule_ids": ids, "foreign_rule_ids": hidden}
+    new = gate.set_of() if op == "update" else None
+    change = step(op, old=rules, new=new, kind=RULE_SET, old_state={"outputs": outputs})
+
+    done = gate([change], *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr

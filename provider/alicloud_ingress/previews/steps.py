@@ -25,6 +25,7 @@ from alicloud_ingress.previews.operations import (
     REPLACING,
     UNCHANGED,
 )
+from alicloud_ingress.previews.values import doubt_of
 
 _POSITION = re.compile(
     r"project:///(?P<file>[^#]+)#(?P<line>\d{1,9})(?:,\d+)?", re.ASCII
@@ -66,9 +67,9 @@ class Step:
         gap: whether the old rule is deleted before the new one is created.
         old_is_gone: whether an earlier, failed run has already deleted the old rule of
             this replacement; None if the preview does not show it.
-        unsure_delete: whether the engine removes the resource from the state without
-            deleting the rule (`deleted_with`). That is correct only if its group is
-            deleted too.
+        unsure_delete: whether a rule may stay although it is deleted: the engine only
+            removes it from the state (`deleted_with`), which is correct only if its
+            group is deleted too; or it is secret which rules of a set are foreign.
         keeps: whether a set may keep rules that it no longer declares.
         exclusive: whether a set also deletes rules that it does not declare.
         source: where the program declares it; None if the engine does not show it.
@@ -126,6 +127,11 @@ def _source(state: Mapping[str, Any]) -> Source | None:
         if match and not _ELSEWHERE.search(match["file"]):
             return Source(urllib.parse.unquote(match["file"]), int(match["line"]))
     return None
+
+
+def _hides_foreign(state: Mapping[str, Any]) -> bool:
+    told = mapping(state.get("outputs")).get("foreign_rule_ids")
+    return any(map(doubt_of, (told, *items(told))))
 
 
 def _with_ids(
@@ -199,7 +205,7 @@ class _Reader:
             after=after,
             gap=op == "replace" and self._has_gap(ops),
             old_is_gone=self._old_is_gone(ops) if op == "replace" else False,
-            unsure_delete=bool(old.get("deletedWith")),
+            unsure_delete=bool(old.get("deletedWith")) or _hides_foreign(old),
             keeps=any(bool(inputs_of(new).get(name)) for name in _KEEPING),
             exclusive=bool(inputs_of(new).get("exclusive")),
             source=_source(new) or _source(old),
