@@ -587,3 +587,15 @@ def test_a_set_that_hides_which_rules_are_foreign_may_keep_any(
 
     assert done.exit_code == 1
     assert "not judged" in done.stderr
+
+
+def test_a_finding_names_the_rule_that_a_waiver_must_name(gate: Gate) -> None:
+    """A drop goes; what it held back is in no stack, and has an ID only."""
+    held_id = gate.live(Priority="50")
+
+    done = gate([drop_goes(gate)], *LIVE)
+
+    assert f"({held_id})" in done.stderr
+    assert f"`{held_id}`" in done.stdout.split("####")[1]
+    waived = gate([drop_goes(gate)], *LIVE, *gate.waive({"resource": held_id}))
+    assert waived.exit_code == 0
