@@ -599,3 +599,28 @@ def test_a_finding_names_the_rule_that_a_waiver_must_name(gate: Gate) -> None:
     assert f"`{held_id}`" in done.stdout.split("####")[1]
     waived = gate([drop_goes(gate)], *LIVE, *gate.waive({"resource": held_id}))
     assert waived.exit_code == 0
+
+
+def test_a_group_is_read_in_the_region_of_its_provider(gate: Gate) -> None:
+    """A rule of pulumi-alicloud has no region of its own."""
+    elsewhere = gate.fake.new_group(region="cn-beijing")
+    gate.live(group=elsewhere)
+    beijing = "urn:pulumi:dev::web::pulumi:providers:alicloud::beijing"
+    state = {"inputs": {"region": "cn-beijing"}, "id": "1"}
+    provider = {"op": "same", "urn": beijing, "oldState": state, "newState": state}
+    new = {**of_peer(gate, WORLD), "securityGroupId": elsewhere}
+    rule = step("create", new=new, kind=PEER_RULE, provider=f"{beijing}::1")
+    here = step("create", "here", new=of_peer(gate, OFFICE), kind=PEER_RULE)
+
+    default = (*LIVE, "--region", "cn-hangzhou")
+
+    done = gate([provider, here, rule], *default)
+
+    assert done.exit_code == 0, done.stderr
+    assert gate([here, rule], *default).exit_code == 3
+
+
+def test_a_deletion_without_its_rule_is_not_whole(gate: Gate) -> None:
+    """What an earlier run replaced, as much as anything else."""
+    for op in ("delete", "delete-replaced", "discard-replaced"):
+        assert gate([step(op)], *ADMIN).exit_code == 3

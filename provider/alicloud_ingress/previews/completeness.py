@@ -62,7 +62,7 @@ def missing_steps(
 
 
 def problems_of(
-    urn: str, own: Iterable[Mapping[str, Any]], main: Sequence[Mapping[str, Any]]
+    urn: str, own: Sequence[Mapping[str, Any]], main: Sequence[Mapping[str, Any]]
 ) -> Iterator[str]:
     """
     Why the steps with one URN cannot be judged, in sentences.
@@ -77,7 +77,7 @@ def problems_of(
     if not type_of(urn):
         yield f"a step has no valid URN: {urn}"
     if type_of(urn) in GROUP_ARGUMENT:
-        yield from _without_old_state(urn, main)
+        yield from _without_old_state(urn, own)
     if _is_repeated(main):
         yield (
             f"{urn} appears twice in the preview, which the engine never writes;"

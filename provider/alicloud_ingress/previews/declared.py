@@ -125,6 +125,7 @@ class Statement:
         side: `old` or `new`.
         moved: names of the fields that change; None if any of them may.
         urn: URN of the resource; "" if its name is unique.
+        region: of its provider, for a resource without a region; "" if not known.
     """
 
     def __init__(  # noqa: PLR0913 - each part of a statement
@@ -136,6 +137,7 @@ class Statement:
         side: str,
         moved: set[str] | None,
         urn: str = "",
+        region: str = "",
     ) -> None:
         self._name = name
         self._urn = urn
@@ -146,7 +148,7 @@ class Statement:
         self._moved = moved
         inputs = inputs_of(state)
         argument = GROUP_ARGUMENT[kind]
-        self._region = known_text(inputs.get("region"))
+        self._region = known_text(inputs.get("region")) or region
         self._known_group = not doubt_of(inputs.get(argument)) and argument in inputs
         self._group = (
             str(inputs[argument])

@@ -19,8 +19,9 @@ from alicloud_ingress.previews.declared import (
     type_of,
 )
 from alicloud_ingress.previews.operations import UNCHANGED
-from alicloud_ingress.previews.values import is_known
+from alicloud_ingress.previews.values import is_known, known_text
 
+_PROVIDER = "pulumi:providers:alicloud"
 PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
 _KNOWN = frozenset({*GROUP_ARGUMENT, PREFIX_LIST})
 _SOME_RULE = re.compile(
@@ -79,6 +80,18 @@ def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
             after=_blocks(inputs_of(new)) if changes else before,
             changes=step.get("op") == "update",
         )
+
+
+def provider_regions(
+    steps: Iterable[Mapping[str, Any]],
+) -> Iterator[tuple[str, str]]:
+    """
+    The URNs of the providers of pulumi-alicloud, and their regions.
+    """
+    for step in steps:
+        if _kind(step) == _PROVIDER:
+            state = mapping(step.get("newState") or step.get("oldState"))
+            yield str(step.get("urn")), known_text(inputs_of(state).get("region"))
 
 
 def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from alicloud_ingress.previews.neighbours import (
     ListChange,
     list_changes,
     notes,
+    provider_regions,
     unknown_rules,
 )
 from alicloud_ingress.previews.operations import IGNORED, UNCHANGED
@@ -105,15 +106,18 @@ def _preview(
         if not _is_left_out(step):
             by_urn.setdefault(str(step.get("urn")), []).append(step)
     problems = errors_of(document)
+    regions = dict(provider_regions(steps))
     rules: list[Step] = []
     others = 0
     for urn, own in by_urn.items():
         main, leftovers = _split(own)
         problems += problems_of(urn, own, main)
         if type_of(urn) in GROUP_ARGUMENT and not _is_outbound(own):
-            rules += [step_of(urn, [step]) for step in leftovers]
+            provider, _, _ = str(own[0].get("provider")).rpartition("::")
+            region = regions.get(provider, "")
+            rules += [step_of(urn, [step], region) for step in leftovers]
             if main:
-                rules.append(step_of(urn, main))
+                rules.append(step_of(urn, main, region))
         elif not type_of(urn).startswith("pulumi:") and any(
             step.get("op") not in UNCHANGED | IGNORED for step in own
         ):

@@ -102,15 +102,16 @@ class Step:
     gone: bool = False
 
 
-def step_of(urn: str, steps: Sequence[Mapping[str, Any]]) -> Step:
+def step_of(urn: str, steps: Sequence[Mapping[str, Any]], region: str) -> Step:
     """
     The steps of one resource as one step.
 
     Args:
         urn: URN of the resource.
         steps: as the engine writes them.
+        region: of its provider; "" if it is not known.
     """
-    return _Reader(urn, steps).step()
+    return _Reader(urn, steps, region).step()
 
 
 def _first(states: Iterable[object]) -> Mapping[str, Any]:
@@ -161,8 +162,11 @@ def _changes(
 
 
 class _Reader:
-    def __init__(self, urn: str, steps: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, urn: str, steps: Sequence[Mapping[str, Any]], region: str
+    ) -> None:
         self.urn = urn
+        self.region = region
         self.name = name_of(urn)
         self.kind = type_of(urn)
         self.refreshes = [step for step in steps if step.get("op") == "refresh"]
@@ -282,6 +286,12 @@ class _Reader:
         if not state:
             return ()
         statement = Statement(
-            self.name, self.kind, state, side=side, moved=moved, urn=self.urn
+            self.name,
+            self.kind,
+            state,
+            side=side,
+            moved=moved,
+            urn=self.urn,
+            region=self.region,
         )
         return statement.rules()
