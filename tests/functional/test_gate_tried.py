@@ -624,3 +624,32 @@ def test_a_deletion_without_its_rule_is_not_whole(gate: Gate) -> None:
     """What an earlier run replaced, as much as anything else."""
     for op in ("delete", "delete-replaced", "discard-replaced"):
         assert gate([step(op)], *ADMIN).exit_code == 3
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("group_goes", [True, False])
+def test_a_drop_that_goes_with_its_group_holds_until_then(
+    gate: Gate, *, live: bool, group_goes: bool
+) -> None:
+    """The engine deletes no rule whose group it deletes, be it a drop or not."""
+    ids = gate.live(Policy="drop"), gate.live(Priority="2")
+    kind = "alicloud:ecs/securityGroup:SecurityGroup"
+    group = step("delete", "front", old={"vpcId": "vpc-1"}, kind=kind)
+    olds = gate.rule(policy="drop"), gate.rule(priority=2)
+    steps = [
+        step(
+            "delete",
+            name,
+            old=old,
+            old_state=known(old, rule_id, deletedWith=group["urn"]),
+        )
+        for name, old, rule_id in zip(("drop", "ssh"), olds, ids, strict=True)
+    ]
+    asked = LIVE if live else ADMIN
+
+    done = gate([*steps, group] if group_goes else steps, *asked)
+
+    assert done.exit_code == (0 if group_goes else 1)
+    assert gate([*steps, group], "--fail-on", "delete").stderr.count("deleted") == 2
+    drop = step("delete", "drop", old=olds[0], old_state=known(olds[0], ids[0]))
+    assert gate([drop, steps[1], group], *asked).exit_code == 1

@@ -153,7 +153,8 @@ class _Applied:
             # The engine drops a resource that it only read, and deletes nothing.
             staying = step.op == "delete" and bool(news)
             for old in olds:
-                if staying or not old.declared:
+                holds = step.goes_with_group and drops(old.rule)
+                if staying or holds or not old.declared:
                     self._keep(step, [old])
                 else:
                     self._remove(step, old)

@@ -107,6 +107,7 @@ def _preview(
             by_urn.setdefault(str(step.get("urn")), []).append(step)
     problems = errors_of(document)
     regions = dict(provider_regions(steps))
+    deleted = {str(step.get("urn")) for step in steps if step.get("op") == "delete"}
     rules: list[Step] = []
     others = 0
     for urn, own in by_urn.items():
@@ -115,9 +116,9 @@ def _preview(
         if type_of(urn) in GROUP_ARGUMENT and not _is_outbound(own):
             provider, _, _ = str(own[0].get("provider")).rpartition("::")
             region = regions.get(provider, "")
-            rules += [step_of(urn, [step], region) for step in leftovers]
+            rules += [step_of(urn, [step], region, deleted) for step in leftovers]
             if main:
-                rules.append(step_of(urn, main, region))
+                rules.append(step_of(urn, main, region, deleted))
         elif not type_of(urn).startswith("pulumi:") and any(
             step.get("op") not in UNCHANGED | IGNORED for step in own
         ):

@@ -67,6 +67,8 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
             for s in step.before
             if s.group == group and not s.declared and not step.exclusive
         ]
+        if step.goes_with_group:
+            staying += [old for old in olds if drops(old.rule)]
         news += [old for old in staying if old not in news]
         after += news
         lost = {n.rule for n in news if step.gap or _as_peer(n.rule) in revoked} | maybe

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,6 +70,8 @@ class Step:
         unsure_delete: whether a rule may stay although it is deleted: the engine only
             removes it from the state (`deleted_with`), which is correct only if its
             group is deleted too; or it is secret which rules of a set are foreign.
+        goes_with_group: whether the preview deletes what the rule is deleted with. Then
+            the engine does not delete the rule itself, be it a drop or not.
         keeps: whether a set may keep rules that it no longer declares.
         exclusive: whether a set also deletes rules that it does not declare.
         source: where the program declares it; None if the engine does not show it.
@@ -91,6 +93,7 @@ class Step:
     gap: bool = False
     old_is_gone: bool | None = False
     unsure_delete: bool = False
+    goes_with_group: bool = False
     keeps: bool = False
     exclusive: bool = False
     source: Source | None = None
@@ -102,7 +105,12 @@ class Step:
     gone: bool = False
 
 
-def step_of(urn: str, steps: Sequence[Mapping[str, Any]], region: str) -> Step:
+def step_of(
+    urn: str,
+    steps: Sequence[Mapping[str, Any]],
+    region: str,
+    deleted: Collection[str],
+) -> Step:
     """
     The steps of one resource as one step.
 
@@ -110,8 +118,9 @@ def step_of(urn: str, steps: Sequence[Mapping[str, Any]], region: str) -> Step:
         urn: URN of the resource.
         steps: as the engine writes them.
         region: of its provider; "" if it is not known.
+        deleted: URNs of the resources that the preview deletes.
     """
-    return _Reader(urn, steps, region).step()
+    return _Reader(urn, steps, region, deleted).step()
 
 
 def _first(states: Iterable[object]) -> Mapping[str, Any]:
@@ -163,10 +172,15 @@ def _changes(
 
 class _Reader:
     def __init__(
-        self, urn: str, steps: Sequence[Mapping[str, Any]], region: str
+        self,
+        urn: str,
+        steps: Sequence[Mapping[str, Any]],
+        region: str,
+        deleted: Collection[str],
     ) -> None:
         self.urn = urn
         self.region = region
+        self.deleted = deleted
         self.name = name_of(urn)
         self.kind = type_of(urn)
         self.refreshes = [step for step in steps if step.get("op") == "refresh"]
@@ -210,6 +224,8 @@ class _Reader:
             gap=op == "replace" and self._has_gap(ops),
             old_is_gone=self._old_is_gone(ops) if op == "replace" else False,
             unsure_delete=bool(old.get("deletedWith")) or _hides_foreign(old),
+            goes_with_group=op == "delete"
+            and str(old.get("deletedWith")) in self.deleted,
             keeps=any(bool(inputs_of(new).get(name)) for name in _KEEPING),
             exclusive=bool(inputs_of(new).get("exclusive")),
             source=_source(new) or _source(old),
