@@ -653,3 +653,25 @@ def test_a_drop_that_goes_with_its_group_holds_until_then(
     assert gate([*steps, group], "--fail-on", "delete").stderr.count("deleted") == 2
     drop = step("delete", "drop", old=olds[0], old_state=known(olds[0], ids[0]))
     assert gate([drop, steps[1], group], *asked).exit_code == 1
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_drop_changed_with_a_gap_may_be_lost(gate: Gate, *, live: bool) -> None:
+    """If the create fails after the delete, the port stays open."""
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    drop, rule = gate.rule(policy="drop"), gate.rule(priority=2)
+    new = gate.rule("20/30", policy="drop")
+    old: dict[str, Any] = {"old": drop, "old_state": known(drop, drop_id)}
+    same = step("same", "below", old=rule, new=rule, old_state=known(rule, rule_id))
+    gap = [
+        step("delete-replaced", **old),
+        step("replace", new=new, **old),
+        step("create-replacement", new=new, **old),
+    ]
+    asked = LIVE if live else ADMIN
+
+    done = gate([*gap, same], *asked)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert gate([*gap[::-1], same], *asked).exit_code == 0
