@@ -675,3 +675,22 @@ def test_a_drop_changed_with_a_gap_may_be_lost(gate: Gate, *, live: bool) -> Non
     assert done.exit_code == 1
     assert "not judged" in done.stderr
     assert gate([*gap[::-1], same], *asked).exit_code == 0
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_drop_that_an_unfinished_update_left_goes(gate: Gate, *, live: bool) -> None:
+    """The program wants it no more; only the outputs of its set name it."""
+    web_id = gate.live("80/80", OFFICE)
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    web, below = gate.rule(80, OFFICE), gate.rule(priority=2)
+    left = gate.set_of(web, gate.rule(policy="drop"))
+    wanted = gate.set_of(web)
+    outputs = {**left, "rule_ids": {"tcp 0": web_id, "tcp 1": drop_id}}
+    state = {"outputs": outputs, "initErrors": ["1 rule could not be revoked"]}
+    steps = [
+        step("update", old=wanted, new=wanted, kind=RULE_SET, old_state=state),
+        step("same", "below", old=below, new=below, old_state=known(below, rule_id)),
+    ]
+
+    assert gate(steps, *(LIVE if live else ADMIN)).exit_code == 1
+    assert "tcp 22/22" in gate(steps, "--fail-on", "delete").stderr

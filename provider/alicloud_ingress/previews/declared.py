@@ -165,7 +165,10 @@ class Statement:
         inputs = inputs_of(self._state)
         outputs = mapping(self._state.get("outputs"))
         if self._kind == RULE_SET:
-            return tuple(self._rules_of_set(inputs.get("rules"), outputs))
+            rules = inputs.get("rules")
+            if self._side == "old":
+                rules = rules_of_set(self._state)
+            return tuple(self._rules_of_set(rules, outputs))
         if self._kind == PEER_RULE and inputs.get("type") == "egress":
             return ()
         rule_id = self._rule_id(outputs)
@@ -333,6 +336,19 @@ def inputs_of(state: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """
     known = state or {}
     return mapping(known.get("inputs")) or mapping(known.get("outputs"))
+
+
+def rules_of_set(state: Mapping[str, Any]) -> object:
+    """
+    The rules of a set in a state: those that the program declares, and those that an
+    update could not revoke, which only the outputs have.
+    """
+    declared = inputs_of(state).get("rules")
+    known = mapping(state.get("outputs")).get("rules")
+    left = {} if doubt_of(known) else mapping(known)
+    if not isinstance(declared, Mapping) or doubt_of(declared) or not left:
+        return declared
+    return {**declared, **{k: v for k, v in left.items() if k not in declared}}
 
 
 def name_of(urn: str) -> str:
