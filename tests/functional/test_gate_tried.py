@@ -497,7 +497,7 @@ def test_a_rule_of_another_type_is_known_by_its_arguments(
     assert gate([same], *ADMIN).exit_code == 0
 
 
-def test_a_rule_that_a_targeted_run_leaves_out_does_not_exist(gate: Gate) -> None:
+def test_a_rule_that_a_target_leaves_out_does_not_exist(gate: Gate) -> None:
     """The engine writes a step for it that has neither ID nor arguments."""
     drop_id, drop = gate.live("80/80", Policy="drop"), gate.rule(80, policy="drop")
     left = {"custom": True}
@@ -537,7 +537,7 @@ def test_a_rule_that_is_imported_in_place_of_another_exists(
 
 
 @pytest.mark.parametrize("readable", [True, False])
-def test_a_list_that_a_rule_of_another_region_names_is_kept(
+def test_a_list_named_in_another_region_keeps_its_content(
     gate: Gate, *, readable: bool
 ) -> None:
     """There it does not exist, which says nothing about its content."""
@@ -573,7 +573,7 @@ def test_the_preview_of_an_empty_stack_is_whole(gate: Gate) -> None:
 
 @pytest.mark.parametrize("op", ["update", "delete"])
 @pytest.mark.parametrize("hidden", [SECRET, [SECRET]])
-def test_a_set_that_hides_which_rules_are_foreign_may_keep_any(
+def test_a_set_that_hides_foreign_rules_may_keep_any(
     gate: Gate, hidden: object, op: str
 ) -> None:
     """The drop above goes; the accepting rule is of somebody else, and stays."""
