@@ -626,6 +626,14 @@ def test_a_deletion_without_its_rule_is_not_whole(gate: Gate) -> None:
         assert gate([step(op)], *ADMIN).exit_code == 3
 
 
+def test_a_changed_list_without_its_state_is_not_whole(gate: Gate) -> None:
+    """Its ID is what the rules name."""
+    kind = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
+    change = step("update", new={"entries": [{"cidr": WORLD}]}, kind=kind)
+
+    assert gate([change], *ADMIN).exit_code == 3
+
+
 @pytest.mark.parametrize("live", [True, False])
 @pytest.mark.parametrize("group_goes", [True, False])
 def test_a_drop_that_goes_with_its_group_holds_until_then(
