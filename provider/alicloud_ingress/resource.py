@@ -75,6 +75,14 @@ class IngressRuleArgs(_IngressRuleIdentity, total=False):
 
 
 class _Declared(Resource):
+    def __init_subclass__(cls, **names: str) -> None:
+        """
+        A class that a program derives keeps the type, by which states and previews are
+        read.
+        """
+        if _Declared in cls.__bases__:
+            super().__init_subclass__(**names)
+
     def _declare(
         self,
         provider: Callable[[], ResourceProvider],

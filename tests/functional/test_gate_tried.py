@@ -4,12 +4,15 @@ Previews that passed the gate although deploying them opens a port, or loses a r
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from alicloud_ingress.cli.main import main
 from alicloud_ingress.previews.declared import PEER_RULE, RULE_SET
-from functional.gate import ADMIN, LIVE, WORLD, Gate, known
+from functional.gate import ADMIN, ANY, LIVE, WORLD, Gate, known
 from unit.test_preview import step
 
 SECRET = "[secret]"
@@ -23,7 +26,7 @@ def drop_goes(gate: Gate) -> dict[str, Any]:
     return step("delete", "drop", old=drop, old_state=known(drop, drop_id))
 
 
-def of_peer(gate: Gate, source: str) -> dict[str, Any]:
+def of_peer(gate: Gate, source: str, **more: Any) -> dict[str, Any]:
     """The inputs of a rule of pulumi-alicloud."""
     return {
         "type": "ingress",
@@ -33,6 +36,7 @@ def of_peer(gate: Gate, source: str) -> dict[str, Any]:
         "cidrIp": source,
         "policy": "accept",
         "priority": 2,
+        **more,
     }
 
 
@@ -274,6 +278,7 @@ def test_a_secret_group_may_have_unmanaged_rules(gate: Gate) -> None:
         {"op": {}, "urn": "urn:pulumi:dev::web::alicloud:ecs/instance:Instance::a"},
         {"newState": {"inputs": {"security_group_id": "\ud800", "region": "a"}}},
         {"newState": {"inputs": {"security_group_id": "sg-1", "region": "\ud800"}}},
+        {"urn": "ssh"},
     ],
 )
 def test_an_odd_preview_is_refused_in_plain_words(
@@ -436,3 +441,264 @@ def test_many_unread_lists_are_judged_soon(gate: Gate) -> None:
     steps[0] = step("create", "rule 0", new=rules[0])
 
     assert gate(steps, *ADMIN).exit_code == 1
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("change", ["renamed", "forced", "kept", "left", "changed"])
+def test_a_drop_of_pulumi_alicloud_and_another_is_lost(
+    gate: Gate, change: str, *, live: bool
+) -> None:
+    """It revokes by attributes, also what it or another resource has just created."""
+    drop_id, below_id = "sgr-1", "sgr-2"
+    if live:
+        drop_id, below_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    theirs = of_peer(gate, WORLD, policy="drop", priority=1)
+    ours, below = gate.rule(policy="drop"), gate.rule(priority=2)
+    state = {"outputs": {**theirs, "securityGroupRuleId": drop_id}}
+    peer: dict[str, Any] = {"kind": PEER_RULE, "old": theirs, "old_state": state}
+    mine: dict[str, Any] = {"old": ours, "old_state": known(ours, drop_id)}
+    steps = {
+        "renamed": [
+            step("create", "new", new=theirs, kind=PEER_RULE),
+            step("delete", "old", **peer),
+        ],
+        "forced": [step("replace", "drop", new=theirs, **peer)],
+        "kept": [
+            step("same", "mine", new=ours, **mine),
+            step("delete", "theirs", **peer),
+        ],
+        "left": [
+            step("same", "theirs", new=theirs, **peer),
+            step("delete", "mine", **mine),
+        ],
+        "changed": [
+            step("same", "theirs", new=theirs, **peer),
+            step("update", "mine", new={**ours, "port_range": 80}, **mine),
+        ],
+    }[change]
+    ssh = step("same", "ssh", old=below, new=below, old_state=known(below, below_id))
+
+    assert gate([*steps, ssh], *(LIVE if live else ADMIN)).exit_code == 1
+
+
+@pytest.mark.parametrize("peer", [True, False])
+def test_a_rule_of_another_type_is_known_by_its_arguments(
+    gate: Gate, *, peer: bool
+) -> None:
+    """A class that a program derives, or a provider under another name."""
+    new = of_peer(gate, WORLD) if peer else gate.rule()
+    kind = "mine:index:Door" if peer else "pulumi-python:dynamic:Resource"
+
+    done = gate([step("create", new=new, kind=kind)], *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    same = step("same", old=new, new=new, kind=kind)
+    assert gate([same], *ADMIN).exit_code == 0
+
+
+def test_a_rule_that_a_target_leaves_out_does_not_exist(gate: Gate) -> None:
+    """The engine writes a step for it that has neither ID nor arguments."""
+    drop_id, drop = gate.live("80/80", Policy="drop"), gate.rule(80, policy="drop")
+    left = {"custom": True}
+    skipped = step("same", "later", old_state=left, new_state=left, old={}, new={})
+    gone = step("delete", "drop", old=drop, old_state=known(drop, drop_id))
+
+    assert gate([skipped], *UNMANAGED).exit_code == 0
+    assert gate([skipped, gone], "--live", *ANY).exit_code == 0
+    ssh = step("create", "ssh", new=gate.rule())
+    others = {**skipped, "oldState": {**left, "inputs": gate.rule(priority=2)}}
+    assert gate([others, ssh], *ADMIN).exit_code == 1
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_rule_that_is_imported_in_place_of_another_exists(
+    gate: Gate, *, live: bool
+) -> None:
+    """The program names the ID of another rule to import."""
+    old_id, new_id = gate.live("80/80", OFFICE), gate.live()
+    old, new = gate.rule(80, OFFICE), gate.rule()
+    states: dict[str, Any] = {
+        "old_state": known(old, old_id),
+        "new_state": {"id": new_id},
+    }
+    steps = [
+        step("import-replacement", new=new, new_state=states["new_state"]),
+        step("replace", old=old, new=new, **states),
+        step("delete-replaced", old=old, old_state=known(old, old_id)),
+    ]
+
+    done = gate(steps, *(LIVE if live else ADMIN), "--fail-on", "delete")
+
+    assert "reach" not in done.stderr
+    assert "would fail" not in done.stdout
+    assert "tcp 80/80" in done.stderr
+    assert done.exit_code == 1
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_list_named_in_another_region_keeps_its_content(
+    gate: Gate, *, readable: bool
+) -> None:
+    """There it does not exist, which says nothing about its content."""
+    elsewhere = gate.fake.new_group(region="cn-beijing")
+    opens = {**gate.rule(), "source_prefix_list_id": gate.fake.new_prefix_list(WORLD)}
+    del opens["source_cidr_ip"]
+    place = {"security_group_id": elsewhere, "region": "cn-beijing"}
+    steps = [
+        step("create", "opens", new=opens),
+        step("delete", "misplaced", old={**opens, **place}),
+    ]
+    if not readable:
+        gate.fake.fail_next("DescribePrefixListAttributes", 403, "Forbidden.RAM")
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert ("not judged" in done.stderr) is not readable
+
+
+def test_the_preview_of_an_empty_stack_is_whole(gate: Gate) -> None:
+    """The engine leaves out an empty list of steps, and a summary that counts none."""
+
+    def judged(document: dict[str, Any]) -> int:
+        gate.preview.write_text(json.dumps(document))
+        return CliRunner().invoke(main, ["preview-report", str(gate.preview)]).exit_code
+
+    assert judged({"duration": 679944}) == 0
+    assert judged({"duration": 679944, "changeSummary": {"create": 1}}) == 3
+    assert judged({"duration": 679944, "steps": None}) == 3
+    assert judged({}) == 3
+
+
+@pytest.mark.parametrize("op", ["update", "delete"])
+@pytest.mark.parametrize("hidden", [SECRET, [SECRET]])
+def test_a_set_that_hides_foreign_rules_may_keep_any(
+    gate: Gate, hidden: object, op: str
+) -> None:
+    """The drop above goes; the accepting rule is of somebody else, and stays."""
+    ids = {"tcp 0": gate.live(Policy="drop"), "tcp 1": gate.live(Priority="2")}
+    rules = gate.set_of(gate.rule(policy="drop"), gate.rule(priority=2))
+    outputs = {**rules, "rule_ids": ids, "foreign_rule_ids": hidden}
+    new = gate.set_of() if op == "update" else None
+    change = step(op, old=rules, new=new, kind=RULE_SET, old_state={"outputs": outputs})
+
+    done = gate([change], *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+def test_a_finding_names_the_rule_that_a_waiver_must_name(gate: Gate) -> None:
+    """A drop goes; what it held back is in no stack, and has an ID only."""
+    held_id = gate.live(Priority="50")
+
+    done = gate([drop_goes(gate)], *LIVE)
+
+    assert f"({held_id})" in done.stderr
+    assert f"`{held_id}`" in done.stdout.split("####")[1]
+    waived = gate([drop_goes(gate)], *LIVE, *gate.waive({"resource": held_id}))
+    assert waived.exit_code == 0
+
+
+def test_a_group_is_read_in_the_region_of_its_provider(gate: Gate) -> None:
+    """A rule of pulumi-alicloud has no region of its own."""
+    elsewhere = gate.fake.new_group(region="cn-beijing")
+    gate.live(group=elsewhere)
+    beijing = "urn:pulumi:dev::web::pulumi:providers:alicloud::beijing"
+    state = {"inputs": {"region": "cn-beijing"}, "id": "1"}
+    provider = {"op": "same", "urn": beijing, "oldState": state, "newState": state}
+    new = {**of_peer(gate, WORLD), "securityGroupId": elsewhere}
+    rule = step("create", new=new, kind=PEER_RULE, provider=f"{beijing}::1")
+    here = step("create", "here", new=of_peer(gate, OFFICE), kind=PEER_RULE)
+
+    default = (*LIVE, "--region", "cn-hangzhou")
+
+    done = gate([provider, here, rule], *default)
+
+    assert done.exit_code == 0, done.stderr
+    assert gate([here, rule], *default).exit_code == 3
+
+
+def test_a_deletion_without_its_rule_is_not_whole(gate: Gate) -> None:
+    """What an earlier run replaced, as much as anything else."""
+    for op in ("delete", "delete-replaced", "discard-replaced"):
+        assert gate([step(op)], *ADMIN).exit_code == 3
+
+
+def test_a_changed_list_without_its_state_is_not_whole(gate: Gate) -> None:
+    """Its ID is what the rules name."""
+    kind = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
+    change = step("update", new={"entries": [{"cidr": WORLD}]}, kind=kind)
+
+    assert gate([change], *ADMIN).exit_code == 3
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("group_goes", [True, False])
+def test_a_drop_that_goes_with_its_group_holds_until_then(
+    gate: Gate, *, live: bool, group_goes: bool
+) -> None:
+    """The engine deletes no rule whose group it deletes, be it a drop or not."""
+    ids = gate.live(Policy="drop"), gate.live(Priority="2")
+    kind = "alicloud:ecs/securityGroup:SecurityGroup"
+    group = step("delete", "front", old={"vpcId": "vpc-1"}, kind=kind)
+    olds = gate.rule(policy="drop"), gate.rule(priority=2)
+    steps = [
+        step(
+            "delete",
+            name,
+            old=old,
+            old_state=known(old, rule_id, deletedWith=group["urn"]),
+        )
+        for name, old, rule_id in zip(("drop", "ssh"), olds, ids, strict=True)
+    ]
+    asked = LIVE if live else ADMIN
+
+    done = gate([*steps, group] if group_goes else steps, *asked)
+
+    assert done.exit_code == (0 if group_goes else 1)
+    assert gate([*steps, group], "--fail-on", "delete").stderr.count("deleted") == 2
+    drop = step("delete", "drop", old=olds[0], old_state=known(olds[0], ids[0]))
+    assert gate([drop, steps[1], group], *asked).exit_code == 1
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_drop_changed_with_a_gap_may_be_lost(gate: Gate, *, live: bool) -> None:
+    """If the create fails after the delete, the port stays open."""
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    drop, rule = gate.rule(policy="drop"), gate.rule(priority=2)
+    new = gate.rule("20/30", policy="drop")
+    old: dict[str, Any] = {"old": drop, "old_state": known(drop, drop_id)}
+    same = step("same", "below", old=rule, new=rule, old_state=known(rule, rule_id))
+    gap = [
+        step("delete-replaced", **old),
+        step("replace", new=new, **old),
+        step("create-replacement", new=new, **old),
+    ]
+    asked = LIVE if live else ADMIN
+
+    done = gate([*gap, same], *asked)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert gate([*gap[::-1], same], *asked).exit_code == 0
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_drop_that_an_unfinished_update_left_goes(gate: Gate, *, live: bool) -> None:
+    """The program wants it no more; only the outputs of its set name it."""
+    web_id = gate.live("80/80", OFFICE)
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    web, below = gate.rule(80, OFFICE), gate.rule(priority=2)
+    left = gate.set_of(web, gate.rule(policy="drop"))
+    wanted = gate.set_of(web)
+    outputs = {**left, "rule_ids": {"tcp 0": web_id, "tcp 1": drop_id}}
+    state = {"outputs": outputs, "initErrors": ["1 rule could not be revoked"]}
+    steps = [
+        step("update", old=wanted, new=wanted, kind=RULE_SET, old_state=state),
+        step("same", "below", old=below, new=below, old_state=known(below, rule_id)),
+    ]
+
+    assert gate(steps, *(LIVE if live else ADMIN)).exit_code == 1
+    assert "tcp 22/22" in gate(steps, "--fail-on", "delete").stderr

@@ -11,16 +11,26 @@ from typing import Any
 
 import pytest
 
+from alicloud_ingress.previews.declared import RULE, RULE_SET
+
 PROGRAM = """
 import json, pulumi
 from alicloud_ingress import SecurityGroupIngressRule, SecurityGroupIngressRuleSet
 
 handed = {}
 read = {}
+types = {}
+
+class Web(SecurityGroupIngressRule, name="Web"):
+    pass
+
+class Sets(SecurityGroupIngressRuleSet):
+    pass
 
 class Engine(pulumi.runtime.Mocks):
     def new_resource(self, args):
         handed[args.name] = sorted(args.inputs)
+        types[args.name] = args.typ
         outputs = {"port_range": "22/22"} if args.resource_id else args.inputs
         return args.resource_id or args.name, outputs
     def call(self, args):
@@ -35,6 +45,8 @@ def program():
     ssh = {"ip_protocol": "tcp", "port_range": "22/22", "source_cidr_ip": "10.0.0.0/8"}
     one = SecurityGroupIngressRule("one", security_group_id="sg-1", **ssh)
     many = SecurityGroupIngressRuleSet("many", security_group_id="sg-1", rules=[ssh])
+    Web("web", security_group_id="sg-1", **ssh)
+    Sets("sets", security_group_id="sg-1", rules=[ssh])
     got = SecurityGroupIngressRule.get("got", "sgr-1", security_group_id="sg-1")
     try:
         one.no_such_argument
@@ -50,7 +62,7 @@ def program():
 
 pulumi.runtime.set_mocks(Engine())
 pulumi.runtime.test(program)()
-print(json.dumps({"handed": handed, "read": read}))
+print(json.dumps({"handed": handed, "read": read, "types": types}))
 """
 
 
@@ -84,3 +96,9 @@ def test_a_rule_that_is_read_has_what_was_read(seen: dict[str, Any]) -> None:
 
 def test_a_name_that_is_no_argument_is_refused(seen: dict[str, Any]) -> None:
     assert "no_such_argument" in seen["read"]["no such argument"]
+
+
+def test_a_class_that_a_program_derives_keeps_the_type(seen: dict[str, Any]) -> None:
+    """All that reads states and previews knows rules by their type."""
+    assert seen["types"]["web"] == seen["types"]["one"] == RULE
+    assert seen["types"]["sets"] == seen["types"]["many"] == RULE_SET

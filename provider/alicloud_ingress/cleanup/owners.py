@@ -29,6 +29,7 @@ from alicloud_ingress.previews.declared import (
     Statement,
     as_the_peer_sees,
     inputs_of,
+    rules_of_set,
 )
 from alicloud_ingress.previews.values import SECRET_SIGNATURE
 from alicloud_ingress.rules.live import LiveGroup
@@ -283,7 +284,7 @@ class _State:
             for rule_id in known.values()
             if rule_id.startswith("sgr-")
         ]
-        keys = list(mapping(inputs.get("rules")))
+        keys = list(mapping(rules_of_set(entry)))
         for place, each in enumerate(declared):
             key = keys[place] if len(keys) == len(declared) else each.rule.as_text
             rule_id = known.get(key, "")

@@ -10,6 +10,7 @@ from typing import Any
 
 from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.declared import GROUP_ARGUMENT, type_of
+from alicloud_ingress.previews.neighbours import PREFIX_LIST
 from alicloud_ingress.previews.operations import (
     COUNTED,
     IGNORED,
@@ -62,7 +63,7 @@ def missing_steps(
 
 
 def problems_of(
-    urn: str, own: Iterable[Mapping[str, Any]], main: Sequence[Mapping[str, Any]]
+    urn: str, own: Sequence[Mapping[str, Any]], main: Sequence[Mapping[str, Any]]
 ) -> Iterator[str]:
     """
     Why the steps with one URN cannot be judged, in sentences.
@@ -76,8 +77,8 @@ def problems_of(
         yield f"a step {op!r} of {urn} is not known"
     if not type_of(urn):
         yield f"a step has no valid URN: {urn}"
-    if type_of(urn) in GROUP_ARGUMENT:
-        yield from _without_old_state(urn, main)
+    if type_of(urn) in GROUP_ARGUMENT or type_of(urn) == PREFIX_LIST:
+        yield from _without_old_state(urn, own)
     if _is_repeated(main):
         yield (
             f"{urn} appears twice in the preview, which the engine never writes;"

@@ -125,6 +125,7 @@ class Statement:
         side: `old` or `new`.
         moved: names of the fields that change; None if any of them may.
         urn: URN of the resource; "" if its name is unique.
+        region: of its provider, for a resource without a region; "" if not known.
     """
 
     def __init__(  # noqa: PLR0913 - each part of a statement
@@ -136,6 +137,7 @@ class Statement:
         side: str,
         moved: set[str] | None,
         urn: str = "",
+        region: str = "",
     ) -> None:
         self._name = name
         self._urn = urn
@@ -146,7 +148,7 @@ class Statement:
         self._moved = moved
         inputs = inputs_of(state)
         argument = GROUP_ARGUMENT[kind]
-        self._region = known_text(inputs.get("region"))
+        self._region = known_text(inputs.get("region")) or region
         self._known_group = not doubt_of(inputs.get(argument)) and argument in inputs
         self._group = (
             str(inputs[argument])
@@ -163,7 +165,10 @@ class Statement:
         inputs = inputs_of(self._state)
         outputs = mapping(self._state.get("outputs"))
         if self._kind == RULE_SET:
-            return tuple(self._rules_of_set(inputs.get("rules"), outputs))
+            rules = inputs.get("rules")
+            if self._side == "old":
+                rules = rules_of_set(self._state)
+            return tuple(self._rules_of_set(rules, outputs))
         if self._kind == PEER_RULE and inputs.get("type") == "egress":
             return ()
         rule_id = self._rule_id(outputs)
@@ -331,6 +336,19 @@ def inputs_of(state: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """
     known = state or {}
     return mapping(known.get("inputs")) or mapping(known.get("outputs"))
+
+
+def rules_of_set(state: Mapping[str, Any]) -> object:
+    """
+    The rules of a set in a state: those that the program declares, and those that an
+    update could not revoke, which only the outputs have.
+    """
+    declared = inputs_of(state).get("rules")
+    known = mapping(state.get("outputs")).get("rules")
+    left = {} if doubt_of(known) else mapping(known)
+    if not isinstance(declared, Mapping) or doubt_of(declared) or not left:
+        return declared
+    return {**declared, **{k: v for k, v in left.items() if k not in declared}}
 
 
 def name_of(urn: str) -> str:

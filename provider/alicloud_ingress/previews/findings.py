@@ -30,7 +30,7 @@ class Finding:
 
     Args:
         kind: one of `FAIL_ON`.
-        resources: names of the resources that cause it; the ID of an unmanaged rule.
+        resources: names of the resources that cause it; IDs of unmanaged rules.
         text: for people.
         group: the security group's ID, or a text for a future one; "" for none.
         urns: URNs of the resources.

@@ -66,9 +66,12 @@ class JudgedGroup:
         )
         self._known: dict[frozenset[int] | None, tuple[InternetOpening, ...]] = {}
         self._owners: dict[IngressRule, dict[str, None]] = {}
+        self._ids: dict[IngressRule, str] = {}
         for owned in (*result.before, *result.after, *(most or ())):
             owners = self._owners.setdefault(owned.rule, {})
             owners.update(dict.fromkeys(owned.owners))
+            if owned.rule_id:
+                self._ids[owned.rule] = owned.rule_id
 
     def unjudged(self, today: dt.date) -> GroupReview:
         """
@@ -138,10 +141,13 @@ class JudgedGroup:
         owners = dict.fromkeys(
             urn for rule in opening.rules for urn in self._owners.get(rule, ())
         )
+        names = [*map(name_of, owners)]
+        unowned = (rule for rule in opening.rules if not self._owners.get(rule))
+        names += [self._ids[rule] for rule in unowned if rule in self._ids]
         return Finding(
             kind=kind,
             group=self.group,
-            resources=tuple(dict.fromkeys(map(name_of, owners))),
+            resources=tuple(dict.fromkeys(names)),
             urns=tuple(owners),
             text=f"{opening.as_text} of {self.group}",
             judged=opening.certain,

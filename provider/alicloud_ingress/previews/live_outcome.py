@@ -153,7 +153,8 @@ class _Applied:
             # The engine drops a resource that it only read, and deletes nothing.
             staying = step.op == "delete" and bool(news)
             for old in olds:
-                if staying or not old.declared:
+                holds = step.goes_with_group and drops(old.rule)
+                if staying or holds or not old.declared:
                     self._keep(step, [old])
                 else:
                     self._remove(step, old)
@@ -331,7 +332,7 @@ class _Applied:
         """
         Rules that may be missing afterwards although a step wants them.
 
-        One step deletes the rule and another wants it, or one step does both, with a
+        One step deletes the rule and another wants it, or one step replaces it with a
         gap; or two steps change it. If pulumi-alicloud replaces a rule with an
         identical one, it is missing: the old one is revoked by its attributes, which
         the new one shares.
@@ -347,6 +348,9 @@ class _Applied:
                 yield slot.rule
             if slot.changes and (slot.removers or len(slot.changes) > 1):
                 yield slot.changes[-1][0]
+        for rule, step in self._added:
+            if step.gap and key(step) not in self._gone:
+                yield rule
         yield from self._may_differ
 
     def _most_after(self) -> Iterator[OwnedRule]:

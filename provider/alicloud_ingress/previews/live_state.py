@@ -4,11 +4,11 @@ Reads the groups that a preview names, and the lists that their rules use.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from alicloud_ingress.ecs.connections import Connections
-from alicloud_ingress.ecs.list_entries import read_lists
+from alicloud_ingress.ecs.list_entries import lists_of, read_lists
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.previews.groups import known_groups, rules_of
 from alicloud_ingress.previews.preview import Preview
@@ -48,7 +48,7 @@ def read_live_state(
             configured one.
     """
     groups: dict[str, LiveGroup] = {}
-    lists: dict[str, tuple[str, ...]] = {}
+    answers: dict[str, list[tuple[str, ...] | None]] = {}
     problems: list[str] = []
     unread: list[str] = []
     for group, its_region in known_groups(preview).items():
@@ -59,9 +59,13 @@ def read_live_state(
             problems.append(f"{group} could not be read: {error}")
             continue
         rules = [live.rule for live in groups[group].rules]
-        found, missing = read_lists(client, [*rules, *rules_of(preview, group)])
-        lists.update(found)
+        rules += rules_of(preview, group)
+        found, missing = read_lists(client, rules)
+        for name in lists_of(rules):
+            answers.setdefault(name, []).append(found.get(name))
         unread += missing
+    contents = {name: _content(each) for name, each in answers.items()}
+    lists = {name: known for name, known in contents.items() if known is not None}
     changed = {each.list_id: each for each in preview.lists if each.changes}
     if left := [each for each in changed if each not in lists]:
         try:
@@ -73,6 +77,14 @@ def read_live_state(
         lists.update({n: e for n, e in found.items() if e or not changed[n].before})
         unread += missing
     return LiveState(groups, lists, tuple(problems), tuple(dict.fromkeys(unread)))
+
+
+def _content(answers: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+    """
+    What a list contains, asked for in several regions; None if it is not known. It
+    exists in one of them, and counts as empty in the others.
+    """
+    return next(filter(None, answers), None if None in answers else ())
 
 
 def _rule_of_list(list_id: str) -> IngressRule:

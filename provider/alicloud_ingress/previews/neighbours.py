@@ -19,12 +19,18 @@ from alicloud_ingress.previews.declared import (
     type_of,
 )
 from alicloud_ingress.previews.operations import UNCHANGED
-from alicloud_ingress.previews.values import is_known
+from alicloud_ingress.previews.values import is_known, known_text
 
+_PROVIDER = "pulumi:providers:alicloud"
 PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
 _KNOWN = frozenset({*GROUP_ARGUMENT, PREFIX_LIST})
 _SOME_RULE = re.compile(
     r"security_?group_?(ingress_?)?rule|(prefix|port_?range)_?list", re.IGNORECASE
+)
+_RULE_ARGUMENTS = (
+    {"security_group_id", "ip_protocol"},
+    {"security_group_id", "rules"},
+    {"securityGroupId", "ipProtocol"},
 )
 _OTHER_CLOUDS = ("aws:", "aws-native:", "huaweicloud:", "openstack:", "tencentcloud:")
 _INNER = ("innerAccessPolicy", "innerAccess")
@@ -76,21 +82,39 @@ def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
         )
 
 
+def provider_regions(
+    steps: Iterable[Mapping[str, Any]],
+) -> Iterator[tuple[str, str]]:
+    """
+    The URNs of the providers of pulumi-alicloud, and their regions.
+    """
+    for step in steps:
+        if _kind(step) == _PROVIDER:
+            state = mapping(step.get("newState") or step.get("oldState"))
+            yield str(step.get("urn")), known_text(inputs_of(state).get("region"))
+
+
 def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """
     URNs of changing resources that seem to be rules, or lists that rules use, of a type
-    that is not known here.
+    that is not known here: by the name of the type, or by their arguments.
     """
     for step in steps:
         kind = _kind(step)
         if (
-            kind not in _KNOWN
-            and _SOME_RULE.search(kind)
-            and not kind.startswith(_OTHER_CLOUDS)
-            and not _is_component(step)
+            kind
+            and kind not in _KNOWN
             and step.get("op") not in UNCHANGED
+            and not kind.startswith(_OTHER_CLOUDS)
+            and (_SOME_RULE.search(kind) or _has_rule_arguments(step))
+            and not _is_component(step)
         ):
             yield str(step.get("urn"))
+
+
+def _has_rule_arguments(step: Mapping[str, Any]) -> bool:
+    states = (mapping(step.get(side)) for side in ("newState", "oldState"))
+    return any(names <= {*inputs_of(s)} for s in states for names in _RULE_ARGUMENTS)
 
 
 def _is_component(step: Mapping[str, Any]) -> bool:

@@ -29,7 +29,15 @@ An earlier run has deleted the rule. Only the state changes.
 
 KNOWN = REPLACING | UNCHANGED | IGNORED | {"create", "update", "delete"}
 WITHOUT_OLD = frozenset(
-    {"create", "import", "read", "create-replacement", "refresh", "same"}
+    {
+        "create",
+        "import",
+        "read",
+        "create-replacement",
+        "import-replacement",
+        "refresh",
+        "same",
+    }
 )
 """
 Operations whose step may lack the old state.

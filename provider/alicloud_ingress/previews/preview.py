@@ -28,6 +28,7 @@ from alicloud_ingress.previews.neighbours import (
     ListChange,
     list_changes,
     notes,
+    provider_regions,
     unknown_rules,
 )
 from alicloud_ingress.previews.operations import IGNORED, UNCHANGED
@@ -82,7 +83,8 @@ def read_preview(content: str | bytes) -> Preview:
     steps = document.get("steps")
     if "sequence" in document:
         raise PreviewError(f"this is one event of a stream; it should be {_WHAT}")
-    if items(steps) != steps and not errors_of(document):
+    is_empty = "steps" not in document and "duration" in document
+    if items(steps) != steps and not is_empty and not errors_of(document):
         raise PreviewError(
             f"this is not a preview: it has no list of steps; it should be {_WHAT}"
         )
@@ -101,17 +103,22 @@ def _preview(
 ) -> Preview:
     by_urn: dict[str, list[Mapping[str, Any]]] = {}
     for step in steps:
-        by_urn.setdefault(str(step.get("urn")), []).append(step)
+        if not _is_left_out(step):
+            by_urn.setdefault(str(step.get("urn")), []).append(step)
     problems = errors_of(document)
+    regions = dict(provider_regions(steps))
+    deleted = {str(step.get("urn")) for step in steps if step.get("op") == "delete"}
     rules: list[Step] = []
     others = 0
     for urn, own in by_urn.items():
         main, leftovers = _split(own)
         problems += problems_of(urn, own, main)
         if type_of(urn) in GROUP_ARGUMENT and not _is_outbound(own):
-            rules += [step_of(urn, [step]) for step in leftovers]
+            provider, _, _ = str(own[0].get("provider")).rpartition("::")
+            region = regions.get(provider, "")
+            rules += [step_of(urn, [step], region, deleted) for step in leftovers]
             if main:
-                rules.append(step_of(urn, main))
+                rules.append(step_of(urn, main, region, deleted))
         elif not type_of(urn).startswith("pulumi:") and any(
             step.get("op") not in UNCHANGED | IGNORED for step in own
         ):
@@ -127,6 +134,15 @@ def _preview(
         hidden=hidden,
         problems=(*problems, *missing),
     )
+
+
+def _is_left_out(step: Mapping[str, Any]) -> bool:
+    """
+    Whether `--target` or `--exclude` leaves out the creation of a resource. The engine
+    calls it unchanged, and it has no ID.
+    """
+    old = mapping(step.get("oldState"))
+    return step.get("op") == "same" and old.get("custom") is True and not old.get("id")
 
 
 def _split(
@@ -153,11 +169,13 @@ def _split(
             leftovers.append({**step, "op": "delete"})
         else:
             main.append(step)
+    imports = any(step.get("op") == "import-replacement" for step in main)
     for step in main:
         is_read = mapping(step.get("newState")).get("external")
-        if step.get("op") == "replace" and is_read:
-            # The program reads another rule in its place. Nothing is created.
-            main = [{**step, "op": "read", "oldState": None}]
+        if step.get("op") == "replace" and (is_read or imports):
+            # The program takes another rule in its place. Nothing is created.
+            op = "read" if is_read else "import"
+            main = [{**step, "op": op, "oldState": None}]
             leftovers.append({**step, "op": "delete"})
             break
     return main, leftovers

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from alicloud_ingress.previews.declared import PEER_RULE
+from alicloud_ingress.previews.declared import PEER_RULE, as_the_peer_sees
 from alicloud_ingress.previews.gate import OwnedRule
 from alicloud_ingress.previews.operations import UNCHANGED
 from alicloud_ingress.previews.outcome import (
@@ -44,6 +44,7 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
     added: list[Added] = []
     refusals: list[Refusal] = []
     held: dict[IngressRule, list[Step]] = {}
+    revoked = _revoked_drops(preview, group)
     for step in preview.steps:
         olds = [owned(s) for s in step.before if s.group == group]
         news = [owned(s) for s in step.after if s.group == group]
@@ -66,15 +67,17 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
             for s in step.before
             if s.group == group and not s.declared and not step.exclusive
         ]
+        if step.goes_with_group:
+            staying += [old for old in olds if drops(old.rule)]
         news += [old for old in staying if old not in news]
         after += news
-        lost = {new.rule for new in news} if step.gap else maybe
+        lost = {n.rule for n in news if step.gap or _as_peer(n.rule) in revoked} | maybe
         most += [new for new in news if not (drops(new.rule) and new.rule in lost)]
         if step.unsure_delete or step.keeps:
             most += [old for old in olds if not drops(old.rule) and old not in news]
         kept = {old.rule for old in olds if step.op != "replace"}
         stopped += [o for o in (*olds, *news) if not drops(o.rule)]
-        stopped += [n for n in news if drops(n.rule) and n.rule in kept - maybe]
+        stopped += [n for n in news if drops(n.rule) and n.rule in kept - lost]
         if changes:
             rules = {old.rule for old in olds}
             added += [(new.rule, step) for new in news if new.rule not in rules]
@@ -95,6 +98,38 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
             for other in held.get(rule, ())
         ),
     )
+
+
+def _revoked_drops(preview: Preview, group: str) -> frozenset[IngressRule]:
+    """
+    The rules that a step deletes although another step, or itself, may want them:
+    pulumi-alicloud goes by attributes, and none of its resources counts as an owner.
+    """
+    wanted_by_peer: set[IngressRule] = set()
+    by_peer: set[IngressRule] = set()
+    by_others: set[IngressRule] = set()
+    for step in preview.steps:
+        olds, news = (
+            {
+                _as_peer(flat(s.rule, None))
+                for s in side
+                if s.group == group and drops(s.rule)
+            }
+            for side in (step.before, step.after)
+        )
+        is_peer = step.kind == PEER_RULE
+        if is_peer:
+            wanted_by_peer |= news
+        is_replaced = step.op == "replace" and not step.retained
+        if step.old_is_gone is not True:
+            (by_peer if is_peer else by_others).update(
+                olds if is_replaced else olds - news
+            )
+    return frozenset(by_peer | (by_others & wanted_by_peer))
+
+
+def _as_peer(rule: IngressRule) -> IngressRule:
+    return as_the_peer_sees(rule).masked
 
 
 def _replacements_by_the_same(

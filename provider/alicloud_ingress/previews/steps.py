@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from alicloud_ingress.previews.operations import (
     REPLACING,
     UNCHANGED,
 )
+from alicloud_ingress.previews.values import doubt_of
 
 _POSITION = re.compile(
     r"project:///(?P<file>[^#]+)#(?P<line>\d{1,9})(?:,\d+)?", re.ASCII
@@ -66,9 +67,11 @@ class Step:
         gap: whether the old rule is deleted before the new one is created.
         old_is_gone: whether an earlier, failed run has already deleted the old rule of
             this replacement; None if the preview does not show it.
-        unsure_delete: whether the engine removes the resource from the state without
-            deleting the rule (`deleted_with`). That is correct only if its group is
-            deleted too.
+        unsure_delete: whether a rule may stay although it is deleted: the engine only
+            removes it from the state (`deleted_with`), which is correct only if its
+            group is deleted too; or it is secret which rules of a set are foreign.
+        goes_with_group: whether the preview deletes what the rule is deleted with. Then
+            the engine does not delete the rule itself, be it a drop or not.
         keeps: whether a set may keep rules that it no longer declares.
         exclusive: whether a set also deletes rules that it does not declare.
         source: where the program declares it; None if the engine does not show it.
@@ -90,6 +93,7 @@ class Step:
     gap: bool = False
     old_is_gone: bool | None = False
     unsure_delete: bool = False
+    goes_with_group: bool = False
     keeps: bool = False
     exclusive: bool = False
     source: Source | None = None
@@ -101,15 +105,22 @@ class Step:
     gone: bool = False
 
 
-def step_of(urn: str, steps: Sequence[Mapping[str, Any]]) -> Step:
+def step_of(
+    urn: str,
+    steps: Sequence[Mapping[str, Any]],
+    region: str,
+    deleted: Collection[str],
+) -> Step:
     """
     The steps of one resource as one step.
 
     Args:
         urn: URN of the resource.
         steps: as the engine writes them.
+        region: of its provider; "" if it is not known.
+        deleted: URNs of the resources that the preview deletes.
     """
-    return _Reader(urn, steps).step()
+    return _Reader(urn, steps, region, deleted).step()
 
 
 def _first(states: Iterable[object]) -> Mapping[str, Any]:
@@ -126,6 +137,11 @@ def _source(state: Mapping[str, Any]) -> Source | None:
         if match and not _ELSEWHERE.search(match["file"]):
             return Source(urllib.parse.unquote(match["file"]), int(match["line"]))
     return None
+
+
+def _hides_foreign(state: Mapping[str, Any]) -> bool:
+    told = mapping(state.get("outputs")).get("foreign_rule_ids")
+    return any(map(doubt_of, (told, *items(told))))
 
 
 def _with_ids(
@@ -155,8 +171,16 @@ def _changes(
 
 
 class _Reader:
-    def __init__(self, urn: str, steps: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        urn: str,
+        steps: Sequence[Mapping[str, Any]],
+        region: str,
+        deleted: Collection[str],
+    ) -> None:
         self.urn = urn
+        self.region = region
+        self.deleted = deleted
         self.name = name_of(urn)
         self.kind = type_of(urn)
         self.refreshes = [step for step in steps if step.get("op") == "refresh"]
@@ -199,7 +223,9 @@ class _Reader:
             after=after,
             gap=op == "replace" and self._has_gap(ops),
             old_is_gone=self._old_is_gone(ops) if op == "replace" else False,
-            unsure_delete=bool(old.get("deletedWith")),
+            unsure_delete=bool(old.get("deletedWith")) or _hides_foreign(old),
+            goes_with_group=op == "delete"
+            and str(old.get("deletedWith")) in self.deleted,
             keeps=any(bool(inputs_of(new).get(name)) for name in _KEEPING),
             exclusive=bool(inputs_of(new).get("exclusive")),
             source=_source(new) or _source(old),
@@ -276,6 +302,12 @@ class _Reader:
         if not state:
             return ()
         statement = Statement(
-            self.name, self.kind, state, side=side, moved=moved, urn=self.urn
+            self.name,
+            self.kind,
+            state,
+            side=side,
+            moved=moved,
+            urn=self.urn,
+            region=self.region,
         )
         return statement.rules()
