@@ -7,6 +7,7 @@ parameters to any host, and drops the HTTP status of a response that is not JSON
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +25,11 @@ POOL_SIZE = 64
 """
 How many connections to one host are kept: one for each thread of the dynamic host.
 """
+_PROXY_SETTINGS = tuple(
+    spelled
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    for spelled in (name, name.upper())
+)
 _TROUBLES = {
     "ProxyError": (False, "the proxy cannot be reached; check HTTPS_PROXY, NO_PROXY"),
     "SSLError": (False, "the TLS certificate of the endpoint is not trusted"),
@@ -138,7 +144,19 @@ def proxies_for(url: str) -> dict[str, str]:
     """
     The proxies of the environment for this URL; none for loopback.
     """
-    return {} if is_loopback(urlsplit(url).netloc) else get_environ_proxies(url)
+    parts = urlsplit(url)
+    if is_loopback(parts.netloc):
+        return {}
+    settings = tuple(os.environ.get(name) for name in _PROXY_SETTINGS)
+    return _proxies(f"{parts.scheme}://{parts.netloc}", settings)
+
+
+@functools.lru_cache(maxsize=POOL_SIZE)
+def _proxies(address: str, settings: tuple[str | None, ...]) -> dict[str, str]:  # noqa: ARG001 - part of the key
+    """
+    `requests` looks through all variables of the environment for each request.
+    """
+    return get_environ_proxies(address)
 
 
 def _explained(error: requests.RequestException) -> tuple[bool, str]:
