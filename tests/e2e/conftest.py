@@ -16,31 +16,48 @@ from e2e.project import SECRET, Project
 from forked_python import forked_python
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """A project with an empty stack, configured for an empty fake."""
+@pytest.fixture(scope="session")
+def empty_stack(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with an empty stack, which others are copied from."""
     assert shutil.which("pulumi"), "the engine is missing: run `make test`"
+    folder = tmp_path_factory.mktemp("empty-stack")
     for name in ("backend", "project"):
-        (tmp_path / name).mkdir()
+        (folder / name).mkdir()
+    project = Project(folder / "project", FakeEcs(), "", _environment(folder, ""))
+    project.program("")
+    project.start()
+    return project
+
+
+@pytest.fixture
+def project(tmp_path: Path, empty_stack: Project) -> Iterator[Project]:
+    """A project with an empty stack, configured for an empty fake."""
+    for name in ("backend", "project"):
+        shutil.copytree(empty_stack.folder.parent / name, tmp_path / name)
     fake = FakeEcs()
     group = fake.new_group()
     with fake.serve() as url:
-        environment = {
-            **os.environ,
-            # Compiled files do not show that a program changed twice in a second.
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PATH": f"{forked_python()}:{os.environ['PATH']}",
-            "PULUMI_HOME": str(tmp_path / "home"),
-            "PULUMI_BACKEND_URL": f"file://{tmp_path / 'backend'}",
-            "PULUMI_CONFIG_PASSPHRASE": "test",
-            "PULUMI_SKIP_UPDATE_CHECK": "1",
-            "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "1",
-            "ALIBABA_CLOUD_ENDPOINT_ECS": url,
-            "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
-            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET,
-        }
+        environment = _environment(tmp_path, url)
         project = Project(tmp_path / "project", fake, group, environment)
         project.settings["alicloud:region"] = "cn-hangzhou"
         project.program("")
-        project.start()
+        project.write_settings()
+        project.select()
         yield project
+
+
+def _environment(folder: Path, url: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        # Compiled files do not show that a program changed twice in a second.
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PATH": f"{forked_python()}:{os.environ['PATH']}",
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_BACKEND_URL": f"file://{folder / 'backend'}",
+        "PULUMI_CONFIG_PASSPHRASE": "test",
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
+        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "1",
+        "ALIBABA_CLOUD_ENDPOINT_ECS": url,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET,
+    }

@@ -4,6 +4,7 @@ A project on the real engine, with its own backend, home and fake.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -75,6 +76,17 @@ class Project:
     def start(self) -> None:
         """Create the stack."""
         self.pulumi("stack", "init", "test")
+
+    def select(self) -> None:
+        """Select the stack as the engine would, which takes half a second."""
+        path = str(self.folder / "Pulumi.yaml").encode()
+        file = hashlib.sha1(path, usedforsecurity=False).hexdigest()
+        selected = {self.environment["PULUMI_BACKEND_URL"]: "organization/test/test"}
+        workspaces = Path(self.environment["PULUMI_HOME"], "workspaces")
+        workspaces.mkdir(parents=True)
+        (workspaces / f"test-{file}-workspace.json").write_text(
+            json.dumps({"stacks": selected})
+        )
 
     def run(self, *arguments: str, **environment: str) -> Outcome:
         """Run the engine and return the outcome, whether it fails or not."""
