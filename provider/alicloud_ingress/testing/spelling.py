@@ -18,21 +18,14 @@ Rule = dict[str, object]
 AUTHORIZE = "AuthorizeSecurityGroup"
 MODIFY = "ModifySecurityGroupRule"
 REVOKE = "RevokeSecurityGroup"
-IDENTITY = (
-    "IpProtocol",
-    "PortRange",
-    "PortRangeListId",
-    "SourceCidrIp",
-    "Ipv6SourceCidrIp",
-    "SourceGroupId",
-    "SourcePrefixListId",
-    "DestCidrIp",
-    "Ipv6DestCidrIp",
-    "SourcePortRange",
-    "Policy",
-    "Priority",
-    "NicType",
+IDENTITY = tuple(
+    name
+    for name in FIELDS
+    if not name.startswith("SourceGroupOwner") and name != "Description"
 )
+"""
+The fields that make a rule another one.
+"""
 REMEMBERED = tuple(name for name in FIELDS if name != "SourceGroupOwnerId")
 """
 The fields that are stored. The owner of a source group is stored as an account ID only.
