@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from alicloud_ingress.testing import Fault
+from conftest import ATTEMPTS
 from engine.host import Properties
 from engine.ways import UP
 from faults.stack import Stack
@@ -38,3 +41,79 @@ def test_a_changed_rule_that_stays_is_in_the_state(front: Front) -> None:
     assert stack.run(UP, program(1001)) == []
     live = {str(r["PortRange"]) for r in front.fake.rules(group).values()}
     assert live == {f"{port}/{port}" for port in range(1001, 1151)}
+
+
+def moved(front: Front, faults: list[Fault]) -> tuple[Stack, str]:
+    """Three rules of a set are to become three others while ECS has faults."""
+    group, stack = front.fake.new_group(), Stack(front.settings)
+    assert stack.run(UP, three_from(1, group)) == []
+    for fault in faults:
+        front.fake.inject(fault)
+    assert len(stack.run(UP, three_from(1001, group))) == 1
+    front.fake.forget_faults()
+    return stack, group
+
+
+def three_from(first: int, group: str) -> dict[str, Properties]:
+    """A set of rules for three ports."""
+    fields = {"ip_protocol": "tcp", "source_cidr_ip": "10.0.0.0/8"}
+    rules = [{**fields, "port_range": port} for port in range(first, first + 3)]
+    return {"s": {"security_group_id": group, "rules": rules}}
+
+
+REVOKE, DESCRIBE = "RevokeSecurityGroup", "DescribeSecurityGroupAttribute"
+INVALID = Fault.refused(REVOKE, 400, "InvalidParam.SecurityGroupRuleId")
+UNREADABLE = replace(Fault.refused(DESCRIBE, 403, "Forbidden.RAM"), times=100)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        # The call is split, until one rule is left of which only a read could tell.
+        [
+            INVALID,
+            replace(INVALID, skip=1),
+            replace(INVALID, skip=1),
+            replace(UNREADABLE, skip=4),
+        ],
+        [replace(Fault.dropped(REVOKE, takes_effect=True), times=1_000)],
+        [replace(Fault.dropped(REVOKE, takes_effect=False), times=1_000)],
+    ],
+    ids=["the read of one fails", "revoked without an answer", "not revoked"],
+)
+def test_an_update_that_may_have_revoked_keeps_what_it_added(
+    front: Front, faults: list[Fault]
+) -> None:
+    """Else fewer rules were left than before and after."""
+    stack, group = moved(front, faults)
+
+    live = front.fake.rules(group)
+    (entry,) = stack.entries
+    assert {str(rule["PortRange"]) for rule in live.values()} >= {
+        f"{port}/{port}" for port in (1001, 1002, 1003)
+    }
+    assert set(live) <= set(entry.rule_ids)
+    assert stack.run(UP, three_from(1001, group)) == []
+    live = front.fake.rules(group)
+    assert set(stack.entries[0].rule_ids) == set(live)
+    assert len(live) == 3
+
+
+def test_an_unfinished_update_keeps_what_it_adopted(front: Front) -> None:
+    """The former owner leaves in the same run, and revokes it no more."""
+    group, stack = front.fake.new_group(), Stack(front.settings)
+    web = {"ip_protocol": "tcp", "source_cidr_ip": "10.0.0.0/8", "port_range": 443}
+    before = {"web": {"security_group_id": group, **web}, **three_from(1, group)}
+    assert stack.run(UP, before) == []
+    after = {"s": {"security_group_id": group, "rules": [web], "adopt": True}}
+    silent = Fault.dropped(REVOKE, takes_effect=False)
+    front.fake.inject(replace(silent, times=ATTEMPTS))
+
+    assert len(stack.run(f"{UP} --continue-on-error", after)) == 1
+
+    assert stack.state.keys() == {"s"}
+    live = front.fake.rules(group)
+    assert "443/443" in [rule["PortRange"] for rule in live.values()]
+    assert set(live) == set(stack.entries[0].rule_ids)
+    assert stack.run(UP, after) == []
+    assert len(front.fake.rules(group)) == 1

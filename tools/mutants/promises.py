@@ -19,6 +19,7 @@ OPEN = "tests/faults/test_open_questions.py"
 HOSTILE = "tests/faults/test_hostile_input.py"
 SECURITY = "tests/faults/test_security.py"
 OWNERSHIP = "tests/functional/test_ownership.py"
+UNFINISHED = "tests/faults/test_unfinished_sets.py"
 SETS = "tests/functional/test_set_lifecycle.py"
 SIDE_BY_SIDE = "tests/functional/test_sets_side_by_side.py"
 REMOVALS = "tests/functional/test_set_removals.py"
@@ -119,12 +120,11 @@ MUTANTS = (
     Mutant(
         "a rule not found by attributes is accepted without a read",
         "reconcile/delete.py",
-        "                raise about from error\n        group = self._read(left)\n",
-        "                raise about from error\n"
+        "                refused = refused or about\n",
+        "                refused = refused or about\n"
         "            else:\n"
         "                now = self.context.group.read_now()\n"
-        "                return now.without([r.rule_id for r in now.rules])\n"
-        "        group = self._read(left)\n",
+        "                return now.without([r.rule_id for r in now.rules])\n",
         (LIFECYCLE, REACTIONS, OPEN),
     ),
     Mutant(
@@ -170,10 +170,17 @@ MUTANTS = (
     Mutant(
         "a failed adoption stops a delete",
         "reconcile/ownership.py",
-        "                for rule_id in self._pending.pop(mark, ()):\n"
-        "                    self._owners[rule_id].discard(mark)\n",
-        "                self._pending.pop(mark, None)\n",
+        "                    if not is_kept:\n"
+        "                        self._owners[rule_id].discard(mark)\n",
+        "                    pass\n",
         (OWNERSHIP, LIFECYCLE),
+    ),
+    Mutant(
+        "an unfinished update gives up what its state names",
+        "reconcile/ownership.py",
+        "        except kept_after:\n            is_kept = True\n",
+        "        except kept_after:\n            is_kept = False\n",
+        (UNFINISHED,),
     ),
     Mutant(
         "a revoked rule is taken for its replacement",
@@ -199,9 +206,16 @@ MUTANTS = (
     Mutant(
         "additions are taken back after a revoke",
         "reconcile/lifecycle.py",
-        "            if removals.revoked:\n",
+        "            if removals.revoked or (can_hold_both and removals.unclear):\n",
         "            if False:\n",
         (SETS,),
+    ),
+    Mutant(
+        "additions are taken back after a revoke without an answer",
+        "reconcile/lifecycle.py",
+        "if removals.revoked or (can_hold_both and removals.unclear):",
+        "if removals.revoked:",
+        (UNFINISHED,),
     ),
     Mutant(
         "a set keeps its own rule, removed from the program, outside of the state",

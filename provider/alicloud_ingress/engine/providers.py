@@ -382,7 +382,7 @@ class RuleSetProvider(_Provider):
         foreign = foreign_ids(members, rules) if ignores_rules else frozenset[str]()
         try:
             account_id = account_id or lifecycle.account_id(rules)
-            with owner.acquiring():
+            with owner.acquiring(UnfinishedUpdateError):
                 ids = lifecycle.update(
                     rules,
                     members,

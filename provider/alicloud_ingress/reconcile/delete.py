@@ -43,11 +43,13 @@ class Removals:
         context: of the group.
         revoked: filled with the rules that are gone.
         left_to_others: filled with the rules that another resource has.
+        unclear: filled with the rules whose revoke got no answer.
     """
 
     context: RuleContext
     revoked: set[IngressRule] = field(default_factory=set[IngressRule])
     left_to_others: set[IngressRule] = field(default_factory=set[IngressRule])
+    unclear: set[IngressRule] = field(default_factory=set[IngressRule])
 
     def revoke(self, members: Sequence[Member]) -> None:
         """
@@ -119,11 +121,11 @@ class Removals:
     def _report(self, ids: Mapping[Member, str], releases: dict[str, Release]) -> None:
         for rule_id, release in releases.items():
             self.context.report_release(rule_id, release)
-        self.left_to_others.update(
-            member.rule
-            for member, rule_id in ids.items()
-            if releases.get(rule_id) is Release.HELD
-        )
+        for member, rule_id in ids.items():
+            if releases.get(rule_id) is Release.HELD:
+                self.left_to_others.add(member.rule)
+            elif releases.get(rule_id) is Release.REVOKED:
+                self.revoked.add(member.rule)
 
     def _left_after_revoke(self, members: Sequence[Member]) -> list[str]:
         """
@@ -141,16 +143,19 @@ class Removals:
         outcomes = dict(self.context.group.revoke_all_by_id(list(rules)))
         errors = {rule_id: error for rule_id, error in outcomes.items() if error}
         reactions = {i: reaction(Call.REVOKE_BY_ID, e) for i, e in errors.items()}
-        to_read = [
-            i for i, wanted in reactions.items() if wanted is Reaction.READ_GROUP
-        ]
+        gone_before = {i for i, r in reactions.items() if r is Reaction.ALREADY_DONE}
+        done = outcomes.keys() - errors.keys() | gone_before
+        # What is gone is recorded before the group is read, which may fail.
+        self.revoked.update(rules[rule_id] for rule_id in done)
+        self.unclear.update(
+            rules[i] for i, e in errors.items() if isinstance(e, OUTCOME_UNKNOWN)
+        )
+        to_read = [i for i, r in reactions.items() if r is Reaction.READ_GROUP]
         group = self._read([rules[id_] for id_ in to_read]) if to_read else None
         left = [id_ for id_ in to_read if group and group.by_id(id_)]
-        gone_before = {
-            i for i, wanted in reactions.items() if wanted is Reaction.ALREADY_DONE
-        }.union(id_ for id_ in to_read if id_ not in left)
-        done = [id_ for id_ in outcomes if id_ not in errors or id_ in gone_before]
-        self.revoked.update(rules[rule_id] for rule_id in done)
+        gone_before.update(id_ for id_ in to_read if id_ not in left)
+        done |= gone_before
+        self.revoked.update(rules[rule_id] for rule_id in gone_before)
         for rule_id, error in errors.items():
             if rule_id not in gone_before and rule_id not in left:
                 more = len(rules) - len(done) - 1
@@ -228,15 +233,24 @@ class Removals:
             NoAnswerError: the outcome of some is unknown, and some still show.
         """
         unknown: EcsError | None = None
+        refused: EcsError | None = None
+        succeeded: list[IngressRule] = []
         for rule, error in self.context.group.revoke_all_by_attributes(left):
             if error is None:
+                succeeded.append(rule)
                 continue
             about = error.about(f"{self.context.words(rule)} in {self.context.where}")
             if isinstance(error, OUTCOME_UNKNOWN):
                 unknown = about
+                self.unclear.add(rule)
             elif reaction(Call.REVOKE_BY_ATTRIBUTES, error) is not Reaction.READ_GROUP:
-                raise about from error
+                refused = refused or about
+        if refused and not succeeded:
+            raise refused
         group = self._read(left)
+        self.revoked.update(rule for rule in succeeded if not group.matching(rule))
+        if refused:
+            raise refused
         left[:] = [rule for rule in left if group.identical_to(rule)]
         if unknown and left:
             raise unknown

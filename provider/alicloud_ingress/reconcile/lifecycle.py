@@ -14,6 +14,7 @@ What happens where a step fails, for one rule and a set alike:
 - A revoke is refused, and another has succeeded: nothing is taken back, since fewer
   rules would be left than before and after. `UnfinishedUpdateError` names what was
   added and what is left; the state gets both, and the next update goes on.
+- A revoke of an update of a set gets no answer: the same, since it may have succeeded.
 
 Which answers to a revoke count as a refusal is decided in `delete`.
 """
@@ -65,7 +66,7 @@ class _Lifecycle(RuleContext):
         with self._error_context(rules):
             return self.account_for_state()
 
-    def _reconcile(
+    def _reconcile(  # noqa: PLR0913 - both resources update by it
         self,
         wanted: Sequence[IngressRule],
         members: Sequence[Member],
@@ -73,9 +74,18 @@ class _Lifecycle(RuleContext):
         adopt: bool,
         exclusive: bool = False,
         keep: Keep | None = None,
+        can_hold_both: bool = False,
     ) -> dict[IngressRule, LiveRule]:
         """
         Bring the group from what the state holds to what is wanted.
+
+        Args:
+            wanted: what the program declares.
+            members: what the state holds.
+            adopt: as for an update of a set, like the next two.
+            exclusive: likewise.
+            keep: likewise.
+            can_hold_both: whether the state can have both old and new rules.
 
         Returns:
             each wanted rule as it is now, without an ID if it does not show in time.
@@ -95,7 +105,7 @@ class _Lifecycle(RuleContext):
                 plan = plan_for(group)
         if plan.duplicates and not adopt:
             raise exists_error(self, [change.live for change in plan.duplicates])
-        return self._carry_out(plan, group, adopt=adopt)
+        return self._carry_out(plan, group, adopt=adopt, can_hold_both=can_hold_both)
 
     def _with_holder(self, member: Member) -> Member:
         """
@@ -107,7 +117,12 @@ class _Lifecycle(RuleContext):
         return replace(member, held=held)
 
     def _carry_out(
-        self, plan: Plan, group: LiveGroup, *, adopt: bool = False
+        self,
+        plan: Plan,
+        group: LiveGroup,
+        *,
+        adopt: bool = False,
+        can_hold_both: bool = False,
     ) -> dict[IngressRule, LiveRule]:
         before = frozenset(live.rule_id for live in group.rules if live.rule_id)
         additions = Additions(self, before, adopts=adopt, pending=plan.pending)
@@ -121,7 +136,7 @@ class _Lifecycle(RuleContext):
             change_all(self, (*plan.own, *plan.duplicates))
             removals.revoke(plan.revoke)
         except Exception as error:
-            if removals.revoked:
+            if removals.revoked or (can_hold_both and removals.unclear):
                 raise self._unfinished(error, plan, added, removals) from error
             additions.take_back(error)
             raise
@@ -153,7 +168,8 @@ class _Lifecycle(RuleContext):
         new = words((rule, live.rule_id) for rule, live in added.items())
         return UnfinishedUpdateError(
             f"{as_sentence(error)} Of {len(plan.revoke)} rules that were to be revoked,"
-            f" {len(removals.revoked)} are gone, and these still exist in"
+            f" {len(removals.revoked)} are gone, and these"
+            f" {'may still exist' if removals.unclear else 'still exist'} in"
             f" {self.where}: {words((m.rule, m.rule_id) for m in left)}."
             + (f" These were added and are kept: {new}." if new else ""),
             ids,
@@ -371,10 +387,16 @@ class SetLifecycle(_Lifecycle):
             the ID of each wanted rule; "" where one does not show in time.
 
         Raises:
-            UnfinishedUpdateError: it failed after some rules were revoked.
+            UnfinishedUpdateError: it failed after some rules were revoked, or may have
+                been.
         """
         rules = self._reconcile(
-            wanted, members, adopt=adopt, exclusive=exclusive, keep=keep
+            wanted,
+            members,
+            adopt=adopt,
+            exclusive=exclusive,
+            keep=keep,
+            can_hold_both=True,
         )
         return {rule: live.rule_id for rule, live in rules.items()}
 

@@ -132,21 +132,26 @@ class Ownership:
             self._changed.notify_all()
 
     @contextmanager
-    def acquiring(self, mark: str) -> Generator[None, None, None]:
+    def acquiring(
+        self, mark: str, kept_after: tuple[type[BaseException], ...] = ()
+    ) -> Generator[None, None, None]:
         """
-        A create or update, which keeps what it has acquired only if it succeeds.
+        A create or update, which keeps what it has acquired only if it succeeds, or
+        fails with an error after which its state has the rules.
         """
+        is_kept = False
         try:
             yield
-        except BaseException:
+            is_kept = True
+        except kept_after:
+            is_kept = True
+            raise
+        finally:
             with self._changed:
                 for rule_id in self._pending.pop(mark, ()):
-                    self._owners[rule_id].discard(mark)
+                    if not is_kept:
+                        self._owners[rule_id].discard(mark)
                 self._changed.notify_all()
-            raise
-        with self._changed:
-            self._pending.pop(mark, None)
-            self._changed.notify_all()
 
     def adopt(self, rule_id: str, mark: str) -> bool:
         """
@@ -371,11 +376,13 @@ class Owner:
     mark: str
     replaces: frozenset[str] = frozenset()
 
-    def acquiring(self) -> AbstractContextManager[None]:
+    def acquiring(
+        self, *kept_after: type[BaseException]
+    ) -> AbstractContextManager[None]:
         """
         As `Ownership.acquiring`.
         """
-        return self.ownership.acquiring(self.mark)
+        return self.ownership.acquiring(self.mark, kept_after)
 
     def adopt(self, rule_id: str) -> bool:
         """
