@@ -702,3 +702,70 @@ def test_a_drop_that_an_unfinished_update_left_goes(gate: Gate, *, live: bool) -
 
     assert gate(steps, *(LIVE if live else ADMIN)).exit_code == 1
     assert "tcp 22/22" in gate(steps, "--fail-on", "delete").stderr
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("in_set", [True, False])
+def test_a_drop_of_two_resources_may_go_with_either(
+    gate: Gate, *, live: bool, in_set: bool
+) -> None:
+    """With --target, and without marks of owners, the other one is not asked."""
+    drop_id, below_id = "sgr-1", "sgr-2"
+    if live:
+        drop_id, below_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    drop, below = gate.rule(policy="drop"), gate.rule(priority=2)
+    state = known(drop, drop_id)
+    keeper = step("same", "one", old=drop, new=drop, old_state=state)
+    if in_set:
+        rules = gate.set_of(drop)
+        outputs = {**rules, "rule_ids": {"tcp 0": drop_id}}
+        of_set: dict[str, Any] = {"kind": RULE_SET, "old_state": {"outputs": outputs}}
+        keeper = step("same", "one", old=rules, new=rules, **of_set)
+    steps = [
+        keeper,
+        step("delete", "other", old=drop, old_state=state),
+        step("same", "ssh", old=below, new=below, old_state=known(below, below_id)),
+    ]
+
+    done = gate(steps, *(LIVE if live else ADMIN))
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+@pytest.mark.parametrize("op", ["create", "replace", "update", "same"])
+def test_a_group_that_exists_may_be_one_that_is_known(gate: Gate, op: str) -> None:
+    """The rule asks for a group by a value of another; each accepts a quarter."""
+    there = gate.rule(source="64.0.0.0/2")
+    kind = "alicloud:ecs/securityGroup:SecurityGroup"
+    old = None if op == "create" else {"vpcId": "vpc-1"}
+    front = step(op, "front", old=old, new={"vpcId": "vpc-1"}, kind=kind)
+    new = {
+        **gate.rule(source="0.0.0.0/2"),
+        "security_group_id": "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+    }
+    state = {"propertyDependencies": {"security_group_id": [front["urn"]]}}
+    steps = [
+        step("same", "there", old=there, new=there),
+        front,
+        step("create", "new", new=new, new_state=state),
+    ]
+
+    done = gate(steps, *ADMIN)
+
+    assert done.exit_code == (0 if op in ("create", "replace") else 1)
+
+
+@pytest.mark.parametrize("gap", [True, False])
+def test_a_rule_that_pulumi_alicloud_loses_is_deleted(gate: Gate, *, gap: bool) -> None:
+    """It creates an identical one, and then revokes both by their attributes."""
+    rule = of_peer(gate, OFFICE)
+    ops = ["create-replacement", "replace", "delete-replaced"]
+    steps = [
+        step(op, "office", old=rule, new={**rule, "description": "x"}, kind=PEER_RULE)
+        for op in (reversed(ops) if gap else ops)
+    ]
+
+    done = gate(steps, "--fail-on", "delete")
+
+    assert done.exit_code == (0 if gap else 1)

@@ -31,7 +31,7 @@ from alicloud_ingress.previews.neighbours import (
     provider_regions,
     unknown_rules,
 )
-from alicloud_ingress.previews.operations import IGNORED, UNCHANGED
+from alicloud_ingress.previews.operations import CREATING, IGNORED, UNCHANGED
 from alicloud_ingress.previews.steps import Step, step_of
 
 _WHAT = "what `pulumi preview --json --show-sames > preview.json` writes"
@@ -107,7 +107,10 @@ def _preview(
             by_urn.setdefault(str(step.get("urn")), []).append(step)
     problems = errors_of(document)
     regions = dict(provider_regions(steps))
-    deleted = {str(step.get("urn")) for step in steps if step.get("op") == "delete"}
+    deleted, created = (
+        {str(step.get("urn")) for step in steps if step.get("op") in ops}
+        for ops in (("delete",), CREATING)
+    )
     rules: list[Step] = []
     others = 0
     for urn, own in by_urn.items():
@@ -116,9 +119,11 @@ def _preview(
         if type_of(urn) in GROUP_ARGUMENT and not _is_outbound(own):
             provider, _, _ = str(own[0].get("provider")).rpartition("::")
             region = regions.get(provider, "")
-            rules += [step_of(urn, [step], region, deleted) for step in leftovers]
+            rules += [
+                step_of(urn, [step], region, deleted, created) for step in leftovers
+            ]
             if main:
-                rules.append(step_of(urn, main, region, deleted))
+                rules.append(step_of(urn, main, region, deleted, created))
         elif not type_of(urn).startswith("pulumi:") and any(
             step.get("op") not in UNCHANGED | IGNORED for step in own
         ):

@@ -13,7 +13,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from alicloud_ingress.exposure.diagram import TooComplexError
-from alicloud_ingress.previews.declared import RULE_SET, is_any_group, name_of
+from alicloud_ingress.previews.declared import (
+    PEER_RULE,
+    RULE_SET,
+    DeclaredRule,
+    as_the_peer_sees,
+    is_any_group,
+    name_of,
+)
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
     FAIL_ON,
@@ -239,17 +246,31 @@ def _losses(step: Step) -> Iterator[Finding]:
         )
     if step.retained or step.old_is_gone or step.op not in LOSING:
         return
+    in_doubt = any(declared.doubts for declared in step.after)
+    for declared in _deleted(step):
+        yield Finding(
+            kind="delete",
+            group=declared.group,
+            resources=(step.name,),
+            urns=(step.urn,),
+            text=f"{declared.rule.as_text} of {declared.group} is deleted",
+            judged=not in_doubt,
+        )
+
+
+def _deleted(step: Step) -> Iterator[DeclaredRule]:
+    """
+    The rules that a step deletes without another one in their place.
+    """
     if step.op == "delete" or step.kind == RULE_SET or not step.after:
         kept = {declared.rule for declared in step.after}
-        in_doubt = any(declared.doubts for declared in step.after)
         takes_all = step.exclusive and step.op == "update"
         for declared in step.before:
             if declared.rule not in kept and (declared.declared or takes_all):
-                yield Finding(
-                    kind="delete",
-                    group=declared.group,
-                    resources=(step.name,),
-                    urns=(step.urn,),
-                    text=f"{declared.rule.as_text} of {declared.group} is deleted",
-                    judged=not in_doubt,
-                )
+                yield declared
+    elif step.op == "replace" and step.kind == PEER_RULE and not step.gap:
+        # It revokes by attributes, which an identical new rule shares.
+        new = {(d.group, as_the_peer_sees(d.rule).masked) for d in step.after}
+        for declared in step.before:
+            if (declared.group, as_the_peer_sees(declared.rule).masked) in new:
+                yield declared
