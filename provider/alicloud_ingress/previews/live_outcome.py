@@ -74,6 +74,18 @@ class _Slot:
         """
         return any(rule != self.rule for rule, _ in self.changes)
 
+    def is_held(self, step: Step) -> bool:
+        """
+        Whether another resource of this provider has it afterwards, too.
+        """
+        holders = (*self.keepers, *(holder for _, holder in self.changes))
+        return any(
+            holder.urn != step.urn
+            and holder.kind != PEER_RULE
+            and holder.op not in ("delete", "replace")
+            for holder in holders
+        )
+
     @property
     def may_stay(self) -> bool:
         """
@@ -406,6 +418,7 @@ class _Applied:
                 rule_id = slot.live.rule_id or "a rule"
                 if step.adopts or step.kind == PEER_RULE:
                     self._takeovers.append(Takeover(step, rule_id))
+                    self._may_stop |= step.kind != PEER_RULE and slot.is_held(step)
                 else:
                     self._refusals.append(Refusal(step, rule_id, IDENTICAL))
         self._refusals += created_twice(self._added)

@@ -170,9 +170,10 @@ def _split(
             step.get("op") in ("delete-replaced", "discard-replaced")
             and str(old.get("id")) not in replaced
         )
-        if is_other or (step.get("op") == "delete" and old.get("delete") is True):
+        is_replaced = old.get("delete") is True
+        if is_other or (step.get("op") == "delete" and is_replaced):
             leftovers.append({**step, "op": "delete"})
-        else:
+        elif not (step.get("op") == "refresh" and is_replaced):
             main.append(step)
     imports = any(step.get("op") == "import-replacement" for step in main)
     for step in main:

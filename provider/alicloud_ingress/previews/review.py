@@ -31,7 +31,7 @@ from alicloud_ingress.previews.findings import (
 )
 from alicloud_ingress.previews.gate import Lists, Side, at_worst
 from alicloud_ingress.previews.group_review import JudgedGroup
-from alicloud_ingress.previews.groups import by_group, known_groups
+from alicloud_ingress.previews.groups import by_group
 from alicloud_ingress.previews.lists import list_findings, lists_of
 from alicloud_ingress.previews.live_outcome import live_outcome
 from alicloud_ingress.previews.outcome import Outcome, key
@@ -94,7 +94,7 @@ def judge(  # noqa: PLR0913 - one for each input
         except TooComplexError:
             groups.append(judging.unjudged(today))
             tangled.append(group)
-    for group, together in _together(preview, outcomes):
+    for group, together in _together(outcomes):
         read = (live or {}).get(group)
         judging = JudgedGroup(preview, group, together, read, contents, stops)
         there = {f.kind for f in found if not f.waivers}
@@ -128,31 +128,28 @@ def judge(  # noqa: PLR0913 - one for each input
     )
 
 
-def _together(
-    preview: Preview, outcomes: Mapping[str, Outcome]
-) -> Iterator[tuple[str, Outcome]]:
+def _together(outcomes: Mapping[str, Outcome]) -> Iterator[tuple[str, Outcome]]:
     """
     What a preview does to the groups whose IDs are not known, if they are all the same;
-    and to each known group, if they are that one.
+    and to each group that is known or new, if they are that one.
 
     Rules that drop are left out: they may be in another group than those that accept.
     """
-    known = known_groups(preview)
-    unknown = {g: each for g, each in outcomes.items() if g not in known}
+    unknown = [each for group, each in outcomes.items() if is_any_group(group)]
     if len(unknown) > 1:
-        yield UNKNOWN, _as_one(unknown.values())
-    if old := [each for g, each in unknown.items() if is_any_group(g)]:
-        parts = _as_one(old)
-        for group in known:
-            its = outcomes[group]
-            yield (
-                group,
-                Outcome(
-                    before=at_worst(its.least_before, its.before) + parts.before,
-                    after=at_worst(its.most_after, its.after) + parts.after,
-                    if_it_stops=(*its.if_it_stops, *parts.if_it_stops),
-                ),
-            )
+        yield UNKNOWN, _as_one(unknown)
+    if unknown:
+        parts = _as_one(unknown)
+        for group, its in outcomes.items():
+            if not is_any_group(group):
+                yield (
+                    group,
+                    Outcome(
+                        before=at_worst(its.least_before, its.before) + parts.before,
+                        after=at_worst(its.most_after, its.after) + parts.after,
+                        if_it_stops=(*its.if_it_stops, *parts.if_it_stops),
+                    ),
+                )
 
 
 def _as_one(outcomes: Collection[Outcome]) -> Outcome:
