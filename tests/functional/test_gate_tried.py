@@ -706,9 +706,9 @@ def test_a_drop_that_an_unfinished_update_left_goes(gate: Gate, *, live: bool) -
 
 
 @pytest.mark.parametrize("live", [True, False])
-@pytest.mark.parametrize("in_set", [True, False])
+@pytest.mark.parametrize("kept", ["as it is", "described", "in a set"])
 def test_a_drop_of_two_resources_may_go_with_either(
-    gate: Gate, *, live: bool, in_set: bool
+    gate: Gate, kept: str, *, live: bool
 ) -> None:
     """With --target, and without marks of owners, the other one is not asked."""
     drop_id, below_id = "sgr-1", "sgr-2"
@@ -717,7 +717,10 @@ def test_a_drop_of_two_resources_may_go_with_either(
     drop, below = gate.rule(policy="drop"), gate.rule(priority=2)
     state = known(drop, drop_id)
     keeper = step("same", "one", old=drop, new=drop, old_state=state)
-    if in_set:
+    if kept == "described":
+        new = {**drop, "description": "no entry"}
+        keeper = step("update", "one", old=drop, new=new, old_state=state)
+    if kept == "in a set":
         rules = gate.set_of(drop)
         outputs = {**rules, "rule_ids": {"tcp 0": drop_id}}
         of_set: dict[str, Any] = {"kind": RULE_SET, "old_state": {"outputs": outputs}}

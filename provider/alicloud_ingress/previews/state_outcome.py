@@ -104,7 +104,8 @@ def _revoked_drops(preview: Preview, group: str) -> frozenset[IngressRule]:
     """
     The rules that a step deletes although another step, or itself, may want them:
     pulumi-alicloud goes by attributes, and none of its resources counts as an owner.
-    Neither does one that does not change: with `--target` it is not asked.
+    Neither does one that keeps its rule: with `--target` it is not asked, and the state
+    may lack its mark as an owner.
     """
     wanted: set[IngressRule] = set()
     by_peer: set[IngressRule] = set()
@@ -119,8 +120,10 @@ def _revoked_drops(preview: Preview, group: str) -> frozenset[IngressRule]:
             for side in (step.before, step.after)
         )
         is_peer = step.kind == PEER_RULE
-        if is_peer or step.op in UNCHANGED:
+        if is_peer:
             wanted |= news
+        elif step.op != "replace":
+            wanted |= news & olds
         is_replaced = step.op == "replace" and not step.retained
         if step.old_is_gone is not True:
             (by_peer if is_peer else by_others).update(
