@@ -840,3 +840,26 @@ def test_two_new_groups_are_not_the_same(gate: Gate) -> None:
     some = step("create", "elsewhere", new=elsewhere)
     assert gate([*steps, some], *ADMIN).exit_code == 0
     assert gate([front, opens, some], *ADMIN).exit_code == 1
+
+
+@pytest.mark.parametrize("last", ["mine", "theirs"])
+def test_a_list_that_two_resources_change_is_not_judged(gate: Gate, last: str) -> None:
+    """Which of the two is deployed last is not known."""
+    rule = {**gate.rule(), "source_prefix_list_id": "pl-1"}
+    del rule["source_cidr_ip"]
+    steps = [step("same", old=rule, new=rule)]
+    names = ("theirs", "mine") if last == "mine" else ("mine", "theirs")
+    for name in names:
+        block = WORLD if name == "theirs" else "10.0.0.0/9"
+        steps.append(
+            step(
+                "update",
+                name,
+                old={"entries": [{"cidr": OFFICE}]},
+                new={"entries": [{"cidr": block}]},
+                kind="alicloud:ecs/ecsPrefixList:EcsPrefixList",
+                old_state={"id": "pl-1"},
+            )
+        )
+
+    assert gate(steps, *ADMIN).exit_code == 1
