@@ -809,6 +809,8 @@ def test_a_refresh_of_a_replaced_rule_is_of_another_resource(gate: Gate) -> None
     ]
 
     assert gate(steps, *LIVE).exit_code == 1
+    assert gate(steps[:3], *LIVE).exit_code == 1
+    assert gate(steps, "--fail-on", "delete").stderr.count("is deleted") == 1
     kept = {**old, "retainOnDelete": True}
     steps[1], steps[3] = (
         step("refresh", old=drop, new=drop, old_state=kept, new_state=kept),

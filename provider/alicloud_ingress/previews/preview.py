@@ -11,7 +11,7 @@ previews made by it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,11 +157,8 @@ def _split(
     Split the steps with one URN: those of the resource, and deletions of resources
     that an earlier run has replaced and not deleted, or that are read from now on.
     """
-    replaced = {
-        str(mapping(step.get("oldState")).get("id"))
-        for step in steps
-        if step.get("op") in ("replace", "create-replacement")
-    }
+    replaced = _ids(steps, "replace", "create-replacement")
+    shown = _ids(steps, "delete", "delete-replaced", "discard-replaced")
     main: list[Mapping[str, Any]] = []
     leftovers: list[Mapping[str, Any]] = []
     for step in steps:
@@ -173,8 +170,11 @@ def _split(
         is_replaced = old.get("delete") is True
         if is_other or (step.get("op") == "delete" and is_replaced):
             leftovers.append({**step, "op": "delete"})
-        elif not (step.get("op") == "refresh" and is_replaced):
+        elif step.get("op") != "refresh" or not is_replaced:
             main.append(step)
+        elif step.get("newState") and str(old.get("id")) not in shown:
+            # The engine deletes it, and shows that with --show-replacement-steps only.
+            leftovers.append({**step, "op": "delete"})
     imports = any(step.get("op") == "import-replacement" for step in main)
     for step in main:
         is_read = mapping(step.get("newState")).get("external")
@@ -185,6 +185,17 @@ def _split(
             leftovers.append({**step, "op": "delete"})
             break
     return main, leftovers
+
+
+def _ids(steps: Iterable[Mapping[str, Any]], *ops: str) -> set[str]:
+    """
+    The old IDs in the steps with these operations.
+    """
+    return {
+        str(mapping(step.get("oldState")).get("id"))
+        for step in steps
+        if step.get("op") in ops
+    }
 
 
 def _is_outbound(steps: Sequence[Mapping[str, Any]]) -> bool:
