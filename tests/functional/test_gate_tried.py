@@ -16,6 +16,7 @@ from functional.gate import ADMIN, ANY, LIVE, WORLD, Gate, known
 from unit.test_preview import step
 
 SECRET = "[secret]"
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 OFFICE = "10.0.0.0/8"
 UNMANAGED = ("--live", "--fail-on", "unmanaged")
 
@@ -702,3 +703,165 @@ def test_a_drop_that_an_unfinished_update_left_goes(gate: Gate, *, live: bool) -
 
     assert gate(steps, *(LIVE if live else ADMIN)).exit_code == 1
     assert "tcp 22/22" in gate(steps, "--fail-on", "delete").stderr
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("kept", ["as it is", "described", "in a set"])
+def test_a_drop_of_two_resources_may_go_with_either(
+    gate: Gate, kept: str, *, live: bool
+) -> None:
+    """With --target, and without marks of owners, the other one is not asked."""
+    drop_id, below_id = "sgr-1", "sgr-2"
+    if live:
+        drop_id, below_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    drop, below = gate.rule(policy="drop"), gate.rule(priority=2)
+    state = known(drop, drop_id)
+    keeper = step("same", "one", old=drop, new=drop, old_state=state)
+    if kept == "described":
+        new = {**drop, "description": "no entry"}
+        keeper = step("update", "one", old=drop, new=new, old_state=state)
+    if kept == "in a set":
+        rules = gate.set_of(drop)
+        outputs = {**rules, "rule_ids": {"tcp 0": drop_id}}
+        of_set: dict[str, Any] = {"kind": RULE_SET, "old_state": {"outputs": outputs}}
+        keeper = step("same", "one", old=rules, new=rules, **of_set)
+    steps = [
+        keeper,
+        step("delete", "other", old=drop, old_state=state),
+        step("same", "ssh", old=below, new=below, old_state=known(below, below_id)),
+    ]
+
+    done = gate(steps, *(LIVE if live else ADMIN))
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+@pytest.mark.parametrize("op", ["create", "replace", "update", "same"])
+def test_a_group_that_exists_may_be_one_that_is_known(gate: Gate, op: str) -> None:
+    """The rule asks for a group by a value of another; each accepts a quarter."""
+    there = gate.rule(source="64.0.0.0/2")
+    kind = "alicloud:ecs/securityGroup:SecurityGroup"
+    old = None if op == "create" else {"vpcId": "vpc-1"}
+    front = step(op, "front", old=old, new={"vpcId": "vpc-1"}, kind=kind)
+    new = {
+        **gate.rule(source="0.0.0.0/2"),
+        "security_group_id": UNKNOWN,
+    }
+    state = {"propertyDependencies": {"security_group_id": [front["urn"]]}}
+    steps = [
+        step("same", "there", old=there, new=there),
+        front,
+        step("create", "new", new=new, new_state=state),
+    ]
+
+    done = gate(steps, *ADMIN)
+
+    assert done.exit_code == (0 if op in ("create", "replace") else 1)
+
+
+@pytest.mark.parametrize("gap", [True, False])
+def test_a_rule_that_pulumi_alicloud_loses_is_deleted(gate: Gate, *, gap: bool) -> None:
+    """It creates an identical one, and then revokes both by their attributes."""
+    rule = of_peer(gate, OFFICE)
+    ops = ["create-replacement", "replace", "delete-replaced"]
+    steps = [
+        step(op, "office", old=rule, new={**rule, "description": "x"}, kind=PEER_RULE)
+        for op in (reversed(ops) if gap else ops)
+    ]
+
+    done = gate(steps, "--fail-on", "delete")
+
+    assert done.exit_code == (0 if gap else 1)
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("keeper", ["same", "update"])
+def test_adopting_what_another_resource_keeps_stops_the_run(
+    gate: Gate, keeper: str, *, live: bool
+) -> None:
+    """It is refused, and the drop above a new rule may be missing then."""
+    web_id, web = gate.live("80/80", OFFICE), gate.rule(80, OFFICE)
+    described = {**web, "description": "the web"} if keeper == "update" else web
+    drop = step("create", "drop", new=gate.rule(policy="drop"))
+    ssh = step("create", "ssh", new=gate.rule(priority=2))
+    kept = step(keeper, "web", old=web, new=described, old_state=known(web, web_id))
+    steps = [drop, kept, step("create", "again", new={**web, "adopt": True}), ssh]
+    asked = LIVE if live else ADMIN
+
+    done = gate(steps, *asked)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert gate([drop, kept, ssh], *asked).exit_code == 0
+
+
+def test_a_refresh_of_a_replaced_rule_is_of_another_resource(gate: Gate) -> None:
+    """An earlier run replaced it; both are refreshed, and one of them is deleted."""
+    drop_id, rule_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    drop, rule = gate.rule(policy="drop"), gate.rule(priority=2)
+    state, old = known(rule, rule_id), known(drop, drop_id, delete=True)
+    steps = [
+        step("refresh", old=rule, new=rule, old_state=state, new_state=state),
+        step("refresh", old=drop, new=drop, old_state=old, new_state=old),
+        step("same", old=rule, new=rule, old_state=state),
+        step("delete-replaced", old=drop, old_state=old),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+    assert gate(steps[:3], *LIVE).exit_code == 1
+    assert gate(steps, "--fail-on", "delete").stderr.count("is deleted") == 1
+    kept = {**old, "retainOnDelete": True}
+    steps[1], steps[3] = (
+        step("refresh", old=drop, new=drop, old_state=kept, new_state=kept),
+        step("delete-replaced", old=drop, old_state=kept),
+    )
+    assert gate(steps, *LIVE).exit_code == 0
+
+
+def test_two_new_groups_are_not_the_same(gate: Gate) -> None:
+    """Each has a drop above what it accepts."""
+    kind = "alicloud:ecs/securityGroup:SecurityGroup"
+    steps: list[dict[str, Any]] = []
+    for name in ("front", "back"):
+        group = step("create", name, new={"vpcId": "vpc-1"}, kind=kind)
+        state = {"propertyDependencies": {"security_group_id": [group["urn"]]}}
+        place = {"security_group_id": UNKNOWN}
+        drop = {**gate.rule("20/4000", policy="drop"), **place}
+        web = {**gate.rule("1/65535", priority=2), **place}
+        steps += [
+            group,
+            step("create", f"{name} drop", new=drop, new_state=state),
+            step("create", f"{name} web", new=web, new_state=state),
+        ]
+
+    assert gate(steps, *ADMIN).exit_code == 0
+    front, _, opens, *_ = steps
+    assert gate([front, opens], *ADMIN).exit_code == 1
+    elsewhere = {**gate.rule(policy="drop"), "security_group_id": SECRET}
+    some = step("create", "elsewhere", new=elsewhere)
+    assert gate([*steps, some], *ADMIN).exit_code == 0
+    assert gate([front, opens, some], *ADMIN).exit_code == 1
+
+
+@pytest.mark.parametrize("last", ["mine", "theirs"])
+def test_a_list_that_two_resources_change_is_not_judged(gate: Gate, last: str) -> None:
+    """Which of the two is deployed last is not known."""
+    rule = {**gate.rule(), "source_prefix_list_id": "pl-1"}
+    del rule["source_cidr_ip"]
+    steps = [step("same", old=rule, new=rule)]
+    names = ("theirs", "mine") if last == "mine" else ("mine", "theirs")
+    for name in names:
+        block = WORLD if name == "theirs" else "10.0.0.0/9"
+        steps.append(
+            step(
+                "update",
+                name,
+                old={"entries": [{"cidr": OFFICE}]},
+                new={"entries": [{"cidr": block}]},
+                kind="alicloud:ecs/ecsPrefixList:EcsPrefixList",
+                old_state={"id": "pl-1"},
+            )
+        )
+
+    assert gate(steps, *ADMIN).exit_code == 1

@@ -213,11 +213,12 @@ def test_an_unknown_description_is_ignored() -> None:
 
 def test_a_new_group_is_identified_by_its_resource() -> None:
     """So that rules of one new group are judged together."""
-    group = "urn:pulumi:dev::web::alicloud:ecs/securityGroup:SecurityGroup::front"
+    kind = "alicloud:ecs/securityGroup:SecurityGroup"
+    group = step("create", "front", new={"vpcId": "vpc-1"}, kind=kind)
     new = {**SSH, "security_group_id": UNKNOWN}
-    state = {"propertyDependencies": {"security_group_id": [group]}}
+    state = {"propertyDependencies": {"security_group_id": [group["urn"]]}}
 
-    (stated,) = only(step("create", new=new, new_state=state)).after
+    (stated,) = only(group, step("create", new=new, new_state=state)).after
 
     assert (stated.group, stated.known_group) == ("the future group front", False)
 

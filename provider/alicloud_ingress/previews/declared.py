@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -126,6 +126,7 @@ class Statement:
         moved: names of the fields that change; None if any of them may.
         urn: URN of the resource; "" if its name is unique.
         region: of its provider, for a resource without a region; "" if not known.
+        created: URNs of the resources that the preview creates.
     """
 
     def __init__(  # noqa: PLR0913 - each part of a statement
@@ -138,6 +139,7 @@ class Statement:
         moved: set[str] | None,
         urn: str = "",
         region: str = "",
+        created: Collection[str] = (),
     ) -> None:
         self._name = name
         self._urn = urn
@@ -154,7 +156,7 @@ class Statement:
             str(inputs[argument])
             if self._known_group
             else _group_to_come(
-                state, argument, self._label, doubt_of(inputs.get(argument))
+                state, argument, self._label, doubt_of(inputs.get(argument)), created
             )
         )
 
@@ -300,10 +302,15 @@ def _label(urn: str, name: str) -> str:
 
 
 def _group_to_come(
-    state: Mapping[str, Any], argument: str, label: str, doubt: str
+    state: Mapping[str, Any],
+    argument: str,
+    label: str,
+    doubt: str,
+    created: Collection[str],
 ) -> str:
     """
-    Name the security group resource that the ID will come from, if that is known.
+    Name the security group resource that the ID will come from, if that is known. Only
+    one that the preview creates is surely a new group.
 
     Otherwise each rule counts as one of a group of its own.
     """
@@ -311,7 +318,8 @@ def _group_to_come(
     if len(needed) == 1:
         tail = str(needed[0]).split("::", 2)[-1]
         if tail.split("::")[0].rsplit("$", 1)[-1] == SECURITY_GROUP:
-            start = ANY_GROUP if doubt == SECRET else "the future group "
+            is_new = needed[0] in created and doubt != SECRET
+            start = "the future group " if is_new else ANY_GROUP
             return f"{start}{tail.removeprefix(f'{SECURITY_GROUP}::')}"
     return f"{ANY_GROUP}{label}"
 

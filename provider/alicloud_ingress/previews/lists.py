@@ -22,11 +22,15 @@ def lists_of(preview: Preview, read: Lists | None) -> tuple[Lists, Lists]:
         each.list_id: each.before for each in preview.lists if each.before is not None
     }
     before: dict[str, Sequence[str]] = {**told, **(read or {})}
-    changed = {
-        each.list_id: (f"({NOT_KNOWN})",) if each.after is None else each.after
-        for each in preview.lists
-        if each.changes
-    }
+    unknown = (f"({NOT_KNOWN})",)
+    changed: dict[str, Sequence[str]] = {}
+    for each in preview.lists:
+        if each.changes:
+            new = unknown if each.after is None else each.after
+            # Of two resources that set one list, the last one is not known.
+            changed[each.list_id] = (
+                new if changed.get(each.list_id, new) == new else unknown
+            )
     return before, {**before, **changed}
 
 

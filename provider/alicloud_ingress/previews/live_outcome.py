@@ -74,6 +74,18 @@ class _Slot:
         """
         return any(rule != self.rule for rule, _ in self.changes)
 
+    def is_held(self, step: Step) -> bool:
+        """
+        Whether another resource of this provider has it afterwards, too.
+        """
+        holders = (*self.keepers, *(holder for _, holder in self.changes))
+        return any(
+            holder.urn != step.urn
+            and holder.kind != PEER_RULE
+            and holder.op not in ("delete", "replace")
+            for holder in holders
+        )
+
     @property
     def may_stay(self) -> bool:
         """
@@ -296,15 +308,15 @@ class _Applied:
         return flat(declared.rule, self._live)
 
     @staticmethod
-    def _stays(slot: _Slot, adders: Sequence[Step]) -> bool:
+    def _stays(removers: Sequence[Step], holders: Iterable[Step]) -> bool:
         """
         Whether a live rule is kept: if no step deletes it, or if another resource has
         it too and all of them are of this provider.
         """
-        ours = {s.urn for s in (*slot.keepers, *adders) if s.kind != PEER_RULE}
-        return not slot.removers or (
-            any(ours - {remover.urn} for remover in slot.removers)
-            and all(remover.kind != PEER_RULE for remover in slot.removers)
+        ours = {step.urn for step in holders if step.kind != PEER_RULE}
+        return not removers or (
+            any(ours - {remover.urn} for remover in removers)
+            and all(remover.kind != PEER_RULE for remover in removers)
         )
 
     def _after(self) -> Iterator[OwnedRule]:
@@ -313,7 +325,7 @@ class _Applied:
             if slot.changes:
                 rule, step = slot.changes[-1]
                 owners = [step.urn]
-            elif self._stays(slot, added.get(slot.rule, ())):
+            elif self._stays(slot.removers, (*slot.keepers, *added.get(slot.rule, ()))):
                 rule, owners = slot.rule, [step.urn for step in slot.keepers]
             else:
                 continue
@@ -333,15 +345,16 @@ class _Applied:
         Rules that may be missing afterwards although a step wants them.
 
         One step deletes the rule and another wants it, or one step replaces it with a
-        gap; or two steps change it. If pulumi-alicloud replaces a rule with an
-        identical one, it is missing: the old one is revoked by its attributes, which
-        the new one shares.
+        gap; or two steps change it. A resource that only keeps the rule may not be
+        asked: with `--target`, or if the state has no mark of it as an owner. If
+        pulumi-alicloud replaces a rule with an identical one, it is missing: the old
+        one is revoked by its attributes, which the new one shares.
         """
         added = steps_by_rule(self._added)
         for slot in self._slots:
             adders = added.get(slot.rule, ())
             wanting = {step.urn for step in adders}
-            if not self._stays(slot, adders) and any(
+            if not self._stays(slot.removers, adders) and any(
                 remover.gap or remover.kind == PEER_RULE or remover.urn not in wanting
                 for remover in slot.removers
             ):
@@ -405,6 +418,7 @@ class _Applied:
                 rule_id = slot.live.rule_id or "a rule"
                 if step.adopts or step.kind == PEER_RULE:
                     self._takeovers.append(Takeover(step, rule_id))
+                    self._may_stop |= step.kind != PEER_RULE and slot.is_held(step)
                 else:
                     self._refusals.append(Refusal(step, rule_id, IDENTICAL))
         self._refusals += created_twice(self._added)

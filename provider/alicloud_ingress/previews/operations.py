@@ -21,6 +21,7 @@ REPLACING = frozenset(
         "discard-replaced",
     }
 )
+CREATING = frozenset({"create", "replace", "create-replacement"})
 IMPORTING = frozenset({"import", "import-replacement"})
 IGNORED = frozenset({"remove-pending-replace"})
 """

@@ -11,7 +11,7 @@ previews made by it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ from alicloud_ingress.previews.neighbours import (
     provider_regions,
     unknown_rules,
 )
-from alicloud_ingress.previews.operations import IGNORED, UNCHANGED
+from alicloud_ingress.previews.operations import CREATING, IGNORED, UNCHANGED
 from alicloud_ingress.previews.steps import Step, step_of
 
 _WHAT = "what `pulumi preview --json --show-sames > preview.json` writes"
@@ -107,7 +107,10 @@ def _preview(
             by_urn.setdefault(str(step.get("urn")), []).append(step)
     problems = errors_of(document)
     regions = dict(provider_regions(steps))
-    deleted = {str(step.get("urn")) for step in steps if step.get("op") == "delete"}
+    deleted, created = (
+        {str(step.get("urn")) for step in steps if step.get("op") in ops}
+        for ops in (("delete",), CREATING)
+    )
     rules: list[Step] = []
     others = 0
     for urn, own in by_urn.items():
@@ -116,9 +119,11 @@ def _preview(
         if type_of(urn) in GROUP_ARGUMENT and not _is_outbound(own):
             provider, _, _ = str(own[0].get("provider")).rpartition("::")
             region = regions.get(provider, "")
-            rules += [step_of(urn, [step], region, deleted) for step in leftovers]
+            rules += [
+                step_of(urn, [step], region, deleted, created) for step in leftovers
+            ]
             if main:
-                rules.append(step_of(urn, main, region, deleted))
+                rules.append(step_of(urn, main, region, deleted, created))
         elif not type_of(urn).startswith("pulumi:") and any(
             step.get("op") not in UNCHANGED | IGNORED for step in own
         ):
@@ -152,11 +157,8 @@ def _split(
     Split the steps with one URN: those of the resource, and deletions of resources
     that an earlier run has replaced and not deleted, or that are read from now on.
     """
-    replaced = {
-        str(mapping(step.get("oldState")).get("id"))
-        for step in steps
-        if step.get("op") in ("replace", "create-replacement")
-    }
+    replaced = _ids(steps, "replace", "create-replacement")
+    shown = _ids(steps, "delete", "delete-replaced", "discard-replaced")
     main: list[Mapping[str, Any]] = []
     leftovers: list[Mapping[str, Any]] = []
     for step in steps:
@@ -165,10 +167,14 @@ def _split(
             step.get("op") in ("delete-replaced", "discard-replaced")
             and str(old.get("id")) not in replaced
         )
-        if is_other or (step.get("op") == "delete" and old.get("delete") is True):
+        is_replaced = old.get("delete") is True
+        if is_other or (step.get("op") == "delete" and is_replaced):
             leftovers.append({**step, "op": "delete"})
-        else:
+        elif step.get("op") != "refresh" or not is_replaced:
             main.append(step)
+        elif step.get("newState") and str(old.get("id")) not in shown:
+            # The engine deletes it, and shows that with --show-replacement-steps only.
+            leftovers.append({**step, "op": "delete"})
     imports = any(step.get("op") == "import-replacement" for step in main)
     for step in main:
         is_read = mapping(step.get("newState")).get("external")
@@ -179,6 +185,17 @@ def _split(
             leftovers.append({**step, "op": "delete"})
             break
     return main, leftovers
+
+
+def _ids(steps: Iterable[Mapping[str, Any]], *ops: str) -> set[str]:
+    """
+    The old IDs in the steps with these operations.
+    """
+    return {
+        str(mapping(step.get("oldState")).get("id"))
+        for step in steps
+        if step.get("op") in ops
+    }
 
 
 def _is_outbound(steps: Sequence[Mapping[str, Any]]) -> bool:

@@ -13,7 +13,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from alicloud_ingress.exposure.diagram import TooComplexError
-from alicloud_ingress.previews.declared import RULE_SET, is_any_group, name_of
+from alicloud_ingress.previews.declared import (
+    PEER_RULE,
+    RULE_SET,
+    DeclaredRule,
+    as_the_peer_sees,
+    is_any_group,
+    name_of,
+)
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
     FAIL_ON,
@@ -24,7 +31,7 @@ from alicloud_ingress.previews.findings import (
 )
 from alicloud_ingress.previews.gate import Lists, Side, at_worst
 from alicloud_ingress.previews.group_review import JudgedGroup
-from alicloud_ingress.previews.groups import by_group, known_groups
+from alicloud_ingress.previews.groups import by_group
 from alicloud_ingress.previews.lists import list_findings, lists_of
 from alicloud_ingress.previews.live_outcome import live_outcome
 from alicloud_ingress.previews.outcome import Outcome, key
@@ -87,7 +94,7 @@ def judge(  # noqa: PLR0913 - one for each input
         except TooComplexError:
             groups.append(judging.unjudged(today))
             tangled.append(group)
-    for group, together in _together(preview, outcomes):
+    for group, together in _together(outcomes):
         read = (live or {}).get(group)
         judging = JudgedGroup(preview, group, together, read, contents, stops)
         there = {f.kind for f in found if not f.waivers}
@@ -121,31 +128,28 @@ def judge(  # noqa: PLR0913 - one for each input
     )
 
 
-def _together(
-    preview: Preview, outcomes: Mapping[str, Outcome]
-) -> Iterator[tuple[str, Outcome]]:
+def _together(outcomes: Mapping[str, Outcome]) -> Iterator[tuple[str, Outcome]]:
     """
     What a preview does to the groups whose IDs are not known, if they are all the same;
-    and to each known group, if they are that one.
+    and to each group that is known or new, if they are that one.
 
     Rules that drop are left out: they may be in another group than those that accept.
     """
-    known = known_groups(preview)
-    unknown = {g: each for g, each in outcomes.items() if g not in known}
+    unknown = [each for group, each in outcomes.items() if is_any_group(group)]
     if len(unknown) > 1:
-        yield UNKNOWN, _as_one(unknown.values())
-    if old := [each for g, each in unknown.items() if is_any_group(g)]:
-        parts = _as_one(old)
-        for group in known:
-            its = outcomes[group]
-            yield (
-                group,
-                Outcome(
-                    before=at_worst(its.least_before, its.before) + parts.before,
-                    after=at_worst(its.most_after, its.after) + parts.after,
-                    if_it_stops=(*its.if_it_stops, *parts.if_it_stops),
-                ),
-            )
+        yield UNKNOWN, _as_one(unknown)
+    if unknown:
+        parts = _as_one(unknown)
+        for group, its in outcomes.items():
+            if not is_any_group(group):
+                yield (
+                    group,
+                    Outcome(
+                        before=at_worst(its.least_before, its.before) + parts.before,
+                        after=at_worst(its.most_after, its.after) + parts.after,
+                        if_it_stops=(*its.if_it_stops, *parts.if_it_stops),
+                    ),
+                )
 
 
 def _as_one(outcomes: Collection[Outcome]) -> Outcome:
@@ -239,17 +243,31 @@ def _losses(step: Step) -> Iterator[Finding]:
         )
     if step.retained or step.old_is_gone or step.op not in LOSING:
         return
+    in_doubt = any(declared.doubts for declared in step.after)
+    for declared in _deleted(step):
+        yield Finding(
+            kind="delete",
+            group=declared.group,
+            resources=(step.name,),
+            urns=(step.urn,),
+            text=f"{declared.rule.as_text} of {declared.group} is deleted",
+            judged=not in_doubt,
+        )
+
+
+def _deleted(step: Step) -> Iterator[DeclaredRule]:
+    """
+    The rules that a step deletes without another one in their place.
+    """
     if step.op == "delete" or step.kind == RULE_SET or not step.after:
         kept = {declared.rule for declared in step.after}
-        in_doubt = any(declared.doubts for declared in step.after)
         takes_all = step.exclusive and step.op == "update"
         for declared in step.before:
             if declared.rule not in kept and (declared.declared or takes_all):
-                yield Finding(
-                    kind="delete",
-                    group=declared.group,
-                    resources=(step.name,),
-                    urns=(step.urn,),
-                    text=f"{declared.rule.as_text} of {declared.group} is deleted",
-                    judged=not in_doubt,
-                )
+                yield declared
+    elif step.op == "replace" and step.kind == PEER_RULE and not step.gap:
+        # It revokes by attributes, which an identical new rule shares.
+        new = {(d.group, as_the_peer_sees(d.rule).masked) for d in step.after}
+        for declared in step.before:
+            if (declared.group, as_the_peer_sees(declared.rule).masked) in new:
+                yield declared

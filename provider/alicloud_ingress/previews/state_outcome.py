@@ -104,8 +104,10 @@ def _revoked_drops(preview: Preview, group: str) -> frozenset[IngressRule]:
     """
     The rules that a step deletes although another step, or itself, may want them:
     pulumi-alicloud goes by attributes, and none of its resources counts as an owner.
+    Neither does one that keeps its rule: with `--target` it is not asked, and the state
+    may lack its mark as an owner.
     """
-    wanted_by_peer: set[IngressRule] = set()
+    wanted: set[IngressRule] = set()
     by_peer: set[IngressRule] = set()
     by_others: set[IngressRule] = set()
     for step in preview.steps:
@@ -119,13 +121,15 @@ def _revoked_drops(preview: Preview, group: str) -> frozenset[IngressRule]:
         )
         is_peer = step.kind == PEER_RULE
         if is_peer:
-            wanted_by_peer |= news
+            wanted |= news
+        elif step.op != "replace":
+            wanted |= news & olds
         is_replaced = step.op == "replace" and not step.retained
         if step.old_is_gone is not True:
             (by_peer if is_peer else by_others).update(
                 olds if is_replaced else olds - news
             )
-    return frozenset(by_peer | (by_others & wanted_by_peer))
+    return frozenset(by_peer | (by_others & wanted))
 
 
 def _as_peer(rule: IngressRule) -> IngressRule:

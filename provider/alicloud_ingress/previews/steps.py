@@ -110,6 +110,7 @@ def step_of(
     steps: Sequence[Mapping[str, Any]],
     region: str,
     deleted: Collection[str],
+    created: Collection[str],
 ) -> Step:
     """
     The steps of one resource as one step.
@@ -119,8 +120,9 @@ def step_of(
         steps: as the engine writes them.
         region: of its provider; "" if it is not known.
         deleted: URNs of the resources that the preview deletes.
+        created: URNs of the resources that it creates.
     """
-    return _Reader(urn, steps, region, deleted).step()
+    return _Reader(urn, steps, region, deleted, created).step()
 
 
 def _first(states: Iterable[object]) -> Mapping[str, Any]:
@@ -177,10 +179,12 @@ class _Reader:
         steps: Sequence[Mapping[str, Any]],
         region: str,
         deleted: Collection[str],
+        created: Collection[str],
     ) -> None:
         self.urn = urn
         self.region = region
         self.deleted = deleted
+        self.created = created
         self.name = name_of(urn)
         self.kind = type_of(urn)
         self.refreshes = [step for step in steps if step.get("op") == "refresh"]
@@ -309,5 +313,6 @@ class _Reader:
             moved=moved,
             urn=self.urn,
             region=self.region,
+            created=self.created,
         )
         return statement.rules()
