@@ -4,14 +4,22 @@ What a rule means, in any spelling.
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alicloud_ingress.engine.properties import ARGUMENTS
+from alicloud_ingress.engine.set_properties import key_of
 from alicloud_ingress.errors import InvalidRuleError
+from alicloud_ingress.previews.declared import PARAMETERS, RULE
+from alicloud_ingress.resource import IngressRuleArgs
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import split_expiry
-from alicloud_ingress.rules.validation import problems_of
+from alicloud_ingress.rules.validation import RULE_ARGUMENTS, problems_of
+from alicloud_ingress.testing.entries import FIELDS
 
 HTTPS = {"ip_protocol": "tcp", "port_range": "443/443", "source_cidr_ip": "10.0.0.0/8"}
 
@@ -218,3 +226,31 @@ def test_normal_form_is_reached_in_one_step(rule: IngressRule) -> None:
     arguments = {name: getattr(rule, name) for name in rule.__dataclass_fields__}
 
     assert IngressRule.parse(arguments) == rule
+
+
+IDENTITY = [field.name for field in fields(IngressRule) if field.compare]
+OWNERS = {"source_group_owner_id", "source_group_owner_account"}
+
+
+@pytest.mark.parametrize("name", IDENTITY)
+def test_what_makes_another_rule_makes_another_key(name: str) -> None:
+    """A set has its rules by their keys: two with one key would be one rule."""
+    rule = IngressRule(ip_protocol="tcp")
+
+    change: dict[str, Any] = {name: 2 if name == "priority" else "other"}
+    other = replace(rule, **change)
+
+    assert key_of(other) != key_of(rule)
+
+
+def test_each_field_is_known_wherever_fields_are_listed() -> None:
+    """A field that is new in ECS has to be added to all of these lists."""
+    arguments = {*RULE_ARGUMENTS}
+    assert {field.name for field in fields(IngressRule)} == arguments
+    assert arguments <= {*ARGUMENTS}
+    assert IngressRuleArgs.__required_keys__ | IngressRuleArgs.__optional_keys__ == (
+        arguments
+    )
+    of_ecs = arguments - {"expires_on"}
+    assert {name.replace("_", "") for name in of_ecs} == {f.lower() for f in FIELDS}
+    assert PARAMETERS[RULE].keys() == of_ecs - OWNERS

@@ -34,7 +34,7 @@ PEER_RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
 The rule resource of pulumi-alicloud.
 """
 
-_PARAMETERS = {
+PARAMETERS = {
     RULE: {
         "ip_protocol": "IpProtocol",
         "port_range": "PortRange",
@@ -64,6 +64,10 @@ _PARAMETERS = {
         "description": "Description",
     },
 }
+"""
+The arguments of each type of resource, by the API's names. The owner of a source group
+is not among them: it makes no difference to which packets a rule matches.
+"""
 _PRIORITY = re.compile(r"\d{1,3}", re.ASCII)
 _SOURCE_PARAMETERS = (
     "SourceCidrIp",
@@ -240,7 +244,7 @@ class Statement:
         kind = PEER_RULE if self._kind == PEER_RULE else RULE
         permission: dict[str, object] = {}
         doubts: list[str] = []
-        for argument, parameter in _PARAMETERS[kind].items():
+        for argument, parameter in PARAMETERS[kind].items():
             value = inputs.get(argument)
             if value is None:
                 continue
