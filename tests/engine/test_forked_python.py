@@ -63,8 +63,14 @@ def _script(folder: Path, text: str) -> Path:
     return script
 
 
-def test_a_forked_python_is_like_a_started_one(tmp_path: Path) -> None:
-    """Arguments, folder, environment, module path, streams and exit code."""
+def test_a_forked_python_is_like_a_started_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Arguments, folder, environment, module path, streams and exit code. Where coverage
+    is measured, tests of the engine do not fork.
+    """
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
     script = _script(tmp_path, TELLING)
     forked, started = _told(forked_python(), script), _told(started_python(), script)
     assert (forked.pop("warm"), started.pop("warm")) == (True, False)
