@@ -81,7 +81,7 @@ class _Declared(Resource):
         read.
         """
         if _Declared in cls.__bases__:
-            super().__init_subclass__(**names)
+            super().__init_subclass__(**names)  # pyright: ignore[reportUnknownMemberType]
 
     def _declare(
         self,

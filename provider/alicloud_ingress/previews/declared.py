@@ -357,10 +357,11 @@ def rules_of_set(state: Mapping[str, Any]) -> object:
     """
     declared = inputs_of(state).get("rules")
     known = mapping(state.get("outputs")).get("rules")
-    left = {} if doubt_of(known) else mapping(known)
-    if not isinstance(declared, Mapping) or doubt_of(declared) or not left:
+    left = mapping(None if doubt_of(known) else known)
+    rules = mapping(declared)
+    if rules is not declared or doubt_of(declared) or not left:
         return declared
-    return {**declared, **{k: v for k, v in left.items() if k not in declared}}
+    return {**rules, **{k: v for k, v in left.items() if k not in rules}}
 
 
 def name_of(urn: str) -> str:

@@ -118,7 +118,7 @@ def _is_too_deep(document: object) -> bool:
             inner
             for each in level
             for inner in (each.values() if type(each) is dict else each)  # pyright: ignore[reportUnknownVariableType]
-            if type(inner) in _NESTED
+            if type(inner) in _NESTED  # pyright: ignore[reportUnknownArgumentType]
         ]
         if not level:
             return False

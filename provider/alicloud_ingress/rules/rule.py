@@ -287,4 +287,5 @@ def _trusted(*texts: str) -> IngressRule:
     """
     given: dict[str, Any] = dict(zip(RULE_ARGUMENTS, texts, strict=True))
     given["priority"] = int(given["priority"] or 1)
-    return IngressRule(**{**given, **_normal(given)})
+    given.update(_normal(given))
+    return IngressRule(**given)
