@@ -342,6 +342,13 @@ def as_the_peer_sees(rule: IngressRule) -> IngressRule:
     return replace(rule, source_port_range="", dest_cidr_ip="", ipv6_dest_cidr_ip="")
 
 
+def as_the_peer_compares(rule: IngressRule) -> IngressRule:
+    """
+    The same, without host bits: ECS may have cleared those of one of the two rules.
+    """
+    return as_the_peer_sees(rule).masked
+
+
 def inputs_of(state: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """
     A state's inputs; its outputs if the inputs are missing.

@@ -11,7 +11,7 @@ from alicloud_ingress.previews.declared import (
     PEER_RULE,
     RULE_SET,
     DeclaredRule,
-    as_the_peer_sees,
+    as_the_peer_compares,
 )
 from alicloud_ingress.previews.gate import OwnedRule
 from alicloud_ingress.previews.operations import UNCHANGED
@@ -273,12 +273,10 @@ class _Applied:
             return found
         rule = self._flat(old)
         if step.kind == PEER_RULE:
-            wanted = as_the_peer_sees(rule).masked
+            wanted = as_the_peer_compares(rule)
             ports = (rule.ip_protocol, rule.port_range)
             alike = (s for s in self._by_ports.get(ports, []) if s is not named)
-            return found + [
-                s for s in alike if as_the_peer_sees(s.rule).masked == wanted
-            ]
+            return found + [s for s in alike if as_the_peer_compares(s.rule) == wanted]
         identical = self._identical(rule)
         free = [s for s in identical if not s.declared_by or s.declared_by == [old.urn]]
         return (free or identical)[:1]
@@ -297,7 +295,7 @@ class _Applied:
         if step.kind != PEER_RULE:
             return False
         known, live = (
-            as_the_peer_sees(rule).masked for rule in (self._flat(old), slot.rule)
+            as_the_peer_compares(rule) for rule in (self._flat(old), slot.rule)
         )
         return known != live
 

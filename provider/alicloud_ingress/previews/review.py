@@ -17,7 +17,7 @@ from alicloud_ingress.previews.declared import (
     PEER_RULE,
     RULE_SET,
     DeclaredRule,
-    as_the_peer_sees,
+    as_the_peer_compares,
     is_any_group,
     name_of,
 )
@@ -267,7 +267,7 @@ def _deleted(step: Step) -> Iterator[DeclaredRule]:
                 yield declared
     elif step.op == "replace" and step.kind == PEER_RULE and not step.gap:
         # It revokes by attributes, which an identical new rule shares.
-        new = {(d.group, as_the_peer_sees(d.rule).masked) for d in step.after}
+        new = {(d.group, as_the_peer_compares(d.rule)) for d in step.after}
         for declared in step.before:
-            if (declared.group, as_the_peer_sees(declared.rule).masked) in new:
+            if (declared.group, as_the_peer_compares(declared.rule)) in new:
                 yield declared

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from alicloud_ingress.previews.declared import PEER_RULE, as_the_peer_sees
+from alicloud_ingress.previews.declared import PEER_RULE, as_the_peer_compares
 from alicloud_ingress.previews.gate import OwnedRule
 from alicloud_ingress.previews.operations import UNCHANGED
 from alicloud_ingress.previews.outcome import (
@@ -71,7 +71,9 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
             staying += [old for old in olds if drops(old.rule)]
         news += [old for old in staying if old not in news]
         after += news
-        lost = {n.rule for n in news if step.gap or _as_peer(n.rule) in revoked} | maybe
+        lost = {
+            n.rule for n in news if step.gap or as_the_peer_compares(n.rule) in revoked
+        } | maybe
         most += [new for new in news if not (drops(new.rule) and new.rule in lost)]
         if step.unsure_delete or step.keeps:
             most += [old for old in olds if not drops(old.rule) and old not in news]
@@ -113,7 +115,7 @@ def _revoked_drops(preview: Preview, group: str) -> frozenset[IngressRule]:
     for step in preview.steps:
         olds, news = (
             {
-                _as_peer(flat(s.rule, None))
+                as_the_peer_compares(flat(s.rule, None))
                 for s in side
                 if s.group == group and drops(s.rule)
             }
@@ -130,10 +132,6 @@ def _revoked_drops(preview: Preview, group: str) -> frozenset[IngressRule]:
                 olds if is_replaced else olds - news
             )
     return frozenset(by_peer | (by_others & wanted))
-
-
-def _as_peer(rule: IngressRule) -> IngressRule:
-    return as_the_peer_sees(rule).masked
 
 
 def _replacements_by_the_same(
