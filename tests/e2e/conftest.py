@@ -4,7 +4,6 @@ Each test of the engine has a project of its own.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from alicloud_ingress.testing import FakeEcs
-from e2e.project import SECRET, Project
-from forked_python import forked_python
+from e2e.project import Project, engine_environment
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +21,7 @@ def empty_stack(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("empty-stack")
     for name in ("backend", "project"):
         (folder / name).mkdir()
-    project = Project(folder / "project", FakeEcs(), "", _environment(folder, ""))
+    project = Project(folder / "project", FakeEcs(), "", engine_environment(folder, ""))
     project.program("")
     project.start()
     return project
@@ -37,27 +35,12 @@ def project(tmp_path: Path, empty_stack: Project) -> Iterator[Project]:
     fake = FakeEcs()
     group = fake.new_group()
     with fake.serve() as url:
-        environment = _environment(tmp_path, url)
+        environment = engine_environment(tmp_path, url)
+        # Compiled files do not show that a program changed twice in a second.
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
         project = Project(tmp_path / "project", fake, group, environment)
         project.settings["alicloud:region"] = "cn-hangzhou"
         project.program("")
         project.write_settings()
         project.select()
         yield project
-
-
-def _environment(folder: Path, url: str) -> dict[str, str]:
-    return {
-        **os.environ,
-        # Compiled files do not show that a program changed twice in a second.
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PATH": f"{forked_python()}:{os.environ['PATH']}",
-        "PULUMI_HOME": str(folder / "home"),
-        "PULUMI_BACKEND_URL": f"file://{folder / 'backend'}",
-        "PULUMI_CONFIG_PASSPHRASE": "test",
-        "PULUMI_SKIP_UPDATE_CHECK": "1",
-        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "1",
-        "ALIBABA_CLOUD_ENDPOINT_ECS": url,
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET,
-    }

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import textwrap
@@ -17,6 +18,7 @@ from typing import Any, cast
 import yaml
 
 from alicloud_ingress.testing import FakeCall, FakeEcs
+from forked_python import forked_python
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a-secret-that-is-never-shown"
@@ -31,6 +33,28 @@ def rule(name, port, source="10.0.0.0/8", opts=None, **more):
     return Rule(name, port_range=port, source_cidr_ip=source, opts=opts, **more)
 
 """
+
+
+def engine_environment(folder: Path, url: str) -> dict[str, str]:
+    """
+    The environment of an engine with a home and a backend of its own.
+
+    Args:
+        folder: that has them.
+        url: of the fake.
+    """
+    return {
+        **os.environ,
+        "PATH": f"{forked_python()}:{os.environ['PATH']}",
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_BACKEND_URL": f"file://{folder / 'backend'}",
+        "PULUMI_CONFIG_PASSPHRASE": "test",
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
+        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "1",
+        "ALIBABA_CLOUD_ENDPOINT_ECS": url,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET,
+    }
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ SECRET = "a-secret-that-is-never-shown"
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run each test outside this project, whose stack the commands would use."""
     monkeypatch.chdir(tmp_path)
 

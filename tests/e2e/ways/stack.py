@@ -5,7 +5,6 @@ A stack on the real engine, whose state is read and written as a file.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -21,10 +20,9 @@ from pulumi import automation
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2_grpc
 
-from e2e.project import SECRET
+from e2e.project import engine_environment
 from e2e.ways.program import declare
 from e2e.ways.way import Via
-from forked_python import forked_python
 
 TESTS = Path(__file__).parents[2]
 PROJECT = "ways"
@@ -194,18 +192,8 @@ def _make(folder: Path) -> None:
 
 
 def _environment(folder: Path, url: str) -> dict[str, str]:
-    return {
-        **os.environ,
-        "PATH": f"{forked_python()}:{os.environ['PATH']}",
-        "PULUMI_HOME": str(folder.parent / "home"),
-        "PULUMI_BACKEND_URL": f"file://{folder / 'backend'}",
-        "PULUMI_CONFIG_PASSPHRASE": "test",
-        "PULUMI_SKIP_UPDATE_CHECK": "1",
-        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "1",
-        "ALIBABA_CLOUD_ENDPOINT_ECS": url,
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET,
-    }
+    shared = {"PULUMI_HOME": str(folder.parent / "home")}
+    return {**engine_environment(folder, url), **shared}
 
 
 def plain(value: Any) -> Any:
