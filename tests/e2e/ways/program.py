@@ -20,7 +20,7 @@ def declare(placed: Sequence[Mapping[str, Any]]) -> None:
     """Declare resources, each after those that it names."""
     made: dict[str, pulumi.Resource] = {}
     for each in placed:
-        opts = _options(each["options"], made)
+        opts = _options(each["name"], each["options"], made)
         if each["kind"] == "rule":
             (only,) = each["rules"]
             made[each["name"]] = SecurityGroupIngressRule(
@@ -41,18 +41,54 @@ def declare(placed: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _options(
-    given: Mapping[str, Any], made: dict[str, pulumi.Resource]
+    name: str, given: Mapping[str, Any], made: dict[str, pulumi.Resource]
 ) -> pulumi.ResourceOptions:
     options = dict(given)
     if "aliases" in options:
         options["aliases"] = [_alias(alias, made) for alias in options["aliases"]]
     if "parent" in options:
         options["parent"] = _component(options["parent"], made)
-    if "depends_on" in options:
-        options["depends_on"] = [made[name] for name in options["depends_on"]]
+    for option in ("depends_on", "replace_with"):
+        if option in options:
+            options[option] = [made[name] for name in options[option]]
     if "deleted_with" in options:
         options["deleted_with"] = made[options["deleted_with"]]
+    if "custom_timeouts" in options:
+        timeouts = options["custom_timeouts"]
+        options["custom_timeouts"] = pulumi.CustomTimeouts(**timeouts)
+    if "hooks" in options:
+        options["hooks"] = _hooks(name, options["hooks"])
+    if "transforms" in options:
+        options["transforms"] = [_transform(each) for each in options["transforms"]]
     return pulumi.ResourceOptions(**options)
+
+
+def _hooks(name: str, given: Mapping[str, str]) -> pulumi.ResourceHookBinding:
+    """
+    A hook for each moment, which passes or fails.
+    """
+    return pulumi.ResourceHookBinding(
+        **{moment: [_hook(f"{name} {moment}", ends)] for moment, ends in given.items()}
+    )
+
+
+def _hook(name: str, ends: str) -> pulumi.ResourceHook:
+    def run(_: pulumi.ResourceHookArgs) -> None:
+        if ends == "fails":
+            raise RuntimeError(f"the hook {name} fails")
+
+    return pulumi.ResourceHook(name, run)
+
+
+def _transform(given: Mapping[str, Any]) -> pulumi.ResourceTransform:
+    """
+    A transform that sets arguments.
+    """
+
+    def run(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult:
+        return pulumi.ResourceTransformResult({**args.props, **given}, args.opts)
+
+    return run
 
 
 def _alias(given: Mapping[str, str], made: dict[str, pulumi.Resource]) -> pulumi.Alias:

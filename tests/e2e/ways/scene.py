@@ -396,8 +396,9 @@ def _placed(
     for option in ("parent", "deleted_with"):
         if option in options:
             options[option] = named(options[option])
-    if "depends_on" in options:
-        options["depends_on"] = [named(name) for name in options["depends_on"]]
+    for option in ("depends_on", "replace_with"):
+        if option in options:
+            options[option] = [named(name) for name in options[option]]
     if "aliases" in options:
         options["aliases"] = [
             {

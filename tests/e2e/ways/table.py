@@ -215,6 +215,14 @@ def more_changes() -> Iterator[Way]:
         (A, B.but(deleted_with="a")), (A,))
     yield way("what is retained is removed", (A, B.but(retain_on_delete=True)), (A,),
         live=(A, B), unmanaged=(B,))
+    timeouts = {"create": "5m", "update": "5m", "delete": "5m"}
+    yield way("what has timeouts of the engine is changed",
+        (A, B.but(custom_timeouts=timeouts)), (A, B81.but(custom_timeouts=timeouts)))
+    hidden = ["port_range", "rules"]
+    yield way("what hides its differences is changed",
+        (A, B.but(hide_diffs=hidden)), (A, B81.but(hide_diffs=hidden)))
+    yield way("a transform changes the port", (A, B),
+        (A, B.but(transforms=[{"port_range": "81/81"}])), live=(A, B81), kinds=RULE)
     yield way(
         "what has secret outputs is changed",
         (A, B.but(additional_secret_outputs=["security_group_rule_id"])),
@@ -289,7 +297,9 @@ def replacements() -> Iterator[Way]:
     )
 
 
-def forced(name: str, *before_up: Step, flags: str = "") -> Iterator[Way]:
+def forced(
+    name: str, *before_up: Step, flags: str = "", old: Declared = B, new: Declared = B
+) -> Iterator[Way]:
     """
     A replacement by an identical rule: with adopt or a gap it works, else it fails.
     """
@@ -301,8 +311,8 @@ def forced(name: str, *before_up: Step, flags: str = "") -> Iterator[Way]:
         for refresh in ("", " --refresh"):
             yield way(
                 f"{name}, with {label}: up{refresh}",
-                (A, B),
-                (A, B.but(**options)),
+                (A, old),
+                (A, new.but(**options)),
                 *before_up,
                 f"up{refresh}{flags}",
                 renewed=renewed,
@@ -310,12 +320,49 @@ def forced(name: str, *before_up: Step, flags: str = "") -> Iterator[Way]:
     for refresh in ("", " --refresh"):
         yield way(
             f"{name}, without a way out: up{refresh}",
-            (A, B),
-            (A, B),
+            (A, old),
+            (A, new),
             *before_up,
             fails(f"up{refresh} --continue-on-error{flags}", *WAYS_OUT),
             quiet=True,
         )
+
+
+def replaced_with_another() -> Iterator[Way]:
+    """
+    The rule of `b` stays as it is; the engine replaces `b` because it replaces `a`.
+    """
+    moved = A.but(group="other")
+    follows = B.but(replace_with=["a"])
+    for up in ("up", "up --refresh"):
+        yield way(f"it is replaced with another, with adopt: {up}", (A, follows),
+            (moved, follows.but(**ADOPT)), up, renewed=("a",))
+        yield way(f"it is replaced with another, with delete_before_replace: {up}",
+            (A, follows), (moved, follows.but(**DBR)), up, renewed=("a", "b"))
+        yield way(f"it is replaced with another, without a way out: {up}", (A, follows),
+            (moved, follows), fails(f"{up} --continue-on-error", *WAYS_OUT), CONSISTENT,
+            now(moved, B), "up", live=(moved, B), renewed=("a",))
+        goes = B.but(deleted_with="a")
+        yield way(f"what goes with it stays when another is replaced: {up}", (A, goes),
+            (moved, goes), up, renewed=("a",))
+
+
+def hooked() -> Iterator[Way]:
+    """
+    Hooks of the engine before and after a call, which pass or fail.
+    """
+    for up in ("up --continue-on-error", "up --refresh --continue-on-error"):
+        for change, before, after in (
+            ("create", (A,), (A, B)), ("update", (A, B), (A, B81))
+        ):
+            hooks = {f"before_{change}": "passes", f"after_{change}": "passes"}
+            yield way(f"a hook of the {change} passes: {up}", before,
+                (A, after[1].but(hooks=hooks)), up)
+            yield way(f"the hook before the {change} fails: {up}", before,
+                (A, after[1].but(hooks={f"before_{change}": "fails"})), fails(up),
+                live=before)
+            yield way(f"the hook after the {change} fails: {up}", before,
+                (A, after[1].but(hooks={f"after_{change}": "fails"})), fails(up))
 
 
 def forced_replacements() -> Iterator[Way]:
@@ -324,6 +371,9 @@ def forced_replacements() -> Iterator[Way]:
     yield way("it is tainted, without a way out, and nothing else fails: up", (A, B),
         (A, B), "state taint b", fails("up", *WAYS_OUT), quiet=True)
     yield from forced("it is replaced by --replace", flags=" --replace b")
+    yield from forced("its replacement_trigger changes",
+        old=B.but(replacement_trigger=1), new=B.but(replacement_trigger=2))
+    yield from replaced_with_another()
     yield way("it is replaced by --target-replace, with adopt: up", (A, B),
         (A, B.but(**ADOPT)), "up --target-replace b")
     yield way("it is replaced by --target-replace, with delete_before_replace: up",
@@ -461,6 +511,13 @@ def targeted() -> Iterator[Way]:
         protected = B.but(protect=True)
         yield way(f"one is protected: {command}", (A, protected), (A, protected),
             command, live=(protected,))
+        command = f"destroy{refresh} --ignore-protect"
+        yield way(f"one is protected: {command}", (A, protected), (A, protected),
+            command, live=())
+        yield way(f"what is protected is removed: up{refresh} --ignore-protect",
+            (A, protected), (A,), f"up{refresh} --ignore-protect")
+        yield way(f"all are changed: up{refresh} --strict", (A, B),
+            (A.but(ports=(444,)), B81), f"up{refresh} --strict --with-preview")
 
 
 def refreshes() -> Iterator[Way]:
@@ -999,6 +1056,7 @@ def table() -> Iterator[Way]:
                 yield with_commands(state, commands, destroyed=True)
     yield from destroyed_after_adoption()
     yield from forced_replacements()
+    yield from hooked()
     yield from targeted()
     yield from refreshes()
     yield from changed_by_hand()

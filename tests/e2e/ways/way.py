@@ -24,14 +24,20 @@ BOTH: tuple[Kind, ...] = ("rule", "set")
 OPTIONS = (
     "additional_secret_outputs",
     "aliases",
+    "custom_timeouts",
     "delete_before_replace",
     "deleted_with",
     "depends_on",
+    "hide_diffs",
+    "hooks",
     "ignore_changes",
     "parent",
     "protect",
     "replace_on_changes",
+    "replace_with",
+    "replacement_trigger",
     "retain_on_delete",
+    "transforms",
 )
 FIELDS = {
     "IpProtocol": "tcp",
