@@ -67,9 +67,10 @@ def _hooks(name: str, given: Mapping[str, str]) -> pulumi.ResourceHookBinding:
     """
     A hook for each moment, which passes or fails.
     """
-    return pulumi.ResourceHookBinding(
-        **{moment: [_hook(f"{name} {moment}", ends)] for moment, ends in given.items()}
-    )
+    binding = pulumi.ResourceHookBinding()
+    for moment, ends in given.items():
+        setattr(binding, moment, [_hook(f"{name} {moment}", ends)])
+    return binding
 
 
 def _hook(name: str, ends: str) -> pulumi.ResourceHook:
