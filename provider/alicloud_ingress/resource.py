@@ -93,7 +93,17 @@ class _Declared(Resource):
         """
         Register the resource. Pulumi's own initializer would pickle the provider for
         each resource, and be taken for the line of the program that declares it.
+
+        Raises:
+            RunError: `import_` is set. The engine would ask the provider for an ID
+                alone, and what serves a dynamic provider cannot find it by that.
         """
+        if opts and opts.import_ is not None:
+            raise pulumi.RunError(
+                f"{name}: import_ does not work for these resources. To take over rules"
+                " that exist, set adopt=True in place of it, or use the import file of"
+                " `alicloud-ingress import --group sg-...`."
+            )
         super(Resource, self).__init__(
             f"pulumi-python:{self._resource_type_name}",
             name,

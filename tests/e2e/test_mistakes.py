@@ -56,6 +56,21 @@ def test_preview_reports_each_mistake_in_one_line(
     assert project.calls() == []
 
 
+def test_option_import_is_refused_with_what_works_in_its_place(
+    project: Project,
+) -> None:
+    """The engine would end with a traceback of what serves the provider."""
+    project.program("rule('web', 443, opts=pulumi.ResourceOptions(import_='sgr-1'))\n")
+
+    done = project.run("preview")
+
+    assert not done.ok
+    assert "web: import_ does not work for these resources" in done.text
+    assert "adopt=True" in done.text
+    assert "Traceback" not in done.text
+    assert project.calls() == []
+
+
 def test_errors_show_secret_in_place_of_a_secret_value(project: Project) -> None:
     """The message has [secret] where it would quote the value."""
     project.program(
