@@ -24,7 +24,7 @@ from alicloud_ingress.ecs.batching import (
 )
 from alicloud_ingress.ecs.error_codes import of_code
 from alicloud_ingress.ecs.security_group import SecurityGroup
-from alicloud_ingress.ecs.shared_reads import MAX_AGE_S, SharedReads, Writes
+from alicloud_ingress.ecs.shared_reads import MAX_AGE_S, SharedReads, WriteCounter
 from alicloud_ingress.ecs.sharing import shared as its_answer
 from alicloud_ingress.errors import (
     EcsError,
@@ -106,7 +106,7 @@ class TestLooks:
             calls += 1
             return LiveGroup(GROUP, "cn-hangzhou", "vpc-1", ())
 
-        looks = SharedReads(describe, Writes(), lambda: now)
+        looks = SharedReads(describe, WriteCounter(), lambda: now)
         looks.after_writes()
         now = MAX_AGE_S
         looks.after_writes()

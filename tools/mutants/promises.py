@@ -92,15 +92,15 @@ MUTANTS = (
     Mutant(
         "a rule that no longer exists is not accepted as deleted",
         "ecs/reactions.py",
-        "Call.REVOKE_BY_ID: Reaction.ALREADY_DONE,",
-        "Call.REVOKE_BY_ID: Reaction.FAIL,",
+        "Write.REVOKE_BY_ID: Reaction.ALREADY_DONE,",
+        "Write.REVOKE_BY_ID: Reaction.FAIL,",
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
         "an ID that is not valid is accepted without a read",
         "ecs/reactions.py",
-        "Call.REVOKE_BY_ID: Reaction.READ_GROUP,",
-        "Call.REVOKE_BY_ID: Reaction.ALREADY_DONE,",
+        "Write.REVOKE_BY_ID: Reaction.READ_GROUP,",
+        "Write.REVOKE_BY_ID: Reaction.ALREADY_DONE,",
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(

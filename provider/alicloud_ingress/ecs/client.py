@@ -23,7 +23,7 @@ from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN
 from alicloud_ingress.ecs.responses import Answer
 from alicloud_ingress.ecs.retry import retried
 from alicloud_ingress.ecs.sharing import Once
-from alicloud_ingress.ecs.signed_request import Call
+from alicloud_ingress.ecs.signed_request import ApiCall
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
@@ -285,7 +285,7 @@ class EcsClient:
             )
 
     def _ask_account(self) -> str:
-        call = Call("GetCallerIdentity", {}, STS_VERSION)
+        call = ApiCall("GetCallerIdentity", {}, STS_VERSION)
         timeout_s = min(self._connection.timeout_s, ACCOUNT_TIMEOUT_S)
 
         def send(left_s: float, attempt: int) -> Answer:
@@ -338,7 +338,7 @@ class EcsClient:
             where = {"RegionId": self._connection.region}
             if token:
                 where["NextToken"] = token
-            call = Call(action, {**where, **parameters}, place=self._place(place))
+            call = ApiCall(action, {**where, **parameters}, place=self._place(place))
             answer, page = self._read(call, read)
             yield answer, page
             token = str(answer.get("NextToken") or "")
@@ -350,7 +350,7 @@ class EcsClient:
         raise NoAnswerError(action, "BrokenAnswer", f"more than {MAX_PAGES} pages")
 
     def _read(
-        self, call: Call, read: Callable[[str, Answer], list[_Result]]
+        self, call: ApiCall, read: Callable[[str, Answer], list[_Result]]
     ) -> tuple[Answer, list[_Result]]:
         def send(left_s: float, attempt: int) -> tuple[Answer, list[_Result]]:
             answer = self._gateway.send(call, left_s, attempt)
@@ -358,14 +358,16 @@ class EcsClient:
 
         return retried(call.words, send, self._connection.timeout_s)
 
-    def _write(self, action: str, group_id: str, parameters: Mapping[str, str]) -> Call:
+    def _write(
+        self, action: str, group_id: str, parameters: Mapping[str, str]
+    ) -> ApiCall:
         """
         A call that changes the group, with one ClientToken for all attempts.
         """
         self.check_account()
         where = {"RegionId": self._connection.region, "SecurityGroupId": group_id}
         token = {"ClientToken": str(uuid.uuid4())}
-        return Call(
+        return ApiCall(
             action, {**where, **token, **parameters}, place=self._place(group_id)
         )
 
@@ -373,14 +375,14 @@ class EcsClient:
         region = self._connection.region
         return f"{group_id} in {region}" if group_id else region
 
-    def _send(self, call: Call, but: type[EcsError] | None = None) -> Answer:
+    def _send(self, call: ApiCall, but: type[EcsError] | None = None) -> Answer:
         def send(left_s: float, attempt: int) -> Answer:
             return self._gateway.send(call, left_s, attempt)
 
         return retried(call.words, send, self._connection.timeout_s, but)
 
     def _send_keeping_unknown_outcome(
-        self, call: Call, but: type[EcsError] | None = None
+        self, call: ApiCall, but: type[EcsError] | None = None
     ) -> None:
         """
         Send a call. Once its outcome is unknown, a later refusal does not settle it.

@@ -17,8 +17,8 @@ from alicloud_ingress.ecs.batching import (
     send_in_parallel,
     send_splitting,
 )
-from alicloud_ingress.ecs.reactions import Call, Reaction, reaction
-from alicloud_ingress.ecs.shared_reads import SharedReads, Writes
+from alicloud_ingress.ecs.reactions import Reaction, Write, reaction
+from alicloud_ingress.ecs.shared_reads import SharedReads, WriteCounter
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
@@ -69,11 +69,11 @@ class SecurityGroup:
         calls: GroupCalls,
         group_id: str,
         now: Callable[[], float] = time.monotonic,
-        writes: Writes | None = None,
+        writes: WriteCounter | None = None,
     ) -> None:
         self.group_id = group_id
         self._calls = calls
-        self._writes = writes or Writes()
+        self._writes = writes or WriteCounter()
         self._reads = SharedReads(lambda: calls.describe(group_id), self._writes, now)
         self._authorizing = Batcher(self._authorize)
         self._revoking_by_id = Batcher(self._revoke_by_id)
@@ -130,7 +130,7 @@ class SecurityGroup:
             each rule that was sent, with its own error or None. After an error no
             further call begins.
         """
-        return self._sent(Call.AUTHORIZE, rules, self.authorize, self._authorize)
+        return self._sent(Write.AUTHORIZE, rules, self.authorize, self._authorize)
 
     def revoke_all_by_id(self, rule_ids: Sequence[str]) -> list[Outcome[str]]:
         """
@@ -138,7 +138,7 @@ class SecurityGroup:
         stop the others.
         """
         return self._sent(
-            Call.REVOKE_BY_ID, rule_ids, self.revoke_by_id, self._revoke_by_id
+            Write.REVOKE_BY_ID, rule_ids, self.revoke_by_id, self._revoke_by_id
         )
 
     def revoke_all_by_attributes(
@@ -148,7 +148,7 @@ class SecurityGroup:
         Delete rules by their attributes; see `revoke_all_by_id`.
         """
         return self._sent(
-            Call.REVOKE_BY_ATTRIBUTES,
+            Write.REVOKE_BY_ATTRIBUTES,
             rules,
             self.revoke_by_attributes,
             self._revoke_by_attributes,
@@ -156,7 +156,7 @@ class SecurityGroup:
 
     def _sent(
         self,
-        call: Call,
+        kind: Write,
         entries: Sequence[_Entry],
         send_alone: Callable[[_Entry], None],
         deliver: Callable[[Sequence[_Entry]], Iterator[Outcome[_Entry]]],
@@ -165,7 +165,7 @@ class SecurityGroup:
         Send entries in calls of their own; a lone one in a batch with other threads'.
         """
         if len(entries) != 1:
-            return list(self._outcomes(call, entries, deliver))
+            return list(self._outcomes(kind, entries, deliver))
         (entry,) = entries
         try:
             send_alone(entry)
@@ -175,12 +175,12 @@ class SecurityGroup:
 
     def _outcomes(
         self,
-        call: Call,
+        kind: Write,
         entries: Sequence[_Entry],
         deliver: Callable[[Sequence[_Entry]], Iterator[Outcome[_Entry]]],
     ) -> Iterator[Outcome[_Entry]]:
         def ends_all(error: EcsError) -> bool:
-            return reaction(call, error) not in _MAYBE_DONE
+            return reaction(kind, error) not in _MAYBE_DONE
 
         return send_in_parallel(entries, deliver, ends_all)
 
@@ -195,7 +195,7 @@ class SecurityGroup:
 
     def _revoke_by_id(self, rule_ids: Sequence[str]) -> Iterator[Outcome[str]]:
         def outcome(error: EcsError) -> EcsError | None:
-            return error if reaction(Call.REVOKE_BY_ID, error) in _MAYBE_DONE else None
+            return error if reaction(Write.REVOKE_BY_ID, error) in _MAYBE_DONE else None
 
         return self._delivered(
             rule_ids,

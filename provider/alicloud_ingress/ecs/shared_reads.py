@@ -43,7 +43,7 @@ class _PendingRead:
         self.writes_before = 0
 
 
-class Writes:
+class WriteCounter:
     """
     The writes of one process to one group; threads may share it.
 
@@ -99,7 +99,7 @@ class SharedReads:
     def __init__(
         self,
         describe: Callable[[], LiveGroup],
-        writes: Writes,
+        writes: WriteCounter,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._describe = describe

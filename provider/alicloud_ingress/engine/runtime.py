@@ -30,7 +30,7 @@ from alicloud_ingress.reconcile.ownership import (
 if TYPE_CHECKING:
     from alicloud_ingress.ecs.client import EcsClient
     from alicloud_ingress.ecs.security_group import SecurityGroup
-    from alicloud_ingress.ecs.shared_reads import Writes
+    from alicloud_ingress.ecs.shared_reads import WriteCounter
     from alicloud_ingress.reconcile.context import RuleContext
     from alicloud_ingress.reconcile.lifecycle import RuleLifecycle, SetLifecycle
 
@@ -73,7 +73,7 @@ class Process:
         self._connections: dict[tuple[str, str], config.Connection] = {}
         self._clients: dict[tuple[str, str], EcsClient] = {}
         self._groups: dict[Location, SecurityGroup] = {}
-        self._writes: dict[tuple[str, str], Writes] = {}
+        self._writes: dict[tuple[str, str], WriteCounter] = {}
         self._accounts: dict[str, Once[str]] = {}
         self._is_warm = False
 
@@ -218,7 +218,7 @@ class Process:
         The shared object of a group, through which its rules share reads and calls.
         """
         from alicloud_ingress.ecs.security_group import SecurityGroup
-        from alicloud_ingress.ecs.shared_reads import Writes
+        from alicloud_ingress.ecs.shared_reads import WriteCounter
 
         with self._lock:
             if place not in self._groups:
@@ -227,7 +227,7 @@ class Process:
                 self._groups[place] = SecurityGroup(
                     self.client(place.region, place.profile),
                     place.group_id,
-                    writes=self._writes.setdefault(where, Writes()),
+                    writes=self._writes.setdefault(where, WriteCounter()),
                 )
             return self._groups[place]
 

@@ -51,7 +51,7 @@ def settings_problems(
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedRules:
     """
     The rules of a set after check.
 
@@ -75,7 +75,7 @@ def checked_rules(
     *,
     is_unknown: Callable[[object], bool],
     secret: AbstractSet[str] = frozenset(),
-) -> Checked:
+) -> CheckedRules:
     """
     Check each rule of a set, and give it a key that follows from its content.
 
@@ -87,7 +87,7 @@ def checked_rules(
         secret: paths of secret values, such as `rules[2].description`.
     """
     if is_unknown(given):
-        return Checked(given, {}, (), ())
+        return CheckedRules(given, {}, (), ())
     entries: Iterable[tuple[str | int, object]]
     if isinstance(given, Mapping):
         entries = cast("Mapping[str, object]", given).items()
@@ -96,11 +96,11 @@ def checked_rules(
     else:
         kind = type(given).__name__
         reason = f"this is a {kind}; set a list of IngressRuleArgs"
-        return Checked({}, {}, (Problem("rules", reason),), ())
+        return CheckedRules({}, {}, (Problem("rules", reason),), ())
     check = _SetCheck(olds, group_id, is_unknown, secret)
     for index, entry in entries:
         check.add(f"rules[{index!r}]", entry)
-    return Checked(
+    return CheckedRules(
         check.rules, check.known, tuple(check.problems), tuple(check.warnings)
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Reaction, Write, reaction
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
@@ -333,7 +333,7 @@ class Additions:
         }
         refusal: EcsError | None = None
         for rule_id, answer in self.context.group.revoke_all_by_id(list(ours)):
-            done = reaction(Call.REVOKE_BY_ID, answer) if answer else None
+            done = reaction(Write.REVOKE_BY_ID, answer) if answer else None
             if answer and done is not Reaction.ALREADY_DONE:
                 refusal = answer.about(
                     f"{rule_id} ({self.context.words(ours[rule_id])})"

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Reaction, Write, reaction
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError, error_context
 from alicloud_ingress.reconcile.context import RuleContext, named
 from alicloud_ingress.reconcile.ownership import Release
@@ -142,7 +142,7 @@ class Removals:
         """
         outcomes = dict(self.context.group.revoke_all_by_id(list(rules)))
         errors = {rule_id: error for rule_id, error in outcomes.items() if error}
-        reactions = {i: reaction(Call.REVOKE_BY_ID, e) for i, e in errors.items()}
+        reactions = {i: reaction(Write.REVOKE_BY_ID, e) for i, e in errors.items()}
         gone_before = {i for i, r in reactions.items() if r is Reaction.ALREADY_DONE}
         done = outcomes.keys() - errors.keys() | gone_before
         # What is gone is recorded before the group is read, which may fail.
@@ -243,7 +243,7 @@ class Removals:
             if isinstance(error, OUTCOME_UNKNOWN):
                 unknown = about
                 self.unclear.add(rule)
-            elif reaction(Call.REVOKE_BY_ATTRIBUTES, error) is not Reaction.READ_GROUP:
+            elif reaction(Write.REVOKE_BY_ATTRIBUTES, error) is not Reaction.READ_GROUP:
                 refused = refused or about
         if refused and not succeeded:
             raise refused

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Reaction, Write, reaction
 from alicloud_ingress.errors import (
     SECRET,
     DuplicateRuleError,
@@ -142,7 +142,7 @@ def _send(context: RuleContext, change: Change) -> None:
         if not _shows(context, live.rule_id, wanted):
             raise
     except EcsError as error:
-        asked = reaction(Call.MODIFY, error)
+        asked = reaction(Write.MODIFY, error)
         is_gone = asked is Reaction.REFRESH or (
             asked is Reaction.READ_GROUP
             and context.group.read_now().by_id(live.rule_id) is None
