@@ -333,7 +333,6 @@ class RuleSetProvider(_Provider):
             ids = lifecycle.create(
                 rules,
                 adopt=bool(props.get("adopt")),
-                exclusive=bool(props.get("exclusive")),
                 keep=keep_of(props),
             )
         identity = f"{place.group_id}/set/{uuid.uuid4().hex[:12]}"
@@ -353,7 +352,6 @@ class RuleSetProvider(_Provider):
             members_of(props),
             account_id,
             adopt=bool(props.get("adopt")),
-            exclusive=bool(props.get("exclusive")),
             keep=keep_of(props),
         )
         if seen is None:
@@ -387,7 +385,6 @@ class RuleSetProvider(_Provider):
                     rules,
                     members,
                     adopt=bool(_news.get("adopt")),
-                    exclusive=bool(_news.get("exclusive")),
                     keep=keep_of(_news),
                 )
         except UnfinishedUpdateError as error:

@@ -94,10 +94,14 @@ def foreign_ids(
     return frozenset(m.rule_id for m in members if m.rule in rules and not m.declared)
 
 
-def keep_of(properties: Mapping[str, Any]) -> Keep:
+def keep_of(properties: Mapping[str, Any]) -> Keep | None:
     """
-    Which rules an exclusive set leaves alone.
+    Which rules an exclusive set leaves alone; None for a set that is not exclusive.
     """
+    return _keep_of(properties) if properties.get("exclusive") else None
+
+
+def _keep_of(properties: Mapping[str, Any]) -> Keep:
     from alicloud_ingress.reconcile.plan import Keep
 
     return Keep(
@@ -202,7 +206,7 @@ def is_same_set(
         return False
     if bool(olds.get("exclusive")) != bool(news.get("exclusive")):
         return False
-    if keep_of(olds) != keep_of(news):
+    if _keep_of(olds) != _keep_of(news):
         return False
     members = {member.rule: member for member in members_of(olds)}
     wanted = rules_of(news).values()

@@ -195,25 +195,12 @@ class RuleContext:
             )
             return ""
 
-    def read_cached(self) -> LiveGroup:
+    def without_revoked(self, group: LiveGroup) -> LiveGroup:
         """
-        As `Group.read_cached`, without the rules that this run has revoked, which a
-        read may still show.
+        The group without the rules that this run has revoked, which a read may still
+        show. What verifies a revoke has to see those.
         """
-        return self.group.read_cached().without(self.owner.ownership.revoked)
-
-    def read_after_writes(self) -> LiveGroup:
-        """
-        As `Group.read_after_writes`, without the rules that this run has revoked.
-        """
-        return self.group.read_after_writes().without(self.owner.ownership.revoked)
-
-    def read_now(self) -> LiveGroup:
-        """
-        As `Group.read_now`, without the rules that this run has revoked. What verifies
-        a revoke has to see those, and uses `group.read_now`.
-        """
-        return self.group.read_now().without(self.owner.ownership.revoked)
+        return group.without(self.owner.ownership.revoked)
 
     def read_settled(
         self,
@@ -228,7 +215,7 @@ class RuleContext:
             own_ids: of the rules of the resource that waits.
         """
         ownership = self.owner.ownership
-        group = self.read_after_writes()
+        group = self.without_revoked(self.group.read_after_writes())
         lasting = {*own_ids, *self.owner.replaces}
         while moving := set(duplicates_in(group)) - lasting:
             kept = {
@@ -238,7 +225,7 @@ class RuleContext:
             }
             if kept == moving and not any(map(ownership.knows, kept)):
                 break
-            group = self.read_now()
+            group = self.without_revoked(self.group.read_now())
             lasting |= {id_ for id_ in kept if not ownership.is_leaving(id_)}
         return group
 

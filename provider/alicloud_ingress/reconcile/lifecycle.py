@@ -58,6 +58,10 @@ class _Lifecycle(RuleContext):
     """
 
     __slots__ = ()
+    can_hold_both: ClassVar[bool]
+    """
+    Whether the state can have both old and new rules.
+    """
 
     def account_id(self, rules: Sequence[IngressRule]) -> str:
         """
@@ -66,26 +70,17 @@ class _Lifecycle(RuleContext):
         with self._error_context(rules):
             return self.account_for_state()
 
-    def _reconcile(  # noqa: PLR0913 - both resources update by it
+    def _reconcile(
         self,
         wanted: Sequence[IngressRule],
         members: Sequence[Member],
         *,
         adopt: bool,
-        exclusive: bool = False,
         keep: Keep | None = None,
-        can_hold_both: bool = False,
     ) -> dict[IngressRule, LiveRule]:
         """
-        Bring the group from what the state holds to what is wanted.
-
-        Args:
-            wanted: what the program declares.
-            members: what the state holds.
-            adopt: as for an update of a set, like the next two.
-            exclusive: likewise.
-            keep: likewise.
-            can_hold_both: whether the state can have both old and new rules.
+        Bring the group from what the state holds to what is wanted; see
+        `SetLifecycle.update`.
 
         Returns:
             each wanted rule as it is now, without an ID if it does not show in time.
@@ -93,10 +88,11 @@ class _Lifecycle(RuleContext):
         members = list(map(self._with_holder, members))
 
         def plan_for(group: LiveGroup) -> Plan:
-            return planned(wanted, members, group, exclusive=exclusive, keep=keep)
+            return planned(wanted, members, group, keep)
 
         with self._error_context(wanted):
-            group = self.read_after_writes() if members else self.read_cached()
+            read = self.group.read_after_writes if members else self.group.read_cached
+            group = self.without_revoked(read())
             plan = plan_for(group)
             if plan.duplicates:
                 # A cached read does not show what other resources have written since.
@@ -105,7 +101,7 @@ class _Lifecycle(RuleContext):
                 plan = plan_for(group)
         if plan.duplicates and not adopt:
             raise exists_error(self, [change.live for change in plan.duplicates])
-        return self._carry_out(plan, group, adopt=adopt, can_hold_both=can_hold_both)
+        return self._carry_out(plan, group, adopt=adopt)
 
     def _with_holder(self, member: Member) -> Member:
         """
@@ -117,12 +113,7 @@ class _Lifecycle(RuleContext):
         return replace(member, held=held)
 
     def _carry_out(
-        self,
-        plan: Plan,
-        group: LiveGroup,
-        *,
-        adopt: bool = False,
-        can_hold_both: bool = False,
+        self, plan: Plan, group: LiveGroup, *, adopt: bool = False
     ) -> dict[IngressRule, LiveRule]:
         before = frozenset(live.rule_id for live in group.rules if live.rule_id)
         additions = Additions(self, before, adopts=adopt, pending=plan.pending)
@@ -132,11 +123,11 @@ class _Lifecycle(RuleContext):
             additions.adopt(plan.duplicates)
             additions.authorize(plan.authorize)
             added = additions.claim()
-            plan = plan.with_duplicates(additions.foreign.values())
+            plan = plan.with_duplicates(additions.by_others.values())
             change_all(self, (*plan.own, *plan.duplicates))
             removals.revoke(plan.revoke)
         except Exception as error:
-            if removals.revoked or (can_hold_both and removals.unclear):
+            if removals.revoked or (self.can_hold_both and removals.unclear):
                 raise self._unfinished(error, plan, added, removals) from error
             additions.take_back(error)
             raise
@@ -193,21 +184,25 @@ class _Lifecycle(RuleContext):
                 " `pulumi refresh` and the next preview do"
             )
 
-    def _read(self, members: Sequence[Member], account_id: str) -> LiveGroup | None:
+    def _refreshed(
+        self,
+        members: Sequence[Member],
+        account_id: str,
+        keep: Keep | None = None,
+        *,
+        adopt: bool,
+    ) -> tuple[Seen, ...] | None:
         """
-        The group; None if it does not exist in the account of the state.
+        What a refresh finds; None if the group does not exist in the account of the
+        state.
         """
         with self._error_context([member.rule for member in members]):
             try:
-                return self.group.read_after_writes()
+                group = self.group.read_after_writes()
             except GroupNotFoundError as error:
                 self.believe_group_gone(error, account_id, ask_again=True)
                 return None
-
-    def _warn_of_pending(self, seen: Iterable[Seen]) -> None:
-        """
-        Name the rules that stay in the state though no read has ever shown them.
-        """
+        seen = refreshed(members, group, keep, adopt=adopt)
         pending = [found.live.rule for found in seen if not found.is_shown]
         if pending:
             self.warn(
@@ -216,6 +211,7 @@ class _Lifecycle(RuleContext):
                 " It stays in the state, since ECS may show it later: `pulumi up` finds"
                 " it or creates it again, `pulumi destroy` revokes it by all its fields"
             )
+        return seen
 
     def _delete(self, members: Sequence[Member], account_id: str) -> None:
         try:
@@ -238,6 +234,7 @@ class RuleLifecycle(_Lifecycle):
 
     __slots__ = ()
     wording: ClassVar[Wording] = ONE_RULE
+    can_hold_both = False
 
     def create(self, rule: IngressRule, *, adopt: bool = False) -> LiveRule:
         """
@@ -263,12 +260,8 @@ class RuleLifecycle(_Lifecycle):
 
         One that is pending (see `plan.Member`) and does not show has no ID.
         """
-        members = [Member(rule, rule_id, pending=pending)]
-        group = self._read(members, account_id)
-        if group is None:
-            return None
-        seen = refreshed(members, group, adopt=adopt)
-        self._warn_of_pending(seen)
+        member = Member(rule, rule_id, pending=pending)
+        seen = self._refreshed([member], account_id, adopt=adopt)
         return seen[0].live if seen else None
 
     def update(
@@ -296,10 +289,10 @@ class RuleLifecycle(_Lifecycle):
         if member.held:
             return self._reconcile([new], [member], adopt=adopt)[new]
         with self._error_context([new]):
-            group = self.read_after_writes()
+            group = self.without_revoked(self.group.read_after_writes())
             change = change_of(member, new, group)
             if change is None:
-                group = self.read_now()
+                group = self.without_revoked(self.group.read_now())
                 change = change_of(member, new, group)
         if change:
             return self._carry_out(Plan(own=(change,)), group)[new]
@@ -325,13 +318,13 @@ class SetLifecycle(_Lifecycle):
 
     __slots__ = ()
     wording: ClassVar[Wording] = RULE_SET
+    can_hold_both = True
 
     def create(
         self,
         wanted: Sequence[IngressRule],
         *,
         adopt: bool = False,
-        exclusive: bool = False,
         keep: Keep | None = None,
     ) -> Mapping[IngressRule, str]:
         """
@@ -343,7 +336,7 @@ class SetLifecycle(_Lifecycle):
             RuleExistsError: some existed before, and are not adopted.
             RuleNotConfirmedError: some got no answer and never showed.
         """
-        return self.update(wanted, (), adopt=adopt, exclusive=exclusive, keep=keep)
+        return self.update(wanted, (), adopt=adopt, keep=keep)
 
     def read(
         self,
@@ -351,18 +344,12 @@ class SetLifecycle(_Lifecycle):
         account_id: str,
         *,
         adopt: bool = False,
-        exclusive: bool = False,
         keep: Keep | None = None,
     ) -> tuple[Seen, ...] | None:
         """
         The set as it is; None if the group no longer exists.
         """
-        group = self._read(members, account_id)
-        if group is None:
-            return None
-        seen = refreshed(members, group, exclusive=exclusive, keep=keep, adopt=adopt)
-        self._warn_of_pending(seen)
-        return seen
+        return self._refreshed(members, account_id, keep, adopt=adopt)
 
     def update(
         self,
@@ -370,7 +357,6 @@ class SetLifecycle(_Lifecycle):
         members: Sequence[Member],
         *,
         adopt: bool = False,
-        exclusive: bool = False,
         keep: Keep | None = None,
     ) -> Mapping[IngressRule, str]:
         """
@@ -380,8 +366,8 @@ class SetLifecycle(_Lifecycle):
             wanted: what the program declares.
             members: what the state holds.
             adopt: take over rules that exist and are not the set's.
-            exclusive: no other rule may be in the group.
-            keep: what an exclusive set leaves alone.
+            keep: what an exclusive set leaves alone; None if the group may have other
+                rules.
 
         Returns:
             the ID of each wanted rule; "" where one does not show in time.
@@ -390,14 +376,7 @@ class SetLifecycle(_Lifecycle):
             UnfinishedUpdateError: it failed after some rules were revoked, or may have
                 been.
         """
-        rules = self._reconcile(
-            wanted,
-            members,
-            adopt=adopt,
-            exclusive=exclusive,
-            keep=keep,
-            can_hold_both=True,
-        )
+        rules = self._reconcile(wanted, members, adopt=adopt, keep=keep)
         return {rule: live.rule_id for rule, live in rules.items()}
 
     def delete(self, members: Sequence[Member], account_id: str) -> None:

@@ -71,7 +71,7 @@ def _report_set_back(context: RuleContext, change: Change) -> None:
     if old is None:
         return
     found = change.live.rule.with_host_bits_of(old)
-    foreign = set(found.difference(old))
+    drifted = set(found.difference(old))
 
     def shown(rule: IngressRule, name: str) -> str:
         is_secret = any(path.endswith((name, "]", "rules")) for path in context.secret)
@@ -81,7 +81,7 @@ def _report_set_back(context: RuleContext, change: Change) -> None:
         f"{name} was {shown(old, name)}, is {shown(found, name)} now, and becomes"
         f" {shown(new, name)}"
         for name in change.live.rule.difference(new)
-        if name in foreign
+        if name in drifted
     ]
     if words:
         context.warn(
@@ -161,7 +161,7 @@ def _shows(context: RuleContext, rule_id: str, rule: IngressRule) -> bool:
     Whether a read succeeds and shows the rule under this ID.
     """
     try:
-        group = context.read_now()
+        group = context.without_revoked(context.group.read_now())
     except EcsError:
         return False
     live = group.by_id(rule_id)
