@@ -283,7 +283,7 @@ MUTANTS = (
     Mutant(
         "the state forgets a changed rule that a set failed to revoke",
         "engine/set_properties.py",
-        "spelled.get(m.rule) or _arguments_of(m.rule) for m in left}",
+        "spelled.get(m.rule) or m.rule.arguments for m in left}",
         "spelled[m.rule] for m in left if m.rule in spelled}",
         ("tests/faults/test_unfinished_sets.py",),
     ),

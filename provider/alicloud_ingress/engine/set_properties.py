@@ -19,7 +19,6 @@ from alicloud_ingress.engine.properties import (
     rule_of,
 )
 from alicloud_ingress.rules.rule import IngressRule
-from alicloud_ingress.rules.validation import RULE_ARGUMENTS
 
 if TYPE_CHECKING:
     from alicloud_ingress.reconcile.plan import Keep, Member, Seen
@@ -150,7 +149,7 @@ def set_as_read(
         arguments = (
             inputs_as_read(spelled[found.member.rule], found.live.rule)
             if found.member
-            else _arguments_of(found.live.rule)
+            else found.live.rule.arguments
         )
         rule = rule_of(arguments)
         rules[key_of(rule)] = arguments
@@ -178,7 +177,7 @@ def unfinished_outputs_of(
         left: the rules that still exist.
     """
     spelled = {rule_of(entry): entry for entry in _entries_of(olds).values()}
-    still = {key_of(m.rule): spelled.get(m.rule) or _arguments_of(m.rule) for m in left}
+    still = {key_of(m.rule): spelled.get(m.rule) or m.rule.arguments for m in left}
     ids = {key_of(member.rule): member.rule_id for member in left}
     foreign = {member.rule_id for member in left if not member.declared}
     return {
@@ -220,15 +219,3 @@ def is_same_set(
 
 def _entries_of(properties: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     return cast("Mapping[str, Mapping[str, Any]]", properties.get("rules") or {})
-
-
-def _arguments_of(rule: IngressRule) -> dict[str, Any]:
-    """
-    The arguments by which a program would declare a live rule.
-    """
-    defaults = IngressRule(ip_protocol="")
-    return {
-        name: value
-        for name in RULE_ARGUMENTS
-        if (value := getattr(rule, name)) != getattr(defaults, name)
-    }

@@ -187,6 +187,21 @@ class IngressRule:
             words.append(self.nic_type)
         return " ".join(words)
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """
+        The arguments that declare the rule, without those that have the default value.
+        """
+        defaults = IngressRule(ip_protocol="", port_range=ALL_PORTS)
+        given = {name: getattr(self, name) for name in RULE_ARGUMENTS}
+        if self.source_group_owner_id:
+            del given["source_group_owner_account"]
+        return {
+            name: value
+            for name, value in given.items()
+            if value and value != getattr(defaults, name)
+        }
+
     def difference(self, other: IngressRule) -> tuple[str, ...]:
         """
         The fields that differ in *other*, including description and expiry.
