@@ -6,7 +6,7 @@ A rule with a value that is not known yet in a preview gets a preliminary key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, cast
@@ -14,6 +14,7 @@ from typing import Any, cast
 from alicloud_ingress.engine.properties import inputs_of, rule_of
 from alicloud_ingress.engine.rule_arguments import DIFFER, check_rule, words_of
 from alicloud_ingress.engine.set_properties import key_of, rules_of
+from alicloud_ingress.engine.unknowns import is_unknown, unknown_among
 from alicloud_ingress.errors import Problem, shown
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.validation import RULE_ARGUMENTS
@@ -24,10 +25,7 @@ _NOT_IDENTITY = frozenset({"description", "expires_on"})
 
 
 def settings_problems(
-    inputs: Mapping[str, Any],
-    *,
-    is_unknown: Callable[[object], bool],
-    secret: AbstractSet[str] = frozenset(),
+    inputs: Mapping[str, Any], secret: AbstractSet[str]
 ) -> list[Problem]:
     """
     Find the errors in a set's arguments other than location and rules.
@@ -72,8 +70,6 @@ def checked_rules(
     given: object,
     olds: Mapping[str, Any],
     group_id: str,
-    *,
-    is_unknown: Callable[[object], bool],
     secret: AbstractSet[str] = frozenset(),
 ) -> CheckedRules:
     """
@@ -83,7 +79,6 @@ def checked_rules(
         given: the program's list, or the object that an earlier check made of it.
         olds: the set's old inputs; empty for a new set.
         group_id: the set's group; "" while unknown.
-        is_unknown: whether a value is not known yet.
         secret: paths of secret values, such as `rules[2].description`.
     """
     if is_unknown(given):
@@ -97,7 +92,7 @@ def checked_rules(
         kind = type(given).__name__
         reason = f"this is a {kind}; set a list of IngressRuleArgs"
         return CheckedRules({}, {}, (Problem("rules", reason),), ())
-    check = _SetCheck(olds, group_id, is_unknown, secret)
+    check = _SetCheck(olds, group_id, secret)
     for index, entry in entries:
         check.add(f"rules[{index!r}]", entry)
     return CheckedRules(
@@ -110,12 +105,10 @@ class _SetCheck:
         self,
         olds: Mapping[str, Any],
         group_id: str,
-        is_unknown: Callable[[object], bool],
         secret: AbstractSet[str],
     ) -> None:
         self.old_keys = frozenset(rules_of(olds))
         self.group_id = group_id
-        self.is_unknown = is_unknown
         self.secret = secret
         self.rules: dict[str, Any] = {}
         self.known: dict[str, IngressRule] = {}
@@ -124,7 +117,7 @@ class _SetCheck:
         self.warnings: list[str] = []
 
     def add(self, path: str, entry: object) -> None:
-        if self.is_unknown(entry):
+        if is_unknown(entry):
             self._put(UNKNOWN_WORD, entry)
             return
         if not isinstance(entry, Mapping):
@@ -139,7 +132,7 @@ class _SetCheck:
                 f" {', '.join(RULE_ARGUMENTS)}",
             )
         arguments = inputs_of({n: given.get(n) for n in RULE_ARGUMENTS})
-        unknown = {n for n, value in arguments.items() if self.is_unknown(value)}
+        unknown = unknown_among(arguments)
         secret = self._secret_in(path)
         if not self._is_valid(path, arguments, unknown, secret):
             return

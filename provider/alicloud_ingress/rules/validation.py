@@ -257,7 +257,7 @@ class _Inspection:
 
     def check_ids(self) -> None:
         for name in ID_PREFIXES:
-            # A set has one group for all rules; location_problems checks it.
+            # A set has one group for all rules; `ResourceCheck` checks it.
             if name == "security_group_id":
                 continue
             if found := problem_of_id(name, self.given[name], self.shown(name)):
