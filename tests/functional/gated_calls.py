@@ -116,6 +116,24 @@ class TellingGroup(SecurityGroup):
 
     told: Sequence[Any] = ()
 
+    def authorize(self, rule: IngressRule) -> None:
+        """Add a rule, or raise its error."""
+        self._raise_error_of(self.authorize_all([rule]))
+
+    def revoke_by_id(self, rule_id: str) -> None:
+        """Delete a rule by ID, or raise its error."""
+        self._raise_error_of(self.revoke_all_by_id([rule_id]))
+
+    def revoke_by_attributes(self, rule: IngressRule) -> None:
+        """Delete a rule by its attributes, or raise its error."""
+        self._raise_error_of(self.revoke_all_by_attributes([rule]))
+
+    @staticmethod
+    def _raise_error_of(outcomes: Sequence[Outcome[Any]]) -> None:
+        for _, error in outcomes:
+            if error:
+                raise error
+
     def _outcomes(
         self,
         kind: Write,

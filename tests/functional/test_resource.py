@@ -333,7 +333,7 @@ def test_profiles_with_one_group_share_its_writes(front: Front, tmp_path: Path) 
     )
 
     assert second.read_after_writes().rules == ()
-    first.authorize(IngressRule.parse(arguments(group_id)))
+    first.authorize_all([IngressRule.parse(arguments(group_id))])
 
     assert len(second.read_after_writes().rules) == 1
 

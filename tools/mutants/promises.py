@@ -206,14 +206,14 @@ MUTANTS = (
     Mutant(
         "additions are taken back after a revoke",
         "reconcile/lifecycle.py",
-        "if removals.revoked or (self.can_hold_both and removals.unclear):",
+        "if removals.revoked or (self.is_set and removals.unclear):",
         "if False:",
         (SETS,),
     ),
     Mutant(
         "additions are taken back after a revoke without an answer",
         "reconcile/lifecycle.py",
-        "if removals.revoked or (self.can_hold_both and removals.unclear):",
+        "if removals.revoked or (self.is_set and removals.unclear):",
         "if removals.revoked:",
         (UNFINISHED,),
     ),
@@ -325,7 +325,7 @@ MUTANTS = (
     Mutant(
         "an ID that no longer exists falls back to the attributes",
         "reconcile/delete.py",
-        "        self._name_duplicates_of(gone_before, rules)\n",
+        "        self._warn_of_duplicates(gone_before, rules)\n",
         "        self._revoke_by_attributes([rules[i] for i in gone_before])\n",
         (LIFECYCLE, SETS, MEET),
     ),

@@ -4,11 +4,11 @@ What all steps share: the group, the owner of its rules, and how messages name t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from alicloud_ingress.ecs.batching import Outcome
+from alicloud_ingress.ecs.security_group import SecurityGroup
 from alicloud_ingress.errors import (
     SECRET,
     EcsError,
@@ -39,49 +39,6 @@ Rules that a message names one by one.
 """
 
 
-class Group(Protocol):
-    """
-    The security group of the rules.
-
-    A call with one entry leaves in a batch with what other threads send.
-    """
-
-    @property
-    def group_id(self) -> str:
-        """`sg-...`."""
-        ...
-
-    def read_cached(self) -> LiveGroup:
-        """The rules as they were a moment ago, without recent writes of others."""
-        ...
-
-    def read_after_writes(self) -> LiveGroup:
-        """The rules as they were a moment ago, after all own writes."""
-        ...
-
-    def read_now(self) -> LiveGroup:
-        """The rules as they are, read after this call began."""
-        ...
-
-    def authorize_all(self, rules: Sequence[IngressRule]) -> list[Outcome[IngressRule]]:
-        """Add rules; the outcome of each that was sent."""
-        ...
-
-    def revoke_all_by_id(self, rule_ids: Sequence[str]) -> list[Outcome[str]]:
-        """Remove rules by ID; the outcome of each that was sent."""
-        ...
-
-    def revoke_all_by_attributes(
-        self, rules: Sequence[IngressRule]
-    ) -> list[Outcome[IngressRule]]:
-        """Remove rules by all attributes; the outcome of each that was sent."""
-        ...
-
-    def modify(self, rule_id: str, rule: IngressRule) -> None:
-        """Change a rule by ID."""
-        ...
-
-
 class Account(Protocol):
     """
     What the credentials show of the group's account.
@@ -94,26 +51,6 @@ class Account(Protocol):
     def group_exists(self, group_id: str) -> bool:
         """Ask DescribeSecurityGroups."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """
-    How messages name what is worked on. The steps are the same for one rule and a set.
-
-    Args:
-        of: names rules as a whole, given the words of each, such as `a set of 3 rules`.
-        import_hint: how to take over rules that exist, besides `adopt`.
-    """
-
-    of: Callable[[Sequence[str]], str]
-    import_hint: str
-
-
-ONE_RULE = Wording(
-    lambda words: words[0], " To manage it from here, import it by its ID."
-)
-RULE_SET = Wording(lambda words: f"a set of {len(words)} rules", "")
 
 
 def named(words: Iterable[str]) -> str:
@@ -131,6 +68,8 @@ class RuleContext:
     A group, and all that its rules are judged by.
 
     Args:
+        group: of the rules.
+        account: of the credentials.
         region: of the group, for messages.
         warn: gets one sentence about a success that a person should know of.
         owner: the resource that is worked for, among the others of this process.
@@ -139,9 +78,9 @@ class RuleContext:
         secret: paths of the arguments whose values are not shown.
     """
 
-    wording: ClassVar[Wording] = ONE_RULE
+    is_set: ClassVar[bool] = False
 
-    group: Group
+    group: SecurityGroup
     account: Account
     region: str
     warn: Callable[[str], None]

@@ -66,9 +66,10 @@ def exists_error(
     )
     if forced:
         return RuleExistsError(f"{exists} {FORCED_REPLACEMENT}")
+    hint = "" if context.is_set else " To manage it from here, import it by its ID."
     return RuleExistsError(
         f"{exists} {PERHAPS_REPLACED} If it was renamed, set an alias"
-        f" (ResourceOptions(aliases=[...])).{context.wording.import_hint} If an"
+        f" (ResourceOptions(aliases=[...])).{hint} If an"
         " interrupted run created it, or it is to be taken over as it is, set"
         " adopt=True."
     )

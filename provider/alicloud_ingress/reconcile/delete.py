@@ -64,7 +64,7 @@ class Removals:
         """
         ownership = self.context.owner.ownership
         self._leave_hidden([member.rule for member in members if not member.rule_id])
-        ids = self._ids_of(
+        ids: dict[Member, str] = self._ids_of(
             [m for m in members if m.rule_id or m.rule not in self.left_to_others]
         )
         while ids:
@@ -157,14 +157,11 @@ class Removals:
                 others = f" and {more} more" if more else ""
                 about = f"{words}){others} in {self.context.where}"
                 raise error.about(about) from error
-        self._name_duplicates_of(gone_before, rules)
+        self._warn_of_duplicates(gone_before, rules)
 
-    def _name_duplicates_of(
+    def _warn_of_duplicates(
         self, gone: Iterable[str], rules: Mapping[str, IngressRule]
     ) -> None:
-        """
-        Warn of rules that are identical to what is gone and are somebody else's.
-        """
         ids = sorted(gone)
         if not ids:
             return

@@ -27,13 +27,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from alicloud_ingress.errors import GroupNotFoundError, as_sentence, error_context
-from alicloud_ingress.reconcile.context import (
-    ONE_RULE,
-    RULE_SET,
-    RuleContext,
-    Wording,
-    named,
-)
+from alicloud_ingress.reconcile.context import RuleContext, named
 from alicloud_ingress.reconcile.create import Additions, exists_error
 from alicloud_ingress.reconcile.delete import Removals
 from alicloud_ingress.reconcile.modify import change_all, not_found_error
@@ -53,15 +47,7 @@ from alicloud_ingress.rules.rule import IngressRule
 
 
 class _Lifecycle(RuleContext):
-    """
-    The steps of both kinds of resource.
-    """
-
     __slots__ = ()
-    can_hold_both: ClassVar[bool]
-    """
-    Whether the state can have both old and new rules.
-    """
 
     def account_id(self, rules: Sequence[IngressRule]) -> str:
         """
@@ -127,26 +113,23 @@ class _Lifecycle(RuleContext):
             change_all(self, (*plan.own, *plan.duplicates))
             removals.revoke(plan.revoke)
         except Exception as error:
-            if removals.revoked or (self.can_hold_both and removals.unclear):
-                raise self._unfinished(error, plan, added, removals) from error
+            if removals.revoked or (self.is_set and removals.unclear):
+                raise self._unfinished_error(error, plan, added, removals) from error
             additions.take_back(error)
             raise
-        self._report(plan)
+        self._warn_of_success(plan)
         result = plan.result(added)
         hidden = [rule for rule, live in result.items() if not live.rule_id]
         self.owner.ownership.record_hidden(self.group.group_id, hidden, self.owner.mark)
         return result
 
-    def _unfinished(
+    def _unfinished_error(
         self,
         error: Exception,
         plan: Plan,
         added: Mapping[IngressRule, LiveRule],
         removals: Removals,
     ) -> UnfinishedUpdateError:
-        """
-        The error of an update that fails after a revoke, with the state so far.
-        """
         done = removals.revoked | removals.left_to_others
         left = tuple(member for member in plan.revoke if member.rule not in done)
         ids = {rule: live.rule_id for rule, live in plan.result(added).items()}
@@ -167,10 +150,7 @@ class _Lifecycle(RuleContext):
             left,
         )
 
-    def _report(self, plan: Plan) -> None:
-        """
-        Warn of what a person should know of a success.
-        """
+    def _warn_of_success(self, plan: Plan) -> None:
         if plan.duplicates:
             there = self.live_words(duplicate.live for duplicate in plan.duplicates)
             self.warn(f"adopted, since the rule existed before this run: {there}")
@@ -223,7 +203,7 @@ class _Lifecycle(RuleContext):
     def _error_context(
         self, rules: Sequence[IngressRule]
     ) -> AbstractContextManager[None]:
-        words = self.wording.of([*map(self.words, rules)])
+        words = f"a set of {len(rules)} rules" if self.is_set else self.words(rules[0])
         return error_context(f"{words} in {self.where}")
 
 
@@ -233,8 +213,6 @@ class RuleLifecycle(_Lifecycle):
     """
 
     __slots__ = ()
-    wording: ClassVar[Wording] = ONE_RULE
-    can_hold_both = False
 
     def create(self, rule: IngressRule, *, adopt: bool = False) -> LiveRule:
         """
@@ -317,8 +295,7 @@ class SetLifecycle(_Lifecycle):
     """
 
     __slots__ = ()
-    wording: ClassVar[Wording] = RULE_SET
-    can_hold_both = True
+    is_set: ClassVar[bool] = True
 
     def create(
         self,

@@ -47,7 +47,7 @@ def change_all(context: RuleContext, changes: Iterable[Change]) -> None:
     if not needed:
         return
     for change in needed:
-        _report_set_back(context, change)
+        _warn_of_set_back(context, change)
     with ThreadPoolExecutor(min(CHANGES_AT_ONCE, len(needed))) as pool:
         list(pool.map(partial(_change, context), needed))
 
@@ -63,10 +63,7 @@ def not_found_error(context: RuleContext, member: Member) -> RuleNotConfirmedErr
     )
 
 
-def _report_set_back(context: RuleContext, change: Change) -> None:
-    """
-    Warn of each field that somebody else has changed and that this update sets back.
-    """
+def _warn_of_set_back(context: RuleContext, change: Change) -> None:
     old, new = change.state, change.wanted
     if old is None:
         return
@@ -126,12 +123,6 @@ def _change(context: RuleContext, change: Change) -> None:
 
 
 def _send(context: RuleContext, change: Change) -> None:
-    """
-    Send all fields of the rule.
-
-    Raises:
-        RuleNotConfirmedError: the rule no longer exists.
-    """
     live, wanted = change.live, change.wanted
     sent = _with_owner_of(live.rule, wanted)
     if live.rule.remark and not wanted.remark:
@@ -157,9 +148,6 @@ def _send(context: RuleContext, change: Change) -> None:
 
 
 def _shows(context: RuleContext, rule_id: str, rule: IngressRule) -> bool:
-    """
-    Whether a read succeeds and shows the rule under this ID.
-    """
     try:
         group = context.without_revoked(context.group.read_now())
     except EcsError:
