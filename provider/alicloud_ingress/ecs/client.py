@@ -13,6 +13,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from alicloud_ingress.ecs import responses
@@ -240,13 +241,11 @@ class EcsClient:
         """
         The blocks of a prefix list (`pl-`), or the ranges of a port list (`prl-`).
         """
-        kind = "PortRangeList" if list_id.startswith("prl-") else "PrefixList"
-        action = (
-            "DescribePortRangeListEntries"
-            if kind == "PortRangeList"
-            else "DescribePrefixListAttributes"
-        )
-        parameters = {f"{kind}Id": list_id}
+        if list_id.startswith("prl-"):
+            action, parameter = "DescribePortRangeListEntries", "PortRangeListId"
+        else:
+            action, parameter = "DescribePrefixListAttributes", "PrefixListId"
+        parameters = {parameter: list_id}
         pages = self._pages(action, parameters, responses.list_entries, place=list_id)
         return tuple(entry for _, page in pages for entry in page)
 
@@ -286,11 +285,8 @@ class EcsClient:
 
     def _ask_account(self) -> str:
         call = ApiCall("GetCallerIdentity", {}, STS_VERSION)
+        send = partial(self._gateway.send, call)
         timeout_s = min(self._connection.timeout_s, ACCOUNT_TIMEOUT_S)
-
-        def send(left_s: float, attempt: int) -> Answer:
-            return self._gateway.send(call, left_s, attempt)
-
         try:
             return str(retried(call.words, send, timeout_s).get("AccountId") or "")
         except PermissionRefusedError:
@@ -376,9 +372,7 @@ class EcsClient:
         return f"{group_id} in {region}" if group_id else region
 
     def _send(self, call: ApiCall, but: type[EcsError] | None = None) -> Answer:
-        def send(left_s: float, attempt: int) -> Answer:
-            return self._gateway.send(call, left_s, attempt)
-
+        send = partial(self._gateway.send, call)
         return retried(call.words, send, self._connection.timeout_s, but)
 
     def _send_keeping_unknown_outcome(
@@ -408,10 +402,7 @@ class EcsClient:
 
 
 def _permissions(rules: Sequence[IngressRule]) -> dict[str, str]:
-    """
-    The rules as parameters, without duplicates, which ECS refuses.
-    """
-    unique = list(dict.fromkeys(rules))
+    unique = list(dict.fromkeys(rules))  # ECS refuses duplicates
     _require_few(unique)
     return {
         f"Permissions.{number}.{name}": value

@@ -118,6 +118,7 @@ def resolve(
         connect_timeout_ms=settings.number("alicloud:clientConnectTimeout", 5_000),
         read_timeout_ms=settings.number("alicloud:clientReadTimeout", 10_000),
         timeout_s=settings.number("alicloud-ingress:timeout", 120, TIMEOUT_VARIABLE),
+        # A resource's own profile may belong to another account.
         expected_account_id="" if profile else _expected_account(settings),
         sts_url=_sts_url(settings),
     )
@@ -174,9 +175,6 @@ def _region_of_profile(settings: Settings, profile: str) -> str | None:
 
 
 def _expected_account(settings: Settings) -> str:
-    """
-    The stack's account. A resource's own profile may belong to another one.
-    """
     return settings.text("alicloud:accountId") or settings.variable(
         "ALICLOUD_ACCOUNT_ID", "ALIBABA_CLOUD_ACCOUNT_ID"
     )
