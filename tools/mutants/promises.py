@@ -268,9 +268,9 @@ MUTANTS = (
     ),
     Mutant(
         "a message shows a secret rule",
-        "reconcile/context.py",
-        "return SECRET if hides_rule(self.secret) else rule.as_text",
-        "return rule.as_text",
+        "rules/rule.py",
+        "return SECRET if hides_rule(secret) else self.as_text",
+        "return self.as_text",
         ("tests/functional/test_secret_rules.py",),
     ),
     Mutant(

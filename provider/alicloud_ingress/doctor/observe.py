@@ -25,7 +25,7 @@ from alicloud_ingress.doctor.judge import Finding
 from alicloud_ingress.ecs import config
 from alicloud_ingress.ecs.config import Connection
 from alicloud_ingress.ecs.exchange import exchange
-from alicloud_ingress.ecs.gateway import STS_VERSION, Gateway, address_of
+from alicloud_ingress.ecs.gateway import STS_VERSION, Gateway
 from alicloud_ingress.ecs.settings import TIMEOUT_VARIABLE
 from alicloud_ingress.ecs.signed_request import ApiCall
 from alicloud_ingress.ecs.transport import proxies_for, session
@@ -127,7 +127,7 @@ def _network(
     timeout_s = (
         connection.timeout_s if environ.get(TIMEOUT_VARIABLE) else PROBE_TIMEOUT_S
     )
-    address = address_of(connection)
+    address = "{}://{}".format(*connection.ecs)
     gateway = Gateway(connection)
     # Assuming a role needs the endpoint, so that is checked first.
     needs_endpoint = connection.credentials.role is not None

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from alicloud_ingress.ecs.endpoints import host_of
 from alicloud_ingress.ecs.settings import TIMEOUT_VARIABLE, Settings
 from alicloud_ingress.errors import SECRET, ConfigurationError
 
@@ -65,6 +66,13 @@ class Connection:
     timeout_s: float = 120.0
     expected_account_id: str = ""
     sts_url: str = ""
+
+    @property
+    def ecs(self) -> tuple[str, str]:
+        """
+        Protocol and `host:port` of ECS: as configured, or the SDK's choice by region.
+        """
+        return self.protocol, self.endpoint or host_of(self.region)
 
     @property
     def on_loopback(self) -> bool:

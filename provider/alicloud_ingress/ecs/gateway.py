@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, cast
 
 from alicloud_ingress.ecs.config import Connection
 from alicloud_ingress.ecs.credentials import Credentials
-from alicloud_ingress.ecs.endpoints import host_of
 from alicloud_ingress.ecs.error_codes import of_code
 from alicloud_ingress.ecs.exchange import Exchange, exchange
 from alicloud_ingress.ecs.library_keys import KeysOfLibrary
@@ -130,7 +129,8 @@ class Gateway:
     ) -> Answer:
         from alicloud_ingress.ecs.transport import post
 
-        protocol, host = _address(self._connection, call)
+        is_sts = call.version == STS_VERSION
+        protocol, host = self._connection.sts if is_sts else self._connection.ecs
         left_ms = max(SHORTEST_ATTEMPT_MS, int(left_s * 1000))
         timeout_s = (
             min(self._connection.connect_timeout_ms, left_ms) / 1000,
@@ -225,28 +225,6 @@ class Gateway:
             return gateway.send(ApiCall(action, parameters, STS_VERSION), seconds)
 
         return AssumedRole(credentials.role, ask)
-
-
-def address_of(connection: Connection) -> str:
-    """
-    The address of calls, such as `https://ecs.eu-central-1.aliyuncs.com`.
-
-    It is the configured one, or the SDK's choice by region.
-    """
-    return f"{connection.protocol}://{_ecs_host(connection)}"
-
-
-def _ecs_host(connection: Connection) -> str:
-    return connection.endpoint or host_of(connection.region)
-
-
-def _address(connection: Connection, call: ApiCall) -> tuple[str, str]:
-    """
-    Protocol and `host:port` of the service that answers the call.
-    """
-    if call.version == STS_VERSION:
-        return connection.sts
-    return connection.protocol, _ecs_host(connection)
 
 
 def _body(response: requests.Response) -> object:

@@ -11,7 +11,7 @@ from typing import Any
 
 from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.engine.properties import PLACE
-from alicloud_ingress.engine.rule_arguments import DIFFER, words_of
+from alicloud_ingress.engine.rule_arguments import DIFFER
 from alicloud_ingress.engine.runtime import Process
 from alicloud_ingress.engine.unknowns import unknown_among
 from alicloud_ingress.errors import ConfigurationError, Problem, shown
@@ -100,7 +100,7 @@ class ResourceCheck:
                 self._add(
                     path,
                     f"resources {other!r} and {declaration.name!r} declare the same"
-                    f" rule ({words_of(rule, self.secret)}) of {group[1]}; {DIFFER}",
+                    f" rule ({rule.words(self.secret)}) of {group[1]}; {DIFFER}",
                 )
 
     def _add(self, argument: str, reason: str) -> None:

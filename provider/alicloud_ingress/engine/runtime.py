@@ -190,14 +190,13 @@ class Process:
         """
         The endpoint and credentials for a region and a profile, worked out once.
         """
+        key = (region, profile)
         with self._lock:
-            known = self._connections.get((region, profile))
-            if known is None:
-                known = config.resolve(
+            if key not in self._connections:
+                self._connections[key] = config.resolve(
                     self._settings.get, os.environ, region=region, profile=profile
                 )
-                self._connections[region, profile] = known
-            return known
+            return self._connections[key]
 
     def client(self, region: str, profile: str) -> EcsClient:
         """
@@ -205,13 +204,12 @@ class Process:
         """
         from alicloud_ingress.ecs.client import EcsClient
 
+        key = (region, profile)
         with self._lock:
-            known = self._clients.get((region, profile))
-            if known is None:
+            if key not in self._clients:
                 account = self._accounts.setdefault(profile, Once())
-                known = EcsClient(self.connection(region, profile), account)
-                self._clients[region, profile] = known
-            return known
+                self._clients[key] = EcsClient(self.connection(*key), account)
+            return self._clients[key]
 
     def group(self, place: Location) -> SecurityGroup:
         """
@@ -230,21 +228,6 @@ class Process:
                     writes=self._writes.setdefault(where, WriteCounter()),
                 )
             return self._groups[place]
-
-    def account_id(self, place: Location) -> str:
-        """
-        The account of the credentials, asked for once per profile; "" if STS refuses.
-        """
-
-        def read_ahead() -> None:
-            with contextlib.suppress(Exception):  # the caller's own read reports it
-                self.group(place).read_after_writes()
-
-        def on_ask() -> None:
-            threading.Thread(target=read_ahead, daemon=True).start()
-
-        # The caller reads the group next. That read begins while STS is asked.
-        return self.client(place.region, place.profile).account_id(on_ask)
 
     def lifecycle(
         self, place: Location, owner: Owner, secret: frozenset[str] = frozenset()
@@ -275,7 +258,9 @@ class Process:
     ) -> _Lifecycle:
         return kind(
             group=self.group(place),
-            account=_Asked(self, place),
+            account=_Account(
+                self.client(place.region, place.profile), self.group(place)
+            ),
             region=place.region,
             warn=warn,
             owner=owner,
@@ -285,16 +270,23 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    process: Process
-    place: Location
+class _Account:
+    client: EcsClient
+    group: SecurityGroup
 
     def account_id(self) -> str:
-        return self.process.account_id(self.place)
+        def on_ask() -> None:
+            threading.Thread(target=self._read_ahead, daemon=True).start()
+
+        # The caller reads the group next. That read begins while STS is asked.
+        return self.client.account_id(on_ask)
+
+    def _read_ahead(self) -> None:
+        with contextlib.suppress(Exception):  # the caller's own read reports it
+            self.group.read_after_writes()
 
     def group_exists(self, group_id: str) -> bool:
-        client = self.process.client(self.place.region, self.place.profile)
-        return client.group_exists(group_id)
+        return self.client.group_exists(group_id)
 
 
 _running = Process()

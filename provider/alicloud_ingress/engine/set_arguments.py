@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from alicloud_ingress.engine.properties import inputs_of, rule_of
-from alicloud_ingress.engine.rule_arguments import DIFFER, check_rule, words_of
+from alicloud_ingress.engine.rule_arguments import DIFFER, check_rule
 from alicloud_ingress.engine.set_properties import key_of, rules_of
 from alicloud_ingress.engine.unknowns import is_unknown, unknown_among
 from alicloud_ingress.errors import Problem, shown
@@ -132,7 +132,7 @@ class CheckedRules:
             return
         rule = rule_of(_without(arguments, unknown))
         if other := self._paths.get(rule.masked):
-            words = words_of(rule, secret)
+            words = rule.words(secret)
             self.refuse(path, f"{words} is the same rule as {other}; {DIFFER}")
             return
         self._paths[rule.masked] = path

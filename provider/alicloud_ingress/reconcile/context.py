@@ -10,13 +10,11 @@ from typing import ClassVar, Protocol
 
 from alicloud_ingress.ecs.security_group import SecurityGroup
 from alicloud_ingress.errors import (
-    SECRET,
     EcsError,
     GroupNotFoundError,
     RuleNotConfirmedError,
     WrongAccountError,
     as_sentence,
-    hides_rule,
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership, Release, new_mark
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
@@ -102,7 +100,7 @@ class RuleContext:
         All rules of the resource are hidden then, its old and its live ones, too: which
         of them has the secret is not known.
         """
-        return SECRET if hides_rule(self.secret) else rule.as_text
+        return rule.words(self.secret)
 
     def words_of_all(self, rules: Iterable[IngressRule]) -> str:
         """

@@ -76,6 +76,9 @@ class _Lifecycle(RuleContext):
         def plan_for(group: LiveGroup) -> Plan:
             return planned(wanted, members, group, keep)
 
+        def duplicates_in(group: LiveGroup) -> list[str]:
+            return [change.live.rule_id for change in plan_for(group).duplicates]
+
         with self._error_context(wanted):
             read = self.group.read_after_writes if members else self.group.read_cached
             group = self.without_revoked(read())
@@ -83,7 +86,7 @@ class _Lifecycle(RuleContext):
             if plan.duplicates:
                 # A cached read does not show what other resources have written since.
                 own = [m.rule_id for m in members if m.rule_id and not m.held]
-                group = self.read_settled(lambda g: plan_for(g).duplicate_ids, own)
+                group = self.read_settled(duplicates_in, own)
                 plan = plan_for(group)
         if plan.duplicates and not adopt:
             raise exists_error(self, [change.live for change in plan.duplicates])
@@ -109,7 +112,8 @@ class _Lifecycle(RuleContext):
             additions.adopt(plan.duplicates)
             additions.authorize(plan.authorize)
             added = additions.claim()
-            plan = plan.with_duplicates(additions.by_others.values())
+            found = additions.by_others.values()
+            plan = replace(plan, duplicates=(*plan.duplicates, *found))
             change_all(self, (*plan.own, *plan.duplicates))
             removals.revoke(plan.revoke)
         except Exception as error:

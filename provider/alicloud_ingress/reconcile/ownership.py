@@ -223,16 +223,12 @@ class Ownership:
         revoked it.
         """
         with self._changed:
-            return self._knows(rule_id)
-
-    def _knows(self, rule_id: str) -> bool:
-        return (
-            rule_id in self._compared
-            or rule_id in self._changing
-            or rule_id in self._revoking
-            or rule_id in self._revoked
-            or bool(self._owners[rule_id])
-        )
+            return (
+                rule_id in self._compared
+                or rule_id in self._changing
+                or self.is_leaving(rule_id)
+                or bool(self._owners[rule_id])
+            )
 
     def is_leaving(self, rule_id: str) -> bool:
         """
@@ -318,9 +314,8 @@ class Ownership:
         Returns:
             False where no change of it is announced, where the change did not come in
             time, or where it waits for one of *waiters*, perhaps through others. After
-            one wait
-            that ends without a change no thread waits any more: all of them may be
-            waiting for a change that no thread is left to make.
+            one wait that ends without a change no thread waits any more: all of them
+            may be waiting for a change that no thread is left to make.
         """
         with self._changed:
             self._wait_until_quiet(blocker)
@@ -346,7 +341,7 @@ class Ownership:
     def _wait_until_quiet(self, blocker: str) -> None:
         quiet = min(IDLE_S, self._timeout_s)
         give_up = time.monotonic() + self._timeout_s
-        while not self._knows(blocker):
+        while not self.knows(blocker):
             now = time.monotonic()
             left = min(self._touched + quiet, give_up) - now
             if left <= 0:

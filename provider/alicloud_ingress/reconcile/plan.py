@@ -8,7 +8,7 @@ plan names and no more; a plan never revokes a rule that no preview has shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -108,19 +108,6 @@ class Plan:
     kept: tuple[Member, ...] = ()
     unseen: tuple[LiveRule, ...] = ()
     pending: frozenset[IngressRule] = frozenset()
-
-    @property
-    def duplicate_ids(self) -> list[str]:
-        """
-        IDs of the duplicates.
-        """
-        return [change.live.rule_id for change in self.duplicates]
-
-    def with_duplicates(self, more: Iterable[Change]) -> Plan:
-        """
-        The plan, with duplicates that were found while it was carried out.
-        """
-        return replace(self, duplicates=(*self.duplicates, *more))
 
     def result(
         self, added: Mapping[IngressRule, LiveRule]
