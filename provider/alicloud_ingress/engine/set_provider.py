@@ -190,14 +190,8 @@ def _partial_failure(
     wanted: Mapping[str, Any],
 ) -> PartialFailureError:
     """
-    The failure that saves what an update has done and what is left.
-
-    Args:
-        error: of the update.
-        id_: of the set.
-        olds: outputs of the state.
-        news: inputs that check returned.
-        wanted: outputs as if the update had succeeded.
+    The failure that saves what an update has done and what is left; *wanted* are the
+    outputs as if it had succeeded.
     """
     host = {name: value for name, value in news.items() if name == PROVIDER_KEY}
     return PartialFailureError(

@@ -190,7 +190,7 @@ class Removals:
         if not rules:
             return
         send = until_answered(self.context.timeout_s)
-        group = send(self._group_after_revoke, list(rules))
+        group = send(self._revoke_and_read, list(rules))
         shown = {rule: live for rule in rules if (live := group.identical_to(rule))}
         by_id = {live.rule_id: rule for rule, live in shown.items() if live.rule_id}
         words = self.context.words
@@ -210,7 +210,7 @@ class Removals:
             {rule: live for rule, live in shown.items() if not live.rule_id}
         )
 
-    def _group_after_revoke(self, left: list[IngressRule]) -> LiveGroup:
+    def _revoke_and_read(self, left: list[IngressRule]) -> LiveGroup:
         """
         Revoke by attributes what is left, take out of it what is gone, and read.
 
@@ -266,9 +266,6 @@ class Removals:
             self.remaining.extend(f"{i} ({words(rule)})" for i, rule in left.items())
 
     def _revoke_as_spelled(self, shown: Mapping[IngressRule, LiveRule]) -> None:
-        """
-        Revoke rules without an ID, in the spelling of ECS.
-        """
         if not shown:
             return
         words = self.context.words
