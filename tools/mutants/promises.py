@@ -184,9 +184,9 @@ MUTANTS = (
     ),
     Mutant(
         "a revoked rule is taken for its replacement",
-        "reconcile/context.py",
-        "return group.without(self.owner.ownership.revoked)",
-        "return group",
+        "reconcile/create.py",
+        "self.context.without_revoked(self.context.group.read_now())",
+        "self.context.group.read_now()",
         (OWNERSHIP,),
     ),
     Mutant(
