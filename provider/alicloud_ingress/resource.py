@@ -3,7 +3,7 @@ The Pulumi resources that programs declare.
 
 The state contains the import path of each provider class and a pickle of an object
 without attributes. Neither may ever change. What the classes do is in
-`engine.providers`.
+`engine.rule_provider` and `engine.set_provider`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from alicloud_ingress.engine.program import (
     with_region,
 )
 from alicloud_ingress.engine.properties import ARGUMENTS
-from alicloud_ingress.engine.providers import RuleProvider, RuleSetProvider
+from alicloud_ingress.engine.rule_provider import RuleProvider
 from alicloud_ingress.engine.set_properties import SET_ARGUMENTS
+from alicloud_ingress.engine.set_provider import RuleSetProvider
 
 
 class IngressRuleProvider(RuleProvider):

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from alicloud_ingress.ecs import reactions
 from alicloud_ingress.ecs.batching import Outcome
+from alicloud_ingress.ecs.reactions import Write
 from alicloud_ingress.ecs.security_group import SecurityGroup
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
@@ -24,7 +24,7 @@ BOUND_S = 5.0
 
 
 @dataclass
-class Call:
+class GatedCall:
     """One call that has arrived: its content, and how to answer it."""
 
     name: str
@@ -38,27 +38,27 @@ class GatedCalls:
     def __init__(self) -> None:
         self.rules: dict[str, IngressRule] = {}
         self.come = threading.Condition()
-        self.waiting: list[Call] = []
-        self.made: list[Call] = []
+        self.waiting: list[GatedCall] = []
+        self.made: list[GatedCall] = []
 
     def _gate(self, name: str, entries: Sequence[Any]) -> Any:
-        call = Call(name, list(entries))
+        call = GatedCall(name, list(entries))
         with self.come:
             self.made.append(call)
             self.waiting.append(call)
             self.come.notify_all()
         return call.answer.result(BOUND_S)
 
-    def next(self) -> Call:
+    def next(self) -> GatedCall:
         """The oldest waiting call, as soon as there is one."""
         with self.come:
             assert self.come.wait_for(lambda: self.waiting, BOUND_S), "no call came"
             return self.waiting.pop(0)
 
-    def next_with(self, entry: object) -> Call:
+    def next_with(self, entry: object) -> GatedCall:
         """The call with this entry, as soon as there is one."""
 
-        def holding() -> list[Call]:
+        def holding() -> list[GatedCall]:
             return [call for call in self.waiting if entry in call.entries]
 
         with self.come:
@@ -67,7 +67,7 @@ class GatedCalls:
             self.waiting.remove(call)
             return call
 
-    def carry_out(self, call: Call, error: EcsError | None = None) -> None:
+    def carry_out(self, call: GatedCall, error: EcsError | None = None) -> None:
         """Do as ECS does, and answer so, or with an error although it was done."""
         if call.name.startswith("authorize"):
             for rule in call.entries:
@@ -116,13 +116,31 @@ class TellingGroup(SecurityGroup):
 
     told: Sequence[Any] = ()
 
+    def authorize(self, rule: IngressRule) -> None:
+        """Add a rule, or raise its error."""
+        self._raise_error_of(self.authorize_all([rule]))
+
+    def revoke_by_id(self, rule_id: str) -> None:
+        """Delete a rule by ID, or raise its error."""
+        self._raise_error_of(self.revoke_all_by_id([rule_id]))
+
+    def revoke_by_attributes(self, rule: IngressRule) -> None:
+        """Delete a rule by its attributes, or raise its error."""
+        self._raise_error_of(self.revoke_all_by_attributes([rule]))
+
+    @staticmethod
+    def _raise_error_of(outcomes: Sequence[Outcome[Any]]) -> None:
+        for _, error in outcomes:
+            if error:
+                raise error
+
     def _outcomes(
         self,
-        call: reactions.Call,
+        kind: Write,
         entries: Sequence[Any],
         deliver: Callable[[Sequence[Any]], Iterator[Outcome[Any]]],
     ) -> Iterator[Outcome[Any]]:
-        for outcome in super()._outcomes(call, entries, deliver):
+        for outcome in super()._outcomes(kind, entries, deliver):
             self.told = [*self.told, outcome[0]]
             yield outcome
 
@@ -142,9 +160,9 @@ class Shared:
         until(lambda: self._waiting() > before or asked.done())
         return asked
 
-    def carry_out_until_done(self, *asked: Future[Any]) -> list[Call]:
+    def carry_out_until_done(self, *asked: Future[Any]) -> list[GatedCall]:
         """Let all calls of those who asked continue, and report the results."""
-        came: list[Call] = []
+        came: list[GatedCall] = []
         while True:
             until(lambda: self.calls.waiting or all(one.done() for one in asked))
             if not self.calls.waiting:

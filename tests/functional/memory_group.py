@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from alicloud_ingress.ecs.batching import Outcome
+from alicloud_ingress.ecs.security_group import SecurityGroup
 from alicloud_ingress.errors import (
     EcsError,
     GroupNotFoundError,
@@ -34,7 +35,7 @@ NEIGHBOURS = [
 ]
 
 
-class MemoryGroup:
+class MemoryGroup(SecurityGroup):
     """One group of rules that answers as ECS does, with answers set in advance."""
 
     def __init__(self) -> None:

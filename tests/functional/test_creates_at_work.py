@@ -16,7 +16,7 @@ from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership, new_mark
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
-from functional.gated_calls import Call, Shared, sharing
+from functional.gated_calls import GatedCall, Shared, sharing
 from functional.memory_group import SSH, MemoryGroup
 
 HTTP, HTTPS = (replace(SSH, port_range=f"{port}/{port}") for port in (80, 443))
@@ -52,7 +52,9 @@ class Work:
         )
         return self.shared.pool.submit(one.create, rule)
 
-    def create_to_authorize(self, rule: IngressRule) -> tuple[Future[LiveRule], Call]:
+    def create_to_authorize(
+        self, rule: IngressRule
+    ) -> tuple[Future[LiveRule], GatedCall]:
         """Create a rule up to its Authorize, which waits."""
         made = self.create(rule)
         self.carry_out_next("describe")
@@ -68,7 +70,7 @@ class Work:
         self.carry_out_next("revoke_by_id")
         removed.result()
 
-    def next(self, name: str) -> Call:
+    def next(self, name: str) -> GatedCall:
         """The next call, which must be of this kind; it waits."""
         call = self.shared.calls.next()
         assert call.name.split()[0] == name

@@ -12,7 +12,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from alicloud_ingress.ecs.reactions import Call, Reaction, is_of_one_entry, reaction
+from alicloud_ingress.ecs.reactions import (
+    Reaction,
+    Write,
+    is_of_one_entry,
+    reaction,
+)
 from alicloud_ingress.errors import (
     BatchEntryError,
     EcsError,
@@ -31,9 +36,9 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
 from functional.memory_group import SSH, MemoryGroup
 
-A, I, Q, M = Call  # noqa: E741  the columns of the table
+A, I, Q, M = Write  # noqa: E741  the columns of the table
 R = Reaction
-TABLE: dict[type[EcsError], dict[Call, Reaction]] = {
+TABLE: dict[type[EcsError], dict[Write, Reaction]] = {
     EcsError: {},
     ThrottledError: {},
     ServiceFaultError: {},
@@ -50,13 +55,13 @@ TABLE: dict[type[EcsError], dict[Call, Reaction]] = {
 Each class of error. A call that a row does not name fails.
 """
 
-CELLS = [(kind, call) for kind in TABLE for call in Call]
+CELLS = [(kind, call) for kind in TABLE for call in Write]
 
 
 @pytest.mark.parametrize(
     ("kind", "call"), CELLS, ids=[f"{k.__name__}-{c.name}" for k, c in CELLS]
 )
-def test_each_error_has_its_reaction(kind: type[EcsError], call: Call) -> None:
+def test_each_error_has_its_reaction(kind: type[EcsError], call: Write) -> None:
     """Call by call."""
     expected = TABLE[kind].get(call, R.FAIL)
 

@@ -303,7 +303,7 @@ def test_resources_that_wait_for_the_account_share_its_error(front: Front) -> No
 
     def ask() -> str:
         all_there.wait()
-        return process.account_id(place)
+        return process.lifecycle(place, process.owner("")).account.account_id()
 
     with ThreadPoolExecutor(THREADS) as pool:
         asked = [pool.submit(ask) for _ in range(THREADS)]
@@ -314,7 +314,8 @@ def test_resources_that_wait_for_the_account_share_its_error(front: Front) -> No
     actions = [call.action for call in front.fake.calls]
     assert actions.count("GetCallerIdentity") < THREADS
     front.fake.forget_faults()
-    assert process.account_id(place) != ""
+    account = process.lifecycle(place, process.owner("")).account
+    assert account.account_id() != ""
 
 
 def test_profiles_with_one_group_share_its_writes(front: Front, tmp_path: Path) -> None:
@@ -333,7 +334,7 @@ def test_profiles_with_one_group_share_its_writes(front: Front, tmp_path: Path) 
     )
 
     assert second.read_after_writes().rules == ()
-    first.authorize(IngressRule.parse(arguments(group_id)))
+    first.authorize_all([IngressRule.parse(arguments(group_id))])
 
     assert len(second.read_after_writes().rules) == 1
 

@@ -583,9 +583,7 @@ def test_an_exclusive_set_deletes_only_rules_in_its_state(stack: Stack) -> None:
     own, shown, kept, late = stack.members(rules(4))
     state = [own, replace(shown, declared=False), replace(kept, declared=False)]
 
-    stack.life().update(
-        [own.rule], state, exclusive=True, keep=Keep(frozenset({kept.rule_id}))
-    )
+    stack.life().update([own.rule], state, keep=Keep(frozenset({kept.rule_id})))
 
     assert stack.live() == {own.rule, kept.rule, late.rule}
     assert [late.rule_id in text for text in stack.told] == [False, True]

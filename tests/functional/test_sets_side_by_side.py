@@ -17,7 +17,7 @@ from alicloud_ingress.errors import EcsError, RuleNotConfirmedError, ThrottledEr
 from alicloud_ingress.reconcile.lifecycle import SetLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
 from alicloud_ingress.rules.rule import IngressRule
-from functional.gated_calls import Call, Shared, sharing, until
+from functional.gated_calls import GatedCall, Shared, sharing, until
 from functional.memory_group import SSH, MemoryGroup, silence
 
 RULES = [replace(SSH, port_range=f"{n}/{n}") for n in range(1, 651)]
@@ -45,7 +45,7 @@ def creating(shared: Shared, wanted: Sequence[IngressRule]) -> Future[Any]:
     return made
 
 
-def batch(shared: Shared, number: int) -> Call:
+def batch(shared: Shared, number: int) -> GatedCall:
     """The call with these rules, as soon as it arrives."""
     return shared.calls.next_with(BATCHES[number][0])
 
@@ -60,7 +60,7 @@ def answer_the_others(shared: Shared) -> None:
         shared.calls.carry_out(batch(shared, number))
 
 
-def sent(calls: Sequence[Call], name: str) -> Counter[Any]:
+def sent(calls: Sequence[GatedCall], name: str) -> Counter[Any]:
     """How often each entry was sent in a call of this kind."""
     return Counter(
         entry for call in calls if call.name.startswith(name) for entry in call.entries

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alicloud_ingress.exposure.internet import InternetOpening
-from alicloud_ingress.previews.gate import Change, OwnedRule, Waived, openings
+from alicloud_ingress.previews.gate import GroupChange, OwnedRule, Waived, openings
 from alicloud_ingress.previews.outcome import flat
 from alicloud_ingress.rules.rule import IngressRule
 from packet_model import Cell, newly_open
@@ -88,7 +88,7 @@ def test_what_is_newly_open_is_so_packet_by_packet(
 ) -> None:
     """Some packet gets in newly, and half of the addresses in use do afterwards."""
     before, after = (*kept, *old), (*kept, *new)
-    change = Change(before=before, after=after, is_whole=True)
+    change = GroupChange(before=before, after=after, is_whole=True)
 
     found = openings(change, ports)
 
@@ -107,7 +107,7 @@ def test_a_waiver_covers_only_what_its_resource_lets_in(
     """Before and after, at its ports. What other rules also open is still found."""
     before, after = (*kept, *old), (*kept, *new)
     waived: Waived = {"urn:a": ports}
-    change = Change(before=before, after=after, is_whole=True)
+    change = GroupChange(before=before, after=after, is_whole=True)
     found = openings(change, PORTS, waived)
 
     for port in PORTS:
@@ -138,7 +138,7 @@ def test_changed_drops_beside_an_unknown_rule_count_as_openings(
         for drops in (old, new)
     )
     rule = replace(hidden.rule, policy="accept")
-    change = Change(before=before, after=after, is_whole=False)
+    change = GroupChange(before=before, after=after, is_whole=False)
 
     found = cells(openings(change, PORTS), PORTS)
 
@@ -154,7 +154,7 @@ def test_the_worst_that_may_come_is_found_beside_what_will(
     most: list[OwnedRule],
 ) -> None:
     """Apart from it: it may be so."""
-    change = Change(
+    change = GroupChange(
         before=tuple(before),
         after=tuple(after),
         least_before=tuple(least),
@@ -204,7 +204,7 @@ def test_what_unknown_values_may_open_is_found(  # noqa: PLR0913, PLR0917
 ) -> None:
     """Several values together too, and with what is open already."""
     same = hidden(kept, in_kept, "kept")
-    change = Change(
+    change = GroupChange(
         before=(*same, *hidden(old, in_old, "old")),
         after=(*same, *hidden(new, in_new, "new")),
         is_whole=True,

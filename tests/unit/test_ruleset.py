@@ -163,7 +163,8 @@ def test_a_plan_leads_to_the_wanted_rules(
     ids = {entry.rule: entry.rule_id for entry in live}
     members = [Member(rule, ids[rule]) for rule in owned]
 
-    plan = planned(wanted, members, group(*live, vpc_id=""), exclusive=exclusive)
+    keep = Keep() if exclusive else None
+    plan = planned(wanted, members, group(*live, vpc_id=""), keep)
 
     own = {change.live.rule_id for change in plan.own}
     duplicates = {change.live.rule_id for change in plan.duplicates}
@@ -281,7 +282,7 @@ class TestPlan:
         )
         keep = Keep(frozenset({"sgr-1"}), ("managed by *",))
 
-        plan = planned([], members, live, exclusive=True, keep=keep)
+        plan = planned([], members, live, keep)
 
         assert [member.rule_id for member in plan.kept] == ["sgr-1", "sgr-2"]
         assert [member.rule_id for member in plan.revoke] == ["sgr-3"]
@@ -293,7 +294,7 @@ class TestPlan:
         keep = Keep(frozenset({"sgr-1"}), ("*",))
         live = group(shown(SSH, "sgr-1"))
 
-        plan = planned([], [own], live, exclusive=exclusive, keep=keep)
+        plan = planned([], [own], live, keep if exclusive else None)
 
         assert (plan.kept, plan.revoke) == ((), (own,))
 
@@ -301,7 +302,7 @@ class TestPlan:
         """A refresh added them to the state; they leave the state, not the group."""
         foreign = Member(WEB, "sgr-2", declared=False)
 
-        plan = planned([], [foreign], group(shown(WEB, "sgr-2")), exclusive=False)
+        plan = planned([], [foreign], group(shown(WEB, "sgr-2")))
 
         assert plan.revoke == ()
 
@@ -321,8 +322,8 @@ class TestRefresh:
         members = [Member(SSH, "sgr-1")]
         keep = Keep(frozenset({"sgr-3"}))
 
-        alone = refreshed(members, live, keep=keep)
-        exclusive = refreshed(members, live, exclusive=True, keep=keep)
+        alone = refreshed(members, live)
+        exclusive = refreshed(members, live, keep)
 
         assert [seen.live.rule_id for seen in alone] == ["sgr-1"]
         assert [(s.live.rule_id, s.member) for s in exclusive] == [

@@ -36,8 +36,8 @@ MUTANTS = (
     Mutant(
         "one live rule is used for two wanted rules of a set",
         "reconcile/plan.py",
-        "for live, member in mine.items() if live not in taken}",
-        "for live, member in mine.items()}",
+        "for live, member in owned.items() if live not in taken}",
+        "for live, member in owned.items()}",
         (RULESET,),
     ),
     Mutant(
@@ -92,15 +92,15 @@ MUTANTS = (
     Mutant(
         "a rule that no longer exists is not accepted as deleted",
         "ecs/reactions.py",
-        "Call.REVOKE_BY_ID: Reaction.ALREADY_DONE,",
-        "Call.REVOKE_BY_ID: Reaction.FAIL,",
+        "Write.REVOKE_BY_ID: Reaction.ALREADY_DONE,",
+        "Write.REVOKE_BY_ID: Reaction.FAIL,",
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
         "an ID that is not valid is accepted without a read",
         "ecs/reactions.py",
-        "Call.REVOKE_BY_ID: Reaction.READ_GROUP,",
-        "Call.REVOKE_BY_ID: Reaction.ALREADY_DONE,",
+        "Write.REVOKE_BY_ID: Reaction.READ_GROUP,",
+        "Write.REVOKE_BY_ID: Reaction.ALREADY_DONE,",
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
@@ -184,9 +184,9 @@ MUTANTS = (
     ),
     Mutant(
         "a revoked rule is taken for its replacement",
-        "reconcile/context.py",
-        "return self.group.read_now().without(self.owner.ownership.revoked)",
-        "return self.group.read_now()",
+        "reconcile/create.py",
+        "self.context.without_revoked(self.context.group.read_now())",
+        "self.context.group.read_now()",
         (OWNERSHIP,),
     ),
     Mutant(
@@ -199,29 +199,29 @@ MUTANTS = (
     Mutant(
         "the revoke of a rule that a read has shown is not verified",
         "reconcile/delete.py",
-        "        if not left:\n            return []\n",
-        "        return []\n",
+        "        if not left:\n            return\n",
+        "        return\n",
         (LIFECYCLE,),
     ),
     Mutant(
         "additions are taken back after a revoke",
         "reconcile/lifecycle.py",
-        "            if removals.revoked or (can_hold_both and removals.unclear):\n",
-        "            if False:\n",
+        "if removals.revoked or (self.is_set and removals.unclear):",
+        "if False:",
         (SETS,),
     ),
     Mutant(
         "additions are taken back after a revoke without an answer",
         "reconcile/lifecycle.py",
-        "if removals.revoked or (can_hold_both and removals.unclear):",
+        "if removals.revoked or (self.is_set and removals.unclear):",
         "if removals.revoked:",
         (UNFINISHED,),
     ),
     Mutant(
         "a set keeps its own rule, removed from the program, outside of the state",
         "reconcile/plan.py",
-        "[member for member in leaving if not member.declared]",
-        "leaving",
+        "live = None if member.declared else live_of(member, group)",
+        "live = live_of(member, group)",
         (RULESET,),
     ),
     Mutant(
@@ -268,9 +268,9 @@ MUTANTS = (
     ),
     Mutant(
         "a message shows a secret rule",
-        "reconcile/context.py",
-        "return SECRET if hides_rule(self.secret) else rule.as_text",
-        "return rule.as_text",
+        "rules/rule.py",
+        "return SECRET if hides_rule(secret) else self.as_text",
+        "return self.as_text",
         ("tests/functional/test_secret_rules.py",),
     ),
     Mutant(
@@ -283,7 +283,7 @@ MUTANTS = (
     Mutant(
         "the state forgets a changed rule that a set failed to revoke",
         "engine/set_properties.py",
-        "spelled.get(m.rule) or _arguments_of(m.rule) for m in left}",
+        "spelled.get(m.rule) or m.rule.arguments for m in left}",
         "spelled[m.rule] for m in left if m.rule in spelled}",
         ("tests/faults/test_unfinished_sets.py",),
     ),
@@ -325,8 +325,8 @@ MUTANTS = (
     Mutant(
         "an ID that no longer exists falls back to the attributes",
         "reconcile/delete.py",
-        "        self._name_duplicates_of(gone_before, rules)\n",
-        "        self._left_by_attributes([rules[i] for i in gone_before])\n",
+        "        self._warn_of_duplicates(gone_before, rules)\n",
+        "        self._revoke_by_attributes([rules[i] for i in gone_before])\n",
         (LIFECYCLE, SETS, MEET),
     ),
     Mutant(
@@ -459,15 +459,15 @@ MUTANTS = (
         "        revoke=tuple(\n"
         "            [m for m in leaving if m not in kept]\n"
         "            + [Member(live.rule, live.rule_id)\n"
-        "               for live in _others(index, known, keep) if exclusive]\n"
+        "               for live in _others(group, known, keep)]\n"
         "        ),\n",
         (RULESET, SETS),
     ),
     Mutant(
         "an exclusive set revokes a rule that it must keep",
         "reconcile/plan.py",
-        "(live := live_of(m, group)) and keep.holds(live)}",
-        "False}",
+        "return live is not None and keep is not None and keep.holds(live)",
+        "return False",
         (RULESET, SETS),
     ),
     Mutant(

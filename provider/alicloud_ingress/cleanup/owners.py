@@ -26,6 +26,7 @@ from alicloud_ingress.previews.declared import (
     RULE_ID,
     RULE_SET,
     DeclaredRule,
+    RuleResource,
     Statement,
     as_the_peer_sees,
     inputs_of,
@@ -217,8 +218,8 @@ class _State:
         self.claims: list[Claim] = []
         self.doubts: list[Doubt] = []
         self.stack = ""
-        pending = map(mapping, items(deployment.get("pending_operations")))
-        unfinished = [mapping(operation.get("resource")) for operation in pending]
+        operations = map(mapping, items(deployment.get("pending_operations")))
+        unfinished = [mapping(operation.get("resource")) for operation in operations]
         for entry in (*resources, *unfinished):
             parts = str(entry.get("urn") or "").split("::")
             self.stack = self.stack or parts[0].removeprefix("urn:pulumi:")
@@ -231,7 +232,9 @@ class _State:
     def _add(self, kind: str, name: str, entry: Mapping[str, Any]) -> None:
         owner = f"{name} of stack {self.stack}"
         outputs = mapping(entry.get("outputs"))
-        declared = Statement(name, kind, entry, side="old", moved=None).rules()
+        declared = Statement(
+            RuleResource(name, kind), entry, side="old", moved=None
+        ).rules()
         if kind == RULE_SET:
             self._add_set(owner, declared, entry)
             return

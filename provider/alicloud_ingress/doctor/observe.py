@@ -25,9 +25,9 @@ from alicloud_ingress.doctor.judge import Finding
 from alicloud_ingress.ecs import config
 from alicloud_ingress.ecs.config import Connection
 from alicloud_ingress.ecs.exchange import exchange
-from alicloud_ingress.ecs.gateway import STS_VERSION, Gateway, address_of
+from alicloud_ingress.ecs.gateway import STS_VERSION, Gateway
 from alicloud_ingress.ecs.settings import TIMEOUT_VARIABLE
-from alicloud_ingress.ecs.signed_request import Call
+from alicloud_ingress.ecs.signed_request import ApiCall
 from alicloud_ingress.ecs.transport import proxies_for, session
 from alicloud_ingress.ecs.waiting import waiting_for
 from alicloud_ingress.errors import (
@@ -127,7 +127,7 @@ def _network(
     timeout_s = (
         connection.timeout_s if environ.get(TIMEOUT_VARIABLE) else PROBE_TIMEOUT_S
     )
-    address = address_of(connection)
+    address = "{}://{}".format(*connection.ecs)
     gateway = Gateway(connection)
     # Assuming a role needs the endpoint, so that is checked first.
     needs_endpoint = connection.credentials.role is not None
@@ -148,7 +148,7 @@ def _network(
     if found.outcome is judge.Outcome.FAILS:
         yield judge.not_tried("account and permissions", "credentials")
         return
-    identity = Call("GetCallerIdentity", {}, STS_VERSION)
+    identity = ApiCall("GetCallerIdentity", {}, STS_VERSION)
     answer = _sent(gateway, identity, timeout_s)
     account = judge.account(answer, connection.expected_account_id)
     yield account
@@ -174,7 +174,7 @@ def _permissions(
         group = {"SecurityGroupId": group_id or MADE_UP_GROUP}
         about = {} if action in WITHOUT_GROUP else group
         place = f"{group_id or 'a made-up group'} in {region}"
-        call = Call(action, {"RegionId": region, **about, **parameters}, place=place)
+        call = ApiCall(action, {"RegionId": region, **about, **parameters}, place=place)
         answer = _sent(gateway, call, timeout_s)
         refusal = answer if isinstance(answer, EcsError) else None
         finding = judge.permission(action, refusal, group_id, acts=action in TRIALS)
@@ -187,7 +187,7 @@ def _permissions(
 
 
 def _sent(
-    gateway: Gateway, call: Call, timeout_s: float
+    gateway: Gateway, call: ApiCall, timeout_s: float
 ) -> Mapping[str, object] | EcsError:
     try:
         with waiting_for(call.words, timeout_s):

@@ -152,7 +152,7 @@ class Batcher(Generic[Entry]):
     def __init__(
         self, deliver: Callable[[Sequence[Entry]], Iterator[Outcome[Entry]]]
     ) -> None:
-        self._deliver = deliver
+        self.deliver = deliver
         self._changed = threading.Condition()
         self._waiting: dict[Entry, Future[None]] = {}
         self._active = 0
@@ -208,7 +208,7 @@ class Batcher(Generic[Entry]):
 
     def _send(self, batch: dict[Entry, Future[None]]) -> None:
         try:
-            for entry, error in self._deliver(list(batch)):
+            for entry, error in self.deliver(list(batch)):
                 if error is None:
                     batch[entry].set_result(None)
                 else:

@@ -13,6 +13,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from alicloud_ingress.ecs import responses
@@ -23,7 +24,7 @@ from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN
 from alicloud_ingress.ecs.responses import Answer
 from alicloud_ingress.ecs.retry import retried
 from alicloud_ingress.ecs.sharing import Once
-from alicloud_ingress.ecs.signed_request import Call
+from alicloud_ingress.ecs.signed_request import ApiCall
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
@@ -240,13 +241,11 @@ class EcsClient:
         """
         The blocks of a prefix list (`pl-`), or the ranges of a port list (`prl-`).
         """
-        kind = "PortRangeList" if list_id.startswith("prl-") else "PrefixList"
-        action = (
-            "DescribePortRangeListEntries"
-            if kind == "PortRangeList"
-            else "DescribePrefixListAttributes"
-        )
-        parameters = {f"{kind}Id": list_id}
+        if list_id.startswith("prl-"):
+            action, parameter = "DescribePortRangeListEntries", "PortRangeListId"
+        else:
+            action, parameter = "DescribePrefixListAttributes", "PrefixListId"
+        parameters = {parameter: list_id}
         pages = self._pages(action, parameters, responses.list_entries, place=list_id)
         return tuple(entry for _, page in pages for entry in page)
 
@@ -285,12 +284,9 @@ class EcsClient:
             )
 
     def _ask_account(self) -> str:
-        call = Call("GetCallerIdentity", {}, STS_VERSION)
+        call = ApiCall("GetCallerIdentity", {}, STS_VERSION)
+        send = partial(self._gateway.send, call)
         timeout_s = min(self._connection.timeout_s, ACCOUNT_TIMEOUT_S)
-
-        def send(left_s: float, attempt: int) -> Answer:
-            return self._gateway.send(call, left_s, attempt)
-
         try:
             return str(retried(call.words, send, timeout_s).get("AccountId") or "")
         except PermissionRefusedError:
@@ -338,7 +334,7 @@ class EcsClient:
             where = {"RegionId": self._connection.region}
             if token:
                 where["NextToken"] = token
-            call = Call(action, {**where, **parameters}, place=self._place(place))
+            call = ApiCall(action, {**where, **parameters}, place=self._place(place))
             answer, page = self._read(call, read)
             yield answer, page
             token = str(answer.get("NextToken") or "")
@@ -350,7 +346,7 @@ class EcsClient:
         raise NoAnswerError(action, "BrokenAnswer", f"more than {MAX_PAGES} pages")
 
     def _read(
-        self, call: Call, read: Callable[[str, Answer], list[_Result]]
+        self, call: ApiCall, read: Callable[[str, Answer], list[_Result]]
     ) -> tuple[Answer, list[_Result]]:
         def send(left_s: float, attempt: int) -> tuple[Answer, list[_Result]]:
             answer = self._gateway.send(call, left_s, attempt)
@@ -358,14 +354,16 @@ class EcsClient:
 
         return retried(call.words, send, self._connection.timeout_s)
 
-    def _write(self, action: str, group_id: str, parameters: Mapping[str, str]) -> Call:
+    def _write(
+        self, action: str, group_id: str, parameters: Mapping[str, str]
+    ) -> ApiCall:
         """
         A call that changes the group, with one ClientToken for all attempts.
         """
         self.check_account()
         where = {"RegionId": self._connection.region, "SecurityGroupId": group_id}
         token = {"ClientToken": str(uuid.uuid4())}
-        return Call(
+        return ApiCall(
             action, {**where, **token, **parameters}, place=self._place(group_id)
         )
 
@@ -373,14 +371,12 @@ class EcsClient:
         region = self._connection.region
         return f"{group_id} in {region}" if group_id else region
 
-    def _send(self, call: Call, but: type[EcsError] | None = None) -> Answer:
-        def send(left_s: float, attempt: int) -> Answer:
-            return self._gateway.send(call, left_s, attempt)
-
+    def _send(self, call: ApiCall, but: type[EcsError] | None = None) -> Answer:
+        send = partial(self._gateway.send, call)
         return retried(call.words, send, self._connection.timeout_s, but)
 
     def _send_keeping_unknown_outcome(
-        self, call: Call, but: type[EcsError] | None = None
+        self, call: ApiCall, but: type[EcsError] | None = None
     ) -> None:
         """
         Send a call. Once its outcome is unknown, a later refusal does not settle it.
@@ -406,10 +402,7 @@ class EcsClient:
 
 
 def _permissions(rules: Sequence[IngressRule]) -> dict[str, str]:
-    """
-    The rules as parameters, without duplicates, which ECS refuses.
-    """
-    unique = list(dict.fromkeys(rules))
+    unique = list(dict.fromkeys(rules))  # ECS refuses duplicates
     _require_few(unique)
     return {
         f"Permissions.{number}.{name}": value

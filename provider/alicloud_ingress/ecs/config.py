@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from alicloud_ingress.ecs.endpoints import host_of
 from alicloud_ingress.ecs.settings import TIMEOUT_VARIABLE, Settings
 from alicloud_ingress.errors import SECRET, ConfigurationError
 
@@ -67,6 +68,13 @@ class Connection:
     sts_url: str = ""
 
     @property
+    def ecs(self) -> tuple[str, str]:
+        """
+        Protocol and `host:port` of ECS: as configured, or the SDK's choice by region.
+        """
+        return self.protocol, self.endpoint or host_of(self.region)
+
+    @property
     def on_loopback(self) -> bool:
         """
         Whether the endpoint is on this machine.
@@ -118,6 +126,7 @@ def resolve(
         connect_timeout_ms=settings.number("alicloud:clientConnectTimeout", 5_000),
         read_timeout_ms=settings.number("alicloud:clientReadTimeout", 10_000),
         timeout_s=settings.number("alicloud-ingress:timeout", 120, TIMEOUT_VARIABLE),
+        # A resource's own profile may belong to another account.
         expected_account_id="" if profile else _expected_account(settings),
         sts_url=_sts_url(settings),
     )
@@ -174,9 +183,6 @@ def _region_of_profile(settings: Settings, profile: str) -> str | None:
 
 
 def _expected_account(settings: Settings) -> str:
-    """
-    The stack's account. A resource's own profile may belong to another one.
-    """
     return settings.text("alicloud:accountId") or settings.variable(
         "ALICLOUD_ACCOUNT_ID", "ALIBABA_CLOUD_ACCOUNT_ID"
     )

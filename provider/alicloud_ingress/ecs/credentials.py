@@ -285,12 +285,7 @@ def _of_profile(
     settings: Settings, name: str, before: tuple[str, ...] = ()
 ) -> Credentials:
     """
-    The credentials of a profile, by its mode.
-
-    Args:
-        settings: the sources of settings.
-        name: of the profile.
-        before: the profiles whose `source_profile` led to this one.
+    The credentials of a profile; *before* are those whose `source_profile` led to it.
     """
     where = f"profile {name!r}"
     if name in before:
@@ -317,9 +312,6 @@ def _of_profile(
 def _of_profile_service(
     settings: Settings, name: str, mode: str, entry: Mapping[str, str]
 ) -> Credentials:
-    """
-    The modes in which another service returns the credentials.
-    """
     where = f"profile {name!r}"
     if mode == "EcsRamRole":
         role = entry.get("ram_role_name", "")

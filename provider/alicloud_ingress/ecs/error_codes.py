@@ -161,9 +161,6 @@ def of_code(
     A code that is not in the table is classified by a part of it. If no part is known,
     it is a plain `EcsError`, which is reported and not retried.
     """
-    kind = BY_CODE.get(code) or _kind_of_unknown(code)
+    by_part = (kind for part, kind in _PARTS.items() if part in code)
+    kind = BY_CODE.get(code) or next(by_part, EcsError)
     return kind(action, code, detail, request_id, place)
-
-
-def _kind_of_unknown(code: str) -> type[EcsError]:
-    return next((kind for part, kind in _PARTS.items() if part in code), EcsError)

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, cast
 
 from alicloud_ingress.ecs.config import Connection
 from alicloud_ingress.ecs.credentials import Credentials
-from alicloud_ingress.ecs.endpoints import host_of
 from alicloud_ingress.ecs.error_codes import of_code
 from alicloud_ingress.ecs.exchange import Exchange, exchange
 from alicloud_ingress.ecs.library_keys import KeysOfLibrary
 from alicloud_ingress.ecs.responses import SERVER_TIME, Answer, broken
 from alicloud_ingress.ecs.session_keys import AssumedRole, FixedKeys, Keys, KeySource
-from alicloud_ingress.ecs.signed_request import Call, signed_request
+from alicloud_ingress.ecs.signed_request import ApiCall, signed_request
 from alicloud_ingress.errors import (
     SECRET,
     EcsError,
@@ -78,7 +77,7 @@ class Gateway:
         with exchange():
             return self._prepared().keys()
 
-    def send(self, call: Call, left_s: float, attempt: int = 1) -> Answer:
+    def send(self, call: ApiCall, left_s: float, attempt: int = 1) -> Answer:
         """
         Make one attempt, and log it.
 
@@ -110,7 +109,7 @@ class Gateway:
             )
         return answer
 
-    def _sent(self, call: Call, left_s: float) -> Answer:
+    def _sent(self, call: ApiCall, left_s: float) -> Answer:
         as_form = (call.version == STS_VERSION and bool(call.parameters)) or len(
             urllib.parse.urlencode(call.parameters)
         ) > URL_LIMIT
@@ -126,11 +125,12 @@ class Gateway:
             return self._tried(call, left_s, attempt, as_form=True)
 
     def _tried(
-        self, call: Call, left_s: float, attempt: Exchange, *, as_form: bool
+        self, call: ApiCall, left_s: float, attempt: Exchange, *, as_form: bool
     ) -> Answer:
         from alicloud_ingress.ecs.transport import post
 
-        protocol, host = _address(self._connection, call)
+        is_sts = call.version == STS_VERSION
+        protocol, host = self._connection.sts if is_sts else self._connection.ecs
         left_ms = max(SHORTEST_ATTEMPT_MS, int(left_s * 1000))
         timeout_s = (
             min(self._connection.connect_timeout_ms, left_ms) / 1000,
@@ -150,7 +150,11 @@ class Gateway:
         raise NoAnswerError(call.action, "NoAnswer", trouble, "", call.place)
 
     def _answer(
-        self, call: Call, response: requests.Response, body: object, attempt: Exchange
+        self,
+        call: ApiCall,
+        response: requests.Response,
+        body: object,
+        attempt: Exchange,
     ) -> Answer:
         answer = as_object(body)
         if attempt.status >= _REFUSED:
@@ -167,7 +171,7 @@ class Gateway:
 
     def _error(
         self,
-        call: Call,
+        call: ApiCall,
         code: str,
         body: Answer,
         attempt: Exchange,
@@ -186,7 +190,7 @@ class Gateway:
             made.retry_after_s = wait_ms / 1000
         return made
 
-    def _without_secrets(self, text: str, call: Call, attempt: Exchange) -> str:
+    def _without_secrets(self, text: str, call: ApiCall, attempt: Exchange) -> str:
         # Only the call has a token that was read from a file.
         secrets = self._credentials.secrets | {call.parameters.get("OIDCToken", "")}
         if attempt.keys is not None:
@@ -218,31 +222,9 @@ class Gateway:
 
         def ask(action: str, parameters: Mapping[str, str]) -> Answer:
             seconds = self._connection.read_timeout_ms / 1000
-            return gateway.send(Call(action, parameters, STS_VERSION), seconds)
+            return gateway.send(ApiCall(action, parameters, STS_VERSION), seconds)
 
         return AssumedRole(credentials.role, ask)
-
-
-def address_of(connection: Connection) -> str:
-    """
-    The address of calls, such as `https://ecs.eu-central-1.aliyuncs.com`.
-
-    It is the configured one, or the SDK's choice by region.
-    """
-    return f"{connection.protocol}://{_ecs_host(connection)}"
-
-
-def _ecs_host(connection: Connection) -> str:
-    return connection.endpoint or host_of(connection.region)
-
-
-def _address(connection: Connection, call: Call) -> tuple[str, str]:
-    """
-    Protocol and `host:port` of the service that answers the call.
-    """
-    if call.version == STS_VERSION:
-        return connection.sts
-    return connection.protocol, _ecs_host(connection)
 
 
 def _body(response: requests.Response) -> object:

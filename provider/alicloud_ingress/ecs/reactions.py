@@ -29,9 +29,9 @@ Errors after which it is not known whether the call took effect.
 """
 
 
-class Call(Enum):
+class Write(Enum):
     """
-    The calls that change a group.
+    The kinds of calls that change a group.
     """
 
     AUTHORIZE = "AuthorizeSecurityGroup"
@@ -51,17 +51,17 @@ class Reaction(Enum):
     REFRESH = "the rule is deleted: the user refreshes the state"
 
 
-_REACTIONS: dict[type[EcsError], dict[Call, Reaction]] = {
+_REACTIONS: dict[type[EcsError], dict[Write, Reaction]] = {
     RuleNotFoundError: {
-        Call.REVOKE_BY_ID: Reaction.ALREADY_DONE,
-        Call.REVOKE_BY_ATTRIBUTES: Reaction.READ_GROUP,
-        Call.MODIFY: Reaction.REFRESH,
+        Write.REVOKE_BY_ID: Reaction.ALREADY_DONE,
+        Write.REVOKE_BY_ATTRIBUTES: Reaction.READ_GROUP,
+        Write.MODIFY: Reaction.REFRESH,
     },
     RuleIdNotValidError: {
-        Call.REVOKE_BY_ID: Reaction.READ_GROUP,
-        Call.MODIFY: Reaction.READ_GROUP,
+        Write.REVOKE_BY_ID: Reaction.READ_GROUP,
+        Write.MODIFY: Reaction.READ_GROUP,
     },
-    RefusedForEnterpriseError: {Call.REVOKE_BY_ATTRIBUTES: Reaction.READ_GROUP},
+    RefusedForEnterpriseError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.READ_GROUP},
 }
 _NOT_ABOUT_AN_ENTRY = (
     ThrottledError,
@@ -77,11 +77,11 @@ of one entry. Other missing permissions concern the whole call.
 """
 
 
-def reaction(call: Call, error: EcsError) -> Reaction:
+def reaction(kind: Write, error: EcsError) -> Reaction:
     """
-    What to do after *call* failed with *error*.
+    What to do after a write of this kind failed with *error*.
     """
-    return _REACTIONS.get(type(error), {}).get(call, Reaction.FAIL)
+    return _REACTIONS.get(type(error), {}).get(kind, Reaction.FAIL)
 
 
 def is_of_one_entry(error: EcsError) -> bool:

@@ -58,7 +58,8 @@ def retried(
         if but is not None and isinstance(error, but):
             return False
         wait.why = f"{error.code}: {error.detail}"
-        wait_s = max(next_wait_s, _advised_wait_s(error))
+        advised_s = error.retry_after_s if isinstance(error, ThrottledError) else 0.0
+        wait_s = max(next_wait_s, min(advised_s, MAX_ADVISED_WAIT_S))
         if time.monotonic() + wait_s >= deadline:
             return False
         if wait_s >= NOTABLE_WAIT_S:
@@ -78,8 +79,3 @@ def retried(
             with attempt:
                 return send(deadline - time.monotonic(), attempt.num)
     raise AssertionError("stamina either returns or raises")
-
-
-def _advised_wait_s(error: EcsError) -> float:
-    advised = error.retry_after_s if isinstance(error, ThrottledError) else 0.0
-    return min(advised, MAX_ADVISED_WAIT_S)

@@ -17,8 +17,8 @@ from alicloud_ingress.ecs.batching import (
     send_in_parallel,
     send_splitting,
 )
-from alicloud_ingress.ecs.reactions import Call, Reaction, reaction
-from alicloud_ingress.ecs.shared_reads import SharedReads, Writes
+from alicloud_ingress.ecs.reactions import Reaction, Write, reaction
+from alicloud_ingress.ecs.shared_reads import SharedReads, WriteCounter
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
@@ -69,11 +69,11 @@ class SecurityGroup:
         calls: GroupCalls,
         group_id: str,
         now: Callable[[], float] = time.monotonic,
-        writes: Writes | None = None,
+        writes: WriteCounter | None = None,
     ) -> None:
         self.group_id = group_id
         self._calls = calls
-        self._writes = writes or Writes()
+        self._writes = writes or WriteCounter()
         self._reads = SharedReads(lambda: calls.describe(group_id), self._writes, now)
         self._authorizing = Batcher(self._authorize)
         self._revoking_by_id = Batcher(self._revoke_by_id)
@@ -97,24 +97,6 @@ class SecurityGroup:
         """
         return self._reads.fresh()
 
-    def authorize(self, rule: IngressRule) -> None:
-        """
-        Add the rule. If it exists, ECS reports success and changes nothing.
-        """
-        self._authorizing.send(rule)
-
-    def revoke_by_id(self, rule_id: str) -> None:
-        """
-        Delete the rule with this ID. A success is reliable.
-        """
-        self._revoking_by_id.send(rule_id)
-
-    def revoke_by_attributes(self, rule: IngressRule) -> None:
-        """
-        Delete the rule by its attributes. ECS reports success also if none matches.
-        """
-        self._revoking_by_attributes.send(rule)
-
     def modify(self, rule_id: str, rule: IngressRule) -> None:
         """
         Change the rule with this ID, sending all of its fields.
@@ -124,63 +106,56 @@ class SecurityGroup:
 
     def authorize_all(self, rules: Sequence[IngressRule]) -> list[Outcome[IngressRule]]:
         """
-        Add rules, in several full calls at a time.
+        Add rules, in several full calls at a time; a lone one in a batch with those of
+        other threads. For a rule that exists, ECS reports success and changes nothing.
 
         Returns:
             each rule that was sent, with its own error or None. After an error no
             further call begins.
         """
-        return self._sent(Call.AUTHORIZE, rules, self.authorize, self._authorize)
+        return self._sent(Write.AUTHORIZE, rules, self._authorizing)
 
     def revoke_all_by_id(self, rule_ids: Sequence[str]) -> list[Outcome[str]]:
         """
-        Delete rules by ID; see `authorize_all`. A rule that is already deleted does not
-        stop the others.
+        Delete rules by ID; see `authorize_all`. A success is reliable, and a rule that
+        is already deleted does not stop the others.
         """
-        return self._sent(
-            Call.REVOKE_BY_ID, rule_ids, self.revoke_by_id, self._revoke_by_id
-        )
+        return self._sent(Write.REVOKE_BY_ID, rule_ids, self._revoking_by_id)
 
     def revoke_all_by_attributes(
         self, rules: Sequence[IngressRule]
     ) -> list[Outcome[IngressRule]]:
         """
-        Delete rules by their attributes; see `revoke_all_by_id`.
+        Delete rules by their attributes; see `authorize_all`. ECS reports success also
+        if none matches.
         """
         return self._sent(
-            Call.REVOKE_BY_ATTRIBUTES,
-            rules,
-            self.revoke_by_attributes,
-            self._revoke_by_attributes,
+            Write.REVOKE_BY_ATTRIBUTES, rules, self._revoking_by_attributes
         )
 
     def _sent(
         self,
-        call: Call,
+        kind: Write,
         entries: Sequence[_Entry],
-        send_alone: Callable[[_Entry], None],
-        deliver: Callable[[Sequence[_Entry]], Iterator[Outcome[_Entry]]],
+        batcher: Batcher[_Entry],
     ) -> list[Outcome[_Entry]]:
-        """
-        Send entries in calls of their own; a lone one in a batch with other threads'.
-        """
         if len(entries) != 1:
-            return list(self._outcomes(call, entries, deliver))
+            return list(self._outcomes(kind, entries, batcher.deliver))
         (entry,) = entries
         try:
-            send_alone(entry)
+            batcher.send(entry)
         except EcsError as error:
             return [(entry, error)]
         return [(entry, None)]
 
     def _outcomes(
         self,
-        call: Call,
+        kind: Write,
         entries: Sequence[_Entry],
         deliver: Callable[[Sequence[_Entry]], Iterator[Outcome[_Entry]]],
     ) -> Iterator[Outcome[_Entry]]:
         def ends_all(error: EcsError) -> bool:
-            return reaction(call, error) not in _MAYBE_DONE
+            return reaction(kind, error) not in _MAYBE_DONE
 
         return send_in_parallel(entries, deliver, ends_all)
 
@@ -195,7 +170,7 @@ class SecurityGroup:
 
     def _revoke_by_id(self, rule_ids: Sequence[str]) -> Iterator[Outcome[str]]:
         def outcome(error: EcsError) -> EcsError | None:
-            return error if reaction(Call.REVOKE_BY_ID, error) in _MAYBE_DONE else None
+            return error if reaction(Write.REVOKE_BY_ID, error) in _MAYBE_DONE else None
 
         return self._delivered(
             rule_ids,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from alicloud_ingress.ecs.batching import BATCH_WINDOW_S, MAX_ACTIVE_CALLS, wait_until
 from alicloud_ingress.ecs.sharing import shared
@@ -29,31 +30,29 @@ created, reads that verify them come more often than that.
 """
 
 
-class _PendingRead:
-    """
-    A Describe that is planned, active or done.
-    """
-
-    __slots__ = ("answer", "began", "planned", "writes_before")
-
-    def __init__(self, planned: float) -> None:
-        self.answer: Future[LiveGroup] = Future()
-        self.planned = planned
-        self.began = 0.0
-        self.writes_before = 0
+@dataclass(slots=True, eq=False)
+class _Describe:
+    planned: float
+    answer: Future[LiveGroup] = field(default_factory=Future[LiveGroup])
+    began: float = 0.0
+    writes_before: int = 0
 
 
-class Writes:
+class WriteCounter:
     """
     The writes of one process to one group; threads may share it.
 
     A read that began before a write ended is out of date, also if the write failed.
+
+    Attributes:
+        active: how many writes have begun and not ended.
+        ended: how many have ended.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._ended = 0
-        self._active = 0
+        self.active = 0
+        self.ended = 0
 
     @contextmanager
     def writing(self) -> Generator[None, None, None]:
@@ -61,29 +60,13 @@ class Writes:
         Count the block as a write.
         """
         with self._lock:
-            self._active += 1
+            self.active += 1
         try:
             yield
         finally:
             with self._lock:
-                self._active -= 1
-                self._ended += 1
-
-    @property
-    def ended(self) -> int:
-        """
-        How many writes have ended.
-        """
-        with self._lock:
-            return self._ended
-
-    @property
-    def are_active(self) -> bool:
-        """
-        Whether a write has begun and not ended.
-        """
-        with self._lock:
-            return self._active > 0
+                self.active -= 1
+                self.ended += 1
 
 
 class SharedReads:
@@ -99,17 +82,17 @@ class SharedReads:
     def __init__(
         self,
         describe: Callable[[], LiveGroup],
-        writes: Writes,
+        writes: WriteCounter,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._describe = describe
         self._now = now
         self._changed = threading.Condition()
         self._writes = writes
-        self._active: list[_PendingRead] = []
-        self._next: _PendingRead | None = None
-        self._kept: _PendingRead | None = None
-        self._newest: _PendingRead | None = None
+        self._active: list[_Describe] = []
+        self._next: _Describe | None = None
+        self._kept: _Describe | None = None
+        self._newest: _Describe | None = None
 
     def cached(self) -> LiveGroup:
         """
@@ -117,10 +100,8 @@ class SharedReads:
 
         Then it is at most `MAX_AGE_BESIDE_WRITES_S` old. Otherwise, as `after_writes`.
         """
-        busy = self._writes.are_active
         with self._changed:
-            busy = busy or bool(self._active)
-            newest = self._newest if busy else None
+            newest = self._newest if self._active or self._writes.active else None
         if newest and self._now() - newest.began <= MAX_AGE_BESIDE_WRITES_S:
             return newest.answer.result()
         return self.after_writes()
@@ -138,16 +119,16 @@ class SharedReads:
                 and self._now() - kept.began <= MAX_AGE_S
             ):
                 return kept.answer.result()
-            pending = next(
+            read = next(
                 (r for r in self._active if r.writes_before == self._writes.ended),
                 None,
             )
-            if pending:
-                self._changed.wait_for(pending.answer.done)
-        pending = pending or self._next_read()
-        answer = shared(pending.answer)
+            if read:
+                self._changed.wait_for(read.answer.done)
+        read = read or self._next_read()
+        answer = shared(read.answer)
         with self._changed:
-            self._kept = pending
+            self._kept = read
         return answer
 
     def fresh(self) -> LiveGroup:
@@ -156,44 +137,41 @@ class SharedReads:
         """
         return shared(self._next_read().answer)
 
-    def _next_read(self) -> _PendingRead:
-        """
-        Wait for the next read to begin and end, or make it.
-        """
+    def _next_read(self) -> _Describe:
         with self._changed:
-            self._next = pending = self._next or _PendingRead(time.monotonic())
-            wait_until(self._changed, lambda: self._remaining_s(pending))
-            leads = not pending.answer.done() and pending is self._next
+            self._next = read = self._next or _Describe(time.monotonic())
+            wait_until(self._changed, lambda: self._remaining_s(read))
+            leads = not read.answer.done() and read is self._next
             if leads:
                 self._next = None
-                self._active.append(pending)
-                pending.began, pending.writes_before = self._now(), self._writes.ended
+                self._active.append(read)
+                read.began, read.writes_before = self._now(), self._writes.ended
             else:
-                self._changed.wait_for(pending.answer.done)
+                self._changed.wait_for(read.answer.done)
         if leads:
-            self._run(pending)
-        return pending
+            self._run(read)
+        return read
 
-    def _remaining_s(self, pending: _PendingRead) -> float | None:
+    def _remaining_s(self, read: _Describe) -> float | None:
         """
         Seconds until this read may begin; 0 if it has begun; None if unknown.
         """
-        if pending is not self._next or not self._active:
+        if read is not self._next or not self._active:
             return 0.0
         if len(self._active) >= MAX_ACTIVE_CALLS:
             return None
-        return pending.planned + BATCH_WINDOW_S - time.monotonic()
+        return read.planned + BATCH_WINDOW_S - time.monotonic()
 
-    def _run(self, pending: _PendingRead) -> None:
+    def _run(self, read: _Describe) -> None:
         try:
-            pending.answer.set_result(self._describe())
+            read.answer.set_result(self._describe())
         except BaseException as error:
-            pending.answer.set_exception(error)
+            read.answer.set_exception(error)
             if not isinstance(error, Exception):
                 raise
         finally:
             with self._changed:
-                self._active.remove(pending)
-                if not pending.answer.exception():
-                    self._newest = pending
+                self._active.remove(read)
+                if not read.answer.exception():
+                    self._newest = read
                 self._changed.notify_all()

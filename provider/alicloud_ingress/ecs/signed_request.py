@@ -27,7 +27,7 @@ _ALGORITHM = "ACS3-HMAC-SHA256"
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """
     One call, with the same parameters in all attempts.
 
@@ -60,7 +60,7 @@ class SignedRequest:
 
 
 def signed_request(
-    call: Call, protocol: str, host: str, keys: Keys | None, *, as_form: bool
+    call: ApiCall, protocol: str, host: str, keys: Keys | None, *, as_form: bool
 ) -> SignedRequest:
     """
     The request of one attempt, with a new date and nonce.

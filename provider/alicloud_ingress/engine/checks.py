@@ -1,106 +1,107 @@
 """
-Checks of a resource that need more than its own arguments.
+The check of a resource, besides that of its rules.
 
-They need the configured region, and the other resources of the program.
+It needs the configured region, and the other resources of the program.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from typing import Any
 
-from alicloud_ingress.engine.declarations import Declaration, Declarations
-from alicloud_ingress.engine.rule_arguments import DIFFER, words_of
+from alicloud_ingress.engine.declarations import DECLARATION, Declaration
+from alicloud_ingress.engine.properties import PLACE
+from alicloud_ingress.engine.rule_arguments import DIFFER
 from alicloud_ingress.engine.runtime import Process
+from alicloud_ingress.engine.unknowns import unknown_among
 from alicloud_ingress.errors import ConfigurationError, Problem, shown
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.validation import problem_of_id
 
 
-def location_problems(
-    process: Process,
-    inputs: dict[str, Any],
-    unknown: AbstractSet[str],
-    secret: AbstractSet[str],
-) -> list[Problem]:
+class ResourceCheck:
     """
-    Check group, region and `adopt`; fill in the region if the program sets none.
-    """
-    problems: list[Problem] = []
-    name = "security_group_id"
-    group_id = str(inputs.get(name) or "")
-    if not group_id:
-        problems.append(Problem(name, "'' is not a security group ID; set it"))
-    elif name not in unknown and (
-        found := problem_of_id(name, group_id, shown(group_id, secret=name in secret))
-    ):
-        problems.append(found)
-    if not isinstance(inputs.get("adopt", False), bool) and "adopt" not in unknown:
-        value = shown(inputs["adopt"], secret="adopt" in secret)
-        problems.append(Problem("adopt", f"{value} is not True or False"))
-    if inputs.get("region") or "profile" in unknown:
-        return problems
-    try:
-        connection = process.connection("", str(inputs.get("profile") or ""))
-    except ConfigurationError as error:
-        return [*problems, Problem("region", str(error))]
-    inputs["region"] = connection.region
-    return problems
-
-
-def duplicate_rules(
-    others: Declarations,
-    declaration: Declaration,
-    inputs: Mapping[str, Any],
-    rule: IngressRule,
-    path: str,
-) -> list[Problem]:
-    """
-    Refuse a rule that another resource of the program declares too.
+    One check: the inputs of a resource, and the errors found so far.
 
     Args:
-        others: what the program has declared so far.
-        declaration: of the resource that declares the rule.
-        inputs: of the resource; region and group are known.
-        rule: declared.
-        path: of the argument to correct.
+        process: that checks all resources of the program.
+        inputs: the arguments among *news*.
+        olds: inputs of the state; empty for a new resource.
+        news: what the program sends.
     """
-    group_id = str(inputs["security_group_id"])
-    other = others.add(declaration, str(inputs["region"]), group_id, rule)
-    if not other:
-        return []
-    return [
-        Problem(
-            path,
-            f"resources {other!r} and {declaration.name!r} declare the same rule"
-            f" ({words_of(rule, declaration.secrets)}) of {group_id}; {DIFFER}",
-        )
-    ]
 
+    def __init__(
+        self,
+        process: Process,
+        inputs: dict[str, Any],
+        olds: Mapping[str, Any],
+        news: Mapping[str, Any],
+    ) -> None:
+        self.process = process
+        self.inputs = inputs
+        self.unknown = unknown_among(inputs)
+        self.is_new = not olds
+        self.declaration = Declaration.read(news.get(DECLARATION))
+        self.secret = self.declaration.secrets if self.declaration else frozenset[str]()
+        self.problems: list[Problem] = []
+        process.on_checked(self.declaration, is_new=self.is_new)
 
-def exclusive_set_conflicts(
-    others: Declarations,
-    declaration: Declaration,
-    inputs: Mapping[str, Any],
-    *,
-    exclusive: bool,
-) -> list[Problem]:
-    """
-    Refuse an exclusive set beside another resource of its group.
-    """
-    group_id = str(inputs["security_group_id"])
-    other = others.occupy(
-        declaration, str(inputs["region"]), group_id, exclusive=exclusive
-    )
-    if not other:
-        return []
-    return [
-        Problem(
-            "security_group_id",
-            f"resources {other!r} and {declaration.name!r} both manage rules of"
-            f" {group_id}, and one of them is an exclusive set, which must be the only"
-            " resource of its group; move all rules into the set, or remove"
-            " exclusive=True",
-        )
-    ]
+    def find_location_problems(self) -> None:
+        """
+        Check group, region and `adopt`; fill in the region if the program sets none.
+        """
+        name = "security_group_id"
+        group_id = str(self.inputs.get(name) or "")
+        in_message = shown(group_id, secret=name in self.secret)
+        if not group_id:
+            self._add(name, "'' is not a security group ID; set it")
+        elif name not in self.unknown and (
+            found := problem_of_id(name, group_id, in_message)
+        ):
+            self.problems.append(found)
+        adopt = self.inputs.get("adopt", False)
+        if not isinstance(adopt, bool) and "adopt" not in self.unknown:
+            value = shown(adopt, secret="adopt" in self.secret)
+            self._add("adopt", f"{value} is not True or False")
+        if self.inputs.get("region") or "profile" in self.unknown:
+            return
+        try:
+            profile = str(self.inputs.get("profile") or "")
+            self.inputs["region"] = self.process.connection("", profile).region
+        except ConfigurationError as error:
+            self._add("region", str(error))
+
+    def find_conflicts(
+        self, rules: Mapping[str, IngressRule], *, exclusive: bool = False
+    ) -> None:
+        """
+        Refuse rules that another resource of the program declares too, and an exclusive
+        set beside another resource of its group. Other problems are found first.
+
+        Args:
+            rules: that are declared, by the path of the argument to correct.
+            exclusive: whether the resource is an exclusive set.
+        """
+        declaration = self.declaration
+        if not declaration or self.problems or self.unknown & {*PLACE, "profile"}:
+            return
+        others = self.process.declarations
+        group = str(self.inputs["region"]), str(self.inputs["security_group_id"])
+        if other := others.occupy(declaration, *group, exclusive=exclusive):
+            self._add(
+                "security_group_id",
+                f"resources {other!r} and {declaration.name!r} both manage rules of"
+                f" {group[1]}, and one of them is an exclusive set, which must be the"
+                " only resource of its group; move all rules into the set, or remove"
+                " exclusive=True",
+            )
+        for path, rule in rules.items():
+            if other := others.add(declaration, *group, rule):
+                self._add(
+                    path,
+                    f"resources {other!r} and {declaration.name!r} declare the same"
+                    f" rule ({rule.words(self.secret)}) of {group[1]}; {DIFFER}",
+                )
+
+    def _add(self, argument: str, reason: str) -> None:
+        self.problems.append(Problem(argument, reason))

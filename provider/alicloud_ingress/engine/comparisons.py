@@ -18,7 +18,7 @@ from alicloud_ingress.engine.declarations import Declaration
 
 
 @dataclass(slots=True)
-class Checked:
+class CheckedResource:
     """
     A resource of the program, as far as this run knows it.
 
@@ -43,8 +43,8 @@ class CheckedResources:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._by_inputs: dict[object, Checked] = {}
-        self._by_number: dict[tuple[str, int], Checked] = {}
+        self._by_inputs: dict[object, CheckedResource] = {}
+        self._by_number: dict[tuple[str, int], CheckedResource] = {}
 
     def add(
         self,
@@ -52,7 +52,7 @@ class CheckedResources:
         declaration: Declaration | None,
         *,
         is_new: bool,
-    ) -> Checked:
+    ) -> CheckedResource:
         """
         Record the inputs that check made.
 
@@ -62,7 +62,7 @@ class CheckedResources:
             is_new: whether check got no old inputs, as for a replacement.
         """
         with self._lock:
-            checked = Checked(declaration)
+            checked = CheckedResource(declaration)
             if declaration:
                 number = (declaration.run, declaration.number)
                 checked = self._by_number.setdefault(number, checked)
@@ -70,7 +70,7 @@ class CheckedResources:
             self._by_inputs[_frozen(inputs)] = checked
             return checked
 
-    def find(self, inputs: Mapping[str, Any]) -> Checked | None:
+    def find(self, inputs: Mapping[str, Any]) -> CheckedResource | None:
         """
         The resource that was checked with these inputs, if any.
         """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -61,26 +61,7 @@ class Declaration:
 
         It is one text: Pulumi makes about six futures for each field of an object.
         """
-        return json.dumps(
-            {
-                "run": self.run,
-                "number": self.number,
-                "name": self.name,
-                "deploys": self.deploys,
-                "ignores_rules": self.ignores_rules,
-                "secrets": sorted(self.secrets),
-            }
-        )
-
-
-class _Occupants:
-    """
-    The resources of one group by number, and those of them that are exclusive sets.
-    """
-
-    def __init__(self) -> None:
-        self.every: dict[int, str] = {}
-        self.exclusive: dict[int, str] = {}
+        return json.dumps({**asdict(self), "secrets": sorted(self.secrets)})
 
 
 class Declarations:
@@ -92,7 +73,7 @@ class Declarations:
         self._lock = threading.Lock()
         self._run = ""
         self._by_rule: dict[tuple[str, str, IngressRule], Declaration] = {}
-        self._by_group: dict[tuple[str, str], _Occupants] = {}
+        self._by_group: dict[tuple[str, str], dict[int, tuple[str, bool]]] = {}
 
     def add(
         self, declaration: Declaration, region: str, group_id: str, rule: IngressRule
@@ -101,7 +82,7 @@ class Declarations:
         Record a rule; return the name of another resource that declares it, or "".
         """
         with self._lock:
-            self._begin(declaration.run)
+            self._forget_other_runs(declaration.run)
             # If ECS clears host bits, two rules may become one.
             key = (region, group_id, rule.masked)
             first = self._by_rule.setdefault(key, declaration)
@@ -122,22 +103,17 @@ class Declarations:
         would delete. "" means no conflict.
         """
         with self._lock:
-            self._begin(declaration.run)
-            group = self._by_group.setdefault((region, group_id), _Occupants())
-            group.every[declaration.number] = declaration.name
-            if exclusive:
-                group.exclusive[declaration.number] = declaration.name
-            else:
-                group.exclusive.pop(declaration.number, None)
-            others = group.every if exclusive else group.exclusive
-            return next(
-                (name for at, name in others.items() if at != declaration.number), ""
+            self._forget_other_runs(declaration.run)
+            group = self._by_group.setdefault((region, group_id), {})
+            group[declaration.number] = declaration.name, exclusive
+            conflicts = (
+                name
+                for number, (name, is_exclusive) in group.items()
+                if number != declaration.number and (exclusive or is_exclusive)
             )
+            return next(conflicts, "")
 
-    def _begin(self, run: str) -> None:
-        """
-        Forget what an earlier run of the program has declared.
-        """
+    def _forget_other_runs(self, run: str) -> None:
         if run != self._run:
             self._run = run
             self._by_rule.clear()

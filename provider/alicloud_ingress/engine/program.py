@@ -137,7 +137,7 @@ def as_checked(rules: object) -> object:
 
     if _holds_output(rules):
         return rules
-    checked = checked_rules(rules, {}, "", is_unknown=lambda _: False)
+    checked = checked_rules(rules, {}, "")
     return rules if checked.problems else checked.rules
 
 

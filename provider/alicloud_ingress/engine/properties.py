@@ -54,6 +54,13 @@ def rule_id_of(properties: Mapping[str, Any]) -> str:
     return str(properties.get("security_group_rule_id") or "")
 
 
+def account_id_of(properties: Mapping[str, Any]) -> str:
+    """
+    The account that owns the group; "" while unknown.
+    """
+    return str(properties.get("account_id") or "")
+
+
 def mark_of(properties: Mapping[str, Any]) -> str:
     """
     The owner's mark of the resource; "" in a state that an older release wrote.

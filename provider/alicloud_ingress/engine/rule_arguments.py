@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alicloud_ingress.engine.properties import rule_of
-from alicloud_ingress.errors import SECRET, Problem, hides_rule, shown
-from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.errors import SECRET, Problem, shown
 from alicloud_ingress.rules.spelling import has_expired
 from alicloud_ingress.rules.validation import LAST_PRIORITY, problems_of
 
@@ -70,20 +69,9 @@ def check_rule(
         return RuleCheck(problems)
     known = {name: v for name, v in arguments.items() if name not in unknown}
     warning = (
-        f"the rule {words_of(rule_of(known), secret)} of"
+        f"the rule {rule_of(known).words(secret)} of"
         f" {arguments.get('security_group_id')} expired after"
         f" {SECRET if hidden else expires_on} (UTC) and is still in force; remove it,"
         " or set a later expires_on"
     )
     return RuleCheck((), (warning,))
-
-
-def words_of(rule: IngressRule, secret: AbstractSet[str]) -> str:
-    """
-    The rule as text, for a message; hidden if the text contains a secret.
-
-    Args:
-        rule: whose text does not contain its description.
-        secret: names or paths of the arguments that are secret.
-    """
-    return SECRET if hides_rule(secret) else rule.as_text

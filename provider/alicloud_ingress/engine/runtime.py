@@ -30,7 +30,7 @@ from alicloud_ingress.reconcile.ownership import (
 if TYPE_CHECKING:
     from alicloud_ingress.ecs.client import EcsClient
     from alicloud_ingress.ecs.security_group import SecurityGroup
-    from alicloud_ingress.ecs.shared_reads import Writes
+    from alicloud_ingress.ecs.shared_reads import WriteCounter
     from alicloud_ingress.reconcile.context import RuleContext
     from alicloud_ingress.reconcile.lifecycle import RuleLifecycle, SetLifecycle
 
@@ -73,7 +73,7 @@ class Process:
         self._connections: dict[tuple[str, str], config.Connection] = {}
         self._clients: dict[tuple[str, str], EcsClient] = {}
         self._groups: dict[Location, SecurityGroup] = {}
-        self._writes: dict[tuple[str, str], Writes] = {}
+        self._writes: dict[tuple[str, str], WriteCounter] = {}
         self._accounts: dict[str, Once[str]] = {}
         self._is_warm = False
 
@@ -190,14 +190,13 @@ class Process:
         """
         The endpoint and credentials for a region and a profile, worked out once.
         """
+        key = (region, profile)
         with self._lock:
-            known = self._connections.get((region, profile))
-            if known is None:
-                known = config.resolve(
+            if key not in self._connections:
+                self._connections[key] = config.resolve(
                     self._settings.get, os.environ, region=region, profile=profile
                 )
-                self._connections[region, profile] = known
-            return known
+            return self._connections[key]
 
     def client(self, region: str, profile: str) -> EcsClient:
         """
@@ -205,20 +204,19 @@ class Process:
         """
         from alicloud_ingress.ecs.client import EcsClient
 
+        key = (region, profile)
         with self._lock:
-            known = self._clients.get((region, profile))
-            if known is None:
+            if key not in self._clients:
                 account = self._accounts.setdefault(profile, Once())
-                known = EcsClient(self.connection(region, profile), account)
-                self._clients[region, profile] = known
-            return known
+                self._clients[key] = EcsClient(self.connection(*key), account)
+            return self._clients[key]
 
     def group(self, place: Location) -> SecurityGroup:
         """
         The shared object of a group, through which its rules share reads and calls.
         """
         from alicloud_ingress.ecs.security_group import SecurityGroup
-        from alicloud_ingress.ecs.shared_reads import Writes
+        from alicloud_ingress.ecs.shared_reads import WriteCounter
 
         with self._lock:
             if place not in self._groups:
@@ -227,24 +225,9 @@ class Process:
                 self._groups[place] = SecurityGroup(
                     self.client(place.region, place.profile),
                     place.group_id,
-                    writes=self._writes.setdefault(where, Writes()),
+                    writes=self._writes.setdefault(where, WriteCounter()),
                 )
             return self._groups[place]
-
-    def account_id(self, place: Location) -> str:
-        """
-        The account of the credentials, asked for once per profile; "" if STS refuses.
-        """
-
-        def read_ahead() -> None:
-            with contextlib.suppress(Exception):  # the caller's own read reports it
-                self.group(place).read_after_writes()
-
-        def on_ask() -> None:
-            threading.Thread(target=read_ahead, daemon=True).start()
-
-        # The caller reads the group next. That read begins while STS is asked.
-        return self.client(place.region, place.profile).account_id(on_ask)
 
     def lifecycle(
         self, place: Location, owner: Owner, secret: frozenset[str] = frozenset()
@@ -275,7 +258,9 @@ class Process:
     ) -> _Lifecycle:
         return kind(
             group=self.group(place),
-            account=_Asked(self, place),
+            account=_Account(
+                self.client(place.region, place.profile), self.group(place)
+            ),
             region=place.region,
             warn=warn,
             owner=owner,
@@ -285,16 +270,23 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    process: Process
-    place: Location
+class _Account:
+    client: EcsClient
+    group: SecurityGroup
 
     def account_id(self) -> str:
-        return self.process.account_id(self.place)
+        def on_ask() -> None:
+            threading.Thread(target=self._read_ahead, daemon=True).start()
+
+        # The caller reads the group next. That read begins while STS is asked.
+        return self.client.account_id(on_ask)
+
+    def _read_ahead(self) -> None:
+        with contextlib.suppress(Exception):  # the caller's own read reports it
+            self.group.read_after_writes()
 
     def group_exists(self, group_id: str) -> bool:
-        client = self.process.client(self.place.region, self.place.profile)
-        return client.group_exists(group_id)
+        return self.client.group_exists(group_id)
 
 
 _running = Process()

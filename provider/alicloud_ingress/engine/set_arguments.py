@@ -6,14 +6,15 @@ A rule with a value that is not known yet in a preview gets a preliminary key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from alicloud_ingress.engine.properties import inputs_of, rule_of
-from alicloud_ingress.engine.rule_arguments import DIFFER, check_rule, words_of
+from alicloud_ingress.engine.rule_arguments import DIFFER, check_rule
 from alicloud_ingress.engine.set_properties import key_of, rules_of
+from alicloud_ingress.engine.unknowns import is_unknown, unknown_among
 from alicloud_ingress.errors import Problem, shown
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.validation import RULE_ARGUMENTS
@@ -24,10 +25,7 @@ _NOT_IDENTITY = frozenset({"description", "expires_on"})
 
 
 def settings_problems(
-    inputs: Mapping[str, Any],
-    *,
-    is_unknown: Callable[[object], bool],
-    secret: AbstractSet[str] = frozenset(),
+    inputs: Mapping[str, Any], secret: AbstractSet[str]
 ) -> list[Problem]:
     """
     Find the errors in a set's arguments other than location and rules.
@@ -50,32 +48,12 @@ def settings_problems(
     return problems
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """
-    The rules of a set after check.
-
-    Args:
-        rules: arguments by key; or the whole value, if it is unknown.
-        known: the rules without an unknown argument, by path in the program.
-        problems: the errors, by path.
-        warnings: for the user.
-    """
-
-    rules: Any
-    known: Mapping[str, IngressRule]
-    problems: tuple[Problem, ...]
-    warnings: tuple[str, ...]
-
-
 def checked_rules(
     given: object,
     olds: Mapping[str, Any],
     group_id: str,
-    *,
-    is_unknown: Callable[[object], bool],
     secret: AbstractSet[str] = frozenset(),
-) -> Checked:
+) -> CheckedRules:
     """
     Check each rule of a set, and give it a key that follows from its content.
 
@@ -83,63 +61,69 @@ def checked_rules(
         given: the program's list, or the object that an earlier check made of it.
         olds: the set's old inputs; empty for a new set.
         group_id: the set's group; "" while unknown.
-        is_unknown: whether a value is not known yet.
         secret: paths of secret values, such as `rules[2].description`.
     """
+    check = CheckedRules(frozenset(rules_of(olds)), group_id, secret)
     if is_unknown(given):
-        return Checked(given, {}, (), ())
-    entries: Iterable[tuple[str | int, object]]
+        check.rules = given
+        return check
+    entries: Iterable[tuple[str | int, object]] = ()
     if isinstance(given, Mapping):
         entries = cast("Mapping[str, object]", given).items()
     elif isinstance(given, list | tuple):
         entries = enumerate(cast("Sequence[object]", given))
     else:
         kind = type(given).__name__
-        reason = f"this is a {kind}; set a list of IngressRuleArgs"
-        return Checked({}, {}, (Problem("rules", reason),), ())
-    check = _SetCheck(olds, group_id, is_unknown, secret)
+        check.refuse("rules", f"this is a {kind}; set a list of IngressRuleArgs")
     for index, entry in entries:
         check.add(f"rules[{index!r}]", entry)
-    return Checked(
-        check.rules, check.known, tuple(check.problems), tuple(check.warnings)
-    )
+    return check
 
 
-class _SetCheck:
-    def __init__(
-        self,
-        olds: Mapping[str, Any],
-        group_id: str,
-        is_unknown: Callable[[object], bool],
-        secret: AbstractSet[str],
-    ) -> None:
-        self.old_keys = frozenset(rules_of(olds))
-        self.group_id = group_id
-        self.is_unknown = is_unknown
-        self.secret = secret
-        self.rules: dict[str, Any] = {}
-        self.known: dict[str, IngressRule] = {}
-        self.paths: dict[IngressRule, str] = {}
-        self.problems: list[Problem] = []
-        self.warnings: list[str] = []
+@dataclass(slots=True)
+class CheckedRules:
+    """
+    The rules of a set, as far as they are checked.
+
+    Args:
+        old_keys: of the rules in the state.
+        group_id: as for `checked_rules`.
+        secret: likewise.
+        rules: arguments by key; or the whole value, if it is unknown.
+        known: the rules without an unknown argument, by path in the program.
+        problems: the errors, by path.
+        warnings: for the user.
+    """
+
+    old_keys: frozenset[str]
+    group_id: str
+    secret: AbstractSet[str]
+    rules: Any = field(default_factory=dict[str, Any])
+    known: dict[str, IngressRule] = field(default_factory=dict[str, IngressRule])
+    problems: list[Problem] = field(default_factory=list[Problem])
+    warnings: list[str] = field(default_factory=list[str])
+    _paths: dict[IngressRule, str] = field(default_factory=dict[IngressRule, str])
 
     def add(self, path: str, entry: object) -> None:
-        if self.is_unknown(entry):
+        """
+        Check one entry.
+        """
+        if is_unknown(entry):
             self._put(UNKNOWN_WORD, entry)
             return
         if not isinstance(entry, Mapping):
             kind = type(entry).__name__
-            self._problem(path, f"this is a {kind}; set an IngressRuleArgs")
+            self.refuse(path, f"this is a {kind}; set an IngressRuleArgs")
             return
         given = cast("Mapping[str, Any]", entry)
         for name in sorted(set(given) - set(RULE_ARGUMENTS)):
-            self._problem(
+            self.refuse(
                 f"{path}.{name}",
                 "this is not an argument of a rule of a set; use"
                 f" {', '.join(RULE_ARGUMENTS)}",
             )
         arguments = inputs_of({n: given.get(n) for n in RULE_ARGUMENTS})
-        unknown = {n for n, value in arguments.items() if self.is_unknown(value)}
+        unknown = unknown_among(arguments)
         secret = self._secret_in(path)
         if not self._is_valid(path, arguments, unknown, secret):
             return
@@ -147,15 +131,18 @@ class _SetCheck:
             self._put(_key_with_unknowns(arguments, unknown), arguments)
             return
         rule = rule_of(_without(arguments, unknown))
-        if other := self.paths.get(rule.masked):
-            words = words_of(rule, secret)
-            self._problem(path, f"{words} is the same rule as {other}; {DIFFER}")
+        if other := self._paths.get(rule.masked):
+            words = rule.words(secret)
+            self.refuse(path, f"{words} is the same rule as {other}; {DIFFER}")
             return
-        self.paths[rule.masked] = path
+        self._paths[rule.masked] = path
         self.known[path] = rule
         self.rules[key_of(rule)] = arguments
 
-    def _problem(self, path: str, reason: str) -> None:
+    def refuse(self, path: str, reason: str) -> None:
+        """
+        Add an error.
+        """
         self.problems.append(Problem(path, reason))
 
     def _secret_in(self, path: str) -> AbstractSet[str]:
@@ -181,14 +168,11 @@ class _SetCheck:
             keeps_priority=is_old,
         )
         for problem in found.problems:
-            self._problem(f"{path}.{problem.argument}", problem.reason)
+            self.refuse(f"{path}.{problem.argument}", problem.reason)
         self.warnings += found.warnings
         return not found.problems
 
     def _is_old(self, known: Mapping[str, Any]) -> bool:
-        """
-        Whether the state has the rule.
-        """
         try:
             return key_of(rule_of(known)) in self.old_keys
         except ValueError:  # the priority is not a number

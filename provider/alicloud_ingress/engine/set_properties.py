@@ -19,7 +19,6 @@ from alicloud_ingress.engine.properties import (
     rule_of,
 )
 from alicloud_ingress.rules.rule import IngressRule
-from alicloud_ingress.rules.validation import RULE_ARGUMENTS
 
 if TYPE_CHECKING:
     from alicloud_ingress.reconcile.plan import Keep, Member, Seen
@@ -94,10 +93,14 @@ def foreign_ids(
     return frozenset(m.rule_id for m in members if m.rule in rules and not m.declared)
 
 
-def keep_of(properties: Mapping[str, Any]) -> Keep:
+def keep_of(properties: Mapping[str, Any]) -> Keep | None:
     """
-    Which rules an exclusive set leaves alone.
+    Which rules an exclusive set leaves alone; None for a set that is not exclusive.
     """
+    return _keep_of(properties) if properties.get("exclusive") else None
+
+
+def _keep_of(properties: Mapping[str, Any]) -> Keep:
     from alicloud_ingress.reconcile.plan import Keep
 
     return Keep(
@@ -146,7 +149,7 @@ def set_as_read(
         arguments = (
             inputs_as_read(spelled[found.member.rule], found.live.rule)
             if found.member
-            else _arguments_of(found.live.rule)
+            else found.live.rule.arguments
         )
         rule = rule_of(arguments)
         rules[key_of(rule)] = arguments
@@ -174,7 +177,7 @@ def unfinished_outputs_of(
         left: the rules that still exist.
     """
     spelled = {rule_of(entry): entry for entry in _entries_of(olds).values()}
-    still = {key_of(m.rule): spelled.get(m.rule) or _arguments_of(m.rule) for m in left}
+    still = {key_of(m.rule): spelled.get(m.rule) or m.rule.arguments for m in left}
     ids = {key_of(member.rule): member.rule_id for member in left}
     foreign = {member.rule_id for member in left if not member.declared}
     return {
@@ -202,7 +205,7 @@ def is_same_set(
         return False
     if bool(olds.get("exclusive")) != bool(news.get("exclusive")):
         return False
-    if keep_of(olds) != keep_of(news):
+    if _keep_of(olds) != _keep_of(news):
         return False
     members = {member.rule: member for member in members_of(olds)}
     wanted = rules_of(news).values()
@@ -216,15 +219,3 @@ def is_same_set(
 
 def _entries_of(properties: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     return cast("Mapping[str, Mapping[str, Any]]", properties.get("rules") or {})
-
-
-def _arguments_of(rule: IngressRule) -> dict[str, Any]:
-    """
-    The arguments by which a program would declare a live rule.
-    """
-    defaults = IngressRule(ip_protocol="")
-    return {
-        name: value
-        for name in RULE_ARGUMENTS
-        if (value := getattr(rule, name)) != getattr(defaults, name)
-    }

@@ -4,7 +4,7 @@ Values that a preview does not know yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pulumi
@@ -28,12 +28,8 @@ def has_unknown(value: object) -> bool:
     return is_unknown(value)
 
 
-def unknown_among(
-    names: Iterable[str], properties: Mapping[str, Any]
-) -> frozenset[str]:
+def unknown_among(properties: Mapping[str, Any]) -> frozenset[str]:
     """
-    Those of the names whose values are not known yet.
+    The names of the properties whose values are not known yet.
     """
-    return frozenset(
-        name for name in names if name in properties and is_unknown(properties[name])
-    )
+    return frozenset(name for name, value in properties.items() if is_unknown(value))

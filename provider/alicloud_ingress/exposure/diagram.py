@@ -79,9 +79,9 @@ class Diagram:
         return list(_Region(self._nodes, wanted).pieces(self._everything))
 
     def _sweep_all(self) -> None:
-        pending = {self._everything} if self._everything else set[int]()
+        actives = {self._everything} if self._everything else set[int]()
         for dimension, nodes in enumerate(self._nodes):
-            for active in pending:
+            for active in actives:
                 node = self._sweep(dimension, active)
                 self.steps += len(node)
                 if self.steps > STEP_LIMIT:
@@ -90,7 +90,7 @@ class Diagram:
                         " fewer rules with both source ports and destinations help"
                     )
                 nodes[active] = node
-            pending = {met for node in nodes.values() for _, _, met in node}
+            actives = {met for node in nodes.values() for _, _, met in node}
 
     def _sweep(self, dimension: int, active: int) -> _Node:
         if _is_one(active):

@@ -29,11 +29,10 @@ from alicloud_ingress.rendering.templates import template
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import ALL_PORTS
-from alicloud_ingress.rules.validation import LAST_PRIORITY, RULE_ARGUMENTS, problems_of
+from alicloud_ingress.rules.validation import LAST_PRIORITY, problems_of
 
 MAX_NAME_LENGTH = 80
 _LEADING_ZEROS = re.compile(r"(?<= )::")
-_DEFAULTS = {"policy": "accept", "priority": 1, "nic_type": "intranet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def import_of(
     for place, live in enumerate(group.rules):
         if not wanted(live):
             continue
-        arguments, peer = arguments_of(live.rule), resources.get(place)
+        arguments, peer = live.rule.arguments, resources.get(place)
         why = unclear.get(place) or ("" if peer else _owned(owners, place))
         if why := why or _cannot_be_declared(live, arguments, group):
             skipped.append((live, why))
@@ -163,23 +162,6 @@ def movable(
         )
         for found in imports
     ]
-
-
-def arguments_of(rule: IngressRule) -> dict[str, Any]:
-    """
-    The arguments of a rule, without those that have the default value.
-    """
-    given: dict[str, Any] = {}
-    for name in RULE_ARGUMENTS:
-        value = getattr(rule, name)
-        if value in ("", _DEFAULTS.get(name)):
-            continue
-        if name == "port_range" and value == ALL_PORTS:
-            continue
-        if name == "source_group_owner_account" and rule.source_group_owner_id:
-            continue
-        given[name] = value
-    return given
 
 
 def resources(found: Import, provider: str) -> list[dict[str, Any]]:

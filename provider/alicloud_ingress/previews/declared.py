@@ -118,50 +118,61 @@ class DeclaredRule:
     hides_id: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class RuleResource:
+    """
+    A resource with rules, and what a preview says of it besides its states.
+
+    Args:
+        name: name of the resource.
+        kind: `RULE`, `RULE_SET` or `PEER_RULE`.
+        urn: URN of the resource; "" if its name is unique.
+        region: of its provider, for a resource without a region; "" if not known.
+        deleted: URNs of the resources that the preview deletes.
+        created: URNs of the resources that the preview creates.
+    """
+
+    name: str
+    kind: str
+    urn: str = ""
+    region: str = ""
+    deleted: Collection[str] = ()
+    created: Collection[str] = ()
+
+
 class Statement:
     """
     The rules of one state of a resource.
 
     Args:
-        name: name of the resource.
-        kind: `RULE`, `RULE_SET` or `PEER_RULE`.
+        resource: with the rules.
         state: as the engine writes it.
         side: `old` or `new`.
         moved: names of the fields that change; None if any of them may.
-        urn: URN of the resource; "" if its name is unique.
-        region: of its provider, for a resource without a region; "" if not known.
-        created: URNs of the resources that the preview creates.
     """
 
-    def __init__(  # noqa: PLR0913 - each part of a statement
+    def __init__(
         self,
-        name: str,
-        kind: str,
+        resource: RuleResource,
         state: Mapping[str, Any],
         *,
         side: str,
         moved: set[str] | None,
-        urn: str = "",
-        region: str = "",
-        created: Collection[str] = (),
     ) -> None:
-        self._name = name
-        self._urn = urn
-        self._label = _label(urn, name)
-        self._kind = kind
+        self._resource = resource
+        self._label = _label(resource)
+        self._kind = kind = resource.kind
         self._state = state
         self._side = side
         self._moved = moved
         inputs = inputs_of(state)
         argument = GROUP_ARGUMENT[kind]
-        self._region = known_text(inputs.get("region")) or region
+        self._region = known_text(inputs.get("region")) or resource.region
         self._known_group = not doubt_of(inputs.get(argument)) and argument in inputs
         self._group = (
             str(inputs[argument])
             if self._known_group
-            else _group_to_come(
-                state, argument, self._label, doubt_of(inputs.get(argument)), created
-            )
+            else self._group_to_come(argument, doubt_of(inputs.get(argument)))
         )
 
     def rules(self) -> tuple[DeclaredRule, ...]:
@@ -266,8 +277,8 @@ class Statement:
             for name in sources:
                 del permission[name]
         return DeclaredRule(
-            urn=self._urn,
-            resource=self._name,
+            urn=self._resource.urn,
+            resource=self._resource.name,
             group=self._group,
             known_group=self._known_group,
             region=self._region,
@@ -277,6 +288,22 @@ class Statement:
             doubts=tuple(doubts),
             is_unsure=is_unsure,
         )
+
+    def _group_to_come(self, argument: str, doubt: str) -> str:
+        """
+        Name the security group resource that the ID will come from, if that is known.
+        Only one that the preview creates is surely a new group.
+
+        Otherwise each rule counts as one of a group of its own.
+        """
+        needed = items(mapping(self._state.get("propertyDependencies")).get(argument))
+        if len(needed) == 1:
+            tail = str(needed[0]).split("::", 2)[-1]
+            if tail.split("::")[0].rsplit("$", 1)[-1] == SECURITY_GROUP:
+                is_new = needed[0] in self._resource.created and doubt != SECRET
+                start = "the future group " if is_new else ANY_GROUP
+                return f"{start}{tail.removeprefix(f'{SECURITY_GROUP}::')}"
+        return f"{ANY_GROUP}{self._label}"
 
     def _mark(self, argument: str, why: str, label: str) -> str:
         moved = self._moved is None or bool(self._moved & {argument, "rules"})
@@ -297,35 +324,13 @@ def _rule(permission: dict[str, object], inputs: Mapping[str, Any]) -> IngressRu
     return rule
 
 
-def _label(urn: str, name: str) -> str:
+def _label(resource: RuleResource) -> str:
     """
     A unique name: with type and parent, unless it is a rule without a parent.
     """
+    urn, name = resource.urn, resource.name
     tail = urn.split("::", 2)[-1]
     return name if not urn or tail == f"{RULE}::{name}" else tail
-
-
-def _group_to_come(
-    state: Mapping[str, Any],
-    argument: str,
-    label: str,
-    doubt: str,
-    created: Collection[str],
-) -> str:
-    """
-    Name the security group resource that the ID will come from, if that is known. Only
-    one that the preview creates is surely a new group.
-
-    Otherwise each rule counts as one of a group of its own.
-    """
-    needed = items(mapping(state.get("propertyDependencies")).get(argument))
-    if len(needed) == 1:
-        tail = str(needed[0]).split("::", 2)[-1]
-        if tail.split("::")[0].rsplit("$", 1)[-1] == SECURITY_GROUP:
-            is_new = needed[0] in created and doubt != SECRET
-            start = "the future group " if is_new else ANY_GROUP
-            return f"{start}{tail.removeprefix(f'{SECURITY_GROUP}::')}"
-    return f"{ANY_GROUP}{label}"
 
 
 def is_any_group(group: str) -> bool:

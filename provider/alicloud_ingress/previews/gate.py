@@ -58,7 +58,7 @@ Side = tuple[OwnedRule, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class GroupChange:
     """
     The rules of a group before and after.
 
@@ -132,7 +132,9 @@ Waived ports by the URN of a resource or the ID of a rule; None for all ports.
 
 
 def openings(
-    change: Change, ports: Iterable[int] | None = None, waived: Waived | None = None
+    change: GroupChange,
+    ports: Iterable[int] | None = None,
+    waived: Waived | None = None,
 ) -> tuple[InternetOpening, ...]:
     """
     What is newly open to the world, followed by what may be.

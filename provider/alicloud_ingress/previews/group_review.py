@@ -14,7 +14,7 @@ from alicloud_ingress.exposure.redundancy import covered
 from alicloud_ingress.previews.declared import name_of
 from alicloud_ingress.previews.findings import Finding, Gate, GroupReview, Kind
 from alicloud_ingress.previews.gate import (
-    Change,
+    GroupChange,
     Lists,
     OwnedRule,
     lacking,
@@ -55,7 +55,7 @@ class JudgedGroup:
         self.result = result
         self.live = live
         most = result.if_it_stops if stops else result.most_after
-        self.change = Change(
+        self.change = GroupChange(
             before=result.before,
             after=result.after,
             least_before=result.least_before,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from alicloud_ingress.previews.findings import Finding, Gate
-from alicloud_ingress.previews.gate import Change, Lists, OwnedRule, openings
+from alicloud_ingress.previews.gate import GroupChange, Lists, OwnedRule, openings
 from alicloud_ingress.previews.preview import Preview
 from alicloud_ingress.previews.values import NOT_KNOWN
 from alicloud_ingress.rules.rule import IngressRule
@@ -67,12 +67,12 @@ def list_findings(
                 )
 
 
-def _list_change(list_id: str, lists: tuple[Lists, Lists], policy: str) -> Change:
+def _list_change(list_id: str, lists: tuple[Lists, Lists], policy: str) -> GroupChange:
     rule = IngressRule.from_permission(
         {"IpProtocol": "all", "SourcePrefixListId": list_id, "Policy": policy}
     )
     side = (OwnedRule(rule=rule),)
-    return Change(
+    return GroupChange(
         before=side,
         after=side,
         is_whole=policy == "accept",

@@ -64,8 +64,8 @@ class Outcome:
     Args:
         before: the rules before.
         after: the rules after, if every step succeeds.
-        least_before: see `gate.Change`.
-        most_after: see `gate.Change`.
+        least_before: see `gate.GroupChange`.
+        most_after: see `gate.GroupChange`.
         if_it_stops: the rules that may exist if the run stops half way.
         refusals: steps that will fail.
         may_stop: whether a step may fail, since it makes a rule that another resource

@@ -22,7 +22,13 @@ from alicloud_ingress.previews.completeness import (
     missing_steps,
     problems_of,
 )
-from alicloud_ingress.previews.declared import GROUP_ARGUMENT, inputs_of, type_of
+from alicloud_ingress.previews.declared import (
+    GROUP_ARGUMENT,
+    RuleResource,
+    inputs_of,
+    name_of,
+    type_of,
+)
 from alicloud_ingress.previews.document import DocumentError, decoded
 from alicloud_ingress.previews.neighbours import (
     ListChange,
@@ -118,12 +124,17 @@ def _preview(
         problems += problems_of(urn, own, main)
         if type_of(urn) in GROUP_ARGUMENT and not _is_outbound(own):
             provider, _, _ = str(own[0].get("provider")).rpartition("::")
-            region = regions.get(provider, "")
-            rules += [
-                step_of(urn, [step], region, deleted, created) for step in leftovers
-            ]
+            resource = RuleResource(
+                name_of(urn),
+                type_of(urn),
+                urn,
+                regions.get(provider, ""),
+                deleted,
+                created,
+            )
+            rules += [step_of(resource, [step]) for step in leftovers]
             if main:
-                rules.append(step_of(urn, main, region, deleted, created))
+                rules.append(step_of(resource, main))
         elif not type_of(urn).startswith("pulumi:") and any(
             step.get("op") not in UNCHANGED | IGNORED for step in own
         ):

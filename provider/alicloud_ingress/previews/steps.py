@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +14,9 @@ from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.changes import FieldChange, changes_between
 from alicloud_ingress.previews.declared import (
     DeclaredRule,
+    RuleResource,
     Statement,
     inputs_of,
-    name_of,
-    type_of,
 )
 from alicloud_ingress.previews.operations import (
     IGNORED,
@@ -105,24 +104,11 @@ class Step:
     gone: bool = False
 
 
-def step_of(
-    urn: str,
-    steps: Sequence[Mapping[str, Any]],
-    region: str,
-    deleted: Collection[str],
-    created: Collection[str],
-) -> Step:
+def step_of(resource: RuleResource, steps: Sequence[Mapping[str, Any]]) -> Step:
     """
-    The steps of one resource as one step.
-
-    Args:
-        urn: URN of the resource.
-        steps: as the engine writes them.
-        region: of its provider; "" if it is not known.
-        deleted: URNs of the resources that the preview deletes.
-        created: URNs of the resources that it creates.
+    The steps of one resource, as the engine writes them, as one step.
     """
-    return _Reader(urn, steps, region, deleted, created).step()
+    return _StepReader(resource, steps).step()
 
 
 def _first(states: Iterable[object]) -> Mapping[str, Any]:
@@ -172,21 +158,11 @@ def _changes(
     return changes_between(inputs_of(old), inputs_of(new), moved)
 
 
-class _Reader:
+class _StepReader:
     def __init__(
-        self,
-        urn: str,
-        steps: Sequence[Mapping[str, Any]],
-        region: str,
-        deleted: Collection[str],
-        created: Collection[str],
+        self, resource: RuleResource, steps: Sequence[Mapping[str, Any]]
     ) -> None:
-        self.urn = urn
-        self.region = region
-        self.deleted = deleted
-        self.created = created
-        self.name = name_of(urn)
-        self.kind = type_of(urn)
+        self.resource = resource
         self.refreshes = [step for step in steps if step.get("op") == "refresh"]
         self.steps = [step for step in steps if step.get("op") != "refresh"]
 
@@ -219,9 +195,9 @@ class _Reader:
             after = (*after, *before)
         changed = op in ("update", "replace")
         return Step(
-            urn=self.urn,
-            name=self.name,
-            kind=self.kind,
+            urn=self.resource.urn,
+            name=self.resource.name,
+            kind=self.resource.kind,
             op=op,
             before=before,
             after=after,
@@ -229,7 +205,7 @@ class _Reader:
             old_is_gone=self._old_is_gone(ops) if op == "replace" else False,
             unsure_delete=bool(old.get("deletedWith")) or _hides_foreign(old),
             goes_with_group=op == "delete"
-            and str(old.get("deletedWith")) in self.deleted,
+            and str(old.get("deletedWith")) in self.resource.deleted,
             keeps=any(bool(inputs_of(new).get(name)) for name in _KEEPING),
             exclusive=bool(inputs_of(new).get("exclusive")),
             source=_source(new) or _source(old),
@@ -249,9 +225,9 @@ class _Reader:
         new = _first(step.get("newState") for step in reversed(self.refreshes))
         rules = self._rules(new, "new", set())
         return Step(
-            urn=self.urn,
-            name=self.name,
-            kind=self.kind,
+            urn=self.resource.urn,
+            name=self.resource.name,
+            kind=self.resource.kind,
             op="refresh",
             before=rules,
             after=rules,
@@ -278,7 +254,7 @@ class _Reader:
     def _has_gap(self, ops: Sequence[str]) -> bool:
         if self._old_is_gone(ops):
             return False
-        if self._is_pending():
+        if self._has_pending_replacement():
             return True
         deleted, created = "delete-replaced", "create-replacement"
         return {deleted, created} <= set(ops) and ops.index(deleted) < ops.index(
@@ -290,11 +266,11 @@ class _Reader:
         The engine has one mark for a rule that it will delete and one that it has
         deleted. Only the steps of a replacement, if shown, distinguish the two.
         """
-        if not self._is_pending() or "delete-replaced" in ops:
+        if not self._has_pending_replacement() or "delete-replaced" in ops:
             return False
         return True if "create-replacement" in ops else None
 
-    def _is_pending(self) -> bool:
+    def _has_pending_replacement(self) -> bool:
         return any(
             mapping(step.get("oldState")).get("pendingReplacement")
             for step in self.steps
@@ -305,14 +281,4 @@ class _Reader:
     ) -> tuple[DeclaredRule, ...]:
         if not state:
             return ()
-        statement = Statement(
-            self.name,
-            self.kind,
-            state,
-            side=side,
-            moved=moved,
-            urn=self.urn,
-            region=self.region,
-            created=self.created,
-        )
-        return statement.rules()
+        return Statement(self.resource, state, side=side, moved=moved).rules()

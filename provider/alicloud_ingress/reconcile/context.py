@@ -4,19 +4,17 @@ What all steps share: the group, the owner of its rules, and how messages name t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from alicloud_ingress.ecs.batching import Outcome
+from alicloud_ingress.ecs.security_group import SecurityGroup
 from alicloud_ingress.errors import (
-    SECRET,
     EcsError,
     GroupNotFoundError,
     RuleNotConfirmedError,
     WrongAccountError,
     as_sentence,
-    hides_rule,
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership, Release, new_mark
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
@@ -39,49 +37,6 @@ Rules that a message names one by one.
 """
 
 
-class Group(Protocol):
-    """
-    The security group of the rules.
-
-    A call with one entry leaves in a batch with what other threads send.
-    """
-
-    @property
-    def group_id(self) -> str:
-        """`sg-...`."""
-        ...
-
-    def read_cached(self) -> LiveGroup:
-        """The rules as they were a moment ago, without recent writes of others."""
-        ...
-
-    def read_after_writes(self) -> LiveGroup:
-        """The rules as they were a moment ago, after all own writes."""
-        ...
-
-    def read_now(self) -> LiveGroup:
-        """The rules as they are, read after this call began."""
-        ...
-
-    def authorize_all(self, rules: Sequence[IngressRule]) -> list[Outcome[IngressRule]]:
-        """Add rules; the outcome of each that was sent."""
-        ...
-
-    def revoke_all_by_id(self, rule_ids: Sequence[str]) -> list[Outcome[str]]:
-        """Remove rules by ID; the outcome of each that was sent."""
-        ...
-
-    def revoke_all_by_attributes(
-        self, rules: Sequence[IngressRule]
-    ) -> list[Outcome[IngressRule]]:
-        """Remove rules by all attributes; the outcome of each that was sent."""
-        ...
-
-    def modify(self, rule_id: str, rule: IngressRule) -> None:
-        """Change a rule by ID."""
-        ...
-
-
 class Account(Protocol):
     """
     What the credentials show of the group's account.
@@ -94,26 +49,6 @@ class Account(Protocol):
     def group_exists(self, group_id: str) -> bool:
         """Ask DescribeSecurityGroups."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """
-    How messages name what is worked on. The steps are the same for one rule and a set.
-
-    Args:
-        of: names rules as a whole, given the words of each, such as `a set of 3 rules`.
-        import_hint: how to take over rules that exist, besides `adopt`.
-    """
-
-    of: Callable[[Sequence[str]], str]
-    import_hint: str
-
-
-ONE_RULE = Wording(
-    lambda words: words[0], " To manage it from here, import it by its ID."
-)
-RULE_SET = Wording(lambda words: f"a set of {len(words)} rules", "")
 
 
 def named(words: Iterable[str]) -> str:
@@ -131,6 +66,8 @@ class RuleContext:
     A group, and all that its rules are judged by.
 
     Args:
+        group: of the rules.
+        account: of the credentials.
         region: of the group, for messages.
         warn: gets one sentence about a success that a person should know of.
         owner: the resource that is worked for, among the others of this process.
@@ -139,9 +76,9 @@ class RuleContext:
         secret: paths of the arguments whose values are not shown.
     """
 
-    wording: ClassVar[Wording] = ONE_RULE
+    is_set: ClassVar[bool] = False
 
-    group: Group
+    group: SecurityGroup
     account: Account
     region: str
     warn: Callable[[str], None]
@@ -163,7 +100,7 @@ class RuleContext:
         All rules of the resource are hidden then, its old and its live ones, too: which
         of them has the secret is not known.
         """
-        return SECRET if hides_rule(self.secret) else rule.as_text
+        return rule.words(self.secret)
 
     def words_of_all(self, rules: Iterable[IngressRule]) -> str:
         """
@@ -195,25 +132,12 @@ class RuleContext:
             )
             return ""
 
-    def read_cached(self) -> LiveGroup:
+    def without_revoked(self, group: LiveGroup) -> LiveGroup:
         """
-        As `Group.read_cached`, without the rules that this run has revoked, which a
-        read may still show.
+        The group without the rules that this run has revoked, which a read may still
+        show. What verifies a revoke has to see those.
         """
-        return self.group.read_cached().without(self.owner.ownership.revoked)
-
-    def read_after_writes(self) -> LiveGroup:
-        """
-        As `Group.read_after_writes`, without the rules that this run has revoked.
-        """
-        return self.group.read_after_writes().without(self.owner.ownership.revoked)
-
-    def read_now(self) -> LiveGroup:
-        """
-        As `Group.read_now`, without the rules that this run has revoked. What verifies
-        a revoke has to see those, and uses `group.read_now`.
-        """
-        return self.group.read_now().without(self.owner.ownership.revoked)
+        return group.without(self.owner.ownership.revoked)
 
     def read_settled(
         self,
@@ -228,7 +152,7 @@ class RuleContext:
             own_ids: of the rules of the resource that waits.
         """
         ownership = self.owner.ownership
-        group = self.read_after_writes()
+        group = self.without_revoked(self.group.read_after_writes())
         lasting = {*own_ids, *self.owner.replaces}
         while moving := set(duplicates_in(group)) - lasting:
             kept = {
@@ -238,7 +162,7 @@ class RuleContext:
             }
             if kept == moving and not any(map(ownership.knows, kept)):
                 break
-            group = self.read_now()
+            group = self.without_revoked(self.group.read_now())
             lasting |= {id_ for id_ in kept if not ownership.is_leaving(id_)}
         return group
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Reaction, Write, reaction
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
@@ -66,9 +66,10 @@ def exists_error(
     )
     if forced:
         return RuleExistsError(f"{exists} {FORCED_REPLACEMENT}")
+    hint = "" if context.is_set else " To manage it from here, import it by its ID."
     return RuleExistsError(
         f"{exists} {PERHAPS_REPLACED} If it was renamed, set an alias"
-        f" (ResourceOptions(aliases=[...])).{context.wording.import_hint} If an"
+        f" (ResourceOptions(aliases=[...])).{hint} If an"
         " interrupted run created it, or it is to be taken over as it is, set"
         " adopt=True."
     )
@@ -99,7 +100,7 @@ class Additions:
             resource's, and the state names them after a failure, too.
         sent: rules that may have been added, and whether ECS has confirmed it.
         shown: those of them that a read has shown.
-        foreign: those of them that this run did not make, by what they are to be.
+        by_others: those of them that this run did not make, by what they are to be.
         is_read: whether the group was read after the last call.
         unread: why that read failed.
         began: when the run began.
@@ -113,7 +114,7 @@ class Additions:
     shown: dict[IngressRule, LiveRule] = field(
         default_factory=dict[IngressRule, LiveRule]
     )
-    foreign: dict[IngressRule, Change] = field(
+    by_others: dict[IngressRule, Change] = field(
         default_factory=dict[IngressRule, Change]
     )
     is_read: bool = False
@@ -203,22 +204,22 @@ class Additions:
                 or another resource has them.
         """
         self._warn_of_hidden()
-        if self.foreign and not self.adopts:
-            raise exists_error(self.context, [c.live for c in self.foreign.values()])
-        self.adopt(self.foreign.values())
-        own = {r: live for r, live in self.shown.items() if r not in self.foreign}
+        if self.by_others and not self.adopts:
+            raise exists_error(self.context, [c.live for c in self.by_others.values()])
+        self.adopt(self.by_others.values())
+        own = {r: live for r, live in self.shown.items() if r not in self.by_others}
         held = {
             rule: Change(live, rule)
             for rule, live in own.items()
             if live.rule_id and not self.context.owner.record_created(live.rule_id)
         }
         if held:
-            self.foreign |= held
+            self.by_others |= held
             raise held_error(self.context, [change.live for change in held.values()])
         return {
             rule: own.get(rule) or LiveRule(rule, rule_id="", create_time="")
             for rule in self.sent
-            if rule not in self.foreign
+            if rule not in self.by_others
         }
 
     @property
@@ -259,7 +260,7 @@ class Additions:
         """
         self.is_read, self.unread = True, None
         try:
-            group = self.context.read_now()
+            group = self.context.without_revoked(self.context.group.read_now())
         except EcsError as error:
             self.unread = error
             return
@@ -269,7 +270,7 @@ class Additions:
                 if rule in self.pending:
                     continue
                 if live.rule_id in self.before or self.began.is_later_than(live, group):
-                    self.foreign[rule] = Change(group.in_terms_of(rule, live), rule)
+                    self.by_others[rule] = Change(group.in_terms_of(rule, live), rule)
 
     def take_back(self, error: Exception) -> None:
         """
@@ -295,13 +296,13 @@ class Additions:
         hidden = [
             rule
             for rule in self.sent
-            if rule not in self.foreign
+            if rule not in self.by_others
             and not ((live := self.shown.get(rule)) and live.rule_id)
         ]
         for rule, answer in self.context.group.revoke_all_by_attributes(hidden):
             refusal = answer.about(self.context.words(rule)) if answer else refusal
         if refusal:
-            left = [rule for rule in self.sent if rule not in self.foreign]
+            left = [rule for rule in self.sent if rule not in self.by_others]
             raise RuleNotConfirmedError(
                 f"{as_sentence(error)} This run could not verify that what it had added"
                 f" is revoked ({refusal}), so these may exist in {self.context.where}:"
@@ -328,12 +329,12 @@ class Additions:
             live.rule_id: rule
             for rule, live in self.shown.items()
             if live.rule_id
-            and rule not in self.foreign
+            and rule not in self.by_others
             and not self.context.owner.is_anothers(live.rule_id)
         }
         refusal: EcsError | None = None
         for rule_id, answer in self.context.group.revoke_all_by_id(list(ours)):
-            done = reaction(Call.REVOKE_BY_ID, answer) if answer else None
+            done = reaction(Write.REVOKE_BY_ID, answer) if answer else None
             if answer and done is not Reaction.ALREADY_DONE:
                 refusal = answer.about(
                     f"{rule_id} ({self.context.words(ours[rule_id])})"

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Reaction, Write, reaction
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError, error_context
 from alicloud_ingress.reconcile.context import RuleContext, named
 from alicloud_ingress.reconcile.ownership import Release
@@ -44,12 +44,15 @@ class Removals:
         revoked: filled with the rules that are gone.
         left_to_others: filled with the rules that another resource has.
         unclear: filled with the rules whose revoke got no answer.
+        remaining: filled with the words of each rule that a read still shows after its
+            revoke.
     """
 
     context: RuleContext
     revoked: set[IngressRule] = field(default_factory=set[IngressRule])
     left_to_others: set[IngressRule] = field(default_factory=set[IngressRule])
     unclear: set[IngressRule] = field(default_factory=set[IngressRule])
+    remaining: list[str] = field(default_factory=list[str])
 
     def revoke(self, members: Sequence[Member]) -> None:
         """
@@ -64,7 +67,6 @@ class Removals:
         ids: dict[Member, str] = self._ids_of(
             [m for m in members if m.rule_id or m.rule not in self.left_to_others]
         )
-        left: list[str] = []
         while ids:
             known = list(dict.fromkeys(filter(None, ids.values())))
             releases = self.context.owner.begin_release(known)
@@ -74,8 +76,9 @@ class Removals:
                 if not rule_id or releases[rule_id] is Release.REVOKE
             }
             try:
-                self._report(ids, releases)
-                left += self._left_after_revoke(list(ours))
+                self._record(ids, releases)
+                self._revoke_by_id({m.rule_id: m.rule for m in ours if m.rule_id})
+                self._revoke_by_attributes([m.rule for m in ours if not m.rule_id])
             finally:
                 released = {id_: m.rule for m, id_ in ours.items() if id_}
                 gone = {id_ for id_, rule in released.items() if rule in self.revoked}
@@ -87,9 +90,9 @@ class Removals:
                 if releases.get(rule_id) is Release.IN_PROGRESS
             }
             ownership.wait_until_released(ids.values())
-        if left:
+        if self.remaining:
             raise RuleNotConfirmedError(
-                f"RevokeSecurityGroup did not remove {named(left)}: still in"
+                f"RevokeSecurityGroup did not remove {named(self.remaining)}: still in"
                 f" {self.context.where}. Run `pulumi refresh`, then the same command"
                 " again."
             )
@@ -112,13 +115,14 @@ class Removals:
         if all(ids.values()) or not self.context.owner.ownership.holds_any:
             return ids
         with self._error_context(member.rule for member in members):
-            group = self.context.read_after_writes()
+            read = self.context.group.read_after_writes()
+        group = self.context.without_revoked(read)
         for member in members:
             if not member.rule_id and (live := group.identical_to(member.rule)):
                 ids[member] = live.rule_id
         return ids
 
-    def _report(self, ids: Mapping[Member, str], releases: dict[str, Release]) -> None:
+    def _record(self, ids: Mapping[Member, str], releases: dict[str, Release]) -> None:
         for rule_id, release in releases.items():
             self.context.report_release(rule_id, release)
         for member, rule_id in ids.items():
@@ -127,22 +131,10 @@ class Removals:
             elif releases.get(rule_id) is Release.REVOKED:
                 self.revoked.add(member.rule)
 
-    def _left_after_revoke(self, members: Sequence[Member]) -> list[str]:
-        """
-        Revoke members, and name those that still exist.
-        """
-        left = self._left_by_id({m.rule_id: m.rule for m in members if m.rule_id})
-        return left + self._left_by_attributes(
-            [member.rule for member in members if not member.rule_id]
-        )
-
-    def _left_by_id(self, rules: Mapping[str, IngressRule]) -> list[str]:
-        """
-        Revoke by ID, and name what a refusal has left.
-        """
+    def _revoke_by_id(self, rules: Mapping[str, IngressRule]) -> None:
         outcomes = dict(self.context.group.revoke_all_by_id(list(rules)))
         errors = {rule_id: error for rule_id, error in outcomes.items() if error}
-        reactions = {i: reaction(Call.REVOKE_BY_ID, e) for i, e in errors.items()}
+        reactions = {i: reaction(Write.REVOKE_BY_ID, e) for i, e in errors.items()}
         gone_before = {i for i, r in reactions.items() if r is Reaction.ALREADY_DONE}
         done = outcomes.keys() - errors.keys() | gone_before
         # What is gone is recorded before the group is read, which may fail.
@@ -157,23 +149,19 @@ class Removals:
         done |= gone_before
         self.revoked.update(rules[rule_id] for rule_id in gone_before)
         for rule_id, error in errors.items():
-            if rule_id not in gone_before and rule_id not in left:
+            words = f"{rule_id} ({self.context.words(rules[rule_id])}"
+            if rule_id in left:
+                self.remaining.append(f"{words}; {error.quoted})")
+            elif rule_id not in gone_before:
                 more = len(rules) - len(done) - 1
-                words = f"{rule_id} ({self.context.words(rules[rule_id])})" + (
-                    f" and {more} more" if more else ""
-                )
-                raise error.about(f"{words} in {self.context.where}") from error
-        self._name_duplicates_of(gone_before, rules)
-        return [
-            f"{i} ({self.context.words(rules[i])}; {errors[i].quoted})" for i in left
-        ]
+                others = f" and {more} more" if more else ""
+                about = f"{words}){others} in {self.context.where}"
+                raise error.about(about) from error
+        self._warn_of_duplicates(gone_before, rules)
 
-    def _name_duplicates_of(
+    def _warn_of_duplicates(
         self, gone: Iterable[str], rules: Mapping[str, IngressRule]
     ) -> None:
-        """
-        Warn of rules that are identical to what is gone and are somebody else's.
-        """
         ids = sorted(gone)
         if not ids:
             return
@@ -194,38 +182,35 @@ class Removals:
                     " not create and leaves alone"
                 )
 
-    def _left_by_attributes(self, rules: Sequence[IngressRule]) -> list[str]:
+    def _revoke_by_attributes(self, rules: Sequence[IngressRule]) -> None:
         """
-        Revoke each rule by all that identifies it, and name what still exists.
-
-        A rule that a read still shows is revoked by the ID that the read has shown.
+        Revoke each rule by all that identifies it; one that a read still shows, by the
+        ID that the read has shown.
         """
         if not rules:
-            return []
+            return
         send = until_answered(self.context.timeout_s)
-        group = send(self._group_after_revoke, list(rules))
+        group = send(self._revoke_and_read, list(rules))
         shown = {rule: live for rule in rules if (live := group.identical_to(rule))}
-        masked = {
-            rule: live
-            for rule in rules
-            if rule not in shown and (live := group.matching(rule))
-        }
-        self.revoked.update(r for r in rules if r not in shown and r not in masked)
         by_id = {live.rule_id: rule for rule, live in shown.items() if live.rule_id}
         words = self.context.words
-        left = [
-            f"{live.rule_id} ({words(live.rule)}, which is {words(rule)} without"
-            " host bits; if it is that rule, remove it in the console)"
-            for rule, live in masked.items()
-        ]
-        left += self._left_by_id(by_id)
-        left += self._still_shown({i: r for i, r in by_id.items() if r in self.revoked})
-        left += self._left_as_spelled(
+        for rule in rules:
+            if rule in shown:
+                continue
+            if live := group.matching(rule):
+                self.remaining.append(
+                    f"{live.rule_id} ({words(live.rule)}, which is {words(rule)}"
+                    " without host bits; if it is that rule, remove it in the console)"
+                )
+            else:
+                self.revoked.add(rule)
+        self._revoke_by_id(by_id)
+        self._verify_gone({i: r for i, r in by_id.items() if r in self.revoked})
+        self._revoke_as_spelled(
             {rule: live for rule, live in shown.items() if not live.rule_id}
         )
-        return left
 
-    def _group_after_revoke(self, left: list[IngressRule]) -> LiveGroup:
+    def _revoke_and_read(self, left: list[IngressRule]) -> LiveGroup:
         """
         Revoke by attributes what is left, take out of it what is gone, and read.
 
@@ -243,7 +228,7 @@ class Removals:
             if isinstance(error, OUTCOME_UNKNOWN):
                 unknown = about
                 self.unclear.add(rule)
-            elif reaction(Call.REVOKE_BY_ATTRIBUTES, error) is not Reaction.READ_GROUP:
+            elif reaction(Write.REVOKE_BY_ATTRIBUTES, error) is not Reaction.READ_GROUP:
                 refused = refused or about
         if refused and not succeeded:
             raise refused
@@ -256,15 +241,15 @@ class Removals:
             raise unknown
         return group
 
-    def _still_shown(self, rules: Mapping[str, IngressRule]) -> list[str]:
+    def _verify_gone(self, rules: Mapping[str, IngressRule]) -> None:
         """
-        Read until none of these rules shows, and name those that still do.
+        Read until none of these rules shows.
 
         A read has shown them after a success, so no further success is believed.
         """
         left = dict(rules)
         if not left:
-            return []
+            return
 
         def read() -> None:
             group = self._read(left.values())
@@ -277,27 +262,26 @@ class Removals:
             until_shown(self.context.timeout_s)(read)
         except NotShownError:
             self.revoked.difference_update(left.values())
-        words = self.context.words
-        return [f"{rule_id} ({words(rule)})" for rule_id, rule in left.items()]
+            words = self.context.words
+            self.remaining.extend(f"{i} ({words(rule)})" for i, rule in left.items())
 
-    def _left_as_spelled(self, shown: Mapping[IngressRule, LiveRule]) -> list[str]:
-        """
-        Revoke rules without an ID, spelled as ECS does, and name what still exists.
-        """
+    def _revoke_as_spelled(self, shown: Mapping[IngressRule, LiveRule]) -> None:
         if not shown:
-            return []
+            return
+        words = self.context.words
         spelled = [live.as_spelled or live.rule for live in shown.values()]
         for rule, error in self.context.group.revoke_all_by_attributes(spelled):
             if error:
-                words = self.context.words(rule)
-                raise error.about(f"{words} in {self.context.where}") from error
+                about = f"{words(rule)} in {self.context.where}"
+                raise error.about(about) from error
         group = self._read(shown)
-        left = [rule for rule in shown if group.identical_to(rule)]
-        self.revoked.update(rule for rule in shown if rule not in left)
-        return [
-            f"{self.context.words(rule)} (without an ID; remove it in the console)"
-            for rule in left
-        ]
+        for rule in shown:
+            if group.identical_to(rule):
+                self.remaining.append(
+                    f"{words(rule)} (without an ID; remove it in the console)"
+                )
+            else:
+                self.revoked.add(rule)
 
     def _read(self, rules: Iterable[IngressRule]) -> LiveGroup:
         with self._error_context(rules):

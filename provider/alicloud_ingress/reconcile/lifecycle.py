@@ -27,13 +27,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from alicloud_ingress.errors import GroupNotFoundError, as_sentence, error_context
-from alicloud_ingress.reconcile.context import (
-    ONE_RULE,
-    RULE_SET,
-    RuleContext,
-    Wording,
-    named,
-)
+from alicloud_ingress.reconcile.context import RuleContext, named
 from alicloud_ingress.reconcile.create import Additions, exists_error
 from alicloud_ingress.reconcile.delete import Removals
 from alicloud_ingress.reconcile.modify import change_all, not_found_error
@@ -53,10 +47,6 @@ from alicloud_ingress.rules.rule import IngressRule
 
 
 class _Lifecycle(RuleContext):
-    """
-    The steps of both kinds of resource.
-    """
-
     __slots__ = ()
 
     def account_id(self, rules: Sequence[IngressRule]) -> str:
@@ -66,26 +56,17 @@ class _Lifecycle(RuleContext):
         with self._error_context(rules):
             return self.account_for_state()
 
-    def _reconcile(  # noqa: PLR0913 - both resources update by it
+    def _reconcile(
         self,
         wanted: Sequence[IngressRule],
         members: Sequence[Member],
         *,
         adopt: bool,
-        exclusive: bool = False,
         keep: Keep | None = None,
-        can_hold_both: bool = False,
     ) -> dict[IngressRule, LiveRule]:
         """
-        Bring the group from what the state holds to what is wanted.
-
-        Args:
-            wanted: what the program declares.
-            members: what the state holds.
-            adopt: as for an update of a set, like the next two.
-            exclusive: likewise.
-            keep: likewise.
-            can_hold_both: whether the state can have both old and new rules.
+        Bring the group from what the state holds to what is wanted; see
+        `SetLifecycle.update`.
 
         Returns:
             each wanted rule as it is now, without an ID if it does not show in time.
@@ -93,19 +74,23 @@ class _Lifecycle(RuleContext):
         members = list(map(self._with_holder, members))
 
         def plan_for(group: LiveGroup) -> Plan:
-            return planned(wanted, members, group, exclusive=exclusive, keep=keep)
+            return planned(wanted, members, group, keep)
+
+        def duplicates_in(group: LiveGroup) -> list[str]:
+            return [change.live.rule_id for change in plan_for(group).duplicates]
 
         with self._error_context(wanted):
-            group = self.read_after_writes() if members else self.read_cached()
+            read = self.group.read_after_writes if members else self.group.read_cached
+            group = self.without_revoked(read())
             plan = plan_for(group)
             if plan.duplicates:
                 # A cached read does not show what other resources have written since.
                 own = [m.rule_id for m in members if m.rule_id and not m.held]
-                group = self.read_settled(lambda g: plan_for(g).duplicate_ids, own)
+                group = self.read_settled(duplicates_in, own)
                 plan = plan_for(group)
         if plan.duplicates and not adopt:
             raise exists_error(self, [change.live for change in plan.duplicates])
-        return self._carry_out(plan, group, adopt=adopt, can_hold_both=can_hold_both)
+        return self._carry_out(plan, group, adopt=adopt)
 
     def _with_holder(self, member: Member) -> Member:
         """
@@ -117,12 +102,7 @@ class _Lifecycle(RuleContext):
         return replace(member, held=held)
 
     def _carry_out(
-        self,
-        plan: Plan,
-        group: LiveGroup,
-        *,
-        adopt: bool = False,
-        can_hold_both: bool = False,
+        self, plan: Plan, group: LiveGroup, *, adopt: bool = False
     ) -> dict[IngressRule, LiveRule]:
         before = frozenset(live.rule_id for live in group.rules if live.rule_id)
         additions = Additions(self, before, adopts=adopt, pending=plan.pending)
@@ -132,30 +112,28 @@ class _Lifecycle(RuleContext):
             additions.adopt(plan.duplicates)
             additions.authorize(plan.authorize)
             added = additions.claim()
-            plan = plan.with_duplicates(additions.foreign.values())
+            found = additions.by_others.values()
+            plan = replace(plan, duplicates=(*plan.duplicates, *found))
             change_all(self, (*plan.own, *plan.duplicates))
             removals.revoke(plan.revoke)
         except Exception as error:
-            if removals.revoked or (can_hold_both and removals.unclear):
-                raise self._unfinished(error, plan, added, removals) from error
+            if removals.revoked or (self.is_set and removals.unclear):
+                raise self._unfinished_error(error, plan, added, removals) from error
             additions.take_back(error)
             raise
-        self._report(plan)
+        self._warn_of_success(plan)
         result = plan.result(added)
         hidden = [rule for rule, live in result.items() if not live.rule_id]
         self.owner.ownership.record_hidden(self.group.group_id, hidden, self.owner.mark)
         return result
 
-    def _unfinished(
+    def _unfinished_error(
         self,
         error: Exception,
         plan: Plan,
         added: Mapping[IngressRule, LiveRule],
         removals: Removals,
     ) -> UnfinishedUpdateError:
-        """
-        The error of an update that fails after a revoke, with the state so far.
-        """
         done = removals.revoked | removals.left_to_others
         left = tuple(member for member in plan.revoke if member.rule not in done)
         ids = {rule: live.rule_id for rule, live in plan.result(added).items()}
@@ -176,10 +154,7 @@ class _Lifecycle(RuleContext):
             left,
         )
 
-    def _report(self, plan: Plan) -> None:
-        """
-        Warn of what a person should know of a success.
-        """
+    def _warn_of_success(self, plan: Plan) -> None:
         if plan.duplicates:
             there = self.live_words(duplicate.live for duplicate in plan.duplicates)
             self.warn(f"adopted, since the rule existed before this run: {there}")
@@ -193,21 +168,25 @@ class _Lifecycle(RuleContext):
                 " `pulumi refresh` and the next preview do"
             )
 
-    def _read(self, members: Sequence[Member], account_id: str) -> LiveGroup | None:
+    def _refreshed(
+        self,
+        members: Sequence[Member],
+        account_id: str,
+        keep: Keep | None = None,
+        *,
+        adopt: bool,
+    ) -> tuple[Seen, ...] | None:
         """
-        The group; None if it does not exist in the account of the state.
+        What a refresh finds; None if the group does not exist in the account of the
+        state.
         """
         with self._error_context([member.rule for member in members]):
             try:
-                return self.group.read_after_writes()
+                group = self.group.read_after_writes()
             except GroupNotFoundError as error:
                 self.believe_group_gone(error, account_id, ask_again=True)
                 return None
-
-    def _warn_of_pending(self, seen: Iterable[Seen]) -> None:
-        """
-        Name the rules that stay in the state though no read has ever shown them.
-        """
+        seen = refreshed(members, group, keep, adopt=adopt)
         pending = [found.live.rule for found in seen if not found.is_shown]
         if pending:
             self.warn(
@@ -216,6 +195,7 @@ class _Lifecycle(RuleContext):
                 " It stays in the state, since ECS may show it later: `pulumi up` finds"
                 " it or creates it again, `pulumi destroy` revokes it by all its fields"
             )
+        return seen
 
     def _delete(self, members: Sequence[Member], account_id: str) -> None:
         try:
@@ -227,7 +207,7 @@ class _Lifecycle(RuleContext):
     def _error_context(
         self, rules: Sequence[IngressRule]
     ) -> AbstractContextManager[None]:
-        words = self.wording.of([*map(self.words, rules)])
+        words = f"a set of {len(rules)} rules" if self.is_set else self.words(rules[0])
         return error_context(f"{words} in {self.where}")
 
 
@@ -237,7 +217,6 @@ class RuleLifecycle(_Lifecycle):
     """
 
     __slots__ = ()
-    wording: ClassVar[Wording] = ONE_RULE
 
     def create(self, rule: IngressRule, *, adopt: bool = False) -> LiveRule:
         """
@@ -263,12 +242,8 @@ class RuleLifecycle(_Lifecycle):
 
         One that is pending (see `plan.Member`) and does not show has no ID.
         """
-        members = [Member(rule, rule_id, pending=pending)]
-        group = self._read(members, account_id)
-        if group is None:
-            return None
-        seen = refreshed(members, group, adopt=adopt)
-        self._warn_of_pending(seen)
+        member = Member(rule, rule_id, pending=pending)
+        seen = self._refreshed([member], account_id, adopt=adopt)
         return seen[0].live if seen else None
 
     def update(
@@ -296,10 +271,10 @@ class RuleLifecycle(_Lifecycle):
         if member.held:
             return self._reconcile([new], [member], adopt=adopt)[new]
         with self._error_context([new]):
-            group = self.read_after_writes()
+            group = self.without_revoked(self.group.read_after_writes())
             change = change_of(member, new, group)
             if change is None:
-                group = self.read_now()
+                group = self.without_revoked(self.group.read_now())
                 change = change_of(member, new, group)
         if change:
             return self._carry_out(Plan(own=(change,)), group)[new]
@@ -324,14 +299,13 @@ class SetLifecycle(_Lifecycle):
     """
 
     __slots__ = ()
-    wording: ClassVar[Wording] = RULE_SET
+    is_set: ClassVar[bool] = True
 
     def create(
         self,
         wanted: Sequence[IngressRule],
         *,
         adopt: bool = False,
-        exclusive: bool = False,
         keep: Keep | None = None,
     ) -> Mapping[IngressRule, str]:
         """
@@ -343,7 +317,7 @@ class SetLifecycle(_Lifecycle):
             RuleExistsError: some existed before, and are not adopted.
             RuleNotConfirmedError: some got no answer and never showed.
         """
-        return self.update(wanted, (), adopt=adopt, exclusive=exclusive, keep=keep)
+        return self.update(wanted, (), adopt=adopt, keep=keep)
 
     def read(
         self,
@@ -351,18 +325,12 @@ class SetLifecycle(_Lifecycle):
         account_id: str,
         *,
         adopt: bool = False,
-        exclusive: bool = False,
         keep: Keep | None = None,
     ) -> tuple[Seen, ...] | None:
         """
         The set as it is; None if the group no longer exists.
         """
-        group = self._read(members, account_id)
-        if group is None:
-            return None
-        seen = refreshed(members, group, exclusive=exclusive, keep=keep, adopt=adopt)
-        self._warn_of_pending(seen)
-        return seen
+        return self._refreshed(members, account_id, keep, adopt=adopt)
 
     def update(
         self,
@@ -370,7 +338,6 @@ class SetLifecycle(_Lifecycle):
         members: Sequence[Member],
         *,
         adopt: bool = False,
-        exclusive: bool = False,
         keep: Keep | None = None,
     ) -> Mapping[IngressRule, str]:
         """
@@ -380,8 +347,8 @@ class SetLifecycle(_Lifecycle):
             wanted: what the program declares.
             members: what the state holds.
             adopt: take over rules that exist and are not the set's.
-            exclusive: no other rule may be in the group.
-            keep: what an exclusive set leaves alone.
+            keep: what an exclusive set leaves alone; None if the group may have other
+                rules.
 
         Returns:
             the ID of each wanted rule; "" where one does not show in time.
@@ -390,14 +357,7 @@ class SetLifecycle(_Lifecycle):
             UnfinishedUpdateError: it failed after some rules were revoked, or may have
                 been.
         """
-        rules = self._reconcile(
-            wanted,
-            members,
-            adopt=adopt,
-            exclusive=exclusive,
-            keep=keep,
-            can_hold_both=True,
-        )
+        rules = self._reconcile(wanted, members, adopt=adopt, keep=keep)
         return {rule: live.rule_id for rule, live in rules.items()}
 
     def delete(self, members: Sequence[Member], account_id: str) -> None:

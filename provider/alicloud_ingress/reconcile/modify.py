@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Call, Reaction, reaction
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Reaction, Write, reaction
 from alicloud_ingress.errors import (
     SECRET,
     DuplicateRuleError,
@@ -47,7 +47,7 @@ def change_all(context: RuleContext, changes: Iterable[Change]) -> None:
     if not needed:
         return
     for change in needed:
-        _report_set_back(context, change)
+        _warn_of_set_back(context, change)
     with ThreadPoolExecutor(min(CHANGES_AT_ONCE, len(needed))) as pool:
         list(pool.map(partial(_change, context), needed))
 
@@ -63,15 +63,12 @@ def not_found_error(context: RuleContext, member: Member) -> RuleNotConfirmedErr
     )
 
 
-def _report_set_back(context: RuleContext, change: Change) -> None:
-    """
-    Warn of each field that somebody else has changed and that this update sets back.
-    """
+def _warn_of_set_back(context: RuleContext, change: Change) -> None:
     old, new = change.state, change.wanted
     if old is None:
         return
     found = change.live.rule.with_host_bits_of(old)
-    foreign = set(found.difference(old))
+    drifted = set(found.difference(old))
 
     def shown(rule: IngressRule, name: str) -> str:
         is_secret = any(path.endswith((name, "]", "rules")) for path in context.secret)
@@ -81,7 +78,7 @@ def _report_set_back(context: RuleContext, change: Change) -> None:
         f"{name} was {shown(old, name)}, is {shown(found, name)} now, and becomes"
         f" {shown(new, name)}"
         for name in change.live.rule.difference(new)
-        if name in foreign
+        if name in drifted
     ]
     if words:
         context.warn(
@@ -126,12 +123,6 @@ def _change(context: RuleContext, change: Change) -> None:
 
 
 def _send(context: RuleContext, change: Change) -> None:
-    """
-    Send all fields of the rule.
-
-    Raises:
-        RuleNotConfirmedError: the rule no longer exists.
-    """
     live, wanted = change.live, change.wanted
     sent = _with_owner_of(live.rule, wanted)
     if live.rule.remark and not wanted.remark:
@@ -142,7 +133,7 @@ def _send(context: RuleContext, change: Change) -> None:
         if not _shows(context, live.rule_id, wanted):
             raise
     except EcsError as error:
-        asked = reaction(Call.MODIFY, error)
+        asked = reaction(Write.MODIFY, error)
         is_gone = asked is Reaction.REFRESH or (
             asked is Reaction.READ_GROUP
             and context.group.read_now().by_id(live.rule_id) is None
@@ -157,11 +148,8 @@ def _send(context: RuleContext, change: Change) -> None:
 
 
 def _shows(context: RuleContext, rule_id: str, rule: IngressRule) -> bool:
-    """
-    Whether a read succeeds and shows the rule under this ID.
-    """
     try:
-        group = context.read_now()
+        group = context.without_revoked(context.group.read_now())
     except EcsError:
         return False
     live = group.by_id(rule_id)

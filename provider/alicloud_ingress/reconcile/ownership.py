@@ -66,7 +66,7 @@ class Ownership:
         self._timeout_s = timeout_s
         self._changed = threading.Condition()
         self._owners: dict[str, set[str]] = defaultdict(set)
-        self._pending: dict[str, set[str]] = defaultdict(set)
+        self._undecided: dict[str, set[str]] = defaultdict(set)
         self._hidden: dict[tuple[str, IngressRule], set[str]] = defaultdict(set)
         self._compared: set[str] = set()
         self._changing: dict[str, str] = {}
@@ -148,7 +148,7 @@ class Ownership:
             raise
         finally:
             with self._changed:
-                for rule_id in self._pending.pop(mark, ()):
+                for rule_id in self._undecided.pop(mark, ()):
                     if not is_kept:
                         self._owners[rule_id].discard(mark)
                 self._changed.notify_all()
@@ -182,7 +182,7 @@ class Ownership:
             return False
         if mark not in self._owners[rule_id]:
             self._owners[rule_id].add(mark)
-            self._pending[mark].add(rule_id)
+            self._undecided[mark].add(rule_id)
         self._changed.notify_all()
         return True
 
@@ -223,16 +223,12 @@ class Ownership:
         revoked it.
         """
         with self._changed:
-            return self._knows(rule_id)
-
-    def _knows(self, rule_id: str) -> bool:
-        return (
-            rule_id in self._compared
-            or rule_id in self._changing
-            or rule_id in self._revoking
-            or rule_id in self._revoked
-            or bool(self._owners[rule_id])
-        )
+            return (
+                rule_id in self._compared
+                or rule_id in self._changing
+                or self.is_leaving(rule_id)
+                or bool(self._owners[rule_id])
+            )
 
     def is_leaving(self, rule_id: str) -> bool:
         """
@@ -267,7 +263,7 @@ class Ownership:
             for rule_id in rule_ids:
                 self._owners[rule_id].discard(mark)
             self._changed.wait_for(
-                lambda: not any(map(self._is_pending, rule_ids)), self._timeout_s
+                lambda: not any(map(self._is_undecided, rule_ids)), self._timeout_s
             )
             return {rule_id: self._released(rule_id) for rule_id in rule_ids}
 
@@ -291,11 +287,11 @@ class Ownership:
         with self._changed:
             self._changed.wait_for(lambda: not every & self._revoking)
 
-    def _is_pending(self, rule_id: str) -> bool:
-        return any(rule_id in acquired for acquired in self._pending.values())
+    def _is_undecided(self, rule_id: str) -> bool:
+        return any(rule_id in acquired for acquired in self._undecided.values())
 
     def _released(self, rule_id: str) -> Release:
-        if self._is_pending(rule_id):
+        if self._is_undecided(rule_id):
             return Release.UNDECIDED
         if self._owners[rule_id]:
             return Release.HELD
@@ -318,9 +314,8 @@ class Ownership:
         Returns:
             False where no change of it is announced, where the change did not come in
             time, or where it waits for one of *waiters*, perhaps through others. After
-            one wait
-            that ends without a change no thread waits any more: all of them may be
-            waiting for a change that no thread is left to make.
+            one wait that ends without a change no thread waits any more: all of them
+            may be waiting for a change that no thread is left to make.
         """
         with self._changed:
             self._wait_until_quiet(blocker)
@@ -346,7 +341,7 @@ class Ownership:
     def _wait_until_quiet(self, blocker: str) -> None:
         quiet = min(IDLE_S, self._timeout_s)
         give_up = time.monotonic() + self._timeout_s
-        while not self._knows(blocker):
+        while not self.knows(blocker):
             now = time.monotonic()
             left = min(self._touched + quiet, give_up) - now
             if left <= 0:

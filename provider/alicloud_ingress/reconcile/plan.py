@@ -8,7 +8,7 @@ plan names and no more; a plan never revokes a rule that no preview has shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -25,7 +25,7 @@ class Member:
     Args:
         rule_id: `sgr-...`, or "" while unknown.
         declared: whether the program declared it; a refresh of an exclusive set adds
-            the other rules of the group.
+            the other rules of the group, which are foreign.
         held: whether another resource of this run holds the rule, too, and keeps it.
         pending: whether it was created and no read has shown it. A refresh that does
             not find it keeps it: it may show later, and a state has to name it.
@@ -109,19 +109,6 @@ class Plan:
     unseen: tuple[LiveRule, ...] = ()
     pending: frozenset[IngressRule] = frozenset()
 
-    @property
-    def duplicate_ids(self) -> list[str]:
-        """
-        IDs of the duplicates.
-        """
-        return [change.live.rule_id for change in self.duplicates]
-
-    def with_duplicates(self, more: Iterable[Change]) -> Plan:
-        """
-        The plan, with duplicates that were found while it was carried out.
-        """
-        return replace(self, duplicates=(*self.duplicates, *more))
-
     def result(
         self, added: Mapping[IngressRule, LiveRule]
     ) -> dict[IngressRule, LiveRule]:
@@ -177,8 +164,6 @@ def planned(
     wanted: Sequence[IngressRule],
     members: Sequence[Member],
     group: LiveGroup,
-    *,
-    exclusive: bool = False,
     keep: Keep | None = None,
 ) -> Plan:
     """
@@ -188,49 +173,53 @@ def planned(
         wanted: what the program declares, each rule once.
         members: what the state holds; none for a new resource.
         group: as read.
-        exclusive: whether the group may have no other rule.
         keep: what an exclusive set leaves alone, among the rules that it did not
-            declare.
+            declare; None if the group may have other rules.
     """
-    keep = keep or Keep()
     lives = {member: live_of(member, group) for member in members}
-    owned = [member for member in members if not member.held]
-    mine = {live: member for member in owned if (live := lives[member])}
-    used = _live_rules_for(wanted, mine, group)
-    authorize: list[IngressRule] = []
-    duplicates: list[Change] = []
-    own: list[Change] = []
-    for rule in wanted:
-        if live := used.get(rule):
-            # ECS may clear host bits, so the spelling can differ from the state's.
-            terms = group.in_terms_of(rule, live)
-            own.append(Change(terms, rule, mine[live].rule))
-        elif live := group.matching(rule):
-            duplicates.append(Change(group.in_terms_of(rule, live), rule))
-        else:
-            authorize.append(rule)
-    staying = {*used.values(), *filter(None, map(group.matching, wanted))}
+    owned = {live: m for m, live in lives.items() if live and not m.held}
+    used = _live_rules_for(wanted, owned, group)
+    found = {rule: live for rule in wanted if (live := group.matching(rule))}
+    authorize = [rule for rule in wanted if rule not in used and rule not in found]
+    staying = {*used.values(), *found.values()}
     leaving = [
         member
         for member in _without_a_use(lives, staying, set(wanted))
-        if member.declared or exclusive
+        if member.declared or keep is not None
     ]
-    foreign = [member for member in leaving if not member.declared]
-    kept = {m for m in foreign if (live := live_of(m, group)) and keep.holds(live)}
+    kept = {member for member in leaving if _is_kept(member, group, keep)}
     known = {live.rule_id for live in staying} | {m.rule_id for m in members}
     return Plan(
         authorize=tuple(authorize),
-        duplicates=tuple(duplicates),
-        own=tuple(own),
+        duplicates=tuple(
+            Change(group.in_terms_of(rule, live), rule)
+            for rule, live in found.items()
+            if rule not in used
+        ),
+        # ECS may clear host bits, so the spelling can differ from the state's.
+        own=tuple(
+            Change(group.in_terms_of(rule, live), rule, owned[live].rule)
+            for rule in wanted
+            if (live := used.get(rule))
+        ),
         revoke=tuple(member for member in leaving if member not in kept),
         kept=tuple(member for member in leaving if member in kept),
-        unseen=tuple(_others(group, known, keep)) if exclusive else (),
-        pending=frozenset(m.rule for m in owned if not m.rule_id) & set(authorize),
+        unseen=tuple(_others(group, known, keep)),
+        pending=frozenset(m.rule for m in members if not (m.held or m.rule_id))
+        & set(authorize),
     )
 
 
+def _is_kept(member: Member, group: LiveGroup, keep: Keep | None) -> bool:
+    """
+    Whether an exclusive set leaves a foreign rule alone that is no longer wanted.
+    """
+    live = None if member.declared else live_of(member, group)
+    return live is not None and keep is not None and keep.holds(live)
+
+
 def _live_rules_for(
-    wanted: Sequence[IngressRule], mine: Mapping[LiveRule, Member], group: LiveGroup
+    wanted: Sequence[IngressRule], owned: Mapping[LiveRule, Member], group: LiveGroup
 ) -> dict[IngressRule, LiveRule]:
     """
     The resource's own live rule for each wanted rule; each is used once.
@@ -239,10 +228,12 @@ def _live_rules_for(
     For what is then left, a live rule is changed whose state has the wanted rule.
     """
     used = {
-        rule: live for rule in wanted if (live := group.matching(rule)) and live in mine
+        rule: live
+        for rule in wanted
+        if (live := group.matching(rule)) and live in owned
     }
     taken = set(used.values())
-    was = {member.rule: live for live, member in mine.items() if live not in taken}
+    was = {member.rule: live for live, member in owned.items() if live not in taken}
     return {**{rule: live for rule in wanted if (live := was.get(rule))}, **used}
 
 
@@ -306,22 +297,20 @@ class Seen:
 def refreshed(
     members: Sequence[Member],
     group: LiveGroup,
-    *,
-    exclusive: bool = False,
     keep: Keep | None = None,
+    *,
     adopt: bool = False,
 ) -> tuple[Seen, ...]:
     """
-    Work out what a refresh finds: the members, and all others if exclusive.
+    Work out what a refresh finds: the members, and for an exclusive set all others.
     """
     seen = [
         Seen(group.in_terms_of(member.rule, live), member)
         for member in members
         if (live := live_of(member, group, adopt=adopt and member.declared))
     ]
-    if exclusive:
-        known = {found.live.rule_id for found in seen}
-        seen += [Seen(live, None) for live in _others(group, known, keep or Keep())]
+    known = {found.live.rule_id for found in seen}
+    seen += [Seen(live, None) for live in _others(group, known, keep)]
     shown = {found.member for found in seen}
     seen += [
         Seen(LiveRule(member.rule, rule_id="", create_time=""), member, is_shown=False)
@@ -331,7 +320,12 @@ def refreshed(
     return tuple(seen)
 
 
-def _others(group: LiveGroup, known: set[str], keep: Keep) -> Iterator[LiveRule]:
+def _others(group: LiveGroup, known: set[str], keep: Keep | None) -> Iterator[LiveRule]:
+    """
+    The live rules of an exclusive set's group that the set neither has nor keeps.
+    """
+    if keep is None:
+        return
     for live in group.rules:
         if live.rule_id not in known and not keep.holds(live):
             yield live

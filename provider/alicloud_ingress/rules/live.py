@@ -101,20 +101,15 @@ class LiveGroup:
             rule = replace(rule, nic_type="intranet")
         return self._by_rule.get(rule)
 
-    def masked_form_of(self, rule: IngressRule) -> LiveRule | None:
+    def matching(self, rule: IngressRule) -> LiveRule | None:
         """
-        The rule that this one becomes if ECS clears host bits.
+        The identical rule, or otherwise the one that it becomes if ECS clears host
+        bits.
 
         The documentation of ECS does not say whether it keeps 10.1.2.3/8 or makes it
         10.0.0.0/8.
         """
-        return None if rule.masked == rule else self.identical_to(rule.masked)
-
-    def matching(self, rule: IngressRule) -> LiveRule | None:
-        """
-        The identical rule, or otherwise its masked form.
-        """
-        return self.identical_to(rule) or self.masked_form_of(rule)
+        return self.identical_to(rule) or self.identical_to(rule.masked)
 
     def in_terms_of(self, declared: IngressRule, live: LiveRule) -> LiveRule:
         """

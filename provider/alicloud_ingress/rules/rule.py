@@ -10,11 +10,11 @@ DescribeSecurityGroupAttribute pages of ECS 2014-05-26.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from alicloud_ingress.errors import InvalidRuleError
+from alicloud_ingress.errors import SECRET, InvalidRuleError, hides_rule
 from alicloud_ingress.rules.spelling import (
     ALL_PORTS,
     EMPTIED_DESCRIPTION,
@@ -114,9 +114,7 @@ class IngressRule:
 
         It is not checked: ECS reports rules that it would refuse today.
         """
-        given = _spelled(permission)
-        given.update(_read(given))
-        return cls(**given)
+        return cls.as_spelled(permission).as_read()
 
     @classmethod
     def as_spelled(cls, permission: Mapping[str, object]) -> IngressRule:
@@ -186,6 +184,31 @@ class IngressRule:
         if self.nic_type != "intranet":
             words.append(self.nic_type)
         return " ".join(words)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """
+        The arguments that declare the rule, without those that have the default value.
+        """
+        defaults = IngressRule(ip_protocol="", port_range=ALL_PORTS)
+        given = {name: getattr(self, name) for name in RULE_ARGUMENTS}
+        if self.source_group_owner_id:
+            del given["source_group_owner_account"]
+        return {
+            name: value
+            for name, value in given.items()
+            if value and value != getattr(defaults, name)
+        }
+
+    def words(self, secret: Collection[str]) -> str:
+        """
+        The rule as text for a message; `[secret]` if it may contain a secret.
+
+        Args:
+            secret: names or paths of the arguments that are secret. The text does not
+                contain the description.
+        """
+        return SECRET if hides_rule(secret) else self.as_text
 
     def difference(self, other: IngressRule) -> tuple[str, ...]:
         """

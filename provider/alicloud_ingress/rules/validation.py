@@ -142,6 +142,9 @@ class _Inspection:
     def problem(self, argument: str, reason: str) -> None:
         self.found.append(Problem(argument, reason))
 
+    def refuse(self, argument: str, reason: str) -> None:
+        self.problem(argument, f"{self.shown(argument)} {reason}")
+
     def known(self, *names: str) -> bool:
         return not any(name in self.unknown for name in names)
 
@@ -153,16 +156,15 @@ class _Inspection:
         short = name.isascii() and name.isdigit() and len(name) <= len("255")
         numeric = short and int(name) <= HIGHEST_PROTOCOL
         if self.given["ip_protocol"] == "-1":
-            self.problem(
+            self.refuse(
                 "ip_protocol",
-                f"{self.shown('ip_protocol')} is not a protocol of ECS; use 'all' for"
-                " all protocols",
+                "is not a protocol of ECS; use 'all' for all protocols",
             )
         elif self.known("ip_protocol") and name not in PROTOCOLS and not numeric:
-            self.problem(
+            self.refuse(
                 "ip_protocol",
-                f"{self.shown('ip_protocol')} is not a protocol; use"
-                f" {', '.join(PROTOCOLS)} or an IANA number from 0 to 255",
+                f"is not a protocol; use {', '.join(PROTOCOLS)} or an IANA number from"
+                " 0 to 255",
             )
 
     def check_ports(self) -> None:
@@ -174,10 +176,10 @@ class _Inspection:
         elif self.protocol in WITH_PORTS:
             self.check_range("port_range")
         elif self.protocol in PROTOCOLS and ports(text) not in ("", ALL_PORTS):
-            self.problem(
+            self.refuse(
                 "port_range",
-                f"{self.shown('port_range')} is not valid for {self.protocol}, which"
-                " has no ports; do not set it, or use '-1/-1'",
+                f"is not valid for {self.protocol}, which has no ports; do not set it,"
+                " or use '-1/-1'",
             )
 
     def check_port_list(self, text: str) -> None:
@@ -197,26 +199,24 @@ class _Inspection:
     def check_range(self, argument: str) -> None:
         pair = port_pair(self.given[argument])
         if pair is None:
-            self.problem(
+            self.refuse(
                 argument,
-                f"{self.shown(argument)} is not a port range; use a port such as 443"
-                " or a range such as '8000/8010'",
+                "is not a port range; use a port such as 443 or a range such as"
+                " '8000/8010'",
             )
             return
         first, last = pair
         if not all(1 <= port <= HIGHEST_PORT for port in pair):
-            self.problem(
+            self.refuse(
                 argument,
-                f"{self.shown(argument)} is not within 1 to {HIGHEST_PORT};"
-                f" use '1/{HIGHEST_PORT}' for all ports of {self.protocol}",
+                f"is not within 1 to {HIGHEST_PORT}; use '1/{HIGHEST_PORT}' for all"
+                f" ports of {self.protocol}",
             )
         elif first > last:
             hint = (
                 "" if argument in self.secret else f"; did you mean '{last}/{first}'?"
             )
-            self.problem(
-                argument, f"{self.shown(argument)} ends before it begins{hint}"
-            )
+            self.refuse(argument, f"ends before it begins{hint}")
 
     def check_source_ports(self) -> None:
         if ports(self.given["source_port_range"]) in ("", ALL_PORTS):
@@ -224,10 +224,9 @@ class _Inspection:
         if self.protocol in WITH_PORTS:
             self.check_range("source_port_range")
         elif self.known("ip_protocol"):
-            self.problem(
+            self.refuse(
                 "source_port_range",
-                f"{self.shown('source_port_range')} is not valid for {self.protocol},"
-                " which has no ports; do not set it",
+                f"is not valid for {self.protocol}, which has no ports; do not set it",
             )
 
     def check_sources(self) -> None:
@@ -243,21 +242,17 @@ class _Inspection:
             )
         group = self.given["source_group_id"]
         if group and group == self.given["security_group_id"]:
-            self.problem(
+            self.refuse(
                 "source_group_id",
-                f"{self.shown('source_group_id')} is the rule's own group; members of"
-                " a basic group reach each other without a rule",
+                "is the rule's own group; members of a basic group reach each other"
+                " without a rule",
             )
         if group and self.given["nic_type"].lower() == "internet":
-            self.problem(
-                "nic_type",
-                f"{self.shown('nic_type')} is not valid for a source group;"
-                " use 'intranet'",
-            )
+            self.refuse("nic_type", "is not valid for a source group; use 'intranet'")
 
     def check_ids(self) -> None:
         for name in ID_PREFIXES:
-            # A set has one group for all rules; location_problems checks it.
+            # A set has one group for all rules; `ResourceCheck` checks it.
             if name == "security_group_id":
                 continue
             if found := problem_of_id(name, self.given[name], self.shown(name)):
@@ -266,47 +261,45 @@ class _Inspection:
     def check_owner(self) -> None:
         owner_id = self.given["source_group_owner_id"]
         if owner_id and not (owner_id.isascii() and owner_id.isdigit()):
-            self.problem(
+            self.refuse(
                 "source_group_owner_id",
-                f"{self.shown('source_group_owner_id')} is not an account ID such as"
-                " '1234567890123456'; set source_group_owner_account for an account"
-                " name",
+                "is not an account ID such as '1234567890123456'; set"
+                " source_group_owner_account for an account name",
             )
             return
         if self.given["source_group_id"] or not self.known("source_group_id"):
             return
         for name in ("source_group_owner_id", "source_group_owner_account"):
             if self.given[name]:
-                self.problem(
+                self.refuse(
                     name,
-                    f"{self.shown(name)} is valid only with source_group_id;"
-                    " do not set it, or set source_group_id",
+                    "is valid only with source_group_id; do not set it, or set"
+                    " source_group_id",
                 )
 
     def check_networks(self) -> None:
         four = self.networks(4, "source_cidr_ip", "dest_cidr_ip")
         six = self.networks(6, "ipv6_source_cidr_ip", "ipv6_dest_cidr_ip")
         if four and six:
-            self.problem(
+            self.refuse(
                 six[0],
-                f"{self.shown(six[0])} is IPv6 and {four[0]} {self.shown(four[0])} is"
-                " IPv4; use one address family per rule",
+                f"is IPv6 and {four[0]} {self.shown(four[0])} is IPv4; use one address"
+                " family per rule",
             )
         for given, wrong, right in ((six, "icmp", "icmpv6"), (four, "icmpv6", "icmp")):
             if given and self.protocol == wrong:
-                self.problem(
+                self.refuse(
                     "ip_protocol",
-                    f"{self.shown('ip_protocol')} is not valid with {given[0]}"
-                    f" {self.shown(given[0])}; use '{right}'",
+                    f"is not valid with {given[0]} {self.shown(given[0])}; use"
+                    f" '{right}'",
                 )
         for family in (four, six):
             if len({masked(network(self.given[name])) for name in family}) < len(
                 family
             ):
-                self.problem(
+                self.refuse(
                     family[1],
-                    f"{self.shown(family[1])} is the source too;"
-                    " ECS refuses a rule from a block to itself",
+                    "is the source too; ECS refuses a rule from a block to itself",
                 )
 
     def networks(self, version: int, *names: str) -> list[str]:
@@ -317,10 +310,9 @@ class _Inspection:
         for name in given:
             if not _is_network(self.given[name], version):
                 sample = {4: "10.0.0.0/8", 6: "2001:db8::/32"}[version]
-                self.problem(
+                self.refuse(
                     name,
-                    f"{self.shown(name)} is not an IPv{version} address or block"
-                    f" such as '{sample}'",
+                    f"is not an IPv{version} address or block such as '{sample}'",
                 )
         return given
 
@@ -331,39 +323,26 @@ class _Inspection:
         ):
             value = self.given[name]
             if value and value.lower() not in allowed:
-                self.problem(
-                    name, f"{self.shown(name)} is not valid; use {' or '.join(allowed)}"
-                )
+                self.refuse(name, f"is not valid; use {' or '.join(allowed)}")
 
     def check_priority(self) -> None:
         text = self.given["priority"] or "1"
         whole = text.isascii() and text.isdigit() and len(text) <= len("100")
         if not whole or not 1 <= int(text) <= LAST_PRIORITY:
-            self.problem(
-                "priority",
-                f"{self.shown('priority')} is not a whole number from 1 to"
-                f" {LAST_PRIORITY}",
-            )
+            self.refuse("priority", f"is not a whole number from 1 to {LAST_PRIORITY}")
 
     def check_description(self) -> None:
         description, expires_on = self.given["description"], self.given["expires_on"]
         if split_expiry(description)[1]:
-            self.problem(
-                "description",
-                f"{self.shown('description')} ends with an expiry; set expires_on"
-                " instead",
-            )
+            self.refuse("description", "ends with an expiry; set expires_on instead")
         if expires_on and not is_date(expires_on):
-            self.problem(
-                "expires_on",
-                f"{self.shown('expires_on')} is not a date such as '2026-12-31'",
-            )
+            self.refuse("expires_on", "is not a date such as '2026-12-31'")
         length = len(with_expiry(description, expires_on))
         if length > DESCRIPTION_LIMIT:
-            self.problem(
+            self.refuse(
                 "description",
-                f"{self.shown('description')} has {length} characters, including the"
-                f" expiry; the limit is {DESCRIPTION_LIMIT}",
+                f"has {length} characters, including the expiry; the limit is"
+                f" {DESCRIPTION_LIMIT}",
             )
         if description == EMPTIED_DESCRIPTION:
             self.problem("description", "'-' means no description; do not set it")

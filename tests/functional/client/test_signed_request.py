@@ -26,7 +26,7 @@ from alicloud_ingress.ecs.credentials import Credentials
 from alicloud_ingress.ecs.endpoints import host_of
 from alicloud_ingress.ecs.gateway import STS_VERSION, Gateway
 from alicloud_ingress.ecs.session_keys import Keys
-from alicloud_ingress.ecs.signed_request import Call
+from alicloud_ingress.ecs.signed_request import ApiCall
 
 MODELS: Any = utils_models  # their annotations do not allow None
 KEYS = Credentials("access_key", "AK", "a-secret")
@@ -73,28 +73,28 @@ def permissions(count: int) -> dict[str, str]:
 
 
 CALLS = {
-    "authorize": Call(
+    "authorize": ApiCall(
         "AuthorizeSecurityGroup", {**WHERE, "ClientToken": "t-1", **permissions(2)}
     ),
-    "authorize in a form": Call(
+    "authorize in a form": ApiCall(
         "AuthorizeSecurityGroup", {**WHERE, "ClientToken": "t-1", **permissions(100)}
     ),
-    "revoke by ID": Call(
+    "revoke by ID": ApiCall(
         "RevokeSecurityGroup",
         {**WHERE, **{f"SecurityGroupRuleId.{n}": f"sgr-{n}" for n in range(1, 12)}},
     ),
-    "revoke by attributes": Call("RevokeSecurityGroup", {**WHERE, **permissions(1)}),
-    "modify": Call("ModifySecurityGroupRule", {**WHERE, "Description": ""}),
-    "describe": Call(
+    "revoke by attributes": ApiCall("RevokeSecurityGroup", {**WHERE, **permissions(1)}),
+    "modify": ApiCall("ModifySecurityGroupRule", {**WHERE, "Description": ""}),
+    "describe": ApiCall(
         "DescribeSecurityGroupAttribute",
         {**WHERE, "Direction": "ingress", "NextToken": "a+b/c=="},
     ),
-    "list groups": Call("DescribeSecurityGroups", {"SecurityGroupIds": '["sg-1"]'}),
-    "account": Call("GetCallerIdentity", {}, STS_VERSION),
-    "assume a role": Call(
+    "list groups": ApiCall("DescribeSecurityGroups", {"SecurityGroupIds": '["sg-1"]'}),
+    "account": ApiCall("GetCallerIdentity", {}, STS_VERSION),
+    "assume a role": ApiCall(
         "AssumeRole", {"RoleArn": "acs:ram::42:role/a", "Policy": "{}"}, STS_VERSION
     ),
-    "exchange a token": Call("AssumeRoleWithOIDC", {"OIDCToken": TEXT}, STS_VERSION),
+    "exchange a token": ApiCall("AssumeRoleWithOIDC", {"OIDCToken": TEXT}, STS_VERSION),
 }
 UNSIGNED = {"exchange a token"}
 FORMS = {"authorize in a form", "assume a role", "exchange a token"}

@@ -1,0 +1,160 @@
+"""
+The dynamic provider of one rule: the engine's calls, with dicts in and out.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from pulumi.dynamic import (
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    UpdateResult,
+)
+
+from alicloud_ingress.engine.checks import ResourceCheck
+from alicloud_ingress.engine.declarations import DECLARATION
+from alicloud_ingress.engine.failure import shown_as_message
+from alicloud_ingress.engine.properties import (
+    account_id_of,
+    inputs_as_read,
+    inputs_of,
+    is_same,
+    mark_of,
+    outputs_of,
+    replaced,
+    rule_id_of,
+    rule_of,
+)
+from alicloud_ingress.engine.provider import Provider, location_of, result_of
+from alicloud_ingress.engine.rule_arguments import check_rule
+from alicloud_ingress.engine.runtime import running
+from alicloud_ingress.engine.unknowns import unknown_among
+from alicloud_ingress.errors import RuleNotConfirmedError
+from alicloud_ingress.reconcile.ownership import new_mark
+
+
+class RuleProvider(Provider):
+    """
+    Manages one inbound rule.
+    """
+
+    @shown_as_message
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """
+        Find all problems that need no call to ECS, and fill in the region.
+        """
+        inputs = inputs_of(news)
+        check = ResourceCheck(running(), inputs, _olds, news)
+        found = check_rule(
+            inputs,
+            unknown=check.unknown,
+            secret=check.secret,
+            exists=bool(_olds),
+            keeps_priority=_olds.get("priority") == inputs.get("priority"),
+        )
+        check.problems += found.problems
+        check.find_location_problems()
+        is_whole = not check.problems and not check.unknown
+        check.find_conflicts({"security_group_id": rule_of(inputs)} if is_whole else {})
+        return result_of(check, found.warnings)
+
+    @shown_as_message
+    def diff(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> DiffResult:
+        """
+        Compare the meaning of old and new arguments, not their spelling.
+        """
+        inputs, mark = inputs_of(_news), mark_of(_olds)
+        unknown = unknown_among(inputs)
+        own = [rule_id_of(_olds)]
+        if not unknown and is_same(_olds, _news):
+            needed = running().has_compared(inputs, mark, own, staying=own)
+            return DiffResult(changes=needed)
+        replaces = replaced(_olds, _news, unknown)
+        kept = [] if replaces else own
+        running().has_compared(inputs, mark, own, staying=kept, leaving=kept)
+        return DiffResult(changes=None, replaces=replaces)
+
+    @shown_as_message
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """
+        Authorize the rule and find its ID.
+        """
+        place, rule = location_of(props), rule_of(props)
+        inputs = inputs_of(props)
+        owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
+        lifecycle = running().lifecycle(place, owner, secret)
+        account_id = lifecycle.account_id([rule])
+        with owner.acquiring():
+            live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
+        identity = live.rule_id or f"{place.group_id}/pending/{uuid.uuid4().hex[:12]}"
+        return CreateResult(identity, outputs_of(props, live, account_id, owner.mark))
+
+    @shown_as_message
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """
+        Read the rule by ID, or by all of its fields if no ID is known.
+        """
+        place = location_of(props)
+        props = {**props, "region": place.region}
+        rule, mark = rule_of(props), mark_of(props)
+        rule_id = rule_id_of(props) or (id_ if id_.startswith("sgr-") else "")
+        account_id = account_id_of(props)
+        lifecycle = running().lifecycle(place, running().owner(mark))
+        live = lifecycle.read(
+            rule,
+            rule_id,
+            account_id,
+            adopt=bool(props.get("adopt")),
+            # The state of an import or a `get` does not have it: nothing was created.
+            pending=not rule_id and "security_group_rule_id" in props,
+        )
+        if live is None and DECLARATION in props:
+            # With DECLARATION, which check removes, this is a `get` of the program.
+            # For an empty result the engine would report success.
+            raise RuleNotConfirmedError(
+                f"{id_} is not in {place.group_id} ({place.region}), so `get` has"
+                " nothing to read; check the ID, the group and the region, with"
+                f" `alicloud-ingress show --group {place.group_id}`."
+            )
+        if live is None:
+            return ReadResult("", {})
+        inputs = inputs_as_read(props, live.rule)
+        account_id = account_id or lifecycle.account_id([rule])
+        outputs = outputs_of(inputs, live, account_id, mark)
+        return ReadResult(live.rule_id or id_, outputs, inputs)
+
+    @shown_as_message
+    def update(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> UpdateResult:
+        """
+        Modify the rule in place, by ID.
+        """
+        rule, rule_id = rule_of(_news), rule_id_of(_olds)
+        owner = running().owner(mark_of(_olds) or new_mark())
+        try:
+            secret = running().secrets_of(inputs_of(_news))
+            lifecycle = running().lifecycle(location_of(_news), owner, secret)
+            account_id = account_id_of(_olds) or lifecycle.account_id([rule])
+            adopt = bool(_news.get("adopt"))
+            with owner.acquiring():
+                live = lifecycle.update(rule_of(_olds), rule, rule_id, adopt=adopt)
+        finally:
+            running().ownership.finish_change([rule_id])
+        return UpdateResult(outputs_of(_news, live, account_id, owner.mark))
+
+    @shown_as_message
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """
+        Revoke the rule, unless another resource of this run has taken it over.
+        """
+        owner = running().owner(mark_of(_props))
+        running().lifecycle(location_of(_props), owner).delete(
+            rule_of(_props), rule_id_of(_props), account_id_of(_props)
+        )

@@ -1,0 +1,202 @@
+"""
+The dynamic provider of a set of rules: the engine's calls, with dicts in and out.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pulumi.dynamic import (
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    UpdateResult,
+)
+
+from alicloud_ingress.engine.checks import ResourceCheck
+from alicloud_ingress.engine.failure import (
+    PROVIDER_KEY,
+    PartialFailureError,
+    shown_as_message,
+)
+from alicloud_ingress.engine.properties import PLACE, account_id_of, mark_of
+from alicloud_ingress.engine.provider import Provider, location_of, result_of
+from alicloud_ingress.engine.runtime import running
+from alicloud_ingress.engine.set_arguments import checked_rules, settings_problems
+from alicloud_ingress.engine.set_properties import (
+    SET_ARGUMENTS,
+    foreign_ids,
+    is_same_set,
+    keep_of,
+    members_of,
+    rules_of,
+    set_as_read,
+    set_inputs_of,
+    set_outputs_of,
+    unfinished_outputs_of,
+)
+from alicloud_ingress.engine.unknowns import has_unknown, is_unknown
+from alicloud_ingress.reconcile.ownership import new_mark
+
+if TYPE_CHECKING:
+    from alicloud_ingress.reconcile.plan import UnfinishedUpdateError
+
+
+class RuleSetProvider(Provider):
+    """
+    Manages a set of inbound rules.
+    """
+
+    @shown_as_message
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """
+        Check every rule, and give each a key that follows from its content.
+        """
+        inputs = set_inputs_of(news)
+        check = ResourceCheck(running(), inputs, _olds, news)
+        group_id = str(inputs.get("security_group_id") or "")
+        found = checked_rules(inputs.get("rules", []), _olds, group_id, check.secret)
+        inputs["rules"] = found.rules
+        check.problems += [*found.problems, *settings_problems(inputs, check.secret)]
+        check.find_location_problems()
+        check.find_conflicts(found.known, exclusive=inputs.get("exclusive") is True)
+        return result_of(check, found.warnings)
+
+    @shown_as_message
+    def diff(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> DiffResult:
+        """
+        Compare the meaning of old and new rules; the engine shows which keys differ.
+        """
+        members, mark = members_of(_olds), mark_of(_olds)
+        inputs = set_inputs_of(_news)
+        every = [m.rule_id for m in members if m.rule_id or m.pending]
+        if has_unknown(inputs):
+            staying = every
+        elif is_same_set(_olds, _news, ignores_rules=running().ignores_rules(inputs)):
+            needed = running().has_compared(inputs, mark, every, staying=every)
+            return DiffResult(changes=needed)
+        else:
+            wanted = set(rules_of(_news).values())
+            staying = [m.rule_id for m in members if m.rule_id and m.rule in wanted]
+        replaces = [
+            name
+            for name in PLACE
+            if is_unknown(_news.get(name)) or _olds.get(name) != _news.get(name)
+        ]
+        if replaces:
+            running().has_compared(inputs, mark, every)
+        else:
+            leaving = set(every).difference(staying)
+            running().has_compared(
+                inputs, mark, every, staying=staying, leaving=leaving
+            )
+        inputs_differ = any(_olds.get(n) != _news.get(n) for n in SET_ARGUMENTS)
+        return DiffResult(changes=None if inputs_differ else True, replaces=replaces)
+
+    @shown_as_message
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """
+        Authorize all rules, in calls of up to a hundred, and find their IDs.
+        """
+        place = location_of(props)
+        inputs = set_inputs_of(props)
+        owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
+        lifecycle = running().set_lifecycle(place, owner, secret)
+        rules = list(rules_of(props).values())
+        account_id = lifecycle.account_id(rules)
+        with owner.acquiring():
+            ids = lifecycle.create(
+                rules, adopt=bool(props.get("adopt")), keep=keep_of(props)
+            )
+        identity = f"{place.group_id}/set/{uuid.uuid4().hex[:12]}"
+        outputs = set_outputs_of(props, ids, account_id, owner.mark)
+        return CreateResult(identity, outputs)
+
+    @shown_as_message
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """
+        Read all rules; an exclusive set includes all other rules of the group.
+        """
+        place = location_of(props)
+        props = {**props, "region": place.region}
+        account_id = account_id_of(props)
+        lifecycle = running().set_lifecycle(place, running().owner(mark_of(props)))
+        seen = lifecycle.read(
+            members_of(props),
+            account_id,
+            adopt=bool(props.get("adopt")),
+            keep=keep_of(props),
+        )
+        if seen is None:
+            return ReadResult("", {})
+        if not account_id:
+            account_id = lifecycle.account_id([found.live.rule for found in seen])
+        inputs, outputs = set_as_read(props, seen, account_id)
+        return ReadResult(id_, outputs, inputs)
+
+    @shown_as_message
+    def update(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> UpdateResult:
+        """
+        Authorize new rules, modify changed ones, then revoke the others.
+        """
+        from alicloud_ingress.reconcile.plan import UnfinishedUpdateError
+
+        members, rules = members_of(_olds), list(rules_of(_news).values())
+        inputs = set_inputs_of(_news)
+        owner = running().owner(mark_of(_olds) or new_mark())
+        foreign = foreign_ids(members, rules) if running().ignores_rules(inputs) else ()
+        account_id = account_id_of(_olds)
+        try:
+            secret = running().secrets_of(inputs)
+            lifecycle = running().set_lifecycle(location_of(_news), owner, secret)
+            account_id = account_id or lifecycle.account_id(rules)
+            with owner.acquiring(UnfinishedUpdateError):
+                ids = lifecycle.update(
+                    rules,
+                    members,
+                    adopt=bool(_news.get("adopt")),
+                    keep=keep_of(_news),
+                )
+        except UnfinishedUpdateError as error:
+            wanted = set_outputs_of(_news, error.ids, account_id, owner.mark, foreign)
+            raise _partial_failure(error, _id, _olds, _news, wanted) from error
+        finally:
+            running().ownership.finish_change(m.rule_id for m in members if m.rule_id)
+        return UpdateResult(set_outputs_of(_news, ids, account_id, owner.mark, foreign))
+
+    @shown_as_message
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """
+        Revoke the rules that the set declared.
+        """
+        owner = running().owner(mark_of(_props))
+        running().set_lifecycle(location_of(_props), owner).delete(
+            members_of(_props), account_id_of(_props)
+        )
+
+
+def _partial_failure(
+    error: UnfinishedUpdateError,
+    id_: str,
+    olds: Mapping[str, Any],
+    news: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+) -> PartialFailureError:
+    """
+    The failure that saves what an update has done and what is left; *wanted* are the
+    outputs as if it had succeeded.
+    """
+    host = {name: value for name, value in news.items() if name == PROVIDER_KEY}
+    return PartialFailureError(
+        f"{error} Run `pulumi up` again to go on.",
+        id_,
+        unfinished_outputs_of(olds, wanted, error.left) | host,
+        set_inputs_of(news) | host,
+    )
