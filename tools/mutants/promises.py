@@ -367,7 +367,7 @@ MUTANTS = (
     Mutant(
         "a rule that may still appear is not revoked",
         "reconcile/create.py",
-        "revoke_all_by_attributes(hidden)",
+        "revoke_all_by_attributes(without_id)",
         "revoke_all_by_attributes([])",
         (LIFECYCLE, MEET),
     ),

@@ -41,6 +41,7 @@ from alicloud_ingress.engine.failure import (
 from alicloud_ingress.engine.logs import log_to_stderr
 from alicloud_ingress.engine.properties import (
     ARGUMENTS,
+    OWNER_MARK,
     PLACE,
     inputs_as_read,
     inputs_of,
@@ -60,6 +61,7 @@ from alicloud_ingress.engine.set_properties import (
     is_same_set,
     keep_of,
     members_of,
+    outputs_with,
     rules_of,
     set_as_read,
     set_inputs_of,
@@ -73,6 +75,7 @@ from alicloud_ingress.reconcile.ownership import new_mark
 
 if TYPE_CHECKING:
     from alicloud_ingress.reconcile.plan import Member
+    from alicloud_ingress.rules.live import LiveRule
 
 
 class _Provider(ResourceProvider):
@@ -163,15 +166,25 @@ class RuleProvider(_Provider):
         """
         Authorize the rule and find its ID.
         """
+        from alicloud_ingress.reconcile.plan import NotTakenBackError
+
         place, rule = _location_of(props), rule_of(props)
         inputs = inputs_of(props)
         owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
         lifecycle = running().lifecycle(place, owner, secret)
         account_id = lifecycle.account_id([rule])
-        with owner.acquiring():
-            live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
-        identity = live.rule_id or f"{place.group_id}/pending/{uuid.uuid4().hex[:12]}"
-        return CreateResult(identity, outputs_of(props, live, account_id, owner.mark))
+
+        def created(live: LiveRule) -> tuple[str, dict[str, Any]]:
+            pending = f"{place.group_id}/pending/{uuid.uuid4().hex[:12]}"
+            outputs = outputs_of(props, live, account_id, owner.mark)
+            return live.rule_id or pending, outputs
+
+        try:
+            with owner.acquiring(NotTakenBackError):
+                live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
+        except NotTakenBackError as error:
+            raise _partial_failure(error, *created(error.left[rule]), props) from error
+        return CreateResult(*created(live))
 
     @shown_as_message
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -215,17 +228,22 @@ class RuleProvider(_Provider):
         """
         Modify the rule in place, by ID.
         """
+        from alicloud_ingress.reconcile.plan import NotTakenBackError
+
         rule, rule_id = rule_of(_news), rule_id_of(_olds)
         mark = mark_of(_olds) or new_mark()
+        account_id = str(_olds.get("account_id") or "")
         try:
             secret = running().secrets_of(inputs_of(_news))
             owner = running().owner(mark)
             lifecycle = running().lifecycle(_location_of(_news), owner, secret)
-            account_id = str(_olds.get("account_id") or "")
             account_id = account_id or lifecycle.account_id([rule])
             adopt = bool(_news.get("adopt"))
-            with owner.acquiring():
+            with owner.acquiring(NotTakenBackError):
                 live = lifecycle.update(rule_of(_olds), rule, rule_id, adopt=adopt)
+        except NotTakenBackError as error:
+            outputs = outputs_of(_news, error.left[rule], account_id, mark)
+            raise _partial_failure(error, _id, outputs, _news) from error
         finally:
             running().ownership.finish_change([rule_id])
         return UpdateResult(outputs_of(_news, live, account_id, mark))
@@ -323,20 +341,28 @@ class RuleSetProvider(_Provider):
         """
         Authorize all rules, in calls of up to a hundred, and find their IDs.
         """
+        from alicloud_ingress.reconcile.plan import NotTakenBackError
+
         place = _location_of(props)
         inputs = set_inputs_of(props)
         owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
         lifecycle = running().set_lifecycle(place, owner, secret)
         rules = list(rules_of(props).values())
         account_id = lifecycle.account_id(rules)
-        with owner.acquiring():
-            ids = lifecycle.create(
-                rules,
-                adopt=bool(props.get("adopt")),
-                exclusive=bool(props.get("exclusive")),
-                keep=keep_of(props),
-            )
         identity = f"{place.group_id}/set/{uuid.uuid4().hex[:12]}"
+        try:
+            with owner.acquiring(NotTakenBackError):
+                ids = lifecycle.create(
+                    rules,
+                    adopt=bool(props.get("adopt")),
+                    exclusive=bool(props.get("exclusive")),
+                    keep=keep_of(props),
+                )
+        except NotTakenBackError as error:
+            empty: dict[str, Any] = {**inputs, "rules": {}}
+            outputs = set_outputs_of(empty, {}, account_id, owner.mark)
+            outputs = outputs_with(outputs, props, error.left)
+            raise _partial_failure(error, identity, outputs, props) from error
         outputs = set_outputs_of(props, ids, account_id, owner.mark)
         return CreateResult(identity, outputs)
 
@@ -370,7 +396,10 @@ class RuleSetProvider(_Provider):
         """
         Authorize new rules, modify changed ones, then revoke the others.
         """
-        from alicloud_ingress.reconcile.plan import UnfinishedUpdateError
+        from alicloud_ingress.reconcile.plan import (
+            NotTakenBackError,
+            UnfinishedUpdateError,
+        )
 
         place, members = _location_of(_news), members_of(_olds)
         owner = running().owner(mark_of(_olds) or new_mark())
@@ -382,7 +411,7 @@ class RuleSetProvider(_Provider):
         foreign = foreign_ids(members, rules) if ignores_rules else frozenset[str]()
         try:
             account_id = account_id or lifecycle.account_id(rules)
-            with owner.acquiring(UnfinishedUpdateError):
+            with owner.acquiring(UnfinishedUpdateError, NotTakenBackError):
                 ids = lifecycle.update(
                     rules,
                     members,
@@ -393,13 +422,11 @@ class RuleSetProvider(_Provider):
         except UnfinishedUpdateError as error:
             wanted = set_outputs_of(_news, error.ids, account_id, owner.mark, foreign)
             outputs = unfinished_outputs_of(_olds, wanted, error.left)
-            host = {k: v for k, v in _news.items() if k == PROVIDER_KEY}
-            raise PartialFailureError(
-                f"{error} Run `pulumi up` again to go on.",
-                _id,
-                outputs | host,
-                set_inputs_of(_news) | host,
-            ) from error
+            raise _partial_failure(error, _id, outputs, _news) from error
+        except NotTakenBackError as error:
+            known = {**_olds, "account_id": account_id, OWNER_MARK: owner.mark}
+            outputs = outputs_with(known, _news, error.left)
+            raise _partial_failure(error, _id, outputs, _news) from error
         finally:
             running().ownership.finish_change(_ids_of(members))
         return UpdateResult(set_outputs_of(_news, ids, account_id, owner.mark, foreign))
@@ -431,6 +458,25 @@ def _failures(
         )
         for p in problems
     ]
+
+
+def _partial_failure(
+    error: Exception,
+    id_: str,
+    outputs: Mapping[str, Any],
+    news: Mapping[str, Any],
+) -> PartialFailureError:
+    """
+    The error by which the engine saves outputs though the operation has failed.
+
+    Args:
+        error: that ended the operation.
+        id_: of the resource.
+        outputs: for the state.
+        news: what the engine passed to the operation.
+    """
+    host = {key: value for key, value in news.items() if key == PROVIDER_KEY}
+    return PartialFailureError(str(error), id_, {**outputs, **host}, news)
 
 
 def _ids_of(members: Iterable[Member]) -> list[str]:
