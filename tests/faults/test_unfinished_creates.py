@@ -148,10 +148,6 @@ CASES = {
             UNREVOKED,
         ),
     ),
-}
-
-
-CASES |= {
     "an update is refused its second call": Case(
         lambda group: rules(group, range(1, 112)),
         (refused(AUTHORIZE, skip=1), UNREVOKED),
@@ -280,7 +276,7 @@ def test_a_destroy_after_a_failed_create_leaves_nothing(
     assert scene.stack.state == {}
 
 
-def test_an_update_of_one_rule_that_fails_names_its_new_rule(front: Front) -> None:
+def test_a_failed_update_of_one_rule_names_its_new_rule(front: Front) -> None:
     """Another resource has the rule of its state, so it gets one of its own."""
     fake, stack = front.fake, Stack(front.settings)
     group = fake.new_group()
