@@ -133,6 +133,18 @@ CASES = {
         (Fault.late(AUTHORIZE, describes=STORM), refused(MODIFY), UNREVOKED),
         there=(2,),
     ),
+    "what was added does not show, and no revoke has an effect": Case(
+        adopting,
+        (
+            Fault.late(AUTHORIZE, describes=STORM),
+            refused(MODIFY),
+            replace(
+                Fault.shaped(REVOKE, '{"RequestId": "R-1"}', takes_effect=False),
+                times=STORM,
+            ),
+        ),
+        there=(2,),
+    ),
     "one rule, whose answer is lost and that cannot be read": Case(
         rule,
         (
@@ -322,3 +334,21 @@ def test_a_failed_create_gives_up_what_it_adopted(front: Front) -> None:
     fake.forget_faults()
     assert stack.run(UP, after) == []
     assert set(fake.rules(group)) == stack.entries[0].rule_ids
+
+
+def test_a_failed_update_of_a_hidden_rule_adds_nothing(front: Front) -> None:
+    """The state of one rule has room for one, so the old one is revoked first."""
+    fake, stack = front.fake, Stack(front.settings)
+    group = fake.new_group()
+    fake.inject(Fault.late(AUTHORIZE, describes=STORM))
+    assert stack.run(UP, rule(group)) == []
+    fake.inject(UNREVOKED)
+
+    assert len(stack.run(UP, rule(group, priority=7))) == 1
+
+    scene = Scene(fake, stack, group, rule(group, priority=7), frozenset())
+    assert len(scene.ours) == 1
+    assert scene.unknown == []
+    scene.calm()
+    assert stack.run(UP, scene.program) == []
+    assert {each.rule_id for each in stack.entries} == set(scene.ours)

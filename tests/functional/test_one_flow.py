@@ -161,6 +161,25 @@ def test_any_error_while_taking_back_leaves_the_rule(resource: Resource) -> None
     assert caught.value.left.keys() == {SSH}
 
 
+def test_a_rule_that_is_left_cannot_be_adopted() -> None:
+    """The state of the set will name it, so no other resource of the run may."""
+    group, ownership = MemoryGroup(), Ownership(timeout_s=0.05)
+    owner = Owner(ownership, "own")
+    refused = EcsError("Authorize", "Forbidden.RAM", "no")
+    group.answers = {"authorize": [None, refused], "revoke_by_id": [refused]}
+
+    with (
+        pytest.raises(NotTakenBackError) as caught,
+        owner.acquiring(NotTakenBackError),
+    ):
+        SetLifecycle(group, group, "cn-hangzhou", print, owner).create(
+            [SSH, NEIGHBOURS[0]]
+        )
+
+    assert [live.rule_id for live in caught.value.left.values()] == [*group.rules]
+    assert not Owner(ownership, "another").adopt(*group.rules)
+
+
 class MovedSince(MemoryGroup):
     """A group whose first read is from before a change by another resource."""
 
