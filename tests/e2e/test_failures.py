@@ -10,7 +10,11 @@ from alicloud_ingress.testing import Fault
 from e2e.project import Project
 from e2e.test_rule_set import declare
 
-REVOKE = "RevokeSecurityGroup"
+AUTHORIZE, DESCRIBE, REVOKE = (
+    "AuthorizeSecurityGroup",
+    "DescribeSecurityGroupAttribute",
+    "RevokeSecurityGroup",
+)
 RUN_PROGRAM = ("refresh", "--run-program", "--yes", "--skip-preview")
 
 
@@ -98,6 +102,90 @@ def test_destroy_after_a_failed_set_update_leaves_no_rule(
     project.destroy()
 
     assert project.rules() == {}
+
+
+def fail_to_create(project: Project, wanted: range) -> str:
+    """
+    The second call of a new set is refused, and so are the revokes of the first; what
+    the engine prints.
+    """
+    declare(project, *wanted)
+    quota = Fault.refused(AUTHORIZE, 403, "AuthorizationLimitExceed")
+    refused = Fault.refused(REVOKE, 403, "NoPermission")
+    project.fake.inject(replace(quota, skip=1, times=10), replace(refused, times=10))
+
+    done = project.run("up", "--yes", "--skip-preview")
+
+    project.fake.forget_faults()
+    assert not done.ok
+    return done.text
+
+
+def test_the_next_up_completes_a_set_create_that_failed(project: Project) -> None:
+    """The state holds what the failed create has left, and no more."""
+    wanted = range(1000, 1101)
+
+    text = fail_to_create(project, wanted)
+
+    assert "Traceback" not in text
+    for words in ("AuthorizationLimitExceed", "NoPermission", "`pulumi up` again"):
+        assert words in text
+    left = set(project.rules())
+    assert left
+    assert all(rule_id in text for rule_id in sorted(left)[:1])
+    (entry,) = project.resources()
+    assert set(entry["outputs"]["rule_ids"].values()) == left
+    project.up()
+    assert live_ports(project) == set(wanted)
+    assert left <= set(project.rules())
+    project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+    project.destroy()
+    assert project.rules() == {}
+
+
+def test_destroy_after_a_failed_set_create_leaves_no_rule(project: Project) -> None:
+    """No `up` is needed in between."""
+    fail_to_create(project, range(1000, 1101))
+    assert project.rules() != {}
+
+    project.destroy()
+
+    assert project.rules() == {}
+    assert project.resources() == []
+
+
+def test_a_failed_create_of_one_rule_is_finished_or_destroyed(
+    project: Project,
+) -> None:
+    """ECS has made the rule, its answer is lost, and no read shows it."""
+    project.settings["alicloud-ingress:timeout"] = "2"
+    project.program(
+        'rule("web", 443, description=pulumi.Output.secret("internal"),'
+        ' opts=pulumi.ResourceOptions(additional_secret_outputs=["create_time"]))'
+    )
+    lost = replace(Fault.dropped(AUTHORIZE, takes_effect=True), times=1_000)
+    unread = Fault.refused(DESCRIBE, 403, "Forbidden.RAM")
+    refused = Fault.refused(REVOKE, 403, "NoPermission")
+    for command in ("up", "destroy"):
+        project.fake.inject(
+            lost, replace(unread, skip=1, times=10), replace(refused, times=10)
+        )
+
+        done = project.run("up", "--yes", "--skip-preview")
+
+        assert not done.ok
+        assert "internal" not in done.text
+        (entry,) = project.resources()
+        assert entry["outputs"]["security_group_rule_id"] == ""
+        assert len(project.rules()) == 1
+        assert '"internal"' not in project.pulumi("stack", "export")
+        project.fake.forget_faults()
+        if command == "up":
+            project.up()
+            (entry,) = project.resources()
+            assert entry["outputs"]["security_group_rule_id"] in project.rules()
+        project.destroy()
+        assert project.rules() == {}
 
 
 def test_refresh_with_run_program_shows_no_difference(

@@ -30,7 +30,7 @@ def impatient_process() -> Process:
 
 
 class UnfinishedError(Exception):
-    """An update that has failed, with what it has made of the resource."""
+    """A create or update that has failed, with what it has made of the resource."""
 
     def __init__(self, told: Exception, identity: str, outputs: Properties) -> None:
         super().__init__(str(told))
@@ -54,7 +54,7 @@ class Answer:
         self._metadata = trailing_metadata
 
     def unfinished(self, told: Exception) -> UnfinishedError | None:
-        """What an update has done in part; None where it has done nothing."""
+        """What a call has done in part; None where it has done nothing."""
         status = status_pb2.Status()
         for _, value in self._metadata:
             status.ParseFromString(value)

@@ -222,7 +222,7 @@ class Operation:
         _refuse_if_protected(wanted)
         first = wanted.options.delete_before_replace or old.key in self._recreated
         if first and old.deleted:
-            return partial(self._create_anew, wanted, news, old)
+            return partial(self._create, wanted, news, None, old)
         if wanted.options.delete_before_replace:
             dependents = self._dependents(old)
             self._recreated |= {each.key for each in dependents}
@@ -283,27 +283,45 @@ class Operation:
         forced = changed and differing and ("*" in on or differing & on)
         return changed, bool(found.replaces or forced)
 
-    def _create(self, wanted: Wanted, news: Properties, old: Entry | None) -> None:
-        made = self._host.serve(
-            wanted.provider, lambda: wanted.provider.create(over_the_wire(news))
-        )
-        entry = self._entry(wanted, str(made.id), news, made.outs or {})
+    def _create(
+        self,
+        wanted: Wanted,
+        news: Properties,
+        old: Entry | None,
+        gone: Entry | None = None,
+    ) -> None:
+        """
+        Create a resource; where it fails in part, the state has the new one, too.
+
+        Args:
+            old: what it replaces, and what is deleted later.
+            gone: what it replaces, and what was deleted before.
+        """
+        failure: Exception | None = None
+        try:
+            made = self._host.serve(
+                wanted.provider, lambda: wanted.provider.create(over_the_wire(news))
+            )
+            entry = self._entry(wanted, str(made.id), news, made.outs or {})
+        except UnfinishedError as error:
+            entry = self._entry(wanted, error.id, news, error.outputs)
+            entry, failure = replace(entry, unfinished=True), error.told
         with self._lock:
             if old is not None:
                 self.entries.remove(old)
                 self.entries.append(replace(old, doomed=True, deleted=False))
+            if gone is not None:
+                self.entries.remove(gone)
             self.entries.append(entry)
-
-    def _create_anew(self, wanted: Wanted, news: Properties, gone: Entry) -> None:
-        self._create(wanted, news, None)
-        self._put(gone, None)
+        if failure is not None:
+            raise failure
 
     def _replace_deleted_first(
         self, wanted: Wanted, old: Entry, news: Properties, dependents: Sequence[Entry]
     ) -> None:
         for entry in dependents:
             self._delete_first(entry)
-        self._create_anew(wanted, news, self._delete_first(old))
+        self._create(wanted, news, None, self._delete_first(old))
 
     def _delete_first(self, entry: Entry) -> Entry:
         self._call_delete(entry)

@@ -163,10 +163,13 @@ class RecordingProvider(ResourceProvider):
             return DiffResult(changes=False)
         return DiffResult(changes=None, replaces=[n for n in changed if n == "kind"])
 
+    @shown_as_message
     def create(self, props: Properties) -> CreateResult:
         """Make a thing."""
         with _recorded("create", props) as cloud:
             identity = cloud.add(props["label"], plain(props))
+            if cloud.refuses(f"partly {props['label']}"):
+                raise _in_part(identity, props, "part of a create")
         return CreateResult(identity, {**plain(props), "by": "create"})
 
     def read(self, id_: str, props: Properties) -> ReadResult:
@@ -183,11 +186,7 @@ class RecordingProvider(ResourceProvider):
         with _recorded("update", _id, _olds, _news) as cloud:
             cloud.put(_id, plain(_news))
             if cloud.refuses(f"partly {_news['label']}"):
-                outputs = {**plain(_news), "by": "part of an update"}
-                keys = {PROVIDER_KEY: _news.get(PROVIDER_KEY, "")}
-                raise PartialFailureError(
-                    "in part", _id, {**outputs, **keys}, {**plain(_news), **keys}
-                )
+                raise _in_part(_id, _news, "part of an update")
         return UpdateResult({**plain(_news), "by": "update"})
 
     def delete(self, _id: str, _props: Properties) -> None:
@@ -205,13 +204,19 @@ def plain(properties: Properties) -> Properties:
     }
 
 
+def _in_part(identity: str, news: Properties, by: str) -> PartialFailureError:
+    keys = {PROVIDER_KEY: news.get(PROVIDER_KEY, "")}
+    inputs = {**plain(news), **keys}
+    return PartialFailureError("in part", identity, {**inputs, "by": by}, inputs)
+
+
 @contextmanager
 def _recorded(method: str, *arguments: Any) -> Generator[Cloud]:
     cloud = Cloud(Path(os.environ[CLOUD]))
     held = [plain(a) if isinstance(a, dict) else a for a in arguments]  # pyright: ignore[reportUnknownArgumentType]
     label = str(held[-1]["label"])
     is_refused = cloud.refuses(f"{method} {label}")
-    in_part = method == "update" and cloud.refuses(f"partly {label}")
+    in_part = method in ("create", "update") and cloud.refuses(f"partly {label}")
     started = time.monotonic()
     if is_refused or in_part:
         cloud.wait_until_quiet(pace_of(FAILING))

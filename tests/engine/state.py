@@ -76,7 +76,7 @@ class Entry:
         needed_by: those of them whose ID is one of its inputs, by property.
         doomed: whether it was replaced and is still to be deleted.
         deleted: whether it was deleted for a replacement that was not made.
-        unfinished: whether its update has failed in part.
+        unfinished: whether its create or its last update has failed in part.
         tainted: whether the next deployment is to replace it.
     """
 

@@ -56,7 +56,8 @@ class Step:
 
     Args:
         refused: the calls that the cloud refuses meanwhile, such as `create a`; or
-            `partly a`, where an update of `a` fails when it has changed something.
+            `partly a`, where a create or an update of `a` fails when it has made or
+            changed something.
         by_hand: what happens in the cloud before: `remove a-1`, `change a-1`.
     """
 
@@ -646,6 +647,47 @@ def failed_in_part() -> list[Way]:
     ]
 
 
+MADE_IN_PART = {
+    "n": (CHANGES["n joined"], "partly n"),
+    "the replacement of a": (CHANGES["a replaced by diff"], "partly a"),
+    "the replacement of a, deleted first": (
+        CHANGES["a replaced, deleted first"],
+        "partly a",
+    ),
+    "n, b left": (Change(AB, (a(), N)), "partly n"),
+}
+"""Creates that fail after they have made something."""
+
+
+def made_in_part() -> list[Way]:
+    """A create that fails reports what it has made."""
+    return [
+        Way(
+            f"create of {name} fails in part: {command}, then {then}",
+            change.before,
+            (
+                replace(step_of(command, change), refused=(refused,)),
+                Step(then, change.after),
+            ),
+        )
+        for name, (change, refused) in MADE_IN_PART.items()
+        for command, then in (
+            *((UP, then) for then in (*AFTERWARDS, f"{UP} --refresh --run-program")),
+            *((f"{UP} --continue-on-error", then) for then in (UP, DESTROY)),
+        )
+    ] + [
+        Way(
+            f"create of {name} fails in part: {UP}, then {UP} of the program before",
+            change.before,
+            (
+                replace(step_of(UP, change), refused=(refused,)),
+                Step(UP, change.before),
+            ),
+        )
+        for name, (change, refused) in MADE_IN_PART.items()
+    ]
+
+
 def reverted() -> list[Way]:
     """A deployment fails half-way, and the program becomes again what it was."""
     return [
@@ -735,6 +777,7 @@ def all_ways() -> Sequence[Way]:
         *failed(),
         *reverted(),
         *failed_in_part(),
+        *made_in_part(),
         *guarded(),
         *inline(),
     ]

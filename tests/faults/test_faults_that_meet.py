@@ -12,6 +12,7 @@ import pytest
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.faults import Fault
+from engine.ways import UP
 from faults.invariants import assert_stands_alone
 from faults.test_each_fault import (
     AUTHORIZE,
@@ -23,6 +24,7 @@ from faults.test_each_fault import (
     STORM,
     WHO,
     Scene,
+    assert_is,
     converge,
     destroyed,
     scene,
@@ -77,12 +79,12 @@ def test_a_create_that_cannot_be_verified_loses_no_rule(
     destroyed(scene)
 
 
-def test_a_create_neither_visible_nor_revocable_is_named(
+def test_a_create_neither_visible_nor_revocable_is_in_the_state(
     front: Front,
 ) -> None:
     """
-    The one case in which a rule is left: the error names it, and `adopt` takes it
-    over.
+    The one case in which a rule is left: the error names it, and the next `up` goes
+    on.
     """
     scene = scene_of(front, 1)
     scene.fake.inject(
@@ -95,9 +97,10 @@ def test_a_create_neither_visible_nor_revocable_is_named(
 
     assert len(scene.watch.ours()) == 1
     assert "may exist" in str(error)
-    assert "adopt=True" in str(error)
     scene.watch.assert_kept(scene.stack, [error])
-    converge(scene, scene.program)
+    scene.calm()
+    assert scene.lead(UP) == []
+    assert_is(scene, scene.program)
     destroyed(scene)
 
 

@@ -29,7 +29,6 @@ from engine.operation import UnknownTargetError
 from engine.state import Entry, Options
 from engine.ways import UP
 from faults.invariants import (
-    WAYS_TO_TAKE_OVER,
     assert_stands_alone,
     rule_as_shown,
 )
@@ -94,7 +93,6 @@ class Model:
         options: the options of its resources.
         removed: rules of the stack that were deleted by hand.
         foreign: the rules of others, which must not change, by group and ID.
-        lost: rules that the state does not hold and that an error has named.
     """
 
     program: dict[str, Properties] = field(default_factory=dict[str, Properties])
@@ -103,7 +101,6 @@ class Model:
         default_factory=dict[str, dict[str, Any]]
     )
     removed: set[str] = field(default_factory=set[str])
-    lost: set[str] = field(default_factory=set[str])
 
 
 class Lives(RuleBasedStateMachine):
@@ -255,8 +252,7 @@ class Lives(RuleBasedStateMachine):
     def assert_exact(self, program: dict[str, Properties]) -> None:
         """
         The live rules are those of the program and of the state. The state may
-        hold what was deleted by hand until a refresh, and lost rules have been
-        named.
+        hold what was deleted by hand until a refresh.
         """
         state = self.stack.state
         assert state.keys() == program.keys()
@@ -265,7 +261,7 @@ class Lives(RuleBasedStateMachine):
             (group, rule_id): identity_of(rule_as_shown(shown))
             for group in self.groups
             for rule_id, shown in self.fake.rules(group).items()
-            if rule_id not in self.model.foreign[group].keys() | self.model.lost
+            if rule_id not in self.model.foreign[group]
         }
         for name, args in program.items():
             group, rule_id = args["security_group_id"], state[name].rule_id
@@ -334,24 +330,15 @@ class Lives(RuleBasedStateMachine):
         self.calls = len(self.fake.calls)
 
     def assert_known(self, group: str, rule_id: str, shown: dict[str, Any]) -> None:
-        """The state holds the rule, or an error named it."""
+        """The state holds the rule."""
         live = rule_as_shown(shown)
         for entry in self.stack.entries:
             known = IngressRule.trusted(entry.outputs)
             if group_of(entry) == group and (
                 entry.rule_id == rule_id or (not entry.rule_id and known == live)
             ):
-                self.model.lost.discard(rule_id)
                 return
-        naming = [
-            text
-            for text in map(str, self.errors)
-            if (live.as_text in text and group in text) or rule_id in text
-        ]
-        if naming:
-            assert any(way in text for way in WAYS_TO_TAKE_OVER for text in naming)
-            self.model.lost.add(rule_id)
-        assert rule_id in self.model.lost, f"{rule_id} ({live.as_text}) is lost"
+        raise AssertionError(f"{rule_id} ({live.as_text}) is lost; {self.errors}")
 
     def assert_stands_alone(self, error: Exception) -> None:
         """The last line is about one of our groups."""
@@ -361,7 +348,7 @@ class Lives(RuleBasedStateMachine):
     def take_over(self) -> None:
         """
         What a user does: leave out what belongs to others; repeat; refresh
-        where advised; adopt what is lost.
+        where advised; adopt what others have made.
         """
         for name, args in list(self.model.program.items()):
             if self.is_foreign(args):
@@ -374,21 +361,11 @@ class Lives(RuleBasedStateMachine):
             assert all("adopt=True" in str(e) for e in self.errors), self.errors
             self.deploy(UP, adopt=True)
             assert self.errors == []
-        self.remove_the_lost()
 
     def is_foreign(self, args: Properties) -> bool:
         """Whether this rule was made by hand before the program declared it."""
         foreign = self.model.foreign[args["security_group_id"]].values()
         return IngressRule.parse(args) in [rule_as_shown(shown) for shown in foreign]
-
-    def remove_the_lost(self) -> None:
-        """Delete by hand what an error named and the program no longer wants."""
-        known = {entry.rule_id for entry in self.stack.entries}
-        for group in self.groups:
-            rules = self.fake.groups[group].rules
-            for rule_id in self.model.lost & rules.keys() - known:
-                del rules[rule_id]
-        self.model.lost.clear()
 
     def held(self) -> list[Properties]:
         """What the state holds."""

@@ -21,6 +21,7 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
+from alicloud_ingress.reconcile.plan import NotTakenBackError
 from alicloud_ingress.rules.live import LiveRule
 from conftest import ATTEMPTS
 from functional.memory_group import GROUP, NEIGHBOURS, SSH, MemoryGroup, silence
@@ -175,13 +176,17 @@ class TestCreate:
     ) -> None:
         """
         It can be neither read nor revoked. The error says what may exist, and
-        how to take it over.
+        holds it for the state.
         """
         api.answers["authorize"] = [silence("authorize")] * ATTEMPTS
         api.answers["revoke_by_attributes"] = [silence("revoke")]
 
-        with pytest.raises(RuleNotConfirmedError, match=r"may exist.*adopt=True"):
+        with pytest.raises(
+            NotTakenBackError, match=f"may exist.*{SSH.as_text}"
+        ) as caught:
             one.create(SSH)
+
+        assert caught.value.left == {SSH: LiveRule(SSH, "", "")}
 
     def test_a_refused_read_after_authorize_is_a_warning(
         self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]

@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 
 from alicloud_ingress.errors import (
+    ConfigurationError,
     DuplicateRuleError,
     EcsError,
     RuleExistsError,
@@ -18,7 +19,7 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.reconcile.lifecycle import RuleLifecycle, SetLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
-from alicloud_ingress.reconcile.plan import Member
+from alicloud_ingress.reconcile.plan import Member, NotTakenBackError
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 from conftest import ATTEMPTS
@@ -132,10 +133,51 @@ def test_an_addition_that_no_read_can_show_is_revoked(resource: Resource) -> Non
     group.answers["describe"] = [None, *[refused] * 3 * ATTEMPTS]
     group.acts_in_silence = True
 
-    with pytest.raises(RuleNotConfirmedError, match=r"Forbidden\.RAM.*may exist"):
+    with pytest.raises(NotTakenBackError, match=r"Forbidden\.RAM.*may exist") as caught:
         resource.create(SSH)
 
     assert group.rules == {}
+    assert caught.value.left.keys() == {SSH}
+
+
+class Expired(MemoryGroup):
+    """A group that nothing can be read of once something was added."""
+
+    def read_now(self) -> LiveGroup:
+        """Fail, as where the file of a token has gone."""
+        if self.rules:
+            raise ConfigurationError("the token cannot be read")
+        return super().read_now()
+
+
+def test_any_error_while_taking_back_leaves_the_rule(resource: Resource) -> None:
+    """The error is not an answer of ECS, and the rule exists all the same."""
+    resource.group = Expired()
+
+    with pytest.raises(NotTakenBackError, match=r"token.*may exist") as caught:
+        resource.create(SSH)
+
+    assert list(resource.group.rules.values()) == [SSH]
+    assert caught.value.left.keys() == {SSH}
+
+
+def test_a_rule_that_is_left_cannot_be_adopted() -> None:
+    """The state of the set will name it, so no other resource of the run may."""
+    group, ownership = MemoryGroup(), Ownership(timeout_s=0.05)
+    owner = Owner(ownership, "own")
+    refused = EcsError("Authorize", "Forbidden.RAM", "no")
+    group.answers = {"authorize": [None, refused], "revoke_by_id": [refused]}
+
+    with (
+        pytest.raises(NotTakenBackError) as caught,
+        owner.acquiring(NotTakenBackError),
+    ):
+        SetLifecycle(group, group, "cn-hangzhou", print, owner).create(
+            [SSH, NEIGHBOURS[0]]
+        )
+
+    assert [live.rule_id for live in caught.value.left.values()] == [*group.rules]
+    assert not Owner(ownership, "another").adopt(*group.rules)
 
 
 class MovedSince(MemoryGroup):

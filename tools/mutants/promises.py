@@ -20,6 +20,7 @@ HOSTILE = "tests/faults/test_hostile_input.py"
 SECURITY = "tests/faults/test_security.py"
 OWNERSHIP = "tests/functional/test_ownership.py"
 UNFINISHED = "tests/faults/test_unfinished_sets.py"
+NOT_TAKEN_BACK = "tests/faults/test_unfinished_creates.py"
 SETS = "tests/functional/test_set_lifecycle.py"
 SIDE_BY_SIDE = "tests/functional/test_sets_side_by_side.py"
 REMOVALS = "tests/functional/test_set_removals.py"
@@ -218,6 +219,62 @@ MUTANTS = (
         (UNFINISHED,),
     ),
     Mutant(
+        "the state does not have what a failed create could not take back",
+        "reconcile/create.py",
+        "        if not left:\n            return\n",
+        "        return\n",
+        (ONE_FLOW, NOT_TAKEN_BACK),
+    ),
+    Mutant(
+        "a confirmed rule that never showed counts as taken back",
+        "reconcile/create.py",
+        "if reason or any(self.sent[r] or r in self.shown for r in without_id):",
+        "if reason:",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
+        "an error while rules are taken back loses them",
+        "reconcile/create.py",
+        "except Exception as trouble:",
+        "except EcsError as trouble:",
+        (ONE_FLOW,),
+    ),
+    Mutant(
+        "another resource adopts a rule that a failed create has left",
+        "reconcile/create.py",
+        "if not live.rule_id or owner.record_created(live.rule_id)",
+        "if True",
+        (ONE_FLOW,),
+    ),
+    Mutant(
+        "a failed create keeps what it adopted, and its state does not have it",
+        "reconcile/create.py",
+        "        owner.ownership.keep_acquired(ids, owner.mark)\n",
+        "",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
+        "the state of a failed create has its rules without their IDs",
+        "engine/set_properties.py",
+        '"rule_ids": {**(outputs.get("rule_ids") or {}), **ids},',
+        '"rule_ids": {**(outputs.get("rule_ids") or {}), **dict.fromkeys(ids, "")},',
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
+        "the state of a failed update of a set forgets the rules it had",
+        "engine/set_properties.py",
+        '"rules": {**_entries_of(outputs), **{key: entries[key] for key in ids}},',
+        '"rules": {key: entries[key] for key in ids},',
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
+        "a failed update of a rule that never showed adds another one",
+        "reconcile/lifecycle.py",
+        "        if not self.is_set:\n",
+        "        if False:\n",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
         "a set keeps its own rule, removed from the program, outside of the state",
         "reconcile/plan.py",
         "live = None if member.declared else live_of(member, group)",
@@ -367,7 +424,7 @@ MUTANTS = (
     Mutant(
         "a rule that may still appear is not revoked",
         "reconcile/create.py",
-        "revoke_all_by_attributes(hidden)",
+        "revoke_all_by_attributes(without_id)",
         "revoke_all_by_attributes([])",
         (LIFECYCLE, MEET),
     ),

@@ -24,6 +24,14 @@ PROVIDER_KEY = "__provider"
 The property by which the host finds the provider; all inputs and outputs have it.
 """
 _STATUS_UNKNOWN = 2
+_SAVED = (
+    "The state has all of these rules: run `pulumi up` again to go on, or"
+    " `pulumi destroy` to delete them."
+)
+_NOT_SAVED = (
+    "The state could not be saved: set adopt=True for the next `pulumi up`, which then"
+    " takes over the added rules."
+)
 _log = logging.getLogger("alicloud_ingress")
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -33,7 +41,8 @@ class PartialFailureError(IngressError):
     An operation failed after it changed something, which must be saved in the state.
 
     Args:
-        message: for the user.
+        message: for the user, without the next step, which depends on whether the state
+            can be saved.
         resource_id: ID of the resource.
         outputs: for its state.
         inputs: for its state.
@@ -75,6 +84,12 @@ def _reported(error: IngressError) -> IngressError:
     Write the message into the gRPC status of the current call, if there is one.
     """
     context = _context_of_host()
+    if isinstance(error, PartialFailureError):
+        if context is None:
+            return RuleNotConfirmedError(f"{error} {_NOT_SAVED}")
+        error = PartialFailureError(
+            f"{error} {_SAVED}", error.resource_id, error.outputs, error.inputs
+        )
     if context is not None:
         from pulumi.runtime.proto import status_pb2
 
@@ -83,11 +98,6 @@ def _reported(error: IngressError) -> IngressError:
             status.details.add().Pack(_init_failed(error))
         details = ("grpc-status-details-bin", status.SerializeToString())
         context.set_trailing_metadata((details,))
-    elif isinstance(error, PartialFailureError):
-        return RuleNotConfirmedError(
-            f"{error} The state could not be saved: set adopt=True for the next"
-            " `pulumi up`, which then takes over the added rules."
-        )
     return error
 
 

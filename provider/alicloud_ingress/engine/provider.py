@@ -22,6 +22,7 @@ from pulumi.dynamic import (
 
 from alicloud_ingress.ecs import config
 from alicloud_ingress.engine.checks import ResourceCheck
+from alicloud_ingress.engine.failure import PROVIDER_KEY, PartialFailureError
 from alicloud_ingress.engine.logs import log_to_stderr
 from alicloud_ingress.engine.runtime import Location, running, warn
 from alicloud_ingress.engine.thread_pool import widen_own_pool
@@ -80,3 +81,19 @@ def location_of(properties: Mapping[str, Any]) -> Location:
         region=region or running().connection("", profile).region,
         profile=profile,
     )
+
+
+def partial_failure(
+    error: Exception, id_: str, outputs: Mapping[str, Any], news: Mapping[str, Any]
+) -> PartialFailureError:
+    """
+    The error by which the engine saves outputs though the operation has failed.
+
+    Args:
+        error: that ended the operation.
+        id_: of the resource.
+        outputs: for the state.
+        news: what the engine passed to the operation.
+    """
+    host = {key: value for key, value in news.items() if key == PROVIDER_KEY}
+    return PartialFailureError(str(error), id_, {**outputs, **host}, news)

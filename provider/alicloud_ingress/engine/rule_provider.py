@@ -5,7 +5,7 @@ The dynamic provider of one rule: the engine's calls, with dicts in and out.
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import (
     CheckResult,
@@ -29,12 +29,20 @@ from alicloud_ingress.engine.properties import (
     rule_id_of,
     rule_of,
 )
-from alicloud_ingress.engine.provider import Provider, location_of, result_of
+from alicloud_ingress.engine.provider import (
+    Provider,
+    location_of,
+    partial_failure,
+    result_of,
+)
 from alicloud_ingress.engine.rule_arguments import check_rule
 from alicloud_ingress.engine.runtime import running
 from alicloud_ingress.engine.unknowns import unknown_among
 from alicloud_ingress.errors import RuleNotConfirmedError
 from alicloud_ingress.reconcile.ownership import new_mark
+
+if TYPE_CHECKING:
+    from alicloud_ingress.rules.live import LiveRule
 
 
 class RuleProvider(Provider):
@@ -85,15 +93,25 @@ class RuleProvider(Provider):
         """
         Authorize the rule and find its ID.
         """
+        from alicloud_ingress.reconcile.plan import NotTakenBackError
+
         place, rule = location_of(props), rule_of(props)
         inputs = inputs_of(props)
         owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
         lifecycle = running().lifecycle(place, owner, secret)
         account_id = lifecycle.account_id([rule])
-        with owner.acquiring():
-            live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
-        identity = live.rule_id or f"{place.group_id}/pending/{uuid.uuid4().hex[:12]}"
-        return CreateResult(identity, outputs_of(props, live, account_id, owner.mark))
+
+        def created(live: LiveRule) -> tuple[str, dict[str, Any]]:
+            pending = f"{place.group_id}/pending/{uuid.uuid4().hex[:12]}"
+            outputs = outputs_of(props, live, account_id, owner.mark)
+            return live.rule_id or pending, outputs
+
+        try:
+            with owner.acquiring(NotTakenBackError):
+                live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
+        except NotTakenBackError as error:
+            raise partial_failure(error, *created(error.left[rule]), props) from error
+        return CreateResult(*created(live))
 
     @shown_as_message
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -136,15 +154,21 @@ class RuleProvider(Provider):
         """
         Modify the rule in place, by ID.
         """
+        from alicloud_ingress.reconcile.plan import NotTakenBackError
+
         rule, rule_id = rule_of(_news), rule_id_of(_olds)
         owner = running().owner(mark_of(_olds) or new_mark())
+        account_id = account_id_of(_olds)
         try:
             secret = running().secrets_of(inputs_of(_news))
             lifecycle = running().lifecycle(location_of(_news), owner, secret)
-            account_id = account_id_of(_olds) or lifecycle.account_id([rule])
+            account_id = account_id or lifecycle.account_id([rule])
             adopt = bool(_news.get("adopt"))
-            with owner.acquiring():
+            with owner.acquiring(NotTakenBackError):
                 live = lifecycle.update(rule_of(_olds), rule, rule_id, adopt=adopt)
+        except NotTakenBackError as error:
+            outputs = outputs_of(_news, error.left[rule], account_id, owner.mark)
+            raise partial_failure(error, _id, outputs, _news) from error
         finally:
             running().ownership.finish_change([rule_id])
         return UpdateResult(outputs_of(_news, live, account_id, owner.mark))

@@ -22,6 +22,7 @@ from alicloud_ingress.rules.rule import IngressRule
 
 if TYPE_CHECKING:
     from alicloud_ingress.reconcile.plan import Keep, Member, Seen
+    from alicloud_ingress.rules.live import LiveRule
 
 SET_ARGUMENTS = (
     "security_group_id",
@@ -162,6 +163,30 @@ def set_as_read(
     ]
     mark = mark_of(properties)
     return inputs, set_outputs_of(inputs, ids, account_id, mark, foreign)
+
+
+def outputs_with(
+    outputs: Mapping[str, Any],
+    news: Mapping[str, Any],
+    left: Mapping[IngressRule, LiveRule],
+) -> dict[str, Any]:
+    """
+    The outputs of a state, and the rules that a failed run has left.
+
+    Args:
+        outputs: of the state, with or without rules.
+        news: inputs that check returned.
+        left: each of these rules as it is, without an ID while that is unknown.
+    """
+    entries = _entries_of(news)
+    ids = {
+        key: left[rule].rule_id for key, rule in rules_of(news).items() if rule in left
+    }
+    return {
+        **outputs,
+        "rules": {**_entries_of(outputs), **{key: entries[key] for key in ids}},
+        "rule_ids": {**(outputs.get("rule_ids") or {}), **ids},
+    }
 
 
 def unfinished_outputs_of(

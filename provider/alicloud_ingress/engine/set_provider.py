@@ -5,8 +5,7 @@ The dynamic provider of a set of rules: the engine's calls, with dicts in and ou
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pulumi.dynamic import (
     CheckResult,
@@ -17,13 +16,19 @@ from pulumi.dynamic import (
 )
 
 from alicloud_ingress.engine.checks import ResourceCheck
-from alicloud_ingress.engine.failure import (
-    PROVIDER_KEY,
-    PartialFailureError,
-    shown_as_message,
+from alicloud_ingress.engine.failure import shown_as_message
+from alicloud_ingress.engine.properties import (
+    OWNER_MARK,
+    PLACE,
+    account_id_of,
+    mark_of,
 )
-from alicloud_ingress.engine.properties import PLACE, account_id_of, mark_of
-from alicloud_ingress.engine.provider import Provider, location_of, result_of
+from alicloud_ingress.engine.provider import (
+    Provider,
+    location_of,
+    partial_failure,
+    result_of,
+)
 from alicloud_ingress.engine.runtime import running
 from alicloud_ingress.engine.set_arguments import checked_rules, settings_problems
 from alicloud_ingress.engine.set_properties import (
@@ -32,6 +37,7 @@ from alicloud_ingress.engine.set_properties import (
     is_same_set,
     keep_of,
     members_of,
+    outputs_with,
     rules_of,
     set_as_read,
     set_inputs_of,
@@ -40,9 +46,6 @@ from alicloud_ingress.engine.set_properties import (
 )
 from alicloud_ingress.engine.unknowns import has_unknown, is_unknown
 from alicloud_ingress.reconcile.ownership import new_mark
-
-if TYPE_CHECKING:
-    from alicloud_ingress.reconcile.plan import UnfinishedUpdateError
 
 
 class RuleSetProvider(Provider):
@@ -103,17 +106,25 @@ class RuleSetProvider(Provider):
         """
         Authorize all rules, in calls of up to a hundred, and find their IDs.
         """
+        from alicloud_ingress.reconcile.plan import NotTakenBackError
+
         place = location_of(props)
         inputs = set_inputs_of(props)
         owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
         lifecycle = running().set_lifecycle(place, owner, secret)
         rules = list(rules_of(props).values())
         account_id = lifecycle.account_id(rules)
-        with owner.acquiring():
-            ids = lifecycle.create(
-                rules, adopt=bool(props.get("adopt")), keep=keep_of(props)
-            )
         identity = f"{place.group_id}/set/{uuid.uuid4().hex[:12]}"
+        try:
+            with owner.acquiring(NotTakenBackError):
+                ids = lifecycle.create(
+                    rules, adopt=bool(props.get("adopt")), keep=keep_of(props)
+                )
+        except NotTakenBackError as error:
+            empty: dict[str, Any] = {**inputs, "rules": {}}
+            outputs = set_outputs_of(empty, {}, account_id, owner.mark)
+            outputs = outputs_with(outputs, props, error.left)
+            raise partial_failure(error, identity, outputs, props) from error
         outputs = set_outputs_of(props, ids, account_id, owner.mark)
         return CreateResult(identity, outputs)
 
@@ -146,7 +157,10 @@ class RuleSetProvider(Provider):
         """
         Authorize new rules, modify changed ones, then revoke the others.
         """
-        from alicloud_ingress.reconcile.plan import UnfinishedUpdateError
+        from alicloud_ingress.reconcile.plan import (
+            NotTakenBackError,
+            UnfinishedUpdateError,
+        )
 
         members, rules = members_of(_olds), list(rules_of(_news).values())
         inputs = set_inputs_of(_news)
@@ -157,7 +171,7 @@ class RuleSetProvider(Provider):
             secret = running().secrets_of(inputs)
             lifecycle = running().set_lifecycle(location_of(_news), owner, secret)
             account_id = account_id or lifecycle.account_id(rules)
-            with owner.acquiring(UnfinishedUpdateError):
+            with owner.acquiring(UnfinishedUpdateError, NotTakenBackError):
                 ids = lifecycle.update(
                     rules,
                     members,
@@ -166,7 +180,12 @@ class RuleSetProvider(Provider):
                 )
         except UnfinishedUpdateError as error:
             wanted = set_outputs_of(_news, error.ids, account_id, owner.mark, foreign)
-            raise _partial_failure(error, _id, _olds, _news, wanted) from error
+            outputs = unfinished_outputs_of(_olds, wanted, error.left)
+            raise partial_failure(error, _id, outputs, _news) from error
+        except NotTakenBackError as error:
+            known = {**_olds, "account_id": account_id, OWNER_MARK: owner.mark}
+            outputs = outputs_with(known, _news, error.left)
+            raise partial_failure(error, _id, outputs, _news) from error
         finally:
             running().ownership.finish_change(m.rule_id for m in members if m.rule_id)
         return UpdateResult(set_outputs_of(_news, ids, account_id, owner.mark, foreign))
@@ -180,23 +199,3 @@ class RuleSetProvider(Provider):
         running().set_lifecycle(location_of(_props), owner).delete(
             members_of(_props), account_id_of(_props)
         )
-
-
-def _partial_failure(
-    error: UnfinishedUpdateError,
-    id_: str,
-    olds: Mapping[str, Any],
-    news: Mapping[str, Any],
-    wanted: Mapping[str, Any],
-) -> PartialFailureError:
-    """
-    The failure that saves what an update has done and what is left; *wanted* are the
-    outputs as if it had succeeded.
-    """
-    host = {name: value for name, value in news.items() if name == PROVIDER_KEY}
-    return PartialFailureError(
-        f"{error} Run `pulumi up` again to go on.",
-        id_,
-        unfinished_outputs_of(olds, wanted, error.left) | host,
-        set_inputs_of(news) | host,
-    )

@@ -23,8 +23,9 @@ from alicloud_ingress.reconcile.context import (
     ANOTHER_RESOURCE,
     EXCHANGE,
     RuleContext,
+    named,
 )
-from alicloud_ingress.reconcile.plan import Change
+from alicloud_ingress.reconcile.plan import Change, NotTakenBackError
 from alicloud_ingress.reconcile.polling import (
     Moment,
     NotShownError,
@@ -274,56 +275,106 @@ class Additions:
 
     def take_back(self, error: Exception) -> None:
         """
-        Revoke what a run has added before it failed, and name what may stay.
-
-        What shows is revoked by ID. What does not show may appear late, so it is
-        revoked once by its attributes.
+        Revoke what a run has added before it failed, and name what may be left.
 
         Args:
             error: why the run failed.
 
         Raises:
-            RuleNotConfirmedError: a rule may exist, or may appear late.
+            NotTakenBackError: rules are left, or may be.
+            RuleNotConfirmedError: a rule that ECS has not confirmed may appear late.
         """
         for rule in self.pending:
             self.sent.pop(rule, None)
             self.shown.pop(rule, None)
         if not self.sent:
             return
-        if self._hidden or not self.is_read:
-            self._read_until_shown()
-        refusal = self._revoke_shown() or self.unread
-        hidden = [
-            rule
-            for rule in self.sent
-            if rule not in self.by_others
-            and not ((live := self.shown.get(rule)) and live.rule_id)
-        ]
-        for rule, answer in self.context.group.revoke_all_by_attributes(hidden):
-            refusal = answer.about(self.context.words(rule)) if answer else refusal
-        if refusal:
-            left = [rule for rule in self.sent if rule not in self.by_others]
-            raise RuleNotConfirmedError(
-                f"{as_sentence(error)} This run could not verify that what it had added"
-                f" is revoked ({refusal}), so these may exist in {self.context.where}:"
-                f" {self.context.words_of_all(left)}. Check with"
-                " `alicloud-ingress show`. To take over what exists, run `pulumi up`"
-                " with adopt=True."
-            ) from error
-        if hidden:
+        try:
+            left, reason = self._revoke_sent()
+        except Exception as trouble:  # noqa: BLE001 - the rules exist, whatever it is
+            left, reason = self._as_shown(self.sent), trouble
+        self._raise_if_left(error, left, reason)
+        if without_id := self._without_id:
             raise RuleNotConfirmedError(
                 f"{as_sentence(error)} What this run had added was taken back, and what"
                 " does not show was revoked in case it appears late:"
-                f" {self.context.words_of_all(hidden)}. Run `pulumi up` again once"
+                f" {self.context.words_of_all(without_id)}. Run `pulumi up` again once"
                 " ECS answers."
             ) from error
 
-    def _revoke_shown(self) -> EcsError | None:
+    def _revoke_sent(
+        self,
+    ) -> tuple[Mapping[IngressRule, LiveRule], Exception | None]:
+        """
+        Revoke all that was sent: by ID what shows. What does not show may appear late,
+        so it is revoked once by its attributes, which proves nothing.
+
+        Returns:
+            the rules that are not proven to be gone, and why; not those that ECS has
+            neither confirmed nor shown, where it has answered all of these calls.
+        """
+        if self._hidden or not self.is_read:
+            self._read_until_shown()
+        left, refusal = self._revoke_shown()
+        without_id = self._without_id
+        for rule, answer in self.context.group.revoke_all_by_attributes(without_id):
+            refusal = answer.about(self.context.words(rule)) if answer else refusal
+        reason = refusal or self.unread
+        if reason or any(self.sent[r] or r in self.shown for r in without_id):
+            left |= self._as_shown(without_id)
+        return left, reason
+
+    @property
+    def _without_id(self) -> list[IngressRule]:
+        """
+        The rules that this run may have added, and that no read shows with an ID.
+        """
+        shown = {rule for rule, live in self.shown.items() if live.rule_id}
+        return [r for r in self.sent if r not in shown and r not in self.by_others]
+
+    def _as_shown(self, rules: Iterable[IngressRule]) -> dict[IngressRule, LiveRule]:
+        """
+        Rules that this run may have added, without an ID where no read shows one.
+        """
+        return {
+            rule: self.shown.get(rule) or LiveRule(rule, rule_id="", create_time="")
+            for rule in rules
+            if rule not in self.by_others
+        }
+
+    def _raise_if_left(
+        self, error: Exception, left: Mapping[IngressRule, LiveRule], reason: object
+    ) -> None:
+        """
+        Name the rules that could not be taken back, and claim them.
+        """
+        owner = self.context.owner
+        left = {
+            rule: live
+            for rule, live in left.items()
+            if not live.rule_id or owner.record_created(live.rule_id)
+        }
+        ids = {live.rule_id for live in left.values()}
+        owner.ownership.keep_acquired(ids, owner.mark)
+        if not left:
+            return
+        words = named(
+            f"{live.rule_id or 'ID unknown'} ({self.context.words(rule)})"
+            for rule, live in left.items()
+        )
+        raise NotTakenBackError(
+            f"{as_sentence(error)} This run could not verify that what it had added is"
+            f" revoked ({reason or 'it does not show yet'}), so these may exist in"
+            f" {self.context.where}: {words}.",
+            left,
+        ) from error
+
+    def _revoke_shown(self) -> tuple[dict[IngressRule, LiveRule], EcsError | None]:
         """
         Revoke by ID what this run has added.
 
         Returns:
-            the refusal of one, if any.
+            the rules that are left, and the refusal of one, if any.
         """
         ours = {
             live.rule_id: rule
@@ -333,10 +384,13 @@ class Additions:
             and not self.context.owner.is_anothers(live.rule_id)
         }
         refusal: EcsError | None = None
+        left = dict(ours)
         for rule_id, answer in self.context.group.revoke_all_by_id(list(ours)):
             done = reaction(Write.REVOKE_BY_ID, answer) if answer else None
-            if answer and done is not Reaction.ALREADY_DONE:
+            if not answer or done is Reaction.ALREADY_DONE:
+                del left[rule_id]
+            else:
                 refusal = answer.about(
                     f"{rule_id} ({self.context.words(ours[rule_id])})"
                 )
-        return refusal
+        return {rule: self.shown[rule] for rule in left.values()}, refusal

@@ -8,8 +8,8 @@ report. So there is no moment without a rule that is wanted before and after.
 What happens where a step fails, for one rule and a set alike:
 
 - Before a rule is revoked, by whatever error: what the run has added is taken back,
-  and the error is raised. What cannot be taken back is named
-  (`create.Additions.take_back`).
+  and the error is raised. What cannot be taken back is named, and the state gets it
+  (`create.Additions.take_back`, `NotTakenBackError`).
 - A revoke is refused, and no other of the run has succeeded: the same.
 - A revoke is refused, and another has succeeded: nothing is taken back, since fewer
   rules would be left than before and after. `UnfinishedUpdateError` names what was
@@ -104,6 +104,8 @@ class _Lifecycle(RuleContext):
     def _carry_out(
         self, plan: Plan, group: LiveGroup, *, adopt: bool = False
     ) -> dict[IngressRule, LiveRule]:
+        if not self.is_set:
+            plan = self._revoke_hidden(plan)
         before = frozenset(live.rule_id for live in group.rules if live.rule_id)
         additions = Additions(self, before, adopts=adopt, pending=plan.pending)
         removals = Removals(self)
@@ -126,6 +128,14 @@ class _Lifecycle(RuleContext):
         hidden = [rule for rule, live in result.items() if not live.rule_id]
         self.owner.ownership.record_hidden(self.group.group_id, hidden, self.owner.mark)
         return result
+
+    def _revoke_hidden(self, plan: Plan) -> Plan:
+        """
+        Revoke what never showed, before anything is added: if the run fails, the state
+        of one rule cannot have both.
+        """
+        Removals(self).revoke([m for m in plan.revoke if not m.rule_id])
+        return replace(plan, revoke=tuple(m for m in plan.revoke if m.rule_id))
 
     def _unfinished_error(
         self,
@@ -224,6 +234,7 @@ class RuleLifecycle(_Lifecycle):
 
         Raises:
             RuleExistsError: an identical rule existed before, and is not adopted.
+            NotTakenBackError: the create failed, and the rule may exist.
             RuleNotConfirmedError: no answer came and the rule never showed.
         """
         return self._reconcile([rule], (), adopt=adopt)[rule]
@@ -258,10 +269,10 @@ class RuleLifecycle(_Lifecycle):
         Change the rule in place by ID.
 
         Without an ID it is found by its old identity. If that does not show, it is
-        created again; and its old form is revoked by all fields, if that differs, in
-        case it shows later. A field that somebody else has changed and that is set
-        back is named in a warning. If another resource holds the rule, this one gets a
-        rule of its own.
+        created again; before that, its old form is revoked by all fields, if that
+        differs, in case it shows later. A field that somebody else has changed and that
+        is set back is named in a warning. If another resource holds the rule, this one
+        gets a rule of its own.
 
         Raises:
             RuleExistsError: another rule is the same already, and is kept.
@@ -315,6 +326,7 @@ class SetLifecycle(_Lifecycle):
 
         Raises:
             RuleExistsError: some existed before, and are not adopted.
+            NotTakenBackError: the create failed, and some may exist.
             RuleNotConfirmedError: some got no answer and never showed.
         """
         return self.update(wanted, (), adopt=adopt, keep=keep)
@@ -356,6 +368,7 @@ class SetLifecycle(_Lifecycle):
         Raises:
             UnfinishedUpdateError: it failed after some rules were revoked, or may have
                 been.
+            NotTakenBackError: it failed before that, and some that it added may exist.
         """
         rules = self._reconcile(wanted, members, adopt=adopt, keep=keep)
         return {rule: live.rule_id for rule, live in rules.items()}

@@ -153,6 +153,16 @@ class Ownership:
                         self._owners[rule_id].discard(mark)
                 self._changed.notify_all()
 
+    def keep_acquired(self, rule_ids: Collection[str], mark: str) -> None:
+        """
+        Of what a create or update has acquired, keep only these rules.
+        """
+        with self._changed:
+            for rule_id in self._undecided[mark].difference(rule_ids):
+                self._owners[rule_id].discard(mark)
+                self._undecided[mark].discard(rule_id)
+            self._changed.notify_all()
+
     def adopt(self, rule_id: str, mark: str) -> bool:
         """
         Acquire a rule that existed before.

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from alicloud_ingress.errors import IngressError
+from alicloud_ingress.errors import IngressError, RuleNotConfirmedError
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -141,6 +141,20 @@ class UnfinishedUpdateError(IngressError):
     ) -> None:
         super().__init__(message)
         self.ids = ids
+        self.left = left
+
+
+class NotTakenBackError(RuleNotConfirmedError):
+    """
+    A run failed before it had revoked a rule, and may have left rules that it added.
+
+    Attributes:
+        left: each of these rules as it is, without an ID where no read has shown it.
+            The state has to name them.
+    """
+
+    def __init__(self, message: str, left: Mapping[IngressRule, LiveRule]) -> None:
+        super().__init__(message)
         self.left = left
 
 

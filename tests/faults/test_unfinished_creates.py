@@ -1,0 +1,354 @@
+"""
+A create or an update that fails, and cannot take back what it has added: its state
+names each rule that may exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from itertools import cycle
+
+import pytest
+
+from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.testing import FakeEcs, Fault
+from engine.host import Properties
+from engine.state import Key, Options
+from engine.ways import DESTROY, UP
+from faults.stack import Stack
+from functional.conftest import FRONTS, Front, opened
+
+AUTHORIZE, DESCRIBE, MODIFY, REVOKE = (
+    "AuthorizeSecurityGroup",
+    "DescribeSecurityGroupAttribute",
+    "ModifySecurityGroupRule",
+    "RevokeSecurityGroup",
+)
+STORM = 1_000
+FIELDS = {"ip_protocol": "tcp", "source_cidr_ip": "10.0.0.0/8"}
+
+
+def refused(action: str, code: str = "Forbidden.RAM", skip: int = 0) -> Fault:
+    """A refusal of all calls after so many that pass."""
+    return replace(Fault.refused(action, 403, code), skip=skip, times=STORM)
+
+
+def dropped(action: str, *, takes_effect: bool, skip: int = 0) -> Fault:
+    """A network that is cut after so many calls that pass."""
+    fault = Fault.dropped(action, takes_effect=takes_effect)
+    return replace(fault, skip=skip, times=STORM)
+
+
+def rule(group: str, **more: object) -> dict[str, Properties]:
+    """A program of one rule."""
+    return {"r": {"security_group_id": group, **FIELDS, "port_range": 1, **more}}
+
+
+def rules(
+    group: str, ports: range, description: str = "ours", **more: object
+) -> dict[str, Properties]:
+    """A program of a set."""
+    every = [
+        {**FIELDS, "port_range": port, "description": description} for port in ports
+    ]
+    return {"s": {"security_group_id": group, "rules": every, **more}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    A create or an update that fails after it has added something.
+
+    Args:
+        program: for a group.
+        faults: while it runs.
+        there: ports of rules that somebody else has made before.
+        before: ports of a set that is updated.
+    """
+
+    program: Callable[[str], dict[str, Properties]]
+    faults: tuple[Fault, ...]
+    there: tuple[int, ...] = ()
+    before: range = range(0)
+
+
+def many(group: str) -> dict[str, Properties]:
+    """A set that takes two calls, of which no preview has shown a rule."""
+    return rules(group, range(1, 102))
+
+
+def exclusive(group: str) -> dict[str, Properties]:
+    """The same, and no other rule may be in the group."""
+    return rules(group, range(1, 102), exclusive=True)
+
+
+def adopting(group: str) -> dict[str, Properties]:
+    """A set that takes over what exists."""
+    return rules(group, range(1, 4), adopt=True)
+
+
+UNREVOKED = refused(REVOKE)
+CUT = dropped(REVOKE, takes_effect=False)
+CASES = {
+    "the quota ends before the second call": Case(
+        many, (refused(AUTHORIZE, "AuthorizationLimitExceed", 1), UNREVOKED)
+    ),
+    "a RAM policy refuses the second call": Case(
+        many, (refused(AUTHORIZE, skip=1), UNREVOKED)
+    ),
+    "an exclusive set is refused its second call": Case(
+        exclusive, (refused(AUTHORIZE, skip=1), UNREVOKED)
+    ),
+    "the second call is throttled": Case(
+        many, (replace(Fault.throttled(AUTHORIZE), skip=1, times=STORM), UNREVOKED)
+    ),
+    "the network is cut before the second call": Case(
+        many, (dropped(AUTHORIZE, takes_effect=False, skip=1), CUT)
+    ),
+    "the network is cut after the second call": Case(
+        many,
+        (
+            dropped(AUTHORIZE, takes_effect=True, skip=1),
+            refused(DESCRIBE, skip=1),
+            CUT,
+        ),
+    ),
+    "the revokes lose their answers": Case(
+        many,
+        (
+            refused(AUTHORIZE, skip=1),
+            dropped(REVOKE, takes_effect=True),
+        ),
+    ),
+    "some are revoked": Case(
+        lambda group: rules(group, range(1, 202)),
+        (refused(AUTHORIZE, skip=2), refused(REVOKE, skip=1)),
+    ),
+    "the change of an adopted rule is refused": Case(
+        adopting, (refused(MODIFY), UNREVOKED), there=(2,)
+    ),
+    "what was added does not show": Case(
+        adopting,
+        (Fault.late(AUTHORIZE, describes=STORM), refused(MODIFY), UNREVOKED),
+        there=(2,),
+    ),
+    "what was added does not show, and no revoke has an effect": Case(
+        adopting,
+        (
+            Fault.late(AUTHORIZE, describes=STORM),
+            refused(MODIFY),
+            replace(
+                Fault.shaped(REVOKE, '{"RequestId": "R-1"}', takes_effect=False),
+                times=STORM,
+            ),
+        ),
+        there=(2,),
+    ),
+    "one rule, whose answer is lost and that cannot be read": Case(
+        rule,
+        (
+            dropped(AUTHORIZE, takes_effect=True),
+            refused(DESCRIBE, skip=1),
+            UNREVOKED,
+        ),
+    ),
+    "one rule, whose answer is lost and that is not revoked": Case(
+        rule,
+        (
+            replace(dropped(AUTHORIZE, takes_effect=True), lag=STORM),
+            UNREVOKED,
+        ),
+    ),
+    "an update is refused its second call": Case(
+        lambda group: rules(group, range(1, 112)),
+        (refused(AUTHORIZE, skip=1), UNREVOKED),
+        before=range(1, 11),
+    ),
+    "an update that replaces rules is cut": Case(
+        many,
+        (dropped(AUTHORIZE, takes_effect=False, skip=1), UNREVOKED),
+        before=range(98, 111),
+    ),
+    "the change of a rule is refused": Case(
+        lambda group: rules(group, range(1, 5), description="new"),
+        (refused(MODIFY), UNREVOKED),
+        before=range(1, 4),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A stack after the failure."""
+
+    fake: FakeEcs
+    stack: Stack
+    group: str
+    program: dict[str, Properties]
+    foreign: frozenset[str]
+
+    @property
+    def ours(self) -> dict[str, dict[str, object]]:
+        """The live rules that did not exist before."""
+        live = self.fake.rules(self.group)
+        return {i: r for i, r in live.items() if i not in self.foreign}
+
+    @property
+    def unknown(self) -> list[IngressRule]:
+        """The live rules of the run that no state names."""
+        known_ids = {id_ for entry in self.stack.entries for id_ in entry.rule_ids}
+        without_id = {
+            one
+            for entry in self.stack.entries
+            for one in named(entry.outputs)
+            if "" in entry.rule_ids
+        }
+        lives = {i: IngressRule.from_permission(r) for i, r in self.ours.items()}
+        return [
+            r for i, r in lives.items() if i not in known_ids and r not in without_id
+        ]
+
+    def calm(self) -> None:
+        """End all faults."""
+        self.fake.forget_faults()
+        self.fake.groups[self.group].lags.clear()
+
+
+def named(outputs: Properties) -> list[IngressRule]:
+    """The rules that the state of one resource names."""
+    entries = outputs["rules"].values() if "rules" in outputs else [outputs]
+    return [IngressRule.trusted(each) for each in entries]
+
+
+@pytest.fixture(
+    params=[*zip(CASES, cycle(FRONTS))], ids=lambda drawn: f"{drawn[0]}, {drawn[1]}"
+)
+def scene(request: pytest.FixtureRequest) -> Generator[Scene]:
+    """Each case over one of the fronts, after the `up` that fails."""
+    name, kind = request.param
+    with opened(kind) as front:
+        yield after_failure(CASES[name], front)
+
+
+def after_failure(case: Case, front: Front) -> Scene:
+    """What the `up` of a case leaves."""
+    fake, group, stack = front.fake, front.fake.new_group(), Stack(front.settings)
+    if case.before:
+        assert stack.run(UP, rules(group, case.before)) == []
+    foreign = frozenset(
+        fake.add_rule(
+            group,
+            IpProtocol="tcp",
+            SourceCidrIp="10.0.0.0/8",
+            PortRange=f"{port}/{port}",
+        )
+        for port in case.there
+    )
+    for fault in case.faults:
+        fake.inject(fault)
+    program = case.program(group)
+    errors = stack.run(UP, program)
+    assert len(errors) == 1
+    return Scene(fake, stack, group, program, foreign)
+
+
+def test_the_state_names_what_a_failed_create_leaves(scene: Scene) -> None:
+    assert scene.unknown == []
+
+
+def test_the_next_up_finishes_a_failed_create(scene: Scene) -> None:
+    """No rule is in its way, and `adopt` is not needed."""
+    scene.calm()
+
+    assert scene.stack.run(UP, scene.program) == []
+
+    wanted = {one for args in scene.program.values() for one in wanted_by(args)}
+    live = scene.fake.rules(scene.group).values()
+    assert {IngressRule.from_permission(each) for each in live} == wanted
+    assert len(live) == len(wanted)
+    assert scene.stack.run(DESTROY, {}) == []
+    assert scene.ours == {}
+
+
+def wanted_by(arguments: Properties) -> list[IngressRule]:
+    """The rules that a resource declares."""
+    return [IngressRule.parse(each) for each in arguments.get("rules", [arguments])]
+
+
+@pytest.mark.parametrize("command", [DESTROY, f"{DESTROY} --refresh"])
+def test_a_destroy_after_a_failed_create_leaves_nothing(
+    scene: Scene, command: str
+) -> None:
+    scene.calm()
+
+    assert scene.stack.run(command, {}) == []
+
+    assert scene.ours == {}
+    assert scene.stack.state == {}
+
+
+def test_a_failed_update_of_one_rule_names_its_new_rule(front: Front) -> None:
+    """Another resource has the rule of its state, so it gets one of its own."""
+    fake, stack = front.fake, Stack(front.settings)
+    group = fake.new_group()
+    program = {
+        "a": {"security_group_id": group, **FIELDS, "port_range": 1},
+        "b": {"security_group_id": group, **FIELDS, "port_range": 2},
+    }
+    assert stack.run(UP, {"a": program["a"]}) == []
+    (first,) = stack.entries
+    marked = {**first.outputs, "owner_mark": "another"}
+    stack.engine.entries.append(replace(first, key=Key("b"), outputs=marked))
+    options = {"b": Options(depends_on=("a",))}
+    fake.inject(dropped(AUTHORIZE, takes_effect=True))
+    fake.inject(refused(DESCRIBE, skip=1))
+    fake.inject(UNREVOKED)
+
+    assert len(stack.run(UP, program, options)) == 1
+
+    scene = Scene(fake, stack, group, program, frozenset())
+    assert len(scene.ours) == 2
+    assert scene.unknown == []
+    scene.calm()
+    assert stack.run(UP, program, options) == []
+    assert {each.rule_id for each in stack.entries} == set(scene.ours)
+    assert stack.run(DESTROY, {}) == []
+    assert scene.ours == {}
+
+
+def test_a_failed_create_gives_up_what_it_adopted(front: Front) -> None:
+    """Its state does not name it, so the former owner revokes it in the same run."""
+    fake, stack = front.fake, Stack(front.settings)
+    group = fake.new_group()
+    assert stack.run(UP, rule(group)) == []
+    after = rules(group, range(1, 3), adopt=True)
+    fake.inject(refused(MODIFY))
+    fake.inject(replace(UNREVOKED, times=1))
+
+    assert len(stack.run(f"{UP} --continue-on-error", after)) == 1
+
+    (entry,) = stack.entries
+    assert entry.rule_ids == set(fake.rules(group))
+    assert len(entry.rule_ids) == 1
+    fake.forget_faults()
+    assert stack.run(UP, after) == []
+    assert set(fake.rules(group)) == stack.entries[0].rule_ids
+
+
+def test_a_failed_update_of_a_hidden_rule_adds_nothing(front: Front) -> None:
+    """The state of one rule has room for one, so the old one is revoked first."""
+    fake, stack = front.fake, Stack(front.settings)
+    group = fake.new_group()
+    fake.inject(Fault.late(AUTHORIZE, describes=STORM))
+    assert stack.run(UP, rule(group)) == []
+    fake.inject(UNREVOKED)
+
+    assert len(stack.run(UP, rule(group, priority=7))) == 1
+
+    scene = Scene(fake, stack, group, rule(group, priority=7), frozenset())
+    assert len(scene.ours) == 1
+    assert scene.unknown == []
+    scene.calm()
+    assert stack.run(UP, scene.program) == []
+    assert {each.rule_id for each in stack.entries} == set(scene.ours)
