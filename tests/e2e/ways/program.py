@@ -69,7 +69,8 @@ def _hooks(name: str, given: Mapping[str, str]) -> pulumi.ResourceHookBinding:
     """
     binding = pulumi.ResourceHookBinding()
     for moment, ends in given.items():
-        setattr(binding, moment, [_hook(f"{name} {moment}", ends)])
+        hook = _retrying if moment == "on_error" else _hook
+        setattr(binding, moment, [hook(f"{name} {moment}", ends)])
     return binding
 
 
@@ -79,6 +80,13 @@ def _hook(name: str, ends: str) -> pulumi.ResourceHook:
             raise RuntimeError(f"the hook {name} fails")
 
     return pulumi.ResourceHook(name, run)
+
+
+def _retrying(name: str, times: str) -> pulumi.ErrorHook:
+    def run(args: pulumi.ErrorHookArgs) -> bool:
+        return len(args.errors) <= int(times)
+
+    return pulumi.ErrorHook(name, run)
 
 
 def _transform(given: Mapping[str, Any]) -> pulumi.ResourceTransform:

@@ -365,6 +365,28 @@ def hooked() -> Iterator[Way]:
                 (A, after[1].but(hooks={f"after_{change}": "fails"})), fails(up))
 
 
+def retried() -> Iterator[Way]:
+    """
+    A hook lets the engine make a failed call again, in the same process.
+    """
+    again: dict[str, Any] = {"hooks": {"on_error": "2"}}
+    a, b, b81 = (each.but(**again) for each in (A, B, B81))
+    changes = (
+        ("an added rule", AUTHORIZE, (), (a,)),
+        ("a changed rule", MODIFY, (a, b), (a, b81)),
+        ("a removed rule", REVOKE, (a, b), (a,)),
+        ("a moved rule", REVOKE, (a, b), (a, b.but(group="other"))),
+    )
+    for what, action, before, after in changes:
+        yield way(f"{what} is refused, and the engine tries again", before, after,
+            faults(Fault.refused(action, 403, REFUSED)), either("up --run-program"),
+            CONSISTENT, "up", kinds=RULE, any_id=True, alone=True, revoked_once=False)
+    lost = replace(Fault.dropped(AUTHORIZE, takes_effect=True), times=1000)
+    yield way("an added rule gets no answer, and the engine tries again", (), (a,),
+        faults(lost), either("up"), CONSISTENT, all_is_well(), "up", timeout=3,
+        alone=True, revoked_once=False)
+
+
 def forced_replacements() -> Iterator[Way]:
     """Replacements of resources without a difference."""
     yield from forced("it is tainted", "state taint b")
@@ -1057,6 +1079,7 @@ def table() -> Iterator[Way]:
     yield from destroyed_after_adoption()
     yield from forced_replacements()
     yield from hooked()
+    yield from retried()
     yield from targeted()
     yield from refreshes()
     yield from changed_by_hand()
