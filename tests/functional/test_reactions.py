@@ -47,7 +47,7 @@ TABLE: dict[type[EcsError], dict[Write, Reaction]] = {
     RuleNotFoundError: {I: R.ALREADY_DONE, Q: R.READ_GROUP, M: R.REFRESH},
     RuleIdNotValidError: {I: R.READ_GROUP, M: R.READ_GROUP},
     GroupNotFoundError: {},
-    RefusedForEnterpriseError: {Q: R.READ_GROUP},
+    RefusedForEnterpriseError: {Q: R.FIND_ID},
     PermissionRefusedError: {},
     BatchEntryError: {},
 }
@@ -195,7 +195,7 @@ SCENES = [
         NoAnswerError,
         delete_by_attributes,
         None,
-        [BY_QUINTUPLE, LOOK],
+        [BY_QUINTUPLE, LOOK, BY_QUINTUPLE, LOOK],
         acts=True,
     ),
     Scene(

@@ -5,6 +5,7 @@ something else.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,8 +14,14 @@ import pytest
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.config import Connection
 from alicloud_ingress.ecs.credentials import Credentials
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN
 from alicloud_ingress.ecs.security_group import SecurityGroup
-from alicloud_ingress.errors import PermissionRefusedError, RuleNotConfirmedError
+from alicloud_ingress.errors import (
+    NoAnswerError,
+    PermissionRefusedError,
+    RefusedForEnterpriseError,
+    RuleNotConfirmedError,
+)
 from alicloud_ingress.reconcile.lifecycle import SetLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
 from alicloud_ingress.reconcile.plan import Member
@@ -23,6 +30,7 @@ from alicloud_ingress.testing import FakeEcs, mock_ecs
 from alicloud_ingress.testing.faults import Fault
 
 KEYS = Credentials("access_key", "AK", "a-secret-that-is-never-shown")
+AUTHORIZE = "AuthorizeSecurityGroup"
 REVOKE = "RevokeSecurityGroup"
 LOOK = "DescribeSecurityGroupAttribute"
 SSH = IngressRule.parse(
@@ -37,6 +45,7 @@ class Account:
 
     fake: FakeEcs
     group: str
+    timeout_s: int = 20
     told: list[str] = field(default_factory=list[str])
     ownership: Ownership = field(default_factory=lambda: Ownership(timeout_s=0))
 
@@ -44,21 +53,32 @@ class Account:
         """Add a rule; it as a state holds it."""
         return Member(rule, self.fake.add_rule(self.group, **rule.to_permission()))
 
+    def add_hidden(self, *rules: IngressRule) -> list[Member]:
+        """Add rules that no read shows; they as a state holds them."""
+        self.fake.inject(Fault.late(AUTHORIZE, 1_000))
+        self.client.authorize(self.group, rules)
+        return [Member(rule, "") for rule in rules]
+
+    @property
+    def client(self) -> EcsClient:
+        """A client of a new process."""
+        return EcsClient(Connection("cn-hangzhou", KEYS, timeout_s=self.timeout_s))
+
     def lose(self, member: Member) -> None:
         """Delete a rule by hand."""
         del self.fake.groups[self.group].rules[member.rule_id]
 
     def delete(self, *members: Member) -> None:
         """Delete these in a new process."""
-        client = EcsClient(Connection("cn-hangzhou", KEYS, timeout_s=20))
+        client = self.client
         group = SecurityGroup(client, self.group)
         owner = Owner(self.ownership, "own")
         one = SetLifecycle(group, client, "cn-hangzhou", self.told.append, owner)
         one.delete(members, "")
 
     def left(self) -> Sequence[str]:
-        """The IDs of the rules that exist."""
-        return list(self.fake.rules(self.group))
+        """The IDs of the rules that exist, also of those that no read shows."""
+        return list(self.fake.groups[self.group].rules)
 
 
 @pytest.fixture
@@ -141,3 +161,88 @@ def test_without_an_id_a_refused_delete_names_the_rule(account: Account) -> None
     assert SSH.as_text in str(caught.value)
     assert account.left() == [member.rule_id]
     assert [call.action for call in account.fake.calls] == [REVOKE]
+
+
+def test_a_hidden_rule_is_gone_after_an_answer_alone(account: Account) -> None:
+    """That no read shows it is no sign: none did before, either."""
+    hidden = account.add_hidden(SSH)
+    account.fake.inject(Fault.dropped(REVOKE, takes_effect=False))
+
+    account.delete(*hidden)
+
+    assert account.left() == []
+
+
+@pytest.mark.parametrize(
+    "struck",
+    [
+        Fault.dropped(REVOKE, takes_effect=False),
+        Fault.refused(REVOKE, 503, "ServiceUnavailable"),
+        Fault.refused(REVOKE, 403, "InvalidGroupParameter.OperationDenied"),
+    ],
+    ids=["no answer", "a fault of ECS", "attributes are not supported"],
+)
+def test_without_any_answer_a_hidden_rule_is_not_gone(
+    account: Account, struck: Fault
+) -> None:
+    """The delete fails, so that the state keeps the rule."""
+    account.timeout_s = 1
+    hidden = account.add_hidden(SSH)
+    account.fake.inject(replace(struck, times=1_000))
+
+    with pytest.raises((*OUTCOME_UNKNOWN, RefusedForEnterpriseError)):
+        account.delete(*hidden)
+
+    assert len(account.left()) == 1
+
+
+def test_a_refusal_of_one_hidden_rule_deletes_the_others(account: Account) -> None:
+    """ECS refused the call as a whole, and no read has ever shown its rules."""
+    hidden = account.add_hidden(SSH, WEB)
+    account.fake.inject(Fault.refused(REVOKE, 403, "Forbidden.RAM"))
+
+    account.delete(*hidden)
+
+    assert account.left() == []
+
+
+def test_what_a_read_has_shown_is_not_gone_because_one_lacks_it(
+    account: Account,
+) -> None:
+    """After a refusal, a read lags behind: the rule is sent again."""
+    members = [account.add(SSH), account.add(WEB)]
+    neighbour = account.add(replace(SSH, port_range="80/80"))
+    group = SecurityGroup(account.client, account.group)
+    group.read_now()
+    shown = {
+        **neighbour.rule.to_permission(),
+        "SecurityGroupRuleId": neighbour.rule_id,
+        "Direction": "ingress",
+    }
+    lagging = {
+        "RequestId": "1",
+        "SecurityGroupId": account.group,
+        "VpcId": "vpc-1",
+        "Permissions": {"Permission": [shown]},
+    }
+    account.fake.inject(Fault.refused(REVOKE, 403, "Forbidden.RAM"))
+    account.fake.inject(Fault.shaped(LOOK, json.dumps(lagging)))
+
+    outcomes = group.revoke_all_by_id([member.rule_id for member in members])
+
+    assert [error for _, error in outcomes] == [None, None]
+    assert account.left() == [neighbour.rule_id]
+
+
+def test_a_refusal_after_a_fault_does_not_settle_a_delete(account: Account) -> None:
+    """The call that met a fault of ECS may have deleted the rule."""
+    member = account.add(SSH)
+    fault = replace(Fault.refused(REVOKE, 503, "ServiceUnavailable"), takes_effect=True)
+    refusal = Fault.refused(REVOKE, 403, "Forbidden.RAM")
+
+    account.fake.inject(fault, refusal)
+    with pytest.raises(NoAnswerError):
+        account.client.revoke_by_id(account.group, [member.rule_id])
+    account.fake.inject(fault, refusal)
+    with pytest.raises(NoAnswerError):
+        account.client.revoke_by_attributes(account.group, [member.rule])

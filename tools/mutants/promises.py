@@ -98,6 +98,38 @@ MUTANTS = (
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
+        "a rule that never showed counts as gone without an answer",
+        "reconcile/delete.py",
+        "        for error in (*unknown.values(), *hidden):\n",
+        "        for error in ():\n",
+        ("tests/functional/test_set_removals.py",),
+    ),
+    Mutant(
+        "what a refused revoke by attributes named counts as gone if it does not show",
+        "ecs/security_group.py",
+        "        return self._delivered(rules, self._calls.revoke_by_attributes)\n",
+        "        return self._delivered(\n"
+        "            rules,\n"
+        "            self._calls.revoke_by_attributes,\n"
+        "            lambda group, rule: group.identical_to(rule) is None,\n"
+        "        )\n",
+        ("tests/functional/test_set_removals.py",),
+    ),
+    Mutant(
+        "a read that lags behind shows that rules are deleted",
+        "ecs/security_group.py",
+        "(group.by_id(rule_id) or rule_id in shown)",
+        "group.by_id(rule_id)",
+        ("tests/functional/test_set_removals.py",),
+    ),
+    Mutant(
+        "a refusal after a fault settles a deletion",
+        "ecs/client.py",
+        "        try:\n            self._send_keeping_unknown_outcome(call)\n",
+        "        try:\n            self._send(call)\n",
+        ("tests/functional/test_set_removals.py",),
+    ),
+    Mutant(
         "an ID that is not valid is accepted without a read",
         "ecs/reactions.py",
         "Write.REVOKE_BY_ID: Reaction.READ_GROUP,",
@@ -410,8 +442,10 @@ MUTANTS = (
     Mutant(
         "a refusal after a fault of ECS counts as proof that no rule exists",
         "ecs/client.py",
-        "self._send_keeping_unknown_outcome(call, but=NoAnswerError)",
-        "self._send(call, but=NoAnswerError)",
+        'call = self._write("AuthorizeSecurityGroup", group_id, _permissions(rules))\n'
+        "        self._send_keeping_unknown_outcome(call, but=NoAnswerError)",
+        'call = self._write("AuthorizeSecurityGroup", group_id, _permissions(rules))\n'
+        "        self._send(call, but=NoAnswerError)",
         (MEET,),
     ),
     Mutant(

@@ -29,6 +29,7 @@ from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
     PermissionRefusedError,
+    RuleIdNotValidError,
     RuleNotFoundError,
     WrongAccountError,
 )
@@ -129,36 +130,35 @@ class EcsClient:
         Delete up to 100 rules by their attributes. ECS reports success if none matches.
 
         Raises:
-            NoAnswerError: the outcome is unknown. Read the group, then call again.
+            NoAnswerError: the outcome is unknown, also if a fault of ECS is followed by
+                a refusal. Read the group, then call again.
         """
         call = self._write("RevokeSecurityGroup", group_id, _permissions(rules))
-        self._send(call, but=NoAnswerError)
+        self._send_keeping_unknown_outcome(call, but=NoAnswerError)
 
     def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
         """
         Delete up to 100 rules by ID. A success is reliable.
 
         "Not found" after a call without an answer means that the call took effect.
+
+        Raises:
+            NoAnswerError: the outcome is unknown, also if a fault of ECS or a missing
+                answer is followed by another refusal.
         """
         named = list(dict.fromkeys(rule_ids))
         _require_few(named)
         call = self._write(
             "RevokeSecurityGroup", group_id, _numbered("SecurityGroupRuleId", named)
         )
-        was_unanswered = False
-
-        def send(left_s: float, attempt: int) -> None:
-            nonlocal was_unanswered
-            try:
-                self._gateway.send(call, left_s, attempt)
-            except NoAnswerError:
-                was_unanswered = True
+        try:
+            self._send_keeping_unknown_outcome(call)
+        except NoAnswerError as error:
+            refusal = error.__cause__
+            if not isinstance(refusal, RuleNotFoundError | RuleIdNotValidError):
                 raise
-            except RuleNotFoundError:
-                if not was_unanswered or len(named) > 1:
-                    raise
-
-        retried(call.words, send, self._connection.timeout_s)
+            if len(named) > 1 or not isinstance(refusal, RuleNotFoundError):
+                raise refusal from None
 
     def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
         """

@@ -47,6 +47,7 @@ class Reaction(Enum):
 
     ALREADY_DONE = "the call is not needed: the group is as it should be"
     FAIL = "report the error"
+    FIND_ID = "read the group: only the ID that it shows deletes the rule"
     READ_GROUP = "read the group: only that shows the outcome"
     REFRESH = "the rule is deleted: the user refreshes the state"
 
@@ -61,7 +62,7 @@ _REACTIONS: dict[type[EcsError], dict[Write, Reaction]] = {
         Write.REVOKE_BY_ID: Reaction.READ_GROUP,
         Write.MODIFY: Reaction.READ_GROUP,
     },
-    RefusedForEnterpriseError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.READ_GROUP},
+    RefusedForEnterpriseError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.FIND_ID},
 }
 _NOT_ABOUT_AN_ENTRY = (
     ThrottledError,

@@ -74,10 +74,16 @@ class SecurityGroup:
         self.group_id = group_id
         self._calls = calls
         self._writes = writes or WriteCounter()
-        self._reads = SharedReads(lambda: calls.describe(group_id), self._writes, now)
+        self._shown: set[str] = set()
+        self._reads = SharedReads(self._describe, self._writes, now)
         self._authorizing = Batcher(self._authorize)
         self._revoking_by_id = Batcher(self._revoke_by_id)
         self._revoking_by_attributes = Batcher(self._revoke_by_attributes)
+
+    def _describe(self) -> LiveGroup:
+        group = self._calls.describe(self.group_id)
+        self._shown.update(live.rule_id for live in group.rules)
+        return group
 
     def read_cached(self) -> LiveGroup:
         """
@@ -155,7 +161,7 @@ class SecurityGroup:
         deliver: Callable[[Sequence[_Entry]], Iterator[Outcome[_Entry]]],
     ) -> Iterator[Outcome[_Entry]]:
         def ends_all(error: EcsError) -> bool:
-            return reaction(kind, error) not in _MAYBE_DONE
+            return reaction(kind, error) not in (*_MAYBE_DONE, Reaction.FIND_ID)
 
         return send_in_parallel(entries, deliver, ends_all)
 
@@ -172,27 +178,26 @@ class SecurityGroup:
         def outcome(error: EcsError) -> EcsError | None:
             return error if reaction(Write.REVOKE_BY_ID, error) in _MAYBE_DONE else None
 
+        shown = frozenset(self._shown.intersection(rule_ids))
         return self._delivered(
             rule_ids,
             self._calls.revoke_by_id,
-            lambda group, rule_id: group.by_id(rule_id) is None,
+            # After a read has shown a rule, one that lacks it may lag behind.
+            lambda group, rule_id: not (group.by_id(rule_id) or rule_id in shown),
             outcome,
         )
 
     def _revoke_by_attributes(
         self, rules: Sequence[IngressRule]
     ) -> Iterator[Outcome[IngressRule]]:
-        return self._delivered(
-            rules,
-            self._calls.revoke_by_attributes,
-            lambda group, rule: group.identical_to(rule) is None,
-        )
+        # That a rule does not show is no sign that it is gone: perhaps none ever did.
+        return self._delivered(rules, self._calls.revoke_by_attributes)
 
     def _delivered(
         self,
         entries: Sequence[_Entry],
         call: Callable[[str, Sequence[_Entry]], None],
-        is_done: Callable[[LiveGroup, _Entry], bool],
+        is_done: Callable[[LiveGroup, _Entry], bool] | None = None,
         outcome: Callable[[EcsError], EcsError | None] = lambda _: None,
     ) -> Iterator[Outcome[_Entry]]:
         """
@@ -201,7 +206,7 @@ class SecurityGroup:
         Args:
             entries: at most as many as a call takes.
             call: of ECS, for a group and entries.
-            is_done: whether a read shows that an entry is done.
+            is_done: whether a read shows that an entry is done; None if none can.
             outcome: of an entry that is done although the call failed with this error.
         """
 
@@ -212,6 +217,8 @@ class SecurityGroup:
         def find_settled(
             part: Sequence[_Entry], error: EcsError
         ) -> dict[_Entry, EcsError | None]:
+            if not is_done:
+                return {}
             try:
                 group = self.read_now()
             except EcsError:

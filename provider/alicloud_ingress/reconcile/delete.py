@@ -215,9 +215,11 @@ class Removals:
         Revoke by attributes what is left, take out of it what is gone, and read.
 
         Raises:
-            NoAnswerError: the outcome of some is unknown, and some still show.
+            NoAnswerError: the outcome of some is unknown. That they do not show is no
+                sign that they are gone: perhaps no read has ever shown them.
         """
-        unknown: EcsError | None = None
+        unknown: dict[IngressRule, EcsError] = {}
+        without_effect: dict[IngressRule, EcsError] = {}
         refused: EcsError | None = None
         succeeded: list[IngressRule] = []
         for rule, error in self.context.group.revoke_all_by_attributes(left):
@@ -226,19 +228,24 @@ class Removals:
                 continue
             about = error.about(f"{self.context.words(rule)} in {self.context.where}")
             if isinstance(error, OUTCOME_UNKNOWN):
-                unknown = about
-                self.unclear.add(rule)
-            elif reaction(Write.REVOKE_BY_ATTRIBUTES, error) is not Reaction.READ_GROUP:
+                unknown[rule] = about
+                continue
+            meaning = reaction(Write.REVOKE_BY_ATTRIBUTES, error)
+            if meaning is Reaction.FIND_ID:
+                without_effect[rule] = about
+            elif meaning is not Reaction.READ_GROUP:
                 refused = refused or about
+        self.unclear.update(unknown)
         if refused and not succeeded:
             raise refused
         group = self._read(left)
         self.revoked.update(rule for rule in succeeded if not group.matching(rule))
         if refused:
             raise refused
-        left[:] = [rule for rule in left if group.identical_to(rule)]
-        if unknown and left:
-            raise unknown
+        left[:] = [r for r in left if r in unknown or group.identical_to(r)]
+        hidden = [e for r, e in without_effect.items() if not group.identical_to(r)]
+        for error in (*unknown.values(), *hidden):
+            raise error
         return group
 
     def _verify_gone(self, rules: Mapping[str, IngressRule]) -> None:
@@ -269,19 +276,22 @@ class Removals:
         if not shown:
             return
         words = self.context.words
-        spelled = [live.as_spelled or live.rule for live in shown.values()]
-        for rule, error in self.context.group.revoke_all_by_attributes(spelled):
+        refused: EcsError | None = None
+        sent = {live.as_spelled or live.rule: rule for rule, live in shown.items()}
+        for spelled, error in self.context.group.revoke_all_by_attributes(list(sent)):
+            if isinstance(error, OUTCOME_UNKNOWN):
+                self.unclear.add(sent[spelled])
             if error:
-                about = f"{words(rule)} in {self.context.where}"
-                raise error.about(about) from error
+                about = f"{words(spelled)} in {self.context.where}"
+                refused = refused or error.about(about)
         group = self._read(shown)
-        for rule in shown:
-            if group.identical_to(rule):
-                self.remaining.append(
-                    f"{words(rule)} (without an ID; remove it in the console)"
-                )
-            else:
-                self.revoked.add(rule)
+        still = [rule for rule in shown if group.identical_to(rule)]
+        self.revoked.update(shown.keys() - still)
+        if refused:
+            raise refused
+        self.remaining.extend(
+            f"{words(rule)} (without an ID; remove it in the console)" for rule in still
+        )
 
     def _read(self, rules: Iterable[IngressRule]) -> LiveGroup:
         with self._error_context(rules):
