@@ -164,7 +164,7 @@ def test_without_an_id_a_refused_delete_names_the_rule(account: Account) -> None
 
 
 def test_a_hidden_rule_is_gone_after_an_answer_alone(account: Account) -> None:
-    """That no read shows it is no sign: none did before, either."""
+    """That no read shows it proves nothing: none did before, either."""
     hidden = account.add_hidden(SSH)
     account.fake.inject(Fault.dropped(REVOKE, takes_effect=False))
 
@@ -206,7 +206,7 @@ def test_a_refusal_of_one_hidden_rule_deletes_the_others(account: Account) -> No
     assert account.left() == []
 
 
-def test_what_a_read_has_shown_is_not_gone_because_one_lacks_it(
+def test_a_read_that_lags_does_not_settle_a_delete(
     account: Account,
 ) -> None:
     """After a refusal, a read lags behind: the rule is sent again."""

@@ -190,7 +190,7 @@ class SecurityGroup:
     def _revoke_by_attributes(
         self, rules: Sequence[IngressRule]
     ) -> Iterator[Outcome[IngressRule]]:
-        # That a rule does not show is no sign that it is gone: perhaps none ever did.
+        # That a rule does not show proves nothing: perhaps no read has ever shown it.
         return self._delivered(rules, self._calls.revoke_by_attributes)
 
     def _delivered(

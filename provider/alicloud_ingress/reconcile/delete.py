@@ -215,8 +215,8 @@ class Removals:
         Revoke by attributes what is left, take out of it what is gone, and read.
 
         Raises:
-            NoAnswerError: the outcome of some is unknown. That they do not show is no
-                sign that they are gone: perhaps no read has ever shown them.
+            NoAnswerError: the outcome of some is unknown. That they do not show does
+                not prove that they are gone: perhaps no read has ever shown them.
         """
         unknown: dict[IngressRule, EcsError] = {}
         without_effect: dict[IngressRule, EcsError] = {}
