@@ -70,11 +70,14 @@ class Account:
 
     def delete(self, *members: Member) -> None:
         """Delete these in a new process."""
+        self.lifecycle().delete(members, "")
+
+    def lifecycle(self) -> SetLifecycle:
+        """What creates and deletes them, in a new process."""
         client = self.client
         group = SecurityGroup(client, self.group)
         owner = Owner(self.ownership, "own")
-        one = SetLifecycle(group, client, "cn-hangzhou", self.told.append, owner)
-        one.delete(members, "")
+        return SetLifecycle(group, client, "cn-hangzhou", self.told.append, owner)
 
     def left(self) -> Sequence[str]:
         """The IDs of the rules that exist, also of those that no read shows."""
@@ -246,3 +249,18 @@ def test_a_refusal_after_a_fault_does_not_settle_a_delete(account: Account) -> N
     account.fake.inject(fault, refusal)
     with pytest.raises(NoAnswerError):
         account.client.revoke_by_attributes(account.group, [member.rule])
+
+
+def test_no_resource_adopts_what_a_failed_create_took_back(account: Account) -> None:
+    """A read that lags behind may still show the rule to others."""
+    refused = Fault.refused(AUTHORIZE, 403, "Forbidden.RAM")
+    account.fake.inject(refused, replace(refused, skip=1))
+
+    with pytest.raises(PermissionRefusedError):
+        account.lifecycle().create([SSH, WEB])
+
+    sent = [c.parameters for c in account.fake.calls if c.action == REVOKE]
+    taken_back = [parameters["SecurityGroupRuleId.1"] for parameters in sent]
+    assert len(taken_back) == 1
+    assert account.ownership.revoked == set(taken_back)
+    assert account.left() == []

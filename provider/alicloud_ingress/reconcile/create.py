@@ -393,4 +393,7 @@ class Additions:
                 refusal = answer.about(
                     f"{rule_id} ({self.context.words(ours[rule_id])})"
                 )
+        # A read that lags behind may offer what is gone to another resource.
+        gone = ours.keys() - left.keys()
+        self.context.owner.ownership.end_release(gone, revoked=True)
         return {rule: self.shown[rule] for rule in left.values()}, refusal
