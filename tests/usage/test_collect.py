@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -321,6 +322,32 @@ def test_times_of_windows_leave_room_for_a_silence(
     made = collected(collect, tmp_path, table, records)
 
     assert {row["opened"] for row in made} == expected
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_records_of_one_second_are_of_one_session(
+    collect: Collect, table: Path, tmp_path: Path, seed: int
+) -> None:
+    """The engine may read the two in any order, and in another one at each step."""
+    draw = random.Random(seed)  # noqa: S311 - the same records each time
+    records = [
+        record | {"eni-id": f"eni-{n}"}
+        for n in range(300)
+        for record in (
+            *(SYN_OUT, SYN_ACK_IN),
+            *(
+                seen(data, 1 + 1211 * silence)
+                for silence in range(1, 2 + draw.randrange(2))
+                for data in (DATA_IN, DATA_OUT)
+            ),
+        )
+    ]
+    draw.shuffle(records)
+
+    made = collected(collect, tmp_path, table, records)
+
+    proven = [row["last_seen"] for row in made if row["opened"] == "out"]
+    assert proven == 300 * [SYN_ACK_IN["end"]]
 
 
 # What was watched
