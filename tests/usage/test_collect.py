@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -613,6 +614,37 @@ def test_a_broken_line_of_csv_is_counted(
     assert collect(tmp_path / "a.csv").exit_code == 3
     assert usage.open_table(table).metadata.records_unreadable == 2
     assert [row["flows"] for row in rows(table)] == [1]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ['x,"eni-1,vpc-1,12345'],
+        ['"x,eni-1,vpc-1', "{good}", "{good}"],
+        ['{good},"n', "{good},n", '{good},"'],
+        ["{good},n", '{good},"n'],
+    ],
+    ids=["cut at the end", "open to the end", "open over lines", "cut in a note"],
+)
+def test_a_quote_that_stays_open_hides_no_line(
+    collect: Collect, table: Path, tmp_path: Path, broken: list[str], name: str
+) -> None:
+    values = [str(value) for value in flow().values()]
+    good = ",".join(values)
+    lines = [",".join([*flow(), "note"]), f"{good},n", *broken]
+    text = "\n".join(lines).replace("{good}", good)
+    content = text.encode()
+    (tmp_path / name).write_bytes(
+        gzip.compress(content) if name.endswith(".gz") else content
+    )
+    write_json(tmp_path / "b.json", [flow(1)])
+
+    result = collect(tmp_path / "a.csv*", tmp_path / "b.json")
+
+    assert result.exit_code == 3
+    metadata = usage.open_table(table).metadata
+    assert metadata.records_unreadable + metadata.files_unreadable == 1
 
 
 def cut_short(file: Path) -> None:
