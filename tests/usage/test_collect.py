@@ -824,6 +824,7 @@ def test_the_last_two_hours_are_left_out_without_an_end(
         ["--files", "a", "--since", "six weeks"],
         ["--files", "a", "--until", "now"],
         ["--files", "a", "--until", "2999-01-01"],
+        ["--files", "a", "--until", "0001-01-01"],
         ["--files", "a", "--since", "0d"],
     ],
 )
