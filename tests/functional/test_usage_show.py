@@ -257,6 +257,7 @@ def test_groups_of_one_vpc_are_read_once(fake: FakeEcs, group: str) -> None:
         ["--usage", "usage.parquet", "--group", "web"],
         ["--usage", "usage.parquet", "--group", "sg-1", "--min-coverage", "0"],
         ["--usage", "usage.parquet", "--group", "sg-1", "--min-coverage", "1.1"],
+        ["--usage", "usage.parquet", "--group", "sg-1", "--min-coverage", "nan"],
     ],
 )
 def test_wrong_use_is_2(fake: FakeEcs, group: str, arguments: list[str]) -> None:

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -323,6 +325,32 @@ def test_times_of_windows_leave_room_for_a_silence(
     assert {row["opened"] for row in made} == expected
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_records_of_one_second_are_of_one_session(
+    collect: Collect, table: Path, tmp_path: Path, seed: int
+) -> None:
+    """The engine may read the two in any order, and in another one at each step."""
+    draw = random.Random(seed)  # noqa: S311 - the same records each time
+    records = [
+        record | {"eni-id": f"eni-{n}"}
+        for n in range(300)
+        for record in (
+            *(SYN_OUT, SYN_ACK_IN),
+            *(
+                seen(data, 1 + 1211 * silence)
+                for silence in range(1, 2 + draw.randrange(2))
+                for data in (DATA_IN, DATA_OUT)
+            ),
+        )
+    ]
+    draw.shuffle(records)
+
+    made = collected(collect, tmp_path, table, records)
+
+    proven = [row["last_seen"] for row in made if row["opened"] == "out"]
+    assert proven == 300 * [SYN_ACK_IN["end"]]
+
+
 # What was watched
 
 
@@ -588,6 +616,37 @@ def test_a_broken_line_of_csv_is_counted(
     assert [row["flows"] for row in rows(table)] == [1]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ['x,"eni-1,vpc-1,12345'],
+        ['"x,eni-1,vpc-1', "{good}", "{good}"],
+        ['{good},"n', "{good},n", '{good},"'],
+        ["{good},n", '{good},"n'],
+    ],
+    ids=["cut at the end", "open to the end", "open over lines", "cut in a note"],
+)
+def test_a_quote_that_stays_open_hides_no_line(
+    collect: Collect, table: Path, tmp_path: Path, broken: list[str], name: str
+) -> None:
+    values = [str(value) for value in flow().values()]
+    good = ",".join(values)
+    lines = [",".join([*flow(), "note"]), f"{good},n", *broken]
+    text = "\n".join(lines).replace("{good}", good)
+    content = text.encode()
+    (tmp_path / name).write_bytes(
+        gzip.compress(content) if name.endswith(".gz") else content
+    )
+    write_json(tmp_path / "b.json", [flow(1)])
+
+    result = collect(tmp_path / "a.csv*", tmp_path / "b.json")
+
+    assert result.exit_code == 3
+    metadata = usage.open_table(table).metadata
+    assert metadata.records_unreadable + metadata.files_unreadable == 1
+
+
 def cut_short(file: Path) -> None:
     file.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])
 
@@ -765,6 +824,7 @@ def test_the_last_two_hours_are_left_out_without_an_end(
         ["--files", "a", "--since", "six weeks"],
         ["--files", "a", "--until", "now"],
         ["--files", "a", "--until", "2999-01-01"],
+        ["--files", "a", "--until", "0001-01-01"],
         ["--files", "a", "--since", "0d"],
     ],
 )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,23 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 TABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
+class _Share(click.FloatRange):
+    """
+    A share above 0; not a NaN either, which is below no share that was reached.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, min_open=True)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        share = float(super().convert(value, param, ctx))
+        if math.isnan(share):
+            self.fail(f"{value} is not in the range {self._describe_range()}.")
+        return share
+
+
 def min_coverage(command: _Command) -> _Command:
     """
     Give a command `--min-coverage`.
@@ -42,7 +60,7 @@ def min_coverage(command: _Command) -> _Command:
         "--min-coverage",
         default=1.0,
         show_default=True,
-        type=click.FloatRange(0, 1, min_open=True),
+        type=_Share(),
         help="Least share of capture windows of each interface of the group that must"
         " have been watched. A plan names a lower one.",
     )(command)

@@ -176,7 +176,7 @@ SELECT {PAIR}, else_opened, session,
   {SUMS}
 FROM (
   SELECT g.*, SUM(CASE WHEN idle > {IDLE_S} THEN 1 ELSE 0 END)
-    OVER ({_BY_TIME} ROWS UNBOUNDED PRECEDING) AS session
+    OVER ({_BY_TIME} RANGE UNBOUNDED PRECEDING) AS session
   FROM (
     SELECT t.*, first_packet - LAG(seen_from) OVER ({_BY_TIME}) AS idle FROM timed AS t
   ) AS g
@@ -185,6 +185,9 @@ GROUP BY {PAIR}, else_opened, session
 """.strip()
 """
 The step `sessions`: the parts of each pair that is cut.
+
+Two records of the same seconds may be in another order for `LAG` than for `SUM`. So the
+sum is over a range, and both are of the later session.
 """
 
 _PART = "interface_id, protocol, remote, own, own_port, decision"

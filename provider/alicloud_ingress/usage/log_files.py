@@ -211,6 +211,10 @@ def _json(path: str, first: str, compression: str) -> Layout:
 
 
 def _csv(path: str, first: str, compression: str) -> Layout:
+    """
+    The layout of CSV. A value that holds line ends may have taken records in, behind a
+    quote that no other closes, so its own record counts as unreadable.
+    """
     best: tuple[int, str, list[str]] = (0, "", [])
     for delimiter in ",\t;| ":
         header = next(csv.reader([first], delimiter=delimiter))
@@ -219,10 +223,16 @@ def _csv(path: str, first: str, compression: str) -> Layout:
     _, delimiter, header = best
     columns = _by_field(header)
     _require(path, columns, "its header (the first line)")
+    expressions = {name: _quoted(column) for name, column in columns.items()}
+    values = ", ".join(map(_quoted, unique(header)))
+    expressions["status"] = (
+        f"CASE WHEN NOT contains(concat({values}), chr(10))"
+        f" THEN {expressions['status']} END"
+    )
     return Layout(
         "csv",
         compression,
-        tuple((name, _quoted(column)) for name, column in columns.items()),
+        tuple(expressions.items()),
         delimiter,
         tuple(header),
     )
@@ -301,7 +311,7 @@ def relation(layout: Layout, paths: Sequence[str]) -> str:
             f" auto_detect = false, delim = {literal(layout.delimiter)}, quote = '\"',"
             " escape = '\"', null_padding = true, ignore_errors = true,"
             " store_rejects = true, rejects_limit = 0, hive_partitioning = false,"
-            f" parallel = false, compression = {literal(layout.compression)})"
+            f" compression = {literal(layout.compression)})"
         )
     names = {n for f in FIELDS.values() for n in (f, f.replace("-", "_"))}
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in sorted(names))

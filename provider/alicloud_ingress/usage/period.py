@@ -40,13 +40,13 @@ def period_of(
         raise PeriodError(
             f"the period ends at {end.isoformat()}, which is later than now"
         )
-    to_s = _on_grid(end)
-    from_s = _on_grid(end - since)
+    end_s = int(end.timestamp())
+    to_s = _on_grid(end_s)
+    from_s = _on_grid(end_s - int(since.total_seconds()))
     if from_s >= to_s or from_s < 0:
         raise PeriodError("the period is empty: it must last ten minutes or more")
     return Period(from_s, to_s)
 
 
-def _on_grid(moment: dt.datetime) -> int:
-    seconds = int(moment.timestamp())
+def _on_grid(seconds: int) -> int:
     return seconds - seconds % GRID_S
