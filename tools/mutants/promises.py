@@ -35,6 +35,13 @@ READING = "tests/unit/test_preview.py"
 
 MUTANTS = (
     Mutant(
+        "a TLS connection that broke after a call counts as not sent",
+        "ecs/transport.py",
+        'f_code.co_name == "do_handshake"',
+        'f_code.co_name != ""',
+        (CLIENT,),
+    ),
+    Mutant(
         "one live rule is used for two wanted rules of a set",
         "reconcile/plan.py",
         "for live, member in owned.items() if live not in taken}",
