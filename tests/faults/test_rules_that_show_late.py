@@ -4,6 +4,8 @@ Rules that no read has shown when they were created: the state has them without 
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from alicloud_ingress.testing import Fault
@@ -13,6 +15,7 @@ from faults.stack import Stack
 from functional.conftest import Front
 
 AUTHORIZE, REVOKE = "AuthorizeSecurityGroup", "RevokeSecurityGroup"
+DESCRIBE = "DescribeSecurityGroupAttribute"
 FIELDS = {"ip_protocol": "tcp", "source_cidr_ip": "10.0.0.0/8"}
 LONG_AGO = "2020-01-01T00:00:00Z"
 
@@ -32,15 +35,27 @@ class Late:
     def program(self, *ports: int) -> dict[str, Properties]:
         """A set of these ports, or a rule of the only one."""
         place = {"security_group_id": self.group}
-        if self.kind == "set":
+        if self.kind != "rule":
             rules = [{**FIELDS, "port_range": port} for port in ports]
-            return {"s": {**place, "rules": rules}}
+            exclusive = self.kind == "exclusive set"
+            return {"s": {**place, "rules": rules, "exclusive": exclusive}}
         (port,) = ports
         return {"s": {**place, **FIELDS, "port_range": port}}
 
     def show_after(self, describes: int) -> None:
         """Show the rule after some more reads."""
         self.fake.groups[self.group].lags[self.rule_id].describes = describes
+
+    def show_once_without_id(self, rule_id: str) -> None:
+        """Let the next read show this rule only, without its ID."""
+        rule = {**self.fake.rules(self.group)[rule_id], "SecurityGroupRuleId": ""}
+        answer = {
+            "RequestId": "R",
+            "SecurityGroupId": self.group,
+            "VpcId": "vpc-1",
+            "Permissions": {"Permission": [rule]},
+        }
+        self.fake.inject(Fault.shaped(DESCRIBE, json.dumps(answer)))
 
     def ids(self) -> set[str]:
         """The rule IDs in the state."""
@@ -100,4 +115,32 @@ def test_a_renamed_rule_that_never_shows_is_not_revoked(late: Late) -> None:
     assert late.stack.run(UP, {"renamed": args}) == []
     assert late.ids() == {late.rule_id}
     assert late.stack.destroy() == []
+    assert late.fake.rules(late.group) == {}
+
+
+@pytest.mark.parametrize("late", ["exclusive set"], indirect=True)
+def test_a_foreign_rule_without_an_id_hides_no_declared_one(late: Late) -> None:
+    """A destroy revokes what the set declared, and nothing else."""
+    foreign = late.fake.add_rule(
+        late.group, IpProtocol="tcp", PortRange="9/9", SourceCidrIp="10.0.0.0/8"
+    )
+    late.show_once_without_id(foreign)
+    assert late.stack.refresh() == []
+    assert late.ids() == {""}
+    late.show_after(0)
+
+    assert late.stack.destroy() == []
+
+    assert set(late.fake.rules(late.group)) == {foreign}
+
+
+@pytest.mark.parametrize("late", ["exclusive set"], indirect=True)
+def test_an_unknown_id_in_an_old_state_is_not_foreign(late: Late) -> None:
+    """Older releases wrote it for a foreign rule without an ID."""
+    (entry,) = late.stack.entries
+    entry.outputs["foreign_rule_ids"] = [""]
+    late.show_after(0)
+
+    assert late.stack.destroy() == []
+
     assert late.fake.rules(late.group) == {}

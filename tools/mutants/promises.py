@@ -35,6 +35,20 @@ READING = "tests/unit/test_preview.py"
 
 MUTANTS = (
     Mutant(
+        "an unknown ID in a state counts as foreign",
+        "engine/set_properties.py",
+        'properties.get("foreign_rule_ids") or ())) - {""}',
+        'properties.get("foreign_rule_ids") or ()))',
+        (LATE,),
+    ),
+    Mutant(
+        "a refresh brings a foreign rule without an ID into an exclusive set",
+        "reconcile/plan.py",
+        "Seen(live, None) for live in others if live.rule_id]",
+        "Seen(live, None) for live in others]",
+        (SETS,),
+    ),
+    Mutant(
         "a TLS connection that broke after a call counts as not sent",
         "ecs/transport.py",
         'f_code.co_name == "do_handshake"',

@@ -41,6 +41,7 @@ from alicloud_ingress.reconcile.plan import (
     live_of,
     planned,
     refreshed,
+    without_ids,
 )
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
@@ -175,7 +176,7 @@ class _Lifecycle(RuleContext):
             self.warn(
                 f"left alone in {self.where}, though not in the exclusive set, since no"
                 f" preview has shown it: {self.live_words(plan.unseen)}."
-                " `pulumi refresh` and the next preview do"
+                " `pulumi refresh` and the next preview show each that has an ID"
             )
 
     def _refreshed(
@@ -204,6 +205,12 @@ class _Lifecycle(RuleContext):
                 f" {self.words_of_all(pending)}, whose ID was never known."
                 " It stays in the state, since ECS may show it later: `pulumi up` finds"
                 " it or creates it again, `pulumi destroy` revokes it by all its fields"
+            )
+        if left := without_ids(members, group, keep):
+            self.warn(
+                f"{self.where} has rules that the exclusive set does not have, without"
+                " an ID, so that the set leaves them alone:"
+                f" {self.words_of_all(live.rule for live in left)}"
             )
         return seen
 
