@@ -35,6 +35,20 @@ READING = "tests/unit/test_preview.py"
 
 MUTANTS = (
     Mutant(
+        "one late read drops a rule from the state",
+        "reconcile/lifecycle.py",
+        "        if gone:\n            with suppress",
+        "        if not gone:\n            with suppress",
+        (LATE,),
+    ),
+    Mutant(
+        "a refresh does not wait for a rule just created",
+        "reconcile/lifecycle.py",
+        "if young or gone - before:",
+        "if gone - before:",
+        (LATE,),
+    ),
+    Mutant(
         "an unknown ID in a state counts as foreign",
         "engine/set_properties.py",
         'properties.get("foreign_rule_ids") or ())) - {""}',

@@ -29,6 +29,7 @@ class Member:
         held: whether another resource of this run holds the rule, too, and keeps it.
         pending: whether it was created and no read has shown it. A refresh that does
             not find it keeps it: it may show later, and a state has to name it.
+        create_time: as in `LiveRule`; "" where the state does not have it.
     """
 
     rule: IngressRule
@@ -36,6 +37,7 @@ class Member:
     declared: bool = True
     held: bool = False
     pending: bool = False
+    create_time: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +293,20 @@ def change_of(member: Member, wanted: IngressRule, group: LiveGroup) -> Change |
     if live is None or not live.rule_id:
         return None
     return Change(group.in_terms_of(wanted, live), wanted, member.rule)
+
+
+def missing(
+    members: Sequence[Member], group: LiveGroup, *, adopt: bool
+) -> frozenset[Member]:
+    """
+    The members with an ID that a read lacks; see `live_of`.
+    """
+    return frozenset(
+        member
+        for member in members
+        if member.rule_id
+        and not live_of(member, group, adopt=adopt and member.declared)
+    )
 
 
 @dataclass(frozen=True, slots=True)
