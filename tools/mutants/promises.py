@@ -326,7 +326,7 @@ MUTANTS = (
     Mutant(
         "a refresh forgets a rule that never showed",
         "reconcile/plan.py",
-        "        if member.pending and member not in shown\n",
+        "        if member.pending and not live\n",
         "        if False\n",
         (LIFECYCLE, SETS),
     ),
