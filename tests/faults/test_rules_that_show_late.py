@@ -4,15 +4,19 @@ Rules that no read has shown when they were created: the state has them without 
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from alicloud_ingress.testing import Fault
+from alicloud_ingress.testing.state import Lag
 from engine.host import Properties
 from engine.ways import UP
 from faults.stack import Stack
 from functional.conftest import Front
 
 AUTHORIZE, REVOKE = "AuthorizeSecurityGroup", "RevokeSecurityGroup"
+DESCRIBE = "DescribeSecurityGroupAttribute"
 FIELDS = {"ip_protocol": "tcp", "source_cidr_ip": "10.0.0.0/8"}
 LONG_AGO = "2020-01-01T00:00:00Z"
 
@@ -32,15 +36,27 @@ class Late:
     def program(self, *ports: int) -> dict[str, Properties]:
         """A set of these ports, or a rule of the only one."""
         place = {"security_group_id": self.group}
-        if self.kind == "set":
+        if self.kind != "rule":
             rules = [{**FIELDS, "port_range": port} for port in ports]
-            return {"s": {**place, "rules": rules}}
+            exclusive = self.kind == "exclusive set"
+            return {"s": {**place, "rules": rules, "exclusive": exclusive}}
         (port,) = ports
         return {"s": {**place, **FIELDS, "port_range": port}}
 
     def show_after(self, describes: int) -> None:
         """Show the rule after some more reads."""
         self.fake.groups[self.group].lags[self.rule_id].describes = describes
+
+    def show_once_without_id(self, rule_id: str) -> None:
+        """Let the next read show this rule only, without its ID."""
+        rule = {**self.fake.rules(self.group)[rule_id], "SecurityGroupRuleId": ""}
+        answer = {
+            "RequestId": "R",
+            "SecurityGroupId": self.group,
+            "VpcId": "vpc-1",
+            "Permissions": {"Permission": [rule]},
+        }
+        self.fake.inject(Fault.shaped(DESCRIBE, json.dumps(answer)))
 
     def ids(self) -> set[str]:
         """The rule IDs in the state."""
@@ -101,3 +117,120 @@ def test_a_renamed_rule_that_never_shows_is_not_revoked(late: Late) -> None:
     assert late.ids() == {late.rule_id}
     assert late.stack.destroy() == []
     assert late.fake.rules(late.group) == {}
+
+
+@pytest.mark.parametrize("late", ["exclusive set"], indirect=True)
+def test_a_foreign_rule_without_an_id_hides_no_declared_one(late: Late) -> None:
+    """A destroy revokes what the set declared, and nothing else."""
+    foreign = late.fake.add_rule(
+        late.group, IpProtocol="tcp", PortRange="9/9", SourceCidrIp="10.0.0.0/8"
+    )
+    late.show_once_without_id(foreign)
+    assert late.stack.refresh() == []
+    assert late.ids() == {""}
+    late.show_after(0)
+
+    assert late.stack.destroy() == []
+
+    assert set(late.fake.rules(late.group)) == {foreign}
+
+
+@pytest.mark.parametrize("late", ["exclusive set"], indirect=True)
+def test_an_unknown_id_in_an_old_state_is_not_foreign(late: Late) -> None:
+    """Older releases wrote it for a foreign rule without an ID."""
+    (entry,) = late.stack.entries
+    entry.outputs["foreign_rule_ids"] = [""]
+    late.show_after(0)
+
+    assert late.stack.destroy() == []
+
+    assert late.fake.rules(late.group) == {}
+
+
+class Lagging:
+    """A rule, or a set of two, that shows; some later reads may lack a part of it."""
+
+    def __init__(self, front: Front, kind: str) -> None:
+        self.fake = front.fake
+        self.group = front.fake.new_group()
+        self.stack = Stack({**front.settings, "alicloud-ingress:timeout": "5"})
+        place = {"security_group_id": self.group}
+        first, second = ({**FIELDS, "port_range": port} for port in (22, 23))
+        more = first if kind == "rule" else {"rules": [first, second]}
+        assert self.stack.run(UP, {"s": {**place, **more}}) == []
+        self.rule_ids = list(self.fake.rules(self.group))
+        (entry,) = self.stack.entries
+        assert entry.rule_ids == set(self.rule_ids)
+
+    def hide(self, rule_id: str, describes: int = 1) -> None:
+        """Let the next reads lack a rule."""
+        self.fake.groups[self.group].lags[rule_id] = Lag(None, describes)
+
+    def age(self) -> None:
+        """Let the state have a creation that is long ago."""
+        (entry,) = self.stack.entries
+        if "create_time" in entry.outputs:
+            entry.outputs["create_time"] = LONG_AGO
+
+    def refresh(self) -> int:
+        """Refresh, and count the reads."""
+        self.fake.calls.clear()
+        assert self.stack.refresh() == []
+        return [call.action for call in self.fake.calls].count(DESCRIBE)
+
+    def assert_destroyed(self) -> None:
+        """A destroy revokes all that was created."""
+        assert self.stack.destroy() == []
+        assert self.fake.rules(self.group) == {}
+
+
+@pytest.fixture(params=["rule", "set"])
+def lagging(front: Front, request: pytest.FixtureRequest) -> Lagging:
+    return Lagging(front, request.param)
+
+
+def test_one_late_read_drops_no_rule_from_the_state(lagging: Lagging) -> None:
+    """A refresh reads again before it believes that a rule is gone."""
+    lagging.age()
+    lagging.hide(lagging.rule_ids[0])
+
+    assert lagging.refresh() == 2
+
+    assert lagging.refresh() == 1
+    lagging.assert_destroyed()
+
+
+@pytest.mark.parametrize("lagging", ["set"], indirect=True)
+def test_reads_that_each_lack_another_rule_drop_none(lagging: Lagging) -> None:
+    """A rule is gone once two reads in a row lack it."""
+    for rule_id in lagging.rule_ids:
+
+        def hide(_: object, rule_id: str = rule_id) -> None:
+            lagging.hide(rule_id)
+
+        lagging.fake.inject(Fault.other_hand(DESCRIBE, hide))
+
+    assert lagging.refresh() == 3
+
+    lagging.assert_destroyed()
+
+
+@pytest.mark.parametrize("lagging", ["rule"], indirect=True)
+def test_a_refresh_waits_for_a_rule_just_created(lagging: Lagging) -> None:
+    """As the create did: a read may show it and the next ones not."""
+    lagging.hide(lagging.rule_ids[0], 3)
+
+    lagging.refresh()
+
+    lagging.assert_destroyed()
+
+
+def test_a_rule_removed_by_hand_is_dropped_at_once(lagging: Lagging) -> None:
+    """If it was created long ago, or it is not known when."""
+    lagging.age()
+    del lagging.fake.groups[lagging.group].rules[lagging.rule_ids[0]]
+
+    assert lagging.refresh() == 2
+
+    assert len(lagging.stack.entries) == len(lagging.rule_ids) - 1
+    lagging.assert_destroyed()

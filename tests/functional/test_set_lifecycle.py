@@ -96,6 +96,16 @@ class Faulty:
 
 
 @dataclass
+class Nameless(Faulty):
+    """A client whose reads show no ID."""
+
+    def describe(self, group_id: str) -> LiveGroup:
+        """Read all rules, without their IDs."""
+        group = self.calls.describe(group_id)
+        return replace(group, rules=tuple(replace(r, rule_id="") for r in group.rules))
+
+
+@dataclass
 class Stack:
     """A group of the fake, and what each new process does with its set."""
 
@@ -675,3 +685,21 @@ def test_a_missing_group_is_accepted_only_in_its_account(
     stack.ownership = Ownership()
     with pytest.raises(WrongAccountError):
         stack.life().delete(members, "2")
+
+
+def test_a_foreign_rule_without_an_id_is_named_and_left(stack: Stack) -> None:
+    """A state could not tell it from a declared one, and the port is open."""
+    own, foreign = rules(2)
+    stack.add(own, foreign)
+    member = Member(own, "", pending=True)
+    life = stack.life(Nameless(stack.client))
+
+    seen = life.read([member], "", keep=Keep())
+
+    assert seen is not None
+    assert [found.member for found in seen] == [member]
+    (told,) = stack.told
+    assert "tcp 2/2" in told
+    life.update([own], [member], keep=Keep())
+    assert "tcp 2/2" in stack.told[-1]
+    assert stack.live() == {own, foreign}

@@ -35,6 +35,41 @@ READING = "tests/unit/test_preview.py"
 
 MUTANTS = (
     Mutant(
+        "one late read drops a rule from the state",
+        "reconcile/lifecycle.py",
+        "        if gone:\n            with suppress",
+        "        if not gone:\n            with suppress",
+        (LATE,),
+    ),
+    Mutant(
+        "a refresh does not wait for a rule just created",
+        "reconcile/lifecycle.py",
+        "if young or gone - before:",
+        "if gone - before:",
+        (LATE,),
+    ),
+    Mutant(
+        "an unknown ID in a state counts as foreign",
+        "engine/set_properties.py",
+        'properties.get("foreign_rule_ids") or ())) - {""}',
+        'properties.get("foreign_rule_ids") or ()))',
+        (LATE,),
+    ),
+    Mutant(
+        "a refresh brings a foreign rule without an ID into an exclusive set",
+        "reconcile/plan.py",
+        "Seen(live, None) for live in others if live.rule_id]",
+        "Seen(live, None) for live in others]",
+        (SETS,),
+    ),
+    Mutant(
+        "a TLS connection that broke after a call counts as not sent",
+        "ecs/transport.py",
+        'f_code.co_name == "do_handshake"',
+        'f_code.co_name != ""',
+        (CLIENT,),
+    ),
+    Mutant(
         "one live rule is used for two wanted rules of a set",
         "reconcile/plan.py",
         "for live, member in owned.items() if live not in taken}",
@@ -323,7 +358,7 @@ MUTANTS = (
     Mutant(
         "a refresh forgets a rule that never showed",
         "reconcile/plan.py",
-        "        if member.pending and member not in shown\n",
+        "        if member.pending and not live\n",
         "        if False\n",
         (LIFECYCLE, SETS),
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import traceback
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,7 +33,8 @@ _PROXY_SETTINGS = tuple(
 )
 _TROUBLES = {
     "ProxyError": (False, "the proxy cannot be reached; check HTTPS_PROXY, NO_PROXY"),
-    "SSLError": (False, "the TLS certificate of the endpoint is not trusted"),
+    "HandshakeError": (False, "the TLS certificate of the endpoint is not trusted"),
+    "SSLError": (True, "the TLS connection broke before an answer came"),
     "ConnectTimeout": (False, "the connection was not accepted in time"),
     "ReadTimeout": (True, "no answer came in time"),
     "NameResolutionError": (False, "the name of the endpoint does not resolve"),
@@ -40,7 +42,7 @@ _TROUBLES = {
 }
 """
 By the name of an error of requests, or of its reason: whether the request may have been
-sent, and the text for the message.
+sent, and the text for the message. `HandshakeError` is an `SSLError` of the handshake.
 """
 
 
@@ -165,10 +167,23 @@ def _explained(error: requests.RequestException) -> tuple[bool, str]:
     """
     reason = getattr(error.args[0], "reason", None) if error.args else None
     names = {type(error).__name__, type(reason).__name__}
+    if isinstance(error, requests.exceptions.SSLError) and _is_of_handshake(reason):
+        names.add("HandshakeError")
     for name, (sent, words) in _TROUBLES.items():
         if name in names:
             return sent, words
     return True, "the connection broke before an answer came"
+
+
+def _is_of_handshake(error: Exception | None) -> bool:
+    """
+    Whether TLS certainly failed before the request was sent.
+
+    The codes of OpenSSL do not tell: "wrong version number" may also come later.
+    """
+    cause = error.args[0] if error and error.args else None
+    frames = list(traceback.walk_tb(getattr(cause, "__traceback__", None)))
+    return bool(frames) and frames[-1][0].f_code.co_name == "do_handshake"
 
 
 _SHARED = Transport(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)

@@ -131,6 +131,7 @@ class RuleProvider(Provider):
             adopt=bool(props.get("adopt")),
             # The state of an import or a `get` does not have it: nothing was created.
             pending=not rule_id and "security_group_rule_id" in props,
+            create_time=str(props.get("create_time") or ""),
         )
         if live is None and DECLARATION in props:
             # With DECLARATION, which check removes, this is a `get` of the program.

@@ -71,7 +71,8 @@ def members_of(properties: Mapping[str, Any]) -> list[Member]:
     from alicloud_ingress.reconcile.plan import Member
 
     ids: Mapping[str, Any] = properties.get("rule_ids") or {}
-    foreign = frozenset(map(str, properties.get("foreign_rule_ids") or ()))
+    # Older releases wrote "" for a foreign rule without an ID.
+    foreign = frozenset(map(str, properties.get("foreign_rule_ids") or ())) - {""}
     return [
         Member(
             rule,

@@ -22,7 +22,7 @@ Which answers to a revoke count as a refusal is decided in `delete`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import ClassVar
 
@@ -39,8 +39,15 @@ from alicloud_ingress.reconcile.plan import (
     UnfinishedUpdateError,
     change_of,
     live_of,
+    missing,
     planned,
     refreshed,
+    without_ids,
+)
+from alicloud_ingress.reconcile.polling import (
+    NotShownError,
+    may_show_later,
+    until_shown,
 )
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
@@ -175,7 +182,7 @@ class _Lifecycle(RuleContext):
             self.warn(
                 f"left alone in {self.where}, though not in the exclusive set, since no"
                 f" preview has shown it: {self.live_words(plan.unseen)}."
-                " `pulumi refresh` and the next preview do"
+                " `pulumi refresh` and the next preview show each that has an ID"
             )
 
     def _refreshed(
@@ -192,7 +199,7 @@ class _Lifecycle(RuleContext):
         """
         with self._error_context([member.rule for member in members]):
             try:
-                group = self.group.read_after_writes()
+                group = self._read_again_if_missing(members, adopt=adopt)
             except GroupNotFoundError as error:
                 self.believe_group_gone(error, account_id, ask_again=True)
                 return None
@@ -205,7 +212,36 @@ class _Lifecycle(RuleContext):
                 " It stays in the state, since ECS may show it later: `pulumi up` finds"
                 " it or creates it again, `pulumi destroy` revokes it by all its fields"
             )
+        if left := without_ids(members, group, keep):
+            self.warn(
+                f"{self.where} has rules that the exclusive set does not have, without"
+                " an ID, so that the set leaves them alone:"
+                f" {self.words_of_all(live.rule for live in left)}"
+            )
         return seen
+
+    def _read_again_if_missing(
+        self, members: Sequence[Member], *, adopt: bool
+    ) -> LiveGroup:
+        """
+        The group. A rule of the state is gone only if two reads in a row lack it, and
+        if it was not created just before: a read may be late.
+        """
+        group = self.group.read_after_writes()
+        gone = missing(members, group, adopt=adopt)
+
+        def read() -> None:
+            nonlocal group, gone
+            before, group = gone, self.group.read_now()
+            gone = missing(members, group, adopt=adopt)
+            young = any(may_show_later(m.create_time, group) for m in gone)
+            if young or gone - before:
+                raise NotShownError
+
+        if gone:
+            with suppress(NotShownError):
+                until_shown(self.timeout_s)(read)
+        return group
 
     def _delete(self, members: Sequence[Member], account_id: str) -> None:
         try:
@@ -239,7 +275,7 @@ class RuleLifecycle(_Lifecycle):
         """
         return self._reconcile([rule], (), adopt=adopt)[rule]
 
-    def read(
+    def read(  # noqa: PLR0913 - what the state has of the rule
         self,
         rule: IngressRule,
         rule_id: str,
@@ -247,13 +283,14 @@ class RuleLifecycle(_Lifecycle):
         *,
         adopt: bool = False,
         pending: bool = False,
+        create_time: str = "",
     ) -> LiveRule | None:
         """
         The rule as it is, or None if it no longer exists.
 
         One that is pending (see `plan.Member`) and does not show has no ID.
         """
-        member = Member(rule, rule_id, pending=pending)
+        member = Member(rule, rule_id, pending=pending, create_time=create_time)
         seen = self._refreshed([member], account_id, adopt=adopt)
         return seen[0].live if seen else None
 

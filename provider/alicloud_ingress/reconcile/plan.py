@@ -8,7 +8,7 @@ plan names and no more; a plan never revokes a rule that no preview has shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -29,6 +29,7 @@ class Member:
         held: whether another resource of this run holds the rule, too, and keeps it.
         pending: whether it was created and no read has shown it. A refresh that does
             not find it keeps it: it may show later, and a state has to name it.
+        create_time: as in `LiveRule`; "" where the state does not have it.
     """
 
     rule: IngressRule
@@ -36,6 +37,7 @@ class Member:
     declared: bool = True
     held: bool = False
     pending: bool = False
+    create_time: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,7 @@ def planned(
         if member.declared or keep is not None
     ]
     kept = {member for member in leaving if _is_kept(member, group, keep)}
-    known = {live.rule_id for live in staying} | {m.rule_id for m in members}
+    known = {*staying, *lives.values()}
     return Plan(
         authorize=tuple(authorize),
         duplicates=tuple(
@@ -293,6 +295,20 @@ def change_of(member: Member, wanted: IngressRule, group: LiveGroup) -> Change |
     return Change(group.in_terms_of(wanted, live), wanted, member.rule)
 
 
+def missing(
+    members: Sequence[Member], group: LiveGroup, *, adopt: bool
+) -> frozenset[Member]:
+    """
+    The members with an ID that a read lacks; see `live_of`.
+    """
+    return frozenset(
+        member
+        for member in members
+        if member.rule_id
+        and not live_of(member, group, adopt=adopt and member.declared)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """
@@ -317,29 +333,47 @@ def refreshed(
 ) -> tuple[Seen, ...]:
     """
     Work out what a refresh finds: the members, and for an exclusive set all others.
+
+    Others without an ID are left out: no state could distinguish them from rules that
+    the set has declared and whose IDs are unknown.
     """
+    lives = {
+        member: live_of(member, group, adopt=adopt and member.declared)
+        for member in members
+    }
     seen = [
         Seen(group.in_terms_of(member.rule, live), member)
-        for member in members
-        if (live := live_of(member, group, adopt=adopt and member.declared))
+        for member, live in lives.items()
+        if live
     ]
-    known = {found.live.rule_id for found in seen}
-    seen += [Seen(live, None) for live in _others(group, known, keep)]
-    shown = {found.member for found in seen}
+    others = _others(group, set(lives.values()), keep)
+    seen += [Seen(live, None) for live in others if live.rule_id]
     seen += [
         Seen(LiveRule(member.rule, rule_id="", create_time=""), member, is_shown=False)
-        for member in members
-        if member.pending and member not in shown
+        for member, live in lives.items()
+        if member.pending and not live
     ]
     return tuple(seen)
 
 
-def _others(group: LiveGroup, known: set[str], keep: Keep | None) -> Iterator[LiveRule]:
+def without_ids(
+    members: Sequence[Member], group: LiveGroup, keep: Keep | None
+) -> list[LiveRule]:
+    """
+    The rules that an exclusive set does not have, and that `refreshed` leaves out.
+    """
+    known = {live_of(member, group) for member in members}
+    return [live for live in _others(group, known, keep) if not live.rule_id]
+
+
+def _others(
+    group: LiveGroup, known: Collection[LiveRule | None], keep: Keep | None
+) -> Iterator[LiveRule]:
     """
     The live rules of an exclusive set's group that the set neither has nor keeps.
     """
     if keep is None:
         return
     for live in group.rules:
-        if live.rule_id not in known and not keep.holds(live):
+        if live not in known and not keep.holds(live):
             yield live

@@ -13,7 +13,7 @@ from datetime import timedelta
 import stamina
 
 from alicloud_ingress.errors import NoAnswerError
-from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.live import LiveGroup, LiveRule, moment_of
 
 SHOWN_WITHIN_S = 30.0
 """
@@ -52,6 +52,20 @@ class Moment:
             return False
         passed = timedelta(seconds=time.monotonic() - self._began)
         return live.existed_before(group.read_at - passed)
+
+
+def may_show_later(create_time: str, group: LiveGroup) -> bool:
+    """
+    Whether a rule was created so shortly before a read that the read may lack it.
+
+    Args:
+        create_time: of the rule; "" if it is not known.
+        group: as read.
+    """
+    created = moment_of(create_time)
+    if created is None or group.read_at is None:
+        return False
+    return group.read_at < created + timedelta(seconds=SHOWN_WITHIN_S)
 
 
 def until_shown(timeout_s: float) -> stamina.BoundRetryingCaller:

@@ -14,6 +14,16 @@ from alicloud_ingress.rules.rule import IngressRule
 CLOCK_TOLERANCE = timedelta(seconds=2)
 
 
+def moment_of(create_time: str) -> datetime | None:
+    """
+    When a rule was created, such as `2018-12-12T07:28:38Z`; None if that is not known.
+    """
+    try:
+        return datetime.strptime(create_time, "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class LiveRule:
     """
@@ -38,11 +48,8 @@ class LiveRule:
         ECS cuts the creation time to seconds, and the clocks of its machines may differ
         by another second. So a rule created within two seconds before is not older.
         """
-        try:
-            created = datetime.strptime(self.create_time, "%Y-%m-%dT%H:%M:%S%z")
-        except ValueError:
-            return False
-        return created + CLOCK_TOLERANCE < moment
+        created = moment_of(self.create_time)
+        return created is not None and created + CLOCK_TOLERANCE < moment
 
 
 @dataclass(frozen=True)

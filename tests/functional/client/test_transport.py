@@ -5,8 +5,10 @@ URLs, proxies, certificates and connections.
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -17,6 +19,7 @@ from alicloud_ingress.errors import (
     UnreachableError,
 )
 from alicloud_ingress.testing import FakeEcs
+from alicloud_ingress.testing.tls import Certificate
 from functional.client.answers import HTML, KEYS, SSH
 from functional.wire import Reply, Wire, reply, wire
 
@@ -87,6 +90,40 @@ def test_an_untrusted_certificate_ends_the_call() -> None:
 
         with pytest.raises(UnreachableError, match="TLS"):
             client.authorize("sg-1", [SSH])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"HTTP/1.1 502 Bad Gateway\r\n\r\n", b"\x17\x03\x03\x00\x20" + 32 * b"x"],
+    ids=["plain text", "a bad record"],
+)
+def test_tls_that_breaks_after_the_request_is_no_answer(
+    raw: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ECS may have carried the call out."""
+    received: list[bytes] = []
+
+    def answer() -> None:
+        connected, _ = server.accept()
+        with certificate.context.wrap_socket(connected, server_side=True) as tls:
+            received.append(tls.recv(65536))
+            os.write(tls.fileno(), raw)
+
+    with (
+        closing(Certificate("127.0.0.1", None, None)) as certificate,
+        socket.create_server(("127.0.0.1", 0)) as server,
+        ThreadPoolExecutor() as pool,
+    ):
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.path))
+        answered = pool.submit(answer)
+        endpoint = f"127.0.0.1:{server.getsockname()[1]}"
+        client = EcsClient(Connection("cn-hangzhou", KEYS, endpoint, "https"))
+
+        with pytest.raises(NoAnswerError, match="TLS connection broke"):
+            client.authorize("sg-1", [SSH])
+
+        answered.result()
+    assert b"Permissions.1.PortRange" in received[0]
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
