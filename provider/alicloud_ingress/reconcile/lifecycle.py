@@ -45,6 +45,7 @@ from alicloud_ingress.reconcile.plan import (
     without_ids,
 )
 from alicloud_ingress.reconcile.polling import (
+    SHOWN_AGAIN_WITHIN_S,
     NotShownError,
     may_show_later,
     until_shown,
@@ -240,7 +241,7 @@ class _Lifecycle(RuleContext):
 
         if gone:
             with suppress(NotShownError):
-                until_shown(self.timeout_s)(read)
+                until_shown(self.timeout_s, SHOWN_AGAIN_WITHIN_S)(read)
         return group
 
     def _delete(self, members: Sequence[Member], account_id: str) -> None:

@@ -21,6 +21,12 @@ Seconds within which a read is expected to show a write. Describe has been obser
 lag behind Authorize; the API reference does not say for how long.
 """
 
+SHOWN_AGAIN_WITHIN_S = 5.0
+"""
+Seconds after which a read shows again what an earlier one has shown. A read may come
+from a replica that lags behind the one before it.
+"""
+
 
 class NotShownError(Exception):
     """
@@ -68,16 +74,19 @@ def may_show_later(create_time: str, group: LiveGroup) -> bool:
     return group.read_at < created + timedelta(seconds=SHOWN_WITHIN_S)
 
 
-def until_shown(timeout_s: float) -> stamina.BoundRetryingCaller:
+def until_shown(
+    timeout_s: float, within_s: float = SHOWN_WITHIN_S
+) -> stamina.BoundRetryingCaller:
     """
     Call what reads again while it raises `NotShownError`.
 
     Args:
         timeout_s: seconds for the whole operation.
+        within_s: seconds after which a read is expected to show it.
     """
     return stamina.RetryingCaller(
         attempts=None,
-        timeout=min(SHOWN_WITHIN_S, timeout_s),
+        timeout=min(within_s, timeout_s),
         wait_initial=0.1,
         wait_max=4.0,
         wait_jitter=0.1,
