@@ -186,7 +186,7 @@ class TestCreate:
         ) as caught:
             one.create(SSH)
 
-        assert caught.value.left == {SSH: LiveRule(SSH, "", "")}
+        assert caught.value.added == {SSH: LiveRule(SSH, "", "")}
 
     def test_a_refused_read_after_authorize_is_a_warning(
         self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]

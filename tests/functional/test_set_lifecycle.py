@@ -230,14 +230,14 @@ def test_a_failure_after_a_revoke_undoes_nothing(
     assert set(wanted) <= stack.live()
     assert len(stack.live()) == 1000 - gone
     live = stack.by_id()
-    left = {live[member.rule_id] for member in caught.value.left}
+    left = {live[member.rule_id] for member in caught.value.to_revoke}
     assert left == set(live.values()) - set(wanted)
     for words in (f"{gone} are gone", "NoPermission", "these still exist", "kept"):
         assert words in str(caught.value)
     stack.fake.forget_faults()
     stack.ownership = Ownership()
     new = [Member(rule, rule_id) for rule, rule_id in caught.value.ids.items()]
-    stack.life().update(wanted, [*new, *caught.value.left])
+    stack.life().update(wanted, [*new, *caught.value.to_revoke])
     assert stack.live() == set(wanted)
 
 
@@ -280,7 +280,7 @@ def test_the_next_up_converges_after_any_fault(
     except IngressError as error:
         if isinstance(error, UnfinishedUpdateError):
             new = [Member(rule, rule_id) for rule, rule_id in error.ids.items()]
-            members = [*new, *error.left]
+            members = [*new, *error.to_revoke]
         assert stack.live() <= {member.rule for member in members}
         stack.ownership = Ownership()
         stack.life().update(wanted, members)
@@ -297,7 +297,7 @@ def test_a_rule_that_cannot_be_revoked_again_is_named(stack: Stack, kind: str) -
         stack.life(faulty).create(rules(101))
 
     assert rules(1)[0].as_text in str(caught.value)
-    left = [Member(rule, live.rule_id) for rule, live in caught.value.left.items()]
+    left = [Member(rule, live.rule_id) for rule, live in caught.value.added.items()]
     assert stack.live() <= {member.rule for member in left}
     stack.ownership = Ownership()
     stack.life().update(rules(101), left)

@@ -274,15 +274,15 @@ MUTANTS = (
     Mutant(
         "additions are taken back after a revoke",
         "reconcile/lifecycle.py",
-        "if removals.revoked or (self.is_set and removals.unclear):",
+        "if removals.gone or (self.is_set and removals.unclear):",
         "if False:",
         (SETS,),
     ),
     Mutant(
         "additions are taken back after a revoke without an answer",
         "reconcile/lifecycle.py",
-        "if removals.revoked or (self.is_set and removals.unclear):",
-        "if removals.revoked:",
+        "if removals.gone or (self.is_set and removals.unclear):",
+        "if removals.gone:",
         (UNFINISHED,),
     ),
     Mutant(

@@ -110,7 +110,7 @@ class RuleProvider(Provider):
             with owner.acquiring(NotTakenBackError):
                 live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
         except NotTakenBackError as error:
-            raise partial_failure(error, *created(error.left[rule]), props) from error
+            raise partial_failure(error, *created(error.added[rule]), props) from error
         return CreateResult(*created(live))
 
     @shown_as_message
@@ -168,7 +168,7 @@ class RuleProvider(Provider):
             with owner.acquiring(NotTakenBackError):
                 live = lifecycle.update(rule_of(_olds), rule, rule_id, adopt=adopt)
         except NotTakenBackError as error:
-            outputs = outputs_of(_news, error.left[rule], account_id, owner.mark)
+            outputs = outputs_of(_news, error.added[rule], account_id, owner.mark)
             raise partial_failure(error, _id, outputs, _news) from error
         finally:
             running().ownership.finish_change([rule_id])

@@ -123,7 +123,7 @@ class RuleSetProvider(Provider):
         except NotTakenBackError as error:
             empty: dict[str, Any] = {**inputs, "rules": {}}
             outputs = set_outputs_of(empty, {}, account_id, owner.mark)
-            outputs = outputs_with(outputs, props, error.left)
+            outputs = outputs_with(outputs, props, error.added)
             raise partial_failure(error, identity, outputs, props) from error
         outputs = set_outputs_of(props, ids, account_id, owner.mark)
         return CreateResult(identity, outputs)
@@ -180,11 +180,11 @@ class RuleSetProvider(Provider):
                 )
         except UnfinishedUpdateError as error:
             wanted = set_outputs_of(_news, error.ids, account_id, owner.mark, foreign)
-            outputs = unfinished_outputs_of(_olds, wanted, error.left)
+            outputs = unfinished_outputs_of(_olds, wanted, error.to_revoke)
             raise partial_failure(error, _id, outputs, _news) from error
         except NotTakenBackError as error:
             known = {**_olds, "account_id": account_id, OWNER_MARK: owner.mark}
-            outputs = outputs_with(known, _news, error.left)
+            outputs = outputs_with(known, _news, error.added)
             raise partial_failure(error, _id, outputs, _news) from error
         finally:
             running().ownership.finish_change(m.rule_id for m in members if m.rule_id)

@@ -10,7 +10,7 @@ set (the table is `ecs.reactions`):
   identical rule under another ID is somebody else's, and is named in a warning.
 - "Invalid ID" means gone or malformed: a read decides.
 - "Group not found" is decided by the caller, which compares accounts.
-- Any other refusal is raised, naming the rule. `Removals.revoked` holds what is gone by
+- Any other refusal is raised, naming the rule. `Removals.gone` holds what is gone by
   then.
 """
 
@@ -41,7 +41,7 @@ class Removals:
 
     Args:
         context: of the group.
-        revoked: filled with the rules that are gone.
+        gone: filled with the rules that are gone, whoever has revoked them.
         left_to_others: filled with the rules that another resource has.
         unclear: filled with the rules whose revoke got no answer.
         remaining: filled with the words of each rule that a read still shows after its
@@ -49,7 +49,7 @@ class Removals:
     """
 
     context: RuleContext
-    revoked: set[IngressRule] = field(default_factory=set[IngressRule])
+    gone: set[IngressRule] = field(default_factory=set[IngressRule])
     left_to_others: set[IngressRule] = field(default_factory=set[IngressRule])
     unclear: set[IngressRule] = field(default_factory=set[IngressRule])
     remaining: list[str] = field(default_factory=list[str])
@@ -81,7 +81,7 @@ class Removals:
                 self._revoke_by_attributes([m.rule for m in ours if not m.rule_id])
             finally:
                 released = {id_: m.rule for m, id_ in ours.items() if id_}
-                gone = {id_ for id_, rule in released.items() if rule in self.revoked}
+                gone = {id_ for id_, rule in released.items() if rule in self.gone}
                 ownership.end_release(gone, revoked=True)
                 ownership.end_release(released.keys() - gone, revoked=False)
             ids = {
@@ -129,7 +129,7 @@ class Removals:
             if releases.get(rule_id) is Release.HELD:
                 self.left_to_others.add(member.rule)
             elif releases.get(rule_id) is Release.REVOKED:
-                self.revoked.add(member.rule)
+                self.gone.add(member.rule)
 
     def _revoke_by_id(self, rules: Mapping[str, IngressRule]) -> None:
         outcomes = dict(self.context.group.revoke_all_by_id(list(rules)))
@@ -138,7 +138,7 @@ class Removals:
         gone_before = {i for i, r in reactions.items() if r is Reaction.ALREADY_DONE}
         done = outcomes.keys() - errors.keys() | gone_before
         # What is gone is recorded before the group is read, which may fail.
-        self.revoked.update(rules[rule_id] for rule_id in done)
+        self.gone.update(rules[rule_id] for rule_id in done)
         self.unclear.update(
             rules[i] for i, e in errors.items() if isinstance(e, OUTCOME_UNKNOWN)
         )
@@ -147,7 +147,7 @@ class Removals:
         left = [id_ for id_ in to_read if group and group.by_id(id_)]
         gone_before.update(id_ for id_ in to_read if id_ not in left)
         done |= gone_before
-        self.revoked.update(rules[rule_id] for rule_id in gone_before)
+        self.gone.update(rules[rule_id] for rule_id in gone_before)
         for rule_id, error in errors.items():
             words = f"{rule_id} ({self.context.words(rules[rule_id])}"
             if rule_id in left:
@@ -203,9 +203,9 @@ class Removals:
                     " without host bits; if it is that rule, remove it in the console)"
                 )
             else:
-                self.revoked.add(rule)
+                self.gone.add(rule)
         self._revoke_by_id(by_id)
-        self._verify_gone({i: r for i, r in by_id.items() if r in self.revoked})
+        self._verify_gone({i: r for i, r in by_id.items() if r in self.gone})
         self._revoke_as_spelled(
             {rule: live for rule, live in shown.items() if not live.rule_id}
         )
@@ -239,7 +239,7 @@ class Removals:
         if refused and not succeeded:
             raise refused
         group = self._read(left)
-        self.revoked.update(rule for rule in succeeded if not group.matching(rule))
+        self.gone.update(rule for rule in succeeded if not group.matching(rule))
         if refused:
             raise refused
         left[:] = [r for r in left if r in unknown or group.identical_to(r)]
@@ -268,7 +268,7 @@ class Removals:
         try:
             until_shown(self.context.timeout_s)(read)
         except NotShownError:
-            self.revoked.difference_update(left.values())
+            self.gone.difference_update(left.values())
             words = self.context.words
             self.remaining.extend(f"{i} ({words(rule)})" for i, rule in left.items())
 
@@ -286,7 +286,7 @@ class Removals:
                 refused = refused or error.about(about)
         group = self._read(shown)
         still = [rule for rule in shown if group.identical_to(rule)]
-        self.revoked.update(shown.keys() - still)
+        self.gone.update(shown.keys() - still)
         if refused:
             raise refused
         self.remaining.extend(

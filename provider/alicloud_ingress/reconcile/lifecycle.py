@@ -10,10 +10,11 @@ What happens where a step fails, for one rule and a set alike:
 - Before a rule is revoked, by whatever error: what the run has added is taken back,
   and the error is raised. What cannot be taken back is named, and the state gets it
   (`create.Additions.take_back`, `NotTakenBackError`).
-- A revoke is refused, and no other of the run has succeeded: the same.
-- A revoke is refused, and another has succeeded: nothing is taken back, since fewer
-  rules would be left than before and after. `UnfinishedUpdateError` names what was
-  added and what is left; the state gets both, and the next update goes on.
+- A revoke is refused before any rule is gone: the same.
+- A revoke is refused when others are gone: nothing is taken back, since the group would
+  have fewer rules than both the old program and the new one declare.
+  `UnfinishedUpdateError` names what was added and what is to be revoked; the state gets
+  both, and the next update goes on.
 - A revoke of an update of a set gets no answer: the same, since it may have succeeded.
 
 Which answers to a revoke count as a refusal is decided in `delete`.
@@ -127,7 +128,7 @@ class _Lifecycle(RuleContext):
             change_all(self, (*plan.own, *plan.duplicates))
             removals.revoke(plan.revoke)
         except Exception as error:
-            if removals.revoked or (self.is_set and removals.unclear):
+            if removals.gone or (self.is_set and removals.unclear):
                 raise self._unfinished_error(error, plan, added, removals) from error
             additions.take_back(error)
             raise
@@ -152,7 +153,7 @@ class _Lifecycle(RuleContext):
         added: Mapping[IngressRule, LiveRule],
         removals: Removals,
     ) -> UnfinishedUpdateError:
-        done = removals.revoked | removals.left_to_others
+        done = removals.gone | removals.left_to_others
         left = tuple(member for member in plan.revoke if member.rule not in done)
         ids = {rule: live.rule_id for rule, live in plan.result(added).items()}
 
@@ -164,7 +165,7 @@ class _Lifecycle(RuleContext):
         new = words((rule, live.rule_id) for rule, live in added.items())
         return UnfinishedUpdateError(
             f"{as_sentence(error)} Of {len(plan.revoke)} rules that were to be revoked,"
-            f" {len(removals.revoked)} are gone, and these"
+            f" {len(removals.gone)} are gone, and these"
             f" {'may still exist' if removals.unclear else 'still exist'} in"
             f" {self.where}: {words((m.rule, m.rule_id) for m in left)}."
             + (f" These were added and are kept: {new}." if new else ""),

@@ -26,7 +26,7 @@ class Member:
         rule_id: `sgr-...`, or "" while unknown.
         declared: whether the program declared it; a refresh of an exclusive set adds
             the other rules of the group, which are foreign.
-        held: whether another resource of this run holds the rule, too, and keeps it.
+        held: whether another resource of this run holds the rule, too, or revokes it.
         pending: whether it was created and no read has shown it. A refresh that does
             not find it keeps it: it may show later, and a state has to name it.
         create_time: as in `LiveRule`; "" where the state does not have it.
@@ -128,22 +128,22 @@ class Plan:
 
 class UnfinishedUpdateError(IngressError):
     """
-    An update failed after it had revoked some rules, so nothing is taken back.
+    An update failed when some rules were gone, or may have been: nothing is taken back.
 
     Attributes:
         ids: ID of each wanted rule, as `SetLifecycle.update` returns them.
-        left: rules that the next update has to revoke.
+        to_revoke: rules that the next update has to revoke.
     """
 
     def __init__(
         self,
         message: str,
         ids: Mapping[IngressRule, str],
-        left: Sequence[Member],
+        to_revoke: Sequence[Member],
     ) -> None:
         super().__init__(message)
         self.ids = ids
-        self.left = left
+        self.to_revoke = to_revoke
 
 
 class NotTakenBackError(RuleNotConfirmedError):
@@ -151,13 +151,13 @@ class NotTakenBackError(RuleNotConfirmedError):
     A run failed before it had revoked a rule, and may have left rules that it added.
 
     Attributes:
-        left: each of these rules as it is, without an ID where no read has shown it.
+        added: each of these rules as it is, without an ID where no read has shown it.
             The state has to name them.
     """
 
-    def __init__(self, message: str, left: Mapping[IngressRule, LiveRule]) -> None:
+    def __init__(self, message: str, added: Mapping[IngressRule, LiveRule]) -> None:
         super().__init__(message)
-        self.left = left
+        self.added = added
 
 
 def live_of(

@@ -2,7 +2,7 @@
 What is repeated until it succeeds, and for how long.
 
 Describe may lag behind a write, so it is repeated until it shows the effect. A write
-whose outcome is unknown is sent again, each time after a read.
+that got no answer is sent again, each time after a read.
 """
 
 from __future__ import annotations
