@@ -41,7 +41,7 @@ class Removals:
 
     Args:
         context: of the group.
-        gone: filled with the rules that are gone, whoever has revoked them.
+        gone: filled with the rules that are gone, also where others revoked them.
         left_to_others: filled with the rules that another resource has.
         unclear: filled with the rules whose revoke got no answer.
         remaining: filled with the words of each rule that a read still shows after its
