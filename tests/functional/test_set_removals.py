@@ -139,6 +139,17 @@ def test_without_an_id_another_resources_rule_is_kept(
     assert [held.rule_id in text for text in account.told] == [True]
 
 
+def test_host_bits_hide_no_rule_of_another_resource(account: Account) -> None:
+    """ECS cleared the host bits of one, and the other is that block."""
+    held = account.add(SSH)
+    account.ownership.keep([held.rule_id], "another")
+
+    account.delete(Member(replace(SSH, source_cidr_ip="10.1.2.3/8"), ""))
+
+    assert account.left() == [held.rule_id]
+    assert [held.rule_id in text for text in account.told] == [True]
+
+
 def test_without_an_id_an_unanswered_delete_is_repeated(
     account: Account,
 ) -> None:

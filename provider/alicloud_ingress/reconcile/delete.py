@@ -118,7 +118,7 @@ class Removals:
             read = self.context.group.read_after_writes()
         group = self.context.without_revoked(read)
         for member in members:
-            if not member.rule_id and (live := group.identical_to(member.rule)):
+            if not member.rule_id and (live := group.matching(member.rule)):
                 ids[member] = live.rule_id
         return ids
 
