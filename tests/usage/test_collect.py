@@ -471,6 +471,57 @@ def test_a_log_is_read_in_each_form(
     assert [row["windows_nodata"] for row in watched(table)] == [1]
 
 
+def spelt(record: Record, spelling: Callable[[str], str]) -> Record:
+    return {spelling(name): value for name, value in record.items()}
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        str.upper,
+        str.title,
+        lambda name: name.upper().replace("-", "_"),
+        lambda name: f" {name}",
+        lambda name: name.upper() if name.startswith("s") else name,
+    ],
+    ids=["upper", "title", "upper with underscores", "with a space", "some upper"],
+)
+@pytest.mark.parametrize("form", ["json", "csv", "parquet"])
+def test_names_of_fields_are_read_in_each_spelling(
+    collect: Collect,
+    table: Path,
+    tmp_path: Path,
+    form: str,
+    spelling: Callable[[str], str],
+) -> None:
+    records = [spelt(record, spelling) for record in (flow(0), flow(1), quiet(2))]
+    source = write_json(tmp_path / "source", records)
+    with duckdb.connect() as database:
+        database.execute(
+            f"COPY (FROM read_json('{source}')) TO '{tmp_path / f'a.{form}'}'"
+            f" (FORMAT {form})"
+        )
+
+    result = collect(tmp_path / f"a.{form}")
+
+    assert result.exit_code == 0, result.output
+    assert [(row["port"], row["flows"]) for row in rows(table)] == [(443, 2)]
+    assert [row["windows_nodata"] for row in watched(table)] == [1]
+
+
+def test_a_record_of_json_in_another_spelling_is_never_dropped(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    """The first record says how a file is spelt; others may differ."""
+    other = spelt(flow(1), str.upper)
+    write_json(tmp_path / "usual-first.json", [flow(0), other])
+    write_json(tmp_path / "other-first.json", [other, flow(2), {"a": 1}])
+
+    assert collect(tmp_path / "*.json").exit_code == 3
+    assert usage.open_table(table).metadata.records_unreadable == 2
+    assert [row["flows"] for row in rows(table)] == [3]
+
+
 @pytest.mark.parametrize("framed", [False, True])
 def test_snappy_is_read_raw_and_framed(
     collect: Collect,
@@ -592,10 +643,15 @@ def test_a_broken_record_is_counted_and_others_are_read(
         b'{"a": "\xff"}',
     ],
 )
+@pytest.mark.parametrize("spelling", [str.lower, str.upper])
 def test_a_broken_line_of_json_is_counted(
-    collect: Collect, table: Path, tmp_path: Path, line: bytes
+    collect: Collect,
+    table: Path,
+    tmp_path: Path,
+    line: bytes,
+    spelling: Callable[[str], str],
 ) -> None:
-    file = write_json(tmp_path / "a.json", [flow(0), flow(1)])
+    file = write_json(tmp_path / "a.json", [spelt(flow(n), spelling) for n in (0, 1)])
     file.write_bytes(file.read_bytes() + line + b"\n")
 
     assert collect(file).exit_code == 3
