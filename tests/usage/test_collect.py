@@ -785,6 +785,52 @@ def test_an_existing_table_is_replaced_and_not_read(
     assert [row["flows"] for row in rows(table)] == [1]
 
 
+FILES_OF_4_KIB = """
+import resource, signal, sys
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+signal.signal(signal.SIGXFSZ, getattr(signal, sys.argv.pop(1)))
+from alicloud_ingress.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("at_the_limit", "code"), [("SIG_IGN", 3), ("SIG_DFL", -signal.SIGXFSZ)]
+)
+def test_a_table_that_cannot_be_written_whole_is_none(
+    collect: Collect, table: Path, tmp_path: Path, at_the_limit: str, code: int
+) -> None:
+    """As on a full disk, and where the process is killed while it writes."""
+    collect(write_json(tmp_path / "small.json", [flow(0)]))
+    beside = table.with_name("usage.watched.parquet")
+    older = table.read_bytes(), beside.read_bytes()
+    source = write_json(tmp_path / "log", (flow(0, dstport=n) for n in range(30_000)))
+    log = tmp_path / "log.parquet"
+    with duckdb.connect() as database:
+        database.execute(f"COPY (FROM read_json('{source}')) TO '{log}'")
+    source.unlink()
+
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", FILES_OF_4_KIB, at_the_limit),
+            *("usage", "collect", "--files", str(log)),
+            *("--since", "3d", "--until", UNTIL, "--out", str(table)),
+        ],
+        check=False,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    if code == 3:
+        assert f"{table}: it cannot be written" in done.stderr
+    assert older == (table.read_bytes(), beside.read_bytes())
+    again = collect(tmp_path)
+    assert again.exit_code == 0, again.output
+
+
 def test_an_interrupted_run_leaves_the_older_table(
     collect: Collect, table: Path, tmp_path: Path
 ) -> None:
