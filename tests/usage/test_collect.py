@@ -764,6 +764,7 @@ def test_no_table_is_written_where_no_file_can_be_read(
 
     assert result.exit_code == 3
     assert str(tmp_path / "a.txt") in result.output
+    assert "\\n" not in result.output
     assert not table.exists()
 
 

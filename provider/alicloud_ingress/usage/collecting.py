@@ -250,8 +250,8 @@ def write(
 
 
 def _none_of(problems: Sequence[FileError]) -> str:
-    lines = "\n".join(f"  {problem}" for problem in problems)
-    return f"no file could be read; no table was written\n{lines}"
+    named = "; ".join(map(str, problems))
+    return f"no file could be read, no table was written: {named}"
 
 
 @contextmanager
