@@ -471,6 +471,57 @@ def test_a_log_is_read_in_each_form(
     assert [row["windows_nodata"] for row in watched(table)] == [1]
 
 
+def spelt(record: Record, spelling: Callable[[str], str]) -> Record:
+    return {spelling(name): value for name, value in record.items()}
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        str.upper,
+        str.title,
+        lambda name: name.upper().replace("-", "_"),
+        lambda name: f" {name}",
+        lambda name: name.upper() if name.startswith("s") else name,
+    ],
+    ids=["upper", "title", "upper with underscores", "with a space", "some upper"],
+)
+@pytest.mark.parametrize("form", ["json", "csv", "parquet"])
+def test_names_of_fields_are_read_in_each_spelling(
+    collect: Collect,
+    table: Path,
+    tmp_path: Path,
+    form: str,
+    spelling: Callable[[str], str],
+) -> None:
+    records = [spelt(record, spelling) for record in (flow(0), flow(1), quiet(2))]
+    source = write_json(tmp_path / "source", records)
+    with duckdb.connect() as database:
+        database.execute(
+            f"COPY (FROM read_json('{source}')) TO '{tmp_path / f'a.{form}'}'"
+            f" (FORMAT {form})"
+        )
+
+    result = collect(tmp_path / f"a.{form}")
+
+    assert result.exit_code == 0, result.output
+    assert [(row["port"], row["flows"]) for row in rows(table)] == [(443, 2)]
+    assert [row["windows_nodata"] for row in watched(table)] == [1]
+
+
+def test_a_record_of_json_in_another_spelling_is_never_dropped(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    """The first record says how a file is spelt; others may differ."""
+    other = spelt(flow(1), str.upper)
+    write_json(tmp_path / "usual-first.json", [flow(0), other])
+    write_json(tmp_path / "other-first.json", [other, flow(2), {"a": 1}])
+
+    assert collect(tmp_path / "*.json").exit_code == 3
+    assert usage.open_table(table).metadata.records_unreadable == 2
+    assert [row["flows"] for row in rows(table)] == [3]
+
+
 @pytest.mark.parametrize("framed", [False, True])
 def test_snappy_is_read_raw_and_framed(
     collect: Collect,
@@ -592,10 +643,15 @@ def test_a_broken_record_is_counted_and_others_are_read(
         b'{"a": "\xff"}',
     ],
 )
+@pytest.mark.parametrize("spelling", [str.lower, str.upper])
 def test_a_broken_line_of_json_is_counted(
-    collect: Collect, table: Path, tmp_path: Path, line: bytes
+    collect: Collect,
+    table: Path,
+    tmp_path: Path,
+    line: bytes,
+    spelling: Callable[[str], str],
 ) -> None:
-    file = write_json(tmp_path / "a.json", [flow(0), flow(1)])
+    file = write_json(tmp_path / "a.json", [spelt(flow(n), spelling) for n in (0, 1)])
     file.write_bytes(file.read_bytes() + line + b"\n")
 
     assert collect(file).exit_code == 3
@@ -708,6 +764,7 @@ def test_no_table_is_written_where_no_file_can_be_read(
 
     assert result.exit_code == 3
     assert str(tmp_path / "a.txt") in result.output
+    assert "\\n" not in result.output
     assert not table.exists()
 
 
@@ -727,6 +784,52 @@ def test_an_existing_table_is_replaced_and_not_read(
 
     assert [collect(tmp_path).exit_code for _ in range(2)] == [0, 0]
     assert [row["flows"] for row in rows(table)] == [1]
+
+
+FILES_OF_4_KIB = """
+import resource, signal, sys
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+signal.signal(signal.SIGXFSZ, getattr(signal, sys.argv.pop(1)))
+from alicloud_ingress.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("at_the_limit", "code"), [("SIG_IGN", 3), ("SIG_DFL", -signal.SIGXFSZ)]
+)
+def test_a_table_that_cannot_be_written_whole_is_none(
+    collect: Collect, table: Path, tmp_path: Path, at_the_limit: str, code: int
+) -> None:
+    """As on a full disk, and where the process is killed while it writes."""
+    collect(write_json(tmp_path / "small.json", [flow(0)]))
+    beside = table.with_name("usage.watched.parquet")
+    older = table.read_bytes(), beside.read_bytes()
+    source = write_json(tmp_path / "log", (flow(0, dstport=n) for n in range(30_000)))
+    log = tmp_path / "log.parquet"
+    with duckdb.connect() as database:
+        database.execute(f"COPY (FROM read_json('{source}')) TO '{log}'")
+    source.unlink()
+
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", FILES_OF_4_KIB, at_the_limit),
+            *("usage", "collect", "--files", str(log)),
+            *("--since", "3d", "--until", UNTIL, "--out", str(table)),
+        ],
+        check=False,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    if code == 3:
+        assert f"{table}: it cannot be written" in done.stderr
+    assert older == (table.read_bytes(), beside.read_bytes())
+    again = collect(tmp_path)
+    assert again.exit_code == 0, again.output
 
 
 def test_an_interrupted_run_leaves_the_older_table(

@@ -141,6 +141,26 @@ def test_a_result_that_is_not_whole_is_refused(
     assert not (tmp_path / "usage.parquet").exists()
 
 
+@pytest.mark.parametrize("column", ["interface_id", "vpc_id", "note"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_quotes_over_two_lines_of_a_result_hide_no_row(
+    simulation: Simulation, log: str, tmp_path: Path, column: str, end: str
+) -> None:
+    made = results(simulation, log, tmp_path, "csv")
+    header, *lines = made[0].read_text(encoding="utf-8").splitlines()
+    table = [[*header.split(","), "note"], *([*x.split(","), "n"] for x in lines)]
+    place = table[0].index(column)
+    table[2][place] = '"' + table[2][place]
+    table[3][place] += '"'
+    text = end.join(map(",".join, table)) + end
+    made[0].write_text(text, encoding="utf-8", newline="")
+
+    done = collect(tmp_path, made, *period(simulation))
+
+    assert done.exit_code == 3
+    assert not (tmp_path / "usage.parquet").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -18,8 +18,8 @@ from alicloud_ingress.ecs.gateway import Gateway
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.usage import embedded, log_files, oss
 from alicloud_ingress.usage.endpoints import service_endpoint
-from alicloud_ingress.usage.engine import interruptible, literal
-from alicloud_ingress.usage.log_files import FileError
+from alicloud_ingress.usage.engine import interruptible, library, literal
+from alicloud_ingress.usage.log_files import FileError, first_line
 from alicloud_ingress.usage.logstore import Logstore, load
 from alicloud_ingress.usage.records import Period
 from alicloud_ingress.usage.results import load_result
@@ -38,6 +38,15 @@ class NothingReadError(IngressError):
     """
     Not one file could be read, so no table was written.
     """
+
+
+class NotWrittenError(IngressError):
+    """
+    A table cannot be written, so that a table that was there stays.
+    """
+
+    def __init__(self, out: Path, why: str) -> None:
+        super().__init__(f"{out}: it cannot be written: {why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,7 @@ def collect_files(  # noqa: PLR0913 - each is a decision of the caller
 
     Raises:
         NoMatchError: a glob matches nothing.
+        NotWrittenError: for example on a full disk.
         NothingReadError: no file could be read; nothing is written.
         HttpfsMissingError: DuckDB cannot read `oss://` here.
         ExtraMissingError: the extra `[usage]` is not installed.
@@ -134,6 +144,7 @@ def collect_sls(  # noqa: PLR0913 - each is a decision of the caller
 
     Raises:
         SlsError: naming code, request and what to do; nothing is written.
+        NotWrittenError: for example on a full disk.
         ExtraMissingError: the extra `[usage]` is not installed.
     """
     store = Logstore(
@@ -168,6 +179,7 @@ def collect_result(
     Raises:
         NoMatchError: a pattern matches no file.
         EngineResultError: the results are not whole, or not of the period.
+        NotWrittenError: for example on a full disk.
         ExtraMissingError: the extra `[usage]` is not installed.
     """
     with interruptible():
@@ -204,6 +216,9 @@ def write(
 ) -> Collected:
     """
     Write the tables `flows` and `watched` of a connection, both whole or none.
+
+    Raises:
+        NotWrittenError: for example on a full disk.
     """
     interfaces, unreadable = connection.execute(
         "SELECT count(*) FILTER (interface_id <> ''),"
@@ -218,21 +233,25 @@ def write(
         made_at=int(time.time()),
     )
     with _replacing(out) as flows, _replacing(watched_path(out)) as watched:
-        rows, _ = (
-            connection.execute(
-                f"COPY {name} TO {literal(str(path))}"
-                " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, KV_METADATA"
-                f" {{{literal(METADATA_KEY)}: {literal(metadata.as_text())}}})"
-            ).fetchall()[0][0]
-            for name, path in (("flows", flows), ("watched", watched))
-        )
+        try:
+            rows, _ = (
+                connection.execute(
+                    f"COPY {name} TO {literal(str(path))} (FORMAT parquet,"
+                    " COMPRESSION zstd, COMPRESSION_LEVEL 1, USE_TMP_FILE false,"
+                    f" KV_METADATA {{{literal(METADATA_KEY)}:"
+                    f" {literal(metadata.as_text())}}})"
+                ).fetchall()[0][0]
+                for name, path in (("flows", flows), ("watched", watched))
+            )
+        except library("duckdb").Error as error:
+            raise NotWrittenError(out, first_line(error)) from None
     table = UsageTable(out, watched_path(out), metadata)
     return Collected(table, problems, rows, interfaces)
 
 
 def _none_of(problems: Sequence[FileError]) -> str:
-    lines = "\n".join(f"  {problem}" for problem in problems)
-    return f"no file could be read; no table was written\n{lines}"
+    named = "; ".join(map(str, problems))
+    return f"no file could be read, no table was written: {named}"
 
 
 @contextmanager

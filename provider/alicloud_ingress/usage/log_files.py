@@ -32,6 +32,10 @@ MIN_JSON_FIELDS = 3
 """
 Fields of a flow log that the first record of a JSON file has at least.
 """
+_USUAL = frozenset(n for f in FIELDS.values() for n in (f, f.replace("-", "_")))
+"""
+Names of fields that a JSON file has in most exports.
+"""
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _PARQUET = b"PAR1"
@@ -62,7 +66,7 @@ class Layout:
     How a file is read; files of one layout are read together.
 
     Args:
-        kind: `json`, `csv` or `parquet`.
+        kind: `json`, `json-map` (names in another spelling), `csv` or `parquet`.
         compression: `none`, `gzip` or `zstd`; Parquet has its own.
         columns: our name of each field -> the SQL of it, as `query.parsed` takes it.
         delimiter: of a CSV file.
@@ -200,14 +204,24 @@ def _text(
 
 
 def _json(path: str, first: str, compression: str) -> Layout:
+    """
+    The layout of JSON lines: in other spellings than usual, reading takes longer.
+    """
     try:
-        names = {_plain(str(name)) for name in json.loads(first)}
+        names = [str(name) for name in json.loads(first)]
     except ValueError:
-        names = set(map(_plain, FIELDS.values()))  # one broken record among others
-    if len(names & set(map(_plain, FIELDS.values()))) < MIN_JSON_FIELDS:
+        names = list(FIELDS.values())  # one broken record among others
+    known = set(_by_field(names))
+    if len(known) < MIN_JSON_FIELDS:
         raise FileError(path, "its first record has no fields of a flow log")
-    columns = {name: _spellings(field) for name, field in FIELDS.items()}
-    return Layout("json", compression, tuple(columns.items()))
+    if known == set(_by_field(set(names) & _USUAL)):
+        columns = {name: _spellings(field) for name, field in FIELDS.items()}
+        return Layout("json", compression, tuple(columns.items()))
+    columns = {
+        name: f"texts[list_position(names, {literal(_plain(field))})]"
+        for name, field in FIELDS.items()
+    }
+    return Layout("json-map", compression, tuple(columns.items()))
 
 
 def _csv(path: str, first: str, compression: str) -> Layout:
@@ -313,13 +327,20 @@ def relation(layout: Layout, paths: Sequence[str]) -> str:
             " store_rejects = true, rejects_limit = 0, hive_partitioning = false,"
             f" compression = {literal(layout.compression)})"
         )
-    names = {n for f in FIELDS.values() for n in (f, f.replace("-", "_"))}
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in sorted(names))
-    return (
-        f"read_json({files}, format = 'newline_delimited', columns = {{{columns}}},"
-        f" ignore_errors = true, maximum_object_size = {LINE_BYTES},"
-        f" hive_partitioning = false, compression = {literal(layout.compression)})"
+    options = (
+        f"{files}, format = 'newline_delimited', ignore_errors = true,"
+        f" maximum_object_size = {LINE_BYTES}, hive_partitioning = false,"
+        f" compression = {literal(layout.compression)}"
     )
+    if layout.kind == "json-map":
+        return (
+            "(SELECT map_values(record) AS texts, list_transform(map_keys(record),"
+            " lambda name: replace(lower(trim(name)), '-', '_')) AS names"
+            f" FROM read_json({options}, records = 'false',"
+            " columns = {record: 'MAP(VARCHAR, VARCHAR)'}))"
+        )
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in sorted(_USUAL))
+    return f"read_json({options}, columns = {{{columns}}})"
 
 
 def unique(header: Sequence[str]) -> tuple[str, ...]:

@@ -92,6 +92,15 @@ def _load(
             raise EngineResultError(
                 pattern, f"it lacks the columns {', '.join(lacking)}"
             )
+        if is_csv:
+            _none(
+                connection,
+                f"SELECT count(*) FROM (SELECT concat(*COLUMNS(*)) AS text"
+                f" FROM {relation}) WHERE contains(text, chr(10))"
+                " OR contains(text, chr(13))",
+                pattern,
+                "rows hold a line end within a value; a quote may be open",
+            )
         values = ", ".join(
             f"COALESCE({c}, '') AS {c}"
             if is_csv and kind == "VARCHAR"
