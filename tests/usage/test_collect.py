@@ -475,16 +475,21 @@ def spelt(record: Record, spelling: Callable[[str], str]) -> Record:
     return {spelling(name): value for name, value in record.items()}
 
 
+def upper_with_underscores(name: str) -> str:
+    return name.upper().replace("-", "_")
+
+
+def with_a_space(name: str) -> str:
+    return f" {name}"
+
+
+def some_upper(name: str) -> str:
+    return name.upper() if name.startswith("s") else name
+
+
 @pytest.mark.parametrize(
     "spelling",
-    [
-        str.upper,
-        str.title,
-        lambda name: name.upper().replace("-", "_"),
-        lambda name: f" {name}",
-        lambda name: name.upper() if name.startswith("s") else name,
-    ],
-    ids=["upper", "title", "upper with underscores", "with a space", "some upper"],
+    [str.upper, str.title, upper_with_underscores, with_a_space, some_upper],
 )
 @pytest.mark.parametrize("form", ["json", "csv", "parquet"])
 def test_names_of_fields_are_read_in_each_spelling(
