@@ -154,11 +154,13 @@ class EcsClient:
         try:
             self._send_keeping_unknown_outcome(call)
         except NoAnswerError as error:
-            refusal = error.__cause__
-            if not isinstance(refusal, RuleNotFoundError | RuleIdNotValidError):
-                raise
-            if len(named) > 1 or not isinstance(refusal, RuleNotFoundError):
-                raise refusal from None
+            match error.__cause__:
+                case RuleNotFoundError() if len(named) == 1:
+                    return
+                case RuleNotFoundError() | RuleIdNotValidError() as refusal:
+                    raise refusal from None
+                case _:
+                    raise
 
     def modify(self, group_id: str, rule_id: str, rule: IngressRule) -> None:
         """
@@ -370,10 +372,6 @@ class EcsClient:
     def _place(self, group_id: str) -> str:
         region = self._connection.region
         return f"{group_id} in {region}" if group_id else region
-
-    def _send(self, call: ApiCall, but: type[EcsError] | None = None) -> Answer:
-        send = partial(self._gateway.send, call)
-        return retried(call.words, send, self._connection.timeout_s, but)
 
     def _send_keeping_unknown_outcome(
         self, call: ApiCall, but: type[EcsError] | None = None

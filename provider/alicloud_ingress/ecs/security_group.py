@@ -24,7 +24,6 @@ from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 
 _Entry = TypeVar("_Entry", bound=Hashable)
-_MAYBE_DONE = (Reaction.ALREADY_DONE, Reaction.READ_GROUP)
 
 
 class GroupCalls(Protocol):
@@ -161,7 +160,7 @@ class SecurityGroup:
         deliver: Callable[[Sequence[_Entry]], Iterator[Outcome[_Entry]]],
     ) -> Iterator[Outcome[_Entry]]:
         def ends_all(error: EcsError) -> bool:
-            return reaction(kind, error) not in (*_MAYBE_DONE, Reaction.FIND_ID)
+            return reaction(kind, error) is Reaction.FAIL
 
         return send_in_parallel(entries, deliver, ends_all)
 
@@ -176,7 +175,8 @@ class SecurityGroup:
 
     def _revoke_by_id(self, rule_ids: Sequence[str]) -> Iterator[Outcome[str]]:
         def outcome(error: EcsError) -> EcsError | None:
-            return error if reaction(Write.REVOKE_BY_ID, error) in _MAYBE_DONE else None
+            is_refused = reaction(Write.REVOKE_BY_ID, error) is Reaction.FAIL
+            return None if is_refused else error
 
         shown = frozenset(self._shown.intersection(rule_ids))
         return self._delivered(
