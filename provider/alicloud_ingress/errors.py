@@ -301,6 +301,13 @@ class BatchEntryError(EcsError):
     next_step = "correct the rule that the message describes"
 
 
+def located(error: Exception, place: str) -> Exception:
+    """
+    Name a more exact place in an error of ECS; other errors are unchanged.
+    """
+    return error.about(place) if isinstance(error, EcsError) else error
+
+
 def copied(error: _Error) -> _Error:
     """
     Copy an error, without its traceback, so that another thread can raise it.

@@ -172,6 +172,12 @@ class Lagging:
         if "create_time" in entry.outputs:
             entry.outputs["create_time"] = LONG_AGO
 
+    def up(self, *ports: int, **more: object) -> list[Exception]:
+        """Deploy a set of these ports."""
+        rules = [{**FIELDS, "port_range": port, **more} for port in ports]
+        args = {"security_group_id": self.group, "rules": rules}
+        return self.stack.run(UP, {"s": args})
+
     def refresh(self) -> int:
         """Refresh, and count the reads."""
         self.fake.calls.clear()
@@ -187,6 +193,41 @@ class Lagging:
 @pytest.fixture(params=["rule", "set"])
 def lagging(front: Front, request: pytest.FixtureRequest) -> Lagging:
     return Lagging(front, request.param)
+
+
+@pytest.mark.parametrize("lagging", ["set"], indirect=True)
+def test_an_update_keeps_a_rule_that_a_read_lacks(lagging: Lagging) -> None:
+    """It is sent again, shows under its ID, and gets its new description."""
+    (rule_id, _) = lagging.rule_ids
+    lagging.fake.groups[lagging.group].rules[rule_id]["CreateTime"] = LONG_AGO
+    lagging.hide(rule_id)
+
+    assert lagging.up(22, 23, 24, description="new") == []
+
+    live = lagging.fake.rules(lagging.group)
+    assert set(lagging.rule_ids) < set(live) == lagging.stack.entries[0].rule_ids
+    assert {rule["Description"] for rule in live.values()} == {"new"}
+
+
+@pytest.mark.parametrize("describes", [1, 1_000])
+@pytest.mark.parametrize("lagging", ["set"], indirect=True)
+def test_a_failed_update_spares_a_rule_that_reads_lack(
+    lagging: Lagging, describes: int
+) -> None:
+    """It takes back what it has added; the rule of the state is none of that."""
+    (rule_id, _) = lagging.rule_ids
+    lagging.hide(rule_id, describes)
+    lagging.fake.inject(Fault.refused(REVOKE, 403, "Forbidden.RAM"))
+
+    assert len(lagging.up(22, 24)) == 1
+
+    assert set(lagging.fake.groups[lagging.group].rules) == set(lagging.rule_ids)
+    lagging.fake.groups[lagging.group].lags.clear()
+    assert lagging.up(22, 24) == []
+    live = lagging.fake.rules(lagging.group)
+    assert rule_id in live
+    assert set(live) == lagging.stack.entries[0].rule_ids
+    lagging.assert_destroyed()
 
 
 def test_one_late_read_drops_no_rule_from_the_state(lagging: Lagging) -> None:
@@ -221,6 +262,25 @@ def test_a_refresh_waits_for_a_rule_just_created(lagging: Lagging) -> None:
     lagging.hide(lagging.rule_ids[0], 3)
 
     lagging.refresh()
+
+    lagging.assert_destroyed()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "Forbidden.RAM",
+        "InvalidSecurityGroupRuleId.NotFound",
+        "InvalidParam.SecurityGroupRuleId",
+    ],
+)
+@pytest.mark.parametrize("lagging", ["set"], indirect=True)
+def test_a_late_read_after_a_refusal_deletes_no_rule(
+    lagging: Lagging, code: str
+) -> None:
+    """Of a call that was refused because of one rule, the others are sent again."""
+    lagging.hide(lagging.rule_ids[0])
+    lagging.fake.inject(Fault.refused(REVOKE, 403, code))
 
     lagging.assert_destroyed()
 

@@ -1,8 +1,8 @@
 """
 Random lives of rule sets, compared with a simple model.
 
-A set is deployed as a whole or not at all: after a failure the state holds each of its
-rules, or an error has named it, and rules of others are never changed.
+After each command, failed or not, the state holds each live rule of the set, and rules
+of others are not changed.
 """
 
 from __future__ import annotations
@@ -69,7 +69,6 @@ class Sets(RuleBasedStateMachine):
         self.group = self.fake.new_group()
         self.foreign: dict[str, Any] = {}
         self.wanted: dict[int, str] = {}
-        self.told: set[str] = set()
         self.removed: set[str] = set()
 
     def teardown(self) -> None:
@@ -77,8 +76,7 @@ class Sets(RuleBasedStateMachine):
         try:
             self.settle()
             assert self.stack.destroy() == []
-            left = {i: r for i, r in self.ours().items() if i not in self.told}
-            assert left == {}
+            assert self.ours() == {}
         finally:
             self.open.close()
 
@@ -106,7 +104,7 @@ class Sets(RuleBasedStateMachine):
         """Change the program, and deploy it while ECS may fail."""
         self.wanted = wanted
         self.strike(fault)
-        self.up(command, options=options)
+        self.up(command, options)
         self.fake.forget_faults()
 
     @precondition(lambda self: self.stack.state)
@@ -128,7 +126,7 @@ class Sets(RuleBasedStateMachine):
         if tainted:
             self.stack.taint()
         self.strike(fault)
-        self.up(command if tainted else f"{command} --replace set", options=options)
+        self.up(command if tainted else f"{command} --replace set", options)
         self.fake.forget_faults()
 
     @rule(command=st.sampled_from(REFRESHING), fault=st.none() | FAULTS)
@@ -143,7 +141,7 @@ class Sets(RuleBasedStateMachine):
         """Destroy; it may fail."""
         self.strike(fault)
         if self.run(command, self.program()) == "":
-            assert self.ours().keys() <= self.told
+            assert self.ours() == {}
         self.fake.forget_faults()
 
     @rule(port=st.integers(22, 30), priority=st.integers(3, 9))
@@ -168,19 +166,15 @@ class Sets(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         """
-        Without faults it converges: a rule that an error named is adopted if it
-        is wanted, and else left to the user.
+        Without faults it converges in one run, without `adopt`. A set that is to be
+        replaced is deleted first.
         """
         self.fake.forget_faults()
         self.fake.groups[self.group].lags.clear()
         assert self.run(REFRESH, {}) == ""
         self.removed.clear()
-        if self.up(UP):
-            assert self.up(UP, adopt=True) == ""
-        abandoned = self.unknown() & self.told
-        ours = [rule for i, rule in self.ours().items() if i not in abandoned]
-        ports = sorted(int(str(rule["PortRange"]).split("/")[0]) for rule in ours)
-        assert ports == sorted(self.wanted)
+        assert self.up(UP, Options(delete_before_replace=True)) == ""
+        assert self.ports() == sorted(self.wanted)
 
     @invariant()
     def nothing_foreign_is_touched(self) -> None:
@@ -190,9 +184,9 @@ class Sets(RuleBasedStateMachine):
 
     @invariant()
     def nothing_of_ours_is_lost(self) -> None:
-        """The state holds the rule, or the error of the run that left it names it."""
-        lost = self.unknown().difference(self.told)
-        assert not lost, f"neither in the state nor in an error: {lost}"
+        """The state holds each live rule of the set."""
+        lost = self.unknown()
+        assert not lost, f"not in the state: {lost}"
 
     def unknown(self) -> set[str]:
         """The set's live rules that the state does not hold."""
@@ -212,30 +206,31 @@ class Sets(RuleBasedStateMachine):
             for words, rule_id in entry.outputs["rule_ids"].items()
         }
 
-    def up(
-        self, command: str, *, adopt: bool = False, options: Options = NO_OPTIONS
-    ) -> str:
+    def ports(self) -> list[int]:
+        """The ports of the set's live rules."""
+        shown = (str(rule["PortRange"]) for rule in self.ours().values())
+        return sorted(int(ports.split("/")[0]) for ports in shown)
+
+    def up(self, command: str, options: Options = NO_OPTIONS) -> str:
         """
         Deploy and return the error, if any. Without an error the rules are the
         wanted ones.
         """
-        error = self.run(command, self.program(adopt=adopt), options)
+        error = self.run(command, self.program(), options)
         if not error:
             self.assert_exact()
         return error
 
     def assert_exact(self) -> None:
         """The live rules are the wanted ones, except those deleted by hand since."""
-        assert self.unknown() <= self.told
         missing = set(self.known().values()) - self.ours().keys() - {""}
         assert missing <= self.removed
-        live = [rule for i, rule in self.ours().items() if i not in self.told]
-        ports = {int(str(rule["PortRange"]).split("/")[0]) for rule in live}
-        assert len(ports) == len(live)
-        assert ports <= self.wanted.keys()
+        ports = self.ports()
+        assert len(set(ports)) == len(ports)
+        assert set(ports) <= self.wanted.keys()
         assert len(self.wanted) - len(ports) == len(missing)
 
-    def program(self, *, adopt: bool = False) -> dict[str, Properties]:
+    def program(self) -> dict[str, Properties]:
         """The set with its rules."""
         rules = [
             {
@@ -246,9 +241,7 @@ class Sets(RuleBasedStateMachine):
             }
             for port, description in self.wanted.items()
         ]
-        return {
-            "set": {"security_group_id": self.group, "adopt": adopt, "rules": rules}
-        }
+        return {"set": {"security_group_id": self.group, "rules": rules}}
 
     def run(
         self,
@@ -256,20 +249,9 @@ class Sets(RuleBasedStateMachine):
         program: dict[str, Properties],
         options: Options = NO_OPTIONS,
     ) -> str:
-        """
-        Run a command and return the error, if any, which names the rules that
-        it leaves.
-        """
+        """Run a command and return the error, if any."""
         errors = self.stack.run(command, program, {"set": options})
-        text = "\n".join(str(error) for error in errors)
-        live = self.fake.rules(self.group)
-        self.told -= set(self.known().values())
-        self.told |= {
-            rule_id
-            for rule_id in self.unknown()
-            if rule_id in text or rule_as_shown(live[rule_id]).as_text in text
-        }
-        return text
+        return "\n".join(str(error) for error in errors)
 
     def strike(self, fault: tuple[str, str, int] | None) -> None:
         """Order a fault for one of the calls to come."""

@@ -61,6 +61,7 @@ def three_from(first: int, group: str) -> dict[str, Properties]:
     return {"s": {"security_group_id": group, "rules": rules}}
 
 
+AUTHORIZE = "AuthorizeSecurityGroup"
 REVOKE, DESCRIBE = "RevokeSecurityGroup", "DescribeSecurityGroupAttribute"
 INVALID = Fault.refused(REVOKE, 400, "InvalidParam.SecurityGroupRuleId")
 UNREADABLE = replace(Fault.refused(DESCRIBE, 403, "Forbidden.RAM"), times=100)
@@ -97,6 +98,22 @@ def test_an_update_that_may_have_revoked_keeps_what_it_added(
     live = front.fake.rules(group)
     assert set(stack.entries[0].rule_ids) == set(live)
     assert len(live) == 3
+
+
+def test_an_update_after_an_unread_revoke_keeps_what_it_added(front: Front) -> None:
+    """No read shows whether the revoke of a rule without an ID had its effect."""
+    group, stack = front.fake.new_group(), Stack(front.settings)
+    front.fake.inject(Fault.late(AUTHORIZE, 1_000))
+    assert stack.run(UP, three_from(1, group)) == []
+    front.fake.inject(Fault.other_hand(REVOKE, lambda fake: fake.inject(UNREADABLE)))
+
+    assert len(stack.run(UP, three_from(1001, group))) == 1
+
+    front.fake.forget_faults()
+    assert len(front.fake.groups[group].rules) == 3
+    assert stack.run(UP, three_from(1001, group)) == []
+    assert set(front.fake.rules(group)) == stack.entries[0].rule_ids
+    assert len(front.fake.rules(group)) == 3
 
 
 def test_an_unfinished_update_keeps_what_it_adopted(front: Front) -> None:

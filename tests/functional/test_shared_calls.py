@@ -18,6 +18,7 @@ from alicloud_ingress.ecs.batching import (
     MAX_ENTRIES,
     Batcher,
     Outcome,
+    Shown,
     send_in_parallel,
     send_splitting,
 )
@@ -26,6 +27,7 @@ from alicloud_ingress.ecs.security_group import SecurityGroup
 from alicloud_ingress.ecs.shared_reads import MAX_AGE_S, SharedReads, WriteCounter
 from alicloud_ingress.ecs.sharing import shared as its_answer
 from alicloud_ingress.errors import (
+    ConfigurationError,
     EcsError,
     GroupNotFoundError,
     IngressError,
@@ -303,7 +305,7 @@ class Refusing:
 
     def __init__(self, *, atomic: bool = True, looks: bool = True) -> None:
         self.rules: dict[str, IngressRule] = {}
-        self.bad: dict[object, EcsError] = {}
+        self.bad: dict[object, Exception] = {}
         self.atomic = atomic
         self.looks = looks
         self.calls: list[tuple[str, int]] = []
@@ -340,6 +342,9 @@ class Refusing:
             if self.rules.pop(rule_id, None) is None:
                 raise self.bad.get(rule_id, absent)
         if self.atomic:
+            for bug in (self.bad.get(rule_id) for rule_id in rule_ids):
+                if bug and not isinstance(bug, EcsError):
+                    raise bug
             if gone := [id_ for id_ in rule_ids if id_ not in self.rules]:
                 raise self.bad.get(gone[0], absent)
             for rule_id in rule_ids:
@@ -412,6 +417,23 @@ def test_a_revoke_by_attributes_continues_without_a_bad_entry() -> None:
     assert [rule for rule, error in outcome.items() if error] == [bad]
 
 
+@pytest.mark.parametrize("error", [ConfigurationError("no keys"), KeyError("a bug")])
+@pytest.mark.parametrize("place", [50, 150])
+def test_an_error_of_one_call_hides_no_outcome(place: int, error: Exception) -> None:
+    """The keys may be gone for the last of several calls, or of a split one."""
+    ecs = Refusing()
+    ecs.rules = {f"sgr-{n}": rule for n, rule in enumerate(rules(200))}
+    asked = list(ecs.rules)
+    del ecs.rules["sgr-49"]
+    ecs.bad[asked[place]] = error
+
+    outcome = dict(SecurityGroup(ecs, GROUP).revoke_all_by_id(asked))
+
+    done = {rule_id for rule_id, failed in outcome.items() if failed is None}
+    assert done == set(asked) - set(ecs.rules) - {"sgr-49"}
+    assert outcome[asked[place]] is error
+
+
 @pytest.mark.parametrize(
     "code", ["InvalidSecurityGroupId.NotFound", "InvalidAccessKeyId.NotFound"]
 )
@@ -468,7 +490,7 @@ def test_after_the_first_error_the_rest_is_not_sent() -> None:
         sent.append(list(part))
         raise GroupNotFoundError("Authorize", "-", "-")
 
-    assert next(send_splitting([1, 2], send, lambda _part, _error: {}))[0] == 1
+    assert next(send_splitting([1, 2], send, lambda _: Shown()))[0] == 1
     assert sent == [[1, 2]]
 
 

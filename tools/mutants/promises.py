@@ -150,16 +150,40 @@ MUTANTS = (
         "        return self._delivered(\n"
         "            rules,\n"
         "            self._calls.revoke_by_attributes,\n"
-        "            lambda group, rule: group.identical_to(rule) is None,\n"
+        "            lambda group, part: Shown(\n"
+        "                [rule for rule in part if not group.identical_to(rule)]\n"
+        "            ),\n"
         "        )\n",
         (REMOVALS,),
     ),
     Mutant(
         "a read that lags behind shows that rules are deleted",
         "ecs/security_group.py",
-        "(group.by_id(rule_id) or rule_id in shown)",
-        "group.by_id(rule_id)",
-        (REMOVALS,),
+        "return Shown(doubtful=",
+        "return Shown(done=",
+        (REMOVALS, LATE),
+    ),
+    Mutant(
+        "an error of one call hides the outcomes of the others",
+        "ecs/batching.py",
+        "    except Exception as error:  # noqa: BLE001 - it is the outcome",
+        "    except IngressError as error:  #",
+        (SHARED,),
+    ),
+    Mutant(
+        "additions are taken back after a revoke that no read has shown",
+        "reconcile/delete.py",
+        "self.unclear.update((*unknown, *succeeded))",
+        "self.unclear.update(unknown)",
+        (UNFINISHED,),
+    ),
+    Mutant(
+        "a failed update revokes a rule of the state that no read shows",
+        "reconcile/create.py",
+        "        known = shown | self.by_others.keys()"
+        " | self.in_state.keys() - self.shown.keys()\n",
+        "        known = shown | self.by_others.keys()\n",
+        (LATE,),
     ),
     Mutant(
         "a refusal after a fault settles a deletion",
@@ -376,7 +400,7 @@ MUTANTS = (
     Mutant(
         "a rule that shows late is not that of its resource",
         "reconcile/create.py",
-        "                if rule in self.pending:\n",
+        '                if self.in_state.get(rule) in ("", live.rule_id):\n',
         "                if False:\n",
         (LATE,),
     ),

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
 
 from alicloud_ingress.ecs.reactions import is_of_one_entry
 from alicloud_ingress.ecs.sharing import shared
-from alicloud_ingress.errors import EcsError, IngressError
+from alicloud_ingress.errors import IngressError
 
 MAX_ENTRIES = 100
 """
@@ -41,13 +42,33 @@ How many calls are active for one set of rules. All but the last are full.
 """
 
 Entry = TypeVar("Entry", bound=Hashable)
-Outcome = tuple[Entry, EcsError | None]
+Outcome = tuple[Entry, Exception | None]
+"""
+An entry and its error, of whatever kind: one of several calls may fail by a fault of
+this machine, and what the others did has to be known all the same.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown(Generic[Entry]):
+    """
+    What a read shows after a call was refused because of one entry.
+
+    Args:
+        done: entries that have their effect. The documentation of ECS does not say that
+            a refused call has none.
+        doubtful: entries that may have it. Each is sent in a call of its own, whose
+            answer is about no other.
+    """
+
+    done: Collection[Entry] = ()
+    doubtful: Collection[Entry] = ()
 
 
 def send_splitting(
     entries: Sequence[Entry],
     send: Callable[[Sequence[Entry]], None],
-    find_settled: Callable[[Sequence[Entry], EcsError], dict[Entry, EcsError | None]],
+    look: Callable[[Sequence[Entry]], Shown[Entry]],
 ) -> Iterator[Outcome[Entry]]:
     """
     Send all entries in one call. If ECS refuses it because of one entry, find that one.
@@ -55,34 +76,33 @@ def send_splitting(
     Args:
         entries: of one call, without duplicates.
         send: makes the call.
-        find_settled: after an error, the entries that have their outcome anyway. The
-            documentation of ECS does not say that a refused call has no effect.
+        look: reads what a refused call has done.
 
     Yields:
         each entry with its own error or None, as soon as it is known.
     """
     try:
         send(entries)
-    except EcsError as error:
+    except Exception as error:  # noqa: BLE001 - it is the outcome of each entry
         if len(entries) == 1 or not is_of_one_entry(error):
             yield from ((entry, error) for entry in entries)
             return
-        settled = find_settled(entries, error)
+        shown = look(entries)
     else:
         yield from ((entry, None) for entry in entries)
         return
-    yield from settled.items()
-    left = [entry for entry in entries if entry not in settled]
-    middle = len(left) if settled else len(left) // 2
-    for part in (left[:middle], left[middle:]):
+    yield from ((entry, None) for entry in shown.done)
+    left = [e for e in entries if e not in shown.done and e not in shown.doubtful]
+    middle = len(left) // 2 if len(left) == len(entries) else len(left)
+    for part in (left[:middle], left[middle:], *([e] for e in shown.doubtful)):
         if part:
-            yield from send_splitting(part, send, find_settled)
+            yield from send_splitting(part, send, look)
 
 
 def send_in_parallel(
     entries: Sequence[Entry],
     deliver: Callable[[Sequence[Entry]], Iterator[Outcome[Entry]]],
-    ends_all: Callable[[EcsError], bool],
+    ends_all: Callable[[Exception], bool],
 ) -> Iterator[Outcome[Entry]]:
     """
     Send any number of entries, in several calls at a time.

@@ -13,6 +13,7 @@ from enum import Enum
 from alicloud_ingress.errors import (
     EcsError,
     GroupNotFoundError,
+    IngressError,
     NoAnswerError,
     PermissionRefusedError,
     RefusedForEnterpriseError,
@@ -78,17 +79,28 @@ of one entry. Other missing permissions concern the whole call.
 """
 
 
-def reaction(kind: Write, error: EcsError) -> Reaction:
+def reaction(kind: Write, error: Exception) -> Reaction:
     """
     What to do after a write of this kind failed with *error*.
     """
-    return _REACTIONS.get(type(error), {}).get(kind, Reaction.FAIL)
+    reactions = _REACTIONS.get(type(error), {}) if isinstance(error, EcsError) else {}
+    return reactions.get(kind, Reaction.FAIL)
 
 
-def is_of_one_entry(error: EcsError) -> bool:
+def is_outcome_unknown(error: Exception) -> bool:
+    """
+    Whether the call may have taken effect; also after an error that is not of this
+    package, since that may come at any moment.
+    """
+    return isinstance(error, OUTCOME_UNKNOWN) or not isinstance(error, IngressError)
+
+
+def is_of_one_entry(error: Exception) -> bool:
     """
     Whether a call with many entries may succeed without one of them.
     """
+    if not isinstance(error, EcsError):
+        return False
     if isinstance(error, PermissionRefusedError):
         return error.code == _REFUSED_BY_POLICY
     return not isinstance(error, _NOT_ABOUT_AN_ENTRY)

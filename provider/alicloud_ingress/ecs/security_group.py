@@ -14,12 +14,12 @@ from typing import Protocol, TypeVar
 from alicloud_ingress.ecs.batching import (
     Batcher,
     Outcome,
+    Shown,
     send_in_parallel,
     send_splitting,
 )
 from alicloud_ingress.ecs.reactions import Reaction, Write, reaction
 from alicloud_ingress.ecs.shared_reads import SharedReads, WriteCounter
-from alicloud_ingress.errors import EcsError
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -73,16 +73,13 @@ class SecurityGroup:
         self.group_id = group_id
         self._calls = calls
         self._writes = writes or WriteCounter()
-        self._shown: set[str] = set()
         self._reads = SharedReads(self._describe, self._writes, now)
         self._authorizing = Batcher(self._authorize)
         self._revoking_by_id = Batcher(self._revoke_by_id)
         self._revoking_by_attributes = Batcher(self._revoke_by_attributes)
 
     def _describe(self) -> LiveGroup:
-        group = self._calls.describe(self.group_id)
-        self._shown.update(live.rule_id for live in group.rules)
-        return group
+        return self._calls.describe(self.group_id)
 
     def read_cached(self) -> LiveGroup:
         """
@@ -149,7 +146,7 @@ class SecurityGroup:
         (entry,) = entries
         try:
             batcher.send(entry)
-        except EcsError as error:
+        except Exception as error:  # noqa: BLE001 - as in a call with others
             return [(entry, error)]
         return [(entry, None)]
 
@@ -159,7 +156,7 @@ class SecurityGroup:
         entries: Sequence[_Entry],
         deliver: Callable[[Sequence[_Entry]], Iterator[Outcome[_Entry]]],
     ) -> Iterator[Outcome[_Entry]]:
-        def ends_all(error: EcsError) -> bool:
+        def ends_all(error: Exception) -> bool:
             return reaction(kind, error) is Reaction.FAIL
 
         return send_in_parallel(entries, deliver, ends_all)
@@ -167,25 +164,17 @@ class SecurityGroup:
     def _authorize(
         self, rules: Sequence[IngressRule]
     ) -> Iterator[Outcome[IngressRule]]:
-        return self._delivered(
-            rules,
-            self._calls.authorize,
-            lambda group, rule: group.matching(rule) is not None,
-        )
+        def shown(group: LiveGroup, part: Sequence[IngressRule]) -> Shown[IngressRule]:
+            return Shown(done=[rule for rule in part if group.matching(rule)])
+
+        return self._delivered(rules, self._calls.authorize, shown)
 
     def _revoke_by_id(self, rule_ids: Sequence[str]) -> Iterator[Outcome[str]]:
-        def outcome(error: EcsError) -> EcsError | None:
-            is_refused = reaction(Write.REVOKE_BY_ID, error) is Reaction.FAIL
-            return None if is_refused else error
+        # A read that lacks a rule may lag behind, so the rule may exist.
+        def shown(group: LiveGroup, part: Sequence[str]) -> Shown[str]:
+            return Shown(doubtful=[i for i in part if not group.by_id(i)])
 
-        shown = frozenset(self._shown.intersection(rule_ids))
-        return self._delivered(
-            rule_ids,
-            self._calls.revoke_by_id,
-            # After a read has shown a rule, one that lacks it may lag behind.
-            lambda group, rule_id: not (group.by_id(rule_id) or rule_id in shown),
-            outcome,
-        )
+        return self._delivered(rule_ids, self._calls.revoke_by_id, shown)
 
     def _revoke_by_attributes(
         self, rules: Sequence[IngressRule]
@@ -197,8 +186,7 @@ class SecurityGroup:
         self,
         entries: Sequence[_Entry],
         call: Callable[[str, Sequence[_Entry]], None],
-        is_done: Callable[[LiveGroup, _Entry], bool] | None = None,
-        outcome: Callable[[EcsError], EcsError | None] = lambda _: None,
+        shown: Callable[[LiveGroup, Sequence[_Entry]], Shown[_Entry]] | None = None,
     ) -> Iterator[Outcome[_Entry]]:
         """
         Send the entries of one call, split if necessary.
@@ -206,23 +194,19 @@ class SecurityGroup:
         Args:
             entries: at most as many as a call takes.
             call: of ECS, for a group and entries.
-            is_done: whether a read shows that an entry is done; None if none can.
-            outcome: of an entry that is done although the call failed with this error.
+            shown: what a read shows of refused entries; None if nothing.
         """
 
         def send(part: Sequence[_Entry]) -> None:
             with self._writes.writing():
                 call(self.group_id, part)
 
-        def find_settled(
-            part: Sequence[_Entry], error: EcsError
-        ) -> dict[_Entry, EcsError | None]:
-            if not is_done:
-                return {}
+        def look(part: Sequence[_Entry]) -> Shown[_Entry]:
+            if not shown:
+                return Shown()
             try:
-                group = self.read_now()
-            except EcsError:
-                return {}
-            return {entry: outcome(error) for entry in part if is_done(group, entry)}
+                return shown(self.read_now(), part)
+            except Exception:  # noqa: BLE001 - the calls that follow find it
+                return Shown()
 
-        return send_splitting(entries, send, find_settled)
+        return send_splitting(entries, send, look)

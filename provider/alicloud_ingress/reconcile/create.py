@@ -11,13 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Reaction, Write, reaction
+from alicloud_ingress.ecs.reactions import (
+    Reaction,
+    Write,
+    is_outcome_unknown,
+    reaction,
+)
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
     RuleExistsError,
     RuleNotConfirmedError,
     as_sentence,
+    located,
 )
 from alicloud_ingress.reconcile.context import (
     ANOTHER_RESOURCE,
@@ -97,10 +103,12 @@ class Additions:
         context: of the group.
         before: IDs of the rules that existed when the run began.
         adopts: whether rules that somebody else made are to be taken over.
-        pending: rules that the state has already, without an ID. They are the
-            resource's, and the state names them after a failure, too.
+        in_state: IDs of the rules that the state has already and that no read has
+            shown, "" where it has none. They are the resource's: a run that fails
+            revokes none of them.
         sent: rules that may have been added, and whether ECS has confirmed it.
         shown: those of them that a read has shown.
+        own: those of them that the state has, by what they are to be.
         by_others: those of them that this run did not make, by what they are to be.
         is_read: whether the group was read after the last call.
         unread: why that read failed.
@@ -110,11 +118,12 @@ class Additions:
     context: RuleContext
     before: frozenset[str]
     adopts: bool = False
-    pending: frozenset[IngressRule] = frozenset()
+    in_state: Mapping[IngressRule, str] = field(default_factory=dict[IngressRule, str])
     sent: dict[IngressRule, bool] = field(default_factory=dict[IngressRule, bool])
     shown: dict[IngressRule, LiveRule] = field(
         default_factory=dict[IngressRule, LiveRule]
     )
+    own: dict[IngressRule, Change] = field(default_factory=dict[IngressRule, Change])
     by_others: dict[IngressRule, Change] = field(
         default_factory=dict[IngressRule, Change]
     )
@@ -145,7 +154,7 @@ class Additions:
                 if rule not in self.shown:
                     raise self._error_about(rule, len(unknown), error) from error
 
-    def _send(self, rules: Sequence[IngressRule]) -> Mapping[IngressRule, EcsError]:
+    def _send(self, rules: Sequence[IngressRule]) -> Mapping[IngressRule, Exception]:
         """
         Send rules, and note which of them may have been added.
 
@@ -157,7 +166,7 @@ class Additions:
         self.sent |= dict.fromkeys(rules, False)
         outcomes = dict(self.context.group.authorize_all(rules))
         errors = {rule: error for rule, error in outcomes.items() if error}
-        unknown = {r: e for r, e in errors.items() if isinstance(e, OUTCOME_UNKNOWN)}
+        unknown = {r: e for r, e in errors.items() if is_outcome_unknown(e)}
         self.sent |= {rule: True for rule in outcomes if rule not in errors}
         # A refusal does not show that the attempt before it had no effect.
         for rule in rules:
@@ -168,14 +177,14 @@ class Additions:
                 raise self._error_about(rule, 1, error) from error
         return unknown
 
-    def _error_about(self, rule: IngressRule, sent: int, error: EcsError) -> EcsError:
+    def _error_about(self, rule: IngressRule, sent: int, error: Exception) -> Exception:
         """
         The error, naming one rule, or all that were sent where no answer came.
         """
         of_all = isinstance(error, NoAnswerError) and sent > 1
         words = self.context.words(rule)
         words = f"{words} and {sent - 1} more" if of_all else words
-        return error.about(f"{words} in {self.context.where}")
+        return located(error, f"{words} in {self.context.where}")
 
     def adopt(self, duplicates: Iterable[Change]) -> None:
         """
@@ -208,19 +217,21 @@ class Additions:
         if self.by_others and not self.adopts:
             raise exists_error(self.context, [c.live for c in self.by_others.values()])
         self.adopt(self.by_others.values())
-        own = {r: live for r, live in self.shown.items() if r not in self.by_others}
+        ours = {r: live for r, live in self.shown.items() if r not in self.by_others}
         held = {
             rule: Change(live, rule)
-            for rule, live in own.items()
-            if live.rule_id and not self.context.owner.record_created(live.rule_id)
+            for rule, live in ours.items()
+            if live.rule_id
+            and live.rule_id != self.in_state.get(rule)
+            and not self.context.owner.record_created(live.rule_id)
         }
         if held:
             self.by_others |= held
             raise held_error(self.context, [change.live for change in held.values()])
         return {
-            rule: own.get(rule) or LiveRule(rule, rule_id="", create_time="")
+            rule: ours.get(rule) or LiveRule(rule, rule_id="", create_time="")
             for rule in self.sent
-            if rule not in self.by_others
+            if rule not in self.by_others and rule not in self.own
         }
 
     @property
@@ -268,10 +279,13 @@ class Additions:
         for rule in self.sent:
             if live := group.matching(rule):
                 self.shown[rule] = live
-                if rule in self.pending:
-                    continue
-                if live.rule_id in self.before or self.began.is_later_than(live, group):
-                    self.by_others[rule] = Change(group.in_terms_of(rule, live), rule)
+                change = Change(group.in_terms_of(rule, live), rule)
+                if self.in_state.get(rule) in ("", live.rule_id):
+                    self.own[rule] = change
+                elif live.rule_id in self.before or self.began.is_later_than(
+                    live, group
+                ):
+                    self.by_others[rule] = change
 
     def take_back(self, error: Exception) -> None:
         """
@@ -284,9 +298,10 @@ class Additions:
             NotTakenBackError: rules are left, or may be.
             RuleNotConfirmedError: a rule that ECS has not confirmed may appear late.
         """
-        for rule in self.pending:
-            self.sent.pop(rule, None)
-            self.shown.pop(rule, None)
+        for rule, rule_id in self.in_state.items():
+            if rule in self.own or not rule_id:
+                self.sent.pop(rule, None)
+                self.shown.pop(rule, None)
         if not self.sent:
             return
         try:
@@ -318,19 +333,23 @@ class Additions:
         left, refusal = self._revoke_shown()
         without_id = self._without_id
         for rule, answer in self.context.group.revoke_all_by_attributes(without_id):
-            refusal = answer.about(self.context.words(rule)) if answer else refusal
+            words = self.context.words(rule)
+            refusal = located(answer, words) if answer else refusal
         reason = refusal or self.unread
         if reason or any(self.sent[r] or r in self.shown for r in without_id):
             left |= self._as_shown(without_id)
-        return left, reason
+        hidden = self.in_state.keys() & self.sent.keys() - self.shown.keys()
+        return left | self._as_shown(hidden), reason
 
     @property
     def _without_id(self) -> list[IngressRule]:
         """
-        The rules that this run may have added, and that no read shows with an ID.
+        The rules that this run may have added, and that no read shows with an ID. Those
+        of the state that do not show are not among them: they may have existed before.
         """
         shown = {rule for rule, live in self.shown.items() if live.rule_id}
-        return [r for r in self.sent if r not in shown and r not in self.by_others]
+        known = shown | self.by_others.keys() | self.in_state.keys() - self.shown.keys()
+        return [rule for rule in self.sent if rule not in known]
 
     def _as_shown(self, rules: Iterable[IngressRule]) -> dict[IngressRule, LiveRule]:
         """
@@ -369,7 +388,7 @@ class Additions:
             left,
         ) from error
 
-    def _revoke_shown(self) -> tuple[dict[IngressRule, LiveRule], EcsError | None]:
+    def _revoke_shown(self) -> tuple[dict[IngressRule, LiveRule], Exception | None]:
         """
         Revoke by ID what this run has added.
 
@@ -383,16 +402,15 @@ class Additions:
             and rule not in self.by_others
             and not self.context.owner.is_anothers(live.rule_id)
         }
-        refusal: EcsError | None = None
+        refusal: Exception | None = None
         left = dict(ours)
         for rule_id, answer in self.context.group.revoke_all_by_id(list(ours)):
             done = reaction(Write.REVOKE_BY_ID, answer) if answer else None
             if not answer or done is Reaction.ALREADY_DONE:
                 del left[rule_id]
             else:
-                refusal = answer.about(
-                    f"{rule_id} ({self.context.words(ours[rule_id])})"
-                )
+                words = self.context.words(ours[rule_id])
+                refusal = located(answer, f"{rule_id} ({words})")
         # A read that lags behind may offer what is gone to another resource.
         gone = ours.keys() - left.keys()
         self.context.owner.ownership.end_release(gone, revoked=True)

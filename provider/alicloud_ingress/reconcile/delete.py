@@ -20,8 +20,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Reaction, Write, reaction
-from alicloud_ingress.errors import EcsError, RuleNotConfirmedError, error_context
+from alicloud_ingress.ecs.reactions import (
+    Reaction,
+    Write,
+    is_outcome_unknown,
+    reaction,
+)
+from alicloud_ingress.errors import (
+    EcsError,
+    RuleNotConfirmedError,
+    error_context,
+    located,
+)
 from alicloud_ingress.reconcile.context import RuleContext, named
 from alicloud_ingress.reconcile.ownership import Release
 from alicloud_ingress.reconcile.plan import Member
@@ -43,7 +53,7 @@ class Removals:
         context: of the group.
         gone: filled with the rules that are gone, also where others revoked them.
         left_to_others: filled with the rules that another resource has.
-        unclear: filled with the rules whose revoke got no answer.
+        unclear: filled with the rules whose revoke has perhaps removed them.
         remaining: filled with the words of each rule that a read still shows after its
             revoke.
     """
@@ -140,7 +150,7 @@ class Removals:
         # What is gone is recorded before the group is read, which may fail.
         self.gone.update(rules[rule_id] for rule_id in done)
         self.unclear.update(
-            rules[i] for i, e in errors.items() if isinstance(e, OUTCOME_UNKNOWN)
+            rules[i] for i, e in errors.items() if is_outcome_unknown(e)
         )
         to_read = [i for i, r in reactions.items() if r is Reaction.READ_GROUP]
         group = self._read([rules[id_] for id_ in to_read]) if to_read else None
@@ -151,12 +161,13 @@ class Removals:
         for rule_id, error in errors.items():
             words = f"{rule_id} ({self.context.words(rules[rule_id])}"
             if rule_id in left:
-                self.remaining.append(f"{words}; {error.quoted})")
+                quoted = error.quoted if isinstance(error, EcsError) else str(error)
+                self.remaining.append(f"{words}; {quoted})")
             elif rule_id not in gone_before:
                 more = len(rules) - len(done) - 1
                 others = f" and {more} more" if more else ""
                 about = f"{words}){others} in {self.context.where}"
-                raise error.about(about) from error
+                raise located(error, about) from error
         self._warn_of_duplicates(gone_before, rules)
 
     def _warn_of_duplicates(
@@ -218,16 +229,17 @@ class Removals:
             NoAnswerError: the outcome of some is unknown. That they do not show does
                 not prove that they are gone: perhaps no read has ever shown them.
         """
-        unknown: dict[IngressRule, EcsError] = {}
-        without_effect: dict[IngressRule, EcsError] = {}
-        refused: EcsError | None = None
+        unknown: dict[IngressRule, Exception] = {}
+        without_effect: dict[IngressRule, Exception] = {}
+        refused: Exception | None = None
         succeeded: list[IngressRule] = []
         for rule, error in self.context.group.revoke_all_by_attributes(left):
             if error is None:
                 succeeded.append(rule)
                 continue
-            about = error.about(f"{self.context.words(rule)} in {self.context.where}")
-            if isinstance(error, OUTCOME_UNKNOWN):
+            words = self.context.words(rule)
+            about = located(error, f"{words} in {self.context.where}")
+            if is_outcome_unknown(error):
                 unknown[rule] = about
                 continue
             meaning = reaction(Write.REVOKE_BY_ATTRIBUTES, error)
@@ -235,7 +247,8 @@ class Removals:
                 without_effect[rule] = about
             elif meaning is not Reaction.READ_GROUP:
                 refused = refused or about
-        self.unclear.update(unknown)
+        # A success shows nothing before the read, which may fail.
+        self.unclear.update((*unknown, *succeeded))
         if refused and not succeeded:
             raise refused
         group = self._read(left)
@@ -276,14 +289,14 @@ class Removals:
         if not shown:
             return
         words = self.context.words
-        refused: EcsError | None = None
+        refused: Exception | None = None
         sent = {live.as_spelled or live.rule: rule for rule, live in shown.items()}
         for spelled, error in self.context.group.revoke_all_by_attributes(list(sent)):
-            if isinstance(error, OUTCOME_UNKNOWN):
+            if error and is_outcome_unknown(error):
                 self.unclear.add(sent[spelled])
             if error:
                 about = f"{words(spelled)} in {self.context.where}"
-                refused = refused or error.about(about)
+                refused = refused or located(error, about)
         group = self._read(shown)
         still = [rule for rule in shown if group.identical_to(rule)]
         self.gone.update(shown.keys() - still)

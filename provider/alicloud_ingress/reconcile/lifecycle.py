@@ -116,15 +116,18 @@ class _Lifecycle(RuleContext):
         if not self.is_set:
             plan = self._revoke_hidden(plan)
         before = frozenset(live.rule_id for live in group.rules if live.rule_id)
-        additions = Additions(self, before, adopts=adopt, pending=plan.pending)
+        additions = Additions(self, before, adopts=adopt, in_state=plan.in_state)
         removals = Removals(self)
         added: Mapping[IngressRule, LiveRule] = {}
         try:
             additions.adopt(plan.duplicates)
             additions.authorize(plan.authorize)
             added = additions.claim()
-            found = additions.by_others.values()
-            plan = replace(plan, duplicates=(*plan.duplicates, *found))
+            plan = replace(
+                plan,
+                own=(*plan.own, *additions.own.values()),
+                duplicates=(*plan.duplicates, *additions.by_others.values()),
+            )
             change_all(self, (*plan.own, *plan.duplicates))
             removals.revoke(plan.revoke)
         except Exception as error:

@@ -9,7 +9,7 @@ plan names and no more; a plan never revokes a rule that no preview has shown.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from alicloud_ingress.errors import IngressError, RuleNotConfirmedError
@@ -99,8 +99,8 @@ class Plan:
         kept: rules of the state that are no longer wanted, and are kept all the same.
         unseen: for an exclusive set, live rules that neither the program nor the state
             has; no preview has shown them, so they are kept.
-        pending: those of *authorize* that the state has without an ID: they may exist,
-            and not show yet.
+        in_state: those of *authorize* that the state has, with their IDs ("" while
+            unknown): they may exist, and the read may lag behind.
     """
 
     authorize: tuple[IngressRule, ...] = ()
@@ -109,7 +109,7 @@ class Plan:
     revoke: tuple[Member, ...] = ()
     kept: tuple[Member, ...] = ()
     unseen: tuple[LiveRule, ...] = ()
-    pending: frozenset[IngressRule] = frozenset()
+    in_state: Mapping[IngressRule, str] = field(default_factory=dict[IngressRule, str])
 
     def result(
         self, added: Mapping[IngressRule, LiveRule]
@@ -221,8 +221,9 @@ def planned(
         revoke=tuple(member for member in leaving if member not in kept),
         kept=tuple(member for member in leaving if member in kept),
         unseen=tuple(_others(group, known, keep)),
-        pending=frozenset(m.rule for m in members if not (m.held or m.rule_id))
-        & set(authorize),
+        in_state={
+            m.rule: m.rule_id for m in members if not m.held and m.rule in authorize
+        },
     )
 
 
