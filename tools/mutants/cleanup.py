@@ -87,6 +87,13 @@ CLEANUP = (
         "        destroyed",
         (RESTORE,),
     ),
+    Mutant(
+        "a rule that exists twice is imported under one name twice",
+        "inventory/importer.py",
+        "    taken, twice = _once(taken)\n    skipped += twice\n",
+        "",
+        ("tests/functional/test_import_command.py",),
+    ),
 )
 """
 See `promises.MUTANTS`.
