@@ -43,22 +43,41 @@ def text_in(file: Path) -> str:
     raise UnreadableError(file, why)
 
 
-def parsed(text: str) -> Any:
+class RepeatedKeyError(ValueError):
+    """
+    An object of a JSON text has a key twice: people read the first, programs the last.
+    """
+
+
+def parsed(text: str, *, unique_keys: bool = False) -> Any:
     """
     Parse JSON.
+
+    Args:
+        text: the JSON.
+        unique_keys: whether to refuse an object that has a key twice.
 
     Raises:
         ValueError: it is not valid JSON, or nested too deeply.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unique if unique_keys else None)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except ValueError as error:
         # Python's message for a number that is too long is a hint for programmers.
-        if isinstance(error, json.JSONDecodeError):
+        if isinstance(error, json.JSONDecodeError | RepeatedKeyError):
             raise
         raise ValueError("it contains a number with too many digits") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RepeatedKeyError(f"an object has {twice!r} twice")
+    return found
 
 
 def mapping(value: object) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ from alicloud_ingress.cleanup.account import (
 )
 from alicloud_ingress.cleanup.clock import now, now_text
 from alicloud_ingress.cleanup.destroy import Destroyer, Limits, chosen
-from alicloud_ingress.cleanup.documents import VERSION, DocumentError
+from alicloud_ingress.cleanup.documents import VERSION, DocumentError, locked
 from alicloud_ingress.cleanup.filters import KeepList, Narrowing
 from alicloud_ingress.cleanup.findings import (
     KINDS,
@@ -217,18 +217,21 @@ def destroy(  # noqa: PLR0913 - one for each input
         WrongAccountError: the credentials belong to another account than the plan.
         UnknownAccountError: the accounts cannot be compared.
         OtherPlanError: the report at *path* belongs to another plan.
-        DocumentError: the file at *path* is not a report.
+        DocumentError: the file at *path* is not a report, or another run uses it.
     """
-    report = _report(plan, path)
-    require_account(connections, plan, account or AccountGuard())
-    Destroyer(
-        connections=connections,
-        report=report,
-        path=path,
-        limits=limits or Limits(reasons=frozenset(KINDS)),
-        owners=owners or Owners(),
-        on_progress=told,
-    ).run()
+    with locked(path):
+        report = _report(plan, path)
+        account_is_known = require_account(connections, plan, account or AccountGuard())
+        Destroyer(
+            connections=connections,
+            account_is_known=account_is_known,
+            planned_at=plan.made_at,
+            report=report,
+            path=path,
+            limits=limits or Limits(reasons=frozenset(KINDS)),
+            owners=owners or Owners(),
+            on_progress=told,
+        ).run()
     return report
 
 
@@ -256,40 +259,55 @@ def restore(
     Raises:
         WrongAccountError: the credentials belong to another account than the report.
         UnknownAccountError: the accounts cannot be compared.
-        DocumentError: the file at *path* is not a report.
+        DocumentError: the file at *path* is not a report, or another run uses it.
     """
-    report = read_report(path)
-    require_account(connections, report, account or AccountGuard())
-    return Restorer(connections, report, path, regions, told).run()
+    with locked(path):
+        report = read_report(path)
+        require_account(connections, report, account or AccountGuard())
+        return Restorer(connections, report, path, regions, told).run()
 
 
 def _report(plan: Plan, path: Path) -> Report:
-    if path.exists():
-        report = read_report(path)
-        if report.plan != plan.digest:
-            raise OtherPlanError(
-                f"{path} is the report of another plan; pass another --report"
-            )
-        return report
-    entries = [
-        Entry(
-            group_id=group.group_id,
-            region=group.region,
-            rule_id=found.rule_id,
-            create_time=found.create_time,
-            in_words=found.in_words,
-            permission=found.permission,
-            reasons=found.reasons,
-            status="planned",
-            why="",
-            at="",
-            restored_as="",
-        )
-        for group, found in plan.stale
-    ]
-    return Report(
+    """
+    The report at *path*, or the one that the first run of the plan begins with.
+    """
+    first = Report(
         plan=plan.digest,
         account_id=plan.account_id,
         made_at=now_text(),
-        entries=entries,
+        entries=[
+            Entry(
+                group_id=group.group_id,
+                region=group.region,
+                rule_id=found.rule_id,
+                create_time=found.create_time,
+                in_words=found.in_words,
+                permission=found.permission,
+                reasons=found.reasons,
+                status="planned",
+                why="",
+                at="",
+                restored_as="",
+            )
+            for group, found in plan.stale
+        ],
+    )
+    if not path.exists():
+        return first
+    report = read_report(path)
+    if report.plan != first.plan:
+        raise OtherPlanError(
+            f"{path} is the report of another plan; pass another --report"
+        )
+    if [*map(_as_planned, report.entries)] != first.entries:
+        raise OtherPlanError(
+            f"{path} does not list the rules of the plan, so it was edited; restore the"
+            " file, or pass another --report"
+        )
+    return report
+
+
+def _as_planned(entry: Entry) -> Entry:
+    return msgspec.structs.replace(
+        entry, status="planned", why="", at="", restored_as=""
     )

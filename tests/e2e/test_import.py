@@ -64,15 +64,17 @@ def add_every_kind(project: Project) -> None:
 
 
 def imported(project: Project, *more: str) -> str:
-    """Import all rules of the group, and use the generated program."""
+    """
+    Import all rules of the group with the command that is shown, and use the
+    generated program.
+    """
     said = alicloud_ingress(
         project, "import", "--group", project.group, "--out", "rules", *more
     )
     assert said.code == 0, said.err
-    project.pulumi(
-        "import", "--yes", "--file", "rules/import.json", "--generate-code=false",
-        "--protect=false", "--skip-preview",
-    )  # fmt: skip
+    command = "import --file rules/import.json --generate-code=false"
+    assert f"then: pulumi {command}\n" in said.out
+    project.pulumi(*command.split(), "--yes", "--skip-preview")
     main = project.folder / "program" / "__main__.py"
     shutil.copyfile(project.folder / "rules" / "__main__.py", main)
     lines = said.err.splitlines()
@@ -80,13 +82,22 @@ def imported(project: Project, *more: str) -> str:
 
 
 def test_rules_of_every_kind_are_imported_without_a_change(project: Project) -> None:
-    """The preview is empty, a refresh finds no drift, and destroy deletes by ID."""
+    """
+    The preview is empty, a refresh finds no drift, and destroy deletes by ID. Without
+    its program, `up` deletes nothing.
+    """
     add_every_kind(project)
     rules = project.rules()
 
     assert imported(project) == ""
 
+    program = project.folder / "program" / "__main__.py"
+    text = program.read_text()
+    program.write_text("")
+    assert "is protected" in project.run("up", "--yes", "--skip-preview").text
+    program.write_text(text)
     project.pulumi("preview", "--expect-no-changes", "--diff")
+    project.up("--expect-no-changes")
     project.refresh("--expect-no-changes")
     assert project.actions() == ASKED
     assert project.rules() == rules
@@ -128,6 +139,7 @@ def test_a_rule_set_imports_all_rules_without_a_change(project: Project) -> None
     imported(project, "--set")
 
     project.pulumi("preview", "--expect-no-changes", "--diff")
+    project.up("--expect-no-changes")
     project.refresh("--expect-no-changes")
     assert project.actions() == ASKED
     assert project.rules() == rules

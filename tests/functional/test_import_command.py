@@ -234,3 +234,32 @@ def test_a_full_disk_is_reported_and_leaves_no_file(fake: FakeEcs) -> None:
     assert done.exit_code == 3
     assert "file/out" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("form", [(), ("--set",)])
+def test_a_rule_that_exists_twice_is_imported_once(
+    fake: FakeEcs, form: tuple[str, ...]
+) -> None:
+    """No program can declare both; the other one is named, since it stays live."""
+    group = fake.new_group()
+    pairs = [
+        (
+            fake.add_rule(group, **tcp(80, "1.2.3.4")),
+            fake.add_rule(group, **tcp(80, "1.2.3.4/32")),
+        ),
+        (
+            fake.add_rule(group, **tcp(81, "10.1.2.3/8")),
+            fake.add_rule(group, **tcp(81, "10.0.0.0/8")),
+        ),
+    ]
+
+    done = imported("--group", group, *form)
+
+    assert done.exit_code == 0
+    text = Path("out/import.json").read_text()
+    for first, second in pairs:
+        assert (first in text, second in text) == (True, False)
+        assert f"{second} (tcp" in done.stderr
+        assert f"the same rule as {first}" in done.stderr
+    assert "2 rules in" in done.stdout
+    assert len({each["name"] for each in resources()}) == len(resources())

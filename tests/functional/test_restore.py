@@ -5,6 +5,7 @@ What a restore brings back where ECS refuses, answers wrongly or has lost the gr
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -162,3 +163,80 @@ def test_a_report_shows_the_outcome_of_each_rule(fake: FakeEcs, form: str) -> No
     assert "restored" in row
     assert now in row
     assert row.startswith("|") is (form == "markdown")
+
+
+def test_a_drop_is_restored_before_what_it_stops(fake: FakeEcs) -> None:
+    """Between the two, the port would be open, as it was not before."""
+    group = fake.new_group()
+    open_ = fake.add_rule(group, **tcp("1/100", "0.0.0.0/0", Description=EXPIRED))
+    drop = fake.add_rule(
+        group, **tcp(22, "0.0.0.0/0", Description=EXPIRED, Policy="drop")
+    )
+    destroyed(group)
+    at_authorize: list[set[str]] = []
+    fake.inject(
+        Fault(
+            action=AUTHORIZE,
+            times=2,
+            edit=lambda fake: at_authorize.append(
+                {str(rule["Policy"]).lower() for rule in fake.rules(group).values()}
+            ),
+        )
+    )
+
+    assert restored().exit_code == 0
+
+    assert at_authorize == [set(), {"drop"}]
+    assert {entries()[each]["status"] for each in (open_, drop)} == {"restored"}
+
+
+def test_nothing_is_opened_if_its_drop_is_refused(fake: FakeEcs) -> None:
+    """A rule that comes before the drop is restored all the same."""
+    group = fake.new_group()
+    behind = fake.add_rule(
+        group, **tcp(22, "0.0.0.0/0", Description=EXPIRED, Priority="5")
+    )
+    before = fake.add_rule(group, **tcp(80, Description=EXPIRED, Priority="4"))
+    drop = fake.add_rule(
+        group,
+        **tcp(22, "0.0.0.0/0", Description=EXPIRED, Policy="drop", Priority="5"),
+    )
+    destroyed(group)
+    fake.inject(Fault.refused(AUTHORIZE, 403, "Forbidden.RAM"))
+
+    assert restored().exit_code == 3
+
+    statuses = {each: entries()[each]["status"] for each in (behind, before, drop)}
+    assert statuses == {behind: "destroyed", before: "restored", drop: "destroyed"}
+    assert "drops packets" in entries()[behind]["why"]
+    assert restored().exit_code == 0
+    assert len(fake.rules(group)) == 3
+
+
+def test_an_unanswered_restore_is_verified_by_a_read(fake: FakeEcs) -> None:
+    """The rule exists, though no call was answered: it must not be called missing."""
+    group = fake.new_group()
+    (rule_id,) = expired(fake, group, 80)
+    destroyed(group)
+    fake.inject(Fault(action=AUTHORIZE, drop=True, takes_effect=True, times=99))
+
+    assert restored().exit_code == 0
+
+    assert entries()[rule_id]["status"] == "restored"
+
+
+def test_a_report_that_cannot_be_written_restores_nothing(fake: FakeEcs) -> None:
+    """A rule that is open must be in the record."""
+    group = fake.new_group()
+    expired(fake, group, 80)
+    destroyed(group)
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    try:
+        done = restored()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    assert done.exit_code == 3
+    assert "report.json" in done.stderr
+    assert fake.rules(group) == {}

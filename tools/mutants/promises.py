@@ -4,6 +4,7 @@ Each promise of the provider, and an edit of the source that breaks it.
 
 from __future__ import annotations
 
+from tools.mutants.cleanup import CLEANUP
 from tools.mutants.mutant import Mutant
 from tools.mutants.usage import USAGE
 
@@ -710,6 +711,7 @@ MUTANTS = (
         "if op not in KNOWN:",
         (READING,),
     ),
+    *CLEANUP,
     *USAGE,
 )
 """

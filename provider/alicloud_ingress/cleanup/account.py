@@ -32,21 +32,17 @@ class AccountGuard:
     account_id: str = ""
     unknown_is_accepted: bool = False
 
-    @property
-    def settles(self) -> bool:
-        """
-        Whether the run may continue if the account is not known.
-        """
-        return bool(self.account_id) or self.unknown_is_accepted
-
 
 def require_account(
     connections: Connections,
     document: Plan | Report,
     account: AccountGuard,
-) -> None:
+) -> bool:
     """
     Check that a plan or report and the credentials belong to one account.
+
+    Returns:
+        Whether that is known; if not, *account* allows to continue.
 
     Raises:
         WrongAccountError: they do not.
@@ -58,7 +54,7 @@ def require_account(
     else:
         regions = {entry.region for entry in document.entries}
     if not regions:
-        return
+        return True
     current = connections.client(min(regions)).account_id()
     known = {document.account_id, current, account.account_id} - {""}
     if len(known) > 1:
@@ -68,7 +64,8 @@ def require_account(
             f" credentials are of account {current or '(unknown)'}{given}: nothing was"
             " changed. Use the credentials that the plan was made with"
         )
-    if not (current and document.account_id) and not account.settles:
+    is_known = bool(account.account_id or (current and document.account_id))
+    if not is_known and not account.unknown_is_accepted:
         when = "now" if not current else "when the plan was made"
         raise UnknownAccountError(
             "it is not known whether the plan and the credentials are of the same"
@@ -76,3 +73,4 @@ def require_account(
             " Allow sts:GetCallerIdentity in a RAM policy and make a new plan, or pass"
             " --account with the account ID, or --yes-unknown-account"
         )
+    return is_known

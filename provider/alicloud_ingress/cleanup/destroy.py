@@ -17,6 +17,7 @@ import stamina
 from alicloud_ingress.cleanup.clock import now_text
 from alicloud_ingress.cleanup.findings import NEEDLESS, Kind
 from alicloud_ingress.cleanup.lockout import locks_out
+from alicloud_ingress.cleanup.openings import drops, opens_through
 from alicloud_ingress.cleanup.owners import Owners
 from alicloud_ingress.cleanup.report_file import (
     Entry,
@@ -41,6 +42,12 @@ from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.redundancy import covered
 from alicloud_ingress.reconcile.polling import SHOWN_WITHIN_S
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.rule import IngressRule
+
+OPENS = (
+    "without it, packets could enter through rules that the plan deletes too or does"
+    " not know: "
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +89,9 @@ class Destroyer:
         owners: owners from states; a rule that has one is kept.
         on_progress: called with each entry whose status has changed, except those that
             are kept for another run.
+        account_is_known: whether plan and credentials are known to be of one account;
+            otherwise, a group that is not found may be one of another account.
+        planned_at: when the plan was made, ISO 8601 in UTC.
     """
 
     connections: Connections
@@ -90,13 +100,19 @@ class Destroyer:
     limits: Limits
     owners: Owners
     on_progress: Callable[[Entry], object]
+    account_is_known: bool
+    planned_at: str
     _sent: int = field(init=False, default=0)
+    _sent_before: frozenset[str] = field(init=False, default=frozenset())
 
     def run(self) -> None:
         """
         Destroy rules within the limits, group by group.
         """
         write_report(self.path, self.report)
+        self._sent_before = frozenset(
+            entry.rule_id for entry in self.report.having("destroying")
+        )
         for (region, group_id), entries in by_group(chosen(self.report, self.limits)):
             self._set("planned", [e for e in entries if e.status != "destroying"])
             try:
@@ -108,11 +124,11 @@ class Destroyer:
     def _fail(self, entries: list[Entry], error: IngressError) -> None:
         """
         Mark entries as failed. Those of a call that may have worked keep their status
-        `destroying`, so that the next run checks them.
+        `destroying`, so that the next run checks them: only a refusal of that very call
+        is certain, and not a refusal of the read after it.
         """
-        unsure = not isinstance(error, EcsError) or error.retryable
         for entry in entries:
-            if entry.status == "destroying" and unsure:
+            if entry.status == "destroying" and not _is_refused(error):
                 self._set("destroying", [entry], str(error))
             elif entry.status in ("planned", "destroying"):
                 self._set("failed", [entry], str(error))
@@ -138,7 +154,7 @@ class Destroyer:
         try:
             return client.describe(group_id)
         except GroupNotFoundError:
-            if listed is not None:
+            if listed is not None or not self.account_is_known:
                 raise
             self._set("gone", entries, "the group no longer exists")
             return None
@@ -154,9 +170,7 @@ class Destroyer:
         for entry in entries:
             live = group.by_id(entry.rule_id)
             if live is None:
-                ours = entry.status == "destroying"
-                why = "" if ours else "it was deleted before this run"
-                self._set("destroyed" if ours else "gone", [entry], why)
+                self._missing(group, entry)
             elif change := _change(entry, live):
                 self._set("left", [entry], f"it has changed since the plan: {change}")
             elif owner := whose[entry.rule_id]:
@@ -166,6 +180,20 @@ class Destroyer:
             else:
                 unchanged.append(entry)
         return unchanged
+
+    def _missing(self, group: LiveGroup, entry: Entry) -> None:
+        """
+        Settle an entry whose rule ID no longer exists.
+        """
+        same = group.matching(entry.rule.normal())
+        if entry.status == "destroying":
+            self._set("destroyed", [entry])
+        elif same and not {reason.kind for reason in entry.reasons} <= NEEDLESS:
+            other = same.rule_id or "another rule"
+            why = f"its ID no longer exists, and the same rule exists as {other}"
+            self._set("left", [entry], f"{why}; make a new plan to judge that one")
+        else:
+            self._set("gone", [entry], "it was deleted before this run")
 
     def _within_cap(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
@@ -194,11 +222,14 @@ class Destroyer:
         """
         The entries whose deletion has only the effect that the plan states.
 
-        Rules that drop come first: if the run stops half way, no access is lost.
+        Rules that drop come last: if the run stops half way, or the others are kept,
+        nothing is open that they close.
         """
-        ordered = sorted(entries, key=lambda e: e.rule.policy.lower() != "drop")
+        ordered = sorted(entries, key=lambda entry: drops(entry.rule))
         still = self._still_covered(group, ordered)
-        return still if self.limits.allow_lockout else self._open(group, still)
+        if not self.limits.allow_lockout:
+            still = self._open(group, still)
+        return self._closed(group, still)
 
     def _still_covered(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
@@ -232,7 +263,7 @@ class Destroyer:
         removed: list[Entry] = []
         for entry in entries:
             rest = {i: rule for i, rule in rules.items() if i != entry.rule_id}
-            accepts = entry.rule.policy.lower() != "drop" and entry.rule_id in rules
+            accepts = not drops(entry.rule) and entry.rule_id in rules
             port = locks_out([*rules.values()], [*rest.values()]) if accepts else ""
             if port:
                 why = f"it is the last access to port {port}; see --allow-lockout"
@@ -242,10 +273,54 @@ class Destroyer:
                 rules = rest
         return removed
 
+    def _closed(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
+        """
+        Leave out the drops whose deletion would open what the plan does not: through a
+        rule that the plan deletes too, or that was created after the plan.
+        """
+        dropping = [entry for entry in entries if drops(entry.rule)]
+        kept = [entry for entry in entries if not drops(entry.rule)]
+        through = self._unplanned(group, kept) if dropping else set[IngressRule]()
+        if not through:
+            return entries
+        removed = {entry.rule_id for entry in kept}
+        for drop in dropping:
+            before = group.without(removed)
+            after = before.without([drop.rule_id])
+            if opens_through(_rules(before), _rules(after), through):
+                why = ", ".join(sorted(rule.as_text for rule in through))
+                self._set("left", [drop], f"{OPENS}{why}")
+            else:
+                kept.append(drop)
+                removed.add(drop.rule_id)
+        return kept
+
+    def _unplanned(
+        self, group: LiveGroup, deleted: Sequence[Entry]
+    ) -> set[IngressRule]:
+        """
+        The accepting rules that the plan does not expect to exist in the end.
+        """
+        planned = [e for e in self.report.entries if e.group_id == group.group_id]
+        named = {entry.rule_id for entry in planned}
+        again = {entry.rule.normal() for entry in planned}
+        ids = {entry.rule_id for entry in deleted}
+        return {
+            live.rule
+            for live in group.rules
+            if not drops(live.rule)
+            and live.rule_id not in ids
+            and (
+                live.rule_id in named
+                or live.rule in again
+                or live.create_time > self.planned_at
+            )
+        }
+
     def _batch(self, client: EcsClient, group_id: str, entries: list[Entry]) -> None:
         """
-        Delete up to 100 rules. If a call fails because of a rule that no longer exists,
-        the call is sent again without that rule.
+        Delete up to 100 rules. If ECS refuses the call and some of the rules do not
+        exist, the call is sent again without them.
         """
         left = entries
         while left:
@@ -254,28 +329,37 @@ class Destroyer:
             self._sent += len(left)
             try:
                 client.revoke_by_id(group_id, [entry.rule_id for entry in left])
-            except (RuleNotFoundError, RuleIdNotValidError):
+            except EcsError as error:
+                if not _is_refused(error):
+                    raise
                 group = client.describe(group_id)
                 there = [e for e in left if group.by_id(e.rule_id) is not None]
-                gone = [e for e in left if e not in there]
                 self._sent -= len(there)
-                if not gone:
+                if len(there) == len(left):
                     raise
-                # One rule made ECS refuse. If more are missing, this call may have
-                # deleted some of them.
-                by_us = len(gone) > 1
-                what = "at least one of these rules" if by_us else "it"
-                self._set(
-                    "destroyed" if by_us else "gone",
-                    gone,
-                    f"{what} was deleted by something else",
-                )
+                self._record_missing([e for e in left if e not in there], error)
                 left = self._unchanged(group, there)
                 continue
             _verify(client, group_id, left)
             self._set("destroyed", left)
             self._save()
             return
+
+    def _record_missing(self, entries: list[Entry], error: EcsError) -> None:
+        """
+        Settle the entries of a refused call whose rules no longer exist.
+
+        One missing rule is a reason to refuse the call. If more are missing, or this is
+        not the reason, the call may have deleted some of them. So may an earlier run.
+        """
+        is_reason = isinstance(error, RuleNotFoundError | RuleIdNotValidError)
+        for entry in entries:
+            by_other = is_reason and len(entries) == 1
+            if by_other and entry.rule_id not in self._sent_before:
+                self._set("gone", [entry], "it was deleted by something else")
+            else:
+                why = f"this run or something else deleted it: {error.quoted}"
+                self._set("destroyed", [entry], why)
 
     def _set(
         self,
@@ -292,6 +376,21 @@ class Destroyer:
 
     def _save(self) -> None:
         write_report(self.path, self.report)
+
+
+def _rules(group: LiveGroup) -> list[IngressRule]:
+    return [live.rule for live in group.rules]
+
+
+def _is_refused(error: IngressError) -> bool:
+    """
+    Whether ECS has refused to delete rules.
+    """
+    return (
+        isinstance(error, EcsError)
+        and not error.retryable
+        and error.action == "RevokeSecurityGroup"
+    )
 
 
 def chosen(report: Report, limits: Limits) -> list[Entry]:

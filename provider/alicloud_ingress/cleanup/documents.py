@@ -7,6 +7,7 @@ Each file is written whole or not at all. What it holds is one type: see `docume
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import tempfile
 from collections.abc import Generator
@@ -47,15 +48,21 @@ def read_document(path: Path, of: type[_Document]) -> _Document:
     """
     form = tag_of(of)
     try:
-        found = mapping(parsed(text_in(path)))
+        found = mapping(parsed(text_in(path), unique_keys=True))
     except UnreadableError as error:
         raise DocumentError(str(error)) from None
     except ValueError as error:
         raise DocumentError(
-            f"{path} is not valid JSON ({error}); was it cut short?"
+            f"{path} is not valid JSON ({error}); was it cut short or edited?"
         ) from None
-    if found.get("form") != form or found.get("version") != VERSION:
-        raise DocumentError(f"{path} is not an {form} of version {VERSION}")
+    if found.get("form") != form:
+        named = f"; it is an {found['form']}" if found.get("form") else ""
+        raise DocumentError(f"{path} is not an {form}{named}")
+    if found.get("version") != VERSION:
+        raise DocumentError(
+            f"{path} is not an {form} of version {VERSION}, the one that this release"
+            " reads; use the release that wrote it, or make a new plan"
+        )
     try:
         return msgspec.convert(found, of)
     except msgspec.ValidationError as error:
@@ -70,6 +77,37 @@ def write_document(path: Path, document: msgspec.Struct) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_text(as_text(document), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Generator[None]:
+    """
+    Keep other runs away from a file until the block ends, or the process is killed.
+
+    The lock is on a file beside it, because the file itself is replaced.
+
+    Raises:
+        DocumentError: another run uses the file.
+    """
+    real = path.resolve()
+    lock = real.with_name(f".{real.name}.lock")
+    with writing(path):
+        file = lock.open("w", encoding="utf-8")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_held = os.fstat(file.fileno()).st_nlink == 0  # removed since it opened
+        except BlockingIOError:
+            is_held = True
+        if is_held:
+            raise DocumentError(
+                f"another run uses {path}; wait for it to end, then run the command"
+                " again"
+            )
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 
 from alicloud_ingress.cleanup.filters import KeepList, Narrowing
+from alicloud_ingress.cleanup.openings import drops, opened_as_text
 from alicloud_ingress.cleanup.owners import GroupOwners
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.redundancy import (
@@ -202,6 +203,7 @@ class _Judge:
             kind: Kind = "shadowed" if entry.kind == "shadowed" else "duplicate"
             text = covers_as_text(entry, self.rules, self.ids)
             reasons[n].append(Reason(kind, text))
+        self._say_what_opens(reasons, [n for n in free if reasons[n]])
         found = [
             _finding(self.group.rules[n], reasons[n], kept.get(n, ""))
             for n in judged
@@ -216,6 +218,23 @@ class _Judge:
             kept=tuple(each for each in found if each.kept),
             not_judged=tuple(self.problems),
         )
+
+    def _say_what_opens(
+        self, reasons: dict[int, list[Reason]], deleted: Sequence[int]
+    ) -> None:
+        """
+        Add to the reasons of a drop what deleting it opens, last of all that are
+        deleted.
+        """
+        after = [rule for n, rule in enumerate(self.rules) if n not in deleted]
+        for n in deleted:
+            needless = {reason.kind for reason in reasons[n]} <= NEEDLESS
+            if needless or not drops(self.rules[n]):
+                continue
+            if opened := opened_as_text([*after, self.rules[n]], after):
+                first = reasons[n][0]
+                text = f"{first.text}; deleting it opens: {opened}"
+                reasons[n][0] = Reason(first.kind, text)
 
     def _is_in_doubt(self, n: int) -> bool:
         owners = self.facts.owners

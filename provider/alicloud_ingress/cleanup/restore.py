@@ -5,6 +5,7 @@ Restores destroyed rules from a report. A rule that exists already is not change
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import stamina
 
 from alicloud_ingress.cleanup.clock import now_text
+from alicloud_ingress.cleanup.openings import drops
 from alicloud_ingress.cleanup.report_file import Entry, Report, by_group, write_report
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient
@@ -26,6 +28,11 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.reconcile.polling import SHOWN_WITHIN_S
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
+
+BEHIND_A_LOST_DROP = (
+    "a rule of the report that drops packets before it could not be restored; without"
+    " that one, it would open more than it did"
+)
 
 
 class Restorer:
@@ -61,6 +68,7 @@ class Restorer:
         Returns:
             The entries of rules that could not be restored; their `why` has the reason.
         """
+        write_report(self._path, self._report)
         destroyed = [
             entry
             for entry in self._report.having("destroyed", "destroying", "restored")
@@ -80,10 +88,26 @@ class Restorer:
     def _in_group(
         self, client: EcsClient, group_id: str, entries: list[Entry]
     ) -> list[Entry]:
+        """
+        Restore the rules that drop packets first, and an accepting rule only if each of
+        them that comes before it exists: otherwise it would open more than it did.
+        """
         missing = self._settled(client.describe(group_id), entries)
+        dropping = [entry for entry in missing if drops(entry.rule)]
+        lost = self._batches(client, group_id, dropping)
+        accepts = [entry for entry in missing if not drops(entry.rule)]
+        first = min((entry.rule.priority for entry in lost), default=math.inf)
+        held = [entry for entry in accepts if entry.rule.priority >= first]
+        free = [entry for entry in accepts if entry.rule.priority < first]
+        lost += self._failed(held, BEHIND_A_LOST_DROP)
+        return lost + self._batches(client, group_id, free)
+
+    def _batches(
+        self, client: EcsClient, group_id: str, entries: list[Entry]
+    ) -> list[Entry]:
         failed: list[Entry] = []
-        for start in range(0, len(missing), MAX_ENTRIES):
-            failed += self._batch(client, group_id, missing[start:][:MAX_ENTRIES])
+        for start in range(0, len(entries), MAX_ENTRIES):
+            failed += self._batch(client, group_id, entries[start:][:MAX_ENTRIES])
             write_report(self._path, self._report)
         return failed
 
@@ -93,10 +117,13 @@ class Restorer:
         """
         Authorize rules in one call; if ECS refuses it, in one call for each rule.
         """
+        reason: IngressError | str = "ECS answered 200, and no read shows it"
         try:
             _authorize(client, group_id, entries)
+        except NoAnswerError as error:
+            reason = error
         except EcsError as error:
-            if len(entries) == 1 or isinstance(error, NoAnswerError):
+            if len(entries) == 1:
                 return self._failed(entries, error)
             left = self._settled(client.describe(group_id), entries)
             return [
@@ -104,7 +131,7 @@ class Restorer:
                 for entry in left
                 for failed in self._batch(client, group_id, [entry])
             ]
-        return self._failed(self._verified(client, group_id, entries), None)
+        return self._failed(self._verified(client, group_id, entries), reason)
 
     def _verified(
         self, client: EcsClient, group_id: str, entries: list[Entry]
@@ -154,9 +181,8 @@ class Restorer:
             self._on_progress(entry)
         return missing
 
-    def _failed(self, entries: list[Entry], error: Exception | None) -> list[Entry]:
+    def _failed(self, entries: list[Entry], reason: IngressError | str) -> list[Entry]:
         for entry in entries:
-            reason = error or "ECS answered 200, and no read shows it"
             entry.why, entry.at = f"not restored: {reason}", now_text()
             self._on_progress(entry)
         return entries

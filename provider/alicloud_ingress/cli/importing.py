@@ -55,8 +55,10 @@ from alicloud_ingress.rendering.markup import plain
 from alicloud_ingress.rules.live import LiveGroup
 
 NEXT = """\
-then: pulumi import --file {file} --generate-code=false --protect=false
-and add {program} to the stack's program; `pulumi preview` then shows no change"""
+then: pulumi import --file {file} --generate-code=false
+which protects the rules until they are in the program; add {program}
+to the stack's program: `pulumi preview` then shows no change, and `pulumi up`
+ends the protection"""
 FIRST = """\
 first: sh {script}
 which removes {resources} of pulumi-alicloud from the state, and deletes no rule

@@ -17,7 +17,7 @@ from alicloud_ingress.cli.account import account_guard, require_account
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import FILE, shown_as, states, where
 from alicloud_ingress.cli.stack_settings import connections_of
-from alicloud_ingress.cli.stale_report import print_report
+from alicloud_ingress.cli.stale_report import print_report, require_regions
 from alicloud_ingress.cli.tables import count, progress
 from alicloud_ingress.rendering.markup import plain
 
@@ -92,6 +92,7 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
         regions=frozenset(regions),
     )
     owners, _ = read_owners(state_files, stacks)
+    require_regions(regions, (group for group, _ in made.stale))
     try:
         open_ = job.candidates(made, report, limits)
     except job.OtherPlanError as error:

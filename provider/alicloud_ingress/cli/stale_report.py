@@ -1,18 +1,39 @@
 """
-Prints the report of a run that destroyed rules, or restored them.
+What `stale destroy` and `stale restore` share: their region, and how they print.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import click
 
 from alicloud_ingress import stale as job
 from alicloud_ingress.cli.tables import print_rows
 from alicloud_ingress.documents import as_text
+from alicloud_ingress.rendering.markup import plain
 
 COLUMNS = ("group", "ID", "rule", "status", "restored as", "why")
+
+
+def require_regions(
+    regions: Sequence[str], rules: Iterable[job.Entry | job.GroupFindings]
+) -> None:
+    """
+    End the command if none of the rules is in one of the regions that the user names.
+
+    The command would do nothing and exit with 0, for example after a misspelled region.
+    """
+    found = sorted({each.region for each in rules})
+    if found and regions and not {*regions} & {*found}:
+        raise click.UsageError(
+            plain(
+                f"no rule is in {', '.join(regions)}: the rules of the file are in"
+                f" {', '.join(found)}",
+                1_000,
+            )
+        )
 
 
 def print_report(report: job.Report, form: str) -> None:

@@ -13,7 +13,7 @@ from alicloud_ingress.cli.account import account_guard, require_account
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import shown_as, where
 from alicloud_ingress.cli.stack_settings import connections_of
-from alicloud_ingress.cli.stale_report import print_report
+from alicloud_ingress.cli.stale_report import print_report, require_regions
 from alicloud_ingress.rendering.markup import plain
 
 
@@ -41,7 +41,10 @@ def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
     """
 
     def report_entry(entry: job.Entry) -> None:
-        what = f"is restored as {entry.restored_as}" if entry.restored_as else ""
+        what = {
+            "restored": f"is restored as {entry.restored_as}",
+            "planned": "was never deleted",
+        }.get(entry.status, "")
         text = f"{entry.rule_id} ({entry.in_words}) {what} {entry.why}".strip()
         click.echo(plain(text, 1_000), err=True)
 
@@ -49,7 +52,9 @@ def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
         account_id=account_id, unknown_is_accepted=yes_unknown_account
     )
     connections = connections_of(profile)
-    require_account(connections, job.read_report(report_file), guard)
+    report = job.read_report(report_file)
+    require_regions(regions, report.entries)
+    require_account(connections, report, guard)
     failed = job.restore(
         connections, report_file, regions=regions, account=guard, told=report_entry
     )

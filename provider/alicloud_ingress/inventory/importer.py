@@ -35,6 +35,9 @@ MAX_NAME_LENGTH = 80
 _LEADING_ZEROS = re.compile(r"(?<= )::")
 
 
+_Taken = tuple[LiveRule, dict[str, Any], PeerResource | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """
@@ -101,7 +104,7 @@ def import_of(
         peers.taken_from(group, owners) if peers and owners else ({}, {})
     )
     skipped: list[tuple[LiveRule, str]] = []
-    taken: list[tuple[LiveRule, dict[str, Any], PeerResource | None]] = []
+    taken: list[_Taken] = []
     for place, live in enumerate(group.rules):
         if not wanted(live):
             continue
@@ -111,6 +114,8 @@ def import_of(
             skipped.append((live, why))
         else:
             taken.append((live, arguments, peer))
+    taken, twice = _once(taken)
+    skipped += twice
     stems = Counter(_stem(group.group_id, live.rule) for live, _, _ in taken)
     named = [
         Named(_name(group.group_id, live.rule, stems), live, arguments, peer)
@@ -257,6 +262,23 @@ def literal(value: object) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode() for c in quoted
     )
+
+
+def _once(taken: Sequence[_Taken]) -> tuple[list[_Taken], list[tuple[LiveRule, str]]]:
+    """
+    Skip rules that are the same as another one: no program can declare both.
+
+    The rule that a resource of pulumi-alicloud owns is taken.
+    """
+    first: dict[IngressRule, _Taken] = {}
+    skipped: list[tuple[LiveRule, str]] = []
+    for each in sorted(taken, key=lambda one: one[2] is None):
+        live = each[0]
+        same, *_ = first.setdefault(live.rule.masked, each)
+        if same is not live:
+            why = f"it is the same rule as {same.rule_id}, and still exists"
+            skipped.append((live, f"{why}; `stale plan` reports it as a duplicate"))
+    return [*first.values()], skipped
 
 
 def _owned(owners: GroupOwners | None, place: int) -> str:

@@ -1,0 +1,100 @@
+"""
+Promises of plan, destruction and restore, and edits of the source that break them.
+"""
+
+from __future__ import annotations
+
+from tools.mutants.mutant import Mutant
+
+RECORD = "tests/functional/test_stale_record.py"
+RESTORE = "tests/functional/test_restore.py"
+
+CLEANUP = (
+    Mutant(
+        "a refused read after a delete loses the rule",
+        "cleanup/destroy.py",
+        '        and error.action == "RevokeSecurityGroup"\n',
+        "",
+        (RECORD,),
+    ),
+    Mutant(
+        "a rule that an earlier run deleted counts as deleted by others",
+        "cleanup/destroy.py",
+        "if by_other and entry.rule_id not in self._sent_before:",
+        "if by_other:",
+        (RECORD,),
+    ),
+    Mutant(
+        "a drop is deleted before the rules behind it",
+        "cleanup/destroy.py",
+        "ordered = sorted(entries, key=lambda entry: drops(entry.rule))",
+        "ordered = sorted(entries, key=lambda entry: not drops(entry.rule))",
+        (RECORD,),
+    ),
+    Mutant(
+        "a drop is deleted though a rule behind it is kept",
+        "cleanup/destroy.py",
+        "return self._closed(group, still)",
+        "return still",
+        (RECORD,),
+    ),
+    Mutant(
+        "a rule that was made again counts as deleted",
+        "cleanup/destroy.py",
+        "elif same and not",
+        "elif not same and not",
+        (RECORD,),
+    ),
+    Mutant(
+        "a missing group of an unknown account counts as deleted",
+        "cleanup/destroy.py",
+        "if listed is not None or not self.account_is_known:",
+        "if listed is not None:",
+        (RECORD,),
+    ),
+    Mutant(
+        "two runs write one report",
+        "cleanup/documents.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        (RECORD,),
+    ),
+    Mutant(
+        "an edited report is continued",
+        "stale.py",
+        "if [*map(_as_planned, report.entries)] != first.entries:",
+        "if len(report.entries) < len(first.entries):",
+        (RECORD,),
+    ),
+    Mutant(
+        "a rule is restored although its drop is not",
+        "cleanup/restore.py",
+        "if entry.rule.priority >= first]",
+        "if entry.rule.priority > 100]",
+        (RESTORE,),
+    ),
+    Mutant(
+        "a rule is restored before its drop",
+        "cleanup/restore.py",
+        "dropping = [entry for entry in missing if drops(entry.rule)]",
+        "dropping = []",
+        (RESTORE,),
+    ),
+    Mutant(
+        "a restored rule is not in a report that cannot be written",
+        "cleanup/restore.py",
+        "        write_report(self._path, self._report)\n        destroyed",
+        "        destroyed",
+        (RESTORE,),
+    ),
+    Mutant(
+        "a rule that exists twice is imported under one name twice",
+        "inventory/importer.py",
+        "    taken, twice = _once(taken)\n    skipped += twice\n",
+        "",
+        ("tests/functional/test_import_command.py",),
+    ),
+)
+"""
+See `promises.MUTANTS`.
+"""
