@@ -13,8 +13,7 @@ from alicloud_ingress.testing.direction import Direction
 from alicloud_ingress.testing.entries import LEGACY
 from alicloud_ingress.testing.errors import (
     FakeError,
-    group_not_found,
-    group_of_another_account,
+    error_of,
     missing,
     not_valid,
     unknown_parameter,
@@ -63,16 +62,10 @@ class Call:
         region = self["RegionId"]
         if not region:
             if self.action in NAMES_A_MISSING_REGION:
-                raise FakeError(
-                    400, "MissingParameter.RegionId", "RegionId is mandatory."
-                )
+                raise error_of("MissingParameter.RegionId")
             raise missing("RegionId")
         if not _REGION.fullmatch(region):
-            raise FakeError(
-                404,
-                "InvalidRegionId.NotFound",
-                "The specified RegionId does not exist.",
-            )
+            raise error_of("InvalidRegionId.NotFound")
         return region
 
     def group(self) -> FakeGroup:
@@ -89,9 +82,9 @@ class Call:
             raise not_valid("InvalidSecurityGroupId.Malformed", "SecurityGroupId")
         group = self.state.groups.get(group_id)
         if group is None or group.region != region:
-            raise group_not_found()
+            raise error_of("InvalidSecurityGroupId.NotFound")
         if group.account != self.account:
-            raise group_of_another_account()
+            raise not_valid("InvalidSecurityGroupId.NotFound", "SecurityGroupId")
         return group
 
     def group_to_change(self) -> FakeGroup:
@@ -103,11 +96,7 @@ class Call:
         """
         group = self.group()
         if not group.operable:
-            raise FakeError(
-                401,
-                "InvalidOperation.SecurityGroupNotAuthorized",
-                "The specified security group is not authorized to operate.",
-            )
+            raise error_of("InvalidOperation.SecurityGroupNotAuthorized")
         if group.service_managed:
             raise FakeError(
                 403,

@@ -5,11 +5,12 @@ The rules in a request: as `Permissions.N.*`, by ID, or as parameters without a 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alicloud_ingress.testing.errors import (
     FakeError,
+    error_of,
     not_valid,
     rule_id_not_valid,
     unknown_parameter,
@@ -115,8 +116,8 @@ def named_rules(parameters: Mapping[str, str], *, by_id: bool) -> Named:
             "InvalidParam.Permissions",
             "The specified parameter Permissions cannot coexist with other parameters.",
         )
-    _require_fewer(grouped, "InvalidParam.Permissions", "Permissions")
-    _require_fewer(ids, "InvalidParam.SecurityGroupRuleId", "SecurityGroupRuleId")
+    _require_fewer(grouped, "Permissions")
+    _require_fewer(ids, "SecurityGroupRuleId")
     if ids:
         if flat:
             raise rule_id_not_valid()
@@ -152,9 +153,9 @@ def spread_out(parameters: Mapping[str, str]) -> dict[str, str]:
     return rest | spread
 
 
-def _require_fewer(members: Mapping[int, object], code: str, name: str) -> None:
-    if members and not (min(members) >= 1 and max(members) <= MAX_ENTRIES):
-        raise FakeError(400, code, f"The specified parameter {name} is not valid.")
+def _require_fewer(members: Iterable[int], name: str) -> None:
+    if not all(1 <= number <= MAX_ENTRIES for number in members):
+        raise not_valid(f"InvalidParam.{name}", name)
 
 
 def _distinct(rule_ids: list[str]) -> tuple[str, ...]:
@@ -162,9 +163,5 @@ def _distinct(rule_ids: list[str]) -> tuple[str, ...]:
         if not RULE_ID.fullmatch(rule_id):
             raise rule_id_not_valid()
     if len(set(rule_ids)) != len(rule_ids):
-        raise FakeError(
-            400,
-            "InvalidParam.SecurityGroupRuleIdRepeated",
-            "The specified parameter SecurityGroupRuleId is repeated.",
-        )
+        raise error_of("InvalidParam.SecurityGroupRuleIdRepeated")
     return tuple(rule_ids)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from alicloud_ingress.testing.call import Call
-from alicloud_ingress.testing.errors import FakeError, not_valid
+from alicloud_ingress.testing.errors import error_of, not_valid
 from alicloud_ingress.testing.interfaces import members_of
 from alicloud_ingress.testing.paging import page_of
 from alicloud_ingress.testing.state import FakeGroup, State
@@ -45,11 +45,7 @@ def groups(call: Call) -> Answer:
         and _has_tags(group, call)
     ]
     if call["DryRun"].lower() == "true":
-        raise FakeError(
-            400,
-            "DryRunOperation",
-            "Request validation has been passed with DryRun flag set.",
-        )
+        raise error_of("DryRunOperation")
     answer: Answer = {"RegionId": region}
     if "NextToken" in call.parameters or "MaxResults" in call.parameters:
         size = call.number("MaxResults", 10, 1, 100)

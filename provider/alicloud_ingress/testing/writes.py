@@ -12,9 +12,8 @@ from alicloud_ingress.testing.direction import Direction, facing, rules_of
 from alicloud_ingress.testing.entries import Entry, named_rules
 from alicloud_ingress.testing.errors import (
     FakeError,
-    rule_id_not_found,
+    error_of,
     rule_id_not_valid,
-    rule_not_there,
 )
 from alicloud_ingress.testing.references import settled, weight
 from alicloud_ingress.testing.spelling import (
@@ -114,11 +113,7 @@ def require_quota(
         return
     by_group = sum(names_a_group(there) for there in others.values())
     if by_group >= group.most_group_sources:
-        raise FakeError(
-            400,
-            "AuthorizedGroupRule.LimitExceed",
-            "The limit of group authorization records in the security group reaches.",
-        )
+        raise error_of("AuthorizedGroupRule.LimitExceed")
 
 
 def revoke(call: Call) -> Answer:
@@ -144,9 +139,9 @@ def require_rule_id(rule_id: str, group: FakeGroup, call: Call) -> None:
     rule = group.rules.get(rule_id)
     if rule is None or rule["Direction"] != call.direction:
         if call.direction == "egress" and call.action == REVOKE:
-            raise rule_not_there()
+            raise error_of("InvalidSecurityGroupRule.RuleNotExist")
         if call.behaviour.unknown_rule_id == "not found":
-            raise rule_id_not_found()
+            raise error_of("InvalidSecurityGroupRuleId.NotFound")
         raise rule_id_not_valid()
 
 
@@ -158,13 +153,9 @@ def _revoke_one(rule: Rule, entry: Entry, group: FakeGroup, call: Call) -> None:
         compared.add("Description")
     matching = _matching(rule, compared, group, call)
     if not matching and _matching(rule, compared - {"NicType"}, group, call):
-        raise FakeError(
-            403,
-            "InvalidNicType.Mismatch",
-            "The specified NicType conflicts with the authorization record.",
-        )
+        raise error_of("InvalidNicType.Mismatch")
     if not matching and call.behaviour.revoke_without_match_is_refused:
-        raise rule_not_there()
+        raise error_of("InvalidSecurityGroupRule.RuleNotExist")
     for rule_id in matching:
         del group.rules[rule_id]
 
@@ -189,12 +180,7 @@ def _distinct(
     for entry in entries:
         rule = settled(entry, group, call, numbers=numbers)
         if identity(rule) in seen:
-            raise FakeError(
-                400,
-                "InvalidParam.DuplicatePermissions",
-                "There are duplicate permissions in the specified parameter"
-                " Permissions.",
-            )
+            raise error_of("InvalidParam.DuplicatePermissions")
         seen.add(identity(rule))
         yield entry, rule
 
