@@ -23,6 +23,7 @@ from alicloud_ingress.testing.state import FakeGroup, State
 NAMES_A_MISSING_REGION = ("DescribeSecurityGroupAttribute", "DeleteSecurityGroup")
 _REGION = re.compile(r"[a-z]{2,}-[a-z0-9-]+")
 GROUP_ID = re.compile(r"sg-[\w*-]+", re.ASCII)
+_TAG_KEY = re.compile(r"Tag\.(\d{1,9})\.Key")
 _INDEX = re.compile(r"\.\d{1,9}(?=\.|$)")
 
 
@@ -123,6 +124,18 @@ class Call:
             for given, value in self.parameters.items()
             if _INDEX.sub("", given) == name
         ]
+
+    def has_tags(self, tags: Mapping[str, str]) -> bool:
+        """
+        Whether tags have all those that the call names: `Tag.N.Key`, and `Tag.N.Value`
+        unless any value fits.
+        """
+        for name, key in self.parameters.items():
+            if match := _TAG_KEY.fullmatch(name):
+                value = self.parameters.get(f"Tag.{match[1]}.Value")
+                if key not in tags or value not in (None, tags[key]):
+                    return False
+        return True
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
         """

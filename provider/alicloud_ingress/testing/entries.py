@@ -75,23 +75,18 @@ class Entry:
         return self.fields.get(field, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """
-    The rules of a request: either IDs or entries.
-    """
-
-    rule_ids: tuple[str, ...]
-    entries: tuple[Entry, ...]
-
-
-def named_rules(parameters: Mapping[str, str], *, by_id: bool) -> Named:
+def named_rules(
+    parameters: Mapping[str, str], *, by_id: bool
+) -> tuple[list[str], list[Entry]]:
     """
     Find the rules of a request.
 
     Args:
         parameters: of the request.
         by_id: whether the action takes rule IDs.
+
+    Returns:
+        Rule IDs, or entries: one of the two is empty.
 
     Raises:
         FakeError: the forms are mixed, an index is not valid, or the action does not
@@ -121,12 +116,12 @@ def named_rules(parameters: Mapping[str, str], *, by_id: bool) -> Named:
     if ids:
         if flat:
             raise rule_id_not_valid()
-        return Named(_distinct([ids[number] for number in sorted(ids)]), ())
+        return _distinct([ids[number] for number in sorted(ids)]), []
     entries = [
         Entry(fields=grouped[number], prefix=f"Permissions.{number}")
         for number in sorted(grouped)
     ]
-    return Named((), tuple(entries or [Entry(fields=flat)]))
+    return [], entries or [Entry(fields=flat)]
 
 
 def spread_out(parameters: Mapping[str, str]) -> dict[str, str]:
@@ -158,10 +153,10 @@ def _require_fewer(members: Iterable[int], name: str) -> None:
         raise not_valid(f"InvalidParam.{name}", name)
 
 
-def _distinct(rule_ids: list[str]) -> tuple[str, ...]:
+def _distinct(rule_ids: list[str]) -> list[str]:
     for rule_id in rule_ids:
         if not RULE_ID.fullmatch(rule_id):
             raise rule_id_not_valid()
     if len(set(rule_ids)) != len(rule_ids):
         raise error_of("InvalidParam.SecurityGroupRuleIdRepeated")
-    return tuple(rule_ids)
+    return rule_ids

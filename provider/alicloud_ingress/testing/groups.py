@@ -4,7 +4,6 @@ The actions that list groups, and the references between groups.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from alicloud_ingress.testing.call import Call
@@ -42,7 +41,7 @@ def groups(call: Call) -> Answer:
             name not in call.parameters or fits(group, call)
             for name, fits in _GROUP_FILTERS.items()
         )
-        and _has_tags(group, call)
+        and call.has_tags(group.tags)
     ]
     if call["DryRun"].lower() == "true":
         raise error_of("DryRunOperation")
@@ -114,17 +113,6 @@ _GROUP_FILTERS: dict[str, Callable[[FakeGroup, Call], bool]] = {
         call["ResourceGroupId"] in ("", group.resource_group_id)
     ),
 }
-
-
-def _has_tags(group: FakeGroup, call: Call) -> bool:
-    for name, key in call.parameters.items():
-        match = re.fullmatch(r"Tag\.(\d{1,9})\.Key", name)
-        if not match:
-            continue
-        value = call.parameters.get(f"Tag.{match[1]}.Value")
-        if key not in group.tags or value not in (None, group.tags[key]):
-            return False
-    return True
 
 
 def _summary(group: FakeGroup, call: Call) -> Answer:

@@ -14,7 +14,6 @@ from alicloud_ingress.testing.errors import (
 )
 from alicloud_ingress.testing.references import settled
 from alicloud_ingress.testing.spelling import (
-    NUMBERED_REGIONS,
     SOURCES,
     Rule,
     identity,
@@ -50,8 +49,7 @@ def modify(call: Call) -> Answer:
     _require_same_kind(given, old)
     kept = as_given(old, reset=call.behaviour.omitted_fields_are_reset)
     entry = Entry(fields={**kept, **given})
-    numbers = group.region in NUMBERED_REGIONS or str(old["IpProtocol"]).isdigit()
-    rule = settled(entry, group, call, numbers=numbers)
+    rule = settled(entry, group, call, numbers=str(old["IpProtocol"]).isdigit())
     if identity(rule) in duplicates_in(group, call.direction, but=rule_id):
         raise error_of("InvalidOperation.RuleDuplicate")
     others = {i: there for i, there in group.rules.items() if i != rule_id}
@@ -61,8 +59,7 @@ def modify(call: Call) -> Answer:
 
 
 def _describe_anew(given: dict[str, str], group: FakeGroup, call: Call) -> Answer:
-    numbers = group.region in NUMBERED_REGIONS
-    rule = settled(Entry(fields=given), group, call, numbers=numbers)
+    rule = settled(Entry(fields=given), group, call)
     rule_id = duplicates_in(group, call.direction).get(identity(rule))
     if rule_id is None:
         raise error_of("SecurityGroupRule.NotFound")

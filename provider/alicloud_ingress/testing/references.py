@@ -8,20 +8,39 @@ from alicloud_ingress.testing.call import Call
 from alicloud_ingress.testing.direction import rules_of
 from alicloud_ingress.testing.entries import Entry
 from alicloud_ingress.testing.errors import FakeError, error_of
-from alicloud_ingress.testing.spelling import AUTHORIZE, NUMBERS, Rule, spelled
+from alicloud_ingress.testing.spelling import (
+    AUTHORIZE,
+    NUMBERED_REGIONS,
+    NUMBERS,
+    Rule,
+    spelled,
+)
 from alicloud_ingress.testing.state import FakeGroup
 
 DEFAULTS = {"Policy": "accept", "Priority": "1"}
 
 
-def settled(entry: Entry, group: FakeGroup, call: Call, *, numbers: bool) -> Rule:
+def settled(
+    entry: Entry, group: FakeGroup, call: Call, *, numbers: bool = False
+) -> Rule:
     """
     Check an entry against its group and all that it names; return the stored rule.
+
+    Args:
+        entry: the fields in the spelling of the request.
+        group: the group of the rule.
+        call: with what the entry may name.
+        numbers: whether protocol numbers are allowed in every region.
 
     Raises:
         FakeError: with the code that ECS documents for the error.
     """
-    rule = spelled(entry, call.behaviour, call.action, numbers=numbers)
+    rule = spelled(
+        entry,
+        call.behaviour,
+        call.action,
+        numbers=numbers or group.region in NUMBERED_REGIONS,
+    )
     _settle_nic_type(rule, entry, group, call)
     _require_kind_of_group(entry, group, call)
     _settle_source_group(rule, entry, group, call)

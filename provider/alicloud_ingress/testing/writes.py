@@ -4,7 +4,7 @@ The actions that change rules: authorize and revoke.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from alicloud_ingress.testing.call import Call
@@ -18,7 +18,6 @@ from alicloud_ingress.testing.errors import (
 from alicloud_ingress.testing.references import settled, weight
 from alicloud_ingress.testing.spelling import (
     IDENTITY,
-    NUMBERED_REGIONS,
     REVOKE,
     Rule,
     identity,
@@ -33,11 +32,10 @@ def authorize(call: Call) -> Answer:
     Add rules. A rule that already exists is left unchanged, without an error.
     """
     group = call.group_to_change()
-    named = named_rules(call.parameters, by_id=False)
-    numbers = group.region in NUMBERED_REGIONS
+    _, entries = named_rules(call.parameters, by_id=False)
     with _all_or_none(group, call):
         duplicates = duplicates_in(group, call.direction)
-        for entry, rule in _distinct(named.entries, group, call, numbers=numbers):
+        for entry, rule in _distinct(entries, group, call):
             _require_two_ends(rule)
             duplicate = duplicates.get(identity(rule))
             if duplicate is None:
@@ -121,13 +119,12 @@ def revoke(call: Call) -> Answer:
     Remove rules, by ID or by their fields.
     """
     group = call.group_to_change()
-    named = named_rules(call.parameters, by_id=True)
+    rule_ids, entries = named_rules(call.parameters, by_id=True)
     with _all_or_none(group, call):
-        for rule_id in named.rule_ids:
+        for rule_id in rule_ids:
             require_rule_id(rule_id, group, call)
             del group.rules[rule_id]
-        numbers = group.region in NUMBERED_REGIONS
-        for entry, rule in _distinct(named.entries, group, call, numbers=numbers):
+        for entry, rule in _distinct(entries, group, call):
             _revoke_one(rule, entry, group, call)
     return {}
 
@@ -171,14 +168,14 @@ def _matching(
 
 
 def _distinct(
-    entries: tuple[Entry, ...], group: FakeGroup, call: Call, *, numbers: bool
+    entries: Sequence[Entry], group: FakeGroup, call: Call
 ) -> Iterator[tuple[Entry, Rule]]:
     """
     Each entry with its rule. Two entries of the same rule are refused.
     """
     seen: set[tuple[object, ...]] = set()
     for entry in entries:
-        rule = settled(entry, group, call, numbers=numbers)
+        rule = settled(entry, group, call)
         if identity(rule) in seen:
             raise error_of("InvalidParam.DuplicatePermissions")
         seen.add(identity(rule))
