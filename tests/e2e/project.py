@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -59,10 +59,27 @@ def engine_environment(folder: Path, url: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The output of an engine command, and whether it succeeded."""
+    """The output of a command, and whether it succeeded."""
 
     ok: bool
     text: str
+
+
+def ran(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> Outcome:
+    """Run a command in a folder, whether it fails or not."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Outcome(done.returncode == 0, done.stdout)
 
 
 @dataclass(frozen=True)
@@ -115,31 +132,16 @@ class Project:
     def run(self, *arguments: str, **environment: str) -> Outcome:
         """Run the engine and return the outcome, whether it fails or not."""
         self.write_settings()
-        done = subprocess.run(
+        return ran(
             ["pulumi", *arguments, "--non-interactive"],
-            cwd=self.folder,
-            env={**self.environment, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-            check=False,
+            self.folder,
+            {**self.environment, **environment},
         )
-        return Outcome(done.returncode == 0, done.stdout)
 
     def shell(self, *command: str) -> None:
         """Run a command other than the engine in the project's folder."""
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
+        done = ran(command, self.folder, self.environment)
+        assert done.ok, done.text
 
     def write_settings(self) -> None:
         """Add the settings to the stack's file."""

@@ -236,18 +236,25 @@ ALIKE = (
 )
 
 
-def step_of(command: str, change: Change) -> Step:
-    """The second program, deployed by this command."""
-    return Step(command, change.after, by_hand=change.by_hand)
+def way(
+    name: str,
+    change: Change,
+    command: str,
+    *then: Step,
+    refused: str = "",
+    alone: bool = False,
+) -> Way:
+    """A command with the second program, of which one call may be refused, and more."""
+    calls = (refused,) if refused else ()
+    first = Step(command, change.after, calls, change.by_hand)
+    return Way(name, change.before, (first, *then), alone=alone)
 
 
 def changed() -> list[Way]:
     """Each change, by each command that runs the program."""
-    pairs = [*product(LEADING, CHANGES), *product(ALIKE, FEW)]
     return [
-        Way(f"{name}: {command}", change.before, (step_of(command, change),))
-        for command, name in pairs
-        if (change := CHANGES[name])
+        way(f"{name}: {command}", CHANGES[name], command)
+        for command, name in (*product(LEADING, CHANGES), *product(ALIKE, FEW))
     ]
 
 
@@ -272,27 +279,24 @@ Changes that stand for the others where a command differs in its preview alone.
 
 def picked() -> list[Way]:
     """Commands that name resources, each with some changes."""
+    commands = (
+        f"{UP} --target {{a}}",
+        f"{UP} --target {{a}} --refresh",
+        f"{UP} --target {{b}}",
+        f"{UP} --exclude {{b}}",
+        f"{UP} --exclude {{b}} --refresh",
+        f"{UP} --replace {{a}}",
+        f"{UP} --replace {{a}} --refresh",
+        f"{UP} --target-replace {{a}}",
+    )
     return [
-        Way(
+        way(
             f"{name}: {command}",
-            change.before,
-            (step_of(command, change),),
+            change,
+            command,
             alone="{a} --refresh" in command and "gone" in name,
         )
-        for command, name in product(
-            (
-                f"{UP} --target {{a}}",
-                f"{UP} --target {{a}} --refresh",
-                f"{UP} --target {{b}}",
-                f"{UP} --exclude {{b}}",
-                f"{UP} --exclude {{b}} --refresh",
-                f"{UP} --replace {{a}}",
-                f"{UP} --replace {{a}} --refresh",
-                f"{UP} --target-replace {{a}}",
-            ),
-            PICKED,
-        )
-        if (change := PICKED[name])
+        for command, (name, change) in product(commands, PICKED.items())
     ]
 
 
@@ -313,13 +317,11 @@ PICKED = {
 def planned() -> list[Way]:
     """A preview saves a plan, and the deployment keeps to it."""
     return [
-        Way(
+        way(
             f"{name}: a plan",
-            CHANGES[name].before,
-            (
-                step_of("preview --save-plan plan.json", CHANGES[name]),
-                Step(f"{UP} --plan plan.json", CHANGES[name].after),
-            ),
+            CHANGES[name],
+            "preview --save-plan plan.json",
+            Step(f"{UP} --plan plan.json", CHANGES[name].after),
         )
         for name in FEW
     ]
@@ -353,10 +355,10 @@ def destroyed() -> list[Way]:
         f"{DESTROY} --exclude {{a}}",
     )
     return [
-        Way(
+        way(
             f"{name}: {command}",
-            standing.before,
-            (Step(command, standing.before, by_hand=standing.by_hand),),
+            replace(standing, after=standing.before),
+            command,
             alone="{b} --refresh" in command and "both gone" in name,
         )
         for command, (name, standing) in product(commands, STANDING.items())
@@ -389,14 +391,10 @@ def refreshed() -> list[Way]:
     alone = ("refresh", "refresh --preview-only")
     commands = (REFRESH, f"{REFRESH} --run-program", f"{REFRESH} --target {{a}}")
     return [
-        Way(f"{name}: {command}", change.before, (step_of(command, change),))
+        way(f"{name}: {command}", change, command)
         for command, (name, change) in product(alone, REFRESHED.items())
     ] + [
-        Way(
-            f"{name}: {command}, then up",
-            change.before,
-            (step_of(command, change), Step(UP, change.after)),
-        )
+        way(f"{name}: {command}, then up", change, command, Step(UP, change.after))
         for command, (name, change) in product(commands, REFRESHED.items())
     ]
 
@@ -426,7 +424,10 @@ def tainted() -> list[Way]:
         Way(
             f"{name}, tainted: {command}",
             change.before,
-            (Step(TAINT, change.before), step_of(command, change)),
+            (
+                Step(TAINT, change.before),
+                Step(command, change.after, by_hand=change.by_hand),
+            ),
         )
         for command, (name, change) in product(commands, changes.items())
     ]
@@ -535,72 +536,71 @@ ORDERED_FAILURES = {
 """
 Those that stop the engine before it comes to what else is in the stack.
 """
-READ_FAILURE = (CHANGES["a changed"], "read a")
 AFTERWARDS = (UP, f"{UP} --refresh", REFRESH, DESTROY, f"{DESTROY} --refresh")
 
 
 def failed() -> list[Way]:
     """A call is refused, and what follows."""
-    return (
-        [
-            Way(
+    survived = f"{UP} --continue-on-error"
+    followed = (
+        *((PROGRAM_FAILURES, UP, then) for then in AFTERWARDS),
+        *(
+            (DELETE_FAILURES, UP, then)
+            for then in (UP, f"{UP} --refresh", f"{DESTROY} --refresh")
+        ),
+        (SURVIVABLE, survived, UP),
+        (SURVIVABLE, survived, DESTROY),
+        (DELETE_FAILURES, survived, UP),
+    )
+    reading = (
+        REFRESH,
+        f"{UP} --refresh",
+        f"{UP} --refresh --run-program",
+        f"{DESTROY} --refresh",
+    )
+    before = (a(), b(**AFTER_A))
+    destroyed_twice = Change(before, before)
+    return [
+        *(
+            way(
                 f"{name} fails: {command}, then {afterwards}",
-                change.before,
-                (
-                    replace(step_of(command, change), refused=(refused,)),
-                    Step(afterwards, change.after),
-                ),
+                change,
+                command,
+                Step(afterwards, change.after),
+                refused=refused,
             )
-            for failures, command, afterwards in (
-                *((PROGRAM_FAILURES, UP, then) for then in AFTERWARDS),
-                *(
-                    (DELETE_FAILURES, UP, then)
-                    for then in (UP, f"{UP} --refresh", f"{DESTROY} --refresh")
-                ),
-                (SURVIVABLE, f"{UP} --continue-on-error", UP),
-                (SURVIVABLE, f"{UP} --continue-on-error", DESTROY),
-                (DELETE_FAILURES, f"{UP} --continue-on-error", UP),
-            )
+            for failures, command, afterwards in followed
             for name, (change, refused) in failures.items()
             if name not in ORDERED_FAILURES
-        ]
-        + [
-            Way(
-                f"{name} fails: {command}",
-                change.before,
-                (replace(step_of(command, change), refused=(refused,)),),
-                alone=True,
+        ),
+        *(
+            way(
+                f"{name} fails: {command}", change, command, refused=refused, alone=True
             )
-            for command in (UP, f"{UP} --continue-on-error")
+            for command in (UP, survived)
             for name, (change, refused) in ORDERED_FAILURES.items()
-        ]
-        + [
-            Way(
+        ),
+        *(
+            way(
                 f"read of a fails: {command}",
-                READ_FAILURE[0].before,
-                (replace(step_of(command, READ_FAILURE[0]), refused=("read a",)),),
+                CHANGES["a changed"],
+                command,
+                refused="read a",
             )
-            for command in (
-                REFRESH,
-                f"{UP} --refresh",
-                f"{UP} --refresh --run-program",
-                f"{DESTROY} --refresh",
-            )
-        ]
-        + [
-            Way(
+            for command in reading
+        ),
+        *(
+            way(
                 f"delete of b fails: {command}, then {DESTROY}",
-                before,
-                (
-                    Step(command, before, refused=("delete b",)),
-                    Step(DESTROY, before),
-                ),
+                destroyed_twice,
+                command,
+                Step(DESTROY, before),
+                refused="delete b",
                 alone=True,
             )
             for command in (DESTROY, f"{DESTROY} --continue-on-error")
-            for before in [(a(), b(**AFTER_A))]
-        ]
-    )
+        ),
+    ]
 
 
 def failed_in_part() -> list[Way]:
@@ -610,39 +610,33 @@ def failed_in_part() -> list[Way]:
         "a, b after it": CHANGES["b after a, both changed"],
         "a, b left": Change(AB, (a(2),)),
     }
+    update = changes["a"]
+    commands = (UP, REFRESH, f"{DESTROY} --refresh", f"{UP} --refresh --run-program")
     return [
-        Way(
-            f"update of {name} fails in part: {UP}, then {afterwards}",
-            change.before,
-            (
-                replace(step_of(UP, change), refused=("partly a",)),
+        *(
+            way(
+                f"update of {name} fails in part: {UP}, then {afterwards}",
+                change,
+                UP,
                 Step(afterwards, change.after),
-            ),
-        )
-        for afterwards in (
-            UP,
-            REFRESH,
-            f"{DESTROY} --refresh",
-            f"{UP} --refresh --run-program",
-        )
-        for name, change in changes.items()
-    ] + [
-        Way(
-            f"update of a fails in part: {UP}, then {UP} of the program before",
-            AB,
-            (
-                replace(step_of(UP, changes["a"]), refused=("partly a",)),
-                Step(UP, AB),
-            ),
+                refused="partly a",
+            )
+            for afterwards, (name, change) in product(commands, changes.items())
         ),
-        Way(
+        way(
+            f"update of a fails in part: {UP}, then {UP} of the program before",
+            update,
+            UP,
+            Step(UP, AB),
+            refused="partly a",
+        ),
+        way(
             f"update of a fails in part: {UP}, then {REFRESH}, then {UP}",
-            AB,
-            (
-                replace(step_of(UP, changes["a"]), refused=("partly a",)),
-                Step(REFRESH, changes["a"].after),
-                Step(UP, changes["a"].after),
-            ),
+            update,
+            UP,
+            Step(REFRESH, update.after),
+            Step(UP, update.after),
+            refused="partly a",
         ),
     ]
 
@@ -659,57 +653,56 @@ MADE_IN_PART = {
 """Creates that fail after they have made something."""
 
 
+def reverted_after(
+    failure: str, change: Change, refused: str, afterwards: str = UP
+) -> Way:
+    """A deployment fails half-way, and the program becomes again what it was."""
+    return way(
+        f"{failure}: {UP}, then {afterwards} of the program before",
+        change,
+        UP,
+        Step(afterwards, change.before),
+        refused=refused,
+    )
+
+
 def made_in_part() -> list[Way]:
     """A create that fails reports what it has made."""
+    followed = (
+        *((UP, then) for then in (*AFTERWARDS, f"{UP} --refresh --run-program")),
+        *((f"{UP} --continue-on-error", then) for then in (UP, DESTROY)),
+    )
     return [
-        Way(
+        way(
             f"create of {name} fails in part: {command}, then {then}",
-            change.before,
-            (
-                replace(step_of(command, change), refused=(refused,)),
-                Step(then, change.after),
-            ),
+            change,
+            command,
+            Step(then, change.after),
+            refused=refused,
         )
         for name, (change, refused) in MADE_IN_PART.items()
-        for command, then in (
-            *((UP, then) for then in (*AFTERWARDS, f"{UP} --refresh --run-program")),
-            *((f"{UP} --continue-on-error", then) for then in (UP, DESTROY)),
-        )
+        for command, then in followed
     ] + [
-        Way(
-            f"create of {name} fails in part: {UP}, then {UP} of the program before",
-            change.before,
-            (
-                replace(step_of(UP, change), refused=(refused,)),
-                Step(UP, change.before),
-            ),
-        )
+        reverted_after(f"create of {name} fails in part", change, refused)
         for name, (change, refused) in MADE_IN_PART.items()
     ]
 
 
 def reverted() -> list[Way]:
-    """A deployment fails half-way, and the program becomes again what it was."""
+    """A deployment fails half-way, and another program than its own follows."""
+    failures = {**PROGRAM_FAILURES, **DELETE_FAILURES}
     return [
-        Way(
-            f"{name} fails: {UP}, then {afterwards} of the program before",
-            change.before,
-            (
-                replace(step_of(UP, change), refused=(refused,)),
-                Step(afterwards, change.before),
-            ),
-        )
+        reverted_after(f"{name} fails", change, refused, afterwards)
         for afterwards in (UP, f"{UP} --refresh")
-        for name, (change, refused) in {**PROGRAM_FAILURES, **DELETE_FAILURES}.items()
+        for name, (change, refused) in failures.items()
         if name not in ORDERED_FAILURES
     ] + [
-        Way(
+        way(
             f"{name} fails: {UP}, then {UP} without a",
-            change.before,
-            (
-                replace(step_of(UP, change), refused=(refused,)),
-                Step(UP, (b(),)),
-            ),
+            change,
+            UP,
+            Step(UP, (b(),)),
+            refused=refused,
         )
         for name, (change, refused) in PROGRAM_FAILURES.items()
         if "create" in refused
@@ -738,29 +731,18 @@ def guarded() -> list[Way]:
 
 def inline() -> list[Way]:
     """The main ones by the Automation API."""
+    commands = (UP, f"{UP} --refresh", REFRESH, f"{DESTROY} --refresh")
+    names = (
+        "nothing changed",
+        "b left the program",
+        "a changed",
+        "a replaced by diff",
+        "replace_on_changes",
+        "a gone by hand",
+    )
     return [
-        Way(
-            f"inline, {name}: {command}",
-            CHANGES[name].before,
-            (step_of(command, CHANGES[name]),),
-            inline=True,
-        )
-        for command, name in product(
-            (
-                UP,
-                f"{UP} --refresh",
-                REFRESH,
-                f"{DESTROY} --refresh",
-            ),
-            (
-                "nothing changed",
-                "b left the program",
-                "a changed",
-                "a replaced by diff",
-                "replace_on_changes",
-                "a gone by hand",
-            ),
-        )
+        replace(way(f"inline, {name}: {command}", CHANGES[name], command), inline=True)
+        for command, name in product(commands, names)
     ]
 
 

@@ -24,6 +24,7 @@ INSIDE = (
     "templates/import_rules.py.j2",
     "schemas/preview-waivers-1.json",
     "templates/usage.html.j2",
+    "testing/errors.tsv",
     "testing/fake.py",
 )
 IMPORTS = """

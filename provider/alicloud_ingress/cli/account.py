@@ -4,35 +4,28 @@ The options that guard a command against the wrong account.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import click
 
 from alicloud_ingress import stale as job
+from alicloud_ingress.cli.options import all_of
 from alicloud_ingress.ecs.connections import Connections
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-def account_guard(command: _Command) -> _Command:
-    """
-    Add `--account` and `--yes-unknown-account` to a command.
-    """
-    command = click.option(
-        "--yes-unknown-account",
-        is_flag=True,
-        help="Continue even if STS does not return the account of the credentials, so"
-        " that it cannot be compared.",
-    )(command)
-    return click.option(
+account_guard = all_of(
+    click.option(
         "--account",
         "account_id",
         default="",
         metavar="ACCOUNT_ID",
         help="Account that the rules belong to, for where STS does not return it. Any"
         " other account is refused.",
-    )(command)
+    ),
+    click.option(
+        "--yes-unknown-account",
+        is_flag=True,
+        help="Continue even if STS does not return the account of the credentials, so"
+        " that it cannot be compared.",
+    ),
+)
 
 
 def require_account(

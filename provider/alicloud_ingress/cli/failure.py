@@ -10,7 +10,7 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any, TextIO
 
 import click
@@ -74,6 +74,17 @@ class Commands(click.Group):
             with contextlib.suppress(OSError):
                 error.show()
         raise SystemExit(_flushed(code))
+
+
+def exit_if_incomplete(problems: Iterable[str], label: str = "not judged") -> None:
+    """
+    Print each problem on stderr, and if there is one, end the command.
+    """
+    found = dict.fromkeys(problems)
+    for problem in found:
+        click.echo(f"{label}: {plain(problem, 1_000)}", err=True)
+    if found:
+        raise SystemExit(Failure.exit_code)
 
 
 @contextlib.contextmanager

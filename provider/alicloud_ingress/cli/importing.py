@@ -18,7 +18,7 @@ import click
 from alicloud_ingress.cleanup.clock import now
 from alicloud_ingress.cleanup.filters import Narrowing
 from alicloud_ingress.cleanup.stack_states import read_owners
-from alicloud_ingress.cli.failure import Failure
+from alicloud_ingress.cli.failure import exit_if_incomplete
 from alicloud_ingress.cli.options import (
     FOLDER,
     filters,
@@ -159,10 +159,7 @@ def import_(  # noqa: PLR0913, PLR0917 - one argument for each option
         _write(files, taken, peers if is_move else None, as_set=as_set)
     if taken or not problems:
         _report(imports, files, is_move=is_move)
-    for problem in dict.fromkeys(problems):
-        click.echo(f"not judged: {plain(problem, 1_000)}", err=True)
-    if problems:
-        raise SystemExit(Failure.exit_code)
+    exit_if_incomplete(problems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ import click
 
 from alicloud_ingress.ecs.settings import MAX_DIGITS, TIMEOUT_VARIABLE
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 _IN_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
@@ -39,9 +41,6 @@ class NewFile(click.Path):
         return super().convert(value, param, ctx)
 
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
 def as_group_id(text: str) -> str:
     """
     Read the ID of a security group. A name or an empty text is refused.
@@ -49,6 +48,19 @@ def as_group_id(text: str) -> str:
     if not text.startswith("sg-"):
         raise click.BadParameter(f"{text!r} is not a group ID; one begins with 'sg-'")
     return text
+
+
+def all_of(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """
+    Some options as one decorator, in the order of the help text.
+    """
+
+    def add(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def group_option(
@@ -76,24 +88,10 @@ FILE = NewFile(dir_okay=False, path_type=Path)
 FOLDER = NewFile(file_okay=False, path_type=Path)
 
 
-def timeout(command: _Command) -> _Command:
-    """
-    Add `--timeout` to a command. It sets `ALICLOUD_INGRESS_TIMEOUT` while the command
-    runs, so that it applies to every client that the command makes.
-    """
-    return click.option(
-        "--timeout",
-        type=click.IntRange(1, 10**MAX_DIGITS - 1),
-        envvar=TIMEOUT_VARIABLE,
-        show_envvar=True,
-        metavar="SECONDS",
-        expose_value=False,
-        callback=_set_timeout,
-        help="Time limit for each API call with its retries; 120 by default.",
-    )(command)
-
-
 def _set_timeout(ctx: click.Context, _: click.Parameter, seconds: int | None) -> None:
+    """
+    Set the variable while the command runs, for every client that the command makes.
+    """
     if seconds is None:
         return
     before = {k: v for k, v in os.environ.items() if k == TIMEOUT_VARIABLE}
@@ -104,42 +102,6 @@ def _set_timeout(ctx: click.Context, _: click.Parameter, seconds: int | None) ->
 
     ctx.call_on_close(restore)
     os.environ[TIMEOUT_VARIABLE] = str(seconds)
-
-
-def where(command: _Command) -> _Command:
-    """
-    Add `--region`, `--profile` and `--timeout` to a command.
-    """
-    command = click.option(
-        "--profile", default="", help="Profile of the aliyun CLI to use."
-    )(timeout(command))
-    return click.option(
-        "--region",
-        "regions",
-        multiple=True,
-        help="Region to use instead of the configured one; repeatable.",
-    )(command)
-
-
-def states(command: _Command) -> _Command:
-    """
-    Add `--state` and `--stack` to a command.
-    """
-    command = click.option(
-        "--stack",
-        "stacks",
-        multiple=True,
-        help="Stack that may own rules; its state is read with `pulumi stack export`;"
-        " repeatable.",
-    )(command)
-    return click.option(
-        "--state",
-        "state_files",
-        multiple=True,
-        type=INPUT,
-        help="State that may own rules: a file written by `pulumi stack export`, or `-`"
-        " for standard input; repeatable.",
-    )(command)
 
 
 def days(text: str) -> dt.timedelta:
@@ -163,52 +125,77 @@ def cidr(text: str) -> str:
         raise click.BadParameter(message) from None
 
 
-def filters(command: _Command) -> _Command:
-    """
-    Add `--older-than`, `--cidr`, `--port` and `--description` to a command.
-    """
-    for option in (
-        click.option(
-            "--description",
-            "descriptions",
-            multiple=True,
-            metavar="GLOB",
-            help="Only rules whose description matches this glob; repeatable.",
-        ),
-        click.option(
-            "--port",
-            "ports",
-            multiple=True,
-            type=click.IntRange(1, 65535),
-            help="Only rules for tcp, udp or all protocols that include this port;"
-            " repeatable.",
-        ),
-        click.option(
-            "--cidr",
-            "cidrs",
-            multiple=True,
-            type=cidr,
-            help="Only rules whose source lies within this address block; repeatable.",
-        ),
-        click.option(
-            "--older-than",
-            type=days,
-            help="Only rules created at least this long ago, such as 30d.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def shown_as(command: _Command) -> _Command:
-    """
-    Add `--format` to a command.
-    """
-    return click.option(
-        "--format",
-        "form",
-        type=click.Choice(["table", "json", "markdown", "csv"]),
-        default="table",
-        show_default=True,
-        help="Format of the output.",
-    )(command)
+timeout = click.option(
+    "--timeout",
+    type=click.IntRange(1, 10**MAX_DIGITS - 1),
+    envvar=TIMEOUT_VARIABLE,
+    show_envvar=True,
+    metavar="SECONDS",
+    expose_value=False,
+    callback=_set_timeout,
+    help="Time limit for each API call with its retries; 120 by default.",
+)
+where = all_of(
+    click.option(
+        "--region",
+        "regions",
+        multiple=True,
+        help="Region to use instead of the configured one; repeatable.",
+    ),
+    click.option("--profile", default="", help="Profile of the aliyun CLI to use."),
+    timeout,
+)
+states = all_of(
+    click.option(
+        "--state",
+        "state_files",
+        multiple=True,
+        type=INPUT,
+        help="State that may own rules: a file written by `pulumi stack export`, or `-`"
+        " for standard input; repeatable.",
+    ),
+    click.option(
+        "--stack",
+        "stacks",
+        multiple=True,
+        help="Stack that may own rules; its state is read with `pulumi stack export`;"
+        " repeatable.",
+    ),
+)
+filters = all_of(
+    click.option(
+        "--older-than",
+        type=days,
+        help="Only rules created at least this long ago, such as 30d.",
+    ),
+    click.option(
+        "--cidr",
+        "cidrs",
+        multiple=True,
+        type=cidr,
+        help="Only rules whose source lies within this address block; repeatable.",
+    ),
+    click.option(
+        "--port",
+        "ports",
+        multiple=True,
+        type=click.IntRange(1, 65535),
+        help="Only rules for tcp, udp or all protocols that include this port;"
+        " repeatable.",
+    ),
+    click.option(
+        "--description",
+        "descriptions",
+        multiple=True,
+        metavar="GLOB",
+        help="Only rules whose description matches this glob; repeatable.",
+    ),
+)
+shown_as = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "markdown", "csv"]),
+    default="table",
+    show_default=True,
+    help="Format of the output.",
+)

@@ -14,7 +14,7 @@ import click
 
 from alicloud_ingress.cleanup.clock import now
 from alicloud_ingress.cleanup.stack_states import read_owners
-from alicloud_ingress.cli.failure import Failure
+from alicloud_ingress.cli.failure import exit_if_incomplete
 from alicloud_ingress.cli.options import group_option, shown_as, states, where
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.tables import count, csv_text, print_table
@@ -81,10 +81,7 @@ def show(  # noqa: PLR0913, PLR0917 - one argument for each option
             output.add(listed)
     if is_read or not doubts:
         output.end(list(dict.fromkeys(doubts)))
-    for doubt in dict.fromkeys(doubts):
-        click.echo(f"not judged: {plain(doubt, 1_000)}", err=True)
-    if doubts:
-        raise SystemExit(Failure.exit_code)
+    exit_if_incomplete(doubts)
 
 
 class _Output(abc.ABC):

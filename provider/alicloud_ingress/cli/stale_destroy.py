@@ -15,7 +15,7 @@ from alicloud_ingress import stale as job
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.cli.account import account_guard, require_account
 from alicloud_ingress.cli.failure import Failure
-from alicloud_ingress.cli.options import FILE, shown_as, states, where
+from alicloud_ingress.cli.options import EXISTING, FILE, shown_as, states, where
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.stale_report import print_report, require_regions
 from alicloud_ingress.cli.tables import count, progress
@@ -25,9 +25,7 @@ SOME = 1
 
 
 @click.command("destroy")
-@click.argument(
-    "plan_file", type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@click.argument("plan_file", type=EXISTING)
 @click.option(
     "--reason",
     "reasons",

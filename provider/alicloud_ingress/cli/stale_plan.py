@@ -16,6 +16,7 @@ from alicloud_ingress.cleanup.plan_file import Partial, write_streamed
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import (
+    EXISTING,
     FILE,
     days,
     filters,
@@ -26,7 +27,7 @@ from alicloud_ingress.cli.options import (
 )
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.tables import count, csv_text, print_rows, progress
-from alicloud_ingress.cli.usage_show import TABLE, min_coverage
+from alicloud_ingress.cli.usage_show import min_coverage
 from alicloud_ingress.files import text_in
 from alicloud_ingress.rendering.markup import plain
 from alicloud_ingress.usage.judging import UsageJudge
@@ -53,7 +54,7 @@ ACCOUNT_UNKNOWN = (
 @filters
 @click.option(
     "--keep",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING,
     help="File that lists rules to keep, one entry a line: a rule ID (`sgr-...`), an"
     " address block that contains the source, `tag:KEY=VALUE` of the group, or a glob"
     " that matches the description.",
@@ -67,7 +68,7 @@ ACCOUNT_UNKNOWN = (
 @click.option(
     "--usage",
     "usage_file",
-    type=TABLE,
+    type=EXISTING,
     help="Table that `usage collect` wrote: `unused` becomes a reason.",
 )
 @click.option(

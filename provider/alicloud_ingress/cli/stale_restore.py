@@ -11,16 +11,14 @@ import click
 from alicloud_ingress import stale as job
 from alicloud_ingress.cli.account import account_guard, require_account
 from alicloud_ingress.cli.failure import Failure
-from alicloud_ingress.cli.options import shown_as, where
+from alicloud_ingress.cli.options import EXISTING, shown_as, where
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.stale_report import print_report, require_regions
 from alicloud_ingress.rendering.markup import plain
 
 
 @click.command("restore")
-@click.argument(
-    "report_file", type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@click.argument("report_file", type=EXISTING)
 @account_guard
 @where
 @shown_as

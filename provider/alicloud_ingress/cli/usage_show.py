@@ -7,12 +7,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from alicloud_ingress.cli.failure import Failure
-from alicloud_ingress.cli.options import group_option, where
+from alicloud_ingress.cli.failure import exit_if_incomplete
+from alicloud_ingress.cli.options import EXISTING, group_option, where
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.tables import print_table
 from alicloud_ingress.documents import as_text
@@ -30,9 +30,6 @@ from alicloud_ingress.usage.report import (
     title_of,
 )
 from alicloud_ingress.usage.table import open_table
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-TABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class _Share(click.FloatRange):
@@ -52,18 +49,14 @@ class _Share(click.FloatRange):
         return share
 
 
-def min_coverage(command: _Command) -> _Command:
-    """
-    Give a command `--min-coverage`.
-    """
-    return click.option(
-        "--min-coverage",
-        default=1.0,
-        show_default=True,
-        type=_Share(),
-        help="Least share of capture windows of each interface of the group that must"
-        " have been watched. A plan names a lower one.",
-    )(command)
+min_coverage = click.option(
+    "--min-coverage",
+    default=1.0,
+    show_default=True,
+    type=_Share(),
+    help="Least share of capture windows of each interface of the group that must"
+    " have been watched. A plan names a lower one.",
+)
 
 
 @click.command("show")
@@ -72,7 +65,7 @@ def min_coverage(command: _Command) -> _Command:
     "--usage",
     "usage_file",
     required=True,
-    type=TABLE,
+    type=EXISTING,
     help="Table that `usage collect` wrote; FILE.watched.parquet lies beside it.",
 )
 @min_coverage
@@ -104,10 +97,7 @@ def show(  # noqa: PLR0913, PLR0917 - one argument for each option
     doubts = list(dict.fromkeys(reader.doubts))
     if found or not doubts:
         _OUTPUTS[form](judge.period, found, doubts)
-    for doubt in doubts:
-        click.echo(f"not read: {plain(doubt, 1_000)}", err=True)
-    if doubts:
-        raise SystemExit(Failure.exit_code)
+    exit_if_incomplete(doubts, "not read")
 
 
 def _table(period: JudgedPeriod, found: Sequence[GroupUsage], _: Sequence[str]) -> None:

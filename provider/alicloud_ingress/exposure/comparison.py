@@ -103,12 +103,6 @@ class MembershipCase:
         """
         return bool(met & -met & self.accepts)
 
-    def lets_in_before(self, met: int) -> bool:
-        """
-        Whether the packet was accepted before the change.
-        """
-        return self.lets_in(met & self.before)
-
     def lets_in_after(self, met: int) -> bool:
         """
         Whether the packet is accepted after the change.
@@ -119,7 +113,7 @@ class MembershipCase:
         """
         Whether the packet is accepted after the change only.
         """
-        return self.lets_in_after(met) and not self.lets_in_before(met)
+        return self.lets_in_after(met) and not self.lets_in(met & self.before)
 
     def uncovers(self, met: int) -> bool:
         """
@@ -140,7 +134,7 @@ class MembershipCase:
         """
         Whether the packet was accepted before the change only.
         """
-        return self.lets_in_before(met) and not self.lets_in_after(met)
+        return self.lets_in(met & self.before) and not self.lets_in_after(met)
 
     @cached_property
     def opened(self) -> list[Piece]:

@@ -148,7 +148,6 @@ class _Region:
         self._wanted = wanted
         self._seen: tuple[dict[int, int], ...] = tuple({} for _ in nodes)
         self._numbers: dict[object, int] = {(): 0}
-        self._leaves: dict[int, tuple[Interval, ...]] = {}
         self._branches: dict[int, tuple[tuple[Interval, int], ...]] = {0: ()}
 
     def pieces(self, everything: int) -> Iterator[Piece]:
@@ -158,7 +157,7 @@ class _Region:
                 for ports, places in self._branches[ranges]:
                     for sources, source_ports in self._sets(places):
                         for range_, leaf in self._branches[source_ports]:
-                            dests = self._leaves[leaf]
+                            dests = tuple(dest for dest, _ in self._branches[leaf])
                             yield Piece(nic, protocol, ports, sources, range_, dests)
 
     def _sets(self, number: int) -> Iterator[tuple[tuple[Interval, ...], int]]:
@@ -181,33 +180,21 @@ class _Region:
             return seen[active]
         if _is_one(active) and not self._wanted(active):
             return 0
-        node = self._nodes[dimension][active]
-        if dimension == len(self._nodes) - 1:
-            leaf = self._leaf(node)
-            number = self._number(leaf)
-            self._leaves[number] = leaf
-        else:
-            branch = self._branch(dimension + 1, node)
-            number = self._number((dimension, branch) if branch else ())
-            self._branches[number] = branch
-        seen[active] = number
+        branch = self._branch(dimension, self._nodes[dimension][active])
+        key = (dimension, branch) if branch else ()
+        seen[active] = number = self._numbers.setdefault(key, len(self._numbers))
+        self._branches[number] = branch
         return number
 
-    def _leaf(self, node: _Node) -> tuple[Interval, ...]:
-        result: list[Interval] = []
-        for first, last, met in node:
-            if not self._wanted(met):
-                continue
-            if result and result[-1][1] + 1 == first:
-                result[-1] = (result[-1][0], last)
-            else:
-                result.append((first, last))
-        return tuple(result)
-
-    def _branch(self, below: int, node: _Node) -> tuple[tuple[Interval, int], ...]:
+    def _branch(self, dimension: int, node: _Node) -> tuple[tuple[Interval, int], ...]:
+        """
+        The intervals of a node with their children; in the last dimension the child of
+        each wanted interval is 1.
+        """
+        is_last = dimension == len(self._nodes) - 1
         result: list[tuple[Interval, int]] = []
         for first, last, met in node:
-            child = self._reduced(below, met)
+            child = self._wanted(met) if is_last else self._reduced(dimension + 1, met)
             if not child:
                 continue
             if result and result[-1][1] == child and result[-1][0][1] + 1 == first:
@@ -215,9 +202,6 @@ class _Region:
             else:
                 result.append(((first, last), child))
         return tuple(result)
-
-    def _number(self, key: object) -> int:
-        return self._numbers.setdefault(key, len(self._numbers))
 
 
 def _is_one(active: int) -> bool:

@@ -10,6 +10,7 @@ this port that was not accepted before.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
@@ -23,7 +24,9 @@ from alicloud_ingress.exposure.packets import (
     Box,
     Interval,
     addresses,
+    contains,
     joined,
+    overlap,
 )
 from alicloud_ingress.exposure.reach import Traffic, traffic_words
 from alicloud_ingress.rules.rule import IngressRule
@@ -165,10 +168,9 @@ def internet_uncovered(cases: Iterable[InternetCase]) -> tuple[InternetOpening, 
     Such a rule may have any priority. It takes effect where a drop decided before the
     change, and after it no drop of the same or a smaller priority decides.
     """
-    found: dict[World, list[_Opening]] = {}
+    found: dict[World, list[_Opening]] = defaultdict(list)
     for case, world in cases:
-        opened = _opened(case, world, case.uncovered, None)
-        found.setdefault(world, []).extend(opened)
+        found[world] += _opened(case, world, case.uncovered, None)
     return tuple(
         InternetOpening(
             certain=False, world=world, rules=(), traffic=_traffic(openings)
@@ -227,19 +229,15 @@ class _Opening(NamedTuple):
     rules: tuple[IngressRule, ...]
 
     def is_within(self, other: _Opening) -> bool:
-        return all(
-            theirs[0] <= mine[0] and mine[1] <= theirs[1]
-            for mine, theirs in (
-                (self.protocols, other.protocols),
-                (self.ports, other.ports),
-            )
+        return contains(other.protocols, self.protocols) and contains(
+            other.ports, self.ports
         )
 
 
 def _traffic(openings: Iterable[_Opening]) -> tuple[Traffic, ...]:
-    by_protocol: dict[Interval, list[Interval]] = {}
+    by_protocol: dict[Interval, list[Interval]] = defaultdict(list)
     for opening in openings:
-        by_protocol.setdefault(opening.protocols, []).append(opening.ports)
+        by_protocol[opening.protocols].append(opening.ports)
     return tuple(Traffic(p, joined(ports)) for p, ports in sorted(by_protocol.items()))
 
 
@@ -295,8 +293,7 @@ def _parts_of(pieces: Iterable[Piece], world: World) -> list[Piece]:
 
 
 def _is_of(sources: Iterable[Interval], world: World) -> bool:
-    first, last = WORLDS[world]
-    return any(a <= last and b >= first for a, b in sources)
+    return any(overlap(part, WORLDS[world]) for part in sources)
 
 
 def _flat(piece: Piece) -> Box:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import ipaddress
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -61,8 +62,18 @@ class OpaqueSet(NamedTuple):
     name: str
 
 
-def _overlap(one: Interval, other: Interval) -> bool:
+def overlap(one: Interval, other: Interval) -> bool:
+    """
+    Whether two intervals have a member in common.
+    """
     return one[0] <= other[1] and other[0] <= one[1]
+
+
+def contains(outer: Interval, inner: Interval) -> bool:
+    """
+    Whether one interval holds all members of another.
+    """
+    return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
 class Box(NamedTuple):
@@ -85,13 +96,13 @@ class Box(NamedTuple):
         Whether a packet can be in both.
         """
         # Ports differ most often, so they are compared first.
-        return _overlap(self.ports, other.ports) and all(map(_overlap, self, other))
+        return overlap(self.ports, other.ports) and all(map(overlap, self, other))
 
     def has_traffic_of(self, other: Box) -> bool:
         """
         Whether both match a protocol and port, from whatever source.
         """
-        return _overlap(self.ports, other.ports) and _overlap(
+        return overlap(self.ports, other.ports) and overlap(
             self.protocols, other.protocols
         )
 
@@ -99,20 +110,17 @@ class Box(NamedTuple):
         """
         The part of the box that is traffic to one port of one protocol, if any.
         """
-        first, last = self.protocols
-        if not first <= protocol <= last or not self.ports[0] <= port <= self.ports[1]:
+        own, asked = (protocol, protocol), (port, port)
+        if not (contains(self.protocols, own) and contains(self.ports, asked)):
             return None
-        return self._replace(protocols=(protocol, protocol), ports=(port, port))
+        return self._replace(protocols=own, ports=asked)
 
     @property
     def size(self) -> int:
         """
         The number of packets.
         """
-        product = 1
-        for first, last in self:
-            product *= last - first + 1
-        return product
+        return math.prod(last - first + 1 for first, last in self)
 
 
 class Matched(NamedTuple):
@@ -275,32 +283,28 @@ class _Reader:
 
     def _range(self, argument: str, text: str) -> Interval:
         if self.rule.ip_protocol in WITH_PORTS:
-            try:
+            with contextlib.suppress(ValueError):
                 return _range(text)
-            except ValueError:
-                pass
         self.unknown.add(OpaqueSet(argument, text))
         return PORTS
 
     def _dest(self) -> Interval | None:
         text = self.rule.dest_cidr_ip or self.rule.ipv6_dest_cidr_ip
-        if not text:
-            return None
+        return self._block("dest_cidr_ip", text) if text else None
+
+    def _block(self, argument: str, text: str) -> Interval | None:
         try:
             return addresses(text)
         except ValueError:
-            self.unknown.add(OpaqueSet("dest_cidr_ip", text))
+            self.unknown.add(OpaqueSet(argument, text))
             return None
 
     def _sources(self) -> tuple[Interval, ...]:
         rule = self.rule
         if text := rule.source_cidr_ip or rule.ipv6_source_cidr_ip:
-            try:
-                return (addresses(text),)
-            except ValueError:
-                self.unknown.add(OpaqueSet("source_cidr_ip", text))
-                return (IPV4,) if rule.source_cidr_ip else (IPV6,)
-        elif rule.source_group_id:
+            family = IPV4 if rule.source_cidr_ip else IPV6
+            return (self._block("source_cidr_ip", text) or family,)
+        if rule.source_group_id:
             self.unknown.add(OpaqueSet("group", rule.source_group_id))
         elif rule.source_prefix_list_id:
             known = self._entries("prefix list", rule.source_prefix_list_id, addresses)

@@ -47,11 +47,7 @@ class Traffic:
         """
         Whether all ports are included; port 0 does not count, no rule names it alone.
         """
-        return len(self.ports) == 1 and self.ports[0][0] <= 1 and self._ends_last
-
-    @property
-    def _ends_last(self) -> bool:
-        return self.ports[0][1] == PORTS[1]
+        return self.ports in (((0, PORTS[1]),), ((1, PORTS[1]),))
 
     @property
     def as_text(self) -> str:
@@ -61,12 +57,8 @@ class Traffic:
         name = _protocol_words((self.protocols,))
         if self.protocols == PROTOCOLS and self.all_ports:
             return "all protocols and ports"
-        if name in WITH_PORTS:
-            if self.all_ports:
-                return f"all {name} ports"
-            return f"{name} {_listed(_ranges(self.ports))}"
         if self.all_ports:
-            return name
+            return f"all {name} ports" if name in WITH_PORTS else name
         return f"{name} {_listed(_ranges(self.ports))}"
 
 

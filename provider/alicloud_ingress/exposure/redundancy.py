@@ -13,6 +13,7 @@ with a source group covers, and is covered by, rules as for members of that grou
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -186,11 +187,11 @@ class _Overlaps:
         Args:
             among: the rules that exist.
         """
-        result: dict[int, list[set[int]]] = {}
+        result: dict[int, list[set[int]]] = defaultdict(list)
         for firsts in {self._firsts(met.intersection(among)) for met in self._met}:
             changeable = set(firsts)
             for index in firsts:
-                result.setdefault(index, []).append(changeable)
+                result[index].append(changeable)
         return result
 
     def _firsts(self, met: Collection[int]) -> frozenset[int]:
@@ -231,10 +232,7 @@ def _fewest(covers: Iterable[frozenset[int]]) -> tuple[int, ...]:
     chosen: list[int] = []
     left = list(covers)
     while left:
-        counts: dict[int, int] = {}
-        for cover in left:
-            for index in cover:
-                counts[index] = counts.get(index, 0) + 1
+        counts = Counter(index for cover in left for index in cover)
         best = min(counts, key=lambda index: (-counts[index], index))
         chosen.append(best)
         left = [cover for cover in left if best not in cover]

@@ -19,7 +19,14 @@ from alicloud_ingress.exposure.internet import (
     internet_openings,
     internet_uncovered,
 )
-from alicloud_ingress.exposure.packets import Box, Interval, Matched, OpaqueSet, matched
+from alicloud_ingress.exposure.packets import (
+    Box,
+    Interval,
+    Matched,
+    OpaqueSet,
+    contains,
+    matched,
+)
 from alicloud_ingress.exposure.reach import Traffic
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -298,9 +305,10 @@ def _cut(box: Box, ports: Sequence[Interval]) -> Iterator[Box]:
     for protocols in others:
         yield box._replace(protocols=protocols)
     for number in _WITH_PORTS:
-        if box.protocols[0] <= number <= box.protocols[1]:
+        protocol = (number, number)
+        if contains(box.protocols, protocol):
             for range_ in _minus([box.ports], ports):
-                yield box._replace(protocols=(number, number), ports=range_)
+                yield box._replace(protocols=protocol, ports=range_)
 
 
 def _minus(parts: Iterable[Interval], holes: Iterable[Interval]) -> list[Interval]:
@@ -329,8 +337,7 @@ def _without(
         holes = [
             ports
             for other in known
-            if other.protocols[0] <= each.protocols[0]
-            and each.protocols[1] <= other.protocols[1]
+            if contains(other.protocols, each.protocols)
             for ports in other.ports
         ]
         if ports := tuple(p for p in _minus(each.ports, holes) if p != (0, 0)):

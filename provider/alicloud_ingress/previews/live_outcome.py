@@ -4,6 +4,7 @@ Applies a preview to a group that was read.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from alicloud_ingress.previews.gate import OwnedRule
 from alicloud_ingress.previews.operations import UNCHANGED
 from alicloud_ingress.previews.outcome import (
     IDENTICAL,
+    Added,
     Outcome,
     Refusal,
     Takeover,
@@ -62,10 +64,17 @@ class _Slot:
     declared_by: list[str] = field(default_factory=list[str])
     keepers: list[Step] = field(default_factory=list[Step])
     removers: list[Step] = field(default_factory=list[Step])
-    changes: list[tuple[IngressRule, Step]] = field(
-        default_factory=list["tuple[IngressRule, Step]"]
-    )
+    changes: list[Added] = field(default_factory=list[Added])
     is_unsure: bool = False
+
+    @property
+    def owned(self) -> OwnedRule:
+        """
+        The live rule as it is, with its owners.
+        """
+        return OwnedRule(
+            rule=self.rule, owners=tuple(self.declared_by), rule_id=self.live.rule_id
+        )
 
     @property
     def changes_identity(self) -> bool:
@@ -98,21 +107,28 @@ class _Slot:
         )
 
 
+def _accepting(added: Iterable[Added]) -> Iterator[OwnedRule]:
+    """
+    The rules that may accept, of those that steps create or change.
+    """
+    for rule, step in added:
+        if not drops(rule):
+            yield OwnedRule(rule=rule, owners=(step.urn,))
+
+
 class _Applied:
     def __init__(self, preview: Preview, live: LiveGroup) -> None:
         self._live = live
         self._steps = preview.steps
         self._slots = [_Slot(each, flat(each.rule, live)) for each in live.rules]
         self._by_id = {s.live.rule_id: s for s in self._slots if s.live.rule_id}
-        self._by_rule: dict[IngressRule, list[_Slot]] = {}
+        self._by_rule: dict[IngressRule, list[_Slot]] = defaultdict(list)
+        self._by_ports: dict[tuple[str, str], list[_Slot]] = defaultdict(list)
         for slot in self._slots:
-            self._by_rule.setdefault(slot.rule, []).append(slot)
-        self._by_ports: dict[tuple[str, str], list[_Slot]] = {}
-        for slot in self._slots:
-            ports = (slot.rule.ip_protocol, slot.rule.port_range)
-            self._by_ports.setdefault(ports, []).append(slot)
-        self._added: list[tuple[IngressRule, Step]] = []
-        self._perhaps_added: list[tuple[IngressRule, Step]] = []
+            self._by_rule[slot.rule].append(slot)
+            self._by_ports[slot.rule.ip_protocol, slot.rule.port_range].append(slot)
+        self._added: list[Added] = []
+        self._perhaps_added: list[Added] = []
         self._may_differ: set[IngressRule] = set()
         self._refusals: list[Refusal] = []
         self._takeovers: list[Takeover] = []
@@ -128,14 +144,7 @@ class _Applied:
         after = tuple(self._after())
         most = tuple(self._most_after())
         return Outcome(
-            before=tuple(
-                OwnedRule(
-                    rule=slot.rule,
-                    owners=tuple(slot.declared_by),
-                    rule_id=slot.live.rule_id,
-                )
-                for slot in self._slots
-            ),
+            before=tuple(slot.owned for slot in self._slots),
             after=after,
             most_after=None if most == after else most,
             if_it_stops=tuple(self._if_it_stops()),
@@ -300,7 +309,7 @@ class _Applied:
         return known != live
 
     def _identical(self, rule: IngressRule) -> list[_Slot]:
-        return self._by_rule.get(rule) or self._by_rule.get(rule.masked) or []
+        return self._by_rule.get(rule) or self._by_rule.get(rule.masked, [])
 
     def _flat(self, declared: DeclaredRule) -> IngressRule:
         return flat(declared.rule, self._live)
@@ -376,13 +385,9 @@ class _Applied:
                 yield owned
         for slot in self._slots:
             if slot.may_stay and not drops(slot.rule):
-                yield OwnedRule(rule=slot.rule, owners=tuple(slot.declared_by))
-            for rule, step in slot.changes[:-1]:
-                if not drops(rule):
-                    yield OwnedRule(rule=rule, owners=(step.urn,))
-        for rule, step in self._perhaps_added:
-            if not drops(rule):
-                yield OwnedRule(rule=rule, owners=(step.urn,))
+                yield slot.owned
+            yield from _accepting(slot.changes[:-1])
+        yield from _accepting(self._perhaps_added)
 
     def _if_it_stops(self) -> Iterator[OwnedRule]:
         """
@@ -392,15 +397,9 @@ class _Applied:
         for slot in self._slots:
             may_go = self._any_drop_may_go or slot.removers or slot.changes_identity
             if not (drops(slot.rule) and may_go):
-                yield OwnedRule(
-                    rule=slot.rule,
-                    owners=tuple(slot.declared_by),
-                    rule_id=slot.live.rule_id,
-                )
-        changed = [change for slot in self._slots for change in slot.changes]
-        for rule, step in (*changed, *self._added, *self._perhaps_added):
-            if not drops(rule):
-                yield OwnedRule(rule=rule, owners=(step.urn,))
+                yield slot.owned
+            yield from _accepting(slot.changes)
+        yield from _accepting((*self._added, *self._perhaps_added))
 
     def _find_conflicts_of_creates(self) -> None:
         """

@@ -20,7 +20,7 @@ from alicloud_ingress.testing import (
 )
 from alicloud_ingress.testing.call import Call
 from alicloud_ingress.testing.direction import exchanged, outbound
-from alicloud_ingress.testing.errors import FakeError
+from alicloud_ingress.testing.errors import FakeError, error_of
 from alicloud_ingress.testing.spelling import AUTHORIZE, MODIFY, REVOKE
 from alicloud_ingress.testing.writes import Answer
 
@@ -93,22 +93,12 @@ def action_of(name: str, version: str) -> Action:
         FakeError: no action has this name, or not in this version; "" is any version.
     """
     if not name:
-        raise FakeError(
-            400, "MissingAction", "Action is mandatory for this action."
-        ) from None
+        raise error_of("MissingAction") from None
     action = ACTIONS.get(name)
     if action is None:
-        raise FakeError(
-            404,
-            "InvalidAction.NotFound",
-            "The specified action is not found, please check your parameter.",
-        )
+        raise error_of("InvalidAction.NotFound")
     if version not in ("", action.version):
-        raise FakeError(
-            404,
-            "InvalidApi.NotFound",
-            "Specified api is not found, please check your url and method.",
-        )
+        raise error_of("InvalidApi.NotFound")
     return action
 
 
@@ -124,20 +114,11 @@ def carry_out(action: Action, call: Call) -> Answer:
     if not token or not action.writes:
         return action.act(call)
     if not _TOKEN.fullmatch(token):
-        raise FakeError(
-            400,
-            "InvalidClientToken.ValueNotSupported",
-            "The ClientToken provided is invalid.",
-        )
+        raise error_of("InvalidClientToken.ValueNotSupported")
     key = "/".join((call.account, call["RegionId"], call.action, token))
     before = call.state.tokens.get(key)
     if before is not None and before != call.parameters:
-        raise FakeError(
-            400,
-            "IdempotentParameterMismatch",
-            "The request uses the same client token as a previous, but"
-            " non-identical request.",
-        )
+        raise error_of("IdempotentParameterMismatch")
     if before is None or _is_judged_anew(call):
         answer = action.act(call)
         call.state.tokens[key] = dict(call.parameters)

@@ -16,7 +16,7 @@ from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.call import Call
 from alicloud_ingress.testing.entries import spread_out
 from alicloud_ingress.testing.errors import ConnectionDroppedError, FakeError
-from alicloud_ingress.testing.faults import HTML, Fault, FaultQueue
+from alicloud_ingress.testing.faults import HTML, Fault, taken
 from alicloud_ingress.testing.limits import RateLimit, TokenBucket
 from alicloud_ingress.testing.signatures import Gatekeeper, KeyPair, access_key_id
 from alicloud_ingress.testing.spelling import Rule
@@ -88,7 +88,7 @@ class Backend(World):
         self.logins: dict[str, str] = {}
         self.listeners: list[Callable[[FakeCall], object]] = []
         self._clock = clock
-        self._faults = FaultQueue()
+        self._faults: list[Fault] = []
         self._limits: dict[str, TokenBucket] = {}
         self._gatekeeper = Gatekeeper()
 
@@ -124,22 +124,23 @@ class Backend(World):
         """
         Apply these faults to later calls, in this order.
         """
-        for fault in faults:
-            self._faults.add(fault)
+        with self._lock:
+            self._faults += faults
 
     @property
     def waiting_faults(self) -> tuple[Fault, ...]:
         """
         The faults that no call has met yet.
         """
-        return self._faults.waiting
+        with self._lock:
+            return tuple(self._faults)
 
     def forget_faults(self) -> None:
         """
         Remove the faults that no call has met yet, and all rate limits.
         """
-        self._faults.clear()
         with self._lock:
+            self._faults.clear()
             self._limits.clear()
 
     def fail_next(self, action: str, status: int, code: str, times: int = 1) -> None:
@@ -182,7 +183,8 @@ class Backend(World):
         request = Request.read(method, url, headers, body)
         if len(url) > self.behaviour.longest_url:
             return _page(414)
-        fault = self._faults.take(request.action, request.parameters) or Fault()
+        with self._lock:
+            fault = taken(self._faults, request.action, request.parameters) or Fault()
         sleep_first = self.latency_s + (0 if fault.takes_effect else fault.delay_s)
         if sleep_first:
             _pause(sleep_first)

@@ -13,8 +13,7 @@ from alicloud_ingress.testing.direction import Direction
 from alicloud_ingress.testing.entries import LEGACY
 from alicloud_ingress.testing.errors import (
     FakeError,
-    group_not_found,
-    group_of_another_account,
+    error_of,
     missing,
     not_valid,
     unknown_parameter,
@@ -24,6 +23,7 @@ from alicloud_ingress.testing.state import FakeGroup, State
 NAMES_A_MISSING_REGION = ("DescribeSecurityGroupAttribute", "DeleteSecurityGroup")
 _REGION = re.compile(r"[a-z]{2,}-[a-z0-9-]+")
 GROUP_ID = re.compile(r"sg-[\w*-]+", re.ASCII)
+_TAG_KEY = re.compile(r"Tag\.(\d{1,9})\.Key")
 _INDEX = re.compile(r"\.\d{1,9}(?=\.|$)")
 
 
@@ -63,16 +63,10 @@ class Call:
         region = self["RegionId"]
         if not region:
             if self.action in NAMES_A_MISSING_REGION:
-                raise FakeError(
-                    400, "MissingParameter.RegionId", "RegionId is mandatory."
-                )
+                raise error_of("MissingParameter.RegionId")
             raise missing("RegionId")
         if not _REGION.fullmatch(region):
-            raise FakeError(
-                404,
-                "InvalidRegionId.NotFound",
-                "The specified RegionId does not exist.",
-            )
+            raise error_of("InvalidRegionId.NotFound")
         return region
 
     def group(self) -> FakeGroup:
@@ -89,9 +83,9 @@ class Call:
             raise not_valid("InvalidSecurityGroupId.Malformed", "SecurityGroupId")
         group = self.state.groups.get(group_id)
         if group is None or group.region != region:
-            raise group_not_found()
+            raise error_of("InvalidSecurityGroupId.NotFound")
         if group.account != self.account:
-            raise group_of_another_account()
+            raise not_valid("InvalidSecurityGroupId.NotFound", "SecurityGroupId")
         return group
 
     def group_to_change(self) -> FakeGroup:
@@ -103,11 +97,7 @@ class Call:
         """
         group = self.group()
         if not group.operable:
-            raise FakeError(
-                401,
-                "InvalidOperation.SecurityGroupNotAuthorized",
-                "The specified security group is not authorized to operate.",
-            )
+            raise error_of("InvalidOperation.SecurityGroupNotAuthorized")
         if group.service_managed:
             raise FakeError(
                 403,
@@ -134,6 +124,18 @@ class Call:
             for given, value in self.parameters.items()
             if _INDEX.sub("", given) == name
         ]
+
+    def has_tags(self, tags: Mapping[str, str]) -> bool:
+        """
+        Whether tags have all those that the call names: `Tag.N.Key`, and `Tag.N.Value`
+        unless any value fits.
+        """
+        for name, key in self.parameters.items():
+            if match := _TAG_KEY.fullmatch(name):
+                value = self.parameters.get(f"Tag.{match[1]}.Value")
+                if key not in tags or value not in (None, tags[key]):
+                    return False
+        return True
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
         """

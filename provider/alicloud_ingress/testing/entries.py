@@ -5,11 +5,12 @@ The rules in a request: as `Permissions.N.*`, by ID, or as parameters without a 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alicloud_ingress.testing.errors import (
     FakeError,
+    error_of,
     not_valid,
     rule_id_not_valid,
     unknown_parameter,
@@ -74,23 +75,18 @@ class Entry:
         return self.fields.get(field, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """
-    The rules of a request: either IDs or entries.
-    """
-
-    rule_ids: tuple[str, ...]
-    entries: tuple[Entry, ...]
-
-
-def named_rules(parameters: Mapping[str, str], *, by_id: bool) -> Named:
+def named_rules(
+    parameters: Mapping[str, str], *, by_id: bool
+) -> tuple[list[str], list[Entry]]:
     """
     Find the rules of a request.
 
     Args:
         parameters: of the request.
         by_id: whether the action takes rule IDs.
+
+    Returns:
+        Rule IDs, or entries: one of the two is empty.
 
     Raises:
         FakeError: the forms are mixed, an index is not valid, or the action does not
@@ -115,17 +111,17 @@ def named_rules(parameters: Mapping[str, str], *, by_id: bool) -> Named:
             "InvalidParam.Permissions",
             "The specified parameter Permissions cannot coexist with other parameters.",
         )
-    _require_fewer(grouped, "InvalidParam.Permissions", "Permissions")
-    _require_fewer(ids, "InvalidParam.SecurityGroupRuleId", "SecurityGroupRuleId")
+    _require_fewer(grouped, "Permissions")
+    _require_fewer(ids, "SecurityGroupRuleId")
     if ids:
         if flat:
             raise rule_id_not_valid()
-        return Named(_distinct([ids[number] for number in sorted(ids)]), ())
+        return _distinct([ids[number] for number in sorted(ids)]), []
     entries = [
         Entry(fields=grouped[number], prefix=f"Permissions.{number}")
         for number in sorted(grouped)
     ]
-    return Named((), tuple(entries or [Entry(fields=flat)]))
+    return [], entries or [Entry(fields=flat)]
 
 
 def spread_out(parameters: Mapping[str, str]) -> dict[str, str]:
@@ -152,19 +148,15 @@ def spread_out(parameters: Mapping[str, str]) -> dict[str, str]:
     return rest | spread
 
 
-def _require_fewer(members: Mapping[int, object], code: str, name: str) -> None:
-    if members and not (min(members) >= 1 and max(members) <= MAX_ENTRIES):
-        raise FakeError(400, code, f"The specified parameter {name} is not valid.")
+def _require_fewer(members: Iterable[int], name: str) -> None:
+    if not all(1 <= number <= MAX_ENTRIES for number in members):
+        raise not_valid(f"InvalidParam.{name}", name)
 
 
-def _distinct(rule_ids: list[str]) -> tuple[str, ...]:
+def _distinct(rule_ids: list[str]) -> list[str]:
     for rule_id in rule_ids:
         if not RULE_ID.fullmatch(rule_id):
             raise rule_id_not_valid()
     if len(set(rule_ids)) != len(rule_ids):
-        raise FakeError(
-            400,
-            "InvalidParam.SecurityGroupRuleIdRepeated",
-            "The specified parameter SecurityGroupRuleId is repeated.",
-        )
-    return tuple(rule_ids)
+        raise error_of("InvalidParam.SecurityGroupRuleIdRepeated")
+    return rule_ids

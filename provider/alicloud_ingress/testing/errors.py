@@ -1,10 +1,15 @@
 """
 Errors with the codes and messages of ECS.
 
-The texts are those of the documentation, misspelt codes included.
+The texts are those of the documentation, misspelt codes included. `errors.tsv` has the
+errors whose text is always the same.
 """
 
 from __future__ import annotations
+
+import csv
+import functools
+from importlib import resources
 
 
 class FakeError(Exception):
@@ -23,6 +28,21 @@ class ConnectionDroppedError(Exception):
     """
     The connection must be closed before an answer is sent.
     """
+
+
+def error_of(code: str) -> FakeError:
+    """
+    The error that has this code in `errors.tsv`.
+    """
+    row = _documented()[code]
+    return FakeError(int(row["status"]), code, row["message"])
+
+
+@functools.cache
+def _documented() -> dict[str, dict[str, str]]:
+    text = resources.files(__package__).joinpath("errors.tsv").read_text("utf-8")
+    rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    return {row["code"]: row for row in rows}
 
 
 def not_valid(code: str, parameter: str) -> FakeError:
@@ -48,59 +68,8 @@ def unknown_parameter(name: str) -> FakeError:
     return FakeError(400, "InvalidParameter", f"{name} is not known to this action.")
 
 
-def group_not_found() -> FakeError:
-    """
-    The group does not exist in the region of the call.
-    """
-    return FakeError(
-        404,
-        "InvalidSecurityGroupId.NotFound",
-        "The specified SecurityGroupId does not exist.",
-    )
-
-
-def group_of_another_account() -> FakeError:
-    """
-    The group exists, but in another account.
-    """
-    return not_valid("InvalidSecurityGroupId.NotFound", "SecurityGroupId")
-
-
-def rule_id_not_found() -> FakeError:
-    """
-    No rule of the group has this ID.
-    """
-    return FakeError(
-        404,
-        "InvalidSecurityGroupRuleId.NotFound",
-        "The specified SecurityGroupRuleId is not exists.",
-    )
-
-
 def rule_id_not_valid() -> FakeError:
     """
     The rule ID is malformed; since 2024-07-08 also for an ID that no rule has.
     """
     return not_valid("InvalidParam.SecurityGroupRuleId", "SecurityGroupRuleId")
-
-
-def rule_not_there() -> FakeError:
-    """
-    No rule has these attributes.
-    """
-    return FakeError(
-        400,
-        "InvalidSecurityGroupRule.RuleNotExist",
-        "The specified rule does not exist.",
-    )
-
-
-def same_group(status: int) -> FakeError:
-    """
-    A group cannot be its own source.
-    """
-    return FakeError(
-        status,
-        "InvalidParamter.Conflict",
-        "The specified SecurityGroupId should be different from the SourceGroupId.",
-    )

@@ -4,7 +4,6 @@ Faults that a test injects: each says which calls fail, and how.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -226,52 +225,23 @@ def _edits(given: Any) -> Callable[[World], None]:
     return edit
 
 
-class FaultQueue:
+def taken(
+    waiting: list[Fault], action: str, parameters: Iterable[str] = ()
+) -> Fault | None:
     """
-    The faults that no call has met yet, in the order in which they were injected.
+    The first fault that applies to a call of this action with these parameters. It is
+    taken from those that wait, unless it applies to more calls.
     """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: list[Fault] = []
-
-    @property
-    def waiting(self) -> tuple[Fault, ...]:
-        """
-        The faults that no call has met yet.
-        """
-        with self._lock:
-            return tuple(self._waiting)
-
-    def add(self, fault: Fault) -> None:
-        """
-        Append a fault.
-        """
-        with self._lock:
-            self._waiting.append(fault)
-
-    def clear(self) -> None:
-        """
-        Remove all faults.
-        """
-        with self._lock:
-            self._waiting.clear()
-
-    def take(self, action: str, parameters: Iterable[str] = ()) -> Fault | None:
-        """
-        The first fault that applies to a call of this action with these parameters.
-        """
-        names = tuple(parameters)
-        with self._lock:
-            for index, fault in enumerate(self._waiting):
-                if fault.action not in (action, ANY_ACTION):
-                    continue
-                if not any(name.startswith(fault.having) for name in names or [""]):
-                    continue
-                if fault.skip:
-                    self._waiting[index] = replace(fault, skip=fault.skip - 1)
-                    continue
-                left = replace(fault, times=fault.times - 1)
-                self._waiting[index : index + 1] = [left] if left.times > 0 else []
-                return fault
-        return None
+    names = [*parameters] or [""]
+    for index, fault in enumerate(waiting):
+        if fault.action not in (action, ANY_ACTION):
+            continue
+        if not any(name.startswith(fault.having) for name in names):
+            continue
+        if fault.skip:
+            waiting[index] = replace(fault, skip=fault.skip - 1)
+            continue
+        left = replace(fault, times=fault.times - 1)
+        waiting[index : index + 1] = [left] if left.times > 0 else []
+        return fault
+    return None

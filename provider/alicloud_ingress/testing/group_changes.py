@@ -8,7 +8,7 @@ import re
 
 from alicloud_ingress.testing.call import Call
 from alicloud_ingress.testing.entries import COMMON
-from alicloud_ingress.testing.errors import FakeError, not_valid
+from alicloud_ingress.testing.errors import FakeError, error_of, not_valid
 from alicloud_ingress.testing.groups import naming
 from alicloud_ingress.testing.interfaces import members_of
 from alicloud_ingress.testing.state import FakeGroup
@@ -44,22 +44,14 @@ def create(call: Call) -> Answer:
     _require_vpc(call["VpcId"])
     kind = call["SecurityGroupType"] or "normal"
     if kind not in ("normal", "enterprise"):
-        raise FakeError(
-            400,
-            "InvalidParams.GroupType",
-            "The specified security group type is not valid.",
-        )
+        raise error_of("InvalidParams.GroupType")
     tags = _tags(call)
     taken = sum(
         (group.region, group.account) == (region, call.account)
         for group in call.state.groups.values()
     )
     if taken >= MAX_GROUPS:
-        raise FakeError(
-            403,
-            "QuotaExceed.SecurityGroup",
-            "The maximum number of security groups is reached.",
-        )
+        raise error_of("QuotaExceed.SecurityGroup")
     group_id = call.state.new_group_id()
     call.state.groups[group_id] = FakeGroup(
         group_id,
@@ -89,11 +81,7 @@ def delete(call: Call) -> Answer:
     except FakeError as error:
         if error.code != "InvalidSecurityGroupId.NotFound":
             raise
-        raise FakeError(
-            404,
-            "InvalidSecurityGroup.NotFound",
-            "The specified security group is not found.",
-        ) from None
+        raise error_of("InvalidSecurityGroup.NotFound") from None
     if any(each is not group for each in naming(group.group_id, call.state)):
         raise FakeError(
             403,
@@ -136,11 +124,7 @@ def modify_policy(call: Call) -> Answer:
     group = call.group_to_change()
     policy = call["InnerAccessPolicy"].capitalize()
     if policy not in ("Accept", "Drop") or group.kind == "enterprise":
-        raise FakeError(
-            400,
-            "InvalidParameter.InnerAccessPolicy",
-            "The specified parameter InnerAccessPolicy is not valid.",
-        )
+        raise error_of("InvalidParameter.InnerAccessPolicy")
     group.inner_access = policy
     return {}
 
@@ -180,21 +164,15 @@ def _tags(call: Call) -> dict[str, str]:
         if re.fullmatch(r"Tag\.\d{1,9}\.Key", name)
     }
     if len(keys) > MAX_TAGS:
-        raise FakeError(
-            403, "QuotaExceed.Tags", "The number of tags exceeds the limit."
-        )
+        raise error_of("QuotaExceed.Tags")
     if len({*keys.values()}) < len(keys):
-        raise FakeError(400, "Duplicate.TagKey", "The Tag.N.Key contain duplicate key.")
+        raise error_of("Duplicate.TagKey")
     tags = {key: call[f"Tag.{number}.Value"] for number, key in keys.items()}
     for key, value in tags.items():
         if not _is_tag(key) or key.startswith(("aliyun", "acs:")) or not key:
-            raise FakeError(
-                400, "InvalidTagKey.Malformed", "Specified tag key is not valid."
-            )
+            raise error_of("InvalidTagKey.Malformed")
         if not _is_tag(value):
-            raise FakeError(
-                400, "InvalidTagValue.Malformed", "Specified tag value is not valid."
-            )
+            raise error_of("InvalidTagValue.Malformed")
     return tags
 
 

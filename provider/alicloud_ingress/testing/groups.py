@@ -4,11 +4,10 @@ The actions that list groups, and the references between groups.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from alicloud_ingress.testing.call import Call
-from alicloud_ingress.testing.errors import FakeError, not_valid
+from alicloud_ingress.testing.errors import error_of, not_valid
 from alicloud_ingress.testing.interfaces import members_of
 from alicloud_ingress.testing.paging import page_of
 from alicloud_ingress.testing.state import FakeGroup, State
@@ -42,14 +41,10 @@ def groups(call: Call) -> Answer:
             name not in call.parameters or fits(group, call)
             for name, fits in _GROUP_FILTERS.items()
         )
-        and _has_tags(group, call)
+        and call.has_tags(group.tags)
     ]
     if call["DryRun"].lower() == "true":
-        raise FakeError(
-            400,
-            "DryRunOperation",
-            "Request validation has been passed with DryRun flag set.",
-        )
+        raise error_of("DryRunOperation")
     answer: Answer = {"RegionId": region}
     if "NextToken" in call.parameters or "MaxResults" in call.parameters:
         size = call.number("MaxResults", 10, 1, 100)
@@ -118,17 +113,6 @@ _GROUP_FILTERS: dict[str, Callable[[FakeGroup, Call], bool]] = {
         call["ResourceGroupId"] in ("", group.resource_group_id)
     ),
 }
-
-
-def _has_tags(group: FakeGroup, call: Call) -> bool:
-    for name, key in call.parameters.items():
-        match = re.fullmatch(r"Tag\.(\d{1,9})\.Key", name)
-        if not match:
-            continue
-        value = call.parameters.get(f"Tag.{match[1]}.Value")
-        if key not in group.tags or value not in (None, group.tags[key]):
-            return False
-    return True
 
 
 def _summary(group: FakeGroup, call: Call) -> Answer:

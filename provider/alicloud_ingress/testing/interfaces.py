@@ -54,7 +54,7 @@ def interfaces(call: Call) -> Answer:
         for each in call.state.interfaces.values()
         if (each.region, each.account) == (region, call.account)
         and all(fits(each, call) for fits in wanted)
-        and _has_tags(each, call)
+        and call.has_tags(each.tags)
     ]
     page, paging = _paged(found, call)
     return {
@@ -161,17 +161,6 @@ _FILTERS: dict[str, Callable[[FakeInterface, Call], bool]] = {
         call["ResourceGroupId"] in ("", each.resource_group_id)
     ),
 }
-
-
-def _has_tags(each: FakeInterface, call: Call) -> bool:
-    for name, key in call.parameters.items():
-        match = re.fullmatch(r"Tag\.(\d{1,9})\.Key", name)
-        if not match:
-            continue
-        value = call.parameters.get(f"Tag.{match[1]}.Value")
-        if key not in each.tags or value not in (None, each.tags[key]):
-            return False
-    return True
 
 
 def _shown(each: FakeInterface) -> Answer:

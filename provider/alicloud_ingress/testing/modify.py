@@ -9,11 +9,11 @@ from alicloud_ingress.testing.direction import facing
 from alicloud_ingress.testing.entries import COMMON, FIELDS, RULE_ID, Entry
 from alicloud_ingress.testing.errors import (
     FakeError,
+    error_of,
     rule_id_not_valid,
 )
 from alicloud_ingress.testing.references import settled
 from alicloud_ingress.testing.spelling import (
-    NUMBERED_REGIONS,
     SOURCES,
     Rule,
     identity,
@@ -49,12 +49,9 @@ def modify(call: Call) -> Answer:
     _require_same_kind(given, old)
     kept = as_given(old, reset=call.behaviour.omitted_fields_are_reset)
     entry = Entry(fields={**kept, **given})
-    numbers = group.region in NUMBERED_REGIONS or str(old["IpProtocol"]).isdigit()
-    rule = settled(entry, group, call, numbers=numbers)
+    rule = settled(entry, group, call, numbers=str(old["IpProtocol"]).isdigit())
     if identity(rule) in duplicates_in(group, call.direction, but=rule_id):
-        raise FakeError(
-            400, "InvalidOperation.RuleDuplicate", "The rule already exists."
-        )
+        raise error_of("InvalidOperation.RuleDuplicate")
     others = {i: there for i, there in group.rules.items() if i != rule_id}
     require_quota(rule, others, group, call, status=400)
     group.rules[rule_id] = facing({**old, **rule}, call.direction)
@@ -62,13 +59,10 @@ def modify(call: Call) -> Answer:
 
 
 def _describe_anew(given: dict[str, str], group: FakeGroup, call: Call) -> Answer:
-    numbers = group.region in NUMBERED_REGIONS
-    rule = settled(Entry(fields=given), group, call, numbers=numbers)
+    rule = settled(Entry(fields=given), group, call)
     rule_id = duplicates_in(group, call.direction).get(identity(rule))
     if rule_id is None:
-        raise FakeError(
-            404, "SecurityGroupRule.NotFound", "The specified rule does not exist."
-        )
+        raise error_of("SecurityGroupRule.NotFound")
     description = rule["Description"]
     group.rules[rule_id] = {**group.rules[rule_id], "Description": description}
     return {}
@@ -85,25 +79,13 @@ def _require_same_kind(given: dict[str, str], old: Rule) -> None:
             )
     kind = next((name for name in SOURCES if given.get(name)), None)
     if kind and not old[kind]:
-        raise FakeError(
-            400,
-            "InvalidOperation.ModifySgRuleEntityType",
-            "The type of the source of a rule cannot be modified.",
-        )
+        raise error_of("InvalidOperation.ModifySgRuleEntityType")
     by_list = bool(old["PortRangeListId"])
     becomes_list = given.get("PortRangeListId") and not given.get("PortRange")
     if given.get("PortRange") if by_list else becomes_list:
-        raise FakeError(
-            400,
-            "InvalidOperation.ModifyPortRangeType",
-            "A port range cannot become a port range list, nor the other way.",
-        )
+        raise error_of("InvalidOperation.ModifyPortRangeType")
     if given.get("NicType", old["NicType"]) != old["NicType"]:
-        raise FakeError(
-            400,
-            "InvalidOperation.ModifyNicType",
-            "The NicType of a rule cannot be modified.",
-        )
+        raise error_of("InvalidOperation.ModifyNicType")
 
 
 def as_given(old: Rule, *, reset: bool = False) -> dict[str, str]:

@@ -7,21 +7,40 @@ from __future__ import annotations
 from alicloud_ingress.testing.call import Call
 from alicloud_ingress.testing.direction import rules_of
 from alicloud_ingress.testing.entries import Entry
-from alicloud_ingress.testing.errors import FakeError, same_group
-from alicloud_ingress.testing.spelling import AUTHORIZE, NUMBERS, Rule, spelled
+from alicloud_ingress.testing.errors import FakeError, error_of
+from alicloud_ingress.testing.spelling import (
+    AUTHORIZE,
+    NUMBERED_REGIONS,
+    NUMBERS,
+    Rule,
+    spelled,
+)
 from alicloud_ingress.testing.state import FakeGroup
 
 DEFAULTS = {"Policy": "accept", "Priority": "1"}
 
 
-def settled(entry: Entry, group: FakeGroup, call: Call, *, numbers: bool) -> Rule:
+def settled(
+    entry: Entry, group: FakeGroup, call: Call, *, numbers: bool = False
+) -> Rule:
     """
     Check an entry against its group and all that it names; return the stored rule.
+
+    Args:
+        entry: the fields in the spelling of the request.
+        group: the group of the rule.
+        call: with what the entry may name.
+        numbers: whether protocol numbers are allowed in every region.
 
     Raises:
         FakeError: with the code that ECS documents for the error.
     """
-    rule = spelled(entry, call.behaviour, call.action, numbers=numbers)
+    rule = spelled(
+        entry,
+        call.behaviour,
+        call.action,
+        numbers=numbers or group.region in NUMBERED_REGIONS,
+    )
     _settle_nic_type(rule, entry, group, call)
     _require_kind_of_group(entry, group, call)
     _settle_source_group(rule, entry, group, call)
@@ -85,18 +104,18 @@ def _settle_source_group(
     if not source_id:
         return
     if source_id == group.group_id:
-        raise same_group(403 if call.action == AUTHORIZE else 400)
+        raise FakeError(
+            403 if call.action == AUTHORIZE else 400,
+            "InvalidParamter.Conflict",
+            "The specified SecurityGroupId should be different from the SourceGroupId.",
+        )
     owner = str(rule["SourceGroupOwnerAccount"])
     owner = rule["SourceGroupOwnerAccount"] = call.logins.get(owner, owner)
     source = call.state.groups.get(source_id)
     if source is None or source.account != (owner or group.account):
         raise _no_source_group(rule, entry, group, call)
     if source.kind == "enterprise":
-        raise FakeError(
-            400,
-            "InvalidGroupAuthParameter.OperationDenied",
-            "The security group can not authorize to enterprise level security group.",
-        )
+        raise error_of("InvalidGroupAuthParameter.OperationDenied")
     if source.vpc_id != group.vpc_id:
         raise FakeError(
             400,
@@ -109,26 +128,14 @@ def _no_source_group(
     rule: Rule, entry: Entry, group: FakeGroup, call: Call
 ) -> FakeError:
     if call.action == AUTHORIZE and rule["SourceGroupOwnerAccount"]:
-        return FakeError(
-            400,
-            "InvalidSourceGroup.NotFound",
-            "The specified source security group or rule does not exist.",
-        )
+        return error_of("InvalidSourceGroup.NotFound")
     dangling = any(
         there["SourceGroupId"] == entry["SourceGroupId"]
         for _, there in rules_of(group, call.direction)
     )
     if dangling:
-        return FakeError(
-            403,
-            "InvalidGroupAuthItem.NotFound",
-            "Specified group authorized item does not exist in our records.",
-        )
-    return FakeError(
-        404,
-        "InvalidSourceGroupId.NotFound",
-        "The SourceGroupId provided does not exist in our records.",
-    )
+        return error_of("InvalidGroupAuthItem.NotFound")
+    return error_of("InvalidSourceGroupId.NotFound")
 
 
 def _require_prefix_list(rule: Rule, group: FakeGroup, call: Call) -> None:
@@ -136,19 +143,10 @@ def _require_prefix_list(rule: Rule, group: FakeGroup, call: Call) -> None:
     if not list_id:
         return
     if group.is_classic:
-        raise FakeError(
-            400,
-            "NotSupported.ClassicNetworkPrefixList",
-            "The prefix list is not supported when the network type of security group"
-            " is classic.",
-        )
+        raise error_of("NotSupported.ClassicNetworkPrefixList")
     found = call.state.prefix_lists.get(list_id)
     if found is None or found.region != group.region:
-        raise FakeError(
-            404,
-            "InvalidPrefixListId.NotFound",
-            "The specified prefix list was not found.",
-        )
+        raise error_of("InvalidPrefixListId.NotFound")
     protocol = NUMBERS.get(str(rule["IpProtocol"]), rule["IpProtocol"])
     other = (
         protocol == "ICMPV6" or rule["Ipv6DestCidrIp"]
@@ -156,11 +154,7 @@ def _require_prefix_list(rule: Rule, group: FakeGroup, call: Call) -> None:
         else protocol == "ICMP" or rule["DestCidrIp"]
     )
     if other:
-        raise FakeError(
-            400,
-            "InvalidParam.PrefixListAddressFamilyMismatch",
-            "The address family of the prefix list does not match the rule.",
-        )
+        raise error_of("InvalidParam.PrefixListAddressFamilyMismatch")
 
 
 def _require_port_range_list(rule: Rule, group: FakeGroup, call: Call) -> None:
@@ -169,8 +163,4 @@ def _require_port_range_list(rule: Rule, group: FakeGroup, call: Call) -> None:
         return
     found = call.state.port_range_lists.get(list_id)
     if found is None or found.region != group.region:
-        raise FakeError(
-            400,
-            "InvalidPortRangeListId.NotFound",
-            "The specified port range list was not found.",
-        )
+        raise error_of("InvalidPortRangeListId.NotFound")

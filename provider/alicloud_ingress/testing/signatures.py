@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from alicloud_ingress.testing.errors import FakeError, missing
+from alicloud_ingress.testing.errors import FakeError, error_of, missing
 from alicloud_ingress.testing.wire import Request
 
 MAX_AGE = timedelta(minutes=15)
@@ -79,9 +79,7 @@ class Gatekeeper:
         claim = _claim(request)
         key = self.keys.get(claim.access_key_id)
         if key is None:
-            raise FakeError(
-                404, "InvalidAccessKeyId.NotFound", "Specified access key is not found."
-            )
+            raise error_of("InvalidAccessKeyId.NotFound")
         _require_token(key, claim.security_token)
         _require_fresh(claim.time, now)
         if not _equal(claim.signature, _signature(request, key.secret)):
@@ -93,11 +91,7 @@ class Gatekeeper:
             )
         used = (claim.access_key_id, claim.nonce)
         if used in self._nonces:
-            raise FakeError(
-                400,
-                "SignatureNonceUsed",
-                "Specified signature nonce was used already.",
-            )
+            raise error_of("SignatureNonceUsed")
         self._nonces.add(used)
         return key.account
 
@@ -115,11 +109,7 @@ def _claim(request: Request) -> _Claim:
     if "authorization" in headers:
         match = _V3.fullmatch(headers["authorization"].strip())
         if match is None:
-            raise FakeError(
-                400,
-                "IncompleteSignature",
-                "The request signature does not conform to Aliyun standards.",
-            )
+            raise error_of("IncompleteSignature")
         if headers.get("x-acs-content-sha256") != _sha256(request.body):
             raise FakeError(
                 400,
@@ -137,11 +127,7 @@ def _claim(request: Request) -> _Claim:
         if not given.get(name):
             raise missing(name)
     if given.get("SignatureMethod", "HMAC-SHA1") != "HMAC-SHA1":
-        raise FakeError(
-            400,
-            "InvalidParameter.SignatureMethod",
-            "The specified parameter SignatureMethod is not valid.",
-        )
+        raise error_of("InvalidParameter.SignatureMethod")
     return _Claim(
         access_key_id=given["AccessKeyId"],
         signature=given["Signature"],
@@ -155,32 +141,18 @@ def _require_token(key: KeyPair, token: str) -> None:
     if key.security_token and not token:
         raise missing("SecurityToken")
     if token != key.security_token:
-        raise FakeError(
-            400,
-            "InvalidSecurityToken.MismatchWithAccessKey",
-            "Specified SecurityToken mismatch with the AccessKey.",
-        )
+        raise error_of("InvalidSecurityToken.MismatchWithAccessKey")
     if key.expired:
-        raise FakeError(
-            400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."
-        )
+        raise error_of("InvalidSecurityToken.Expired")
 
 
 def _require_fresh(text: str, now: datetime) -> None:
     try:
         time = datetime.strptime(f"{text}+0000", "%Y-%m-%dT%H:%M:%SZ%z")
     except ValueError:
-        raise FakeError(
-            400,
-            "InvalidTimeStamp.Format",
-            "Specified time stamp or date value is not well formatted.",
-        ) from None
+        raise error_of("InvalidTimeStamp.Format") from None
     if abs(time - now) > MAX_AGE:
-        raise FakeError(
-            400,
-            "InvalidTimeStamp.Expired",
-            "Specified time stamp or date value is expired.",
-        )
+        raise error_of("InvalidTimeStamp.Expired")
 
 
 def _to_sign(request: Request) -> str:

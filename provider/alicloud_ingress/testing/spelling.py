@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.entries import FIELDS, Entry
-from alicloud_ingress.testing.errors import FakeError, not_valid
+from alicloud_ingress.testing.errors import FakeError, error_of, not_valid
 
 Rule = dict[str, object]
 AUTHORIZE = "AuthorizeSecurityGroup"
@@ -119,9 +119,7 @@ def _policy(entry: Entry) -> str:
 def _priority(entry: Entry) -> int:
     text = entry.fields.get("Priority", "1")
     if not re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
-        raise FakeError(
-            400, "InvalidPriority.Malformed", "The parameter Priority is invalid."
-        )
+        raise error_of("InvalidPriority.Malformed")
     if not 1 <= int(text) <= 100:  # noqa: PLR2004
         raise FakeError(
             400,
@@ -157,17 +155,9 @@ def _ports(entry: Entry, protocol: str, action: str) -> Rule:
     ports, source_ports = entry["PortRange"], entry["SourcePortRange"]
     port_list = "" if ports else entry["PortRangeListId"]
     if not ports and not port_list:
-        raise FakeError(
-            400,
-            "InvalidPortRange.Malformed",
-            "The specified parameter PortRange must set.",
-        )
+        raise error_of("InvalidPortRange.Malformed")
     if port_list and not is_ported(protocol):
-        raise FakeError(
-            400,
-            "InvalidParam.ProtocolNotSupportPortRangeList",
-            "The specified protocol does not support the port range list.",
-        )
+        raise error_of("InvalidParam.ProtocolNotSupportPortRangeList")
     if ports and not _fits(ports, protocol):
         raise _bad_port_range(entry, protocol, action)
     if source_ports and not _fits(source_ports, protocol):
@@ -199,20 +189,11 @@ def _bad_port_range(entry: Entry, protocol: str, action: str) -> FakeError:
     ports = entry["PortRange"]
     has_form = _fits(ports, "TCP") or ports == ALL_PORTS
     if has_form and action == MODIFY:
-        return FakeError(
-            400,
-            "InvalidParam.ProtocolAndPortRangeMismatch",
-            "The specified protocol and port range do not match.",
-        )
+        return error_of("InvalidParam.ProtocolAndPortRangeMismatch")
     if has_form and action == AUTHORIZE:
         if not is_ported(protocol):
             return not_valid("InvalidIpProtocol.Malformed", "PortRange")
-        return FakeError(
-            400,
-            "OperationDenied",
-            "The specified IpProtocol does not exist or IpProtocol and PortRange do"
-            " not match.",
-        )
+        return error_of("OperationDenied")
     if entry.is_flat:
         return not_valid("InvalidIpPortRange.Malformed", "PortRange")
     return FakeError(
@@ -267,9 +248,7 @@ def _bad_network(entry: Entry, name: str, *, malformed: bool) -> FakeError:
     if not entry.is_flat:
         return not_valid(f"InvalidParam.{name}", entry.named(name))
     if name.startswith("Ipv6"):
-        return FakeError(
-            400, "InvalidParameter.Ipv6CidrIp", "The specified Ipv6CidrIp is not valid."
-        )
+        return error_of("InvalidParameter.Ipv6CidrIp")
     if malformed:
         return not_valid(f"Invalid{name}.Malformed", name)
     wording = {
@@ -311,26 +290,10 @@ def _require_one_family(rule: Rule, action: str) -> None:
     protocol = NUMBERS.get(str(rule["IpProtocol"]), rule["IpProtocol"])
     mismatch = (protocol == "ICMP" and ipv6) or (protocol == "ICMPV6" and ipv4)
     if mismatch and action == MODIFY:
-        raise FakeError(
-            400,
-            "InvalidParam.ProtocolAndAddressFamilyMismatch",
-            "The specified protocol and address family do not match.",
-        )
+        raise error_of("InvalidParam.ProtocolAndAddressFamilyMismatch")
     if protocol == "ICMP" and ipv6:
-        raise FakeError(
-            400,
-            "InvalidParam.Ipv4ProtocolConflictWithIpv6Address",
-            "IPv6 address cannot be specified for IPv4-specific protocol.",
-        )
+        raise error_of("InvalidParam.Ipv4ProtocolConflictWithIpv6Address")
     if protocol == "ICMPV6" and ipv4:
-        raise FakeError(
-            400,
-            "InvalidParam.Ipv6ProtocolConflictWithIpv4Address",
-            "IPv4 address cannot be specified for IPv6-specific protocol.",
-        )
+        raise error_of("InvalidParam.Ipv6ProtocolConflictWithIpv4Address")
     if ipv4 and ipv6:
-        raise FakeError(
-            400,
-            "InvalidParameter.Conflict",
-            "IPv4 and IPv6 addresses cannot be specified in one rule.",
-        )
+        raise error_of("InvalidParameter.Conflict")

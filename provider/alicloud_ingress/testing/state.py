@@ -9,14 +9,15 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from alicloud_ingress.testing.spelling import REMEMBERED, Rule
 from alicloud_ingress.testing.wire import from_json
 
 ACCOUNT = "1000000000000001"
+_Member = TypeVar("_Member")
 InterfaceStatus = Literal["Available", "Attaching", "InUse", "Detaching", "Deleting"]
 
 
@@ -248,12 +249,12 @@ class State:
             raise ValueError(f"not a state of the fake: {error}") from None
         try:
             state = State(
-                groups={i: _group(each) for i, each in given["groups"].items()},
-                prefix_lists=_lists(given["prefix_lists"]),
-                port_range_lists=_lists(given["port_range_lists"]),
-                interfaces=_interfaces(given.get("interfaces", {})),
-                tokens={i: dict(each) for i, each in given["tokens"].items()},
-                answers={i: dict(e) for i, e in given.get("answers", {}).items()},
+                groups=_each(_group, given["groups"]),
+                prefix_lists=_each(FakeList, given["prefix_lists"]),
+                port_range_lists=_each(FakeList, given["port_range_lists"]),
+                interfaces=_each(FakeInterface, given.get("interfaces", {})),
+                tokens=_each(dict, given["tokens"]),
+                answers=_each(dict, given.get("answers", {})),
             )
         except (AttributeError, KeyError, TypeError, ValueError):
             raise ValueError(
@@ -265,16 +266,14 @@ class State:
         return state
 
 
-def _group(given: Mapping[str, Any]) -> FakeGroup:
-    lags = {i: Lag(**lag) for i, lag in given.get("lags", {}).items()}
-    rules = {i: {**_BLANK, **rule} for i, rule in given["rules"].items()}
-    loaded: dict[str, Any] = {**given, "rules": rules, "lags": lags}
-    return FakeGroup(**loaded)
+def _each(
+    make: Callable[..., _Member], given: Mapping[str, Mapping[str, Any]]
+) -> dict[str, _Member]:
+    return {name: make(**fields) for name, fields in given.items()}
 
 
-def _lists(given: Mapping[str, Mapping[str, Any]]) -> dict[str, FakeList]:
-    return {i: FakeList(**each) for i, each in given.items()}
-
-
-def _interfaces(given: Mapping[str, Mapping[str, Any]]) -> dict[str, FakeInterface]:
-    return {i: FakeInterface(**each) for i, each in given.items()}
+def _group(
+    rules: Mapping[str, Rule], lags: Mapping[str, Any] | None = None, **fields: Any
+) -> FakeGroup:
+    filled = {rule_id: {**_BLANK, **rule} for rule_id, rule in rules.items()}
+    return FakeGroup(rules=filled, lags=_each(Lag, lags or {}), **fields)

@@ -4,7 +4,7 @@ The actions that change rules: authorize and revoke.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from alicloud_ingress.testing.call import Call
@@ -12,14 +12,12 @@ from alicloud_ingress.testing.direction import Direction, facing, rules_of
 from alicloud_ingress.testing.entries import Entry, named_rules
 from alicloud_ingress.testing.errors import (
     FakeError,
-    rule_id_not_found,
+    error_of,
     rule_id_not_valid,
-    rule_not_there,
 )
 from alicloud_ingress.testing.references import settled, weight
 from alicloud_ingress.testing.spelling import (
     IDENTITY,
-    NUMBERED_REGIONS,
     REVOKE,
     Rule,
     identity,
@@ -34,11 +32,10 @@ def authorize(call: Call) -> Answer:
     Add rules. A rule that already exists is left unchanged, without an error.
     """
     group = call.group_to_change()
-    named = named_rules(call.parameters, by_id=False)
-    numbers = group.region in NUMBERED_REGIONS
+    _, entries = named_rules(call.parameters, by_id=False)
     with _all_or_none(group, call):
         duplicates = duplicates_in(group, call.direction)
-        for entry, rule in _distinct(named.entries, group, call, numbers=numbers):
+        for entry, rule in _distinct(entries, group, call):
             _require_two_ends(rule)
             duplicate = duplicates.get(identity(rule))
             if duplicate is None:
@@ -114,11 +111,7 @@ def require_quota(
         return
     by_group = sum(names_a_group(there) for there in others.values())
     if by_group >= group.most_group_sources:
-        raise FakeError(
-            400,
-            "AuthorizedGroupRule.LimitExceed",
-            "The limit of group authorization records in the security group reaches.",
-        )
+        raise error_of("AuthorizedGroupRule.LimitExceed")
 
 
 def revoke(call: Call) -> Answer:
@@ -126,13 +119,12 @@ def revoke(call: Call) -> Answer:
     Remove rules, by ID or by their fields.
     """
     group = call.group_to_change()
-    named = named_rules(call.parameters, by_id=True)
+    rule_ids, entries = named_rules(call.parameters, by_id=True)
     with _all_or_none(group, call):
-        for rule_id in named.rule_ids:
+        for rule_id in rule_ids:
             require_rule_id(rule_id, group, call)
             del group.rules[rule_id]
-        numbers = group.region in NUMBERED_REGIONS
-        for entry, rule in _distinct(named.entries, group, call, numbers=numbers):
+        for entry, rule in _distinct(entries, group, call):
             _revoke_one(rule, entry, group, call)
     return {}
 
@@ -144,9 +136,9 @@ def require_rule_id(rule_id: str, group: FakeGroup, call: Call) -> None:
     rule = group.rules.get(rule_id)
     if rule is None or rule["Direction"] != call.direction:
         if call.direction == "egress" and call.action == REVOKE:
-            raise rule_not_there()
+            raise error_of("InvalidSecurityGroupRule.RuleNotExist")
         if call.behaviour.unknown_rule_id == "not found":
-            raise rule_id_not_found()
+            raise error_of("InvalidSecurityGroupRuleId.NotFound")
         raise rule_id_not_valid()
 
 
@@ -158,13 +150,9 @@ def _revoke_one(rule: Rule, entry: Entry, group: FakeGroup, call: Call) -> None:
         compared.add("Description")
     matching = _matching(rule, compared, group, call)
     if not matching and _matching(rule, compared - {"NicType"}, group, call):
-        raise FakeError(
-            403,
-            "InvalidNicType.Mismatch",
-            "The specified NicType conflicts with the authorization record.",
-        )
+        raise error_of("InvalidNicType.Mismatch")
     if not matching and call.behaviour.revoke_without_match_is_refused:
-        raise rule_not_there()
+        raise error_of("InvalidSecurityGroupRule.RuleNotExist")
     for rule_id in matching:
         del group.rules[rule_id]
 
@@ -180,21 +168,16 @@ def _matching(
 
 
 def _distinct(
-    entries: tuple[Entry, ...], group: FakeGroup, call: Call, *, numbers: bool
+    entries: Sequence[Entry], group: FakeGroup, call: Call
 ) -> Iterator[tuple[Entry, Rule]]:
     """
     Each entry with its rule. Two entries of the same rule are refused.
     """
     seen: set[tuple[object, ...]] = set()
     for entry in entries:
-        rule = settled(entry, group, call, numbers=numbers)
+        rule = settled(entry, group, call)
         if identity(rule) in seen:
-            raise FakeError(
-                400,
-                "InvalidParam.DuplicatePermissions",
-                "There are duplicate permissions in the specified parameter"
-                " Permissions.",
-            )
+            raise error_of("InvalidParam.DuplicatePermissions")
         seen.add(identity(rule))
         yield entry, rule
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from alicloud_ingress.testing import FakeCall, FakeEcs
 from alicloud_ingress.testing.faults import Fault
+from e2e.project import Outcome
 from e2e.ways.program import ROOT
-from e2e.ways.stack import Done, Stack, plain
+from e2e.ways.stack import Stack, plain
 from e2e.ways.way import (
     FIELDS,
     NAMING,
@@ -93,7 +94,7 @@ class Scene:
     program: Program = ()
     ids: dict[str, dict[str, Rule]] = field(default_factory=dict[str, dict[str, Rule]])
     by_hand: set[str] = field(default_factory=set[str])
-    dones: list[Done] = field(default_factory=list[Done])
+    dones: list[Outcome] = field(default_factory=list[Outcome])
     found: list[str] = field(default_factory=list[str])
     neighbours: dict[str, Rule] = field(default_factory=dict[str, Rule])
 
@@ -208,7 +209,7 @@ class Scene:
         set_suffix = "Set" if self.walk.kind == "set" else ""
         return f"urn:pulumi:test::ways::{DYNAMIC}{set_suffix}::{full}"
 
-    def own_words(self, done: Done) -> str:
+    def own_words(self, done: Outcome) -> str:
         """The lines of a command's output about the resources of this walk."""
         parts = re.split(r"\n  (?=[\w:/$-]+ \([^)]*\):\n)", done.text)
         return "\n".join(p for p in parts if f"({self.walk.slug}." in p.split("\n")[0])

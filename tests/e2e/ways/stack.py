@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from pulumi import automation
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2_grpc
 
-from e2e.project import engine_environment
+from e2e.project import Outcome, engine_environment, ran
 from e2e.ways.program import declare
 from e2e.ways.way import Via
 
@@ -38,14 +37,6 @@ EXPERIMENTAL = {"PULUMI_EXPERIMENTAL": "1"}
 Without it the engine takes no plans, and writes its state after each step.
 """
 Placed = Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Done:
-    """The outcome of a command, and its output."""
-
-    ok: bool
-    text: str
 
 
 @dataclass(frozen=True)
@@ -91,7 +82,7 @@ class Stack:
 
     def run(
         self, arguments: Sequence[str], program: Placed, via: Via = "command line"
-    ) -> Done:
+    ) -> Outcome:
         """
         Run a command of the engine on a program.
         """
@@ -119,24 +110,18 @@ class Stack:
         """
         file.write_text(json.dumps({"version": 3, "deployment": self.state}))
 
-    def pulumi(self, *arguments: str) -> Done:
+    def pulumi(self, *arguments: str) -> Outcome:
         """
         Run the command line.
         """
         experimental = any(a.startswith(("--plan", "--save-plan")) for a in arguments)
-        done = subprocess.run(
+        return ran(
             ["pulumi", *arguments, "--stack=test", "--non-interactive"],
-            cwd=self.folder / "project",
-            env={**self.environment, **(EXPERIMENTAL if experimental else {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-            check=False,
+            self.folder / "project",
+            {**self.environment, **(EXPERIMENTAL if experimental else {})},
         )
-        return Done(done.returncode == 0, done.stdout)
 
-    def _automated(self, arguments: Sequence[str], program: Placed) -> Done:
+    def _automated(self, arguments: Sequence[str], program: Placed) -> Outcome:
         """Run it by the Automation API, with an inline program."""
         command, *flags = (a for a in arguments if a not in ("--yes", "--skip-preview"))
         stack = automation.select_stack(
@@ -151,8 +136,8 @@ class Stack:
         try:
             result = getattr(stack, command)(**options)
         except automation.CommandError as error:
-            return Done(ok=False, text=str(error))
-        return Done(ok=True, text=result.stdout + result.stderr)
+            return Outcome(ok=False, text=str(error))
+        return Outcome(ok=True, text=result.stdout + result.stderr)
 
 
 def new_stack(folder: Path, url: str, timeout: int) -> Stack:

@@ -24,8 +24,9 @@ from typing import Any
 from alicloud_ingress.engine.properties import OWNER_MARK
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.state import NUMBERS, State
+from e2e.project import Outcome
 from e2e.ways.scene import Before, Scene, placed_program
-from e2e.ways.stack import Done, Stack, new_stack
+from e2e.ways.stack import Stack, new_stack
 from e2e.ways.way import NAMING, ByHand, Expected, Run, Step, Walk
 
 MOST = 30
@@ -209,7 +210,7 @@ def _commanded(
     run: Run,
     stacks: dict[str, Stack],
     older: dict[str, dict[str, Any]],
-) -> Done:
+) -> Outcome:
     """
     Run one command for all scenes.
     """
@@ -227,7 +228,7 @@ def _commanded(
             stack.run([*scene.arguments(each), "--yes"], ())
             for scene, each in zip(scenes, own, strict=True)
         ]
-        return Done(all(d.ok for d in dones), "\n".join(d.text for d in dones))
+        return Outcome(all(d.ok for d in dones), "\n".join(d.text for d in dones))
     words = re.sub(rf" ({'|'.join(NAMING)}) \S+", "", command).split()
     for scene, each in zip(scenes, own, strict=True):
         for named in re.findall(rf"(?:{'|'.join(NAMING)}) \S+", each):
@@ -236,7 +237,7 @@ def _commanded(
     return stack.run(_without_asking(words), program, way.via)
 
 
-def _tainted(scenes: Sequence[Scene], own: Sequence[str], stack: Stack) -> Done:
+def _tainted(scenes: Sequence[Scene], own: Sequence[str], stack: Stack) -> Outcome:
     """Taint one resource by the command, and the others in the same way."""
     done = stack.run([*scenes[0].arguments(own[0]), "--yes"], ())
     tainted = {
