@@ -62,11 +62,6 @@ SELECT * REPLACE (CAST(opened AS UTINYINT) AS opened,
   CAST(else_opened AS UTINYINT) AS else_opened)
 FROM ({0}) AS o
 """.strip()
-_TEXTS = """
-SELECT interface_id AS text FROM interfaces
-UNION SELECT LOWER(source) FROM parsed WHERE source IS NOT NULL
-UNION SELECT LOWER(destination) FROM parsed WHERE destination IS NOT NULL
-""".strip()
 _CODED = "SELECT * REPLACE ({0} AS interface_id) FROM temp.main.{1}"
 _NAMED = """
 SELECT f.* REPLACE (i.text AS interface_id, s.text AS source, d.text AS destination)
@@ -214,8 +209,10 @@ class EmbeddedQuery:
         """
         Make the views `flows` and `watched`, and the tables that they read.
         """
-        judged = records.judged(period)
         self._keep("VIEW", "parsed", self._all_parsed())
+        self._keep("TABLE", "addresses", records.ADDRESSES)
+        [(doubtful,)] = self.connection.execute(records.DOUBTS).fetchall()
+        judged = (records.judged if doubtful else records.judged_by_status)(period)
         self._keep("VIEW", "judged", judged)
         self._keep("TABLE", "hours", watched.HOURS)
         self._keep("TABLE", "interfaces", watched.INTERFACES)
@@ -247,11 +244,11 @@ class EmbeddedQuery:
         What stands for a text, and the table `names` to go back from it.
         """
         run = self.connection.execute
-        run(f"CREATE OR REPLACE TEMP TABLE texts AS {_TEXTS}")
         for code in (*self._codes, "{0}"):
             run(
                 "CREATE OR REPLACE TEMP TABLE names AS"
-                f" SELECT {code.format('text')} AS code, text FROM texts"
+                f" SELECT {code.format('text')} AS code, text FROM ("
+                " FROM addresses UNION SELECT interface_id FROM interfaces)"
             )
             counts = run("SELECT count(*), count(DISTINCT code) FROM names").fetchall()
             if counts[0][0] == counts[0][1]:

@@ -101,19 +101,23 @@ Kinds of records.
 """
 _PLACED = f"interface_id <> '' AND seen_from >= 0 AND seen_from < {LAST_SECOND}"
 
+_WORDED = "direction IN ('in', 'out') AND action IN ('ACCEPT', 'REJECT')"
+_MEASURED = f"""
+protocol BETWEEN 0 AND 255 AND packets >= 0 AND bytes >= 0
+    AND seen_to >= seen_from AND seen_to < {LAST_SECOND}
+    AND (NOT {PORTED} OR (source_port BETWEEN 0 AND 65535
+      AND destination_port BETWEEN 0 AND 65535))
+""".strip()
 _KIND = f"""
 CASE
-  WHEN status = 'OK' AND {_PLACED}
-    AND direction IN ('in', 'out') AND action IN ('ACCEPT', 'REJECT')
-    AND protocol BETWEEN 0 AND 255 AND packets >= 0 AND bytes >= 0
-    AND seen_to >= seen_from AND seen_to < {LAST_SECOND}
-    AND {_ADDRESS.format("source")} AND {_ADDRESS.format("destination")}
-    AND (NOT {PORTED} OR (source_port BETWEEN 0 AND 65535
-      AND destination_port BETWEEN 0 AND 65535)) THEN {OK}
+  WHEN status = 'OK' AND {_PLACED} AND {_WORDED}
+    AND {_MEASURED}
+    AND {_ADDRESS.format("source")} AND {_ADDRESS.format("destination")} THEN {OK}
   WHEN status = 'NODATA' AND {_PLACED} THEN {NODATA}
   WHEN status = 'SKIPDATA' AND {_PLACED} THEN {SKIPDATA}
   ELSE {UNREADABLE} END
 """.strip()
+_STATUS = f"CASE status WHEN 'OK' THEN {OK} WHEN 'NODATA' THEN {NODATA} ELSE {SKIPDATA} END"
 
 
 def judged(period: Period) -> str:
@@ -127,4 +131,36 @@ def judged(period: Period) -> str:
         "WHERE seen_from IS NULL OR seen_from < 0"
         f" OR seen_from >= {LAST_SECOND}"
         f" OR (seen_from >= {period.from_s} AND seen_from < {period.to_s})"
+    )
+
+
+ADDRESSES = """
+SELECT LOWER(source) AS text FROM parsed WHERE source IS NOT NULL
+UNION SELECT LOWER(destination) FROM parsed WHERE destination IS NOT NULL
+""".strip()
+_NONE = "('', '-')"
+DOUBTS = f"""
+SELECT EXISTS (
+  SELECT 1 FROM addresses WHERE text NOT IN {_NONE}
+    AND NOT regexp_full_match(text, '[0-9a-f]{{0,44}}[.:][0-9a-f.:]{{1,44}}')
+) OR EXISTS (
+  SELECT 1 FROM parsed WHERE (
+    {_PLACED} AND (status IN ('NODATA', 'SKIPDATA') OR (status = 'OK' AND {_WORDED}
+    AND {_MEASURED}
+    AND source NOT IN {_NONE} AND destination NOT IN {_NONE}))
+  ) IS NOT TRUE
+)
+""".strip()
+"""
+Whether a record may be of the kind `UNREADABLE`; `addresses` are those of all records.
+"""
+
+
+def judged_by_status(period: Period) -> str:
+    """
+    The step `judged` of records without `DOUBTS`, which costs half the time.
+    """
+    return (
+        f"SELECT *, {_STATUS} AS kind FROM parsed"
+        f" WHERE seen_from >= {period.from_s} AND seen_from < {period.to_s}"
     )

@@ -8,29 +8,45 @@ from collections.abc import Mapping
 
 from alicloud_ingress.usage.records import NODATA, OK, SKIPDATA, UNREADABLE
 
-_MINUTE = "CAST((seen_from % 3600) // 60 AS INTEGER)"
+_EXACT = 1 << 60
+_MINUTES = f"""
+CASE WHEN kind = {UNREADABLE} THEN 0
+      ELSE (CAST(1 AS BIGINT) << CAST((seen_from % 3600) // 60 AS INTEGER))
+        | CASE WHEN seen_from % 60 <> 0 THEN {_EXACT} ELSE 0 END END
+""".strip()
+_LASTED = f"CASE WHEN kind IN ({OK}, {NODATA}) THEN seen_to - seen_from END"
+
+
+def _of(kind: int, value: str, absent: str = "") -> str:
+    return f"CASE WHEN kind = {kind} THEN {value}{absent} END"
 
 
 def _mask(kind: int) -> str:
-    return (
-        f"BIT_OR(CASE WHEN kind = {kind} THEN (CAST(1 AS BIGINT) << {_MINUTE})"
-        " ELSE CAST(0 AS BIGINT) END)"
-    )
+    return f"BIT_OR({_of(kind, f'minutes & {_EXACT - 1}', ' ELSE 0')})"
 
 
 HOURS = f"""
-SELECT interface_id, seen_from - (seen_from % 3600) AS hour_start,
+SELECT interface_id, hour_start,
   MAX(vpc_id) AS vpc_id, MAX(account_id) AS account_id,
   {_mask(OK)} AS ok_minutes, {_mask(NODATA)} AS nodata_minutes,
   {_mask(SKIPDATA)} AS skipped_minutes,
-  MIN(CASE WHEN kind <> {UNREADABLE} THEN seen_from END) AS first_start,
-  MAX(CASE WHEN kind <> {UNREADABLE} THEN seen_from END) AS last_start,
-  MIN(CASE WHEN kind = {NODATA} THEN seen_to - seen_from END) AS nodata_s,
-  MAX(CASE WHEN kind = {OK} THEN seen_to - seen_from END) AS flow_s,
-  MAX(CASE WHEN kind = {OK} AND seen_from % 60 <> 0 THEN 1 ELSE 0 END) AS exact,
-  SUM(CASE WHEN kind = {UNREADABLE} THEN 1 ELSE 0 END) AS unreadable
-FROM judged
-GROUP BY interface_id, seen_from - (seen_from % 3600)
+  MIN(CASE WHEN kind <> {UNREADABLE} THEN first_start END) AS first_start,
+  MAX(CASE WHEN kind <> {UNREADABLE} THEN last_start END) AS last_start,
+  MIN({_of(NODATA, "shortest_s")}) AS nodata_s,
+  MAX({_of(OK, "longest_s")}) AS flow_s,
+  MAX({_of(OK, f"minutes // {_EXACT}", " ELSE 0")}) AS exact,
+  SUM({_of(UNREADABLE, "records", " ELSE 0")}) AS unreadable
+FROM (
+  SELECT interface_id, vpc_id, account_id,
+    seen_from - (seen_from % 3600) AS hour_start, kind,
+    BIT_OR({_MINUTES}) AS minutes,
+    MIN(seen_from) AS first_start, MAX(seen_from) AS last_start,
+    MIN({_LASTED}) AS shortest_s, MAX({_LASTED}) AS longest_s,
+    COUNT(*) AS records
+  FROM judged
+  GROUP BY interface_id, vpc_id, account_id, seen_from - (seen_from % 3600), kind
+) AS k
+GROUP BY interface_id, hour_start
 """.strip()
 """
 The step `hours`: for each interface and hour, in which minutes records begin.
