@@ -225,11 +225,7 @@ def traffic_words(traffic: Sequence[Traffic]) -> str:
     """
     The traffic as text. Protocols without ports are listed together, at the end.
     """
-    whole = joined(
-        part.protocols
-        for part in traffic
-        if part.all_ports and _protocol_words((part.protocols,)) not in WITH_PORTS
-    )
+    whole = joined(part.protocols for part in traffic if not _is_apart(part))
     words = [part.as_text for part in traffic if _is_apart(part)]
     if whole == (PROTOCOLS,):
         return "all protocols and ports"

@@ -93,15 +93,15 @@ class JudgedGroup:
             takeovers=self.result.takeovers,
         )
 
-    def review(self, today: dt.date) -> GroupReview:
+    def judged(self, review: GroupReview) -> GroupReview:
         """
-        The review of the group, with what opens and closes, waived or not.
+        A review of the group with what opens and closes, waived or not.
 
         Raises:
             TooComplexError: the rules are too many or too entangled to be judged.
         """
         return replace(
-            self.unjudged(today),
+            review,
             change=difference(self.change.entries),
             openings=self._found(None),
             idle=tuple(self._idle()),

@@ -88,21 +88,22 @@ def judge(  # noqa: PLR0913 - one for each input
     for group, each in outcomes.items():
         read = (live or {}).get(group)
         judging = JudgedGroup(parts[group], group, each, read, contents, stops)
+        review = judging.unjudged(today)
         try:
-            groups.append(judging.review(today))
+            review = judging.judged(review)
             found += judging.findings(gate, waivers)
         except TooComplexError:
-            groups.append(judging.unjudged(today))
             tangled.append(group)
+        groups.append(review)
     for group, together in _together(outcomes):
         read = (live or {}).get(group)
         judging = JudgedGroup(preview, group, together, read, contents, stops)
-        there = {f.kind for f in found if not f.waivers}
         try:
             more = judging.findings(gate, waivers)
         except TooComplexError:
+            more = []
             tangled.append(group)
-            continue
+        there = {f.kind for f in found if not f.waivers}
         where = "" if group == UNKNOWN else f", if {UNKNOWN} is the same"
         found += [
             replace(finding, judged=False, text=f"{finding.text}{where}")
@@ -196,32 +197,16 @@ def _other_findings(preview: Preview) -> Iterator[Finding]:
 
 
 def _unmanaged(preview: Preview, groups: Sequence[GroupReview]) -> Iterator[Finding]:
+    hides = f"the preview does not show all resources; {SHOW_SAMES}"
     if preview.hidden and not groups:
-        yield Finding(
-            kind="unmanaged",
-            resources=(),
-            text=f"the preview does not show all resources; {SHOW_SAMES}",
-            judged=False,
-        )
+        yield _perhaps_unmanaged("", hides)
     exist = {declared.group for step in preview.steps for declared in step.before}
     for group in groups:
         if group.rules_left is None and group.group in exist:
-            yield Finding(
-                kind="unmanaged",
-                group=group.group,
-                resources=(),
-                text=f"the rules of {group.group} were not read",
-                judged=False,
-            )
+            unread = f"the rules of {group.group} were not read"
+            yield _perhaps_unmanaged(group.group, unread)
         elif group.unmanaged is None and group.rules_left is not None:
-            yield Finding(
-                kind="unmanaged",
-                group=group.group,
-                resources=(),
-                text=f"{group.group}: the preview does not show all resources;"
-                f" {SHOW_SAMES}",
-                judged=False,
-            )
+            yield _perhaps_unmanaged(group.group, f"{group.group}: {hides}")
         for live in group.unmanaged or ():
             yield Finding(
                 kind="unmanaged",
@@ -229,6 +214,10 @@ def _unmanaged(preview: Preview, groups: Sequence[GroupReview]) -> Iterator[Find
                 resources=(live.rule_id,) if live.rule_id else (),
                 text=f"{live.rule.as_text} of {group.group} is not in this stack",
             )
+
+
+def _perhaps_unmanaged(group: str, text: str) -> Finding:
+    return Finding(kind="unmanaged", group=group, resources=(), text=text, judged=False)
 
 
 def _losses(step: Step) -> Iterator[Finding]:

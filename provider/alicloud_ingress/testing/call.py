@@ -137,7 +137,14 @@ class Call:
                     return False
         return True
 
-    def number(self, name: str, default: int, least: int, most: int) -> int:
+    def number(
+        self,
+        name: str,
+        default: int,
+        least: int,
+        most: int,
+        code: str = "InvalidParamter",
+    ) -> int:
         """
         A number within bounds.
 
@@ -147,4 +154,4 @@ class Call:
         text = self.parameters.get(name, str(default))
         if re.fullmatch(r"\d{1,9}", text, re.ASCII) and least <= int(text) <= most:
             return int(text)
-        raise not_valid("InvalidParamter", name)
+        raise not_valid(code, name)

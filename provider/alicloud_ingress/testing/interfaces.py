@@ -8,16 +8,20 @@ values. Error codes are those common to the pages of all interface actions:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import get_args
 
 from alicloud_ingress.testing.call import Call
-from alicloud_ingress.testing.errors import FakeError, not_valid
+from alicloud_ingress.testing.errors import not_valid
 from alicloud_ingress.testing.paging import page_of
 from alicloud_ingress.testing.state import FakeInterface, InterfaceStatus, State
 from alicloud_ingress.testing.writes import Answer
 
+_CODE = "InvalidParameter"
+"""
+The code for each parameter that is not valid.
+"""
+MAX_NUMBER = 999_999_999
 KINDS = ("Primary", "Secondary")
 MAX_LIST = 100
 """
@@ -82,28 +86,16 @@ def _paged(
     """
     if "MaxResults" in call.parameters or "NextToken" in call.parameters:
         least, most = PAGE_SIZES
-        size = min(max(_number(call, "MaxResults", least), least), most)
-        try:
-            page, token = page_of(found, call["NextToken"], size)
-        except FakeError:
-            raise not_valid("InvalidParameter", "NextToken") from None
+        asked = call.number("MaxResults", least, 0, MAX_NUMBER, _CODE)
+        size = min(max(asked, least), most)
+        page, token = page_of(found, call["NextToken"], size, _CODE)
         counts = {"PageNumber": 1, "PageSize": size, "TotalCount": 0}
         return page, {**counts, "NextToken": token}
-    number, size = _number(call, "PageNumber", 1), _number(call, "PageSize", 10)
-    if not number:
-        raise not_valid("InvalidParameter", "PageNumber")
-    if not 1 <= size <= 100:  # noqa: PLR2004
-        raise not_valid("InvalidParameter", "PageSize")
+    number = call.number("PageNumber", 1, 1, MAX_NUMBER, _CODE)
+    size = call.number("PageSize", 10, 1, 100, _CODE)
     counts = {"PageNumber": number, "PageSize": size, "TotalCount": len(found)}
     page = found[(number - 1) * size : number * size]
     return page, {**counts, "NextToken": ""}
-
-
-def _number(call: Call, name: str, default: int) -> int:
-    text = call.parameters.get(name, str(default))
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        raise not_valid("InvalidParameter", name)
-    return int(text)
 
 
 def _check_filters(call: Call) -> None:
@@ -112,12 +104,12 @@ def _check_filters(call: Call) -> None:
     """
     for name in _LISTS:
         if len(call.members(name)) > MAX_LIST:
-            raise not_valid("InvalidParameter", name)
+            raise not_valid(_CODE, name)
     for name, words in (("Type", KINDS), ("Status", get_args(InterfaceStatus))):
         if call[name] not in ("", *words):
-            raise not_valid("InvalidParameter", name)
+            raise not_valid(_CODE, name)
     if call["ServiceManaged"].lower() not in ("", "true", "false"):
-        raise not_valid("InvalidParameter", "ServiceManaged")
+        raise not_valid(_CODE, "ServiceManaged")
 
 
 def _in_group(each: FakeInterface, call: Call) -> bool:

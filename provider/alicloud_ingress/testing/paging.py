@@ -15,7 +15,7 @@ _TOKEN = re.compile(r"AAAAA(\d{11})", re.ASCII)
 
 
 def page_of(
-    found: Sequence[_Member], token: str, size: int
+    found: Sequence[_Member], token: str, size: int, code: str = "InvalidParamter"
 ) -> tuple[Sequence[_Member], str]:
     """
     One page, and the token of the next one; "" for the last.
@@ -24,7 +24,7 @@ def page_of(
     if token:
         match = _TOKEN.fullmatch(token)
         if match is None:
-            raise not_valid("InvalidParamter", "NextToken")
+            raise not_valid(code, "NextToken")
         start = int(match[1])
     end = start + size
     return found[start:end], f"AAAAA{end:011d}" if end < len(found) else ""

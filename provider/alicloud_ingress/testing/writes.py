@@ -41,12 +41,11 @@ def authorize(call: Call) -> Answer:
             if duplicate is None:
                 require_quota(rule, group.rules, group, call)
                 add(rule, group, call.now, call.direction)
-            elif call.behaviour.authorize_takes_over_description:
-                description = (
-                    entry["Description"] or group.rules[duplicate]["Description"]
-                )
-                changed = {**group.rules[duplicate], "Description": description}
-                group.rules[duplicate] = changed
+            elif (
+                call.behaviour.authorize_takes_over_description and entry["Description"]
+            ):
+                changed = {"Description": entry["Description"]}
+                group.rules[duplicate] = {**group.rules[duplicate], **changed}
     return {}
 
 
