@@ -164,6 +164,20 @@ MUTANTS = (
         (REMOVALS, LATE),
     ),
     Mutant(
+        "a rule that another resource is authorizing is revoked by its attributes",
+        "reconcile/ownership.py",
+        "                self._sending[key].add(mark)\n",
+        "                pass\n",
+        (LATE,),
+    ),
+    Mutant(
+        "a rule is authorized while another resource revokes it by its attributes",
+        "reconcile/ownership.py",
+        "                self._withdrawing[keys[rule]].add(mark)\n",
+        "                pass\n",
+        (OWNERSHIP,),
+    ),
+    Mutant(
         "an error of one call hides the outcomes of the others",
         "ecs/batching.py",
         "    except Exception as error:  # noqa: BLE001 - it is the outcome",
