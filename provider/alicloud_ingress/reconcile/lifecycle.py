@@ -213,7 +213,7 @@ class _Lifecycle(RuleContext):
             try:
                 group = self._read_again_if_missing(members, adopt=adopt)
             except GroupNotFoundError as error:
-                self.believe_group_gone(error, account_id, ask_again=True)
+                self.believe_group_gone(error, members, account_id, ask_again=True)
                 return None
         seen = refreshed(members, group, keep, adopt=adopt)
         pending = [found.live.rule for found in seen if not found.is_shown]
@@ -260,7 +260,7 @@ class _Lifecycle(RuleContext):
             Removals(self).revoke(members)
         except GroupNotFoundError as error:
             with self._error_context([member.rule for member in members]):
-                self.believe_group_gone(error, account_id, ask_again=False)
+                self.believe_group_gone(error, members, account_id, ask_again=False)
 
     def _error_context(
         self, rules: Sequence[IngressRule]
