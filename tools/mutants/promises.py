@@ -53,6 +53,13 @@ MUTANTS = (
         (LATE,),
     ),
     Mutant(
+        "a refresh does not wait for a rule of a set",
+        "reconcile/polling.py",
+        "        return True\n",
+        "        return False\n",
+        (LATE,),
+    ),
+    Mutant(
         "an unknown ID in a state counts as foreign",
         "engine/set_properties.py",
         'properties.get("foreign_rule_ids") or ())) - {""}',
