@@ -340,6 +340,17 @@ class TestDelete:
 
         assert api.calls == ["revoke_by_id sgr-1"]
 
+    def test_a_dropped_rule_of_an_unknown_account_is_named(
+        self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]
+    ) -> None:
+        """The group may be in another account, where the rule still exists."""
+        api.gone = True
+
+        one.delete(SSH, "sgr-1", "")
+
+        assert "sgr-1" in warnings[0]
+        assert SSH.as_text in warnings[0]
+
     def test_a_missing_group_is_an_error_in_another_account(
         self, api: MemoryGroup, one: RuleLifecycle
     ) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotDoneError
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -24,6 +25,7 @@ from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvide
 from alicloud_ingress.testing import FakeEcs, Fault
 from engine.host import new_process
 from functional.conftest import Front
+from functional.memory_group import GROUP, SSH
 
 REVOKE = "RevokeSecurityGroup"
 Provider = IngressRuleProvider | IngressRuleSetProvider
@@ -411,3 +413,16 @@ def test_a_resource_without_a_mark_blocks_no_delete(
         leaving.delete()
 
     assert scene.live() == []
+
+
+def test_a_rule_is_authorized_after_its_revoke_by_attributes() -> None:
+    """The revoke would delete the new rule, too, which has no ID yet."""
+    ownership = Ownership()
+    assert ownership.begin_withdrawal(GROUP, [SSH], "old") == {SSH}
+
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(ownership.begin_sending, GROUP, [SSH], "new")
+        with pytest.raises(NotDoneError):
+            sending.result(timeout=0.1)
+        ownership.end_withdrawal(GROUP, [SSH], "old")
+        sending.result(timeout=5)

@@ -262,6 +262,24 @@ def test_a_refusal_after_a_fault_does_not_settle_a_delete(account: Account) -> N
         account.client.revoke_by_attributes(account.group, [member.rule])
 
 
+def test_no_resource_adopts_what_is_being_taken_back(account: Account) -> None:
+    """The revoke has been sent, and has not been answered."""
+    refused = Fault.refused(AUTHORIZE, 403, "Forbidden.RAM")
+    account.fake.inject(refused, replace(refused, skip=1))
+    adopted: list[bool] = []
+
+    def adopt(_: object) -> None:
+        adopted.extend(account.ownership.adopt(i, "another") for i in account.left())
+
+    account.fake.inject(Fault.other_hand(REVOKE, adopt))
+
+    with pytest.raises(PermissionRefusedError):
+        account.lifecycle().create([SSH, WEB])
+
+    assert adopted == [False]
+    assert account.left() == []
+
+
 def test_no_resource_adopts_what_a_failed_create_took_back(account: Account) -> None:
     """A read that lags behind may still show the rule to others."""
     refused = Fault.refused(AUTHORIZE, 403, "Forbidden.RAM")

@@ -54,6 +54,13 @@ MUTANTS = (
         (LATE,),
     ),
     Mutant(
+        "a refresh does not wait for a rule of a set",
+        "reconcile/polling.py",
+        "        return True\n",
+        "        return False\n",
+        (LATE,),
+    ),
+    Mutant(
         "an unknown ID in a state counts as foreign",
         "engine/set_properties.py",
         'properties.get("foreign_rule_ids") or ())) - {""}',
@@ -163,6 +170,20 @@ MUTANTS = (
         "return Shown(doubtful=",
         "return Shown(done=",
         (REMOVALS, LATE),
+    ),
+    Mutant(
+        "a rule that another resource is authorizing is revoked by its attributes",
+        "reconcile/ownership.py",
+        "                self._sending[key].add(mark)\n",
+        "                pass\n",
+        (LATE,),
+    ),
+    Mutant(
+        "a rule is authorized while another resource revokes it by its attributes",
+        "reconcile/ownership.py",
+        "                self._withdrawing[keys[rule]].add(mark)\n",
+        "                pass\n",
+        (OWNERSHIP,),
     ),
     Mutant(
         "an error of one call hides the outcomes of the others",

@@ -4,7 +4,7 @@ What all steps share: the group, the owner of its rules, and how messages name t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -17,6 +17,7 @@ from alicloud_ingress.errors import (
     as_sentence,
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership, Release, new_mark
+from alicloud_ingress.reconcile.plan import Member
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -184,13 +185,19 @@ class RuleContext:
             )
 
     def believe_group_gone(
-        self, error: GroupNotFoundError, account_id: str, *, ask_again: bool
+        self,
+        error: GroupNotFoundError,
+        members: Sequence[Member],
+        account_id: str,
+        *,
+        ask_again: bool,
     ) -> None:
         """
         Accept "group not found" only in the account of the state.
 
         Args:
             error: the answer of ECS.
+            members: the rules of the state, which drops them then.
             account_id: of the state; "" where it is not known.
             ask_again: whether DescribeSecurityGroups has to agree where the accounts
                 cannot be compared.
@@ -210,7 +217,12 @@ class RuleContext:
             return
         if ask_again and self.account.group_exists(self.group.group_id):
             raise error
+        dropped = named(
+            f"{m.rule_id or 'ID unknown'} ({self.words(m.rule)})" for m in members
+        )
         self.warn(
             f"{self.group.group_id} does not exist in {self.region}. It is treated as"
-            " deleted, though its account could not be compared with the credentials'"
+            " deleted, though its account could not be compared with the credentials'."
+            " If the group is in another account, these rules of it may exist, and the"
+            f" state no longer has them: {dropped}"
         )

@@ -11,12 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from alicloud_ingress.ecs.reactions import (
-    Reaction,
-    Write,
-    is_outcome_unknown,
-    reaction,
-)
+from alicloud_ingress.ecs.reactions import is_outcome_unknown
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
@@ -31,7 +26,8 @@ from alicloud_ingress.reconcile.context import (
     RuleContext,
     named,
 )
-from alicloud_ingress.reconcile.plan import Change, NotTakenBackError
+from alicloud_ingress.reconcile.delete import Removals
+from alicloud_ingress.reconcile.plan import Change, Member, NotTakenBackError
 from alicloud_ingress.reconcile.polling import (
     Moment,
     NotShownError,
@@ -112,6 +108,7 @@ class Additions:
         by_others: those of them that this run did not make, by what they are to be.
         is_read: whether the group was read after the last call.
         unread: why that read failed.
+        asked: the rules that were to be sent.
         began: when the run began.
     """
 
@@ -129,13 +126,28 @@ class Additions:
     )
     is_read: bool = False
     unread: EcsError | None = None
+    asked: list[IngressRule] = field(default_factory=list[IngressRule])
     began: Moment = field(default_factory=Moment)
 
     def authorize(self, rules: Sequence[IngressRule]) -> None:
         """
         Send rules. Where the outcome is unknown, read, and send again what is missing.
         """
+        owner, group_id = self.context.owner, self.context.group.group_id
+        self.asked += rules
+        owner.ownership.begin_sending(group_id, rules, owner.mark)
         until_answered(self.context.timeout_s)(self._authorize_left, list(rules))
+
+    def end(self, kept: Mapping[IngressRule, LiveRule]) -> None:
+        """
+        Let other resources revoke what this one has not kept.
+
+        Args:
+            kept: the rules that the resource has now.
+        """
+        hidden = [rule for rule, live in kept.items() if not live.rule_id]
+        owner, group_id = self.context.owner, self.context.group.group_id
+        owner.ownership.end_sending(group_id, self.asked, owner.mark, hidden)
 
     def _authorize_left(self, left: list[IngressRule]) -> None:
         """
@@ -228,11 +240,13 @@ class Additions:
         if held:
             self.by_others |= held
             raise held_error(self.context, [change.live for change in held.values()])
-        return {
+        added = {
             rule: ours.get(rule) or LiveRule(rule, rule_id="", create_time="")
             for rule in self.sent
             if rule not in self.by_others and rule not in self.own
         }
+        self.end(added | {r: change.live for r, change in self.own.items()})
+        return added
 
     @property
     def _hidden(self) -> list[IngressRule]:
@@ -393,25 +407,18 @@ class Additions:
         Revoke by ID what this run has added.
 
         Returns:
-            the rules that are left, and the refusal of one, if any.
+            the rules that are left, and why.
         """
         ours = {
-            live.rule_id: rule
+            rule: live
             for rule, live in self.shown.items()
-            if live.rule_id
-            and rule not in self.by_others
-            and not self.context.owner.is_anothers(live.rule_id)
+            if live.rule_id and rule not in self.by_others
         }
-        refusal: Exception | None = None
-        left = dict(ours)
-        for rule_id, answer in self.context.group.revoke_all_by_id(list(ours)):
-            done = reaction(Write.REVOKE_BY_ID, answer) if answer else None
-            if not answer or done is Reaction.ALREADY_DONE:
-                del left[rule_id]
-            else:
-                words = self.context.words(ours[rule_id])
-                refusal = located(answer, f"{rule_id} ({words})")
-        # A read that lags behind may offer what is gone to another resource.
-        gone = ours.keys() - left.keys()
-        self.context.owner.ownership.end_release(gone, revoked=True)
-        return {rule: self.shown[rule] for rule in left.values()}, refusal
+        removals = Removals(self.context)
+        reason: Exception | None = None
+        try:
+            removals.revoke([Member(rule, live.rule_id) for rule, live in ours.items()])
+        except Exception as error:  # noqa: BLE001 - the rules exist, whatever it is
+            reason = error
+        done = removals.gone | removals.left_to_others
+        return {rule: live for rule, live in ours.items() if rule not in done}, reason

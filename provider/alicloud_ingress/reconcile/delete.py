@@ -16,8 +16,8 @@ set (the table is `ecs.reactions`):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from alicloud_ingress.ecs.reactions import (
@@ -72,11 +72,15 @@ class Removals:
             RuleNotConfirmedError: some still exist.
             EcsError: of the rule that was refused.
         """
+        hidden = [member.rule for member in members if not member.rule_id]
+        with self._withdrawing(hidden):
+            self._revoke(
+                [m for m in members if m.rule_id or m.rule not in self.left_to_others]
+            )
+
+    def _revoke(self, members: Sequence[Member]) -> None:
         ownership = self.context.owner.ownership
-        self._leave_hidden([member.rule for member in members if not member.rule_id])
-        ids: dict[Member, str] = self._ids_of(
-            [m for m in members if m.rule_id or m.rule not in self.left_to_others]
-        )
+        ids = self._ids_of(members)
         while ids:
             known = list(dict.fromkeys(filter(None, ids.values())))
             releases = self.context.owner.begin_release(known)
@@ -107,15 +111,22 @@ class Removals:
                 " again."
             )
 
-    def _leave_hidden(self, rules: Sequence[IngressRule]) -> None:
+    @contextmanager
+    def _withdrawing(self, rules: Sequence[IngressRule]) -> Generator[None]:
         """
-        Leave alone what another resource has created, and no read has shown since.
+        Leave alone what another resource has created and no read has shown since. No
+        other resource authorizes the others meanwhile.
         """
         owner, group_id = self.context.owner, self.context.group.group_id
-        held = owner.ownership.release_hidden(group_id, rules, owner.mark)
-        self.left_to_others.update(held)
-        for rule in held:
-            self.context.report_release(self.context.words(rule), Release.HELD)
+        free = owner.ownership.begin_withdrawal(group_id, rules, owner.mark)
+        try:
+            for rule in rules:
+                if rule not in free:
+                    self.left_to_others.add(rule)
+                    self.context.report_release(self.context.words(rule), Release.HELD)
+            yield
+        finally:
+            owner.ownership.end_withdrawal(group_id, free, owner.mark)
 
     def _ids_of(self, members: Sequence[Member]) -> dict[Member, str]:
         """

@@ -35,6 +35,7 @@ from alicloud_ingress.reconcile.modify import change_all, not_found_error
 from alicloud_ingress.reconcile.plan import (
     Keep,
     Member,
+    NotTakenBackError,
     Plan,
     Seen,
     UnfinishedUpdateError,
@@ -119,6 +120,7 @@ class _Lifecycle(RuleContext):
         additions = Additions(self, before, adopts=adopt, in_state=plan.in_state)
         removals = Removals(self)
         added: Mapping[IngressRule, LiveRule] = {}
+        kept: Mapping[IngressRule, LiveRule] = {}
         try:
             additions.adopt(plan.duplicates)
             additions.authorize(plan.authorize)
@@ -130,16 +132,21 @@ class _Lifecycle(RuleContext):
             )
             change_all(self, (*plan.own, *plan.duplicates))
             removals.revoke(plan.revoke)
+            kept = plan.result(added)
         except Exception as error:
             if removals.gone or (self.is_set and removals.unclear):
+                kept = plan.result(added)
                 raise self._unfinished_error(error, plan, added, removals) from error
-            additions.take_back(error)
+            try:
+                additions.take_back(error)
+            except NotTakenBackError as failed:
+                kept = failed.added
+                raise
             raise
+        finally:
+            additions.end(kept)
         self._warn_of_success(plan)
-        result = plan.result(added)
-        hidden = [rule for rule, live in result.items() if not live.rule_id]
-        self.owner.ownership.record_hidden(self.group.group_id, hidden, self.owner.mark)
-        return result
+        return kept
 
     def _revoke_hidden(self, plan: Plan) -> Plan:
         """
@@ -206,7 +213,7 @@ class _Lifecycle(RuleContext):
             try:
                 group = self._read_again_if_missing(members, adopt=adopt)
             except GroupNotFoundError as error:
-                self.believe_group_gone(error, account_id, ask_again=True)
+                self.believe_group_gone(error, members, account_id, ask_again=True)
                 return None
         seen = refreshed(members, group, keep, adopt=adopt)
         pending = [found.live.rule for found in seen if not found.is_shown]
@@ -253,7 +260,7 @@ class _Lifecycle(RuleContext):
             Removals(self).revoke(members)
         except GroupNotFoundError as error:
             with self._error_context([member.rule for member in members]):
-                self.believe_group_gone(error, account_id, ask_again=False)
+                self.believe_group_gone(error, members, account_id, ask_again=False)
 
     def _error_context(
         self, rules: Sequence[IngressRule]

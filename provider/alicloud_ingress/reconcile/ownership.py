@@ -68,6 +68,8 @@ class Ownership:
         self._owners: dict[str, set[str]] = defaultdict(set)
         self._undecided: dict[str, set[str]] = defaultdict(set)
         self._hidden: dict[tuple[str, IngressRule], set[str]] = defaultdict(set)
+        self._sending: dict[tuple[str, IngressRule], set[str]] = defaultdict(set)
+        self._withdrawing: dict[tuple[str, IngressRule], set[str]] = defaultdict(set)
         self._compared: set[str] = set()
         self._changing: dict[str, str] = {}
         self._revoking: set[str] = set()
@@ -196,29 +198,82 @@ class Ownership:
         self._changed.notify_all()
         return True
 
-    def record_hidden(
-        self, group_id: str, rules: Iterable[IngressRule], mark: str
+    def begin_sending(
+        self, group_id: str, rules: Collection[IngressRule], mark: str
     ) -> None:
         """
-        The resource has created rules that no read shows, so that they have no ID.
+        A resource is going to authorize rules, which have no ID before a read.
+
+        Waits until no other resource revokes one of them by its attributes: that would
+        delete the new rule, too. Call `end_sending` for all of them.
+        """
+        keys = [(group_id, rule) for rule in rules]
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not any(self._withdrawing[key] for key in keys)
+            )
+            for key in keys:
+                self._sending[key].add(mark)
+
+    def end_sending(
+        self,
+        group_id: str,
+        rules: Collection[IngressRule],
+        mark: str,
+        hidden: Collection[IngressRule],
+    ) -> None:
+        """
+        It is known what came of these rules.
+
+        Args:
+            group_id: of the group.
+            rules: that were to be authorized.
+            mark: of the resource.
+            hidden: those of them that it has, and that no read shows.
         """
         with self._changed:
             for rule in rules:
+                self._sending[group_id, rule].discard(mark)
+                self._hidden[group_id, rule].discard(mark)
+            for rule in hidden:
                 self._hidden[group_id, rule].add(mark)
+            self._changed.notify_all()
 
-    def release_hidden(
-        self, group_id: str, rules: Iterable[IngressRule], mark: str
+    def begin_withdrawal(
+        self, group_id: str, rules: Collection[IngressRule], mark: str
     ) -> Collection[IngressRule]:
         """
         A resource gives up rules without an ID.
 
+        Waits until it is known what came of those that another resource authorizes. A
+        resource that authorizes waits for no other, so this ends.
+
         Returns:
-            those that another resource has created in this run, too.
+            those that no other resource has. They have to be revoked: call
+            `end_withdrawal` then.
+        """
+        keys = {rule: (group_id, rule) for rule in rules}
+        with self._changed:
+            for key in keys.values():
+                self._hidden[key].discard(mark)
+            self._changed.wait_for(
+                lambda: not any(self._sending[key] for key in keys.values())
+            )
+            free = {rule for rule, key in keys.items() if not self._hidden[key]}
+            for rule in free:
+                self._withdrawing[keys[rule]].add(mark)
+            return free
+
+    def end_withdrawal(
+        self, group_id: str, rules: Iterable[IngressRule], mark: str
+    ) -> None:
+        """
+        The rules have been revoked, or the revoke has failed.
         """
         with self._changed:
             for rule in rules:
-                self._hidden[group_id, rule].discard(mark)
-            return {rule for rule in rules if self._hidden[group_id, rule]}
+                self._withdrawing[group_id, rule].discard(mark)
+            self._changed.notify_all()
 
     def is_anothers(self, rule_id: str, mark: str) -> bool:
         """
@@ -273,9 +328,10 @@ class Ownership:
             for rule_id in rule_ids:
                 self._owners[rule_id].discard(mark)
             self._changed.wait_for(
-                lambda: not any(map(self._is_undecided, rule_ids)), self._timeout_s
+                lambda: not any(self._is_undecided(i, mark) for i in rule_ids),
+                self._timeout_s,
             )
-            return {rule_id: self._released(rule_id) for rule_id in rule_ids}
+            return {rule_id: self._released(rule_id, mark) for rule_id in rule_ids}
 
     def end_release(self, rule_ids: Iterable[str], *, revoked: bool) -> None:
         """
@@ -297,11 +353,18 @@ class Ownership:
         with self._changed:
             self._changed.wait_for(lambda: not every & self._revoking)
 
-    def _is_undecided(self, rule_id: str) -> bool:
-        return any(rule_id in acquired for acquired in self._undecided.values())
+    def _is_undecided(self, rule_id: str, mark: str) -> bool:
+        """
+        Whether another resource than the one with this mark is acquiring the rule.
+        """
+        return any(
+            rule_id in acquired
+            for other, acquired in self._undecided.items()
+            if other != mark
+        )
 
-    def _released(self, rule_id: str) -> Release:
-        if self._is_undecided(rule_id):
+    def _released(self, rule_id: str, mark: str) -> Release:
+        if self._is_undecided(rule_id, mark):
             return Release.UNDECIDED
         if self._owners[rule_id]:
             return Release.HELD

@@ -62,15 +62,15 @@ class Moment:
 
 def may_show_later(create_time: str, group: LiveGroup) -> bool:
     """
-    Whether a rule was created so shortly before a read that the read may lack it.
+    Whether a rule was perhaps created so shortly before a read that the read lacks it.
 
     Args:
-        create_time: of the rule; "" if it is not known.
+        create_time: of the rule; "" if it is not known, as in the state of a set.
         group: as read.
     """
     created = moment_of(create_time)
     if created is None or group.read_at is None:
-        return False
+        return True
     return group.read_at < created + timedelta(seconds=SHOWN_WITHIN_S)
 
 
