@@ -837,6 +837,55 @@ def test_a_table_that_cannot_be_written_whole_is_none(
     assert again.exit_code == 0, again.output
 
 
+@pytest.mark.parametrize("name", ["log.json", "log.csv", "log.snappy"])
+def test_a_full_temporary_folder_damages_no_log(
+    collect: Collect, table: Path, tmp_path: Path, name: str
+) -> None:
+    """The log is whole, so no table is better than one without it."""
+    small = write_json(tmp_path / "small.json", [flow(0)])
+    collect(small)
+    older = table.read_bytes()
+    log = write_json(
+        tmp_path / "log.json", (flow(0, dstport=port) for port in range(30_000))
+    )
+    if name == "log.csv":
+        with duckdb.connect() as database:
+            database.execute(f"COPY (FROM read_json('{log}')) TO '{tmp_path / name}'")
+    elif name == "log.snappy":
+        packed = cramjam.snappy.compress_raw(log.read_bytes())
+        (tmp_path / name).write_bytes(bytes(packed))
+
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", FILES_OF_4_KIB, "SIG_IGN"),
+            *("usage", "collect", "--files", str(small), "--files"),
+            *(str(tmp_path / name), "--since", "3d", "--until", UNTIL),
+            *("--out", str(table)),
+        ],
+        check=False,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+
+    assert done.returncode == 3, done.stderr
+    assert "damaged" not in done.stderr
+    assert "not read" not in done.stderr
+    assert "TMPDIR" in done.stderr
+    assert str(tmp_path / "alicloud-ingress-usage-") in done.stderr
+    assert table.read_bytes() == older
+
+
+def test_too_little_memory_damages_no_log(table: Path, tmp_path: Path) -> None:
+    log = write_json(tmp_path / "log.json", (flow(0, dstport=n) for n in range(9_000)))
+    period = Period(FROM - 600, FROM + 600)
+
+    with pytest.raises(usage.NoRoomError, match="TMPDIR"):
+        usage.collect_files([str(log)], table, period, memory_mb=1)
+
+    assert not table.exists()
+
+
 def test_an_interrupted_run_leaves_the_older_table(
     collect: Collect, table: Path, tmp_path: Path
 ) -> None:

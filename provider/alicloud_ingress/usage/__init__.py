@@ -15,7 +15,7 @@ from alicloud_ingress.usage.collecting import (
     oss_access_of,
 )
 from alicloud_ingress.usage.dialects import printed
-from alicloud_ingress.usage.engine import ExtraMissingError
+from alicloud_ingress.usage.engine import ExtraMissingError, NoRoomError
 from alicloud_ingress.usage.json_report import document, schema
 from alicloud_ingress.usage.judging import GroupReader, GroupUsage, UsageJudge
 from alicloud_ingress.usage.log_files import NoMatchError
@@ -44,6 +44,7 @@ __all__ = [
     "Judged",
     "Metadata",
     "NoMatchError",
+    "NoRoomError",
     "NothingReadError",
     "OssAccess",
     "Period",

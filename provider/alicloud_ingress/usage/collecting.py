@@ -18,7 +18,7 @@ from alicloud_ingress.ecs.gateway import Gateway
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.usage import embedded, log_files, oss
 from alicloud_ingress.usage.endpoints import service_endpoint
-from alicloud_ingress.usage.engine import interruptible, library, literal
+from alicloud_ingress.usage.engine import NoRoomError, interruptible, library, literal
 from alicloud_ingress.usage.log_files import FileError, first_line
 from alicloud_ingress.usage.logstore import Logstore, load
 from alicloud_ingress.usage.records import Period
@@ -98,6 +98,7 @@ def collect_files(  # noqa: PLR0913 - each is a decision of the caller
         NoMatchError: a glob matches nothing.
         NotWrittenError: for example on a full disk.
         NothingReadError: no file could be read; nothing is written.
+        NoRoomError: too little memory or temporary space; nothing is written.
         HttpfsMissingError: DuckDB cannot read `oss://` here.
         ExtraMissingError: the extra `[usage]` is not installed.
     """
@@ -256,10 +257,12 @@ def _none_of(problems: Sequence[FileError]) -> str:
 
 @contextmanager
 def _temporary() -> Generator[Path]:
-    with (
-        interruptible(),
-        tempfile.TemporaryDirectory(prefix="alicloud-ingress-usage-") as folder,
-    ):
+    try:
+        made = tempfile.TemporaryDirectory(prefix="alicloud-ingress-usage-")
+    except OSError as error:
+        folder = error.filename or "the temporary folder"
+        raise NoRoomError(str(error.strerror), folder) from None
+    with interruptible(), made as folder:
         yield Path(folder)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alicloud_ingress.usage import flows, records, watched
-from alicloud_ingress.usage.engine import connect, escaped, library, literal
+from alicloud_ingress.usage.engine import NoRoomError, connect, escaped, library, literal
 from alicloud_ingress.usage.log_files import (
     FileError,
     Layout,
@@ -137,6 +137,9 @@ class EmbeddedQuery:
         Args:
             paths: as `log_files.found` gives them.
             period: whose records are taken.
+
+        Raises:
+            NoRoomError: the query failed, and each file can be read to its end.
         """
         for path in paths:
             try:
@@ -156,7 +159,7 @@ class EmbeddedQuery:
                 self._take(period)
             except library("duckdb").Error as error:
                 if not self._leave_out_damaged_parquet():
-                    raise FileError("the flow logs", first_line(error)) from None
+                    raise self._no_room(error) from None
             else:
                 return
 
@@ -176,7 +179,10 @@ class EmbeddedQuery:
                     try:
                         self._parse_batch(layout, [path])
                     except library("duckdb").Error as error:
-                        self._leave_out(path, error)
+                        damage = self._damage(layout, path)
+                        if not damage:
+                            raise self._no_room(error) from None
+                        self._leave_out(path, damage)
 
     def _parse_batch(self, layout: Layout, paths: Sequence[str]) -> None:
         target = self._temporary / "parsed" / f"{len(self._readable.parsed)}.parquet"
@@ -277,19 +283,34 @@ class EmbeddedQuery:
             if layout.kind != "parquet":
                 continue
             for path in list(files):
-                select = _parsed(layout, [path])
-                try:
-                    self.connection.execute(
-                        f"SELECT max(hash(parsed)) FROM ({select}) AS parsed"
-                    ).fetchall()
-                except library("duckdb").Error as error:
+                if damage := self._damage(layout, path):
                     files.remove(path)
-                    self._leave_out(path, error)
+                    self._leave_out(path, damage)
         return len(self.problems) > before
 
-    def _leave_out(self, plain: str, error: Exception) -> None:
+    def _damage(self, layout: Layout, path: str) -> str:
+        """
+        Why a file cannot be read to its end; '' where it can. Nothing is written.
+        """
+        duckdb = library("duckdb")
+        try:
+            self.connection.execute(
+                f"SELECT max(hash(parsed)) FROM ({_parsed(layout, [path])}) AS parsed"
+            ).fetchall()
+        except duckdb.OutOfMemoryException as error:
+            raise self._no_room(error) from None
+        except duckdb.Error as error:
+            return first_line(error)
+        finally:
+            self._forget_rejects()
+        return ""
+
+    def _no_room(self, error: Exception) -> NoRoomError:
+        return NoRoomError(first_line(error), self._temporary)
+
+    def _leave_out(self, plain: str, damage: str) -> None:
         path = self._readable.names.pop(plain)
-        self.problems.append(FileError(path, f"damaged: {first_line(error)}"))
+        self.problems.append(FileError(path, f"damaged: {damage}"))
 
 
 def _parsed(layout: Layout, paths: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alicloud_ingress.errors import IngressError
@@ -30,6 +31,22 @@ class ExtraMissingError(IngressError):
     def __init__(self, library: str) -> None:
         super().__init__(
             f"{library} is not installed; the usage commands need it: {EXTRA}"
+        )
+
+
+class NoRoomError(IngressError):
+    """
+    A run had too little memory or temporary space, so no table was written.
+
+    Args:
+        why: the error; what was read is not at fault.
+        folder: where temporary files are.
+    """
+
+    def __init__(self, why: str, folder: Path | str) -> None:
+        super().__init__(
+            f"{why}. The logs can be read; there is too little memory, or too little"
+            f" space in {folder}: set TMPDIR to a folder with more"
         )
 
 

@@ -71,8 +71,10 @@ FROM (
 """.strip()
 
 
+_FLAG_BITS = 6
+_SLOTS = 63 - _FLAG_BITS
 GOT_SYN, GOT_SYN_ACK, SENT, SENT_ACK, SENT_SYN_ACK, NO_FLAGS = (
-    1 << bit for bit in range(6)
+    1 << bit for bit in range(_FLAG_BITS)
 )
 _EVIDENCE = f"""
 CASE WHEN inbound THEN CASE WHEN flags IS NULL THEN {NO_FLAGS}
@@ -87,29 +89,28 @@ CASE WHEN inbound THEN CASE WHEN flags IS NULL THEN {NO_FLAGS}
 What a record shows of its pair's opener, as bits: one aggregate in place of six.
 """
 
-SUMS = f"""
+_SUMS = """
   COUNT(CASE WHEN inbound THEN 1 END) AS flows,
   CAST(SUM(CASE WHEN inbound THEN packets ELSE 0 END) AS BIGINT) AS packets,
   CAST(SUM(CASE WHEN inbound THEN bytes ELSE 0 END) AS BIGINT) AS bytes,
   MIN(CASE WHEN inbound THEN seen_from END) AS first_seen,
   MAX(CASE WHEN inbound THEN seen_to END) AS last_seen,
-  MIN(CASE WHEN NOT inbound AND (flags & 18) = 2 THEN seen_from END) AS sent_syn,
-  BIT_OR({_EVIDENCE}) AS evidence
+  MIN(CASE WHEN NOT inbound AND (flags & 18) = 2 THEN seen_from END) AS sent_syn
 """.strip()
 PAIR = "interface_id, protocol, remote, own, own_port, remote_port, decision"
-_SLOT = "seen_from // 60 % 62"
+_SLOT = f"CAST({1 << _FLAG_BITS} AS BIGINT) << CAST(seen_from // 60 % {_SLOTS} AS INTEGER)"
 PAIRS = f"""
 SELECT {PAIR}, MAX(seen_to) - MIN(seen_from) AS lasted,
-  BIT_OR(CASE WHEN inbound THEN CAST(1 AS BIGINT) << CAST({_SLOT} AS INTEGER)
-    ELSE CAST(0 AS BIGINT) END) AS slots,
-  {SUMS}
+  {_SUMS},
+  BIT_OR({_EVIDENCE} | CASE WHEN inbound THEN {_SLOT} ELSE 0 END) AS evidence
 FROM records GROUP BY {PAIR}
 """.strip()
 """
 The step `pairs`: both directions of each pair of addresses and ports together.
 
-`slots` has one of 62 bits for the minute of each inbound record. Equal records have the
-same; where each record of a pair has another one, none has a copy.
+Beside its flags, `evidence` has one of `_SLOTS` bits for the minute of each inbound
+record. Equal records have the same; where each record of a pair has another one, none
+has a copy.
 """
 
 PROVEN_OWN = (
@@ -134,7 +135,7 @@ CASE decision WHEN {REJECTED_SYN} THEN {IN} WHEN {REJECTED} THEN {UNKNOWN}
 OPENERS = f"""
 SELECT {PAIR}, flows, packets, bytes, first_seen, last_seen,
   {_OPENED} AS opened, {ELSE_OPENED} AS else_opened, {IS_CUT} AS is_cut,
-  ({IS_CUT}) OR flows <> BIT_COUNT(slots) AS again
+  ({IS_CUT}) OR flows <> BIT_COUNT(evidence // {1 << _FLAG_BITS}) AS again
 FROM pairs WHERE flows > 0
 """.strip()
 """
@@ -173,7 +174,8 @@ nothing of it, since it is the window's end for a connection that goes on.
 
 SESSIONS = f"""
 SELECT {PAIR}, else_opened, session,
-  {SUMS}
+  {_SUMS},
+  BIT_OR({_EVIDENCE}) AS evidence
 FROM (
   SELECT g.*, SUM(CASE WHEN idle > {IDLE_S} THEN 1 ELSE 0 END)
     OVER ({_BY_TIME} RANGE UNBOUNDED PRECEDING) AS session

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.usage.engine import escaped, library, literal
+from alicloud_ingress.usage.engine import NoRoomError, escaped, library, literal
 from alicloud_ingress.usage.records import FIELDS, OPTIONAL
 
 if TYPE_CHECKING:
@@ -125,11 +125,14 @@ def layout_of(
 
     Raises:
         FileError: saying why it cannot be read.
+        NoRoomError: too little memory, or space for the other one.
     """
     try:
         return _layout(connection, path, temporary)
     except OSError as error:
         raise FileError(path, error.strerror or type(error).__name__) from None
+    except library("duckdb").OutOfMemoryException as error:
+        raise NoRoomError(first_line(error), temporary) from None
     except library("duckdb").Error as error:
         raise FileError(path, first_line(error)) from None
 
@@ -180,7 +183,10 @@ def _without_snappy(path: str, temporary: Path) -> str:
     except Exception as error:  # noqa: BLE001 - the library has its own kinds
         raise FileError(path, f"snappy cannot decompress it: {error}") from None
     plain = temporary / f"{len(list(temporary.iterdir()))}.plain"
-    plain.write_bytes(text)
+    try:
+        plain.write_bytes(text)
+    except OSError as error:
+        raise NoRoomError(str(error.strerror), temporary) from None
     return str(plain)
 
 
