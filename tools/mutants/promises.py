@@ -39,6 +39,13 @@ _SENT_PLAINLY = (
 
 MUTANTS = (
     Mutant(
+        "a rule without ports gets ports in place",
+        "engine/properties.py",
+        "if old.ip_protocol not in WITH_PORTS and (",
+        "if old.ip_protocol in () and (",
+        (RESOURCE,),
+    ),
+    Mutant(
         "one late read drops a rule from the state",
         "reconcile/lifecycle.py",
         "        if gone:\n            with suppress",

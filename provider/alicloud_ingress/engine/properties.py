@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.spelling import WITH_PORTS
 from alicloud_ingress.rules.validation import RULE_ARGUMENTS, SOURCES
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def replaced(
     The arguments whose change needs a replacement of the rule.
 
     ModifySecurityGroupRule cannot change the group, region, NIC type or kind of source,
-    cannot change a port range into a port list, and cannot clear `NEVER_EMPTIED`.
+    cannot change a port range into a port list, and cannot clear `NEVER_EMPTIED`. ECS
+    sets the source ports of a protocol without ports, which TCP and UDP do not accept.
 
     Args:
         olds: outputs of the state.
@@ -111,6 +113,10 @@ def replaced(
     emptied = [
         name for name in NEVER_EMPTIED if getattr(old, name) and not is_set(name)
     ]
+    if old.ip_protocol not in WITH_PORTS and (
+        "ip_protocol" in unknown or new.ip_protocol in WITH_PORTS
+    ):
+        moved.append("ip_protocol")
     return moved + swapped + emptied
 
 
