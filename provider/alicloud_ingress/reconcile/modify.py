@@ -72,8 +72,8 @@ def _require_changeable(context: RuleContext, change: Change) -> None:
         raise RuleNotConfirmedError(
             f"ModifySecurityGroupRule was not sent: {live.rule_id}"
             f" ({context.words(live.rule)}) in {context.where} was changed outside of"
-            f" this stack, and ECS cannot set {named(names)} back. Run `pulumi refresh`,"
-            " then `pulumi up`, which replaces the rule."
+            f" this stack, and ECS cannot set {named(names)} back. Run"
+            " `pulumi refresh`, then `pulumi up`, which replaces the rule."
         )
 
 
