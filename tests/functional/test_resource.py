@@ -17,6 +17,7 @@ import pulumi
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pulumi.dynamic import CreateResult, UpdateResult
 
 from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.engine.runtime import Location, Process, running
@@ -470,6 +471,36 @@ def test_a_field_that_ecs_cannot_empty_replaces_the_rule(
 
     assert provider.diff("sgr-1", old, new).replaces == [name]
     assert provider.diff("sgr-1", new, old).replaces == []
+
+
+@pytest.mark.parametrize("protocol", ["icmp", "gre", "all"])
+def test_a_rule_without_ports_gets_ports_by_a_replacement(
+    fake: FakeEcs, provider: IngressRuleProvider, protocol: str
+) -> None:
+    """ECS shows the source ports -1/-1, which no change can clear; without a gap."""
+    group = fake.new_group()
+    bare = arguments(group, ip_protocol=protocol, port_range="-1/-1")
+    old = provider.check({}, bare).inputs
+    new = provider.check(old, arguments(group)).inputs
+    created = provider.create(dict(old))
+    assert created.outs is not None
+    replaces = provider.diff(created.id, created.outs, new).replaces
+
+    made: CreateResult | UpdateResult
+    if replaces:
+        made = provider.create(dict(new))
+        provider.delete(created.id, created.outs)
+    else:
+        made = provider.update(created.id, created.outs, new)
+
+    assert made.outs is not None
+    (rule_id,) = fake.rules(group)
+    assert rule_id == made.outs["security_group_rule_id"]
+    assert fake.rules(group)[rule_id]["PortRange"] == "22/22"
+    assert replaces == ["ip_protocol"]
+    assert provider.diff(rule_id, made.outs, old).replaces == []
+    provider.update(rule_id, made.outs, old)
+    assert fake.rules(group)[rule_id]["PortRange"] == "-1/-1"
 
 
 def test_an_old_system_rule_can_be_imported(provider: IngressRuleProvider) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from alicloud_ingress.engine.declarations import DECLARATION, Declaration
+from alicloud_ingress.errors import RuleNotConfirmedError
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from engine.host import new_process
 from functional.conftest import Front
@@ -70,6 +71,28 @@ def test_a_change_of_the_program_gives_no_warning(
     update(front, as_set=as_set, by_hand={}, secrets=[])
 
     assert "outside of this stack" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "by_hand",
+    [
+        {"DestCidrIp": "10.5.0.0/16"},
+        {"SourcePortRange": "1/100"},
+        {"IpProtocol": "ICMP", "PortRange": "-1/-1", "SourcePortRange": "-1/-1"},
+    ],
+    ids=["destination", "source ports", "protocol"],
+)
+@pytest.mark.parametrize("as_set", [False, True], ids=["a rule", "a set"])
+def test_what_cannot_be_set_back_fails_the_update(
+    front: Front, *, as_set: bool, by_hand: dict[str, str]
+) -> None:
+    """ECS keeps a destination that a change leaves out, and reports success."""
+    with pytest.raises(RuleNotConfirmedError, match="Run `pulumi refresh`"):
+        update(front, as_set=as_set, by_hand=by_hand, secrets=[])
+
+    actions = {call.action for call in front.fake.calls}
+    assert "AuthorizeSecurityGroup" in actions
+    assert "ModifySecurityGroupRule" not in actions
 
 
 @pytest.mark.parametrize(

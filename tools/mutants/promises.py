@@ -14,6 +14,7 @@ REACTIONS = "tests/functional/test_reactions.py"
 SHARED = "tests/functional/test_shared_calls.py"
 CLIENT = "tests/functional/client"
 RESOURCE = "tests/functional/test_resource.py"
+SET_BACK = "tests/functional/test_set_back.py"
 EACH = "tests/faults/test_each_fault.py"
 MEET = "tests/faults/test_faults_that_meet.py"
 OPEN = "tests/faults/test_open_questions.py"
@@ -39,6 +40,20 @@ _SENT_PLAINLY = (
 )
 
 MUTANTS = (
+    Mutant(
+        "a rule without ports gets ports in place",
+        "rules/rule.py",
+        "if new.ip_protocol in WITH_PORTS and not has_ports:",
+        "if new.ip_protocol in WITH_PORTS and has_ports is None:",
+        (RESOURCE,),
+    ),
+    Mutant(
+        "an update claims to set back what ECS cannot change",
+        "reconcile/modify.py",
+        "if names := live.rule.unchangeable(change.wanted):",
+        "if names := live.rule.unchangeable(live.rule):",
+        (SET_BACK,),
+    ),
     Mutant(
         "one late read drops a rule from the state",
         "reconcile/lifecycle.py",

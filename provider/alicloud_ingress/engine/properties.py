@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.spelling import WITH_PORTS
 from alicloud_ingress.rules.validation import RULE_ARGUMENTS, SOURCES
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ PLACE = ("security_group_id", "region")
 OWNER_MARK = "owner_mark"
 """
 The output that identifies a resource, also if two resources have the same rule ID.
-"""
-NEVER_EMPTIED = ("dest_cidr_ip", "ipv6_dest_cidr_ip", "source_port_range")
-"""
-Arguments that ModifySecurityGroupRule can change, but not clear.
 """
 
 
@@ -86,7 +83,8 @@ def replaced(
     The arguments whose change needs a replacement of the rule.
 
     ModifySecurityGroupRule cannot change the group, region, NIC type or kind of source,
-    cannot change a port range into a port list, and cannot clear `NEVER_EMPTIED`.
+    cannot change a port range into a port list, and more in
+    `IngressRule.unchangeable`.
 
     Args:
         olds: outputs of the state.
@@ -108,10 +106,10 @@ def replaced(
         for name in (*SOURCES, "port_range_list_id")
         if bool(getattr(old, name)) != is_set(name)
     ]
-    emptied = [
-        name for name in NEVER_EMPTIED if getattr(old, name) and not is_set(name)
-    ]
-    return moved + swapped + emptied
+    refused = [name for name in old.unchangeable(new) if name not in unknown]
+    if "ip_protocol" in unknown and old.ip_protocol not in WITH_PORTS:
+        refused.append("ip_protocol")
+    return moved + swapped + refused
 
 
 def outputs_of(

@@ -18,7 +18,7 @@ from alicloud_ingress.errors import (
     RuleNotConfirmedError,
     error_context,
 )
-from alicloud_ingress.reconcile.context import EXCHANGE, RuleContext
+from alicloud_ingress.reconcile.context import EXCHANGE, RuleContext, named
 from alicloud_ingress.reconcile.plan import Change, Member
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
@@ -41,11 +41,14 @@ def change_all(context: RuleContext, changes: Iterable[Change]) -> None:
 
     Raises:
         RuleExistsError: another rule is the same already, and is kept.
-        RuleNotConfirmedError: a rule no longer exists.
+        RuleNotConfirmedError: a rule no longer exists, or was changed by hand so that
+            it cannot be set back in place; then nothing is changed.
     """
     needed = [change for change in changes if change.is_needed]
     if not needed:
         return
+    for change in needed:
+        _require_changeable(context, change)
     for change in needed:
         _warn_of_set_back(context, change)
     with ThreadPoolExecutor(min(CHANGES_AT_ONCE, len(needed))) as pool:
@@ -61,6 +64,17 @@ def not_found_error(context: RuleContext, member: Member) -> RuleNotConfirmedErr
         f" ({context.words(member.rule)}) does not exist in {context.where}."
         " Run `pulumi refresh`, then `pulumi up`."
     )
+
+
+def _require_changeable(context: RuleContext, change: Change) -> None:
+    live = change.live
+    if names := live.rule.unchangeable(change.wanted):
+        raise RuleNotConfirmedError(
+            f"ModifySecurityGroupRule was not sent: {live.rule_id}"
+            f" ({context.words(live.rule)}) in {context.where} was changed outside of"
+            f" this stack, and ECS cannot set {named(names)} back. Run"
+            " `pulumi refresh`, then `pulumi up`, which replaces the rule."
+        )
 
 
 def _warn_of_set_back(context: RuleContext, change: Change) -> None:

@@ -18,6 +18,7 @@ from alicloud_ingress.errors import SECRET, InvalidRuleError, hides_rule
 from alicloud_ingress.rules.spelling import (
     ALL_PORTS,
     EMPTIED_DESCRIPTION,
+    WITH_PORTS,
     masked,
     network,
     ports,
@@ -41,6 +42,10 @@ _NOTHING_SET = dict.fromkeys(_ARGUMENT_BY_PARAMETER.values(), "")
 KNOWN_RULES = 4096
 """
 How many rules are cached: one operation reads the same arguments several times.
+"""
+NEVER_EMPTIED = ("dest_cidr_ip", "ipv6_dest_cidr_ip", "source_port_range")
+"""
+Arguments that ModifySecurityGroupRule can change, but not clear.
 """
 _NETWORKS = (
     "source_cidr_ip",
@@ -223,6 +228,20 @@ class IngressRule:
             if (mine := getattr(self, name)) != (theirs := getattr(other, name))
             and not (name.startswith("source_group_owner") and not (mine and theirs))
         )
+
+    def unchangeable(self, new: IngressRule) -> list[str]:
+        """
+        The fields in which ModifySecurityGroupRule cannot make this rule *new*, though
+        both have the same kind of source.
+
+        It cannot clear `NEVER_EMPTIED`. ECS sets the source ports of a protocol without
+        ports, and TCP and UDP do not accept those.
+        """
+        emptied = [n for n in NEVER_EMPTIED if getattr(self, n) and not getattr(new, n)]
+        has_ports = self.ip_protocol in WITH_PORTS
+        if new.ip_protocol in WITH_PORTS and not has_ports:
+            return [*emptied, "ip_protocol"]
+        return emptied
 
     def normal(self) -> IngressRule:
         """
