@@ -240,3 +240,17 @@ def test_a_report_that_cannot_be_written_restores_nothing(fake: FakeEcs) -> None
     assert done.exit_code == 3
     assert "report.json" in done.stderr
     assert fake.rules(group) == {}
+
+
+def test_a_rule_made_again_by_others_is_not_changed(fake: FakeEcs) -> None:
+    """What differs from the deleted rule is named, and no second one is made."""
+    group = fake.new_group()
+    (rule_id,) = expired(fake, group, 80)
+    destroyed(group)
+    other = fake.add_rule(group, **tcp(80, "10.0.0.0/8", Description="other"))
+
+    assert restored().exit_code == 0
+
+    assert list(fake.rules(group)) == [other]
+    assert entries()[rule_id]["restored_as"] == other
+    assert entries()[rule_id]["why"].endswith("deleted rule: Description")

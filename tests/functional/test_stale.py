@@ -278,6 +278,19 @@ class TestDangling:
 
         assert (kinds(plan), plan.is_whole) == ({}, False)
 
+    def test_a_list_that_is_not_listed_may_exist(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """A policy may hide it from the listing: it is read, too, before it is gone."""
+        fake.add_rule(group, **tcp(22, fake.new_prefix_list("10.0.0.0/8")))
+        gone = fake.add_rule(group, **tcp(23, "pl-gone"))
+        hidden = '{"RequestId": "R", "PrefixLists": {"PrefixList": []}}'
+        fake.inject(Fault.shaped("DescribePrefixLists", hidden))
+
+        plan = planned(group)
+
+        assert (kinds(plan), plan.is_whole) == ({gone: ["dangling"]}, True)
+
 
 class TestNeedless:
     """Rules that others cover."""
@@ -631,6 +644,7 @@ class TestRestore:
 
         (rule,) = fake.rules(group).values()
         assert rule["Description"] == spaced
+        assert [entry.why for entry in stale.read_report(report).entries] == [""]
 
 
 def test_plan_and_report_are_valid_by_their_schemas(

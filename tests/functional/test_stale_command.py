@@ -165,6 +165,21 @@ class TestPlan:
         assert plan("--all-groups", "--older-than", "30d").exit_code == 0
         assert stale_ids(folder) == set()
 
+    def test_two_runs_do_not_write_one_plan(self, fake: FakeEcs, folder: Path) -> None:
+        """Each would remove or continue the findings of the other."""
+        group = fake.new_group()
+        rule_id = fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        second: list[Result] = []
+        fake.inject(
+            Fault(action=DESCRIBE, edit=lambda _: second.append(plan("--group", group)))
+        )
+
+        assert plan("--group", group).exit_code == 1
+
+        assert second[0].exit_code == 3
+        assert "another run" in second[0].stderr
+        assert stale_ids(folder) == {rule_id}
+
     def test_another_region_starts_a_new_plan(
         self, fake: FakeEcs, folder: Path
     ) -> None:

@@ -272,6 +272,27 @@ class TestKeepList:
 
         assert planned_ids() == {goes}
 
+    @pytest.mark.parametrize(
+        "line", ["ID # the office", "203.0.113.0/24\t# office", "tag:team=web  # web"]
+    )
+    def test_a_remark_after_an_entry_is_ignored(self, fake: FakeEcs, line: str) -> None:
+        """With it, the entry would match nothing, and its rules would be deleted."""
+        tagged = fake.new_group(tags={"team": "web"})
+        kept = fake.add_rule(tagged, **tcp(80, "203.0.113.0/25", Description=EXPIRED))
+        Path("keep.txt").write_text(line.replace("ID", kept))
+
+        assert plan("--keep", "keep.txt").exit_code == 0
+
+    @pytest.mark.parametrize(
+        "line", ["sgr-1, sgr-2", "10.0.0.0/8, 10.1.0.0/16", "10.0.0.0/8 office", "sgr-"]
+    )
+    def test_a_line_with_more_than_one_entry_is_an_error(
+        self, fake: FakeEcs, line: str
+    ) -> None:
+        """It would keep nothing, unnoticed."""
+        assert line in self.refusal_of(line)
+        assert fake.calls == []
+
     @pytest.mark.parametrize("line", ["10.0.0.0/33", "10.0.0/8", "2001:db8::/129"])
     def test_an_invalid_address_block_is_an_error(
         self, fake: FakeEcs, line: str

@@ -307,3 +307,26 @@ class TestNothingIsOpened:
         (line,) = [each for each in done.stdout.splitlines() if "22/22" in each]
         assert "deleting it opens: 0.0.0.0/0 may reach tcp 22" in line
         assert done.stdout.count("opens") == 1
+
+
+def test_an_old_plan_gives_a_warning(fake: FakeEcs, group: str) -> None:
+    """What it found may no longer be so, and not all of it is checked again."""
+    expired(fake, group, 80)
+    planned(group)
+    plan = json.loads(Path("plan.json").read_text())
+    Path("plan.json").write_text(
+        json.dumps({**plan, "made_at": "2020-01-01T00:00:00Z"})
+    )
+
+    assert "days old" in run(*DESTROY).stderr
+
+
+def test_rules_with_another_reason_are_counted(fake: FakeEcs, group: str) -> None:
+    """The run does nothing, and says why."""
+    expired(fake, group, 80)
+    planned(group)
+
+    done = run(*DESTROY, "--reason", "dangling")
+
+    assert (done.exit_code, len(fake.rules(group))) == (0, 1)
+    assert "1 rule of the plan not tried" in done.stderr

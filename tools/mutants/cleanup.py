@@ -7,6 +7,7 @@ from __future__ import annotations
 from tools.mutants.mutant import Mutant
 
 RECORD = "tests/functional/test_stale_record.py"
+PRACTICE = "tests/functional/test_stale_in_practice.py"
 RESTORE = "tests/functional/test_restore.py"
 
 CLEANUP = (
@@ -93,6 +94,34 @@ CLEANUP = (
         "    taken, twice = _once(taken)\n    skipped += twice\n",
         "",
         ("tests/functional/test_import_command.py",),
+    ),
+    Mutant(
+        "a remark makes an entry of the keep list match nothing",
+        "cleanup/filters.py",
+        'entry = _REMARK.sub("", line)',
+        "entry = line",
+        (PRACTICE,),
+    ),
+    Mutant(
+        "a hidden prefix list counts as deleted",
+        "cleanup/scan.py",
+        "each not in there and self._is_unknown_list(each)",
+        "each not in there",
+        ("tests/functional/test_stale.py",),
+    ),
+    Mutant(
+        "a restored rule that differs is not named",
+        "cleanup/restore.py",
+        'if change else ""',
+        'if not change else ""',
+        (RESTORE,),
+    ),
+    Mutant(
+        "a key that an object has twice is read",
+        "cleanup/documents.py",
+        ", unique_keys=True",
+        "",
+        (RECORD,),
     ),
 )
 """

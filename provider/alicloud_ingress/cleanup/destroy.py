@@ -41,7 +41,7 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.redundancy import covered
 from alicloud_ingress.reconcile.polling import SHOWN_WITHIN_S
-from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 
 OPENS = (
@@ -171,7 +171,7 @@ class Destroyer:
             live = group.by_id(entry.rule_id)
             if live is None:
                 self._missing(group, entry)
-            elif change := _change(entry, live):
+            elif change := entry.differences(live):
                 self._set("left", [entry], f"it has changed since the plan: {change}")
             elif owner := whose[entry.rule_id]:
                 self._set("left", [entry], f"owned by {owner}")
@@ -403,17 +403,6 @@ def chosen(report: Report, limits: Limits) -> list[Entry]:
         if {reason.kind for reason in entry.reasons} & limits.reasons
         and (not limits.regions or entry.region in limits.regions)
     ]
-
-
-def _change(entry: Entry, live: LiveRule) -> str:
-    """
-    The fields in which a live rule differs from the plan; "" for none.
-    """
-    before = {**entry.rule.to_permission(), "CreateTime": entry.create_time}
-    spelled = live.as_spelled or live.rule
-    now = {**spelled.to_permission(), "CreateTime": live.create_time}
-    names = sorted(before.keys() | now.keys())
-    return ", ".join(name for name in names if before.get(name) != now.get(name))
 
 
 def _verify(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -19,6 +19,8 @@ from alicloud_ingress.rules.spelling import ALL_PORTS, WITH_PORTS, port_pair
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _ADDRESS = re.compile(r"[0-9a-fA-F.]*[.:][0-9a-fA-F.:]*(/\d*)?", re.ASCII)
+_RULE_ID = re.compile(r"sgr-[\w-]+", re.ASCII)
+_REMARK = re.compile(r"\s+#.*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,33 +87,38 @@ class KeepList:
         Read one entry a line: `sgr-...`, an address block, `tag:KEY=VALUE` (or
         `tag:KEY`), or a glob that matches descriptions.
 
-        Empty lines, and lines that begin with #, are ignored.
+        Empty lines, lines that begin with #, and remarks after an entry (` # ..`) are
+        ignored; a glob has no remark.
 
         Raises:
-            KeepListError: a line looks like an address block but is not valid; or the
-                text is another file, which would keep nothing.
+            KeepListError: a line begins as a rule ID or an address block but is not a
+                valid one; or the text is another file, which would keep nothing.
         """
         _verify_is_list(text)
         lines = [line.strip() for line in text.splitlines()]
-        entries = [line for line in lines if line and not line.startswith("#")]
-        ids = [entry for entry in entries if entry.startswith("sgr-")]
-        cidrs = [entry for entry in entries if _ADDRESS.fullmatch(entry)]
-        for cidr in cidrs:
-            try:
-                ipaddress.ip_interface(cidr)
-            except ValueError:
-                raise KeepListError(
-                    f"the keep list has {cidr!r}, which is not a valid address block"
-                    " such as 10.0.0.0/8; correct it, or write a glob such as '*"
-                    f"{cidr}' if it is a description"
-                ) from None
-        tags = [entry for entry in entries if entry.startswith("tag:")]
-        parted = [tag.removeprefix("tag:").partition("=") for tag in tags]
+        ids: list[str] = []
+        cidrs: list[str] = []
+        tags: list[tuple[str, str]] = []
+        globs: list[str] = []
+        for line in lines:
+            entry = _REMARK.sub("", line)
+            word = re.split(r"[\s,;]", entry, maxsplit=1)[0]
+            if not line or line.startswith("#"):
+                continue
+            if entry.startswith("tag:"):
+                key, _, value = entry.removeprefix("tag:").partition("=")
+                tags.append((key, value))
+            elif entry.startswith("sgr-"):
+                ids.append(_verified(entry, _is_rule_id, "a rule ID such as sgr-bp1x"))
+            elif _ADDRESS.fullmatch(word):
+                cidrs.append(_verified(entry, _is_block, "a block such as 10.0.0.0/8"))
+            else:
+                globs.append(line)
         return KeepList(
             rule_ids=frozenset(ids),
             cidrs=tuple(cidrs),
-            tags=tuple((key, value) for key, _, value in parted),
-            descriptions=tuple(e for e in entries if e not in {*ids, *cidrs, *tags}),
+            tags=tuple(tags),
+            descriptions=tuple(globs),
         )
 
     def holds(self, live: LiveRule, tags: Mapping[str, str]) -> bool:
@@ -128,6 +135,27 @@ class KeepList:
             or any(k in tags and v in ("", tags[k]) for k, v in self.tags)
             or _matches(live.rule, self.descriptions)
         )
+
+
+def _verified(entry: str, is_valid: Callable[[str], bool], what: str) -> str:
+    if not is_valid(entry):
+        raise KeepListError(
+            f"the keep list has {entry!r}, which is not {what}; correct it, or write a"
+            f" glob such as '*{entry}' if it is a description"
+        )
+    return entry
+
+
+def _is_rule_id(text: str) -> bool:
+    return _RULE_ID.fullmatch(text) is not None
+
+
+def _is_block(text: str) -> bool:
+    try:
+        ipaddress.ip_interface(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _verify_is_list(text: str) -> None:

@@ -22,6 +22,7 @@ from alicloud_ingress.cleanup.documents import (
     write_document,
 )
 from alicloud_ingress.cleanup.findings import Permission, Reasons, WithPermission
+from alicloud_ingress.rules.live import LiveRule
 
 Status = Literal[
     "planned", "destroying", "destroyed", "gone", "left", "failed", "restored"
@@ -55,6 +56,16 @@ class Entry(
     why: str
     at: Time
     restored_as: str
+
+    def differences(self, live: LiveRule) -> str:
+        """
+        The fields in which a live rule differs from the plan; "" for none.
+        """
+        before = {**self.rule.to_permission(), "CreateTime": self.create_time}
+        spelled = live.as_spelled or live.rule
+        now = {**spelled.to_permission(), "CreateTime": live.create_time}
+        names = sorted(before.keys() | now.keys())
+        return ", ".join(name for name in names if before.get(name) != now.get(name))
 
 
 class Report(

@@ -174,9 +174,8 @@ class Restorer:
                 entry.status = "planned"  # it was not destroyed
             else:
                 entry.status, entry.restored_as = "restored", live.rule_id
-            wanted = entry.rule.normal().remark
-            other = live.rule.remark not in (wanted, "" if wanted == "-" else wanted)
-            entry.why = "its description has changed" if other else ""
+            change = entry.differences(replace(live, create_time=entry.create_time))
+            entry.why = f"it differs from the deleted rule: {change}" if change else ""
             entry.at = now_text()
             self._on_progress(entry)
         return missing

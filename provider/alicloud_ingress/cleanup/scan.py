@@ -22,7 +22,7 @@ from alicloud_ingress.cleanup.owners import Owners
 from alicloud_ingress.cleanup.rate_limiter import RateLimiter
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.group_listing import ListedGroup
-from alicloud_ingress.errors import EcsError, GroupNotFoundError
+from alicloud_ingress.errors import BatchEntryError, EcsError, GroupNotFoundError
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.usage.judging import GroupUsage, VpcReader
@@ -201,8 +201,24 @@ class Scanner:
         return False
 
     def _gone_lists(self, named: list[str]) -> set[str]:
+        """
+        The prefix lists that do not exist, also according to two calls.
+        """
         self._rate_limiter.wait()
-        return set(named) - self._client.existing_prefix_lists(named)
+        there = self._client.existing_prefix_lists(named)
+        return {
+            each for each in named if each not in there and self._is_unknown_list(each)
+        }
+
+    def _is_unknown_list(self, list_id: str) -> bool:
+        self._rate_limiter.wait()
+        try:
+            self._client.list_entries(list_id)
+        except BatchEntryError as error:
+            if error.code == "InvalidPrefixListId.NotFound":
+                return True
+            raise
+        return False
 
 
 def _note(usage: GroupUsage) -> str:

@@ -12,6 +12,8 @@ from typing import cast
 import click
 
 from alicloud_ingress import stale as job
+from alicloud_ingress.cleanup.clock import now
+from alicloud_ingress.cleanup.filters import created_at
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.cli.account import account_guard, require_account
 from alicloud_ingress.cli.failure import Failure
@@ -22,6 +24,7 @@ from alicloud_ingress.cli.tables import count, progress
 from alicloud_ingress.rendering.markup import plain
 
 SOME = 1
+NOTABLE_AGE_DAYS = 7
 
 
 @click.command("destroy")
@@ -100,6 +103,7 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     )
     connections = connections_of(profile, stacks)
     if open_:
+        _warn_if_old(made)
         require_account(connections, made, guard)
         if not yes and not _is_confirmed(_question(open_, max_rules, made, account_id)):
             click.echo("nothing was destroyed", err=True)
@@ -130,12 +134,23 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
         if {reason.kind for reason in entry.reasons} & limits.reasons
         and entry.region in (limits.regions or {entry.region})
     ]
-    for line in _not_tried(chosen, limits):
+    for line in _not_tried(done.entries, chosen, limits):
         click.echo(line, err=True)
     if any(e.status in ("planned", "destroying", "failed") for e in chosen):
         raise SystemExit(Failure.exit_code)
     if any(e.status in ("left", "restored") for e in chosen):
         raise SystemExit(SOME)
+
+
+def _warn_if_old(made: job.Plan) -> None:
+    created = created_at(made.made_at)
+    days = (now() - created).days if created else 0
+    if days > NOTABLE_AGE_DAYS:
+        click.echo(
+            f"warning: the plan is {days} days old; since then, traffic may use its"
+            " rules, and stacks may own them. A new plan shows that",
+            err=True,
+        )
 
 
 def _question(
@@ -148,16 +163,20 @@ def _question(
     return f"Destroy {up_to}{rules} in {groups} of account {account}?"
 
 
-def _not_tried(entries: Sequence[job.Entry], limits: job.Limits) -> Iterator[str]:
+def _not_tried(
+    entries: Sequence[job.Entry], chosen: Sequence[job.Entry], limits: job.Limits
+) -> Iterator[str]:
     """
     How many rules exist that the run did not try to delete: one line for each reason.
     """
-    if beyond := sum(entry.why == limits.reached for entry in entries):
+    if others := len(entries) - len(chosen):
+        yield f"{count(others, 'rule')} of the plan not tried: other reason or region"
+    if beyond := sum(entry.why == limits.reached for entry in chosen):
         yield (
             f"{count(beyond, 'rule')} left: {limits.reached}; run the same command"
             " again, or raise --max"
         )
-    if back := sum(entry.status == "restored" for entry in entries):
+    if back := sum(entry.status == "restored" for entry in chosen):
         yield (
             f"restored with new IDs: {count(back, 'rule')}; make a new plan to destroy"
             " them"

@@ -12,6 +12,7 @@ import click
 
 from alicloud_ingress import stale as job
 from alicloud_ingress.cleanup.clock import now, now_text
+from alicloud_ingress.cleanup.documents import locked
 from alicloud_ingress.cleanup.plan_file import Partial, write_streamed
 from alicloud_ingress.cleanup.stack_states import read_owners
 from alicloud_ingress.cli.failure import Failure
@@ -140,7 +141,22 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument for each option
         *(account, regions, groups, narrowing, kept, states_are_complete, texts),
         *(by_usage if table else ()),
     )
-    partial = Partial(out, repr(asked))
+    with locked(out):
+        output = _written(survey, out, repr(asked), account, form)
+    if output.incomplete:
+        raise SystemExit(Failure.exit_code)
+    if output.stale:
+        raise SystemExit(SOME)
+
+
+def _written(
+    survey: job.Survey, out: Path, asked: str, account: str, form: str
+) -> _PlanOutput:
+    """
+    Judge all groups, write the plan, and print it. *asked* is all that the findings
+    depend on.
+    """
+    partial = Partial(out, asked)
     head = _scan(survey, partial, account)
     write_streamed(out, head, partial.groups())
     if form == "json":
@@ -152,10 +168,7 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument for each option
     for note in survey.notes:
         click.echo(plain(note, 1_000), err=True)
     partial.remove()
-    if output.incomplete:
-        raise SystemExit(Failure.exit_code)
-    if output.stale:
-        raise SystemExit(SOME)
+    return output
 
 
 def _identity(table: UsageTable | None) -> object:
