@@ -154,6 +154,44 @@ def test_no_wrong_rule_is_ever_destroyed(fake: FakeEcs, story: Story) -> None:
         assert have_one_lot(with_them, [*after.values()])
 
 
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(some=st.lists(rules(), min_size=1, max_size=3, unique=True), data=st.data())
+def test_a_limited_run_opens_nothing_in_between(
+    fake: FakeEcs, some: list[IngressRule], data: st.DataObject
+) -> None:
+    """All rules are planned, so no packet may get in that did not get in before."""
+    behind = [
+        replace(rule, policy="accept", priority=rule.priority + 3) for rule in some
+    ]
+    before = [*(replace(rule, policy="drop") for rule in some), *behind]
+    group = fake.new_group()
+    for rule in data.draw(st.permutations(before)):
+        fields = {**rule.to_permission(), "Description": "[expires 2020-01-01]"}
+        fake.add_rule(group, **fields)
+    plan = stale.plan(stale.Connections(), groups=[group])
+    limits = stale.Limits(
+        reasons=frozenset(stale.KINDS),
+        most=data.draw(st.integers(1, len(before))),
+        allow_lockout=data.draw(st.booleans()),
+    )
+
+    with tempfile.TemporaryDirectory() as folder:
+        stale.destroy(stale.Connections(), plan, Path(folder) / "report.json", limits)
+
+    after = [*live(fake, group).values()]
+    assert len(after) < len(before)
+    assert not [
+        packet
+        for packet in PACKETS[::3]
+        for each in in_some_of(packet, SETS)
+        if gets_in(after, each) and not gets_in(before, each)
+    ]
+
+
 @settings(max_examples=100, deadline=None)
 @given(group=st.lists(rules(), min_size=2, max_size=8), going=st.data())
 def test_what_is_named_needless_is_so_whatever_else_goes(
