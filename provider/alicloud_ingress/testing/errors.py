@@ -40,7 +40,8 @@ def error_of(code: str) -> FakeError:
 
 @functools.cache
 def _documented() -> dict[str, dict[str, str]]:
-    text = resources.files(__package__).joinpath("errors.tsv").read_text("utf-8")
+    table = resources.files("alicloud_ingress.testing") / "errors.tsv"
+    text = table.read_text("utf-8")
     rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
     return {row["code"]: row for row in rows}
 
