@@ -117,7 +117,9 @@ CASE
   WHEN status = 'SKIPDATA' AND {_PLACED} THEN {SKIPDATA}
   ELSE {UNREADABLE} END
 """.strip()
-_STATUS = f"CASE status WHEN 'OK' THEN {OK} WHEN 'NODATA' THEN {NODATA} ELSE {SKIPDATA} END"
+_STATUS = (
+    f"CASE status WHEN 'OK' THEN {OK} WHEN 'NODATA' THEN {NODATA} ELSE {SKIPDATA} END"
+)
 
 
 def judged(period: Period) -> str:
