@@ -612,6 +612,8 @@ BROKEN: Mapping[str, Mapping[str, object]] = {
     "a port out of range": {"dstport": 65_536},
     "no source": {"srcaddr": "-"},
     "a source that is not an address": {"srcaddr": "office"},
+    "a source that is too long": {"srcaddr": "f." * 23},
+    "a source that is too short": {"srcaddr": ":"},
     "no destination": {"dstaddr": None},
     "no packets": {"packets": "-"},
     "negative bytes": {"bytes": -1},

@@ -36,9 +36,16 @@ USAGE = (
         (COLLECT,),
     ),
     Mutant(
+        "a first look finds no record that cannot be read",
+        "usage/embedded.py",
+        "records.judged if doubtful else records.judged_by_status",
+        "records.judged_by_status",
+        (COLLECT,),
+    ),
+    Mutant(
         "copies of a record are seen",
         "usage/flows.py",
-        "({IS_CUT}) OR flows <> BIT_COUNT(slots) AS again",
+        "({IS_CUT}) OR flows <> BIT_COUNT(evidence // {1 << _FLAG_BITS}) AS again",
         "({IS_CUT}) AS again",
         (COLLECT,),
     ),

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alicloud_ingress.usage import flows, records, watched
-from alicloud_ingress.usage.engine import NoRoomError, connect, escaped, library, literal
+from alicloud_ingress.usage.engine import (
+    NoRoomError,
+    connect,
+    escaped,
+    library,
+    literal,
+)
 from alicloud_ingress.usage.log_files import (
     FileError,
     Layout,

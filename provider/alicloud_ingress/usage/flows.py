@@ -98,7 +98,9 @@ _SUMS = """
   MIN(CASE WHEN NOT inbound AND (flags & 18) = 2 THEN seen_from END) AS sent_syn
 """.strip()
 PAIR = "interface_id, protocol, remote, own, own_port, remote_port, decision"
-_SLOT = f"CAST({1 << _FLAG_BITS} AS BIGINT) << CAST(seen_from // 60 % {_SLOTS} AS INTEGER)"
+_SLOT = (
+    f"CAST({1 << _FLAG_BITS} AS BIGINT) << CAST(seen_from // 60 % {_SLOTS} AS INTEGER)"
+)
 PAIRS = f"""
 SELECT {PAIR}, MAX(seen_to) - MIN(seen_from) AS lasted,
   {_SUMS},

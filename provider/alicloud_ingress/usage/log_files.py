@@ -66,11 +66,11 @@ class Layout:
     How a file is read; files of one layout are read together.
 
     Args:
-        kind: `json`, `json-map` (names in another spelling), `csv` or `parquet`.
+        kind: `json`, `json-paths` (names in another spelling), `csv` or `parquet`.
         compression: `none`, `gzip` or `zstd`; Parquet has its own.
         columns: our name of each field -> the SQL of it, as `query.parsed` takes it.
         delimiter: of a CSV file.
-        header: names of a CSV file's columns; types of a Parquet file's.
+        header: names of a CSV file's columns, or of paths; types of a Parquet file's.
     """
 
     kind: str
@@ -211,7 +211,10 @@ def _text(
 
 def _json(path: str, first: str, compression: str) -> Layout:
     """
-    The layout of JSON lines: in other spellings than usual, reading takes longer.
+    The layout of JSON lines: names are those of the first record, or the usual ones.
+
+    Names of columns that differ in case alone are one name to DuckDB. So names in upper
+    case are taken out of the JSON by path, which takes longer.
     """
     try:
         names = [str(name) for name in json.loads(first)]
@@ -223,11 +226,21 @@ def _json(path: str, first: str, compression: str) -> Layout:
     if known == set(_by_field(set(names) & _USUAL)):
         columns = {name: _spellings(field) for name, field in FIELDS.items()}
         return Layout("json", compression, tuple(columns.items()))
+    header = sorted({*_by_field(names).values(), *_USUAL})
     columns = {
-        name: f"texts[list_position(names, {literal(_plain(field))})]"
+        name: ", ".join(
+            f"texts[{place}]"
+            for place, spelling in enumerate(header, start=1)
+            if _plain(spelling) == _plain(field)
+        )
         for name, field in FIELDS.items()
     }
-    return Layout("json-map", compression, tuple(columns.items()))
+    return Layout(
+        "json-paths",
+        compression,
+        tuple((name, f"COALESCE({texts})") for name, texts in columns.items()),
+        header=tuple(header),
+    )
 
 
 def _csv(path: str, first: str, compression: str) -> Layout:
@@ -338,12 +351,12 @@ def relation(layout: Layout, paths: Sequence[str]) -> str:
         f" maximum_object_size = {LINE_BYTES}, hive_partitioning = false,"
         f" compression = {literal(layout.compression)}"
     )
-    if layout.kind == "json-map":
+    if layout.kind == "json-paths":
+        texts = ", ".join(literal(f'$."{name}"') for name in layout.header)
         return (
-            "(SELECT map_values(record) AS texts, list_transform(map_keys(record),"
-            " lambda name: replace(lower(trim(name)), '-', '_')) AS names"
+            f"(SELECT json_extract_string(record, [{texts}]) AS texts"
             f" FROM read_json({options}, records = 'false',"
-            " columns = {record: 'MAP(VARCHAR, VARCHAR)'}))"
+            " columns = {record: 'JSON'}))"
         )
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in sorted(_USUAL))
     return f"read_json({options}, columns = {{{columns}}})"

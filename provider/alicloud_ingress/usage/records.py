@@ -117,7 +117,9 @@ CASE
   WHEN status = 'SKIPDATA' AND {_PLACED} THEN {SKIPDATA}
   ELSE {UNREADABLE} END
 """.strip()
-_STATUS = f"CASE status WHEN 'OK' THEN {OK} WHEN 'NODATA' THEN {NODATA} ELSE {SKIPDATA} END"
+_STATUS = (
+    f"CASE status WHEN 'OK' THEN {OK} WHEN 'NODATA' THEN {NODATA} ELSE {SKIPDATA} END"
+)
 
 
 def judged(period: Period) -> str:
@@ -142,7 +144,7 @@ _NONE = "('', '-')"
 DOUBTS = f"""
 SELECT EXISTS (
   SELECT 1 FROM addresses WHERE text NOT IN {_NONE}
-    AND NOT regexp_full_match(text, '[0-9a-f]{{0,44}}[.:][0-9a-f.:]{{1,44}}')
+    AND NOT ({_ADDRESS.format("text")} AND regexp_full_match(text, '[0-9a-f.:]+'))
 ) OR EXISTS (
   SELECT 1 FROM parsed WHERE (
     {_PLACED} AND (status IN ('NODATA', 'SKIPDATA') OR (status = 'OK' AND {_WORDED}
@@ -153,6 +155,7 @@ SELECT EXISTS (
 """.strip()
 """
 Whether a record may be of the kind `UNREADABLE`; `addresses` are those of all records.
+Lower case changes the length of some texts, but of none of these characters.
 """
 
 
