@@ -11,12 +11,14 @@ from itertools import cycle
 
 import pytest
 
+from alicloud_ingress.engine.declarations import DECLARATION, Declaration
+from alicloud_ingress.errors import RuleNotConfirmedError
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, Fault
-from engine.host import Properties
+from engine.host import Properties, new_process
 from engine.state import Key, Options
 from engine.ways import DESTROY, UP
-from faults.stack import Stack
+from faults.stack import RULES, SETS, Stack
 from functional.conftest import FRONTS, Front, opened
 
 AUTHORIZE, DESCRIBE, MODIFY, REVOKE = (
@@ -286,6 +288,33 @@ def test_a_destroy_after_a_failed_create_leaves_nothing(
 
     assert scene.ours == {}
     assert scene.stack.state == {}
+
+
+@pytest.mark.parametrize("again", ["works", "is not read"])
+@pytest.mark.parametrize("kind", ["a rule", "a set"])
+def test_a_create_that_is_tried_again_loses_nothing(
+    front: Front, kind: str, again: str
+) -> None:
+    """A hook of the program lets the engine call it twice in one process."""
+    fake, group = front.fake, front.fake.new_group()
+    provider = SETS if kind == "a set" else RULES
+    (args,) = (many(group) if kind == "a set" else rule(group)).values()
+    declared = {**args, DECLARATION: Declaration("run", 1, "r").written()}
+    with new_process(front.settings, provider):
+        inputs = provider.check({}, declared).inputs
+        taken = dropped(AUTHORIZE, takes_effect=True, skip=1 if kind == "a set" else 0)
+        fake.inject(taken, refused(DESCRIBE, skip=1), CUT)
+        with pytest.raises(RuleNotConfirmedError, match="may exist"):
+            provider.create(dict(inputs))
+        fake.forget_faults()
+        if again == "works":
+            made = dict(provider.create(dict(inputs)).outs or {})
+            ids = made.get("rule_ids") or {"": made.get("security_group_rule_id")}
+            assert set(fake.rules(group)) == set(ids.values())
+            return
+        fake.inject(refused(DESCRIBE))
+        with pytest.raises(RuleNotConfirmedError, match="may exist"):
+            provider.create(dict(inputs))
 
 
 def test_a_failed_update_of_one_rule_names_its_new_rule(front: Front) -> None:

@@ -351,6 +351,13 @@ MUTANTS = (
         (UNFINISHED,),
     ),
     Mutant(
+        "an attempt in the same run forgets what the one before it has left",
+        "reconcile/lifecycle.py",
+        "members += [Member(rule, id_, pending=not id_) for rule, id_ in left.items()]",
+        "members += []",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
         "the state does not have what a failed create could not take back",
         "reconcile/create.py",
         "        if not left:\n            return\n",

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from alicloud_ingress.engine.declarations import Declaration
+from alicloud_ingress.reconcile.ownership import new_mark
 
 
 @dataclass(slots=True)
@@ -28,12 +29,15 @@ class CheckedResource:
         rule_ids: IDs of the rules that the state has for it; known after the
             comparison of the program.
         is_replaced: whether the engine checked a new resource after that comparison.
+        new_mark: the owner's mark of the resource that a create makes, the same for
+            each attempt.
     """
 
     declaration: Declaration | None
     mark: str = ""
     rule_ids: frozenset[str] = frozenset()
     is_replaced: bool = False
+    new_mark: str = field(default_factory=new_mark)
 
 
 class CheckedResources:

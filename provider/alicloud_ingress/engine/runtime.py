@@ -165,9 +165,10 @@ class Process:
         The owner for a resource that is created with these inputs.
         """
         checked = self.checked.find(inputs)
-        if checked is None or not checked.is_replaced:
+        if checked is None or checked.declaration is None:
             return Owner(self.ownership, new_mark())
-        return Owner(self.ownership, new_mark(), checked.rule_ids)
+        replaces = checked.rule_ids if checked.is_replaced else frozenset[str]()
+        return Owner(self.ownership, checked.new_mark, replaces)
 
     def secrets_of(self, inputs: Mapping[str, Any]) -> frozenset[str]:
         """

@@ -391,9 +391,11 @@ class Additions:
         owner.ownership.keep_acquired(ids, owner.mark)
         if not left:
             return
+        ids_of_left = {rule: live.rule_id for rule, live in left.items()}
+        owner.ownership.leave(ids_of_left, owner.mark)
         words = named(
-            f"{live.rule_id or 'ID unknown'} ({self.context.words(rule)})"
-            for rule, live in left.items()
+            f"{rule_id or 'ID unknown'} ({self.context.words(rule)})"
+            for rule, rule_id in ids_of_left.items()
         )
         raise NotTakenBackError(
             f"{as_sentence(error)} This run could not verify that what it had added is"

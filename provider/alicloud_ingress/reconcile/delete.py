@@ -80,7 +80,7 @@ class Removals:
 
     def _revoke(self, members: Sequence[Member]) -> None:
         ownership = self.context.owner.ownership
-        ids = self._ids_of(members)
+        ids: dict[Member, str] = self._ids_of(members)
         while ids:
             known = list(dict.fromkeys(filter(None, ids.values())))
             releases = self.context.owner.begin_release(known)

@@ -73,7 +73,7 @@ class _Lifecycle(RuleContext):
         *,
         adopt: bool,
         keep: Keep | None = None,
-    ) -> dict[IngressRule, LiveRule]:
+    ) -> Mapping[IngressRule, LiveRule]:
         """
         Bring the group from what the state holds to what is wanted; see
         `SetLifecycle.update`.
@@ -81,6 +81,43 @@ class _Lifecycle(RuleContext):
         Returns:
             each wanted rule as it is now, without an ID if it does not show in time.
         """
+        left = self.owner.ownership.left(self.owner.mark)
+        members = [member for member in members if member.rule not in left]
+        members += [Member(rule, id_, pending=not id_) for rule, id_ in left.items()]
+        try:
+            return self._reconcile_all(wanted, members, adopt=adopt, keep=keep)
+        except UnfinishedUpdateError:
+            raise
+        except Exception as error:
+            if not left:
+                raise
+            raise self._left_error(error, left) from error
+
+    def _left_error(
+        self, error: Exception, left: Mapping[IngressRule, str]
+    ) -> NotTakenBackError:
+        """
+        The error of an attempt after one that left rules, which the state must have.
+        """
+        lives = {
+            rule: LiveRule(rule, id_, create_time="") for rule, id_ in left.items()
+        }
+        if isinstance(error, NotTakenBackError):
+            return NotTakenBackError(str(error), {**lives, **error.added})
+        return NotTakenBackError(
+            f"{as_sentence(error)} An attempt before it has left these, which may exist"
+            f" in {self.where}: {self.live_words(lives.values())}.",
+            lives,
+        )
+
+    def _reconcile_all(
+        self,
+        wanted: Sequence[IngressRule],
+        members: Sequence[Member],
+        *,
+        adopt: bool,
+        keep: Keep | None,
+    ) -> Mapping[IngressRule, LiveRule]:
         members = list(map(self._with_holder, members))
 
         def plan_for(group: LiveGroup) -> Plan:
@@ -113,7 +150,7 @@ class _Lifecycle(RuleContext):
 
     def _carry_out(
         self, plan: Plan, group: LiveGroup, *, adopt: bool = False
-    ) -> dict[IngressRule, LiveRule]:
+    ) -> Mapping[IngressRule, LiveRule]:
         if not self.is_set:
             plan = self._revoke_hidden(plan)
         before = frozenset(live.rule_id for live in group.rules if live.rule_id)
@@ -166,6 +203,7 @@ class _Lifecycle(RuleContext):
         done = removals.gone | removals.left_to_others
         left = tuple(member for member in plan.revoke if member.rule not in done)
         ids = {rule: live.rule_id for rule, live in plan.result(added).items()}
+        self.owner.ownership.leave(ids, self.owner.mark)
 
         def words(rules: Iterable[tuple[IngressRule, str]]) -> str:
             return named(

@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -70,6 +70,7 @@ class Ownership:
         self._hidden: dict[tuple[str, IngressRule], set[str]] = defaultdict(set)
         self._sending: dict[tuple[str, IngressRule], set[str]] = defaultdict(set)
         self._withdrawing: dict[tuple[str, IngressRule], set[str]] = defaultdict(set)
+        self._left: dict[str, dict[IngressRule, str]] = defaultdict(dict)
         self._compared: set[str] = set()
         self._changing: dict[str, str] = {}
         self._revoking: set[str] = set()
@@ -274,6 +275,21 @@ class Ownership:
             for rule in rules:
                 self._withdrawing[group_id, rule].discard(mark)
             self._changed.notify_all()
+
+    def leave(self, ids: Mapping[IngressRule, str], mark: str) -> None:
+        """
+        A create or an update has failed and left rules, by their IDs or "".
+        """
+        with self._changed:
+            self._left[mark].update(ids)
+
+    def left(self, mark: str) -> dict[IngressRule, str]:
+        """
+        What the resource has left in this run. A hook of the program (`on_error`) can
+        let the engine make the same call again, with the state of before.
+        """
+        with self._changed:
+            return dict(self._left[mark])
 
     def is_anothers(self, rule_id: str, mark: str) -> bool:
         """

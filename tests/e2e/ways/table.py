@@ -385,6 +385,11 @@ def retried() -> Iterator[Way]:
     yield way("an added rule gets no answer, and the engine tries again", (), (a,),
         faults(lost), either("up"), CONSISTENT, all_is_well(), "up", timeout=3,
         alone=True, revoked_once=False)
+    unread = replace(Fault.refused(DESCRIBE, 403, REFUSED), skip=1, times=1000)
+    unrevoked = replace(Fault.refused(REVOKE, 403, REFUSED), times=1000)
+    yield way("an added rule is not taken back, and the engine tries again", (), (a,),
+        faults(lost, unread, unrevoked), fails("up"), all_is_well(), "up", timeout=3,
+        any_id=True, alone=True, revoked_once=False)
 
 
 def forced_replacements() -> Iterator[Way]:
