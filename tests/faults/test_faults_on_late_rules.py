@@ -154,7 +154,7 @@ def known(outputs: Properties) -> dict[str, str]:
     if "rules" in outputs:
         return dict(outputs["rule_ids"])
     rule_id = str(outputs["security_group_rule_id"])
-    return {IngressRule.trusted(outputs).as_text: rule_id}
+    return {IngressRule.unchecked(outputs).as_text: rule_id}
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)

@@ -187,7 +187,7 @@ class Lives(RuleBasedStateMachine):
         wanted = IngressRule.parse(args)
         taken = [rule_as_shown(shown) for shown in self.fake.rules(group).values()]
         claimed = [
-            IngressRule.trusted(held)
+            IngressRule.unchecked(held)
             for held in (*self.model.program.values(), *self.held())
             if held["security_group_id"] == group
         ]
@@ -333,7 +333,7 @@ class Lives(RuleBasedStateMachine):
         """The state holds the rule."""
         live = rule_as_shown(shown)
         for entry in self.stack.entries:
-            known = IngressRule.trusted(entry.outputs)
+            known = IngressRule.unchecked(entry.outputs)
             if group_of(entry) == group and (
                 entry.rule_id == rule_id or (not entry.rule_id and known == live)
             ):

@@ -20,7 +20,7 @@ from alicloud_ingress.errors import (
     PermissionRefusedError,
     RuleNotFoundError,
 )
-from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, mock_ecs
 

@@ -12,8 +12,8 @@ import pytest
 
 from alicloud_ingress.ecs.shared_reads import MAX_AGE_BESIDE_WRITES_S
 from alicloud_ingress.errors import RuleExistsError
-from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership, new_mark
+from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from functional.gated_calls import GatedCall, Shared, sharing

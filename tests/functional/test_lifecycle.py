@@ -19,9 +19,9 @@ from alicloud_ingress.errors import (
     RuleNotFoundError,
     WrongAccountError,
 )
-from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
 from alicloud_ingress.reconcile.plan import NotTakenBackError
+from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
 from alicloud_ingress.rules.live import LiveRule
 from conftest import ATTEMPTS
 from functional.memory_group import GROUP, NEIGHBOURS, SSH, MemoryGroup, silence

@@ -17,9 +17,10 @@ from alicloud_ingress.errors import (
     RuleExistsError,
     RuleNotConfirmedError,
 )
-from alicloud_ingress.reconcile.lifecycle import RuleLifecycle, SetLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
 from alicloud_ingress.reconcile.plan import Member, NotTakenBackError
+from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 from conftest import ATTEMPTS

@@ -33,7 +33,7 @@ from alicloud_ingress.errors import (
     ThrottledError,
     UnreachableError,
 )
-from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
 from functional.memory_group import SSH, MemoryGroup
 
 A, I, Q, M = Write  # noqa: E741  the columns of the table

@@ -24,7 +24,6 @@ from alicloud_ingress.errors import (
     RuleNotConfirmedError,
     WrongAccountError,
 )
-from alicloud_ingress.reconcile.lifecycle import RuleLifecycle, SetLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
 from alicloud_ingress.reconcile.plan import (
     Keep,
@@ -32,6 +31,8 @@ from alicloud_ingress.reconcile.plan import (
     NotTakenBackError,
     UnfinishedUpdateError,
 )
+from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, Fault, mock_ecs

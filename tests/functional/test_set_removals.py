@@ -22,9 +22,9 @@ from alicloud_ingress.errors import (
     RefusedForEnterpriseError,
     RuleNotConfirmedError,
 )
-from alicloud_ingress.reconcile.lifecycle import SetLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
 from alicloud_ingress.reconcile.plan import Member
+from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, mock_ecs
 from alicloud_ingress.testing.faults import Fault

@@ -14,8 +14,8 @@ import pytest
 
 from alicloud_ingress.ecs.batching import MAX_ACTIVE_SET_CALLS, MAX_ENTRIES
 from alicloud_ingress.errors import EcsError, RuleNotConfirmedError, ThrottledError
-from alicloud_ingress.reconcile.lifecycle import SetLifecycle
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
+from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
 from alicloud_ingress.rules.rule import IngressRule
 from functional.gated_calls import GatedCall, Shared, sharing, until
 from functional.memory_group import SSH, MemoryGroup, silence

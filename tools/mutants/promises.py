@@ -670,7 +670,7 @@ MUTANTS = (
     ),
     Mutant(
         "a set that is destroyed takes rules along that it did not declare",
-        "reconcile/lifecycle.py",
+        "reconcile/set_lifecycle.py",
         "[m for m in members if m.declared]",
         "list(members)",
         (SETS, SET_RESOURCE),

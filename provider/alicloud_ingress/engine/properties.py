@@ -41,7 +41,7 @@ def rule_of(properties: Mapping[str, Any]) -> IngressRule:
     """
     The rule of properties that check has accepted.
     """
-    return IngressRule.trusted(properties)
+    return IngressRule.unchecked(properties)
 
 
 def rule_id_of(properties: Mapping[str, Any]) -> str:

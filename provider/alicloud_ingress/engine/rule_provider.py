@@ -81,11 +81,11 @@ class RuleProvider(Provider):
         unknown = unknown_among(inputs)
         own = [rule_id_of(_olds)]
         if not unknown and is_same(_olds, _news):
-            needed = running().has_compared(inputs, mark, own, staying=own)
+            needed = running().record_comparison(inputs, mark, own, staying=own)
             return DiffResult(changes=needed)
         replaces = replaced(_olds, _news, unknown)
         kept = [] if replaces else own
-        running().has_compared(inputs, mark, own, staying=kept, leaving=kept)
+        running().record_comparison(inputs, mark, own, staying=kept, leaving=kept)
         return DiffResult(changes=None, replaces=replaces)
 
     @shown_as_message

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from alicloud_ingress.ecs.security_group import SecurityGroup
     from alicloud_ingress.ecs.shared_reads import WriteCounter
     from alicloud_ingress.reconcile.context import RuleContext
-    from alicloud_ingress.reconcile.lifecycle import RuleLifecycle, SetLifecycle
+    from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
+    from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
 
 _Lifecycle = TypeVar("_Lifecycle", bound="RuleContext")
 _log = logging.getLogger("alicloud_ingress")
@@ -107,7 +108,7 @@ class Process:
 
             warm_up()
 
-    def has_checked(
+    def record_check(
         self,
         inputs: Mapping[str, Any],
         declaration: Declaration | None,
@@ -121,7 +122,7 @@ class Process:
         if checked.is_replaced:
             self.ownership.withdraw(checked.rule_ids, checked.mark)
 
-    def has_compared(
+    def record_comparison(
         self,
         inputs: Mapping[str, Any],
         mark: str,
@@ -236,7 +237,7 @@ class Process:
         """
         The operations on one rule of a group.
         """
-        from alicloud_ingress.reconcile.lifecycle import RuleLifecycle
+        from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
 
         return self._lifecycle(RuleLifecycle, place, owner, secret)
 
@@ -246,7 +247,7 @@ class Process:
         """
         The operations on a set of rules of a group.
         """
-        from alicloud_ingress.reconcile.lifecycle import SetLifecycle
+        from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
 
         return self._lifecycle(SetLifecycle, place, owner, secret)
 

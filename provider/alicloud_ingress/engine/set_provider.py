@@ -81,7 +81,7 @@ class RuleSetProvider(Provider):
         if has_unknown(inputs):
             staying = every
         elif is_same_set(_olds, _news, ignores_rules=running().ignores_rules(inputs)):
-            needed = running().has_compared(inputs, mark, every, staying=every)
+            needed = running().record_comparison(inputs, mark, every, staying=every)
             return DiffResult(changes=needed)
         else:
             wanted = set(rules_of(_news).values())
@@ -92,10 +92,10 @@ class RuleSetProvider(Provider):
             if is_unknown(_news.get(name)) or _olds.get(name) != _news.get(name)
         ]
         if replaces:
-            running().has_compared(inputs, mark, every)
+            running().record_comparison(inputs, mark, every)
         else:
             leaving = set(every).difference(staying)
-            running().has_compared(
+            running().record_comparison(
                 inputs, mark, every, staying=staying, leaving=leaving
             )
         inputs_differ = any(_olds.get(n) != _news.get(n) for n in SET_ARGUMENTS)

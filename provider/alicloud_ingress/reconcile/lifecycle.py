@@ -25,13 +25,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
-from typing import ClassVar
 
 from alicloud_ingress.errors import GroupNotFoundError, as_sentence, error_context
 from alicloud_ingress.reconcile.context import RuleContext, named
 from alicloud_ingress.reconcile.create import Additions, exists_error
 from alicloud_ingress.reconcile.delete import Removals
-from alicloud_ingress.reconcile.modify import change_all, not_found_error
+from alicloud_ingress.reconcile.modify import change_all
 from alicloud_ingress.reconcile.plan import (
     Keep,
     Member,
@@ -39,8 +38,6 @@ from alicloud_ingress.reconcile.plan import (
     Plan,
     Seen,
     UnfinishedUpdateError,
-    change_of,
-    live_of,
     missing,
     planned,
     refreshed,
@@ -56,7 +53,11 @@ from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 
-class _Lifecycle(RuleContext):
+class Lifecycle(RuleContext):
+    """
+    The flow, for one rule (`RuleLifecycle`) and for a set (`SetLifecycle`) alike.
+    """
+
     __slots__ = ()
 
     def account_id(self, rules: Sequence[IngressRule]) -> str:
@@ -78,6 +79,8 @@ class _Lifecycle(RuleContext):
         Bring the group from what the state holds to what is wanted; see
         `SetLifecycle.update`.
 
+        What an earlier attempt of this run has left counts as the resource's own.
+
         Returns:
             each wanted rule as it is now, without an ID if it does not show in time.
         """
@@ -85,7 +88,7 @@ class _Lifecycle(RuleContext):
         members = [member for member in members if member.rule not in left]
         members += [Member(rule, id_, pending=not id_) for rule, id_ in left.items()]
         try:
-            return self._reconcile_all(wanted, members, adopt=adopt, keep=keep)
+            return self._reconcile_once(wanted, members, adopt=adopt, keep=keep)
         except UnfinishedUpdateError:
             raise
         except Exception as error:
@@ -110,7 +113,7 @@ class _Lifecycle(RuleContext):
             lives,
         )
 
-    def _reconcile_all(
+    def _reconcile_once(
         self,
         wanted: Sequence[IngressRule],
         members: Sequence[Member],
@@ -118,6 +121,9 @@ class _Lifecycle(RuleContext):
         adopt: bool,
         keep: Keep | None,
     ) -> Mapping[IngressRule, LiveRule]:
+        """
+        One attempt of `_reconcile`.
+        """
         members = list(map(self._with_holder, members))
 
         def plan_for(group: LiveGroup) -> Plan:
@@ -305,166 +311,3 @@ class _Lifecycle(RuleContext):
     ) -> AbstractContextManager[None]:
         words = f"a set of {len(rules)} rules" if self.is_set else self.words(rules[0])
         return error_context(f"{words} in {self.where}")
-
-
-class RuleLifecycle(_Lifecycle):
-    """
-    Creates, reads, updates and deletes one rule of a group.
-    """
-
-    __slots__ = ()
-
-    def create(self, rule: IngressRule, *, adopt: bool = False) -> LiveRule:
-        """
-        Create the rule, and return it with its ID ("" if it did not show in time).
-
-        Raises:
-            RuleExistsError: an identical rule existed before, and is not adopted.
-            NotTakenBackError: the create failed, and the rule may exist.
-            RuleNotConfirmedError: no answer came and the rule never showed.
-        """
-        return self._reconcile([rule], (), adopt=adopt)[rule]
-
-    def read(  # noqa: PLR0913 - what the state has of the rule
-        self,
-        rule: IngressRule,
-        rule_id: str,
-        account_id: str,
-        *,
-        adopt: bool = False,
-        pending: bool = False,
-        create_time: str = "",
-    ) -> LiveRule | None:
-        """
-        The rule as it is, or None if it no longer exists.
-
-        One that is pending (see `plan.Member`) and does not show has no ID.
-        """
-        member = Member(rule, rule_id, pending=pending, create_time=create_time)
-        seen = self._refreshed([member], account_id, adopt=adopt)
-        return seen[0].live if seen else None
-
-    def update(
-        self,
-        old: IngressRule,
-        new: IngressRule,
-        rule_id: str,
-        *,
-        adopt: bool = False,
-    ) -> LiveRule:
-        """
-        Change the rule in place by ID.
-
-        Without an ID it is found by its old identity. If that does not show, it is
-        created again; before that, its old form is revoked by all fields, if that
-        differs, in case it shows later. A field that somebody else has changed and that
-        is set back is named in a warning. If another resource holds the rule, this one
-        gets a rule of its own.
-
-        Raises:
-            RuleExistsError: another rule is the same already, and is kept.
-            RuleNotConfirmedError: the rule no longer exists.
-        """
-        member = self._with_holder(Member(old, rule_id))
-        if member.held:
-            return self._reconcile([new], [member], adopt=adopt)[new]
-        with self._error_context([new]):
-            group = self.without_revoked(self.group.read_after_writes())
-            change = change_of(member, new, group)
-            if change is None:
-                group = self.without_revoked(self.group.read_now())
-                change = change_of(member, new, group)
-        if change:
-            return self._carry_out(Plan(own=(change,)), group)[new]
-        live = live_of(member, group)
-        if rule_id or (live and live.rule.difference(new)):
-            raise not_found_error(self, member)
-        return self._reconcile([new], [member], adopt=adopt)[new]
-
-    def delete(self, rule: IngressRule, rule_id: str, account_id: str) -> None:
-        """
-        Remove the rule: by ID if known, else by all attributes, and verified.
-
-        Raises:
-            RuleNotConfirmedError: the rule still exists.
-        """
-        self._delete([Member(rule, rule_id)], account_id)
-
-
-class SetLifecycle(_Lifecycle):
-    """
-    Creates, reads, updates and deletes a set of rules of a group.
-    """
-
-    __slots__ = ()
-    is_set: ClassVar[bool] = True
-
-    def create(
-        self,
-        wanted: Sequence[IngressRule],
-        *,
-        adopt: bool = False,
-        keep: Keep | None = None,
-    ) -> Mapping[IngressRule, str]:
-        """
-        Create the rules, and return their IDs ("" where one does not show in time).
-
-        An exclusive set removes nothing here, since no preview has shown it.
-
-        Raises:
-            RuleExistsError: some existed before, and are not adopted.
-            NotTakenBackError: the create failed, and some may exist.
-            RuleNotConfirmedError: some got no answer and never showed.
-        """
-        return self.update(wanted, (), adopt=adopt, keep=keep)
-
-    def read(
-        self,
-        members: Sequence[Member],
-        account_id: str,
-        *,
-        adopt: bool = False,
-        keep: Keep | None = None,
-    ) -> tuple[Seen, ...] | None:
-        """
-        The set as it is; None if the group no longer exists.
-        """
-        return self._refreshed(members, account_id, keep, adopt=adopt)
-
-    def update(
-        self,
-        wanted: Sequence[IngressRule],
-        members: Sequence[Member],
-        *,
-        adopt: bool = False,
-        keep: Keep | None = None,
-    ) -> Mapping[IngressRule, str]:
-        """
-        Bring the set from what the state holds to what is wanted.
-
-        Args:
-            wanted: what the program declares.
-            members: what the state holds.
-            adopt: take over rules that exist and are not the set's.
-            keep: what an exclusive set leaves alone; None if the group may have other
-                rules.
-
-        Returns:
-            the ID of each wanted rule; "" where one does not show in time.
-
-        Raises:
-            UnfinishedUpdateError: it failed after some rules were revoked, or may have
-                been.
-            NotTakenBackError: it failed before that, and some that it added may exist.
-        """
-        rules = self._reconcile(wanted, members, adopt=adopt, keep=keep)
-        return {rule: live.rule_id for rule, live in rules.items()}
-
-    def delete(self, members: Sequence[Member], account_id: str) -> None:
-        """
-        Remove the rules that the set declared: by ID where known, else verified.
-
-        Raises:
-            RuleNotConfirmedError: some still exist.
-        """
-        self._delete([m for m in members if m.declared], account_id)

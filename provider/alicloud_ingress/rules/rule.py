@@ -101,16 +101,16 @@ class IngressRule:
         problems = problems_of(arguments)
         if problems:
             raise InvalidRuleError(*problems)
-        return cls.trusted(arguments)
+        return cls.unchecked(arguments)
 
     @classmethod
-    def trusted(cls, arguments: Mapping[str, object]) -> IngressRule:
+    def unchecked(cls, arguments: Mapping[str, object]) -> IngressRule:
         """
         Read arguments without a check, such as those of a state.
 
         A rule that an older release accepted can so be deleted.
         """
-        return _trusted(*(text_of(arguments.get(name)) for name in RULE_ARGUMENTS))
+        return _of_texts(*(text_of(arguments.get(name)) for name in RULE_ARGUMENTS))
 
     @classmethod
     def from_permission(cls, permission: Mapping[str, object]) -> IngressRule:
@@ -323,7 +323,7 @@ def _normal(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=KNOWN_RULES)
-def _trusted(*texts: str) -> IngressRule:
+def _of_texts(*texts: str) -> IngressRule:
     """
     The rule of these texts, one for each of `RULE_ARGUMENTS`.
     """

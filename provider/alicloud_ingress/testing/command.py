@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -143,11 +143,10 @@ def run(  # noqa: PLR0913 - the options of the command
         ValueError: a file is not valid, or another process uses the state.
     """
     received: list[int] = []
-    stop = threading.Event()
 
     def end(number: int, _frame: object) -> None:
+        # Nothing that locks: this thread may hold the lock of what is used here.
         received.append(number)
-        stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
@@ -162,6 +161,6 @@ def run(  # noqa: PLR0913 - the options of the command
         # One write: a reader may close the pipe after the first line.
         sys.stdout.write(f"listening on {url}\ncertificate {url.certificate}\n")
         sys.stdout.flush()
-        while not stop.wait(0.1):  # another thread may get the signal, and not wake it
-            pass
+        while not received:
+            time.sleep(0.1)
     return INTERRUPTED if received[0] == signal.SIGINT else 0

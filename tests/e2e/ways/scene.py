@@ -54,6 +54,7 @@ NEIGHBOURS: tuple[dict[str, str], ...] = (
 )
 """The fields in which neighbours differ from the rules of a row."""
 REVOKE = "RevokeSecurityGroup"
+REFUSED_FROM = 400
 WRITES = ("AuthorizeSecurityGroup", "ModifySecurityGroupRule", REVOKE)
 
 
@@ -325,18 +326,21 @@ class Scene:
         return found
 
     def _wrong_revokes(self) -> list[str]:
+        """
+        Rules that were revoked and are live, and those that were not revoked once. A
+        call that is refused because of one of its rules revokes none of them.
+        """
+        revokes = [call for call in self.calls() if call.action == REVOKE]
         by_id: Counter[str] = Counter()
         by_fields: Counter[tuple[str, str]] = Counter()
-        for call in self.calls():
-            if call.action == REVOKE:
-                for name, value in call.parameters.items():
-                    if name.startswith("SecurityGroupRuleId."):
-                        by_id[value] += 1
-                    if name.endswith(".PortRange"):
-                        source = name.replace("PortRange", "SourceCidrIp")
-                        by_fields[value, call.parameters.get(source, "")] += 1
+        for call in revokes:
+            named, described = _revoked_by(call)
+            if call.status < REFUSED_FROM or len(named) + len(described) == 1:
+                by_id.update(named)
+                by_fields.update(described)
         live = self.live
-        found = [f"{i} was revoked, and is live" for i in by_id if i in live]
+        sent = {rule_id for call in revokes for rule_id in _revoked_by(call)[0]}
+        found = [f"{i} was revoked, and is live" for i in sorted(sent) if i in live]
         for ids in self.ids.values():
             for rule_id, rule in ids.items():
                 if rule_id in live:
@@ -611,3 +615,16 @@ def duplicate(name: str, other: str, *, own_mark: bool = True) -> ByHand:
         stack.put([*entries, copied])
 
     return ByHand(f"{other} is a second resource of {name}'s rule", act)
+
+
+def _revoked_by(call: FakeCall) -> tuple[list[str], list[tuple[str, str]]]:
+    """
+    The IDs, and the ports and sources, that a call of RevokeSecurityGroup names.
+    """
+    given = call.parameters
+    ids = [i for name, i in given.items() if name.startswith("SecurityGroupRuleId.")]
+    ports = {name: text for name, text in given.items() if name.endswith(".PortRange")}
+    return ids, [
+        (text, given.get(name.replace("PortRange", "SourceCidrIp"), ""))
+        for name, text in ports.items()
+    ]
