@@ -204,6 +204,7 @@ def planned(
         if member.declared or keep is not None
     ]
     kept = {member for member in leaving if _is_kept(member, group, keep)}
+    to_send = set(authorize)
     known = {*staying, *lives.values()}
     return Plan(
         authorize=tuple(authorize),
@@ -222,7 +223,7 @@ def planned(
         kept=tuple(member for member in leaving if member in kept),
         unseen=tuple(_others(group, known, keep)),
         in_state={
-            m.rule: m.rule_id for m in members if not m.held and m.rule in authorize
+            m.rule: m.rule_id for m in members if not m.held and m.rule in to_send
         },
     )
 
