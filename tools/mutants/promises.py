@@ -188,14 +188,14 @@ MUTANTS = (
     ),
     Mutant(
         "a rule that another resource is authorizing is revoked by its attributes",
-        "reconcile/ownership.py",
+        "reconcile/unseen.py",
         "                self._sending[key].add(mark)\n",
         "                pass\n",
         (LATE,),
     ),
     Mutant(
         "a rule is authorized while another resource revokes it by its attributes",
-        "reconcile/ownership.py",
+        "reconcile/unseen.py",
         "                self._withdrawing[keys[rule]].add(mark)\n",
         "                pass\n",
         (OWNERSHIP,),

@@ -113,7 +113,15 @@ class RuleContext:
         """
         Rules with their IDs, for messages.
         """
-        return named(f"{live.rule_id} ({self.words(live.rule)})" for live in rules)
+        return self.words_with_ids((live.rule, live.rule_id) for live in rules)
+
+    def words_with_ids(self, rules: Iterable[tuple[IngressRule, str]]) -> str:
+        """
+        Rules with their IDs, "" while unknown, for messages.
+        """
+        return named(
+            f"{rule_id or 'ID unknown'} ({self.words(rule)})" for rule, rule_id in rules
+        )
 
     def account_for_state(self) -> str:
         """
@@ -217,9 +225,7 @@ class RuleContext:
             return
         if ask_again and self.account.group_exists(self.group.group_id):
             raise error
-        dropped = named(
-            f"{m.rule_id or 'ID unknown'} ({self.words(m.rule)})" for m in members
-        )
+        dropped = self.words_with_ids((m.rule, m.rule_id) for m in members)
         self.warn(
             f"{self.group.group_id} does not exist in {self.region}. It is treated as"
             " deleted, though its account could not be compared with the credentials'."

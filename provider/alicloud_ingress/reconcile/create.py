@@ -24,7 +24,6 @@ from alicloud_ingress.reconcile.context import (
     ANOTHER_RESOURCE,
     EXCHANGE,
     RuleContext,
-    named,
 )
 from alicloud_ingress.reconcile.delete import Removals
 from alicloud_ingress.reconcile.plan import Change, Member, NotTakenBackError
@@ -135,7 +134,7 @@ class Additions:
         """
         owner, group_id = self.context.owner, self.context.group.group_id
         self.asked += rules
-        owner.ownership.begin_sending(group_id, rules, owner.mark)
+        owner.ownership.unseen.begin_sending(group_id, rules, owner.mark)
         until_answered(self.context.timeout_s)(self._authorize_left, list(rules))
 
     def end(self, kept: Mapping[IngressRule, LiveRule]) -> None:
@@ -147,7 +146,7 @@ class Additions:
         """
         hidden = [rule for rule, live in kept.items() if not live.rule_id]
         owner, group_id = self.context.owner, self.context.group.group_id
-        owner.ownership.end_sending(group_id, self.asked, owner.mark, hidden)
+        owner.ownership.unseen.end_sending(group_id, self.asked, owner.mark, hidden)
 
     def _authorize_left(self, left: list[IngressRule]) -> None:
         """
@@ -393,10 +392,7 @@ class Additions:
             return
         ids_of_left = {rule: live.rule_id for rule, live in left.items()}
         owner.ownership.leave(ids_of_left, owner.mark)
-        words = named(
-            f"{rule_id or 'ID unknown'} ({self.context.words(rule)})"
-            for rule, rule_id in ids_of_left.items()
-        )
+        words = self.context.words_with_ids(ids_of_left.items())
         raise NotTakenBackError(
             f"{as_sentence(error)} This run could not verify that what it had added is"
             f" revoked ({reason or 'it does not show yet'}), so these may exist in"

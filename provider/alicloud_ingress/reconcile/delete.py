@@ -118,7 +118,7 @@ class Removals:
         other resource authorizes the others meanwhile.
         """
         owner, group_id = self.context.owner, self.context.group.group_id
-        free = owner.ownership.begin_withdrawal(group_id, rules, owner.mark)
+        free = owner.ownership.unseen.begin_withdrawal(group_id, rules, owner.mark)
         try:
             for rule in rules:
                 if rule not in free:
@@ -126,7 +126,7 @@ class Removals:
                     self.context.report_release(self.context.words(rule), Release.HELD)
             yield
         finally:
-            owner.ownership.end_withdrawal(group_id, free, owner.mark)
+            owner.ownership.unseen.end_withdrawal(group_id, free, owner.mark)
 
     def _ids_of(self, members: Sequence[Member]) -> dict[Member, str]:
         """

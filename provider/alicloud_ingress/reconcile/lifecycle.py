@@ -22,12 +22,12 @@ Which answers to a revoke count as a refusal is decided in `delete`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
 from alicloud_ingress.errors import GroupNotFoundError, as_sentence, error_context
-from alicloud_ingress.reconcile.context import RuleContext, named
+from alicloud_ingress.reconcile.context import RuleContext
 from alicloud_ingress.reconcile.create import Additions, exists_error
 from alicloud_ingress.reconcile.delete import Removals
 from alicloud_ingress.reconcile.modify import change_all
@@ -210,18 +210,13 @@ class Lifecycle(RuleContext):
         left = tuple(member for member in plan.revoke if member.rule not in done)
         ids = {rule: live.rule_id for rule, live in plan.result(added).items()}
         self.owner.ownership.leave(ids, self.owner.mark)
-
-        def words(rules: Iterable[tuple[IngressRule, str]]) -> str:
-            return named(
-                f"{id_ or 'ID unknown'} ({self.words(rule)})" for rule, id_ in rules
-            )
-
-        new = words((rule, live.rule_id) for rule, live in added.items())
+        new = self.words_with_ids((rule, live.rule_id) for rule, live in added.items())
+        still = self.words_with_ids((m.rule, m.rule_id) for m in left)
         return UnfinishedUpdateError(
             f"{as_sentence(error)} Of {len(plan.revoke)} rules that were to be revoked,"
             f" {len(removals.gone)} are gone, and these"
             f" {'may still exist' if removals.unclear else 'still exist'} in"
-            f" {self.where}: {words((m.rule, m.rule_id) for m in left)}."
+            f" {self.where}: {still}."
             + (f" These were added and are kept: {new}." if new else ""),
             ids,
             left,
@@ -232,7 +227,7 @@ class Lifecycle(RuleContext):
             there = self.live_words(duplicate.live for duplicate in plan.duplicates)
             self.warn(f"adopted, since the rule existed before this run: {there}")
         if plan.kept:
-            kept = named(f"{m.rule_id} ({self.words(m.rule)})" for m in plan.kept)
+            kept = self.words_with_ids((m.rule, m.rule_id) for m in plan.kept)
             self.warn(f"kept in {self.where}, as the set is to keep it: {kept}")
         if plan.unseen:
             self.warn(
