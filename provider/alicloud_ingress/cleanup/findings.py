@@ -226,10 +226,13 @@ class _Judge:
         Add to the reasons of a drop what deleting it opens, last of all that are
         deleted.
         """
-        after = [rule for n, rule in enumerate(self.rules) if n not in deleted]
-        for n in deleted:
-            needless = {reason.kind for reason in reasons[n]} <= NEEDLESS
-            if needless or not drops(self.rules[n]):
+        dropping = [n for n in deleted if drops(self.rules[n])]
+        if not dropping:
+            return
+        gone = set(deleted)
+        after = [rule for n, rule in enumerate(self.rules) if n not in gone]
+        for n in dropping:
+            if {reason.kind for reason in reasons[n]} <= NEEDLESS:
                 continue
             if opened := opened_as_text([*after, self.rules[n]], after):
                 first = reasons[n][0]

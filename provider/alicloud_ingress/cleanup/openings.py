@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from alicloud_ingress.exposure.comparison import entries_of, membership_cases
+from alicloud_ingress.exposure.comparison import Entry, entries_of, membership_cases
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.group_exposure import Policy, difference
 from alicloud_ingress.rules.rule import IngressRule
@@ -26,8 +26,7 @@ def opened_as_text(before: Sequence[IngressRule], after: Sequence[IngressRule]) 
     What can be reached with the rules after but not before, for people; "" for nothing.
     """
     try:
-        change = entries_of(Policy(before).judged, Policy(after).judged)
-        opened = [reach.as_text for reach in difference(change).opened]
+        opened = [r.as_text for r in difference(_change(before, after)).opened]
     except TooComplexError:
         return "an unknown part of the traffic: the rules overlap in too many ways"
     more = len(opened) - MAX_NAMED
@@ -50,8 +49,7 @@ def opens_through(
     Raises:
         TooComplexError: the rules overlap in too many ways.
     """
-    change = entries_of(Policy(before).judged, Policy(after).judged)
-    for case in membership_cases(change, whole=False):
+    for case in membership_cases(_change(before, after), whole=False):
         some = sum(1 << n for n, e in enumerate(case.entries) if e.rule in through)
 
         def opens(met: int, some: int = some) -> bool:
@@ -60,3 +58,7 @@ def opens_through(
         if case.only_here(opens):
             return True
     return False
+
+
+def _change(before: Sequence[IngressRule], after: Sequence[IngressRule]) -> list[Entry]:
+    return entries_of(Policy(before).judged, Policy(after).judged)

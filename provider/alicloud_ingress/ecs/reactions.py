@@ -53,7 +53,7 @@ class Reaction(Enum):
     REFRESH = "the rule is deleted: the user refreshes the state"
 
 
-_REACTIONS: dict[type[EcsError], dict[Write, Reaction]] = {
+_REACTIONS: dict[type[Exception], dict[Write, Reaction]] = {
     RuleNotFoundError: {
         Write.REVOKE_BY_ID: Reaction.ALREADY_DONE,
         Write.REVOKE_BY_ATTRIBUTES: Reaction.READ_GROUP,
@@ -83,8 +83,7 @@ def reaction(kind: Write, error: Exception) -> Reaction:
     """
     What to do after a write of this kind failed with *error*.
     """
-    reactions = _REACTIONS.get(type(error), {}) if isinstance(error, EcsError) else {}
-    return reactions.get(kind, Reaction.FAIL)
+    return _REACTIONS.get(type(error), {}).get(kind, Reaction.FAIL)
 
 
 def is_outcome_unknown(error: Exception) -> bool:

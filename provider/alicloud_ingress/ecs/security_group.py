@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
 from alicloud_ingress.ecs.batching import (
@@ -73,13 +74,10 @@ class SecurityGroup:
         self.group_id = group_id
         self._calls = calls
         self._writes = writes or WriteCounter()
-        self._reads = SharedReads(self._describe, self._writes, now)
+        self._reads = SharedReads(partial(calls.describe, group_id), self._writes, now)
         self._authorizing = Batcher(self._authorize)
         self._revoking_by_id = Batcher(self._revoke_by_id)
         self._revoking_by_attributes = Batcher(self._revoke_by_attributes)
-
-    def _describe(self) -> LiveGroup:
-        return self._calls.describe(self.group_id)
 
     def read_cached(self) -> LiveGroup:
         """
