@@ -243,6 +243,9 @@ def deployed(workload: Workload) -> Generator[Stack, None, None]:
     """
     for sources in (ROOT / "provider", ROOT / "benchmarks"):
         compileall.compile_dir(sources, quiet=1)
+    # A shell that runs the bench in the background ignores SIGINT for all below it. The
+    # engine ends its language host by SIGINT, and waits five seconds for it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         calls = folder / "calls.jsonl"

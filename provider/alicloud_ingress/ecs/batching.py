@@ -30,7 +30,7 @@ MAX_ACTIVE_CALLS = 8
 How many calls of one kind are active for one group. More entries wait until one of the
 calls ends, so that a burst stays far below the rate limit of ECS.
 """
-BATCH_WINDOW_S = 0.03
+BATCH_WINDOW_S = 0.02
 """
 How long an entry waits for others to join its batch while another call is active. The
 engine sends the next rule within about that time.
