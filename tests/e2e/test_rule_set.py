@@ -239,3 +239,23 @@ def test_rules_named_by_content_leave_their_neighbours_unchanged(
     }
     project.destroy()
     assert project.rules() == {}
+
+
+def test_state_move_gives_the_rules_to_another_stack(project: Project) -> None:
+    """The old stack no longer touches them, and the other one destroys them."""
+    declare(project, 80, 443)
+    project.up()
+    rules = project.rules()
+    (a_set,) = project.resources()
+    project.pulumi("stack", "init", "other")
+    project.pulumi("config", "set", "alicloud:region", "cn-hangzhou")
+    stacks = ("--source", "test", "--dest", "other")
+    project.pulumi("state", "move", "--yes", *stacks, a_set["urn"])
+    project.calls()
+    project.up("--refresh", "--expect-no-changes")
+    project.program("")
+    project.up("--refresh", "--stack", "test")
+    assert project.actions() == []
+    assert project.rules() == rules
+    project.destroy("--refresh")
+    assert project.rules() == {}
