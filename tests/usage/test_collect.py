@@ -22,6 +22,7 @@ import pytest
 from click.testing import Result
 
 from alicloud_ingress import usage
+from alicloud_ingress.errors import IngressError
 from alicloud_ingress.usage.embedded import EmbeddedQuery
 from alicloud_ingress.usage.records import Period
 from functional.accounts import run
@@ -617,6 +618,10 @@ BROKEN: Mapping[str, Mapping[str, object]] = {
     "no destination": {"dstaddr": None},
     "no packets": {"packets": "-"},
     "negative bytes": {"bytes": -1},
+    "more packets than a window holds": {"packets": 1 << 62},
+    "more bytes than a window holds": {"bytes": 1 << 62},
+    "no data to before all times": {"log-status": "NODATA", "end": -(1 << 63)},
+    "left out to before the start": {"log-status": "SKIPDATA", "end": FROM - 1},
     "a port that is true": {"dstport": True},
     "a start that is true": {"start": True},
     "an end beyond all times": {"end": 1 << 40},
@@ -1070,3 +1075,16 @@ def test_metadata_are_json(collect: Collect, table: Path, tmp_path: Path) -> Non
 
     found = {key.decode(): json.loads(value) for key, value in pairs}
     assert found["alicloud_ingress.usage"]["schema"] == "usage-table-1"
+
+
+def test_a_query_that_fails_blames_neither_files_nor_space(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", [flow(0)])
+    work = tmp_path / "work"
+    work.mkdir()
+    query = EmbeddedQuery(work, codes=["unheard_of({0})"])
+
+    with pytest.raises(IngressError, match=r"unheard_of.*is a bug"):
+        query.read([str(tmp_path / "a.json")], Period(FROM - 600, FROM + 600))
+
+    assert query.problems == []
+    query.close()

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alicloud_ingress.errors import IngressError
 from alicloud_ingress.usage import flows, records, watched
 from alicloud_ingress.usage.engine import (
     NoRoomError,
@@ -145,7 +146,8 @@ class EmbeddedQuery:
             period: whose records are taken.
 
         Raises:
-            NoRoomError: the query failed, and each file can be read to its end.
+            NoRoomError: too little memory or temporary space.
+            IngressError: the query failed, and each file can be read to its end.
         """
         for path in paths:
             try:
@@ -165,7 +167,7 @@ class EmbeddedQuery:
                 self._take(period)
             except library("duckdb").Error as error:
                 if not self._leave_out_damaged_parquet():
-                    raise self._no_room(error) from None
+                    raise self._failure(error) from None
             else:
                 return
 
@@ -187,7 +189,7 @@ class EmbeddedQuery:
                     except library("duckdb").Error as error:
                         damage = self._damage(layout, path)
                         if not damage:
-                            raise self._no_room(error) from None
+                            raise self._failure(error) from None
                         self._leave_out(path, damage)
 
     def _parse_batch(self, layout: Layout, paths: Sequence[str]) -> None:
@@ -304,15 +306,21 @@ class EmbeddedQuery:
                 f"SELECT max(hash(parsed)) FROM ({_parsed(layout, [path])}) AS parsed"
             ).fetchall()
         except duckdb.OutOfMemoryException as error:
-            raise self._no_room(error) from None
+            raise self._failure(error) from None
         except duckdb.Error as error:
             return first_line(error)
         finally:
             self._forget_rejects()
         return ""
 
-    def _no_room(self, error: Exception) -> NoRoomError:
-        return NoRoomError(first_line(error), self._temporary)
+    def _failure(self, error: Exception) -> IngressError:
+        duckdb, why = library("duckdb"), first_line(error)
+        if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+            return NoRoomError(why, self._temporary)
+        return IngressError(
+            f"{why}. Each file can be read by itself, so this is a bug of"
+            " alicloud-ingress; no table was written"
+        )
 
     def _leave_out(self, plain: str, damage: str) -> None:
         path = self._readable.names.pop(plain)

@@ -53,6 +53,10 @@ LAST_SECOND = 1 << 32
 """
 A time from here on is not in seconds.
 """
+MAX_COUNT = 1 << 48
+"""
+Packets or bytes that no interface has in a window. Their sums are BIGINT.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +104,12 @@ OK, NODATA, SKIPDATA, UNREADABLE = range(4)
 Kinds of records.
 """
 _PLACED = f"interface_id <> '' AND seen_from >= 0 AND seen_from < {LAST_SECOND}"
+_ENDED = f"(seen_to IS NULL OR (seen_to >= seen_from AND seen_to < {LAST_SECOND}))"
 
 _WORDED = "direction IN ('in', 'out') AND action IN ('ACCEPT', 'REJECT')"
 _MEASURED = f"""
-protocol BETWEEN 0 AND 255 AND packets >= 0 AND bytes >= 0
+protocol BETWEEN 0 AND 255
+    AND packets BETWEEN 0 AND {MAX_COUNT} AND bytes BETWEEN 0 AND {MAX_COUNT}
     AND seen_to >= seen_from AND seen_to < {LAST_SECOND}
     AND (NOT {PORTED} OR (source_port BETWEEN 0 AND 65535
       AND destination_port BETWEEN 0 AND 65535))
@@ -113,8 +119,8 @@ CASE
   WHEN status = 'OK' AND {_PLACED} AND {_WORDED}
     AND {_MEASURED}
     AND {_ADDRESS.format("source")} AND {_ADDRESS.format("destination")} THEN {OK}
-  WHEN status = 'NODATA' AND {_PLACED} THEN {NODATA}
-  WHEN status = 'SKIPDATA' AND {_PLACED} THEN {SKIPDATA}
+  WHEN status = 'NODATA' AND {_PLACED} AND {_ENDED} THEN {NODATA}
+  WHEN status = 'SKIPDATA' AND {_PLACED} AND {_ENDED} THEN {SKIPDATA}
   ELSE {UNREADABLE} END
 """.strip()
 _STATUS = (
@@ -147,7 +153,8 @@ SELECT EXISTS (
     AND NOT ({_ADDRESS.format("text")} AND regexp_full_match(text, '[0-9a-f.:]+'))
 ) OR EXISTS (
   SELECT 1 FROM parsed WHERE (
-    {_PLACED} AND (status IN ('NODATA', 'SKIPDATA') OR (status = 'OK' AND {_WORDED}
+    {_PLACED} AND {_ENDED}
+    AND (status IN ('NODATA', 'SKIPDATA') OR (status = 'OK' AND {_WORDED}
     AND {_MEASURED}
     AND source NOT IN {_NONE} AND destination NOT IN {_NONE}))
   ) IS NOT TRUE
