@@ -18,9 +18,10 @@ from alicloud_ingress.errors import (
     RuleNotConfirmedError,
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
-from alicloud_ingress.reconcile.plan import Member, NotTakenBackError
+from alicloud_ingress.reconcile.plan import Member
 from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
 from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
+from alicloud_ingress.reconcile.unfinished import NotTakenBackError
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 from conftest import ATTEMPTS
@@ -171,7 +172,7 @@ def test_a_rule_that_is_left_cannot_be_adopted() -> None:
 
     with (
         pytest.raises(NotTakenBackError) as caught,
-        owner.acquiring(NotTakenBackError),
+        owner.acquiring(),
     ):
         SetLifecycle(group, group, "cn-hangzhou", print, owner).create(
             [SSH, NEIGHBOURS[0]]

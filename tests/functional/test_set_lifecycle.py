@@ -25,14 +25,13 @@ from alicloud_ingress.errors import (
     WrongAccountError,
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
-from alicloud_ingress.reconcile.plan import (
-    Keep,
-    Member,
+from alicloud_ingress.reconcile.plan import Keep, Member
+from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
+from alicloud_ingress.reconcile.unfinished import (
     NotTakenBackError,
     UnfinishedUpdateError,
 )
-from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
-from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, Fault, mock_ecs

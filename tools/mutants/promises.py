@@ -303,7 +303,7 @@ MUTANTS = (
     Mutant(
         "a failed adoption stops a delete",
         "reconcile/ownership.py",
-        "                    if not is_kept:\n"
+        "                    if not (has_succeeded or rule_id in in_state):\n"
         "                        self._owners[rule_id].discard(mark)\n",
         "                    pass\n",
         (OWNERSHIP, LIFECYCLE),
@@ -311,8 +311,8 @@ MUTANTS = (
     Mutant(
         "an unfinished update gives up what its state names",
         "reconcile/ownership.py",
-        "        except kept_after:\n            is_kept = True\n",
-        "        except kept_after:\n            is_kept = False\n",
+        "            in_state = {*error.ids.values()}\n",
+        "",
         (UNFINISHED,),
     ),
     Mutant(
@@ -353,8 +353,8 @@ MUTANTS = (
     Mutant(
         "an attempt in the same run forgets what the one before it has left",
         "reconcile/lifecycle.py",
-        "members += [Member(rule, id_, pending=not id_) for rule, id_ in left.items()]",
-        "members += []",
+        "            for rule, live in left.items()\n        ]\n",
+        "            for rule, live in ()\n        ]\n",
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
@@ -387,9 +387,16 @@ MUTANTS = (
     ),
     Mutant(
         "a failed create keeps what it adopted, and its state does not have it",
-        "reconcile/create.py",
-        "        owner.ownership.keep_acquired(ids, owner.mark)\n",
-        "",
+        "reconcile/ownership.py",
+        "            in_state = {*error.ids.values()}\n",
+        "            in_state = self._undecided[mark]\n",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
+        "an update of a state without a mark forgets what its first attempt has left",
+        "engine/runtime.py",
+        "        return self.owner(mark) if mark else self.new_owner(inputs)\n",
+        "        return self.owner(mark or new_mark())\n",
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
