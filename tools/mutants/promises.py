@@ -393,6 +393,43 @@ MUTANTS = (
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
+        "a call that no thread could make hides what the others did",
+        "ecs/security_group.py",
+        "            return [(entry, error) for entry in entries]\n",
+        "            if len(entries) > 1:\n"
+        "                raise\n"
+        "            return [(entry, error) for entry in entries]\n",
+        (UNFINISHED,),
+    ),
+    Mutant(
+        "a write that waited for STS in vain may have been sent",
+        "ecs/reactions.py",
+        "    except OUTCOME_UNKNOWN as error:\n        raise Unreach",
+        "    except ThrottledError as error:\n        raise Unreach",
+        (CLIENT,),
+    ),
+    Mutant(
+        "a wait for the revoke of another resource reads all the time",
+        "reconcile/context.py",
+        "            ownership.wait_until_released(kept)\n",
+        "",
+        (ONE_FLOW,),
+    ),
+    Mutant(
+        "a set changes a rule that has no ID",
+        "reconcile/modify.py",
+        "    if not live.rule_id:\n",
+        "    if not live:\n",
+        (ONE_FLOW,),
+    ),
+    Mutant(
+        "another resource revokes what a failed update has without an ID",
+        "reconcile/create.py",
+        "            if not rule_id and rule not in self.shown\n",
+        "            if False\n",
+        (SETS,),
+    ),
+    Mutant(
         "an update of a state without a mark forgets what its first attempt has left",
         "engine/runtime.py",
         "        return self.owner(mark) if mark else self.new_owner(inputs)\n",

@@ -143,9 +143,14 @@ class Additions:
         Let other resources revoke what this one has not kept.
 
         Args:
-            kept: the rules that the resource has now.
+            kept: the rules that the resource has now, besides those of its state.
         """
-        hidden = [rule for rule, live in kept.items() if not live.rule_id]
+        hidden = {rule for rule, live in kept.items() if not live.rule_id}
+        hidden.update(
+            rule
+            for rule, rule_id in self.in_state.items()
+            if not rule_id and rule not in self.shown
+        )
         owner, group_id = self.context.owner, self.context.group.group_id
         owner.ownership.unseen.end_sending(group_id, self.asked, owner.mark, hidden)
 

@@ -257,7 +257,7 @@ def change_of(member: Member, wanted: IngressRule, group: LiveGroup) -> Change |
     The rule is changed in place, so that there is no moment without it.
     """
     live = live_of(member, group)
-    if live is None or not live.rule_id:
+    if live is None:
         return None
     return Change(group.in_terms_of(wanted, live), wanted, member.rule)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from alicloud_ingress.reconcile.lifecycle import Lifecycle
 from alicloud_ingress.reconcile.modify import not_found_error
-from alicloud_ingress.reconcile.plan import Member, Plan, change_of, live_of
+from alicloud_ingress.reconcile.plan import Member, Plan, change_of
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -80,8 +80,7 @@ class RuleLifecycle(Lifecycle):
                 change = change_of(member, new, group)
         if change:
             return self._carry_out(Plan(own=(change,)), group)[new]
-        live = live_of(member, group)
-        if rule_id or (live and live.rule.difference(new)):
+        if rule_id:
             raise not_found_error(self, member)
         return self._reconcile([new], [member], adopt=adopt)[new]
 
