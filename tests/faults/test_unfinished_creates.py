@@ -344,6 +344,35 @@ def test_an_update_tried_again_knows_what_it_has_left(front: Front, mark: str) -
     assert set(updated["rule_ids"].values()) == set(fake.rules(group))
 
 
+@pytest.mark.parametrize("again", ["works", "is not read"])
+def test_an_update_of_a_hidden_rule_tried_again_loses_nothing(
+    front: Front, again: str
+) -> None:
+    """Its state has no ID, so that the first attempt adds another rule."""
+    fake, group = front.fake, front.fake.new_group()
+    declared = {DECLARATION: Declaration("run", 1, "r").written()}
+    (before,), (after,) = rule(group).values(), rule(group, priority=7).values()
+    with new_process(front.settings, RULES):
+        olds = RULES.check({}, {**before, **declared}).inputs
+        made = RULES.create(dict(olds))
+    state = {**(made.outs or {}), "security_group_rule_id": ""}
+    fake.remove_rule(group, *fake.rules(group))
+    with new_process(front.settings, RULES):
+        news = RULES.check(olds, {**after, **declared}).inputs
+        fake.inject(dropped(AUTHORIZE, takes_effect=True))
+        fake.inject(refused(DESCRIBE, skip=3), replace(CUT, skip=1))
+        with pytest.raises(RuleNotConfirmedError, match="may exist"):
+            RULES.update(made.id, state, news)
+        fake.forget_faults()
+        if again == "works":
+            updated = RULES.update(made.id, state, news).outs or {}
+            assert [updated["security_group_rule_id"]] == [*fake.rules(group)]
+            return
+        fake.inject(refused(DESCRIBE))
+        with pytest.raises(RuleNotConfirmedError, match="may exist"):
+            RULES.update(made.id, state, news)
+
+
 def test_an_attempt_that_fails_again_gives_up_what_it_adopted(front: Front) -> None:
     """Its state has only what the first has left, so the former owner revokes it."""
     fake, group = front.fake, front.fake.new_group()

@@ -430,6 +430,13 @@ MUTANTS = (
         (SETS,),
     ),
     Mutant(
+        "an update of one rule forgets what its first attempt has left",
+        "reconcile/rule_lifecycle.py",
+        "        if member.held or self._left:\n",
+        "        if member.held:\n",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
         "an update of a state without a mark forgets what its first attempt has left",
         "engine/runtime.py",
         "        return self.owner(mark) if mark else self.new_owner(inputs)\n",

@@ -86,7 +86,7 @@ class Lifecycle(RuleContext):
         Returns:
             each wanted rule as it is now, without an ID if it does not show in time.
         """
-        left = self.owner.ownership.left(self.owner.mark)
+        left = self._left
         members = [member for member in members if member.rule not in left]
         members += [
             Member(rule, live.rule_id, pending=not live.rule_id)
@@ -100,6 +100,13 @@ class Lifecycle(RuleContext):
             if not left:
                 raise
             raise self._left_error(error, left) from error
+
+    @property
+    def _left(self) -> Mapping[IngressRule, LiveRule]:
+        """
+        What an earlier attempt of this run has left.
+        """
+        return self.owner.ownership.left(self.owner.mark)
 
     def _left_error(
         self, error: Exception, left: Mapping[IngressRule, LiveRule]

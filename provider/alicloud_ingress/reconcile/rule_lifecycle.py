@@ -63,14 +63,14 @@ class RuleLifecycle(Lifecycle):
         created again; before that, its old form is revoked by all fields, if that
         differs, in case it shows later. A field that somebody else has changed and that
         is set back is named in a warning. If another resource holds the rule, this one
-        gets a rule of its own.
+        gets a rule of its own, or keeps that which an attempt before has left.
 
         Raises:
             RuleExistsError: another rule is the same already, and is kept.
             RuleNotConfirmedError: the rule no longer exists.
         """
         member = self._with_holder(Member(old, rule_id))
-        if member.held:
+        if member.held or self._left:
             return self._reconcile([new], [member], adopt=adopt)[new]
         with self._error_context([new]):
             group = self.without_revoked(self.group.read_after_writes())
