@@ -14,7 +14,7 @@ from typing import Any
 from pulumi.output import Unknown
 
 from engine.command import Command
-from engine.host import Host, Properties, UnfinishedError, over_the_wire
+from engine.host import Host, Properties, T, UnfinishedError, over_the_wire
 from engine.state import Entry, Key, Wanted
 
 UNKNOWN: Any = Unknown()  # type: ignore[no-untyped-call]
@@ -299,8 +299,8 @@ class Operation:
         """
         failure: Exception | None = None
         try:
-            made = self._host.serve(
-                wanted.provider, lambda: wanted.provider.create(over_the_wire(news))
+            made = self._change(
+                wanted, lambda: wanted.provider.create(over_the_wire(news))
             )
             entry = self._entry(wanted, str(made.id), news, made.outs or {})
         except UnfinishedError as error:
@@ -334,8 +334,8 @@ class Operation:
 
     def _update(self, wanted: Wanted, old: Entry, news: Properties) -> None:
         try:
-            made = self._host.serve(
-                wanted.provider,
+            made = self._change(
+                wanted,
                 lambda: wanted.provider.update(
                     old.id, over_the_wire(old.outputs), over_the_wire(news)
                 ),
@@ -388,10 +388,19 @@ class Operation:
 
     def _call_delete(self, entry: Entry) -> None:
         if not (entry.deleted or entry.options.retain_on_delete):
-            self._host.serve(
-                entry.provider,
+            self._change(
+                entry,
                 lambda: entry.provider.delete(entry.id, over_the_wire(entry.outputs)),
             )
+
+    def _change(self, of: Wanted | Entry, call: Callable[[], T]) -> T:
+        """Make a call, again for as long as a hook of the program says so."""
+        while True:
+            try:
+                return self._host.serve(of.provider, call)
+            except Exception:  # whatever it is, only the last one counts
+                if not of.options.on_error():
+                    raise
 
     # ---- what leaves
 

@@ -4,7 +4,7 @@ What a stack holds of its resources, and what a program wants of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,12 @@ class Key:
 
 @dataclass(frozen=True)
 class Options:
-    """Options of a resource, with names in place of resources."""
+    """
+    Options of a resource, with names in place of resources.
+
+    Args:
+        on_error: a hook, which says whether a call that failed is made again.
+    """
 
     replace_on_changes: tuple[str, ...] = ()
     delete_before_replace: bool | None = None
@@ -34,6 +39,7 @@ class Options:
     depends_on: tuple[str, ...] = ()
     deleted_with: str = ""
     aliases: tuple[Key, ...] = ()
+    on_error: Callable[[], bool] = field(default=lambda: False, compare=False)
 
 
 NO_OPTIONS = Options()

@@ -317,6 +317,89 @@ def test_a_create_that_is_tried_again_loses_nothing(
             provider.create(dict(inputs))
 
 
+@pytest.mark.parametrize("mark", ["its own mark", "no mark"])
+def test_an_update_tried_again_knows_what_it_has_left(front: Front, mark: str) -> None:
+    """The state of an older release has no mark of its owner."""
+    fake, group = front.fake, front.fake.new_group()
+    declared = {DECLARATION: Declaration("run", 1, "s").written()}
+    (before,) = rules(group, range(1, 4)).values()
+    (after,) = rules(group, range(1, 106)).values()
+    with new_process(front.settings, SETS):
+        olds = SETS.check({}, {**before, **declared}).inputs
+        made = SETS.create(dict(olds))
+    state = {**(made.outs or {})}
+    if mark == "no mark":
+        del state["owner_mark"]
+    with new_process(front.settings, SETS):
+        news = SETS.check(olds, {**after, **declared}).inputs
+        SETS.diff(made.id, state, news)
+        fake.inject(dropped(AUTHORIZE, takes_effect=True, skip=1))
+        fake.inject(refused(DESCRIBE, skip=1), CUT)
+        with pytest.raises(RuleNotConfirmedError, match="may exist"):
+            SETS.update(made.id, state, news)
+        fake.forget_faults()
+
+        updated = SETS.update(made.id, state, news).outs or {}
+
+    assert set(updated["rule_ids"].values()) == set(fake.rules(group))
+
+
+@pytest.mark.parametrize("again", ["works", "is not read"])
+def test_an_update_of_a_hidden_rule_tried_again_loses_nothing(
+    front: Front, again: str
+) -> None:
+    """Its state has no ID, so that the first attempt adds another rule."""
+    fake, group = front.fake, front.fake.new_group()
+    declared = {DECLARATION: Declaration("run", 1, "r").written()}
+    (before,), (after,) = rule(group).values(), rule(group, priority=7).values()
+    with new_process(front.settings, RULES):
+        olds = RULES.check({}, {**before, **declared}).inputs
+        made = RULES.create(dict(olds))
+    state = {**(made.outs or {}), "security_group_rule_id": ""}
+    fake.remove_rule(group, *fake.rules(group))
+    with new_process(front.settings, RULES):
+        news = RULES.check(olds, {**after, **declared}).inputs
+        fake.inject(dropped(AUTHORIZE, takes_effect=True))
+        fake.inject(refused(DESCRIBE, skip=3), replace(CUT, skip=1))
+        with pytest.raises(RuleNotConfirmedError, match="may exist"):
+            RULES.update(made.id, state, news)
+        fake.forget_faults()
+        if again == "works":
+            updated = RULES.update(made.id, state, news).outs or {}
+            assert [updated["security_group_rule_id"]] == [*fake.rules(group)]
+            return
+        fake.inject(refused(DESCRIBE))
+        with pytest.raises(RuleNotConfirmedError, match="may exist"):
+            RULES.update(made.id, state, news)
+
+
+def test_an_attempt_that_fails_again_gives_up_what_it_adopted(front: Front) -> None:
+    """Its state has only what the first has left, so the former owner revokes it."""
+    fake, group = front.fake, front.fake.new_group()
+    port = {**FIELDS, "port_range": 7}
+    with new_process(front.settings, RULES):
+        former = {"security_group_id": group, **port}
+        old = RULES.create(RULES.check({}, former).inputs)
+    with new_process(front.settings, SETS):
+        (args,) = rules(group, range(1, 3), adopt=True).values()
+        every = [*args["rules"], {**port, "description": "changed"}]
+        number = Declaration("run", 1, "s").written()
+        args = {**args, "rules": every, DECLARATION: number}
+        inputs = SETS.check({}, args).inputs
+        fake.inject(dropped(AUTHORIZE, takes_effect=True))
+        fake.inject(refused(DESCRIBE, skip=1), CUT)
+        with pytest.raises(RuleNotConfirmedError, match="may exist"):
+            SETS.create(dict(inputs))
+        fake.forget_faults()
+        fake.inject(refused(MODIFY))
+        with pytest.raises(RuleNotConfirmedError, match="attempt before"):
+            SETS.create(dict(inputs))
+
+        RULES.delete(old.id, dict(old.outs or {}))
+
+    assert {rule["PortRange"] for rule in fake.rules(group).values()} == {"1/1", "2/2"}
+
+
 def test_a_failed_update_of_one_rule_names_its_new_rule(front: Front) -> None:
     """Another resource has the rule of its state, so it gets one of its own."""
     fake, stack = front.fake, Stack(front.settings)

@@ -4,6 +4,7 @@ A set whose update stops half way: its state names each rule that still exists.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -20,25 +21,19 @@ def test_a_changed_rule_that_stays_is_in_the_state(front: Front) -> None:
     """The state has it as it is now, so that the next update revokes it."""
     group, stack = front.fake.new_group(), Stack(front.settings)
 
-    def program(first: int) -> dict[str, Properties]:
-        fields = {"ip_protocol": "tcp", "source_cidr_ip": "10.0.0.0/8"}
-        ports = range(first, first + 150)
-        rules = [{**fields, "port_range": port} for port in ports]
-        return {"s": {"security_group_id": group, "rules": rules}}
-
-    assert stack.run(UP, program(1)) == []
+    assert stack.run(UP, rules_from(1, group, 150)) == []
     by_port = {str(r["PortRange"]): i for i, r in front.fake.rules(group).items()}
     for port in (1, 150):  # one in each call
         front.fake.change_rule(group, by_port[f"{port}/{port}"], Priority="7")
     refused = Fault.refused("RevokeSecurityGroup", 403, "NoPermission")
     front.fake.inject(replace(refused, skip=1, times=100))
 
-    assert len(stack.run(UP, program(1001))) == 1
+    assert len(stack.run(UP, rules_from(1001, group, 150))) == 1
 
     (entry,) = stack.entries
     assert set(entry.rule_ids) == set(front.fake.rules(group))
     front.fake.forget_faults()
-    assert stack.run(UP, program(1001)) == []
+    assert stack.run(UP, rules_from(1001, group, 150)) == []
     live = {str(r["PortRange"]) for r in front.fake.rules(group).values()}
     assert live == {f"{port}/{port}" for port in range(1001, 1151)}
 
@@ -56,8 +51,13 @@ def moved(front: Front, faults: list[Fault]) -> tuple[Stack, str]:
 
 def three_from(first: int, group: str) -> dict[str, Properties]:
     """A set of rules for three ports."""
+    return rules_from(first, group, 3)
+
+
+def rules_from(first: int, group: str, number: int) -> dict[str, Properties]:
+    """A set of rules for so many ports."""
     fields = {"ip_protocol": "tcp", "source_cidr_ip": "10.0.0.0/8"}
-    rules = [{**fields, "port_range": port} for port in range(first, first + 3)]
+    rules = [{**fields, "port_range": port} for port in range(first, first + number)]
     return {"s": {"security_group_id": group, "rules": rules}}
 
 
@@ -134,3 +134,32 @@ def test_an_unfinished_update_keeps_what_it_adopted(front: Front) -> None:
     assert set(live) == set(stack.entries[0].rule_ids)
     assert stack.run(UP, after) == []
     assert len(front.fake.rules(group)) == 1
+
+
+def test_an_update_without_a_thread_keeps_what_it_added(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call of another thread has revoked 100 rules by then."""
+    group, stack = front.fake.new_group(), Stack(front.settings)
+    assert stack.run(UP, rules_from(1, group, 150)) == []
+    front.fake.inject(Fault.slow(REVOKE, 0.1))
+    errors = [RuntimeError("can't start new thread")]
+    start = threading.Thread.start
+
+    def start_all_but_one(thread: threading.Thread) -> None:
+        if thread.name.endswith("_1") and errors:
+            raise errors.pop()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_all_but_one)
+
+    assert len(stack.run(UP, rules_from(1001, group, 50))) == 1
+
+    live = front.fake.rules(group)
+    assert not errors
+    assert {f"{port}/{port}" for port in range(1001, 1051)} <= {
+        rule["PortRange"] for rule in live.values()
+    }
+    assert set(live) <= stack.entries[0].rule_ids
+    assert stack.run(UP, rules_from(1001, group, 50)) == []
+    assert len(front.fake.rules(group)) == 50

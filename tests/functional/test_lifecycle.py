@@ -20,9 +20,10 @@ from alicloud_ingress.errors import (
     WrongAccountError,
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
-from alicloud_ingress.reconcile.plan import NotTakenBackError
 from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
-from alicloud_ingress.rules.live import LiveRule
+from alicloud_ingress.reconcile.unfinished import NotTakenBackError
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.rule import IngressRule
 from conftest import ATTEMPTS
 from functional.memory_group import GROUP, NEIGHBOURS, SSH, MemoryGroup, silence
 
@@ -438,6 +439,30 @@ class TestDelete:
         assert list(api.rules) == [there]
 
 
+class Broken(MemoryGroup):
+    """A group whose rule is given up, and deleted by hand, before a read has a bug."""
+
+    def __init__(self, ownership: Ownership) -> None:
+        super().__init__()
+        self._ownership = ownership
+
+    def authorize(self, rule: IngressRule) -> None:
+        """Let the other resource give its rule up."""
+        super().authorize(rule)
+        self._ownership.withdraw(["sgr-1"], "another")
+
+    def revoke_by_id(self, rule_id: str) -> None:
+        """Let somebody else delete the rule just before."""
+        del self.rules[rule_id]
+        super().revoke_by_id(rule_id)
+
+    def read_after_writes(self) -> LiveGroup:
+        """Fail once a rule was deleted by hand."""
+        if "sgr-1" not in self.rules:
+            raise RuntimeError("a bug")
+        return super().read_after_writes()
+
+
 class TestReadAndUpdate:
     """Reading a rule and changing it."""
 
@@ -587,6 +612,21 @@ class TestReadAndUpdate:
         threading.Timer(0.01, move_on).start()
 
         assert one.update(SSH, NEIGHBOURS[0], there).rule_id == there
+
+    def test_an_update_that_fails_after_a_revoke_names_its_rule(
+        self, ownership: Ownership
+    ) -> None:
+        """Another resource gave the old rule up; the state gets the new one."""
+        group = Broken(ownership)
+        old = group.add(SSH)
+        ownership.keep([old], "another")
+        one = RuleLifecycle(group, group, "r", print, Owner(ownership, "own"))
+
+        with pytest.raises(NotTakenBackError, match=r"1 are gone\.") as caught:
+            one.update(SSH, NEIGHBOURS[0], old)
+
+        assert caught.value.ids == {NEIGHBOURS[0]: "sgr-2"}
+        assert group.rules.keys() == {"sgr-2"}
 
     def test_an_update_sends_the_owner_that_ecs_filled_in(
         self, api: MemoryGroup, one: RuleLifecycle

@@ -4,6 +4,7 @@ What holds for one rule and for a set of rules alike, where other resources inte
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -18,9 +19,10 @@ from alicloud_ingress.errors import (
     RuleNotConfirmedError,
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
-from alicloud_ingress.reconcile.plan import Member, NotTakenBackError
+from alicloud_ingress.reconcile.plan import Member
 from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
 from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
+from alicloud_ingress.reconcile.unfinished import NotTakenBackError
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 from conftest import ATTEMPTS
@@ -171,7 +173,7 @@ def test_a_rule_that_is_left_cannot_be_adopted() -> None:
 
     with (
         pytest.raises(NotTakenBackError) as caught,
-        owner.acquiring(NotTakenBackError),
+        owner.acquiring(),
     ):
         SetLifecycle(group, group, "cn-hangzhou", print, owner).create(
             [SSH, NEIGHBOURS[0]]
@@ -205,6 +207,40 @@ def test_a_duplicate_changed_since_the_read_is_ignored(
     assert resource.create(SSH) != theirs
 
     assert set(resource.group.rules.values()) == {SSH, replace(SSH, priority=9)}
+
+
+def test_a_revoke_of_another_resource_is_awaited_without_reads(
+    resource: Resource,
+) -> None:
+    """Also after a wait that ended without a change, when no other wait is long."""
+    group, ownership = resource.group, resource.ownership
+    theirs = group.add(SSH)
+    ownership.begin_change(["sgr-unchanged"])
+    assert not ownership.wait_for_change("sgr-unchanged")
+    ownership.begin_release([theirs], "another")
+
+    def revoke() -> None:
+        del group.rules[theirs]
+        ownership.end_release([theirs], revoked=True)
+
+    revoking = threading.Timer(0.2, revoke)
+    revoking.start()
+    made = resource.create(SSH)
+    revoking.join()
+
+    assert group.rules == {made: SSH}
+    assert group.calls.count("describe") <= 4
+
+
+def test_a_rule_without_an_id_is_not_changed(resource: Resource) -> None:
+    """Without an ID, ECS would look for the rule by its new fields."""
+    resource.group.tells_ids = False
+    resource.group.add(replace(SSH, description="by hand"))
+
+    with pytest.raises(RuleNotConfirmedError, match=r"was not sent.*tcp 22/22"):
+        resource.update(SSH, "")
+
+    assert set(resource.group.calls) == {"describe"}
 
 
 def test_a_change_into_a_duplicate_names_the_duplicate(resource: Resource) -> None:

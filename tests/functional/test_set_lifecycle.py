@@ -25,17 +25,17 @@ from alicloud_ingress.errors import (
     WrongAccountError,
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
-from alicloud_ingress.reconcile.plan import (
-    Keep,
-    Member,
+from alicloud_ingress.reconcile.plan import Keep, Member
+from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
+from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
+from alicloud_ingress.reconcile.unfinished import (
     NotTakenBackError,
     UnfinishedUpdateError,
 )
-from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
-from alicloud_ingress.reconcile.set_lifecycle import SetLifecycle
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, Fault, mock_ecs
+from functional.memory_group import GROUP, NEIGHBOURS, MemoryGroup
 
 KEYS = Credentials("access_key", "AK", "a-secret-that-is-never-shown")
 SSH = IngressRule.parse(
@@ -471,6 +471,21 @@ def test_a_rule_that_moves_between_sets_is_kept(stack: Stack) -> None:
     assert stack.live() == set(rules(2))
     assert members[0].rule_id not in stack.by_id()
     assert members[1].rule_id in stack.by_id()
+
+
+def test_a_failed_update_of_a_set_keeps_its_pending_rule() -> None:
+    """The state still names it, so another resource does not revoke it."""
+    group, ownership = MemoryGroup(), Ownership(timeout_s=0.05)
+    group.hidden_looks = 1_000
+    group.answers["authorize"] = [None, EcsError("Authorize", "LimitExceed", "full")]
+    owner = Owner(ownership, "own")
+
+    with pytest.raises(EcsError, match="LimitExceed"):
+        SetLifecycle(group, group, "r", print, owner).update(
+            [SSH, NEIGHBOURS[0]], [Member(SSH, "", pending=True)]
+        )
+
+    assert ownership.unseen.begin_withdrawal(GROUP, [SSH], "another") == set()
 
 
 class Overtaken(Faulty):

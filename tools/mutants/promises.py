@@ -303,7 +303,7 @@ MUTANTS = (
     Mutant(
         "a failed adoption stops a delete",
         "reconcile/ownership.py",
-        "                    if not is_kept:\n"
+        "                    if not (has_succeeded or rule_id in in_state):\n"
         "                        self._owners[rule_id].discard(mark)\n",
         "                    pass\n",
         (OWNERSHIP, LIFECYCLE),
@@ -311,8 +311,8 @@ MUTANTS = (
     Mutant(
         "an unfinished update gives up what its state names",
         "reconcile/ownership.py",
-        "        except kept_after:\n            is_kept = True\n",
-        "        except kept_after:\n            is_kept = False\n",
+        "            in_state = {*error.ids.values()}\n",
+        "",
         (UNFINISHED,),
     ),
     Mutant(
@@ -353,8 +353,8 @@ MUTANTS = (
     Mutant(
         "an attempt in the same run forgets what the one before it has left",
         "reconcile/lifecycle.py",
-        "members += [Member(rule, id_, pending=not id_) for rule, id_ in left.items()]",
-        "members += []",
+        "            for rule, live in left.items()\n        ]\n",
+        "            for rule, live in ()\n        ]\n",
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
@@ -387,9 +387,60 @@ MUTANTS = (
     ),
     Mutant(
         "a failed create keeps what it adopted, and its state does not have it",
-        "reconcile/create.py",
-        "        owner.ownership.keep_acquired(ids, owner.mark)\n",
+        "reconcile/ownership.py",
+        "            in_state = {*error.ids.values()}\n",
+        "            in_state = self._undecided[mark]\n",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
+        "a call that no thread could make hides what the others did",
+        "ecs/security_group.py",
+        "            return [(entry, error) for entry in entries]\n",
+        "            if len(entries) > 1:\n"
+        "                raise\n"
+        "            return [(entry, error) for entry in entries]\n",
+        (UNFINISHED,),
+    ),
+    Mutant(
+        "a write that waited for STS in vain may have been sent",
+        "ecs/reactions.py",
+        "    except OUTCOME_UNKNOWN as error:\n        raise Unreach",
+        "    except ThrottledError as error:\n        raise Unreach",
+        (CLIENT,),
+    ),
+    Mutant(
+        "a wait for the revoke of another resource reads all the time",
+        "reconcile/context.py",
+        "            ownership.wait_until_released(kept)\n",
         "",
+        (ONE_FLOW,),
+    ),
+    Mutant(
+        "a set changes a rule that has no ID",
+        "reconcile/modify.py",
+        "    if not live.rule_id:\n",
+        "    if not live:\n",
+        (ONE_FLOW,),
+    ),
+    Mutant(
+        "another resource revokes what a failed update has without an ID",
+        "reconcile/create.py",
+        "            if not rule_id and rule not in self.shown\n",
+        "            if False\n",
+        (SETS,),
+    ),
+    Mutant(
+        "an update of one rule forgets what its first attempt has left",
+        "reconcile/rule_lifecycle.py",
+        "        if member.held or self._left:\n",
+        "        if member.held:\n",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
+        "an update of a state without a mark forgets what its first attempt has left",
+        "engine/runtime.py",
+        "        return self.owner(mark) if mark else self.new_owner(inputs)\n",
+        "        return self.owner(mark or new_mark())\n",
         (NOT_TAKEN_BACK,),
     ),
     Mutant(

@@ -20,7 +20,7 @@ from alicloud_ingress.ecs import responses
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.config import Connection
 from alicloud_ingress.ecs.gateway import STS_VERSION, Gateway
-from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, before_sending
 from alicloud_ingress.ecs.responses import Answer
 from alicloud_ingress.ecs.retry import retried
 from alicloud_ingress.ecs.sharing import Once
@@ -273,11 +273,13 @@ class EcsClient:
 
         Raises:
             WrongAccountError: they differ.
+            UnreachableError: STS sent no answer.
         """
         expected = self._connection.expected_account_id
         if not expected:
             return
-        account_id = self.account_id()
+        with before_sending():
+            account_id = self.account_id()
         if account_id and account_id != expected:
             raise WrongAccountError(
                 f"the credentials ({self._connection.credentials.source}) belong to"

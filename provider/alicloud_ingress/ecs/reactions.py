@@ -8,6 +8,8 @@ which is reported. `client` retries errors whose class is `retryable` beforehand
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from enum import Enum
 
 from alicloud_ingress.errors import (
@@ -92,6 +94,22 @@ def is_outcome_unknown(error: Exception) -> bool:
     package, since that may come at any moment.
     """
     return isinstance(error, OUTCOME_UNKNOWN) or not isinstance(error, IngressError)
+
+
+@contextmanager
+def before_sending() -> Generator[None]:
+    """
+    A call of another service, without which no call of ECS is sent.
+
+    Raises:
+        UnreachableError: it got no answer, so the outcome of no call of ECS is unknown.
+    """
+    try:
+        yield
+    except OUTCOME_UNKNOWN as error:
+        raise UnreachableError(
+            error.action, error.code, error.detail, error.request_id, error.place
+        ) from None
 
 
 def is_of_one_entry(error: Exception) -> bool:

@@ -139,14 +139,13 @@ class SecurityGroup:
         entries: Sequence[_Entry],
         batcher: Batcher[_Entry],
     ) -> list[Outcome[_Entry]]:
-        if len(entries) != 1:
-            return list(self._outcomes(kind, entries, batcher.deliver))
-        (entry,) = entries
         try:
-            batcher.send(entry)
-        except Exception as error:  # noqa: BLE001 - as in a call with others
-            return [(entry, error)]
-        return [(entry, None)]
+            if len(entries) != 1:
+                return list(self._outcomes(kind, entries, batcher.deliver))
+            batcher.send(entries[0])
+        except Exception as error:  # noqa: BLE001 - some of the calls may have ended
+            return [(entry, error) for entry in entries]
+        return [(entry, None) for entry in entries]
 
     def _outcomes(
         self,

@@ -13,12 +13,9 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from alicloud_ingress.ecs.credentials import Role
+from alicloud_ingress.ecs.reactions import before_sending
 from alicloud_ingress.ecs.responses import Answer
-from alicloud_ingress.errors import (
-    ConfigurationError,
-    NoAnswerError,
-    UnreachableError,
-)
+from alicloud_ingress.errors import ConfigurationError, UnreachableError
 from alicloud_ingress.files import as_object
 
 RENEWED_BEFORE_S = 300
@@ -121,12 +118,8 @@ class AssumedRole:
 
     def _session(self) -> tuple[Keys, float]:
         action = "AssumeRoleWithOIDC" if self._role.oidc_provider_arn else "AssumeRole"
-        try:
+        with before_sending():
             answer = self._ask(action, self._parameters())
-        except NoAnswerError as error:
-            raise UnreachableError(
-                action, error.code, error.detail, error.request_id
-            ) from None
         given = as_object(answer.get("Credentials")) or {}
         try:
             ends = time.strptime(str(given["Expiration"]), "%Y-%m-%dT%H:%M:%SZ")

@@ -39,7 +39,7 @@ from alicloud_ingress.engine.rule_arguments import check_rule
 from alicloud_ingress.engine.runtime import running
 from alicloud_ingress.engine.unknowns import unknown_among
 from alicloud_ingress.errors import RuleNotConfirmedError
-from alicloud_ingress.reconcile.ownership import new_mark
+from alicloud_ingress.reconcile.unfinished import NotTakenBackError
 
 if TYPE_CHECKING:
     from alicloud_ingress.rules.live import LiveRule
@@ -93,8 +93,6 @@ class RuleProvider(Provider):
         """
         Authorize the rule and find its ID.
         """
-        from alicloud_ingress.reconcile.plan import NotTakenBackError
-
         place, rule = location_of(props), rule_of(props)
         inputs = inputs_of(props)
         owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
@@ -107,7 +105,7 @@ class RuleProvider(Provider):
             return live.rule_id or pending, outputs
 
         try:
-            with owner.acquiring(NotTakenBackError):
+            with owner.acquiring():
                 live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
         except NotTakenBackError as error:
             raise partial_failure(error, *created(error.added[rule]), props) from error
@@ -155,17 +153,16 @@ class RuleProvider(Provider):
         """
         Modify the rule in place, by ID.
         """
-        from alicloud_ingress.reconcile.plan import NotTakenBackError
-
         rule, rule_id = rule_of(_news), rule_id_of(_olds)
-        owner = running().owner(mark_of(_olds) or new_mark())
+        inputs = inputs_of(_news)
+        owner = running().updated_owner(mark_of(_olds), inputs)
+        secret = running().secrets_of(inputs)
         account_id = account_id_of(_olds)
         try:
-            secret = running().secrets_of(inputs_of(_news))
             lifecycle = running().lifecycle(location_of(_news), owner, secret)
             account_id = account_id or lifecycle.account_id([rule])
             adopt = bool(_news.get("adopt"))
-            with owner.acquiring(NotTakenBackError):
+            with owner.acquiring():
                 live = lifecycle.update(rule_of(_olds), rule, rule_id, adopt=adopt)
         except NotTakenBackError as error:
             outputs = outputs_of(_news, error.added[rule], account_id, owner.mark)

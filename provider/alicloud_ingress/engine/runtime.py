@@ -171,6 +171,16 @@ class Process:
         replaces = checked.rule_ids if checked.is_replaced else frozenset[str]()
         return Owner(self.ownership, checked.new_mark, replaces)
 
+    def updated_owner(self, mark: str, inputs: Mapping[str, Any]) -> Owner:
+        """
+        The owner for a resource that is updated to these inputs.
+
+        Args:
+            mark: of the state; without one, each attempt of the update has the same.
+            inputs: the new ones.
+        """
+        return self.owner(mark) if mark else self.new_owner(inputs)
+
     def secrets_of(self, inputs: Mapping[str, Any]) -> frozenset[str]:
         """
         Paths of the secret values among inputs that check returned in this run.

@@ -22,7 +22,6 @@ from alicloud_ingress.rules.rule import IngressRule
 
 if TYPE_CHECKING:
     from alicloud_ingress.reconcile.plan import Keep, Member, Seen
-    from alicloud_ingress.rules.live import LiveRule
 
 SET_ARGUMENTS = (
     "security_group_id",
@@ -169,7 +168,7 @@ def set_as_read(
 def outputs_with(
     outputs: Mapping[str, Any],
     news: Mapping[str, Any],
-    left: Mapping[IngressRule, LiveRule],
+    left: Mapping[IngressRule, str],
 ) -> dict[str, Any]:
     """
     The outputs of a state, and the rules that a failed run has left.
@@ -177,12 +176,10 @@ def outputs_with(
     Args:
         outputs: of the state, with or without rules.
         news: inputs that check returned.
-        left: each of these rules as it is, without an ID while that is unknown.
+        left: the ID of each of these rules; "" while unknown.
     """
     entries = _entries_of(news)
-    ids = {
-        key: left[rule].rule_id for key, rule in rules_of(news).items() if rule in left
-    }
+    ids = {key: left[rule] for key, rule in rules_of(news).items() if rule in left}
     return {
         **outputs,
         "rules": {**_entries_of(outputs), **{key: entries[key] for key in ids}},

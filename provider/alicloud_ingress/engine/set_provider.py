@@ -45,7 +45,10 @@ from alicloud_ingress.engine.set_properties import (
     unfinished_outputs_of,
 )
 from alicloud_ingress.engine.unknowns import has_unknown, is_unknown
-from alicloud_ingress.reconcile.ownership import new_mark
+from alicloud_ingress.reconcile.unfinished import (
+    NotTakenBackError,
+    UnfinishedUpdateError,
+)
 
 
 class RuleSetProvider(Provider):
@@ -106,8 +109,6 @@ class RuleSetProvider(Provider):
         """
         Authorize all rules, in calls of up to a hundred, and find their IDs.
         """
-        from alicloud_ingress.reconcile.plan import NotTakenBackError
-
         place = location_of(props)
         inputs = set_inputs_of(props)
         owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
@@ -116,14 +117,14 @@ class RuleSetProvider(Provider):
         account_id = lifecycle.account_id(rules)
         identity = f"{place.group_id}/set/{uuid.uuid4().hex[:12]}"
         try:
-            with owner.acquiring(NotTakenBackError):
+            with owner.acquiring():
                 ids = lifecycle.create(
                     rules, adopt=bool(props.get("adopt")), keep=keep_of(props)
                 )
         except NotTakenBackError as error:
             empty: dict[str, Any] = {**inputs, "rules": {}}
             outputs = set_outputs_of(empty, {}, account_id, owner.mark)
-            outputs = outputs_with(outputs, props, error.added)
+            outputs = outputs_with(outputs, props, error.ids)
             raise partial_failure(error, identity, outputs, props) from error
         outputs = set_outputs_of(props, ids, account_id, owner.mark)
         return CreateResult(identity, outputs)
@@ -157,21 +158,16 @@ class RuleSetProvider(Provider):
         """
         Authorize new rules, modify changed ones, then revoke the others.
         """
-        from alicloud_ingress.reconcile.plan import (
-            NotTakenBackError,
-            UnfinishedUpdateError,
-        )
-
         members, rules = members_of(_olds), list(rules_of(_news).values())
         inputs = set_inputs_of(_news)
-        owner = running().owner(mark_of(_olds) or new_mark())
+        owner = running().updated_owner(mark_of(_olds), inputs)
+        secret = running().secrets_of(inputs)
         foreign = foreign_ids(members, rules) if running().ignores_rules(inputs) else ()
         account_id = account_id_of(_olds)
         try:
-            secret = running().secrets_of(inputs)
             lifecycle = running().set_lifecycle(location_of(_news), owner, secret)
             account_id = account_id or lifecycle.account_id(rules)
-            with owner.acquiring(UnfinishedUpdateError, NotTakenBackError):
+            with owner.acquiring():
                 ids = lifecycle.update(
                     rules,
                     members,
@@ -184,7 +180,7 @@ class RuleSetProvider(Provider):
             raise partial_failure(error, _id, outputs, _news) from error
         except NotTakenBackError as error:
             known = {**_olds, "account_id": account_id, OWNER_MARK: owner.mark}
-            outputs = outputs_with(known, _news, error.added)
+            outputs = outputs_with(known, _news, error.ids)
             raise partial_failure(error, _id, outputs, _news) from error
         finally:
             running().ownership.finish_change(m.rule_id for m in members if m.rule_id)

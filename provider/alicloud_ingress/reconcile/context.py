@@ -171,6 +171,7 @@ class RuleContext:
             }
             if kept == moving and not any(map(ownership.knows, kept)):
                 break
+            ownership.wait_until_released(kept)
             group = self.without_revoked(self.group.read_now())
             lasting |= {id_ for id_ in kept if not ownership.is_leaving(id_)}
         return group

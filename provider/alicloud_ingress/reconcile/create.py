@@ -26,13 +26,14 @@ from alicloud_ingress.reconcile.context import (
     RuleContext,
 )
 from alicloud_ingress.reconcile.delete import Removals
-from alicloud_ingress.reconcile.plan import Change, Member, NotTakenBackError
+from alicloud_ingress.reconcile.plan import Change, Member
 from alicloud_ingress.reconcile.polling import (
     Moment,
     NotShownError,
     until_answered,
     until_shown,
 )
+from alicloud_ingress.reconcile.unfinished import NotTakenBackError
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -142,9 +143,14 @@ class Additions:
         Let other resources revoke what this one has not kept.
 
         Args:
-            kept: the rules that the resource has now.
+            kept: the rules that the resource has now, besides those of its state.
         """
-        hidden = [rule for rule, live in kept.items() if not live.rule_id]
+        hidden = {rule for rule, live in kept.items() if not live.rule_id}
+        hidden.update(
+            rule
+            for rule, rule_id in self.in_state.items()
+            if not rule_id and rule not in self.shown
+        )
         owner, group_id = self.context.owner, self.context.group.group_id
         owner.ownership.unseen.end_sending(group_id, self.asked, owner.mark, hidden)
 
@@ -386,13 +392,12 @@ class Additions:
             for rule, live in left.items()
             if not live.rule_id or owner.record_created(live.rule_id)
         }
-        ids = {live.rule_id for live in left.values()}
-        owner.ownership.keep_acquired(ids, owner.mark)
         if not left:
             return
-        ids_of_left = {rule: live.rule_id for rule, live in left.items()}
-        owner.ownership.leave(ids_of_left, owner.mark)
-        words = self.context.words_with_ids(ids_of_left.items())
+        owner.ownership.leave(left, owner.mark)
+        words = self.context.words_with_ids(
+            (r, live.rule_id) for r, live in left.items()
+        )
         raise NotTakenBackError(
             f"{as_sentence(error)} This run could not verify that what it had added is"
             f" revoked ({reason or 'it does not show yet'}), so these may exist in"

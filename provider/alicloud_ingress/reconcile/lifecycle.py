@@ -34,10 +34,8 @@ from alicloud_ingress.reconcile.modify import change_all
 from alicloud_ingress.reconcile.plan import (
     Keep,
     Member,
-    NotTakenBackError,
     Plan,
     Seen,
-    UnfinishedUpdateError,
     missing,
     planned,
     refreshed,
@@ -48,6 +46,10 @@ from alicloud_ingress.reconcile.polling import (
     NotShownError,
     may_show_later,
     until_shown,
+)
+from alicloud_ingress.reconcile.unfinished import (
+    NotTakenBackError,
+    UnfinishedUpdateError,
 )
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
@@ -84,9 +86,12 @@ class Lifecycle(RuleContext):
         Returns:
             each wanted rule as it is now, without an ID if it does not show in time.
         """
-        left = self.owner.ownership.left(self.owner.mark)
+        left = self._left
         members = [member for member in members if member.rule not in left]
-        members += [Member(rule, id_, pending=not id_) for rule, id_ in left.items()]
+        members += [
+            Member(rule, live.rule_id, pending=not live.rule_id)
+            for rule, live in left.items()
+        ]
         try:
             return self._reconcile_once(wanted, members, adopt=adopt, keep=keep)
         except UnfinishedUpdateError:
@@ -96,21 +101,25 @@ class Lifecycle(RuleContext):
                 raise
             raise self._left_error(error, left) from error
 
+    @property
+    def _left(self) -> Mapping[IngressRule, LiveRule]:
+        """
+        What an earlier attempt of this run has left.
+        """
+        return self.owner.ownership.left(self.owner.mark)
+
     def _left_error(
-        self, error: Exception, left: Mapping[IngressRule, str]
+        self, error: Exception, left: Mapping[IngressRule, LiveRule]
     ) -> NotTakenBackError:
         """
         The error of an attempt after one that left rules, which the state must have.
         """
-        lives = {
-            rule: LiveRule(rule, id_, create_time="") for rule, id_ in left.items()
-        }
         if isinstance(error, NotTakenBackError):
-            return NotTakenBackError(str(error), {**lives, **error.added})
+            return NotTakenBackError(str(error), {**left, **error.added})
         return NotTakenBackError(
             f"{as_sentence(error)} An attempt before it has left these, which may exist"
-            f" in {self.where}: {self.live_words(lives.values())}.",
-            lives,
+            f" in {self.where}: {self.live_words(left.values())}.",
+            left,
         )
 
     def _reconcile_once(
@@ -208,17 +217,17 @@ class Lifecycle(RuleContext):
     ) -> UnfinishedUpdateError:
         done = removals.gone | removals.left_to_others
         left = tuple(member for member in plan.revoke if member.rule not in done)
-        ids = {rule: live.rule_id for rule, live in plan.result(added).items()}
-        self.owner.ownership.leave(ids, self.owner.mark)
+        result = plan.result(added)
+        self.owner.ownership.leave(result, self.owner.mark)
         new = self.words_with_ids((rule, live.rule_id) for rule, live in added.items())
         still = self.words_with_ids((m.rule, m.rule_id) for m in left)
+        exist = "may still exist" if removals.unclear else "still exist"
         return UnfinishedUpdateError(
             f"{as_sentence(error)} Of {len(plan.revoke)} rules that were to be revoked,"
-            f" {len(removals.gone)} are gone, and these"
-            f" {'may still exist' if removals.unclear else 'still exist'} in"
-            f" {self.where}: {still}."
+            f" {len(removals.gone)} are gone"
+            + (f", and these {exist} in {self.where}: {still}." if left else ".")
             + (f" These were added and are kept: {new}." if new else ""),
-            ids,
+            result,
             left,
         )
 

@@ -68,6 +68,8 @@ def not_found_error(context: RuleContext, member: Member) -> RuleNotConfirmedErr
 
 def _require_changeable(context: RuleContext, change: Change) -> None:
     live = change.live
+    if not live.rule_id:
+        raise not_found_error(context, Member(live.rule, ""))
     if names := live.rule.unchangeable(change.wanted):
         raise RuleNotConfirmedError(
             f"ModifySecurityGroupRule was not sent: {live.rule_id}"

@@ -21,9 +21,14 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
+from alicloud_ingress.reconcile.unfinished import NotTakenBackError
 from alicloud_ingress.reconcile.unseen import UnseenRules
 from alicloud_ingress.rules.rule import IngressRule
+
+if TYPE_CHECKING:
+    from alicloud_ingress.rules.live import LiveRule
 
 CLAIM_TIMEOUT_S = 30.0
 """
@@ -69,7 +74,7 @@ class Ownership:
         self._changed = threading.Condition()
         self._owners: dict[str, set[str]] = defaultdict(set)
         self._undecided: dict[str, set[str]] = defaultdict(set)
-        self._left: dict[str, dict[IngressRule, str]] = defaultdict(dict)
+        self._left: dict[str, dict[IngressRule, LiveRule]] = defaultdict(dict)
         self._compared: set[str] = set()
         self._changing: dict[str, str] = {}
         self._revoking: set[str] = set()
@@ -134,36 +139,24 @@ class Ownership:
             self._changed.notify_all()
 
     @contextmanager
-    def acquiring(
-        self, mark: str, kept_after: tuple[type[BaseException], ...] = ()
-    ) -> Generator[None, None, None]:
+    def acquiring(self, mark: str) -> Generator[None, None, None]:
         """
-        A create or update, which keeps what it has acquired only if it succeeds, or
-        fails with an error after which its state has the rules.
+        A create or update. If it fails, it keeps of what it has acquired only the rules
+        that the error brings into its state.
         """
-        is_kept = False
+        has_succeeded, in_state = False, set[str]()
         try:
             yield
-            is_kept = True
-        except kept_after:
-            is_kept = True
+            has_succeeded = True
+        except NotTakenBackError as error:
+            in_state = {*error.ids.values()}
             raise
         finally:
             with self._changed:
                 for rule_id in self._undecided.pop(mark, ()):
-                    if not is_kept:
+                    if not (has_succeeded or rule_id in in_state):
                         self._owners[rule_id].discard(mark)
                 self._changed.notify_all()
-
-    def keep_acquired(self, rule_ids: Collection[str], mark: str) -> None:
-        """
-        Of what a create or update has acquired, keep only these rules.
-        """
-        with self._changed:
-            for rule_id in self._undecided[mark].difference(rule_ids):
-                self._owners[rule_id].discard(mark)
-                self._undecided[mark].discard(rule_id)
-            self._changed.notify_all()
 
     def adopt(self, rule_id: str, mark: str) -> bool:
         """
@@ -198,14 +191,14 @@ class Ownership:
         self._changed.notify_all()
         return True
 
-    def leave(self, ids: Mapping[IngressRule, str], mark: str) -> None:
+    def leave(self, rules: Mapping[IngressRule, LiveRule], mark: str) -> None:
         """
-        A create or an update has failed and left rules, by their IDs or "".
+        A create or an update has failed and left rules.
         """
         with self._changed:
-            self._left[mark].update(ids)
+            self._left[mark].update(rules)
 
-    def left(self, mark: str) -> dict[IngressRule, str]:
+    def left(self, mark: str) -> dict[IngressRule, LiveRule]:
         """
         What the resource has left in this run. A hook of the program (`on_error`) can
         let the engine make the same call again, with the state of before.
@@ -382,13 +375,11 @@ class Owner:
     mark: str
     replaces: frozenset[str] = frozenset()
 
-    def acquiring(
-        self, *kept_after: type[BaseException]
-    ) -> AbstractContextManager[None]:
+    def acquiring(self) -> AbstractContextManager[None]:
         """
         As `Ownership.acquiring`.
         """
-        return self.ownership.acquiring(self.mark, kept_after)
+        return self.ownership.acquiring(self.mark)
 
     def adopt(self, rule_id: str) -> bool:
         """

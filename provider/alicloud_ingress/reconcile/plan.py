@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from alicloud_ingress.errors import IngressError, RuleNotConfirmedError
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -124,40 +123,6 @@ class Plan:
                 for change in (*self.own, *self.duplicates)
             },
         }
-
-
-class UnfinishedUpdateError(IngressError):
-    """
-    An update failed when some rules were gone, or may have been: nothing is taken back.
-
-    Attributes:
-        ids: ID of each wanted rule, as `SetLifecycle.update` returns them.
-        to_revoke: rules that the next update has to revoke.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        ids: Mapping[IngressRule, str],
-        to_revoke: Sequence[Member],
-    ) -> None:
-        super().__init__(message)
-        self.ids = ids
-        self.to_revoke = to_revoke
-
-
-class NotTakenBackError(RuleNotConfirmedError):
-    """
-    A run failed before it had revoked a rule, and may have left rules that it added.
-
-    Attributes:
-        added: each of these rules as it is, without an ID where no read has shown it.
-            The state has to name them.
-    """
-
-    def __init__(self, message: str, added: Mapping[IngressRule, LiveRule]) -> None:
-        super().__init__(message)
-        self.added = added
 
 
 def live_of(
@@ -292,7 +257,7 @@ def change_of(member: Member, wanted: IngressRule, group: LiveGroup) -> Change |
     The rule is changed in place, so that there is no moment without it.
     """
     live = live_of(member, group)
-    if live is None or not live.rule_id:
+    if live is None:
         return None
     return Change(group.in_terms_of(wanted, live), wanted, member.rule)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from alicloud_ingress.reconcile.lifecycle import Lifecycle
 from alicloud_ingress.reconcile.modify import not_found_error
-from alicloud_ingress.reconcile.plan import Member, Plan, change_of, live_of
+from alicloud_ingress.reconcile.plan import Member, Plan, change_of
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -63,14 +63,14 @@ class RuleLifecycle(Lifecycle):
         created again; before that, its old form is revoked by all fields, if that
         differs, in case it shows later. A field that somebody else has changed and that
         is set back is named in a warning. If another resource holds the rule, this one
-        gets a rule of its own.
+        gets a rule of its own, or keeps that which an attempt before has left.
 
         Raises:
             RuleExistsError: another rule is the same already, and is kept.
             RuleNotConfirmedError: the rule no longer exists.
         """
         member = self._with_holder(Member(old, rule_id))
-        if member.held:
+        if member.held or self._left:
             return self._reconcile([new], [member], adopt=adopt)[new]
         with self._error_context([new]):
             group = self.without_revoked(self.group.read_after_writes())
@@ -80,8 +80,7 @@ class RuleLifecycle(Lifecycle):
                 change = change_of(member, new, group)
         if change:
             return self._carry_out(Plan(own=(change,)), group)[new]
-        live = live_of(member, group)
-        if rule_id or (live and live.rule.difference(new)):
+        if rule_id:
             raise not_found_error(self, member)
         return self._reconcile([new], [member], adopt=adopt)[new]
 

@@ -19,6 +19,7 @@ from alicloud_ingress.errors import (
     ConfigurationError,
     CredentialsRefusedError,
     PermissionRefusedError,
+    UnreachableError,
 )
 from functional.client.answers import KEYS, SECRET, SSH, TOKEN, connection
 from functional.wire import DROPPED, Reply, Wire, refusal, reply
@@ -151,6 +152,24 @@ def test_no_answer_from_sts_allows_a_retry(server: Wire) -> None:
         "AssumeRole",
         "AuthorizeSecurityGroup",
     ]
+
+
+@pytest.mark.parametrize(
+    "answer", [Reply(DROPPED), refusal(503, "ServiceUnavailable", "later")]
+)
+@pytest.mark.parametrize(
+    "stack", [{"assumeRole": {"roleArn": "acs:ram::42:role/a"}}, {"accountId": "42"}]
+)
+def test_a_write_that_waits_for_sts_is_not_sent(
+    server: Wire, answer: Reply, stack: dict[str, object]
+) -> None:
+    """So nothing has to be read or taken back."""
+    server.replies = [answer] * 100
+
+    with pytest.raises(UnreachableError):
+        with_role(server, **stack).authorize("sg-1", [SSH])
+
+    assert not any(r.action.startswith("Authorize") for r in server.requests)
 
 
 def test_credentials_can_come_from_a_url(

@@ -1,0 +1,55 @@
+"""
+The errors of a create or an update that leaves rules which its state has to name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from alicloud_ingress.errors import RuleNotConfirmedError
+from alicloud_ingress.rules.rule import IngressRule
+
+if TYPE_CHECKING:
+    from alicloud_ingress.reconcile.plan import Member
+    from alicloud_ingress.rules.live import LiveRule
+
+
+class NotTakenBackError(RuleNotConfirmedError):
+    """
+    A run failed before it had revoked a rule, and may have left rules that it added.
+
+    Attributes:
+        added: each of these rules as it is, without an ID where no read has shown it.
+            The state has to name them.
+    """
+
+    def __init__(self, message: str, added: Mapping[IngressRule, LiveRule]) -> None:
+        super().__init__(message)
+        self.added = added
+
+    @property
+    def ids(self) -> dict[IngressRule, str]:
+        """
+        The ID of each of these rules; "" while unknown.
+        """
+        return {rule: live.rule_id for rule, live in self.added.items()}
+
+
+class UnfinishedUpdateError(NotTakenBackError):
+    """
+    An update failed when some rules were gone, or may have been: nothing is taken back.
+
+    Attributes:
+        added: each wanted rule as it is, also those that were there before.
+        to_revoke: rules that the next update has to revoke.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        added: Mapping[IngressRule, LiveRule],
+        to_revoke: Sequence[Member],
+    ) -> None:
+        super().__init__(message, added)
+        self.to_revoke = to_revoke
