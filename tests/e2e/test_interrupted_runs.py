@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -13,29 +14,35 @@ from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.faults import Fault
 from e2e.project import Outcome, Project
 
+NOTICED = "^C received; cancelling"
+NOTICED_WITHIN_S = 60
 PORTS = (80, 81, 82, 83)
 PROGRAM = f"for port in {PORTS}:\n    rule(f'rule-{{port}}', port)"
 
 
 def interrupted(project: Project, command: str, action: str) -> Outcome:
-    """Run a command, one rule at a time, and interrupt it once during a call."""
+    """Run a command, one rule at a time, and interrupt it during the second call."""
     project.write_settings()
-    with subprocess.Popen(
-        ["pulumi", command, "--yes", "--skip-preview", "--parallel=1"],
-        cwd=project.folder,
-        env=project.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as run:
+    output = project.folder / "output"
+    with output.open("w") as file:
+        run = subprocess.Popen(
+            ["pulumi", command, "--yes", "--skip-preview", "--parallel=1"],
+            cwd=project.folder,
+            env=project.environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
 
-        def interrupt(_: FakeEcs) -> None:
-            run.send_signal(signal.SIGINT)
+    def interrupt(_: FakeEcs) -> None:
+        run.send_signal(signal.SIGINT)
+        give_up = time.monotonic() + NOTICED_WITHIN_S
+        while NOTICED not in output.read_text() and time.monotonic() < give_up:
+            time.sleep(0.05)
 
-        project.fake.inject(Fault(action=action, skip=1, edit=interrupt))
-        said, _ = run.communicate(timeout=120)
+    project.fake.inject(Fault(action=action, skip=1, edit=interrupt))
+    code = run.wait(timeout=120)
     project.fake.forget_faults()
-    return Outcome(run.returncode == 0, said)
+    return Outcome(code == 0, output.read_text())
 
 
 @pytest.mark.parametrize(
@@ -59,7 +66,7 @@ def test_an_interrupted_run_leaves_nothing_unknown(
     done = interrupted(project, command, action)
 
     assert done.ok == (command == "destroy"), done.text
-    assert "^C received; cancelling" in done.text
+    assert NOTICED in done.text
     assert len(project.rules()) == left
     assert {entry["id"] for entry in project.resources()} == set(project.rules())
     project.pulumi(command, "--yes", "--skip-preview")
