@@ -381,3 +381,46 @@ def test_a_failed_update_of_a_hidden_rule_adds_nothing(front: Front) -> None:
     scene.calm()
     assert stack.run(UP, scene.program) == []
     assert {each.rule_id for each in stack.entries} == set(scene.ours)
+
+
+@pytest.mark.parametrize("source", [None, "sg-gone"])
+@pytest.mark.parametrize("kind", ["a rule", "a set"])
+def test_what_ecs_does_not_have_is_not_in_the_state(
+    front: Front, kind: str, source: str | None
+) -> None:
+    """
+    ECS may refuse a revoke of a rule that does not exist, or whose source does not.
+    """
+    fake, stack = front.fake, Stack(front.settings)
+    fake.behaviour = replace(fake.behaviour, revoke_without_match_is_refused=True)
+    group = fake.new_group()
+    one = {**FIELDS, "port_range": 1}
+    if source:
+        one = {"ip_protocol": "tcp", "port_range": 1, "source_group_id": source}
+    args = one if kind == "a rule" else {"rules": [one]}
+    fake.inject(dropped(AUTHORIZE, takes_effect=False))
+
+    (error,) = stack.run(UP, {"r": {"security_group_id": group, **args}})
+
+    assert "in case it appears late" in str(error)
+    assert stack.state == {}
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_hidden_rule_whose_source_is_gone_is_deleted(
+    front: Front, *, is_live: bool
+) -> None:
+    fake, stack = front.fake, Stack(front.settings)
+    group, source = fake.new_group(), fake.new_group()
+    hidden = {"ip_protocol": "tcp", "port_range": 1, "source_group_id": source}
+    fake.inject(Fault.late(AUTHORIZE, describes=STORM))
+    assert stack.run(UP, {"r": {"security_group_id": group, **hidden}}) == []
+    del fake.groups[source]
+    fake.groups[group].lags.clear()
+    if not is_live:
+        fake.groups[group].rules.clear()
+
+    assert stack.run(DESTROY, {}) == []
+
+    assert fake.rules(group) == {}
+    assert stack.state == {}

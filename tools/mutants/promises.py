@@ -563,6 +563,20 @@ MUTANTS = (
         (MEET,),
     ),
     Mutant(
+        "a rule that names a missing group is never deleted",
+        "ecs/reactions.py",
+        "ReferenceNotFoundError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.READ_GROUP}",
+        "ReferenceNotFoundError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.FAIL}",
+        (NOT_TAKEN_BACK, REACTIONS),
+    ),
+    Mutant(
+        "the state claims a rule that ECS says it does not have",
+        "reconcile/create.py",
+        "if answer and meaning is not Reaction.READ_GROUP:",
+        "if answer:",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
         "a rule that may still appear is not revoked",
         "reconcile/create.py",
         "revoke_all_by_attributes(without_id)",

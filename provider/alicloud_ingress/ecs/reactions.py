@@ -16,6 +16,7 @@ from alicloud_ingress.errors import (
     IngressError,
     NoAnswerError,
     PermissionRefusedError,
+    ReferenceNotFoundError,
     RefusedForEnterpriseError,
     RuleIdNotValidError,
     RuleNotFoundError,
@@ -63,6 +64,7 @@ _REACTIONS: dict[type[Exception], dict[Write, Reaction]] = {
         Write.REVOKE_BY_ID: Reaction.READ_GROUP,
         Write.MODIFY: Reaction.READ_GROUP,
     },
+    ReferenceNotFoundError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.READ_GROUP},
     RefusedForEnterpriseError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.FIND_ID},
 }
 _NOT_ABOUT_AN_ENTRY = (

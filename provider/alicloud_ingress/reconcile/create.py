@@ -11,7 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from alicloud_ingress.ecs.reactions import is_outcome_unknown
+from alicloud_ingress.ecs.reactions import (
+    Reaction,
+    Write,
+    is_outcome_unknown,
+    reaction,
+)
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
@@ -346,8 +351,9 @@ class Additions:
         left, refusal = self._revoke_shown()
         without_id = self._without_id
         for rule, answer in self.context.group.revoke_all_by_attributes(without_id):
-            words = self.context.words(rule)
-            refusal = located(answer, words) if answer else refusal
+            meaning = answer and reaction(Write.REVOKE_BY_ATTRIBUTES, answer)
+            if answer and meaning is not Reaction.READ_GROUP:
+                refusal = located(answer, self.context.words(rule))
         reason = refusal or self.unread
         if reason or any(self.sent[r] or r in self.shown for r in without_id):
             left |= self._as_shown(without_id)
