@@ -563,6 +563,20 @@ MUTANTS = (
         (MEET,),
     ),
     Mutant(
+        "a failed run forgets that it has changed a rule",
+        "reconcile/lifecycle.py",
+        "                changes.raise_if_made(error)\n",
+        "",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
+        "a change that is tried again is forgotten",
+        "reconcile/modify.py",
+        "        owner.ownership.leave(self.made, owner.mark)\n",
+        "",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
         "a rule that names a missing group is never deleted",
         "ecs/reactions.py",
         "ReferenceNotFoundError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.READ_GROUP}",

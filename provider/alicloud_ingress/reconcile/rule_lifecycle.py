@@ -72,6 +72,13 @@ class RuleLifecycle(Lifecycle):
         member = self._with_holder(Member(old, rule_id))
         if member.held:
             return self._reconcile([new], [member], adopt=adopt)[new]
+        with self._after_attempts():
+            return self._update(member, new, adopt=adopt)
+
+    def _update(self, member: Member, new: IngressRule, *, adopt: bool) -> LiveRule:
+        """
+        One attempt of `update` of a rule that no other resource holds.
+        """
         with self._error_context([new]):
             group = self.without_revoked(self.group.read_after_writes())
             change = change_of(member, new, group)
@@ -81,7 +88,7 @@ class RuleLifecycle(Lifecycle):
         if change:
             return self._carry_out(Plan(own=(change,)), group)[new]
         live = live_of(member, group)
-        if rule_id or (live and live.rule.difference(new)):
+        if member.rule_id or (live and live.rule.difference(new)):
             raise not_found_error(self, member)
         return self._reconcile([new], [member], adopt=adopt)[new]
 
