@@ -487,3 +487,21 @@ def test_the_old_program_undoes_an_unfinished_change(front: Front, change: str) 
     assert stack.run(UP, before) == []
 
     assert fake.rules(group) == was
+
+
+def test_what_an_advanced_group_refuses_is_not_in_the_state(front: Front) -> None:
+    """It refuses the revoke, too, so that no command could delete it."""
+    fake, stack = front.fake, Stack(front.settings)
+    fake.behaviour = replace(
+        fake.behaviour,
+        enterprise_refuses=frozenset({"Priority"}),
+        enterprise_allows_defaults=True,
+    )
+    group = fake.new_group(kind="enterprise")
+    fake.inject(Fault.dropped(AUTHORIZE, takes_effect=False))
+
+    assert len(stack.run(UP, rule(group, priority=7))) == 1
+
+    assert stack.state == {}
+    assert stack.run(UP, rule(group)) == []
+    assert stack.run(DESTROY, {}) == []

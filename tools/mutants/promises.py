@@ -577,6 +577,13 @@ MUTANTS = (
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
+        "a rule that an advanced group refuses is in the state for ever",
+        "ecs/reactions.py",
+        "    return isinstance(error, RefusedForEnterpriseError)",
+        "    return error is None",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
         "a rule that names a missing group is never deleted",
         "ecs/reactions.py",
         "ReferenceNotFoundError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.READ_GROUP}",

@@ -96,6 +96,14 @@ def is_outcome_unknown(error: Exception) -> bool:
     return isinstance(error, OUTCOME_UNKNOWN) or not isinstance(error, IngressError)
 
 
+def settles_attempts_before(error: Exception) -> bool:
+    """
+    Whether a refusal shows that no earlier attempt of the call had an effect: an
+    advanced group remains one, and refuses the rule each time.
+    """
+    return isinstance(error, RefusedForEnterpriseError)
+
+
 def is_of_one_entry(error: Exception) -> bool:
     """
     Whether a call with many entries may succeed without one of them.

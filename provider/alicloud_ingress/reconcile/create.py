@@ -16,6 +16,7 @@ from alicloud_ingress.ecs.reactions import (
     Write,
     is_outcome_unknown,
     reaction,
+    settles_attempts_before,
 )
 from alicloud_ingress.errors import (
     EcsError,
@@ -178,13 +179,14 @@ class Additions:
             those whose outcome is unknown, with the reason.
         """
         self.is_read, self.unread = False, None
-        unknown_before = frozenset(self.sent)
+        unknown_before = set(self.sent)
         self.sent |= dict.fromkeys(rules, False)
         outcomes = dict(self.context.group.authorize_all(rules))
         errors = {rule: error for rule, error in outcomes.items() if error}
         unknown = {r: e for r, e in errors.items() if is_outcome_unknown(e)}
         self.sent |= {rule: True for rule in outcomes if rule not in errors}
-        # A refusal does not show that the attempt before it had no effect.
+        # Most refusals do not show that the attempt before them had no effect.
+        unknown_before -= {r for r, e in errors.items() if settles_attempts_before(e)}
         for rule in rules:
             if not (self.sent[rule] or rule in unknown or rule in unknown_before):
                 del self.sent[rule]
