@@ -2,7 +2,7 @@
 Manage all rules of a group, except those that match `keep_descriptions`.
 
 After `pulumi refresh`, the next preview names each other rule that would be deleted. A
-rule that no preview has named is never deleted.
+rule that no preview has named is never deleted, except by `pulumi up --refresh`.
 """
 
 import pulumi

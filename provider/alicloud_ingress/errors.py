@@ -25,6 +25,7 @@ errors::
         ├── QuotaExceededError    delete rules, or raise the quota
         ├── InvalidCallError      correct the group, or what the call changes
         └── BatchEntryError       split the batch; correct the one rule
+            └── ReferenceNotFoundError   a rule that names it may be read
 """
 
 from __future__ import annotations
@@ -299,6 +300,12 @@ class BatchEntryError(EcsError):
     """
 
     next_step = "correct the rule that the message describes"
+
+
+class ReferenceNotFoundError(BatchEntryError):
+    """
+    The group or list that one of the rules names does not exist.
+    """
 
 
 def located(error: Exception, place: str) -> Exception:

@@ -273,7 +273,8 @@ class SecurityGroupIngressRuleSet(
             rules: each rule once.
             exclusive: whether to remove all other rules of the group. A refresh adds
                 them to the set, so that the next preview shows what an update would
-                remove. A rule that no preview has shown is never removed.
+                remove. A rule that no preview has shown is removed only by
+                `pulumi up --refresh`, which reads the group again after its preview.
             keep_rule_ids: `sgr-...` that an exclusive set leaves alone.
             keep_descriptions: globs such as `managed by *`; an exclusive set leaves
                 rules with such a description alone.

@@ -11,9 +11,10 @@ import pytest
 from alicloud_ingress.testing.faults import Fault
 from e2e.project import Project
 
-AUTHORIZE, DESCRIBE, REVOKE = (
+AUTHORIZE, DESCRIBE, MODIFY, REVOKE = (
     "AuthorizeSecurityGroup",
     "DescribeSecurityGroupAttribute",
+    "ModifySecurityGroupRule",
     "RevokeSecurityGroup",
 )
 STORM = 10_000
@@ -125,3 +126,24 @@ def test_a_revoke_without_effect_is_noticed_and_repeated_by_id(
     assert "SecurityGroupRuleId.1" in by_id.parameters
     (left,) = hurried.rules().values()
     assert left["Priority"] == 2
+
+
+def test_the_old_program_closes_what_a_failed_update_opened(hurried: Project) -> None:
+    """The network is cut after the change, and the author goes back."""
+    hurried.up()
+    was = hurried.rules()
+    hurried.program('rule("web", 443, "0.0.0.0/0")')
+    cut = replace(Fault.dropped(MODIFY, takes_effect=True), times=STORM)
+    hurried.fake.inject(cut)
+    unread = Fault.dropped(DESCRIBE, takes_effect=False)
+    hurried.fake.inject(replace(unread, skip=1, times=STORM))
+    done = hurried.run("up", "--yes", "--skip-preview")
+    hurried.fake.forget_faults()
+    assert hurried.rules() != was
+    assert not done.ok, done.text
+    assert "have changed in" in done.text
+    hurried.program('rule("web", 443)')
+
+    hurried.up()
+
+    assert hurried.rules() == was

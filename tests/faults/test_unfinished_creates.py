@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from itertools import cycle
+from typing import cast
 
 import pytest
 
@@ -400,6 +401,24 @@ def test_an_attempt_that_fails_again_gives_up_what_it_adopted(front: Front) -> N
     assert {rule["PortRange"] for rule in fake.rules(group).values()} == {"1/1", "2/2"}
 
 
+@pytest.mark.parametrize("kind", ["a rule", "a set"])
+def test_a_change_that_is_tried_again_is_not_forgotten(front: Front, kind: str) -> None:
+    """The second attempt cannot read the group, so it sends nothing."""
+    fake, group = front.fake, front.fake.new_group()
+    provider = SETS if kind == "a set" else RULES
+    before, after = (
+        some(group, "ours")["s"] if kind == "a set" else rule(group)["r"],
+        some(group, "new")["s"] if kind == "a set" else rule(group, priority=7)["r"],
+    )
+    with new_process(front.settings, provider):
+        made = provider.create(dict(provider.check({}, before).inputs)).outs
+        inputs = dict(provider.check({}, after).inputs)
+        fake.inject(dropped(MODIFY, takes_effect=True), refused(DESCRIBE, skip=1))
+        for _ in range(2):
+            with pytest.raises(RuleNotConfirmedError, match=r"may have|may exist"):
+                provider.update("", dict(made or {}), inputs)
+
+
 def test_a_failed_update_of_one_rule_names_its_new_rule(front: Front) -> None:
     """Another resource has the rule of its state, so it gets one of its own."""
     fake, stack = front.fake, Stack(front.settings)
@@ -464,3 +483,108 @@ def test_a_failed_update_of_a_hidden_rule_adds_nothing(front: Front) -> None:
     scene.calm()
     assert stack.run(UP, scene.program) == []
     assert {each.rule_id for each in stack.entries} == set(scene.ours)
+
+
+@pytest.mark.parametrize("source", [None, "sg-gone"])
+@pytest.mark.parametrize("kind", ["a rule", "a set"])
+def test_what_ecs_does_not_have_is_not_in_the_state(
+    front: Front, kind: str, source: str | None
+) -> None:
+    """
+    ECS may refuse a revoke of a rule that does not exist, or whose source does not.
+    """
+    fake, stack = front.fake, Stack(front.settings)
+    fake.behaviour = replace(fake.behaviour, revoke_without_match_is_refused=True)
+    group = fake.new_group()
+    one = {**FIELDS, "port_range": 1}
+    if source:
+        one = {"ip_protocol": "tcp", "port_range": 1, "source_group_id": source}
+    args = one if kind == "a rule" else {"rules": [one]}
+    fake.inject(dropped(AUTHORIZE, takes_effect=False))
+
+    (error,) = stack.run(UP, {"r": {"security_group_id": group, **args}})
+
+    assert "in case it appears late" in str(error)
+    assert stack.state == {}
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_hidden_rule_whose_source_is_gone_is_deleted(
+    front: Front, *, is_live: bool
+) -> None:
+    fake, stack = front.fake, Stack(front.settings)
+    group, source = fake.new_group(), fake.new_group()
+    hidden = {"ip_protocol": "tcp", "port_range": 1, "source_group_id": source}
+    fake.inject(Fault.late(AUTHORIZE, describes=STORM))
+    assert stack.run(UP, {"r": {"security_group_id": group, **hidden}}) == []
+    del fake.groups[source]
+    fake.groups[group].lags.clear()
+    if not is_live:
+        fake.groups[group].rules.clear()
+
+    assert stack.run(DESTROY, {}) == []
+
+    assert fake.rules(group) == {}
+    assert stack.state == {}
+
+
+def some(group: str, description: str, last: int = 3) -> dict[str, Properties]:
+    """A set of few rules."""
+    return rules(group, range(1, last), description)
+
+
+UNFINISHED_CHANGES: dict[str, tuple[Callable[[str], object], tuple[Fault, ...]]] = {
+    "one rule, without an answer": (
+        lambda group: rule(group, source_cidr_ip="0.0.0.0/0"),
+        (dropped(MODIFY, takes_effect=True), refused(DESCRIBE, skip=1)),
+    ),
+    "a set, without an answer": (
+        lambda group: some(group, "new"),
+        (dropped(MODIFY, takes_effect=True), refused(DESCRIBE, skip=1)),
+    ),
+    "one of a set is refused": (
+        lambda group: some(group, "new"),
+        (refused(MODIFY, skip=1),),
+    ),
+    "a rule of a set is not revoked": (
+        lambda group: some(group, "new", last=2),
+        (UNREVOKED,),
+    ),
+}
+
+
+@pytest.mark.parametrize("change", UNFINISHED_CHANGES)
+def test_the_old_program_undoes_an_unfinished_change(front: Front, change: str) -> None:
+    """Nothing differs from the state, and yet the group does."""
+    fake, stack, group = front.fake, Stack(front.settings), front.fake.new_group()
+    make, faults = UNFINISHED_CHANGES[change]
+    after = cast("dict[str, Properties]", make(group))
+    before = rule(group) if "r" in after else some(group, "ours")
+    assert stack.run(UP, before) == []
+    was = fake.rules(group)
+    fake.inject(*faults)
+    assert len(stack.run(UP, after)) == 1
+    assert fake.rules(group) != was
+    fake.forget_faults()
+
+    assert stack.run(UP, before) == []
+
+    assert fake.rules(group) == was
+
+
+def test_what_an_advanced_group_refuses_is_not_in_the_state(front: Front) -> None:
+    """It refuses the revoke, too, so that no command could delete it."""
+    fake, stack = front.fake, Stack(front.settings)
+    fake.behaviour = replace(
+        fake.behaviour,
+        enterprise_refuses=frozenset({"Priority"}),
+        enterprise_allows_defaults=True,
+    )
+    group = fake.new_group(kind="enterprise")
+    fake.inject(Fault.dropped(AUTHORIZE, takes_effect=False))
+
+    assert len(stack.run(UP, rule(group, priority=7))) == 1
+
+    assert stack.state == {}
+    assert stack.run(UP, rule(group)) == []
+    assert stack.run(DESTROY, {}) == []

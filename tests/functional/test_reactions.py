@@ -25,6 +25,7 @@ from alicloud_ingress.errors import (
     IngressError,
     NoAnswerError,
     PermissionRefusedError,
+    ReferenceNotFoundError,
     RefusedForEnterpriseError,
     RuleIdNotValidError,
     RuleNotConfirmedError,
@@ -50,6 +51,7 @@ TABLE: dict[type[EcsError], dict[Write, Reaction]] = {
     RefusedForEnterpriseError: {Q: R.FIND_ID},
     PermissionRefusedError: {},
     BatchEntryError: {},
+    ReferenceNotFoundError: {Q: R.READ_GROUP},
 }
 """
 Each class of error. A call that a row does not name fails.

@@ -67,14 +67,17 @@ DOCUMENTED = {
         NotSupported.ClassicNetworkPrefixList InvalidParam.SourceCidrIp
         InvalidParam.DestCidrIp InvalidParam.DuplicatePermissions
         InvalidParam.SecurityGroupRuleIdRepeated InvalidNicType.Mismatch
-        InvalidGroupAuthItem.NotFound InvalidSourceGroupId.NotFound
-        InvalidPrefixListId.NotFound InvalidParam.ProtocolNotSupportPortRangeList
-        InvalidPortRangeListId.NotFound OperationDenied InvalidIpProtocol.Malformed
-        InvalidSourceGroup.NotFound InvalidParameter.Conflict
+        InvalidParam.ProtocolNotSupportPortRangeList OperationDenied
+        InvalidIpProtocol.Malformed InvalidParameter.Conflict
         InvalidParam.PrefixListAddressFamilyMismatch ILLEGAL_IPV6_CIDR
         InvalidParam.ProtocolAndPortRangeMismatch
         InvalidParam.ProtocolAndAddressFamilyMismatch
         InvalidSourceOrDestGroupId.DirectionMissmatch InvalidParamter
+    """,
+    "ReferenceNotFoundError": """
+        InvalidGroupAuthItem.NotFound InvalidSourceGroupId.NotFound
+        InvalidPrefixListId.NotFound InvalidPortRangeListId.NotFound
+        InvalidSourceGroup.NotFound
     """,
 }
 CODES = [(code, kind) for kind, codes in DOCUMENTED.items() for code in codes.split()]

@@ -18,6 +18,7 @@ from alicloud_ingress.errors import (
     IngressError,
     NoAnswerError,
     PermissionRefusedError,
+    ReferenceNotFoundError,
     RefusedForEnterpriseError,
     RuleIdNotValidError,
     RuleNotFoundError,
@@ -65,6 +66,7 @@ _REACTIONS: dict[type[Exception], dict[Write, Reaction]] = {
         Write.REVOKE_BY_ID: Reaction.READ_GROUP,
         Write.MODIFY: Reaction.READ_GROUP,
     },
+    ReferenceNotFoundError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.READ_GROUP},
     RefusedForEnterpriseError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.FIND_ID},
 }
 _NOT_ABOUT_AN_ENTRY = (
@@ -94,6 +96,14 @@ def is_outcome_unknown(error: Exception) -> bool:
     package, since that may come at any moment.
     """
     return isinstance(error, OUTCOME_UNKNOWN) or not isinstance(error, IngressError)
+
+
+def settles_attempts_before(error: Exception) -> bool:
+    """
+    Whether a refusal shows that no earlier attempt of the call had an effect: an
+    advanced group remains one, and refuses the rule each time.
+    """
+    return isinstance(error, RefusedForEnterpriseError)
 
 
 @contextmanager

@@ -11,7 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from alicloud_ingress.ecs.reactions import is_outcome_unknown
+from alicloud_ingress.ecs.reactions import (
+    Reaction,
+    Write,
+    is_outcome_unknown,
+    reaction,
+    settles_attempts_before,
+)
 from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
@@ -179,13 +185,14 @@ class Additions:
             those whose outcome is unknown, with the reason.
         """
         self.is_read, self.unread = False, None
-        unknown_before = frozenset(self.sent)
+        unknown_before = set(self.sent)
         self.sent |= dict.fromkeys(rules, False)
         outcomes = dict(self.context.group.authorize_all(rules))
         errors = {rule: error for rule, error in outcomes.items() if error}
         unknown = {r: e for r, e in errors.items() if is_outcome_unknown(e)}
         self.sent |= {rule: True for rule in outcomes if rule not in errors}
-        # A refusal does not show that the attempt before it had no effect.
+        # Most refusals do not show that the attempt before them had no effect.
+        unknown_before -= {r for r, e in errors.items() if settles_attempts_before(e)}
         for rule in rules:
             if not (self.sent[rule] or rule in unknown or rule in unknown_before):
                 del self.sent[rule]
@@ -352,8 +359,9 @@ class Additions:
         left, refusal = self._revoke_shown()
         without_id = self._without_id
         for rule, answer in self.context.group.revoke_all_by_attributes(without_id):
-            words = self.context.words(rule)
-            refusal = located(answer, words) if answer else refusal
+            meaning = answer and reaction(Write.REVOKE_BY_ATTRIBUTES, answer)
+            if answer and meaning is not Reaction.READ_GROUP:
+                refusal = located(answer, self.context.words(rule))
         reason = refusal or self.unread
         if reason or any(self.sent[r] or r in self.shown for r in without_id):
             left |= self._as_shown(without_id)

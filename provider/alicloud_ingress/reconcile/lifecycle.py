@@ -9,7 +9,8 @@ What happens where a step fails, for one rule and a set alike:
 
 - Before a rule is revoked, by whatever error: what the run has added is taken back,
   and the error is raised. What cannot be taken back is named, and the state gets it
-  (`create.Additions.take_back`, `NotTakenBackError`).
+  (`create.Additions.take_back`, `NotTakenBackError`). What has changed is not changed
+  back: it is named, and the next update, of any program, sets it right.
 - A revoke is refused before any rule is gone: the same.
 - A revoke is refused when others are gone: nothing is taken back, since the group would
   have fewer rules than both the old program and the new one declare.
@@ -30,7 +31,7 @@ from alicloud_ingress.errors import GroupNotFoundError, as_sentence, error_conte
 from alicloud_ingress.reconcile.context import RuleContext
 from alicloud_ingress.reconcile.create import Additions, exists_error
 from alicloud_ingress.reconcile.delete import Removals
-from alicloud_ingress.reconcile.modify import change_all
+from alicloud_ingress.reconcile.modify import Changes
 from alicloud_ingress.reconcile.plan import (
     Keep,
     Member,
@@ -170,7 +171,7 @@ class Lifecycle(RuleContext):
             plan = self._revoke_hidden(plan)
         before = frozenset(live.rule_id for live in group.rules if live.rule_id)
         additions = Additions(self, before, adopts=adopt, in_state=plan.in_state)
-        removals = Removals(self)
+        changes, removals = Changes(self), Removals(self)
         added: Mapping[IngressRule, LiveRule] = {}
         kept: Mapping[IngressRule, LiveRule] = {}
         try:
@@ -182,7 +183,7 @@ class Lifecycle(RuleContext):
                 own=(*plan.own, *additions.own.values()),
                 duplicates=(*plan.duplicates, *additions.by_others.values()),
             )
-            change_all(self, (*plan.own, *plan.duplicates))
+            changes.make((*plan.own, *plan.duplicates))
             removals.revoke(plan.revoke)
             kept = plan.result(added)
         except Exception as error:
@@ -191,6 +192,7 @@ class Lifecycle(RuleContext):
                 raise self._unfinished_error(error, plan, added, removals) from error
             try:
                 additions.take_back(error)
+                changes.raise_if_made(error)
             except NotTakenBackError as failed:
                 kept = failed.added
                 raise

@@ -6,21 +6,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 
-from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, Reaction, Write, reaction
+from alicloud_ingress.ecs.reactions import (
+    OUTCOME_UNKNOWN,
+    Reaction,
+    Write,
+    is_outcome_unknown,
+    reaction,
+)
 from alicloud_ingress.errors import (
     SECRET,
     DuplicateRuleError,
     EcsError,
     RuleExistsError,
     RuleNotConfirmedError,
+    as_sentence,
     error_context,
 )
 from alicloud_ingress.reconcile.context import EXCHANGE, RuleContext, named
 from alicloud_ingress.reconcile.plan import Change, Member
-from alicloud_ingress.rules.live import LiveGroup
+from alicloud_ingress.reconcile.unfinished import NotTakenBackError
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import EMPTIED_DESCRIPTION
 
@@ -35,24 +42,72 @@ changed.
 """
 
 
-def change_all(context: RuleContext, changes: Iterable[Change]) -> None:
+@dataclass(frozen=True, slots=True)
+class Changes:
     """
-    Make each live rule what is wanted, and warn of what somebody else had changed.
+    What one run changes in place.
 
-    Raises:
-        RuleExistsError: another rule is the same already, and is kept.
-        RuleNotConfirmedError: a rule no longer exists, or was changed by hand so that
-            it cannot be set back in place; then nothing is changed.
+    Args:
+        context: of the group.
+        made: filled with the rules of the state that have changed, or perhaps have, as
+            they are to be.
     """
-    needed = [change for change in changes if change.is_needed]
-    if not needed:
-        return
-    for change in needed:
-        _require_changeable(context, change)
-    for change in needed:
-        _warn_of_set_back(context, change)
-    with ThreadPoolExecutor(min(CHANGES_AT_ONCE, len(needed))) as pool:
-        list(pool.map(partial(_change, context), needed))
+
+    context: RuleContext
+    made: dict[IngressRule, LiveRule] = field(
+        default_factory=dict[IngressRule, LiveRule]
+    )
+
+    def make(self, changes: Iterable[Change]) -> None:
+        """
+        Make each live rule what is wanted, and warn of what somebody else had changed.
+
+        Raises:
+            RuleExistsError: another rule is the same already, and is kept.
+            RuleNotConfirmedError: a rule no longer exists, or was changed by hand so
+                that it cannot be set back in place; then nothing is changed.
+        """
+        needed = [change for change in changes if change.is_needed]
+        if not needed:
+            return
+        for change in needed:
+            _require_changeable(self.context, change)
+        for change in needed:
+            _warn_of_set_back(self.context, change)
+        with ThreadPoolExecutor(min(CHANGES_AT_ONCE, len(needed))) as pool:
+            list(pool.map(self._make, needed))
+
+    def raise_if_made(self, error: Exception) -> None:
+        """
+        Name the rules of a failed run that the state no longer describes.
+
+        Raises:
+            NotTakenBackError: there are some. The next update sets them right, also
+                if the program is then what the state has.
+        """
+        if not self.made:
+            return
+        owner = self.context.owner
+        owner.ownership.leave(self.made, owner.mark)
+        words = self.context.live_words(self.made.values())
+        raise NotTakenBackError(
+            f"{as_sentence(error)} These have changed in {self.context.where}, or may"
+            f" have: {words}.",
+            {},
+        ) from error
+
+    def _make(self, change: Change) -> None:
+        try:
+            _change(self.context, change)
+        except Exception as error:
+            if is_outcome_unknown(error):
+                self._record(change)
+            raise
+        self._record(change)
+
+    def _record(self, change: Change) -> None:
+        if change.state is not None:
+            self.made[change.wanted] = change.result
 
 
 def not_found_error(context: RuleContext, member: Member) -> RuleNotConfirmedError:

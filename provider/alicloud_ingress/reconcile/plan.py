@@ -83,6 +83,13 @@ class Change:
         """
         return bool(self.live.rule.difference(self.wanted))
 
+    @property
+    def result(self) -> LiveRule:
+        """
+        The live rule as it is to be.
+        """
+        return replace(self.live, rule=self.wanted, as_spelled=None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -119,8 +126,7 @@ class Plan:
         return {
             **added,
             **{
-                change.wanted: replace(change.live, rule=change.wanted, as_spelled=None)
-                for change in (*self.own, *self.duplicates)
+                change.wanted: change.result for change in (*self.own, *self.duplicates)
             },
         }
 

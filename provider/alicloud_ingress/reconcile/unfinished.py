@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 class NotTakenBackError(RuleNotConfirmedError):
     """
-    A run failed before it had revoked a rule, and may have left rules that it added.
+    A run failed before it had revoked a rule, and may have left rules that it added, or
+    rules of the state that it changed.
 
     Attributes:
-        added: each of these rules as it is, without an ID where no read has shown it.
-            The state has to name them.
+        added: each rule that it added as it is, without an ID where no read has shown
+            it. The state has to name them.
     """
 
     def __init__(self, message: str, added: Mapping[IngressRule, LiveRule]) -> None:
