@@ -66,7 +66,7 @@ def test_the_next_up_completes_a_set_update_that_failed(
     The update fails after a revoke. The state holds the added and the remaining
     rules, so the next `up` needs no manual step.
     """
-    old, new = range(1000, 1250), range(2000, 2250)
+    old, new = range(1000, 1300), range(2000, 2300)
     declare(project, *old)
     project.up()
     declare(project, *new)
@@ -78,7 +78,7 @@ def test_the_next_up_completes_a_set_update_that_failed(
     assert not done.ok
     assert "100 are gone" in done.text
     assert set(new) <= live_ports(project)
-    assert len(project.rules()) == 400
+    assert len(project.rules()) == 500
     (entry,) = project.resources()
     assert set(entry["outputs"]["rule_ids"].values()) == set(project.rules())
     project.fake.forget_faults()
