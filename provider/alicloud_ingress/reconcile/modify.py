@@ -154,7 +154,7 @@ def _warn_of_set_back(context: RuleContext, change: Change) -> None:
     if words:
         context.warn(
             f"{change.live.rule_id} in {context.where} was changed outside of this"
-            f" stack, and this update sets it back: {'; '.join(words)}"
+            f" stack or by a run that failed, and is set back: {'; '.join(words)}"
         )
 
 
