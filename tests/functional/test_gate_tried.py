@@ -865,3 +865,37 @@ def test_a_list_that_two_resources_change_is_not_judged(gate: Gate, last: str) -
         )
 
     assert gate(steps, *ADMIN).exit_code == 1
+
+
+@pytest.mark.parametrize("mark", [SECRET, UNKNOWN])
+def test_a_secret_exclusive_may_be_false(gate: Gate, mark: str) -> None:
+    """Then it keeps what a refresh added, and the drop above that goes."""
+    drop_id, foreign_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    rules = gate.set_of(gate.rule(policy="drop"), gate.rule(priority=2))
+    ids = {"tcp 0": drop_id, "tcp 1": foreign_id}
+    old = {**rules, "exclusive": True}
+    outputs = {**old, "rule_ids": ids, "foreign_rule_ids": [foreign_id]}
+    new = {**gate.set_of(), "exclusive": mark}
+    change = step(
+        "update", old=old, new=new, kind=RULE_SET, old_state={"outputs": outputs}
+    )
+
+    assert gate([change], *LIVE).exit_code == 1
+
+
+@pytest.mark.parametrize("mark", [SECRET, UNKNOWN])
+def test_a_secret_adopt_may_be_false(gate: Gate, mark: str) -> None:
+    """Then the run stops at a rule that exists, before it creates the drop."""
+    gate.live("80/80", OFFICE)
+    steps = [
+        step("create", "web", new=gate.rule(80, OFFICE, adopt=mark)),
+        step("create", "drop", new=gate.rule(policy="drop")),
+        step("create", "ssh", new=gate.rule(priority=2)),
+    ]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    steps[0] = step("create", "web", new=gate.rule(80, OFFICE, adopt=True))
+    assert gate(steps, *LIVE).exit_code == 0

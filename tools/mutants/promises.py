@@ -741,6 +741,20 @@ MUTANTS = (
         ("tests/functional/test_gate.py",),
     ),
     Mutant(
+        "a set whose exclusive is secret counts as exclusive",
+        "previews/steps.py",
+        'or bool(doubt_of(wanted.get("exclusive"))),',
+        "or False,",
+        ("tests/functional/test_gate_tried.py",),
+    ),
+    Mutant(
+        "a secret adopt counts as true",
+        "previews/steps.py",
+        'adopts=wanted.get("adopt") is True,',
+        'adopts=bool(wanted.get("adopt")),',
+        ("tests/functional/test_gate_tried.py",),
+    ),
+    Mutant(
         "of two values for one key of a preview the last one counts",
         "previews/document.py",
         "if len(found) < len(pairs):",
