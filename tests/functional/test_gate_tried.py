@@ -899,3 +899,58 @@ def test_a_secret_adopt_may_be_false(gate: Gate, mark: str) -> None:
     assert "not judged" in done.stderr
     steps[0] = step("create", "web", new=gate.rule(80, OFFICE, adopt=True))
     assert gate(steps, *LIVE).exit_code == 0
+
+
+PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("kind", ["rule", "set", "peer"])
+@pytest.mark.parametrize(
+    ("block", "exits", "words"),
+    [(OFFICE, 0, ""), (WORLD, 1, "may reach"), (UNKNOWN, 1, "might reach")],
+)
+def test_a_list_is_judged_before_it_exists(  # noqa: PLR0913
+    gate: Gate, block: str, exits: int, words: str, kind: str, *, live: bool
+) -> None:
+    """A rule that the same preview creates uses it."""
+    entries = {"entries": [{"cidr": block}]}
+    offices = step("create", "offices", new=entries, kind=PREFIX_LIST)
+    rule = {**gate.rule(), "source_prefix_list_id": UNKNOWN}
+    del rule["source_cidr_ip"]
+    theirs = of_peer(gate, "", prefixListId=UNKNOWN)
+    rules: dict[str, tuple[str, dict[str, Any]]] = {
+        "rule": ("source_prefix_list_id", {"new": rule}),
+        "set": ("rules", {"new": gate.set_of(rule), "kind": RULE_SET}),
+        "peer": ("prefixListId", {"new": theirs, "kind": PEER_RULE}),
+    }
+    argument, more = rules[kind]
+    state = {"propertyDependencies": {argument: [offices["urn"]]}}
+    ssh = step("create", "ssh", **more, new_state=state)
+
+    where = (*LIVE, "--region", "cn-hangzhou") if live else ADMIN
+    done = gate([offices, ssh], *where)
+
+    assert done.exit_code == exits
+    assert words in done.stderr
+    changed = {**offices, "op": "update", "oldState": offices["newState"]}
+    assert gate([changed, ssh], *ADMIN).exit_code == 1
+    assert gate([ssh], *ADMIN).exit_code == 1
+
+
+def test_a_list_replaced_by_the_world_is_found(gate: Gate) -> None:
+    """Its ID is not known, but what it will contain is."""
+    old, new = ({"entries": [{"cidr": block}]} for block in (OFFICE, WORLD))
+    replaced = step(
+        "replace", "offices", old=old, new=new, kind=PREFIX_LIST,
+        old_state={"id": "pl-1"},
+    )  # fmt: skip
+    before = {**gate.rule(), "source_prefix_list_id": "pl-1"}
+    del before["source_cidr_ip"]
+    after = {**before, "source_prefix_list_id": UNKNOWN}
+    state = {"propertyDependencies": {"source_prefix_list_id": [replaced["urn"]]}}
+    steps = [replaced, step("update", old=before, new=after, new_state=state)]
+
+    assert "may reach" in gate(steps, *ADMIN).stderr
+    steps[0]["newState"]["inputs"] = old
+    assert gate(steps, *ADMIN).exit_code == 0

@@ -755,6 +755,13 @@ MUTANTS = (
         ("tests/functional/test_gate_tried.py",),
     ),
     Mutant(
+        "a prefix list counts as empty while it does not exist",
+        "previews/neighbours.py",
+        "blocks = _blocks(inputs_of(new))",
+        "blocks = ()",
+        ("tests/functional/test_gate_tried.py",),
+    ),
+    Mutant(
         "of two values for one key of a preview the last one counts",
         "previews/document.py",
         "if len(found) < len(pairs):",
