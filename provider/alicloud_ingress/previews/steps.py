@@ -123,8 +123,9 @@ def _source(state: Mapping[str, Any]) -> Source | None:
     frames = [state, *map(mapping, items(state.get("stackTrace")))]
     for frame in frames:
         match = _POSITION.fullmatch(str(frame.get("sourcePosition")))
-        if match and not _ELSEWHERE.search(match["file"]):
-            return Source(urllib.parse.unquote(match["file"]), int(match["line"]))
+        file = urllib.parse.unquote(match["file"]) if match else ""
+        if match and not _ELSEWHERE.search(file):
+            return Source(file, int(match["line"]))
     return None
 
 
