@@ -954,3 +954,45 @@ def test_a_list_replaced_by_the_world_is_found(gate: Gate) -> None:
     assert "may reach" in gate(steps, *ADMIN).stderr
     steps[0]["newState"]["inputs"] = old
     assert gate(steps, *ADMIN).exit_code == 0
+
+
+def test_pulumi_alicloud_may_create_what_an_update_moves_away(gate: Gate) -> None:
+    """It meets the drop and adds none; then the drop becomes another rule."""
+    drop_id, below_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    drop, below = gate.rule(policy="drop"), gate.rule(priority=2)
+    moved = gate.rule(80, policy="drop")
+    theirs = of_peer(gate, WORLD, policy="drop", priority=1)
+    steps = [
+        step("same", "below", old=below, new=below, old_state=known(below, below_id)),
+        step("update", "drop", old=drop, new=moved, old_state=known(drop, drop_id)),
+        step("create", "theirs", new=theirs, kind=PEER_RULE),
+    ]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert gate(steps, *ADMIN).exit_code == 1
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("op", ["create", "update"])
+@pytest.mark.parametrize(("mine", "theirs"), [("a", "b"), ("b", "a")])
+def test_a_rule_that_pulumi_alicloud_creates_too_may_be_refused(
+    gate: Gate, mine: str, theirs: str, op: str, *, live: bool
+) -> None:
+    """Whichever name is first; then the drop above a new rule may be missing."""
+    other = of_peer(gate, OFFICE, portRange="80/80", priority=1)
+    old, rule_id = gate.rule(81, OFFICE), gate.live("81/81", OFFICE)
+    before = {"old": old, "old_state": known(old, rule_id)} if op == "update" else {}
+    steps = [
+        step(op, mine, new=gate.rule(80, OFFICE), **before),
+        step("create", theirs, new=other, kind=PEER_RULE),
+        step("create", "drop", new=gate.rule(policy="drop")),
+        step("create", "ssh", new=gate.rule(priority=2)),
+    ]
+
+    done = gate(steps, *(LIVE if live else ADMIN))
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr

@@ -755,6 +755,20 @@ MUTANTS = (
         ("tests/functional/test_gate_tried.py",),
     ),
     Mutant(
+        "a drop that pulumi-alicloud creates stays though an update takes it",
+        "previews/live_outcome.py",
+        "if adders and slot.changes_identity:",
+        "if False:",
+        ("tests/functional/test_gate_tried.py",),
+    ),
+    Mutant(
+        "of two creates the one whose name is first succeeds",
+        "previews/outcome.py",
+        "for step in ours[1:] if len(ours) == len(creating) else ours:",
+        "for step in ours[1:]:",
+        ("tests/functional/test_gate_tried.py",),
+    ),
+    Mutant(
         "a prefix list counts as empty while it does not exist",
         "previews/neighbours.py",
         "blocks = _blocks(inputs_of(new))",

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from alicloud_ingress.previews.declared import (
     PEER_RULE,
@@ -352,15 +353,18 @@ class _Applied:
         Rules that may be missing afterwards although a step wants them.
 
         One step deletes the rule and another wants it, or one step replaces it with a
-        gap; or two steps change it. A resource that only keeps the rule may not be
-        asked: with `--target`, or if the state has no mark of it as an owner. If
-        pulumi-alicloud replaces a rule with an identical one, it is missing: the old
-        one is revoked by its attributes, which the new one shares.
+        gap; or two steps change it, or one changes it and another creates it. A
+        resource that only keeps the rule may not be asked: with `--target`, or if the
+        state has no mark of it as an owner. If pulumi-alicloud replaces a rule with an
+        identical one, it is missing: the old one is revoked by its attributes, which
+        the new one shares.
         """
         added = steps_by_rule(self._added)
         for slot in self._slots:
             adders = added.get(slot.rule, ())
             wanting = {step.urn for step in adders}
+            if adders and slot.changes_identity:
+                yield slot.rule
             if not self._stays(slot.removers, adders) and any(
                 remover.gap or remover.kind == PEER_RULE or remover.urn not in wanting
                 for remover in slot.removers
@@ -418,7 +422,8 @@ class _Applied:
                     self._may_stop |= step.kind != PEER_RULE and slot.is_held(step)
                 else:
                     self._refusals.append(Refusal(step, rule_id, IDENTICAL))
-        self._refusals += created_twice(self._added)
+        changed = (s.changes for s in self._slots if s.changes_identity)
+        self._refusals += created_twice((*self._added, *chain.from_iterable(changed)))
 
     def _find_conflicts_of_updates(self) -> None:
         """
