@@ -984,7 +984,9 @@ def test_a_rule_that_pulumi_alicloud_creates_too_may_be_refused(
     """Whichever name is first; then the drop above a new rule may be missing."""
     other = of_peer(gate, OFFICE, portRange="80/80", priority=1)
     old, rule_id = gate.rule(81, OFFICE), gate.live("81/81", OFFICE)
-    before = {"old": old, "old_state": known(old, rule_id)} if op == "update" else {}
+    before: dict[str, Any] = {"old": old, "old_state": known(old, rule_id)}
+    if op == "create":
+        before = {}
     steps = [
         step(op, mine, new=gate.rule(80, OFFICE), **before),
         step("create", theirs, new=other, kind=PEER_RULE),
@@ -996,3 +998,22 @@ def test_a_rule_that_pulumi_alicloud_creates_too_may_be_refused(
 
     assert done.exit_code == 1
     assert "not judged" in done.stderr
+
+
+@pytest.mark.parametrize("op", ["replace", "create"])
+def test_pulumi_alicloud_revokes_what_is_created_like_a_missing_rule(
+    gate: Gate, op: str
+) -> None:
+    """The drop of its state was deleted by hand, and comes and goes in this run."""
+    drop = of_peer(gate, WORLD, policy="drop", priority=1)
+    old: dict[str, Any] = {"old": drop, "old_state": {"outputs": drop}}
+    steps = {
+        "replace": [step("replace", "drop", new=drop, kind=PEER_RULE, **old)],
+        "create": [
+            step("delete", "theirs", kind=PEER_RULE, **old),
+            step("create", "ours", new=gate.rule(policy="drop")),
+        ],
+    }[op]
+    ssh = step("create", "ssh", new=gate.rule(priority=2))
+
+    assert gate([ssh, *steps], *LIVE, "--region", "cn-hangzhou").exit_code == 1

@@ -762,6 +762,13 @@ MUTANTS = (
         ("tests/functional/test_gate_tried.py",),
     ),
     Mutant(
+        "pulumi-alicloud revokes only rules that exist before the run",
+        "previews/live_outcome.py",
+        "if has_gap or as_the_peer_compares(rule) in self._revoked_by_peer:",
+        "if has_gap:",
+        ("tests/functional/test_gate_tried.py",),
+    ),
+    Mutant(
         "of two creates the one whose name is first succeeds",
         "previews/outcome.py",
         "for step in ours[1:] if len(ours) == len(creating) else ours:",

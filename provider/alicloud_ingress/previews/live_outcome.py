@@ -131,6 +131,7 @@ class _Applied:
         self._added: list[Added] = []
         self._perhaps_added: list[Added] = []
         self._may_differ: set[IngressRule] = set()
+        self._revoked_by_peer: set[IngressRule] = set()
         self._refusals: list[Refusal] = []
         self._takeovers: list[Takeover] = []
         self._gone: set[tuple[str, str]] = set()
@@ -204,6 +205,8 @@ class _Applied:
         Delete a rule; `stays` if it may exist all the same.
         """
         slots = self._found(step, old)
+        if step.kind == PEER_RULE and not step.gap:
+            self._revoked_by_peer.add(as_the_peer_compares(self._flat(old)))
         if not slots:
             self._any_drop_may_go |= self._may_be_any(old)
             self._gone.add(key(step))
@@ -373,7 +376,8 @@ class _Applied:
             if slot.changes and (slot.removers or len(slot.changes) > 1):
                 yield slot.changes[-1][0]
         for rule, step in self._added:
-            if step.gap and key(step) not in self._gone:
+            has_gap = step.gap and key(step) not in self._gone
+            if has_gap or as_the_peer_compares(rule) in self._revoked_by_peer:
                 yield rule
         yield from self._may_differ
 
