@@ -1000,17 +1000,24 @@ def test_a_rule_that_pulumi_alicloud_creates_too_may_be_refused(
     assert "not judged" in done.stderr
 
 
-@pytest.mark.parametrize("op", ["replace", "create"])
+@pytest.mark.parametrize("op", ["replace", "create", "gap"])
 def test_pulumi_alicloud_revokes_what_is_created_like_a_missing_rule(
     gate: Gate, op: str
 ) -> None:
     """The drop of its state was deleted by hand, and comes and goes in this run."""
     drop = of_peer(gate, WORLD, policy="drop", priority=1)
     old: dict[str, Any] = {"old": drop, "old_state": {"outputs": drop}}
+    web = of_peer(gate, OFFICE, portRange="80/80")
     steps = {
         "replace": [step("replace", "drop", new=drop, kind=PEER_RULE, **old)],
         "create": [
             step("delete", "theirs", kind=PEER_RULE, **old),
+            step("create", "ours", new=gate.rule(policy="drop")),
+        ],
+        "gap": [
+            step("delete-replaced", "theirs", kind=PEER_RULE, **old),
+            step("replace", "theirs", new=web, kind=PEER_RULE, **old),
+            step("create-replacement", "theirs", new=web, kind=PEER_RULE, **old),
             step("create", "ours", new=gate.rule(policy="drop")),
         ],
     }[op]

@@ -131,7 +131,7 @@ class _Applied:
         self._added: list[Added] = []
         self._perhaps_added: list[Added] = []
         self._may_differ: set[IngressRule] = set()
-        self._revoked_by_peer: set[IngressRule] = set()
+        self._revoked_by_peer: dict[IngressRule, list[Step]] = defaultdict(list)
         self._refusals: list[Refusal] = []
         self._takeovers: list[Takeover] = []
         self._gone: set[tuple[str, str]] = set()
@@ -205,8 +205,9 @@ class _Applied:
         Delete a rule; `stays` if it may exist all the same.
         """
         slots = self._found(step, old)
-        if step.kind == PEER_RULE and not step.gap:
-            self._revoked_by_peer.add(as_the_peer_compares(self._flat(old)))
+        if step.kind == PEER_RULE:
+            seen = as_the_peer_compares(self._flat(old))
+            self._revoked_by_peer[seen].append(step)
         if not slots:
             self._any_drop_may_go |= self._may_be_any(old)
             self._gone.add(key(step))
@@ -377,9 +378,16 @@ class _Applied:
                 yield slot.changes[-1][0]
         for rule, step in self._added:
             has_gap = step.gap and key(step) not in self._gone
-            if has_gap or as_the_peer_compares(rule) in self._revoked_by_peer:
+            if has_gap or self._is_revoked_by_peer(rule, step):
                 yield rule
         yield from self._may_differ
+
+    def _is_revoked_by_peer(self, rule: IngressRule, step: Step) -> bool:
+        """
+        Whether pulumi-alicloud may revoke a rule after this step has created it.
+        """
+        revokers = self._revoked_by_peer.get(as_the_peer_compares(rule), ())
+        return any(revoker is not step or not step.gap for revoker in revokers)
 
     def _most_after(self) -> Iterator[OwnedRule]:
         """
