@@ -865,3 +865,162 @@ def test_a_list_that_two_resources_change_is_not_judged(gate: Gate, last: str) -
         )
 
     assert gate(steps, *ADMIN).exit_code == 1
+
+
+@pytest.mark.parametrize("mark", [SECRET, UNKNOWN])
+def test_a_secret_exclusive_may_be_false(gate: Gate, mark: str) -> None:
+    """Then it keeps what a refresh added, and the drop above that goes."""
+    drop_id, foreign_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    rules = gate.set_of(gate.rule(policy="drop"), gate.rule(priority=2))
+    ids = {"tcp 0": drop_id, "tcp 1": foreign_id}
+    old = {**rules, "exclusive": True}
+    outputs = {**old, "rule_ids": ids, "foreign_rule_ids": [foreign_id]}
+    new = {**gate.set_of(), "exclusive": mark}
+    change = step(
+        "update", old=old, new=new, kind=RULE_SET, old_state={"outputs": outputs}
+    )
+
+    assert gate([change], *LIVE).exit_code == 1
+
+
+@pytest.mark.parametrize("mark", [SECRET, UNKNOWN])
+def test_a_secret_adopt_may_be_false(gate: Gate, mark: str) -> None:
+    """Then the run stops at a rule that exists, before it creates the drop."""
+    gate.live("80/80", OFFICE)
+    steps = [
+        step("create", "web", new=gate.rule(80, OFFICE, adopt=mark)),
+        step("create", "drop", new=gate.rule(policy="drop")),
+        step("create", "ssh", new=gate.rule(priority=2)),
+    ]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    steps[0] = step("create", "web", new=gate.rule(80, OFFICE, adopt=True))
+    assert gate(steps, *LIVE).exit_code == 0
+
+
+PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("kind", ["rule", "set", "peer"])
+@pytest.mark.parametrize(
+    ("block", "exits", "words"),
+    [(OFFICE, 0, ""), (WORLD, 1, "may reach"), (UNKNOWN, 1, "might reach")],
+)
+def test_a_list_is_judged_before_it_exists(  # noqa: PLR0913
+    gate: Gate, block: str, exits: int, words: str, kind: str, *, live: bool
+) -> None:
+    """A rule that the same preview creates uses it."""
+    entries = {"entries": [{"cidr": block}]}
+    offices = step("create", "offices", new=entries, kind=PREFIX_LIST)
+    rule = {**gate.rule(), "source_prefix_list_id": UNKNOWN}
+    del rule["source_cidr_ip"]
+    theirs = of_peer(gate, "", prefixListId=UNKNOWN)
+    rules: dict[str, tuple[str, dict[str, Any]]] = {
+        "rule": ("source_prefix_list_id", {"new": rule}),
+        "set": ("rules", {"new": gate.set_of(rule), "kind": RULE_SET}),
+        "peer": ("prefixListId", {"new": theirs, "kind": PEER_RULE}),
+    }
+    argument, more = rules[kind]
+    state = {"propertyDependencies": {argument: [offices["urn"]]}}
+    ssh = step("create", "ssh", **more, new_state=state)
+
+    where = (*LIVE, "--region", "cn-hangzhou") if live else ADMIN
+    done = gate([offices, ssh], *where)
+
+    assert done.exit_code == exits
+    assert words in done.stderr
+    changed = {**offices, "op": "update", "oldState": offices["newState"]}
+    assert gate([changed, ssh], *ADMIN).exit_code == 1
+    assert gate([ssh], *ADMIN).exit_code == 1
+
+
+def test_a_list_replaced_by_the_world_is_found(gate: Gate) -> None:
+    """Its ID is not known, but what it will contain is."""
+    old, new = ({"entries": [{"cidr": block}]} for block in (OFFICE, WORLD))
+    replaced = step(
+        "replace", "offices", old=old, new=new, kind=PREFIX_LIST,
+        old_state={"id": "pl-1"},
+    )  # fmt: skip
+    before = {**gate.rule(), "source_prefix_list_id": "pl-1"}
+    del before["source_cidr_ip"]
+    after = {**before, "source_prefix_list_id": UNKNOWN}
+    state = {"propertyDependencies": {"source_prefix_list_id": [replaced["urn"]]}}
+    steps = [replaced, step("update", old=before, new=after, new_state=state)]
+
+    assert "may reach" in gate(steps, *ADMIN).stderr
+    steps[0]["newState"]["inputs"] = old
+    assert gate(steps, *ADMIN).exit_code == 0
+
+
+def test_pulumi_alicloud_may_create_what_an_update_moves_away(gate: Gate) -> None:
+    """It meets the drop and adds none; then the drop becomes another rule."""
+    drop_id, below_id = gate.live(Policy="drop"), gate.live(Priority="2")
+    drop, below = gate.rule(policy="drop"), gate.rule(priority=2)
+    moved = gate.rule(80, policy="drop")
+    theirs = of_peer(gate, WORLD, policy="drop", priority=1)
+    steps = [
+        step("same", "below", old=below, new=below, old_state=known(below, below_id)),
+        step("update", "drop", old=drop, new=moved, old_state=known(drop, drop_id)),
+        step("create", "theirs", new=theirs, kind=PEER_RULE),
+    ]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+    assert gate(steps, *ADMIN).exit_code == 1
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("op", ["create", "update"])
+@pytest.mark.parametrize(("mine", "theirs"), [("a", "b"), ("b", "a")])
+def test_a_rule_that_pulumi_alicloud_creates_too_may_be_refused(
+    gate: Gate, mine: str, theirs: str, op: str, *, live: bool
+) -> None:
+    """Whichever name is first; then the drop above a new rule may be missing."""
+    other = of_peer(gate, OFFICE, portRange="80/80", priority=1)
+    old, rule_id = gate.rule(81, OFFICE), gate.live("81/81", OFFICE)
+    before: dict[str, Any] = {"old": old, "old_state": known(old, rule_id)}
+    if op == "create":
+        before = {}
+    steps = [
+        step(op, mine, new=gate.rule(80, OFFICE), **before),
+        step("create", theirs, new=other, kind=PEER_RULE),
+        step("create", "drop", new=gate.rule(policy="drop")),
+        step("create", "ssh", new=gate.rule(priority=2)),
+    ]
+
+    done = gate(steps, *(LIVE if live else ADMIN))
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr
+
+
+@pytest.mark.parametrize("op", ["replace", "create", "gap"])
+def test_pulumi_alicloud_revokes_what_is_created_like_a_missing_rule(
+    gate: Gate, op: str
+) -> None:
+    """The drop of its state was deleted by hand, and comes and goes in this run."""
+    drop = of_peer(gate, WORLD, policy="drop", priority=1)
+    old: dict[str, Any] = {"old": drop, "old_state": {"outputs": drop}}
+    web = of_peer(gate, OFFICE, portRange="80/80")
+    steps = {
+        "replace": [step("replace", "drop", new=drop, kind=PEER_RULE, **old)],
+        "create": [
+            step("delete", "theirs", kind=PEER_RULE, **old),
+            step("create", "ours", new=gate.rule(policy="drop")),
+        ],
+        "gap": [
+            step("delete-replaced", "theirs", kind=PEER_RULE, **old),
+            step("replace", "theirs", new=web, kind=PEER_RULE, **old),
+            step("create-replacement", "theirs", new=web, kind=PEER_RULE, **old),
+            step("create", "ours", new=gate.rule(policy="drop")),
+        ],
+    }[op]
+    ssh = step("create", "ssh", new=gate.rule(priority=2))
+
+    assert gate([ssh, *steps], *LIVE, "--region", "cn-hangzhou").exit_code == 1

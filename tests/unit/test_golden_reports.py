@@ -131,7 +131,8 @@ def test_sarif_has_one_result_per_finding() -> None:
                 for file in (
                     ".venv/lib/site-packages/alicloud_ingress/resource.py#145",
                     "../elsewhere/rules.py#3",
-                    "program/__main__.py#12,4",
+                    "%2e%2e/elsewhere/rules.py#3",
+                    "my%20pr%C3%B6gram%20%231/__main__.py#12,4",
                     "program/__main__.py#40",
                 )
             ]
@@ -154,7 +155,7 @@ def test_sarif_has_one_result_per_finding() -> None:
         )
         for result in run["results"]
     }
-    assert places["desktops)"] == ("program/__main__.py", 12)
+    assert places["desktops)"] == ("my%20pr%C3%B6gram%20%231/__main__.py", 12)
     assert places["from-a-secret)"] == ("Pulumi.yaml", 1)
     waived = [r for r in run["results"] if "suppressions" in r]
     assert [r["suppressions"][0]["justification"] for r in waived] == ["a test"]

@@ -500,6 +500,7 @@ def test_text_from_others_is_escaped() -> None:
         create(inputs, HOSTILE),
         step("update", f"{HOSTILE} 2", old=old, new=inputs),
         step("delete", f"{HOSTILE} 3", old=inputs),
+        step(HOSTILE, "odd", old=inputs, new=inputs),
         fail_on=FAIL_ON[:4],
     )
     text = markdown(compose(review))

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from alicloud_ingress.files import items, mapping
-from alicloud_ingress.previews.declared import GROUP_ARGUMENT, type_of
-from alicloud_ingress.previews.neighbours import PREFIX_LIST
+from alicloud_ingress.previews.declared import GROUP_ARGUMENT, PREFIX_LIST, type_of
 from alicloud_ingress.previews.operations import (
     COUNTED,
     IGNORED,

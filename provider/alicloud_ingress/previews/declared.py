@@ -15,7 +15,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.files import items, mapping
-from alicloud_ingress.previews.values import SECRET, doubt_of, known_text
+from alicloud_ingress.previews.values import (
+    NOT_KNOWN,
+    SECRET,
+    doubt_of,
+    known_text,
+)
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import ALL_PORTS, WITH_PORTS
 
@@ -77,6 +82,7 @@ _SOURCE_PARAMETERS = (
 )
 ANY_GROUP = "the future group of "
 SECURITY_GROUP = "alicloud:ecs/securityGroup:SecurityGroup"
+PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
 RULE_ID = {RULE: "security_group_rule_id", PEER_RULE: "securityGroupRuleId"}
 GROUP_ARGUMENT = {
     RULE: "security_group_id",
@@ -260,6 +266,9 @@ class Statement:
             if value is None:
                 continue
             why = doubt_of(value)
+            if parameter == "SourcePrefixListId" and why == NOT_KNOWN:
+                value = self._list_to_come(argument) or value
+                why = doubt_of(value)
             if why and parameter != "Description":
                 doubts.append(f"{argument} is {why}")
                 permission[parameter] = self._mark(argument, why, label)
@@ -296,14 +305,28 @@ class Statement:
 
         Otherwise each rule counts as one of a group of its own.
         """
-        needed = items(mapping(self._state.get("propertyDependencies")).get(argument))
-        if len(needed) == 1:
-            tail = str(needed[0]).split("::", 2)[-1]
-            if tail.split("::")[0].rsplit("$", 1)[-1] == SECURITY_GROUP:
-                is_new = needed[0] in self._resource.created and doubt != SECRET
-                start = "the future group " if is_new else ANY_GROUP
-                return f"{start}{tail.removeprefix(f'{SECURITY_GROUP}::')}"
+        if urn := self._needed(argument, SECURITY_GROUP):
+            is_new = urn in self._resource.created and doubt != SECRET
+            start = "the future group " if is_new else ANY_GROUP
+            return f"{start}{_tail(urn, SECURITY_GROUP)}"
         return f"{ANY_GROUP}{self._label}"
+
+    def _list_to_come(self, argument: str) -> str:
+        """
+        The name of the prefix list that an ID will come from; "" if it is not known.
+        """
+        of = "rules" if self._kind == RULE_SET else argument
+        urn = self._needed(of, PREFIX_LIST)
+        return future_list(urn) if urn else ""
+
+    def _needed(self, argument: str, kind: str) -> str:
+        """
+        The URN of the only resource that an argument comes from, if it is of this type;
+        otherwise "".
+        """
+        needed = items(mapping(self._state.get("propertyDependencies")).get(argument))
+        urns = [str(each) for each in needed]
+        return urns[0] if [*map(type_of, urns)] == [kind] else ""
 
     def _mark(self, argument: str, why: str, label: str) -> str:
         moved = self._moved is None or bool(self._moved & {argument, "rules"})
@@ -328,9 +351,21 @@ def _label(resource: RuleResource) -> str:
     """
     A unique name: with type and parent, unless it is a rule without a parent.
     """
-    urn, name = resource.urn, resource.name
-    tail = urn.split("::", 2)[-1]
-    return name if not urn or tail == f"{RULE}::{name}" else tail
+    return _tail(resource.urn, RULE) if resource.urn else resource.name
+
+
+def _tail(urn: str, kind: str) -> str:
+    """
+    The types and the name in a URN; the name alone if this is the only type.
+    """
+    return urn.split("::", 2)[-1].removeprefix(f"{kind}::")
+
+
+def future_list(urn: str) -> str:
+    """
+    What stands for the ID of a prefix list that the preview creates.
+    """
+    return f"the future list {_tail(urn, PREFIX_LIST)}"
 
 
 def is_any_group(group: str) -> bool:

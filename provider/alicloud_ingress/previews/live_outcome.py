@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from alicloud_ingress.previews.declared import (
     PEER_RULE,
@@ -130,6 +131,7 @@ class _Applied:
         self._added: list[Added] = []
         self._perhaps_added: list[Added] = []
         self._may_differ: set[IngressRule] = set()
+        self._revoked_by_peer: dict[IngressRule, list[Step]] = defaultdict(list)
         self._refusals: list[Refusal] = []
         self._takeovers: list[Takeover] = []
         self._gone: set[tuple[str, str]] = set()
@@ -203,6 +205,9 @@ class _Applied:
         Delete a rule; `stays` if it may exist all the same.
         """
         slots = self._found(step, old)
+        if step.kind == PEER_RULE:
+            seen = as_the_peer_compares(self._flat(old))
+            self._revoked_by_peer[seen].append(step)
         if not slots:
             self._any_drop_may_go |= self._may_be_any(old)
             self._gone.add(key(step))
@@ -352,15 +357,18 @@ class _Applied:
         Rules that may be missing afterwards although a step wants them.
 
         One step deletes the rule and another wants it, or one step replaces it with a
-        gap; or two steps change it. A resource that only keeps the rule may not be
-        asked: with `--target`, or if the state has no mark of it as an owner. If
-        pulumi-alicloud replaces a rule with an identical one, it is missing: the old
-        one is revoked by its attributes, which the new one shares.
+        gap; or two steps change it, or one changes it and another creates it. A
+        resource that only keeps the rule may not be asked: with `--target`, or if the
+        state has no mark of it as an owner. If pulumi-alicloud replaces a rule with an
+        identical one, it is missing: the old one is revoked by its attributes, which
+        the new one shares.
         """
         added = steps_by_rule(self._added)
         for slot in self._slots:
             adders = added.get(slot.rule, ())
             wanting = {step.urn for step in adders}
+            if adders and slot.changes_identity:
+                yield slot.rule
             if not self._stays(slot.removers, adders) and any(
                 remover.gap or remover.kind == PEER_RULE or remover.urn not in wanting
                 for remover in slot.removers
@@ -369,9 +377,17 @@ class _Applied:
             if slot.changes and (slot.removers or len(slot.changes) > 1):
                 yield slot.changes[-1][0]
         for rule, step in self._added:
-            if step.gap and key(step) not in self._gone:
+            has_gap = step.gap and key(step) not in self._gone
+            if has_gap or self._is_revoked_by_peer(rule, step):
                 yield rule
         yield from self._may_differ
+
+    def _is_revoked_by_peer(self, rule: IngressRule, step: Step) -> bool:
+        """
+        Whether pulumi-alicloud may revoke a rule after this step has created it.
+        """
+        revokers = self._revoked_by_peer.get(as_the_peer_compares(rule), ())
+        return any(revoker is not step or not step.gap for revoker in revokers)
 
     def _most_after(self) -> Iterator[OwnedRule]:
         """
@@ -418,7 +434,8 @@ class _Applied:
                     self._may_stop |= step.kind != PEER_RULE and slot.is_held(step)
                 else:
                     self._refusals.append(Refusal(step, rule_id, IDENTICAL))
-        self._refusals += created_twice(self._added)
+        changed = (s.changes for s in self._slots if s.changes_identity)
+        self._refusals += created_twice((*self._added, *chain.from_iterable(changed)))
 
     def _find_conflicts_of_updates(self) -> None:
         """

@@ -13,16 +13,17 @@ from typing import Any
 from alicloud_ingress.files import items, mapping
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
+    PREFIX_LIST,
     SECURITY_GROUP,
+    future_list,
     inputs_of,
     name_of,
     type_of,
 )
-from alicloud_ingress.previews.operations import UNCHANGED
+from alicloud_ingress.previews.operations import CREATING, UNCHANGED
 from alicloud_ingress.previews.values import is_known, known_text
 
 _PROVIDER = "pulumi:providers:alicloud"
-PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
 _KNOWN = frozenset({*GROUP_ARGUMENT, PREFIX_LIST})
 _SOME_RULE = re.compile(
     r"security_?group_?(ingress_?)?rule|(prefix|port_?range)_?list", re.IGNORECASE
@@ -44,9 +45,10 @@ class ListChange:
 
     Args:
         urn: URN of the resource.
-        list_id: `pl-...`.
+        list_id: `pl-...`; see `future_list` if the preview creates it.
         name: name of the resource.
-        before: its address blocks in the state; None if they are not known.
+        before: its address blocks in the state, or as it is created; None if they are
+            not known.
         after: its address blocks afterwards; None if they are not known.
         changes: whether the preview changes the list.
     """
@@ -61,12 +63,22 @@ class ListChange:
 
 def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:
     """
-    The prefix lists of the stack that exist.
+    The prefix lists of the stack: those that exist, and those that the preview creates.
     """
     for step in steps:
         if _kind(step) != PREFIX_LIST:
             continue
         old, new = mapping(step.get("oldState")), mapping(step.get("newState"))
+        if step.get("op") in CREATING:
+            blocks = _blocks(inputs_of(new))
+            yield ListChange(
+                urn=str(step.get("urn")),
+                list_id=future_list(str(step.get("urn"))),
+                name=_name(step),
+                before=blocks,
+                after=blocks,
+                changes=False,
+            )
         list_id = str(old.get("id") or new.get("id") or "")
         if not list_id.startswith("pl-"):
             continue

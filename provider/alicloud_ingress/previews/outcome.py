@@ -108,13 +108,17 @@ def steps_by_rule(added: Iterable[Added]) -> dict[IngressRule, list[Step]]:
 
 def created_twice(added: Iterable[Added]) -> Iterator[Refusal]:
     """
-    The second resource that creates a rule is refused.
+    The second resource that makes a rule is refused, unless it is of pulumi-alicloud.
+    Which one is the second is not known.
+
+    Args:
+        added: rules that steps create, or change another one into.
     """
     for rule, steps in steps_by_rule(added).items():
-        _, *later = {step.urn: step for step in steps}.values()
-        for step in later:
-            if step.kind != PEER_RULE:
-                yield Refusal(step, rule.as_text, _TWICE)
+        creating = {step.urn: step for step in steps}.values()
+        ours = [step for step in creating if step.kind != PEER_RULE]
+        for step in ours[1:] if len(ours) == len(creating) else ours:
+            yield Refusal(step, rule.as_text, _TWICE)
 
 
 def key(step: Step) -> tuple[str, str]:

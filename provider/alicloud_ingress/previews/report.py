@@ -374,7 +374,8 @@ def _diagrams(review: Review) -> Iterator[Section]:
 
 def _table(review: Review) -> Section:
     rows = [
-        f"| {step.op}{' with a gap' if step.gap else ''} | {cell(code(step.name))}"
+        f"| {cell(code(step.op))}{' with a gap' if step.gap else ''}"
+        f" | {cell(code(step.name))}"
         f" | {cell(_rules(step.before))} | {cell(_rules(step.after))} |"
         for step in review.preview.steps
     ]

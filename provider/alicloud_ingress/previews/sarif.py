@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import urllib.parse
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
@@ -77,7 +78,10 @@ def _result(finding: Finding, sources: Mapping[str, Source]) -> dict[str, Any]:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": place.file, "uriBaseId": "%SRCROOT%"},
+                    "artifactLocation": {
+                        "uri": urllib.parse.quote(place.file),
+                        "uriBaseId": "%SRCROOT%",
+                    },
                     "region": {"startLine": max(place.line, 1)},
                 },
                 "logicalLocations": [

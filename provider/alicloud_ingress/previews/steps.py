@@ -71,12 +71,13 @@ class Step:
             group is deleted too; or it is secret which rules of a set are foreign.
         goes_with_group: whether the preview deletes what the rule is deleted with. Then
             the engine does not delete the rule itself, be it a drop or not.
-        keeps: whether a set may keep rules that it no longer declares.
-        exclusive: whether a set also deletes rules that it does not declare.
+        keeps: whether a set may keep rules that it no longer declares: so the program
+            says, or whether it is exclusive is not known.
+        exclusive: whether a set also deletes rules that it does not declare, or may.
         source: where the program declares it; None if the engine does not show it.
         retained: whether the old rule is kept in the group (`retain_on_delete`, or a
             rule that was only read).
-        adopts: whether the resource takes over an identical live rule.
+        adopts: whether the resource surely takes over an identical live rule.
         changes: fields of an update or a replacement.
         reasons: fields that force a replacement.
         drift: fields that have changed outside of Pulumi, found by a refresh.
@@ -122,8 +123,9 @@ def _source(state: Mapping[str, Any]) -> Source | None:
     frames = [state, *map(mapping, items(state.get("stackTrace")))]
     for frame in frames:
         match = _POSITION.fullmatch(str(frame.get("sourcePosition")))
-        if match and not _ELSEWHERE.search(match["file"]):
-            return Source(urllib.parse.unquote(match["file"]), int(match["line"]))
+        file = urllib.parse.unquote(match["file"]) if match else ""
+        if match and not _ELSEWHERE.search(file):
+            return Source(file, int(match["line"]))
     return None
 
 
@@ -194,6 +196,7 @@ class _StepReader:
         if retained or (op == "delete" and old.get("external")):
             after = (*after, *before)
         changed = op in ("update", "replace")
+        wanted = inputs_of(new)
         return Step(
             urn=self.resource.urn,
             name=self.resource.name,
@@ -206,11 +209,12 @@ class _StepReader:
             unsure_delete=bool(old.get("deletedWith")) or _hides_foreign(old),
             goes_with_group=op == "delete"
             and str(old.get("deletedWith")) in self.resource.deleted,
-            keeps=any(bool(inputs_of(new).get(name)) for name in _KEEPING),
-            exclusive=bool(inputs_of(new).get("exclusive")),
+            keeps=any(bool(wanted.get(name)) for name in _KEEPING)
+            or bool(doubt_of(wanted.get("exclusive"))),
+            exclusive=bool(wanted.get("exclusive")),
             source=_source(new) or _source(old),
             retained=retained,
-            adopts=bool(inputs_of(new).get("adopt")),
+            adopts=wanted.get("adopt") is True,
             changes=_changes(old, new, moved) if changed else (),
             drift=_changes(found, old, set()) if found and old else (),
             gone=bool(found) and op == "create",
