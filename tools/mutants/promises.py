@@ -764,8 +764,8 @@ MUTANTS = (
     Mutant(
         "what a failed set has added is not taken back",
         "reconcile/lifecycle.py",
-        "            additions.take_back(error)\n",
-        "",
+        "additions.take_back(error)\n",
+        "pass\n",
         (SETS,),
     ),
     Mutant(
