@@ -502,8 +502,8 @@ MUTANTS = (
     Mutant(
         "a failed update revokes a rule of the state that shows late",
         "reconcile/create.py",
-        "            self.shown.pop(rule, None)\n",
-        "",
+        "self.shown.pop(rule, None)\n",
+        "pass\n",
         (LATE,),
     ),
     Mutant(
