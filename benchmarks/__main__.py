@@ -87,16 +87,16 @@ def _write(  # noqa: PLR0913, PLR0917 - one for each part of the file
 ) -> None:
     known: dict[str, Any] = json.loads(out.read_text()) if out.is_file() else {}
     names = {figure.row for figure in figures}
+    now = {"date": dt.datetime.now(dt.timezone.utc).date().isoformat(), "runs": runs}
     kept = [old for old in known.get("figures", ()) if old["row"] not in names]
     document = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "python": platform.python_version(),
-        "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
-        "runs": runs,
+        **now,
         "imports_s": imports_s,
         "surveys": [asdict(survey) for survey in surveys] or known.get("surveys", []),
         "usage_show": asdict(usage) if usage else known.get("usage_show"),
-        "figures": [*(asdict(figure) for figure in figures), *kept],
+        "figures": [*({**asdict(figure), **now} for figure in figures), *kept],
     }
     out.write_text(json.dumps(document, indent=1) + "\n")
     if out == FIGURES:

@@ -127,6 +127,18 @@ def test_a_missed_target_is_in_the_table() -> None:
     assert row.endswith("| 2.90 s, 1.50 x the floor, target missed |")
 
 
+def test_rows_of_another_day_are_named_with_it() -> None:
+    of = document()
+    for each in of["figures"]:
+        is_old = each["row"] == "floor 10"
+        each |= {"date": "2026-01-02" if is_old else of["date"], "runs": of["runs"]}
+
+    text = figures_page(json.dumps(of))
+
+    assert f"Medians of {of['runs']} from 2026-01-02: floor 10." in text
+    assert text.count("Medians of") == 1
+
+
 def test_a_page_without_figures_says_so() -> None:
     """None are measured, or none of the rows that the charts show."""
     assert figures_page("") == NONE_YET

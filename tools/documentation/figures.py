@@ -56,6 +56,7 @@ def figures_page(text: str) -> str:
             f"Measured on {document['date']}, {document['machine']}, Python"
             f" {document['python']}; medians of {document['runs']} runs."
         ),
+        *_measured_apart(document),
         *_hundred(rows),
         *_growth(rows),
         *_with_latency(rows),
@@ -64,6 +65,21 @@ def figures_page(text: str) -> str:
         *_imports(document),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _measured_apart(document: Mapping[str, Any]) -> list[str]:
+    """
+    The rows of another day, or of another number of runs, than the last measurement.
+    """
+    apart: dict[tuple[str, int], dict[str, None]] = defaultdict(dict)
+    for figure in document["figures"]:
+        apart[figure["date"], figure["runs"]][figure["row"]] = None
+    apart.pop((document["date"], document["runs"]), None)
+    return [
+        line
+        for (date, runs), rows in sorted(apart.items())
+        for line in ("", f"Medians of {runs} from {date}: {', '.join(rows)}.")
+    ]
 
 
 def _hundred(rows: Rows) -> list[str]:
