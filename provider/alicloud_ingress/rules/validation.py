@@ -55,6 +55,10 @@ RULE_ARGUMENTS = (
     "description",
     "expires_on",
 )
+"""
+The arguments of a rule. `IngressRule`, the public API, previews and the fake list them,
+too: `tests/unit/test_rule.py` fails where one lacks a new argument.
+"""
 ID_PREFIXES = {
     "security_group_id": "sg-",
     "source_group_id": "sg-",
