@@ -572,6 +572,49 @@ def test_the_old_program_undoes_an_unfinished_change(front: Front, change: str) 
     assert fake.rules(group) == was
 
 
+NEXT: dict[str, tuple[str, Callable[[str], dict[str, Properties]]]] = {
+    "the same program": (UP, lambda group: rule(group, port_range=7)),
+    "the old program": (UP, rule),
+    "another port": (UP, lambda group: rule(group, port_range=8)),
+    "another description": (
+        UP,
+        lambda group: rule(group, port_range=7, description="new"),
+    ),
+    "a refresh before": (f"{UP} --refresh", rule),
+    "no program": (UP, lambda _: {}),
+    "a destroy": (DESTROY, lambda _: {}),
+}
+
+
+@pytest.mark.parametrize("command", NEXT)
+@pytest.mark.parametrize("adopt", [False, True])
+@pytest.mark.parametrize("takes_effect", [False, True])
+def test_no_program_loses_a_changed_rule_without_an_id(
+    front: Front, command: str, *, takes_effect: bool, adopt: bool
+) -> None:
+    """The read before the change has shown its ID."""
+    fake, stack, group = front.fake, Stack(front.settings), front.fake.new_group()
+    assert stack.run(UP, rule(group)) == []
+    stack.forget_ids()
+    fake.inject(dropped(MODIFY, takes_effect=takes_effect), refused(DESCRIBE, skip=1))
+    assert len(stack.run(UP, rule(group, port_range=7, adopt=adopt))) == 1
+    fake.forget_faults()
+    way, make = NEXT[command]
+    program = make(group)
+
+    assert stack.run(way, program) == []
+
+    scene = Scene(fake, stack, group, program, frozenset())
+    assert [
+        (live["PortRange"], live.get("Description") or "")
+        for live in scene.ours.values()
+    ] == [
+        (f"{one['port_range']}/{one['port_range']}", one.get("description", ""))
+        for one in program.values()
+    ]
+    assert scene.unknown == []
+
+
 def test_what_an_advanced_group_refuses_is_not_in_the_state(front: Front) -> None:
     """It refuses the revoke, too, so that no command could delete it."""
     fake, stack = front.fake, Stack(front.settings)

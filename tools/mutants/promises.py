@@ -621,6 +621,14 @@ MUTANTS = (
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
+        "a failed change of a rule without an ID leaves it without one",
+        "reconcile/modify.py",
+        "            self.made,\n        ) from error",
+        "            {r: replace(live, rule_id='') for r, live in self.made.items()},\n"
+        "        ) from error",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
         "a change that is tried again is forgotten",
         "reconcile/modify.py",
         "        owner.ownership.leave(self.made, owner.mark)\n",

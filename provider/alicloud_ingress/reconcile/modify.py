@@ -79,7 +79,7 @@ class Changes:
 
     def raise_if_made(self, error: Exception) -> None:
         """
-        Name the rules of a failed run that the state no longer describes.
+        Name the rules that a failed run has changed, and bring them into the state.
 
         Raises:
             NotTakenBackError: there are some. The next update sets them right, also
@@ -93,7 +93,7 @@ class Changes:
         raise NotTakenBackError(
             f"{as_sentence(error)} These have changed in {self.context.where}, or may"
             f" have: {words}.",
-            {},
+            self.made,
         ) from error
 
     def _make(self, change: Change) -> None:

@@ -22,7 +22,7 @@ class NotTakenBackError(RuleNotConfirmedError):
 
     Attributes:
         added: each rule that it added as it is, without an ID where no read has shown
-            it. The state has to name them.
+            it, and each that it changed as it is to be. The state has to name them.
     """
 
     def __init__(self, message: str, added: Mapping[IngressRule, LiveRule]) -> None:
