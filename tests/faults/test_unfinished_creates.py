@@ -16,6 +16,7 @@ from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.errors import RuleNotConfirmedError
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, Fault
+from alicloud_ingress.testing.state import Lag
 from engine.host import Properties, new_process
 from engine.state import Key, Options
 from engine.ways import DESTROY, UP
@@ -568,6 +569,26 @@ def test_the_old_program_undoes_an_unfinished_change(front: Front, change: str) 
     fake.forget_faults()
 
     assert stack.run(UP, before) == []
+
+    assert fake.rules(group) == was
+
+
+@pytest.mark.parametrize("ids", ["known", "unknown"])
+def test_the_old_program_undoes_a_change_of_late_rules(front: Front, ids: str) -> None:
+    """The first read lacks them, so that they are authorized, and then changed."""
+    fake, stack, group = front.fake, Stack(front.settings), front.fake.new_group()
+    assert stack.run(UP, some(group, "ours")) == []
+    was = fake.rules(group)
+    if ids == "unknown":
+        for entry in stack.engine.entries:
+            entry.outputs["rule_ids"] = dict.fromkeys(entry.outputs["rule_ids"], "")
+    fake.groups[group].lags |= {rule_id: Lag(None, 1) for rule_id in was}
+    fake.inject(refused(MODIFY, skip=1))
+    assert len(stack.run("up --skip-preview", some(group, "new"))) == 1
+    assert fake.rules(group) != was
+    fake.forget_faults()
+
+    assert stack.run(UP, some(group, "ours")) == []
 
     assert fake.rules(group) == was
 

@@ -425,7 +425,7 @@ MUTANTS = (
     Mutant(
         "another resource revokes what a failed update has without an ID",
         "reconcile/create.py",
-        "            if not rule_id and rule not in self.shown\n",
+        "            if not member.rule_id and rule not in self.shown\n",
         "            if False\n",
         (SETS,),
     ),
@@ -495,9 +495,16 @@ MUTANTS = (
     Mutant(
         "a rule that shows late is not that of its resource",
         "reconcile/create.py",
-        '                if self.in_state.get(rule) in ("", live.rule_id):\n',
-        "                if False:\n",
+        '                if member and member.rule_id in ("", live.rule_id):\n',
+        "                if member and False:\n",
         (LATE,),
+    ),
+    Mutant(
+        "a failed run forgets that it has changed a rule that shows late",
+        "reconcile/create.py",
+        "self.own[rule] = replace(change, state=member.rule)",
+        "self.own[rule] = change",
+        (NOT_TAKEN_BACK,),
     ),
     Mutant(
         "a failed update revokes a rule of the state that shows late",
