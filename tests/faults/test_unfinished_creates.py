@@ -593,6 +593,23 @@ def test_the_old_program_undoes_a_change_of_late_rules(front: Front, ids: str) -
     assert fake.rules(group) == was
 
 
+def test_a_failed_update_names_what_changed_and_is_left(front: Front) -> None:
+    fake, stack, group = front.fake, Stack(front.settings), front.fake.new_group()
+    assert stack.run(UP, some(group, "ours")) == []
+    fake.inject(refused(MODIFY, skip=1), UNREVOKED)
+
+    (error,) = stack.run(UP, some(group, "new", last=4))
+
+    (entry,) = stack.entries
+    assert "have changed" in str(error)
+    assert "these may exist" in str(error)
+    new = [one for one in fake.rules(group).values() if one["Description"] == "new"]
+    assert len(new) == 2
+    assert [one["description"] for one in entry.outputs["rules"].values()].count(
+        "new"
+    ) == len(new)
+
+
 NEXT: dict[str, tuple[str, Callable[[str], dict[str, Properties]]]] = {
     "the same program": (UP, lambda group: rule(group, port_range=7)),
     "the old program": (UP, rule),

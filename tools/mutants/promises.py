@@ -623,16 +623,16 @@ MUTANTS = (
     Mutant(
         "a failed run forgets that it has changed a rule",
         "reconcile/lifecycle.py",
-        "                changes.raise_if_made(error)\n",
-        "",
+        "failure = changes.named(error)",
+        "failure = error",
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
         "a failed change of a rule without an ID leaves it without one",
         "reconcile/modify.py",
-        "            self.made,\n        ) from error",
-        "            {r: replace(live, rule_id='') for r, live in self.made.items()},\n"
-        "        ) from error",
+        "not_taken_back(error, text, self.made)",
+        "not_taken_back(error, text, {r: replace(live, rule_id='')"
+        " for r, live in self.made.items()})",
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
@@ -779,7 +779,7 @@ MUTANTS = (
     Mutant(
         "what a failed set has added is not taken back",
         "reconcile/lifecycle.py",
-        "additions.take_back(error)\n",
+        "additions.take_back(failure)\n",
         "pass\n",
         (SETS,),
     ),

@@ -39,7 +39,7 @@ from alicloud_ingress.reconcile.polling import (
     until_answered,
     until_shown,
 )
-from alicloud_ingress.reconcile.unfinished import NotTakenBackError
+from alicloud_ingress.reconcile.unfinished import not_taken_back
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -409,12 +409,13 @@ class Additions:
         words = self.context.words_with_ids(
             (r, live.rule_id) for r, live in left.items()
         )
-        raise NotTakenBackError(
-            f"{as_sentence(error)} This run could not verify that what it had added is"
-            f" revoked ({reason or 'it does not show yet'}), so these may exist in"
+        raise not_taken_back(
+            error,
+            "This run could not verify that what it had added is revoked"
+            f" ({reason or 'it does not show yet'}), so these may exist in"
             f" {self.context.where}: {words}.",
             left,
-        ) from error
+        )
 
     def _revoke_shown(self) -> tuple[dict[IngressRule, LiveRule], Exception | None]:
         """
