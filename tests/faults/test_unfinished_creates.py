@@ -16,6 +16,7 @@ from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.errors import RuleNotConfirmedError
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.testing import FakeEcs, Fault
+from alicloud_ingress.testing.state import Lag
 from engine.host import Properties, new_process
 from engine.state import Key, Options
 from engine.ways import DESTROY, UP
@@ -570,6 +571,86 @@ def test_the_old_program_undoes_an_unfinished_change(front: Front, change: str) 
     assert stack.run(UP, before) == []
 
     assert fake.rules(group) == was
+
+
+@pytest.mark.parametrize("ids", ["known", "unknown"])
+def test_the_old_program_undoes_a_change_of_late_rules(front: Front, ids: str) -> None:
+    """The first read lacks them, so that they are authorized, and then changed."""
+    fake, stack, group = front.fake, Stack(front.settings), front.fake.new_group()
+    assert stack.run(UP, some(group, "ours")) == []
+    was = fake.rules(group)
+    if ids == "unknown":
+        for entry in stack.engine.entries:
+            entry.outputs["rule_ids"] = dict.fromkeys(entry.outputs["rule_ids"], "")
+    fake.groups[group].lags |= {rule_id: Lag(None, 1) for rule_id in was}
+    fake.inject(refused(MODIFY, skip=1))
+    assert len(stack.run("up --skip-preview", some(group, "new"))) == 1
+    assert fake.rules(group) != was
+    fake.forget_faults()
+
+    assert stack.run(UP, some(group, "ours")) == []
+
+    assert fake.rules(group) == was
+
+
+def test_a_failed_update_names_what_changed_and_is_left(front: Front) -> None:
+    fake, stack, group = front.fake, Stack(front.settings), front.fake.new_group()
+    assert stack.run(UP, some(group, "ours")) == []
+    fake.inject(refused(MODIFY, skip=1), UNREVOKED)
+
+    (error,) = stack.run(UP, some(group, "new", last=4))
+
+    (entry,) = stack.entries
+    assert "have changed" in str(error)
+    assert "these may exist" in str(error)
+    new = [one for one in fake.rules(group).values() if one["Description"] == "new"]
+    assert len(new) == 2
+    assert [one["description"] for one in entry.outputs["rules"].values()].count(
+        "new"
+    ) == len(new)
+
+
+NEXT: dict[str, tuple[str, Callable[[str], dict[str, Properties]]]] = {
+    "the same program": (UP, lambda group: rule(group, port_range=7)),
+    "the old program": (UP, rule),
+    "another port": (UP, lambda group: rule(group, port_range=8)),
+    "another description": (
+        UP,
+        lambda group: rule(group, port_range=7, description="new"),
+    ),
+    "a refresh before": (f"{UP} --refresh", rule),
+    "no program": (UP, lambda _: {}),
+    "a destroy": (DESTROY, lambda _: {}),
+}
+
+
+@pytest.mark.parametrize("command", NEXT)
+@pytest.mark.parametrize("adopt", [False, True])
+@pytest.mark.parametrize("takes_effect", [False, True])
+def test_no_program_loses_a_changed_rule_without_an_id(
+    front: Front, command: str, *, takes_effect: bool, adopt: bool
+) -> None:
+    """The read before the change has shown its ID."""
+    fake, stack, group = front.fake, Stack(front.settings), front.fake.new_group()
+    assert stack.run(UP, rule(group)) == []
+    stack.forget_ids()
+    fake.inject(dropped(MODIFY, takes_effect=takes_effect), refused(DESCRIBE, skip=1))
+    assert len(stack.run(UP, rule(group, port_range=7, adopt=adopt))) == 1
+    fake.forget_faults()
+    way, make = NEXT[command]
+    program = make(group)
+
+    assert stack.run(way, program) == []
+
+    scene = Scene(fake, stack, group, program, frozenset())
+    assert [
+        (live["PortRange"], live.get("Description") or "")
+        for live in scene.ours.values()
+    ] == [
+        (f"{one['port_range']}/{one['port_range']}", one.get("description", ""))
+        for one in program.values()
+    ]
+    assert scene.unknown == []
 
 
 def test_what_an_advanced_group_refuses_is_not_in_the_state(front: Front) -> None:

@@ -425,7 +425,7 @@ MUTANTS = (
     Mutant(
         "another resource revokes what a failed update has without an ID",
         "reconcile/create.py",
-        "            if not rule_id and rule not in self.shown\n",
+        "            if not member.rule_id and rule not in self.shown\n",
         "            if False\n",
         (SETS,),
     ),
@@ -495,9 +495,16 @@ MUTANTS = (
     Mutant(
         "a rule that shows late is not that of its resource",
         "reconcile/create.py",
-        '                if self.in_state.get(rule) in ("", live.rule_id):\n',
-        "                if False:\n",
+        '                if member and member.rule_id in ("", live.rule_id):\n',
+        "                if member and False:\n",
         (LATE,),
+    ),
+    Mutant(
+        "a failed run forgets that it has changed a rule that shows late",
+        "reconcile/create.py",
+        "self.own[rule] = replace(change, state=member.rule)",
+        "self.own[rule] = change",
+        (NOT_TAKEN_BACK,),
     ),
     Mutant(
         "a failed update revokes a rule of the state that shows late",
@@ -616,8 +623,16 @@ MUTANTS = (
     Mutant(
         "a failed run forgets that it has changed a rule",
         "reconcile/lifecycle.py",
-        "                changes.raise_if_made(error)\n",
-        "",
+        "failure = changes.named(error)",
+        "failure = error",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
+        "a failed change of a rule without an ID leaves it without one",
+        "reconcile/modify.py",
+        "not_taken_back(error, text, self.made)",
+        "not_taken_back(error, text, {r: replace(live, rule_id='')"
+        " for r, live in self.made.items()})",
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
@@ -764,7 +779,7 @@ MUTANTS = (
     Mutant(
         "what a failed set has added is not taken back",
         "reconcile/lifecycle.py",
-        "additions.take_back(error)\n",
+        "additions.take_back(failure)\n",
         "pass\n",
         (SETS,),
     ),

@@ -19,7 +19,6 @@ from alicloud_ingress.engine.checks import ResourceCheck
 from alicloud_ingress.engine.declarations import DECLARATION
 from alicloud_ingress.engine.failure import shown_as_message
 from alicloud_ingress.engine.properties import (
-    OWNER_MARK,
     account_id_of,
     inputs_as_read,
     inputs_of,
@@ -166,9 +165,7 @@ class RuleProvider(Provider):
             with owner.acquiring():
                 live = lifecycle.update(rule_of(_olds), rule, rule_id, adopt=adopt)
         except NotTakenBackError as error:
-            outputs = {**_olds, "account_id": account_id, OWNER_MARK: owner.mark}
-            if rule in error.added:
-                outputs = outputs_of(_news, error.added[rule], account_id, owner.mark)
+            outputs = outputs_of(_news, error.added[rule], account_id, owner.mark)
             raise partial_failure(error, _id, outputs, _news) from error
         finally:
             running().ownership.finish_change([rule_id])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from alicloud_ingress.ecs.reactions import (
     Reaction,
@@ -39,7 +39,7 @@ from alicloud_ingress.reconcile.polling import (
     until_answered,
     until_shown,
 )
-from alicloud_ingress.reconcile.unfinished import NotTakenBackError
+from alicloud_ingress.reconcile.unfinished import not_taken_back
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -105,9 +105,8 @@ class Additions:
         context: of the group.
         before: IDs of the rules that existed when the run began.
         adopts: whether rules that somebody else made are to be taken over.
-        in_state: IDs of the rules that the state has already and that no read has
-            shown, "" where it has none. They are the resource's: a run that fails
-            revokes none of them.
+        in_state: the rules that the state has already and that no read has shown. They
+            are the resource's: a run that fails revokes none of them.
         sent: rules that may have been added, and whether ECS has confirmed it.
         shown: those of them that a read has shown.
         own: those of them that the state has, by what they are to be.
@@ -121,7 +120,9 @@ class Additions:
     context: RuleContext
     before: frozenset[str]
     adopts: bool = False
-    in_state: Mapping[IngressRule, str] = field(default_factory=dict[IngressRule, str])
+    in_state: Mapping[IngressRule, Member] = field(
+        default_factory=dict[IngressRule, Member]
+    )
     sent: dict[IngressRule, bool] = field(default_factory=dict[IngressRule, bool])
     shown: dict[IngressRule, LiveRule] = field(
         default_factory=dict[IngressRule, LiveRule]
@@ -154,8 +155,8 @@ class Additions:
         hidden = {rule for rule, live in kept.items() if not live.rule_id}
         hidden.update(
             rule
-            for rule, rule_id in self.in_state.items()
-            if not rule_id and rule not in self.shown
+            for rule, member in self.in_state.items()
+            if not member.rule_id and rule not in self.shown
         )
         owner, group_id = self.context.owner, self.context.group.group_id
         owner.ownership.unseen.end_sending(group_id, self.asked, owner.mark, hidden)
@@ -242,11 +243,12 @@ class Additions:
             raise exists_error(self.context, [c.live for c in self.by_others.values()])
         self.adopt(self.by_others.values())
         ours = {r: live for r, live in self.shown.items() if r not in self.by_others}
+        own_ids = {member.rule_id for member in self.in_state.values()}
         held = {
             rule: Change(live, rule)
             for rule, live in ours.items()
             if live.rule_id
-            and live.rule_id != self.in_state.get(rule)
+            and live.rule_id not in own_ids
             and not self.context.owner.record_created(live.rule_id)
         }
         if held:
@@ -306,8 +308,9 @@ class Additions:
             if live := group.matching(rule):
                 self.shown[rule] = live
                 change = Change(group.in_terms_of(rule, live), rule)
-                if self.in_state.get(rule) in ("", live.rule_id):
-                    self.own[rule] = change
+                member = self.in_state.get(rule)
+                if member and member.rule_id in ("", live.rule_id):
+                    self.own[rule] = replace(change, state=member.rule)
                 elif live.rule_id in self.before or self.began.is_later_than(
                     live, group
                 ):
@@ -324,8 +327,8 @@ class Additions:
             NotTakenBackError: rules are left, or may be.
             RuleNotConfirmedError: a rule that ECS has not confirmed may appear late.
         """
-        for rule, rule_id in self.in_state.items():
-            if rule in self.own or not rule_id:
+        for rule, member in self.in_state.items():
+            if rule in self.own or not member.rule_id:
                 self.sent.pop(rule, None)
                 self.shown.pop(rule, None)
         if not self.sent:
@@ -406,12 +409,13 @@ class Additions:
         words = self.context.words_with_ids(
             (r, live.rule_id) for r, live in left.items()
         )
-        raise NotTakenBackError(
-            f"{as_sentence(error)} This run could not verify that what it had added is"
-            f" revoked ({reason or 'it does not show yet'}), so these may exist in"
+        raise not_taken_back(
+            error,
+            "This run could not verify that what it had added is revoked"
+            f" ({reason or 'it does not show yet'}), so these may exist in"
             f" {self.context.where}: {words}.",
             left,
-        ) from error
+        )
 
     def _revoke_shown(self) -> tuple[dict[IngressRule, LiveRule], Exception | None]:
         """

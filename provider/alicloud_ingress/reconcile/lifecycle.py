@@ -10,7 +10,7 @@ What happens where a step fails, for one rule and a set alike:
 - Before a rule is revoked, by whatever error: what the run has added is taken back,
   and the error is raised. What cannot be taken back is named, and the state gets it
   (`create.Additions.take_back`, `NotTakenBackError`). What has changed is not changed
-  back: it is named, and the next update, of any program, sets it right.
+  back: the state gets it, and the next update, of any program, sets it right.
 - A revoke is refused before any rule is gone: the same.
 - A revoke is refused when others are gone: nothing is taken back, since the group would
   have fewer rules than both the old program and the new one declare.
@@ -51,6 +51,7 @@ from alicloud_ingress.reconcile.polling import (
 from alicloud_ingress.reconcile.unfinished import (
     NotTakenBackError,
     UnfinishedUpdateError,
+    not_taken_back,
 )
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
@@ -100,7 +101,12 @@ class Lifecycle(RuleContext):
         except Exception as error:
             if not left:
                 raise
-            raise self._left_error(error, left) from error
+            raise not_taken_back(
+                error,
+                "An attempt before it has left these, which may exist in"
+                f" {self.where}: {self.live_words(left.values())}.",
+                left,
+            ) from error
 
     @property
     def _left(self) -> Mapping[IngressRule, LiveRule]:
@@ -108,20 +114,6 @@ class Lifecycle(RuleContext):
         What an earlier attempt of this run has left.
         """
         return self.owner.ownership.left(self.owner.mark)
-
-    def _left_error(
-        self, error: Exception, left: Mapping[IngressRule, LiveRule]
-    ) -> NotTakenBackError:
-        """
-        The error of an attempt after one that left rules, which the state must have.
-        """
-        if isinstance(error, NotTakenBackError):
-            return NotTakenBackError(str(error), {**left, **error.added})
-        return NotTakenBackError(
-            f"{as_sentence(error)} An attempt before it has left these, which may exist"
-            f" in {self.where}: {self.live_words(left.values())}.",
-            left,
-        )
 
     def _reconcile_once(
         self,
@@ -190,13 +182,13 @@ class Lifecycle(RuleContext):
             if removals.gone or (self.is_set and removals.unclear):
                 kept = plan.result(added)
                 raise self._unfinished_error(error, plan, added, removals) from error
+            failure = changes.named(error)
             try:
-                additions.take_back(error)
-                changes.raise_if_made(error)
+                additions.take_back(failure)
             except NotTakenBackError as failed:
                 kept = failed.added
                 raise
-            raise
+            raise failure from failure.__cause__
         finally:
             additions.end(kept)
         self._warn_of_success(plan)

@@ -21,12 +21,11 @@ from alicloud_ingress.errors import (
     EcsError,
     RuleExistsError,
     RuleNotConfirmedError,
-    as_sentence,
     error_context,
 )
 from alicloud_ingress.reconcile.context import EXCHANGE, RuleContext, named
 from alicloud_ingress.reconcile.plan import Change, Member
-from alicloud_ingress.reconcile.unfinished import NotTakenBackError
+from alicloud_ingress.reconcile.unfinished import not_taken_back
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import EMPTIED_DESCRIPTION
@@ -77,24 +76,19 @@ class Changes:
         with ThreadPoolExecutor(min(CHANGES_AT_ONCE, len(needed))) as pool:
             list(pool.map(self._make, needed))
 
-    def raise_if_made(self, error: Exception) -> None:
+    def named(self, error: Exception) -> Exception:
         """
-        Name the rules of a failed run that the state no longer describes.
-
-        Raises:
-            NotTakenBackError: there are some. The next update sets them right, also
-                if the program is then what the state has.
+        The error of a failed run, which brings what has changed into the state. The
+        next update sets that right, also if the program is then the old one.
         """
         if not self.made:
-            return
+            return error
         owner = self.context.owner
         owner.ownership.leave(self.made, owner.mark)
         words = self.context.live_words(self.made.values())
-        raise NotTakenBackError(
-            f"{as_sentence(error)} These have changed in {self.context.where}, or may"
-            f" have: {words}.",
-            {},
-        ) from error
+        where = self.context.where
+        text = f"These have changed in {where}, or may have: {words}."
+        return not_taken_back(error, text, self.made)
 
     def _make(self, change: Change) -> None:
         try:

@@ -105,8 +105,8 @@ class Plan:
         kept: rules of the state that are no longer wanted, and are kept all the same.
         unseen: for an exclusive set, live rules that neither the program nor the state
             has; no preview has shown them, so they are kept.
-        in_state: those of *authorize* that the state has, with their IDs ("" while
-            unknown): they may exist, and the read may lag behind.
+        in_state: those of *authorize* that the state has: they may exist, and the read
+            may lag behind.
     """
 
     authorize: tuple[IngressRule, ...] = ()
@@ -115,7 +115,9 @@ class Plan:
     revoke: tuple[Member, ...] = ()
     kept: tuple[Member, ...] = ()
     unseen: tuple[LiveRule, ...] = ()
-    in_state: Mapping[IngressRule, str] = field(default_factory=dict[IngressRule, str])
+    in_state: Mapping[IngressRule, Member] = field(
+        default_factory=dict[IngressRule, Member]
+    )
 
     def result(
         self, added: Mapping[IngressRule, LiveRule]
@@ -193,9 +195,7 @@ def planned(
         revoke=tuple(member for member in leaving if member not in kept),
         kept=tuple(member for member in leaving if member in kept),
         unseen=tuple(_others(group, known, keep)),
-        in_state={
-            m.rule: m.rule_id for m in members if not m.held and m.rule in to_send
-        },
+        in_state={m.rule: m for m in members if not m.held and m.rule in to_send},
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from alicloud_ingress.errors import RuleNotConfirmedError
+from alicloud_ingress.errors import RuleNotConfirmedError, as_sentence
 from alicloud_ingress.rules.rule import IngressRule
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class NotTakenBackError(RuleNotConfirmedError):
 
     Attributes:
         added: each rule that it added as it is, without an ID where no read has shown
-            it. The state has to name them.
+            it, and each that it changed as it is to be. The state has to name them.
     """
 
     def __init__(self, message: str, added: Mapping[IngressRule, LiveRule]) -> None:
@@ -54,3 +54,21 @@ class UnfinishedUpdateError(NotTakenBackError):
     ) -> None:
         super().__init__(message, added)
         self.to_revoke = to_revoke
+
+
+def not_taken_back(
+    error: Exception, words: str, added: Mapping[IngressRule, LiveRule]
+) -> NotTakenBackError:
+    """
+    The error of a run that *error* has ended, and all that it has left.
+
+    Args:
+        error: which may itself bring rules into the state.
+        words: a sentence that follows it.
+        added: further rules for the state.
+    """
+    if isinstance(error, NotTakenBackError):
+        added = {**added, **error.added}
+    failed = NotTakenBackError(f"{as_sentence(error)} {words}", added)
+    failed.__cause__ = error
+    return failed

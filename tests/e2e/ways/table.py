@@ -1018,6 +1018,20 @@ def failing() -> Iterator[Way]:
             live=(), timeout=3, **all_of("late"))
 
 
+def without_an_answer() -> Iterator[Way]:
+    """A change has an effect that no answer and no read shows."""
+    cut = faults(
+        replace(Fault.dropped(MODIFY, takes_effect=True), times=1000),
+        replace(Fault.refused(DESCRIBE, 403, REFUSED), skip=1, times=1000))
+    for end in ((A, B81), (A, B), (A,)):
+        for name, lost in (("", ()), (" without an ID", (without_id("b"),))):
+            ends = " and ".join(f"{each.name} {each.ports[0]}" for each in end)
+            yield way(f"a change{name} gets no answer, then {ends}", (A, B), (A, B81),
+                *lost, cut, fails("up"), CONSISTENT, all_is_well(), now(*end), "up",
+                live=end, kinds=RULE, timeout=3, revoked_once=False,
+                together=f"no answer, {ends}")
+
+
 def stopped_half_way() -> Iterator[Way]:
     """
     Another resource fails, so that the engine stops before it deletes.
@@ -1098,6 +1112,7 @@ def table() -> Iterator[Way]:
     yield from refused()
     yield from exchanged()
     yield from failing()
+    yield from without_an_answer()
     yield from stopped_half_way()
     yield from started_otherwise()
 
