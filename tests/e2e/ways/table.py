@@ -1028,8 +1028,7 @@ def without_an_answer() -> Iterator[Way]:
             ends = " and ".join(f"{each.name} {each.ports[0]}" for each in end)
             yield way(f"a change{name} gets no answer, then {ends}", (A, B), (A, B81),
                 *lost, cut, fails("up"), CONSISTENT, all_is_well(), now(*end), "up",
-                live=end, kinds=RULE, timeout=3, revoked_once=False,
-                together=f"no answer, {ends}")
+                live=end, kinds=RULE, timeout=3, revoked_once=False)
 
 
 def stopped_half_way() -> Iterator[Way]:
