@@ -24,8 +24,8 @@ from faults.test_unfinished_creates import (
 )
 from functional.conftest import opened
 
-LIVES = int(os.environ.get("STEPS", "960")) // 8
 STEPS_OF_A_LIFE = 8
+LIVES = int(os.environ.get("STEPS", "960")) // STEPS_OF_A_LIFE
 ATTEMPTS = 3
 COMMANDS = [
     f"up --skip-preview{refresh}{more}"

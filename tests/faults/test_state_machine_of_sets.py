@@ -40,8 +40,8 @@ from faults.test_each_fault import (
 from faults.test_state_machine import DESTROYING
 from functional.conftest import opened
 
-LIVES = int(os.environ.get("STEPS", "1500")) // 30
 STEPS_OF_A_LIFE = 30
+LIVES = int(os.environ.get("STEPS", "1500")) // STEPS_OF_A_LIFE
 OURS = "10.0.0.0/8"
 FAULTS = st.tuples(
     st.sampled_from([AUTHORIZE, DESCRIBE, MODIFY, REVOKE]),
