@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from alicloud_ingress.ecs.shared_reads import MAX_AGE_BESIDE_WRITES_S
+from alicloud_ingress.ecs.shared_reads import MAX_AGE_BEFORE_CREATE_S
 from alicloud_ingress.errors import RuleExistsError
 from alicloud_ingress.reconcile.ownership import Owner, Ownership, new_mark
 from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
@@ -92,7 +92,7 @@ def work() -> Iterator[Work]:
 class TestBesideOthers:
     """While a rule is created, changed, deleted or read."""
 
-    @pytest.mark.parametrize("age", [0.0, MAX_AGE_BESIDE_WRITES_S])
+    @pytest.mark.parametrize("age", [0.0, MAX_AGE_BEFORE_CREATE_S])
     def test_a_create_uses_the_newest_answer(self, work: Work, age: float) -> None:
         """Two round trips, as for the first of many, whatever others have written."""
         work.shared.calls.rules["sgr-elsewhere"] = SSH
@@ -128,7 +128,7 @@ class TestBesideOthers:
         work.shared.calls.rules["sgr-elsewhere"] = SSH
         work.create_to_authorize(HTTP)
         work.remove("sgr-elsewhere")
-        work.clock.now += MAX_AGE_BESIDE_WRITES_S + 0.1
+        work.clock.now += MAX_AGE_BEFORE_CREATE_S + 0.1
         work.shared.calls.rules["sgr-new"] = HTTPS
 
         second = work.create(HTTPS)
@@ -186,9 +186,24 @@ class TestBesideOthers:
 class TestAlone:
     """After other writes have ended."""
 
-    def test_a_rule_just_made_by_others_is_reported(self, work: Work) -> None:
-        """The earlier verification read is too old to use."""
+    @pytest.mark.parametrize("age", [0.0, MAX_AGE_BEFORE_CREATE_S])
+    def test_a_create_uses_the_answer_that_verified_another(
+        self, work: Work, age: float
+    ) -> None:
+        """Two round trips for each rule, also with one rule at a time."""
         work.create_wholly(HTTP)
+        work.clock.now += age
+
+        second = work.create(HTTPS)
+
+        work.carry_out_next("authorize")
+        work.carry_out_next("describe")
+        assert second.result().rule == HTTPS
+
+    def test_a_create_does_not_use_an_older_answer(self, work: Work) -> None:
+        """The rule may have been made since."""
+        work.create_wholly(HTTP)
+        work.clock.now += MAX_AGE_BEFORE_CREATE_S + 0.1
         work.shared.calls.rules["sgr-new"] = HTTPS
 
         second = work.create(HTTPS)

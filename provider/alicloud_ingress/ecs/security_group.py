@@ -81,7 +81,7 @@ class SecurityGroup:
 
     def read_cached(self) -> LiveGroup:
         """
-        The rules of a moment ago, perhaps without the last writes of other threads.
+        The rules of a moment ago, perhaps without the last writes.
         """
         return self._reads.cached()
 

@@ -23,10 +23,10 @@ MAX_AGE_S = 10.0
 """
 How old a cached answer may be.
 """
-MAX_AGE_BESIDE_WRITES_S = 1.0
+MAX_AGE_BEFORE_CREATE_S = 1.0
 """
-How old a cached answer may be that does not show writes since. While many rules are
-created, reads that verify them come more often than that.
+How old a cached answer may be that does not show writes since. While rules are created,
+reads that verify them come more often than that.
 """
 
 
@@ -45,13 +45,11 @@ class WriteCounter:
     A read that began before a write ended is out of date, also if the write failed.
 
     Attributes:
-        active: how many writes have begun and not ended.
         ended: how many have ended.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.active = 0
         self.ended = 0
 
     @contextmanager
@@ -59,13 +57,10 @@ class WriteCounter:
         """
         Count the block as a write.
         """
-        with self._lock:
-            self.active += 1
         try:
             yield
         finally:
             with self._lock:
-                self.active -= 1
                 self.ended += 1
 
 
@@ -96,13 +91,12 @@ class SharedReads:
 
     def cached(self) -> LiveGroup:
         """
-        An answer that may lack the last writes, if other threads are active.
-
-        Then it is at most `MAX_AGE_BESIDE_WRITES_S` old. Otherwise, as `after_writes`.
+        An answer at most `MAX_AGE_BEFORE_CREATE_S` old, which may lack the last writes;
+        without one, as `after_writes`.
         """
         with self._changed:
-            newest = self._newest if self._active or self._writes.active else None
-        if newest and self._now() - newest.began <= MAX_AGE_BESIDE_WRITES_S:
+            newest = self._newest
+        if newest and self._now() - newest.began <= MAX_AGE_BEFORE_CREATE_S:
             return newest.answer.result()
         return self.after_writes()
 
