@@ -40,7 +40,7 @@ browser: $(READY)
 	$(BIN)/python -m pytest -m browser tests/functional/test_usage_page.py $(ARGS)
 
 mutants: $(READY)
-	$(BIN)/python -m tools.mutants
+	$(BIN)/python -m tools.mutants $(ARGS)
 
 live: $(READY)
 	$(BIN)/python -m tools.live $(ARGS)

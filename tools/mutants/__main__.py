@@ -17,6 +17,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import click
 from tools.mutants.mutant import Mutant
 from tools.mutants.promises import MUTANTS
 
@@ -93,29 +94,35 @@ def is_caught(mutant: Mutant) -> bool:
     return caught
 
 
-def main() -> int:
+@click.command()
+@click.argument("words", nargs=-1)
+def main(words: tuple[str, ...]) -> None:
     """
     Verify first that the tests pass, then that each mutant makes them fail.
+
+    WORDS: try only the mutants whose promise has one of them.
     """
     began = time.monotonic()
-    for mutant in MUTANTS:
+    mutants = [m for m in MUTANTS if not words or any(w in m.promise for w in words)]
+    for mutant in mutants:
         with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
             module = Path("provider", "alicloud_ingress", mutant.module)
             (Path(folder) / module).parent.mkdir(parents=True)
             shutil.copy(ROOT / module, Path(folder) / module)
             mutate(Path(folder), mutant)
-    needed = tuple(dict.fromkeys(test for each in MUTANTS for test in each.tests))
+    needed = tuple(dict.fromkeys(test for each in mutants for test in each.tests))
+    if not needed:
+        raise click.ClickException(f"no promise has one of {', '.join(words)}")
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-        code, words = run_tests(copied(Path(folder)), (*needed, "-n2"))
+        code, failure = run_tests(copied(Path(folder)), (*needed, "-n2"))
     if code != 0:
-        print(f"the tests fail without any mutant: {words}")
-        return 1
+        raise click.ClickException(f"the tests fail without any mutant: {failure}")
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        caught = list(pool.map(is_caught, MUTANTS))
+        caught = list(pool.map(is_caught, mutants))
     seconds = time.monotonic() - began
-    print(f"{sum(caught)} of {len(caught)} mutants caught in {seconds:.0f} s")
-    return 0 if all(caught) else 1
+    click.echo(f"{sum(caught)} of {len(caught)} mutants caught in {seconds:.0f} s")
+    sys.exit(0 if all(caught) else 1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

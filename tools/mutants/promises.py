@@ -745,6 +745,13 @@ MUTANTS = (
         (SHARED,),
     ),
     Mutant(
+        "a create uses an answer of any age",
+        "ecs/shared_reads.py",
+        "if newest and self._now() - newest.began <= MAX_AGE_BEFORE_CREATE_S:",
+        "if newest:",
+        ("tests/functional/test_creates_at_work.py",),
+    ),
+    Mutant(
         "a read is answered from before the resource's own write",
         "ecs/shared_reads.py",
         "and kept.writes_before == writes\n",
