@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import cramjam
 import duckdb
 
 FROM = 1_790_000_400
@@ -69,10 +70,12 @@ def quiet(minute: int, status: str = "NODATA", **changes: object) -> Record:
 
 
 def write_json(path: Path, records: Iterable[Mapping[str, object]]) -> Path:
-    """JSON lines, compressed where the name ends in `.gz`."""
+    """JSON lines, compressed where the name ends in `.gz` or `.zst`."""
     text = "".join(json.dumps(record) + "\n" for record in records)
     if path.suffix == ".gz":
         path.write_bytes(gzip.compress(text.encode()))
+    elif path.suffix == ".zst":
+        path.write_bytes(bytes(cramjam.zstd.compress(text.encode())))
     else:
         path.write_text(text, encoding="utf-8")
     return path

@@ -727,6 +727,7 @@ def noise_inside(file: Path) -> None:
 
 DAMAGE: Mapping[str, tuple[str, Callable[[Path], object]]] = {
     "gzip that is cut": ("bad.json.gz", cut_short),
+    "zstd that is cut": ("bad.json.zst", cut_short),
     "Parquet that is cut": ("bad.parquet", cut_short),
     "Parquet with noise inside": ("bad.parquet", noise_inside),
     "an empty file": ("bad.json", lambda file: file.write_bytes(b"")),
@@ -755,7 +756,7 @@ def test_a_damaged_file_is_reported_and_the_others_are_read(
     bad = logs / file_name
     if bad.suffix == ".parquet":
         bad.write_bytes((logs / "good.parquet").read_bytes())
-    elif bad.suffix == ".gz":
+    elif bad.suffix in (".gz", ".zst"):
         write_json(bad, (flow(0, srcport=port) for port in range(1, 5000)))
     damage(bad)
 

@@ -77,7 +77,7 @@ CREATE MACRO ipv6_parts(halves) AS CASE
 CREATE MACRO ipv6_of(text) AS list_reduce(
     list_transform(ipv6_parts(ipv6_halves(text)), lambda each:
         CASE WHEN length(each) BETWEEN 1 AND 4
-             THEN try_cast('0x' || each AS UHUGEINT) END),
+             THEN try_cast('0x' || each AS USMALLINT)::UHUGEINT END),
     lambda high, low: high * 65536 + low);
 """
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import csv
 import glob
 import json
+import mmap
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +42,10 @@ _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _PARQUET = b"PAR1"
 _ORC = b"ORC"
+_NOTICES_CUT_GZIP = 2
+"""
+The first version of DuckDB that reports a gzip file that was cut.
+"""
 _SNAPPY_FRAMED = b"\xff\x06\x00\x00sNaPpY"
 
 
@@ -67,14 +73,14 @@ class Layout:
 
     Args:
         kind: `json`, `json-paths` (names in another spelling), `csv` or `parquet`.
-        compression: `none`, `gzip` or `zstd`; Parquet has its own.
+        compression: `uncompressed`, `gzip` or `zstd`; Parquet has its own.
         columns: our name of each field -> the SQL of it, as `query.parsed` takes it.
         delimiter: of a CSV file.
         header: names of a CSV file's columns, or of paths; types of a Parquet file's.
     """
 
     kind: str
-    compression: str = "none"
+    compression: str = "uncompressed"
     columns: tuple[tuple[str, str], ...] = ()
     delimiter: str = ""
     header: tuple[str, ...] = ()
@@ -149,12 +155,13 @@ def _layout(
         raise FileError(path, "ORC is not supported; export Parquet, JSON or CSV")
     if head.startswith(_SNAPPY_FRAMED) or path.endswith(".snappy"):
         plain = _without_snappy(path, temporary)
-        return _text(connection, path, plain, "none"), plain
-    compression = "none"
+        return _text(connection, path, plain, "uncompressed"), plain
+    compression = "uncompressed"
     if head.startswith(_GZIP):
         compression = "gzip"
     elif head.startswith(_ZSTD):
         compression = "zstd"
+    _require_whole(path, compression)
     return _text(connection, path, path, compression), path
 
 
@@ -167,6 +174,27 @@ def _head(path: str) -> bytes:
         if lowered.endswith(ending):
             return magic
     return b"-"
+
+
+def _require_whole(path: str, compression: str) -> None:
+    """
+    Decompress a file of a kind that DuckDB reads as far as it goes if it was cut.
+    """
+    major = int(str(library("duckdb").__version__).partition(".")[0])
+    unnoticed = ("zstd", "gzip") if major < _NOTICES_CUT_GZIP else ("zstd",)
+    if compression not in unnoticed or path.startswith(OSS):
+        return
+    cramjam: Any = library("cramjam")
+    nowhere = cramjam.File(os.devnull, write=True)
+    try:
+        with (
+            Path(path).open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
+            getattr(cramjam, compression).decompress_into(data, nowhere)
+    except Exception as error:  # noqa: BLE001 - the library has its own kinds
+        message = f"{compression} cannot decompress it: {error}"
+        raise FileError(path, message) from None
 
 
 def _without_snappy(path: str, temporary: Path) -> str:
