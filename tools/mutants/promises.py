@@ -430,6 +430,13 @@ MUTANTS = (
         (SETS,),
     ),
     Mutant(
+        "a rule without an ID is read by the ID of the rule before an update",
+        "engine/rule_provider.py",
+        "        named = id_ if stated is None else str(stated)\n",
+        "        named = str(stated or id_)\n",
+        (HELD_TWICE,),
+    ),
+    Mutant(
         "an update of one rule forgets what its first attempt has left",
         "reconcile/rule_lifecycle.py",
         "        if member.held or self._left:\n",
