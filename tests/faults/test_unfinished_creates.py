@@ -30,6 +30,7 @@ AUTHORIZE, DESCRIBE, MODIFY, REVOKE = (
     "RevokeSecurityGroup",
 )
 STORM = 1_000
+QUOTA = "AuthorizationLimitExceed"
 FIELDS = {"ip_protocol": "tcp", "source_cidr_ip": "10.0.0.0/8"}
 
 
@@ -96,13 +97,22 @@ UNREVOKED = refused(REVOKE)
 CUT = dropped(REVOKE, takes_effect=False)
 CASES = {
     "the quota ends before the second call": Case(
-        many, (refused(AUTHORIZE, "AuthorizationLimitExceed", 1), UNREVOKED)
+        many, (refused(AUTHORIZE, QUOTA, 1), UNREVOKED)
     ),
     "a RAM policy refuses the second call": Case(
         many, (refused(AUTHORIZE, skip=1), UNREVOKED)
     ),
     "an exclusive set is refused its second call": Case(
         exclusive, (refused(AUTHORIZE, skip=1), UNREVOKED)
+    ),
+    "a refused call has an effect, which is not read": Case(
+        adopting,
+        (
+            replace(refused(AUTHORIZE, QUOTA), takes_effect=True, times=1),
+            refused(AUTHORIZE, QUOTA),
+            refused(DESCRIBE, skip=1),
+            UNREVOKED,
+        ),
     ),
     "the second call is throttled": Case(
         many, (replace(Fault.throttled(AUTHORIZE), skip=1, times=STORM), UNREVOKED)

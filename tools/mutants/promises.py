@@ -430,6 +430,13 @@ MUTANTS = (
         (SETS,),
     ),
     Mutant(
+        "a refusal shows that the refused call before it had no effect",
+        "ecs/batching.py",
+        "found if shown.is_read else after_unknown(found)",
+        "found",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
         "a rule without an ID is read by the ID of the rule before an update",
         "engine/rule_provider.py",
         "        named = id_ if stated is None else str(stated)\n",
