@@ -620,6 +620,33 @@ def test_a_failed_update_names_what_changed_and_is_left(front: Front) -> None:
     ) == len(new)
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_an_adopted_rule_that_has_changed_is_named(front: Front, *, own: bool) -> None:
+    """The state does not have it: the next run adopts it, or nobody does."""
+    fake, stack, group = front.fake, Stack(front.settings), front.fake.new_group()
+    if own:
+        assert stack.run(UP, some(group, "ours", last=2)) == []
+    ports = (2, 3)
+    for port in ports:
+        fake.add_rule(
+            group,
+            IpProtocol="tcp",
+            SourceCidrIp="10.0.0.0/8",
+            PortRange=f"{port}/{port}",
+        )
+    fake.inject(refused(MODIFY, skip=2 if own else 1), UNREVOKED)
+
+    (error,) = stack.run(UP, rules(group, range(1, 4), "new", adopt=True))
+
+    new = {i for i, one in fake.rules(group).items() if one["Description"] == "new"}
+    in_state = {id_ for entry in stack.entries for id_ in entry.rule_ids}
+    adopted, words = new - in_state, str(error).partition("not in the state")[2]
+    assert adopted
+    assert all(rule_id in words for rule_id in adopted)
+    fake.forget_faults()
+    assert stack.run(UP, rules(group, range(1, 4), "new", adopt=True)) == []
+
+
 NEXT: dict[str, tuple[str, Callable[[str], dict[str, Properties]]]] = {
     "the same program": (UP, lambda group: rule(group, port_range=7)),
     "the old program": (UP, rule),

@@ -644,15 +644,21 @@ MUTANTS = (
     Mutant(
         "a failed change of a rule without an ID leaves it without one",
         "reconcile/modify.py",
-        "not_taken_back(error, text, self.made)",
-        "not_taken_back(error, text, {r: replace(live, rule_id='')"
-        " for r, live in self.made.items()})",
+        "own = {each.wanted: each.result for",
+        "own = {each.wanted: replace(each.result, rule_id='') for",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
+        "nobody learns of an adopted rule that a failed run has changed",
+        "reconcile/modify.py",
+        "for each in self.made if each.state is None]",
+        "for each in ()]",
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
         "a change that is tried again is forgotten",
         "reconcile/modify.py",
-        "        owner.ownership.leave(self.made, owner.mark)\n",
+        "        owner.ownership.leave(own, owner.mark)\n",
         "",
         (NOT_TAKEN_BACK,),
     ),
@@ -851,7 +857,7 @@ MUTANTS = (
     Mutant(
         "a drop whose ID was never known counts as existing",
         "previews/declared.py",
-        "is_pending = bool(outputs) and not rule_id and self._is_pending()",
+        "is_pending = bool(outputs) and not rule_id and self._is_pending(outputs)",
         "is_pending = False",
         ("tests/functional/test_gate.py",),
     ),
