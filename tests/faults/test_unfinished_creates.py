@@ -213,14 +213,16 @@ class Scene:
         """The live rules of the run that no state names."""
         known_ids = {id_ for entry in self.stack.entries for id_ in entry.rule_ids}
         without_id = {
-            one
+            one.masked
             for entry in self.stack.entries
             for one in named(entry.outputs)
             if "" in entry.rule_ids
         }
         lives = {i: IngressRule.from_permission(r) for i, r in self.ours.items()}
         return [
-            r for i, r in lives.items() if i not in known_ids and r not in without_id
+            r
+            for i, r in lives.items()
+            if i not in known_ids and r.masked not in without_id
         ]
 
     def calm(self) -> None:
