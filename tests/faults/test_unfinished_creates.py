@@ -624,7 +624,7 @@ def test_a_failed_update_names_what_changed_and_is_left(front: Front) -> None:
 
 @pytest.mark.parametrize("own", [False, True])
 def test_an_adopted_rule_that_has_changed_is_named(front: Front, *, own: bool) -> None:
-    """The state does not have it: the next run adopts it, or nobody does."""
+    """The state does not have it: the next run adopts it, or no one does."""
     fake, stack, group = front.fake, Stack(front.settings), front.fake.new_group()
     if own:
         assert stack.run(UP, some(group, "ours", last=2)) == []

@@ -649,7 +649,7 @@ MUTANTS = (
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
-        "nobody learns of an adopted rule that a failed run has changed",
+        "no one learns of an adopted rule that a failed run has changed",
         "reconcile/modify.py",
         "for each in self.made if each.state is None]",
         "for each in ()]",
