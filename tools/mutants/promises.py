@@ -85,9 +85,16 @@ MUTANTS = (
     Mutant(
         "a refresh brings a foreign rule without an ID into an exclusive set",
         "reconcile/plan.py",
-        "Seen(live, None) for live in others if live.rule_id]",
-        "Seen(live, None) for live in others]",
+        "if not live.rule_id or live.rule in own]",
+        "if live.rule_id and live.rule in own]",
         (SETS,),
+    ),
+    Mutant(
+        "the twin of a rule takes its place in the state of an exclusive set",
+        "reconcile/plan.py",
+        "if not live.rule_id or live.rule in own]",
+        "if not live.rule_id]",
+        (UNFINISHED,),
     ),
     Mutant(
         "a TLS connection that broke after a call counts as not sent",
