@@ -118,11 +118,13 @@ class EcsError(IngressError):
 
     Attributes:
         credentials: where they are set, if the error is about them.
+        after_unknown: whether an earlier call for the same may have taken effect.
     """
 
     retryable: ClassVar[bool] = False
     next_step: ClassVar[str] = "look up the code in the ECS API reference"
     credentials: str = ""
+    after_unknown: bool = False
 
     def __init__(
         self,

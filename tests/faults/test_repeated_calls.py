@@ -27,6 +27,14 @@ from functional.conftest import opened
 STEPS_OF_A_LIFE = 8
 LIVES = int(os.environ.get("STEPS", "960")) // STEPS_OF_A_LIFE
 ATTEMPTS = 3
+UNDOCUMENTED = (
+    "revoke_without_match_is_refused",
+    "batches_are_atomic",
+    "repeated_revoke_is_judged_anew",
+    "address_equals_its_block",
+    "host_bits_are_masked",
+    "omitted_fields_are_reset",
+)
 COMMANDS = [
     f"up --skip-preview{refresh}{more}"
     for refresh in ("", " --refresh")
@@ -55,6 +63,7 @@ class Life:
     def __init__(self, seed: int, fake: FakeEcs, stack: Stack) -> None:
         self.random = random.Random(seed)  # noqa: S311 - no secret
         self.fake, self.stack, self.group = fake, stack, fake.new_group()
+        self.sources = self.begin()
         self.foreign = fake.add_rule(
             self.group,
             IpProtocol="tcp",
@@ -62,6 +71,23 @@ class Life:
             SourceCidrIp="10.0.0.0/8",
             Priority="9",
         )
+
+    def begin(self) -> list[Properties]:
+        """Draw what ECS leaves open, and its quota; return sources of rules."""
+        drawn = {name: self.random.random() < 0.5 for name in UNDOCUMENTED}
+        unknown = self.random.choice(["not found", "not valid"])
+        self.fake.behaviour = self.fake.behaviour.changed(
+            {**drawn, "unknown_rule_id": unknown}
+        )
+        self.fake.groups[self.group].most_rules = self.random.choice([4, 6, 1000])
+        return [
+            *[{"source_cidr_ip": "10.0.0.0/8"}] * 4,
+            {"source_cidr_ip": "172.16.3.4/12"},
+            {"source_cidr_ip": "192.0.2.7"},
+            {"ipv6_source_cidr_ip": "2001:0db8::1/64"},
+            {"source_group_id": self.fake.new_group()},
+            {"source_prefix_list_id": self.fake.new_prefix_list(most_entries=1)},
+        ]
 
     def step(self) -> None:
         """Deploy another program while ECS fails; lose some marks before."""
@@ -134,7 +160,7 @@ class Life:
         """A rule for a port, in one of several forms."""
         return {
             "ip_protocol": "tcp",
-            "source_cidr_ip": "10.0.0.0/8",
+            **self.random.choice(self.sources),
             "port_range": port,
             "priority": self.random.choice([1, 1, 2]),
             "description": self.random.choice(["", "", "office", "home"]),

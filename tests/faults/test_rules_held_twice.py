@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import pytest
 
-from alicloud_ingress.testing import FakeEcs
+from alicloud_ingress.testing import FakeEcs, Fault
 from engine.host import Properties
 from engine.state import Options
 from engine.ways import UP
@@ -140,3 +140,22 @@ def test_one_of_two_resources_of_a_rule_changes(
     names = sorted(program, reverse=order == "z first")
     scene.up({name: program[name] for name in names}, UP + flags, names)
     scene.assert_each_has_its_own(80, 81)
+
+
+@pytest.mark.parametrize("command", ["refresh", UP_REFRESH, "destroy --refresh"])
+def test_a_hidden_new_rule_is_not_read_as_the_old(scene: Scene, command: str) -> None:
+    """The ID of its resource is still that of the rule that another resource has."""
+    options = {"z": Options(depends_on=("b",))}
+    scene.up({"b": scene.rule(80)})
+    (entry,) = scene.stack.engine.entries
+    marked = {**entry.outputs, "owner_mark": "another"}
+    double = replace(entry, key=replace(entry.key, name="z"), outputs=marked)
+    scene.stack.engine.entries.append(double)
+    program = {"b": scene.rule(80), "z": scene.rule(81)}
+    scene.fake.inject(Fault.late("AuthorizeSecurityGroup", describes=1_000))
+    assert scene.stack.run(UP, program, options) == []
+    scene.fake.groups[scene.group].lags.clear()
+
+    assert scene.stack.run(f"{command} --skip-preview", program, options) == []
+
+    scene.assert_each_has_its_own(*([] if "destroy" in command else [80, 81]))

@@ -30,6 +30,7 @@ AUTHORIZE, DESCRIBE, MODIFY, REVOKE = (
     "RevokeSecurityGroup",
 )
 STORM = 1_000
+QUOTA = "AuthorizationLimitExceed"
 FIELDS = {"ip_protocol": "tcp", "source_cidr_ip": "10.0.0.0/8"}
 
 
@@ -96,13 +97,22 @@ UNREVOKED = refused(REVOKE)
 CUT = dropped(REVOKE, takes_effect=False)
 CASES = {
     "the quota ends before the second call": Case(
-        many, (refused(AUTHORIZE, "AuthorizationLimitExceed", 1), UNREVOKED)
+        many, (refused(AUTHORIZE, QUOTA, 1), UNREVOKED)
     ),
     "a RAM policy refuses the second call": Case(
         many, (refused(AUTHORIZE, skip=1), UNREVOKED)
     ),
     "an exclusive set is refused its second call": Case(
         exclusive, (refused(AUTHORIZE, skip=1), UNREVOKED)
+    ),
+    "a refused call has an effect, which is not read": Case(
+        adopting,
+        (
+            replace(refused(AUTHORIZE, QUOTA), takes_effect=True, times=1),
+            refused(AUTHORIZE, QUOTA),
+            refused(DESCRIBE, skip=1),
+            UNREVOKED,
+        ),
     ),
     "the second call is throttled": Case(
         many, (replace(Fault.throttled(AUTHORIZE), skip=1, times=STORM), UNREVOKED)
@@ -203,14 +213,16 @@ class Scene:
         """The live rules of the run that no state names."""
         known_ids = {id_ for entry in self.stack.entries for id_ in entry.rule_ids}
         without_id = {
-            one
+            one.masked
             for entry in self.stack.entries
             for one in named(entry.outputs)
             if "" in entry.rule_ids
         }
         lives = {i: IngressRule.from_permission(r) for i, r in self.ours.items()}
         return [
-            r for i, r in lives.items() if i not in known_ids and r not in without_id
+            r
+            for i, r in lives.items()
+            if i not in known_ids and r.masked not in without_id
         ]
 
     def calm(self) -> None:
@@ -608,6 +620,33 @@ def test_a_failed_update_names_what_changed_and_is_left(front: Front) -> None:
     assert [one["description"] for one in entry.outputs["rules"].values()].count(
         "new"
     ) == len(new)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_an_adopted_rule_that_has_changed_is_named(front: Front, *, own: bool) -> None:
+    """The state does not have it: the next run adopts it, or no one does."""
+    fake, stack, group = front.fake, Stack(front.settings), front.fake.new_group()
+    if own:
+        assert stack.run(UP, some(group, "ours", last=2)) == []
+    ports = (2, 3)
+    for port in ports:
+        fake.add_rule(
+            group,
+            IpProtocol="tcp",
+            SourceCidrIp="10.0.0.0/8",
+            PortRange=f"{port}/{port}",
+        )
+    fake.inject(refused(MODIFY, skip=2 if own else 1), UNREVOKED)
+
+    (error,) = stack.run(UP, rules(group, range(1, 4), "new", adopt=True))
+
+    new = {i for i, one in fake.rules(group).items() if one["Description"] == "new"}
+    in_state = {id_ for entry in stack.entries for id_ in entry.rule_ids}
+    adopted, words = new - in_state, str(error).partition("not in the state")[2]
+    assert adopted
+    assert all(rule_id in words for rule_id in adopted)
+    fake.forget_faults()
+    assert stack.run(UP, rules(group, range(1, 4), "new", adopt=True)) == []
 
 
 NEXT: dict[str, tuple[str, Callable[[str], dict[str, Properties]]]] = {

@@ -163,3 +163,23 @@ def test_an_update_without_a_thread_keeps_what_it_added(
     assert set(live) <= stack.entries[0].rule_ids
     assert stack.run(UP, rules_from(1001, group, 50)) == []
     assert len(front.fake.rules(group)) == 50
+
+
+def test_an_exclusive_set_keeps_its_rule_beside_a_twin(front: Front) -> None:
+    """A state has one place for both, and the set's own rule is in it."""
+    group, stack = front.fake.new_group(), Stack(front.settings)
+    front.fake.behaviour = replace(front.fake.behaviour, address_equals_its_block=False)
+    fields = {"ip_protocol": "tcp", "port_range": 22, "source_cidr_ip": "192.0.2.7"}
+    program = {"s": {"security_group_id": group, "rules": [fields], "exclusive": True}}
+    assert stack.run(UP, program) == []
+    (own,) = front.fake.rules(group)
+    twin = front.fake.add_rule(
+        group, IpProtocol="tcp", PortRange="22/22", SourceCidrIp="192.0.2.7/32"
+    )
+
+    assert stack.refresh() == []
+
+    assert stack.entries[0].rule_ids == {own}
+    assert stack.run(UP, program) == []
+    assert stack.destroy() == []
+    assert list(front.fake.rules(group)) == [twin]

@@ -207,6 +207,21 @@ class TestUnmanaged:
         assert kinds(planned(group, owners=stale.Owners.read([text]))) == {}
         assert made in fake.rules(group)
 
+    def test_an_updated_rule_without_an_id_is_owned(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """The resource ID is that of the rule before, which another resource has."""
+        fake.add_rule(group, **tcp(1))
+        before = fake.add_rule(group, **tcp(2))
+        hidden = entry(
+            "mine", identity=before, security_group_id=group, ip_protocol="tcp",
+            port_range=1, source_cidr_ip="10.0.0.0/8", security_group_rule_id="",
+        )  # fmt: skip
+
+        found = kinds(planned(group, owners=stale.Owners.read([state(hidden)])))
+
+        assert found == {before: ["unmanaged"]}
+
     def test_rules_an_encrypted_entry_may_own_are_kept(
         self, fake: FakeEcs, group: str
     ) -> None:

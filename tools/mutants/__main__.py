@@ -61,11 +61,14 @@ def mutate(tree: Path, mutant: Mutant) -> None:
 def run_tests(tree: Path, tests: tuple[str, ...]) -> tuple[int, str]:
     """
     Run tests with a copy; return the exit code of pytest and its last output.
+
+    Assertions are plain: pytest can take minutes to compare two sets of many rules.
     """
     done = subprocess.run(
         [
             sys.executable,
-            *("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=line"),
+            *("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"),
+            *("--tb=line", "--assert=plain"),
             *tests,
         ],
         cwd=tree,

@@ -85,9 +85,16 @@ MUTANTS = (
     Mutant(
         "a refresh brings a foreign rule without an ID into an exclusive set",
         "reconcile/plan.py",
-        "Seen(live, None) for live in others if live.rule_id]",
-        "Seen(live, None) for live in others]",
+        "if not live.rule_id or live.rule in own]",
+        "if live.rule_id and live.rule in own]",
         (SETS,),
+    ),
+    Mutant(
+        "the twin of a rule takes its place in the state of an exclusive set",
+        "reconcile/plan.py",
+        "if not live.rule_id or live.rule in own]",
+        "if not live.rule_id]",
+        (UNFINISHED,),
     ),
     Mutant(
         "a TLS connection that broke after a call counts as not sent",
@@ -430,6 +437,20 @@ MUTANTS = (
         (SETS,),
     ),
     Mutant(
+        "a refusal shows that the refused call before it had no effect",
+        "ecs/batching.py",
+        "found if shown.is_read else after_unknown(found)",
+        "found",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
+        "a rule without an ID is read by the ID of the rule before an update",
+        "engine/rule_provider.py",
+        "        named = id_ if stated is None else str(stated)\n",
+        "        named = str(stated or id_)\n",
+        (HELD_TWICE,),
+    ),
+    Mutant(
         "an update of one rule forgets what its first attempt has left",
         "reconcile/rule_lifecycle.py",
         "        if member.held or self._left:\n",
@@ -630,15 +651,21 @@ MUTANTS = (
     Mutant(
         "a failed change of a rule without an ID leaves it without one",
         "reconcile/modify.py",
-        "not_taken_back(error, text, self.made)",
-        "not_taken_back(error, text, {r: replace(live, rule_id='')"
-        " for r, live in self.made.items()})",
+        "own = {each.wanted: each.result for",
+        "own = {each.wanted: replace(each.result, rule_id='') for",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
+        "no one learns of an adopted rule that a failed run has changed",
+        "reconcile/modify.py",
+        "for each in self.made if each.state is None]",
+        "for each in ()]",
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
         "a change that is tried again is forgotten",
         "reconcile/modify.py",
-        "        owner.ownership.leave(self.made, owner.mark)\n",
+        "        owner.ownership.leave(own, owner.mark)\n",
         "",
         (NOT_TAKEN_BACK,),
     ),
@@ -844,7 +871,7 @@ MUTANTS = (
     Mutant(
         "a drop whose ID was never known counts as existing",
         "previews/declared.py",
-        "is_pending = bool(outputs) and not rule_id and self._is_pending()",
+        "is_pending = bool(outputs) and not rule_id and self._is_pending(outputs)",
         "is_pending = False",
         ("tests/functional/test_gate.py",),
     ),

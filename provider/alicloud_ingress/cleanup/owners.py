@@ -23,7 +23,6 @@ from alicloud_ingress.files import as_objects, items, mapping, parsed
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
     PEER_RULE,
-    RULE_ID,
     RULE_SET,
     DeclaredRule,
     RuleResource,
@@ -231,7 +230,6 @@ class _State:
 
     def _add(self, kind: str, name: str, entry: Mapping[str, Any]) -> None:
         owner = f"{name} of stack {self.stack}"
-        outputs = mapping(entry.get("outputs"))
         declared = Statement(
             RuleResource(name, kind), entry, side="old", moved=None
         ).rules()
@@ -239,9 +237,7 @@ class _State:
             self._add_set(owner, declared, entry)
             return
         identity = str(entry.get("id") or "")
-        rule_id = str(outputs.get(RULE_ID[kind]) or "")
-        if not rule_id.startswith("sgr-"):
-            rule_id = identity if identity.startswith("sgr-") else ""
+        rule_id = next((each.rule_id for each in declared), "")
         peer_urn = str(entry.get("urn") or "") if kind == PEER_RULE else ""
         if peer_urn and (claim := _claim_of_peer(owner, identity, rule_id)):
             self.claims.append(replace(claim, peer_urn=peer_urn))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
 
-from alicloud_ingress.ecs.reactions import is_of_one_entry
+from alicloud_ingress.ecs.reactions import after_unknown, is_of_one_entry
 from alicloud_ingress.ecs.sharing import shared
 from alicloud_ingress.errors import IngressError
 
@@ -59,10 +59,13 @@ class Shown(Generic[Entry]):
             a refused call has none.
         doubtful: entries that may have it. Each is sent in a call of its own, whose
             answer is about no other.
+        is_read: False if the read failed. No later refusal shows then that the refused
+            call had no effect.
     """
 
     done: Collection[Entry] = ()
     doubtful: Collection[Entry] = ()
+    is_read: bool = True
 
 
 def send_splitting(
@@ -95,8 +98,8 @@ def send_splitting(
     left = [e for e in entries if e not in shown.done and e not in shown.doubtful]
     middle = len(left) // 2 if len(left) == len(entries) else len(left)
     for part in (left[:middle], left[middle:], *([e] for e in shown.doubtful)):
-        if part:
-            yield from send_splitting(part, send, look)
+        for entry, found in send_splitting(part, send, look) if part else ():
+            yield entry, found if shown.is_read else after_unknown(found)
 
 
 def send_in_parallel(

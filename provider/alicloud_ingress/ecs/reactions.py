@@ -25,6 +25,7 @@ from alicloud_ingress.errors import (
     ServiceFaultError,
     ThrottledError,
     UnreachableError,
+    copied,
 )
 
 OUTCOME_UNKNOWN = (NoAnswerError, ServiceFaultError)
@@ -95,7 +96,19 @@ def is_outcome_unknown(error: Exception) -> bool:
     Whether the call may have taken effect; also after an error that is not of this
     package, since that may come at any moment.
     """
-    return isinstance(error, OUTCOME_UNKNOWN) or not isinstance(error, IngressError)
+    if isinstance(error, EcsError):
+        return error.after_unknown or isinstance(error, OUTCOME_UNKNOWN)
+    return not isinstance(error, IngressError)
+
+
+def after_unknown(error: Exception | None) -> Exception | None:
+    """
+    The error of a call that followed one whose outcome is unknown.
+    """
+    if isinstance(error, EcsError) and not settles_attempts_before(error):
+        error = copied(error)
+        error.after_unknown = True
+    return error
 
 
 def settles_attempts_before(error: Exception) -> bool:

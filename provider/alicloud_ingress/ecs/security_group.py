@@ -204,6 +204,6 @@ class SecurityGroup:
             try:
                 return shown(self.read_now(), part)
             except Exception:  # noqa: BLE001 - the calls that follow find it
-                return Shown()
+                return Shown(is_read=False)
 
         return send_splitting(entries, send, look)

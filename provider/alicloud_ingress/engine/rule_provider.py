@@ -119,7 +119,11 @@ class RuleProvider(Provider):
         place = location_of(props)
         props = {**props, "region": place.region}
         rule, mark = rule_of(props), mark_of(props)
-        rule_id = rule_id_of(props) or (id_ if id_.startswith("sgr-") else "")
+        # Only an import and a `get` go by the ID of the resource: it may be that of
+        # another rule after an update that has made a new one.
+        stated = props.get("security_group_rule_id")
+        named = id_ if stated is None else str(stated)
+        rule_id = named if named.startswith("sgr-") else ""
         account_id = account_id_of(props)
         lifecycle = running().lifecycle(place, running().owner(mark))
         live = lifecycle.read(
@@ -127,8 +131,7 @@ class RuleProvider(Provider):
             rule_id,
             account_id,
             adopt=bool(props.get("adopt")),
-            # The state of an import or a `get` does not have it: nothing was created.
-            pending=not rule_id and "security_group_rule_id" in props,
+            pending=stated == "",
             create_time=str(props.get("create_time") or ""),
         )
         if live is None and DECLARATION in props:

@@ -195,21 +195,24 @@ class Statement:
         if self._kind == PEER_RULE and inputs.get("type") == "egress":
             return ()
         rule_id = self._rule_id(outputs)
-        is_pending = bool(outputs) and not rule_id and self._is_pending()
+        is_pending = bool(outputs) and not rule_id and self._is_pending(outputs)
         return (self._rule(inputs, self._label, rule_id=rule_id, is_unsure=is_pending),)
 
-    def _is_pending(self) -> bool:
+    def _is_pending(self, outputs: Mapping[str, Any]) -> bool:
         """
-        Whether the resource ID says that the rule's ID was never known.
+        Whether the state says that the rule's ID was never known.
         """
-        return "/pending/" in known_text(self._state.get("id"))
+        identity = known_text(self._state.get("id"))
+        return "/pending/" in identity or outputs.get(RULE_ID[RULE]) == ""
 
     def _rule_id(self, outputs: Mapping[str, Any]) -> str:
-        found = (
-            known_text(outputs.get(RULE_ID[self._kind])),
-            known_text(self._state.get("id")),
-        )
-        return next((each for each in found if each.startswith("sgr-")), "")
+        """
+        The rule's ID; "" while unknown. The resource ID can be that of another rule
+        then, since an update cannot change it.
+        """
+        stated = outputs.get(RULE_ID[self._kind])
+        found = (known_text(stated), known_text(self._state.get("id")))
+        return next((i for i in found if stated != "" and i.startswith("sgr-")), "")
 
     def _rules_of_set(
         self, rules: object, outputs: Mapping[str, Any]

@@ -40,7 +40,7 @@ from alicloud_ingress.reconcile.plan import (
     missing,
     planned,
     refreshed,
-    without_ids,
+    unnameable,
 )
 from alicloud_ingress.reconcile.polling import (
     SHOWN_AGAIN_WITHIN_S,
@@ -266,11 +266,11 @@ class Lifecycle(RuleContext):
                 " It stays in the state, since ECS may show it later: `pulumi up` finds"
                 " it or creates it again, `pulumi destroy` revokes it by all its fields"
             )
-        if left := without_ids(members, group, keep):
+        if left := unnameable(members, group, keep):
             self.warn(
                 f"{self.where} has rules that the exclusive set does not have, without"
-                " an ID, so that the set leaves them alone:"
-                f" {self.words_of_all(live.rule for live in left)}"
+                " an ID or identical to one of its own, so that the set leaves them"
+                f" alone: {self.live_words(left)}"
             )
         return seen
 

@@ -21,12 +21,13 @@ from alicloud_ingress.errors import (
     EcsError,
     RuleExistsError,
     RuleNotConfirmedError,
+    as_sentence,
     error_context,
 )
 from alicloud_ingress.reconcile.context import EXCHANGE, RuleContext, named
 from alicloud_ingress.reconcile.plan import Change, Member
 from alicloud_ingress.reconcile.unfinished import not_taken_back
-from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import EMPTIED_DESCRIPTION
 
@@ -48,14 +49,11 @@ class Changes:
 
     Args:
         context: of the group.
-        made: filled with the rules of the state that have changed, or perhaps have, as
-            they are to be.
+        made: filled with the changes that have been made, or perhaps have.
     """
 
     context: RuleContext
-    made: dict[IngressRule, LiveRule] = field(
-        default_factory=dict[IngressRule, LiveRule]
-    )
+    made: list[Change] = field(default_factory=list[Change])
 
     def make(self, changes: Iterable[Change]) -> None:
         """
@@ -79,29 +77,30 @@ class Changes:
     def named(self, error: Exception) -> Exception:
         """
         The error of a failed run, which brings what has changed into the state. The
-        next update sets that right, also if the program is then the old one.
+        next update sets that right, also if the program is then the old one. Rules that
+        were to be adopted are named only.
         """
-        if not self.made:
+        owner, words = self.context.owner, self.context.live_words
+        changed = f"have changed in {self.context.where}, or may have"
+        if adopted := [each.result for each in self.made if each.state is None]:
+            text = f"These {changed}, and are not in the state: {words(adopted)}."
+            cause = error
+            error = RuleNotConfirmedError(f"{as_sentence(cause)} {text}")
+            error.__cause__ = cause
+        own = {each.wanted: each.result for each in self.made if each.state is not None}
+        if not own:
             return error
-        owner = self.context.owner
-        owner.ownership.leave(self.made, owner.mark)
-        words = self.context.live_words(self.made.values())
-        where = self.context.where
-        text = f"These have changed in {where}, or may have: {words}."
-        return not_taken_back(error, text, self.made)
+        owner.ownership.leave(own, owner.mark)
+        return not_taken_back(error, f"These {changed}: {words(own.values())}.", own)
 
     def _make(self, change: Change) -> None:
         try:
             _change(self.context, change)
         except Exception as error:
             if is_outcome_unknown(error):
-                self._record(change)
+                self.made.append(change)
             raise
-        self._record(change)
-
-    def _record(self, change: Change) -> None:
-        if change.state is not None:
-            self.made[change.wanted] = change.result
+        self.made.append(change)
 
 
 def not_found_error(context: RuleContext, member: Member) -> RuleNotConfirmedError:

@@ -307,8 +307,7 @@ def refreshed(
     """
     Work out what a refresh finds: the members, and for an exclusive set all others.
 
-    Others without an ID are left out: no state could distinguish them from rules that
-    the set has declared and whose IDs are unknown.
+    Those that no state can name beside the members are left out; see `unnameable`.
     """
     lives = {
         member: live_of(member, group, adopt=adopt and member.declared)
@@ -319,8 +318,9 @@ def refreshed(
         for member, live in lives.items()
         if live
     ]
-    others = _others(group, set(lives.values()), keep)
-    seen += [Seen(live, None) for live in others if live.rule_id]
+    left = unnameable(members, group, keep)
+    others = _others(group, {*lives.values(), *left}, keep)
+    seen += [Seen(live, None) for live in others]
     seen += [
         Seen(LiveRule(member.rule, rule_id="", create_time=""), member, is_shown=False)
         for member, live in lives.items()
@@ -329,14 +329,17 @@ def refreshed(
     return tuple(seen)
 
 
-def without_ids(
+def unnameable(
     members: Sequence[Member], group: LiveGroup, keep: Keep | None
 ) -> list[LiveRule]:
     """
-    The rules that an exclusive set does not have, and that `refreshed` leaves out.
+    The rules that an exclusive set does not have, and that its state cannot tell from
+    those that it has: without an ID, or spelled otherwise, such as 1.2.3.4/32.
     """
     known = {live_of(member, group) for member in members}
-    return [live for live in _others(group, known, keep) if not live.rule_id]
+    own = {live.rule for live in known if live}
+    others = _others(group, known, keep)
+    return [live for live in others if not live.rule_id or live.rule in own]
 
 
 def _others(
