@@ -18,7 +18,7 @@ from alicloud_ingress.cli.stack_settings import settings_of
 from alicloud_ingress.cli.usage_show import show
 from alicloud_ingress.ecs.config import Connection, resolve
 from alicloud_ingress.rendering.markup import plain
-from alicloud_ingress.usage.dialects import DIALECTS, PARTS
+from alicloud_ingress.usage.query import DIALECTS, PARTS
 
 _HOURS = re.compile(r"(\d{1,6})h", re.ASCII)
 MAX_PROBLEMS = 50

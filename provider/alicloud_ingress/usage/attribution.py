@@ -31,10 +31,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alicloud_ingress.exposure.packets import IPV6
-from alicloud_ingress.usage.encoding import UNKNOWN_GROUP, Encoding, Row, RuleKey
+from alicloud_ingress.usage.encoding import (
+    UNKNOWN_GROUP,
+    Encoding,
+    Row,
+    RuleKey,
+    Segments,
+    family_of,
+    within_family,
+)
 from alicloud_ingress.usage.engine import connect, escaped, literal
 from alicloud_ingress.usage.facts import VpcFacts
-from alicloud_ingress.usage.segments import Segments, family_of, within_family
 from alicloud_ingress.usage.table import UsageTable
 from alicloud_ingress.usage.traffic import (
     Doubt,

@@ -30,8 +30,8 @@ from alicloud_ingress.usage.log_files import (
     layout_of,
     relation,
 )
+from alicloud_ingress.usage.period import Period
 from alicloud_ingress.usage.query import with_steps
-from alicloud_ingress.usage.records import Period
 
 if TYPE_CHECKING:
     import duckdb

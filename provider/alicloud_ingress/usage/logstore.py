@@ -23,9 +23,10 @@ from alicloud_ingress.ecs.config import is_loopback
 from alicloud_ingress.ecs.retry import retried
 from alicloud_ingress.ecs.session_keys import Keys
 from alicloud_ingress.errors import SECRET, EcsError, IngressError
-from alicloud_ingress.usage.dialects import printed
 from alicloud_ingress.usage.engine import connect, escaped, library, literal
-from alicloud_ingress.usage.records import FIELDS, OPTIONAL, Period
+from alicloud_ingress.usage.period import Period
+from alicloud_ingress.usage.query import printed
+from alicloud_ingress.usage.records import FIELDS, OPTIONAL
 from alicloud_ingress.usage.table import FLOW_COLUMNS, WATCHED_COLUMNS
 
 PAGE_ROWS = 10_000

@@ -11,9 +11,8 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import jinja2
-
 from alicloud_ingress.rendering.markup import plain
+from alicloud_ingress.rendering.templates import template
 from alicloud_ingress.usage.coverage import JudgedPeriod
 from alicloud_ingress.usage.judging import GroupUsage
 from alicloud_ingress.usage.report import (
@@ -82,7 +81,13 @@ def html_page(
         )
         for usage in groups
     ]
-    return _template().render(
+    return template(
+        "usage.html.j2",
+        visible=_visible,
+        size=bytes_in_words,
+        narrower=narrower_in_words,
+        time=time_text,
+    ).render(
         period=period,
         start=time_text(period.start),
         end=time_text(period.end),
@@ -94,22 +99,8 @@ def html_page(
     )
 
 
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("alicloud_ingress"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        visible=lambda text: plain(str(text), MAX_LENGTH),
-        size=bytes_in_words,
-        narrower=narrower_in_words,
-        time=time_text,
-    )
-    return environment.get_template("usage.html.j2")
+def _visible(value: object) -> str:
+    return plain(str(value), MAX_LENGTH)
 
 
 def _shown(row: Row, days: range) -> _Shown:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from alicloud_ingress.rules.spelling import PROTOCOL_NUMBERS, WITH_PORTS
 from alicloud_ingress.usage.coverage import JudgedPeriod
 from alicloud_ingress.usage.judging import GroupUsage
+from alicloud_ingress.usage.period import DAY_S
 from alicloud_ingress.usage.proposals import (
     Proposal,
     few_ranges,
@@ -18,7 +19,7 @@ from alicloud_ingress.usage.proposals import (
     proposal,
 )
 from alicloud_ingress.usage.table import time_text
-from alicloud_ingress.usage.traffic import DAY_S, Block, PortRange, Tally, Traffic
+from alicloud_ingress.usage.traffic import Block, PortRange, Tally, Traffic
 from alicloud_ingress.usage.verdicts import VERDICTS, Judged
 
 COLUMNS = (
@@ -200,12 +201,7 @@ def coverage_in_words(usage: GroupUsage) -> str:
     What was watched of a group.
     """
     covered = usage.coverage
-    noun = "interface" if covered.interfaces == 1 else "interfaces"
-    return (
-        f"{covered.interfaces} {noun}, watched for at least"
-        f" {int(covered.watched_share * 10_000) / 100:g} % of the period,"
-        f" {covered.skipped_windows} windows skipped or missing"
-    )
+    return f"{covered.as_text}, {covered.skipped_windows} windows skipped or missing"
 
 
 def counts_in_words(usage: GroupUsage) -> str:
