@@ -50,6 +50,10 @@ class RepeatedKeyError(ValueError):
     An object of a JSON text has a key twice: people read the first, programs the last.
     """
 
+    def __init__(self, key: str) -> None:
+        super().__init__(f"an object has {key!r} twice")
+        self.key = key
+
 
 def parsed(text: str, *, unique_keys: bool = False) -> Any:
     """
@@ -78,7 +82,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise RepeatedKeyError(f"an object has {twice!r} twice")
+        raise RepeatedKeyError(twice)
     return found
 
 

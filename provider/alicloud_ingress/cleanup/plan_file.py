@@ -183,7 +183,7 @@ class Partial:
         for number, line in enumerate(self._lines()):
             if number and last[line["region"], line["group_id"]] == number:
                 group = msgspec.convert(line, GroupFindings)
-                if group.stale or group.kept or group.not_judged:
+                if not group.is_empty:
                     yield group
 
     def remove(self) -> None:

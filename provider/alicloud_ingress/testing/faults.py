@@ -242,8 +242,8 @@ def taken(
         if fault.skip:
             waiting[index] = replace(fault, skip=fault.skip - 1)
             continue
-        left = replace(fault, times=fault.times - 1)
-        waiting[index : index + 1] = [left] if left.times > 0 else []
+        rest = replace(fault, times=fault.times - 1)
+        waiting[index : index + 1] = [rest] if rest.times > 0 else []
         return fault
     return None
 
@@ -284,7 +284,7 @@ class TokenBucket:
         Take a token.
 
         Raises:
-            FakeError: no token is left.
+            FakeError: the bucket is empty.
         """
         now = self._clock()
         added = (now - self._filled_at) * self._limit.per_second

@@ -30,7 +30,7 @@ Answer = dict[str, object]
 
 def authorize(call: Call) -> Answer:
     """
-    Add rules. A rule that already exists is left unchanged, without an error.
+    Add rules. A rule that already exists is not changed, without an error.
     """
     group = call.group_to_change()
     _, entries = named_rules(call.parameters, by_id=False)

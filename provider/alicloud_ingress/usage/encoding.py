@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from alicloud_ingress.ecs.responses import moment
 from alicloud_ingress.exposure.comparison import rank
 from alicloud_ingress.exposure.packets import (
     IPV4,
@@ -27,6 +26,7 @@ from alicloud_ingress.exposure.packets import (
 )
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.spelling import WITH_PORTS
+from alicloud_ingress.times import span_of
 from alicloud_ingress.usage.facts import VpcFacts
 
 CLOCK_TOLERANCE_S = 2
@@ -34,7 +34,6 @@ CLOCK_TOLERANCE_S = 2
 How far the clock of ECS and the clock of the flow logs may lie apart.
 """
 _MINUTE_S = 60
-_LONGEST_SECOND_FORM = len("2018-12-12T07:28:38Z")
 UNKNOWN_GROUP = -1
 """
 The number of a source group that is not among the groups of the VPC.
@@ -245,12 +244,11 @@ def existence(create_time: str) -> tuple[int | None, int | None]:
     Returns:
         None twice where it is not known.
     """
-    created = moment(create_time)
-    if created is None:
+    span = span_of(create_time)
+    if span is None:
         return None, None
-    at = int(created.timestamp())
-    length = 0 if len(create_time) >= _LONGEST_SECOND_FORM else _MINUTE_S
-    return at + length + CLOCK_TOLERANCE_S, at - CLOCK_TOLERANCE_S
+    first, last = (int(each.timestamp()) for each in span)
+    return last + CLOCK_TOLERANCE_S, first - CLOCK_TOLERANCE_S
 
 
 def _made(created: datetime | None) -> int | None:

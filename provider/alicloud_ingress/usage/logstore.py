@@ -200,13 +200,13 @@ class Logstore:
         )
         to_s = min(int(time.time()), period.to_s + LATE_S)
 
-        def send(left_s: float, _: int) -> list[Mapping[str, str]]:
-            return self._sent(text, period.from_s - LATE_S, to_s, left_s)
+        def send(remaining_s: float, _: int) -> list[Mapping[str, str]]:
+            return self._sent(text, period.from_s - LATE_S, to_s, remaining_s)
 
         return retried(f"{_ACTION} on {self.place}", send, self.timeout_s)
 
     def _sent(
-        self, text: str, from_s: int, to_s: int, left_s: float
+        self, text: str, from_s: int, to_s: int, remaining_s: float
     ) -> list[Mapping[str, str]]:
         log = library("aliyun.log")
         keys = self.keys()
@@ -219,7 +219,7 @@ class Logstore:
                 source="",
                 region=self.region,
             )
-            client.timeout = max(1, int(left_s))
+            client.timeout = max(1, int(remaining_s))
             if is_loopback(urlsplit(self.endpoint).netloc):
                 # The SDK would call project.127.0.0.1: it knows no address with a port.
                 client._isRowIp = True  # noqa: SLF001 - it has no setter

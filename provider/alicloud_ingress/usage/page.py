@@ -23,7 +23,6 @@ from alicloud_ingress.usage.report import (
     days_of,
     narrower_in_words,
     rows_of,
-    title_of,
     verdict_of,
 )
 from alicloud_ingress.usage.table import time_text
@@ -73,7 +72,7 @@ def html_page(
     days = days_of(period)
     sections = [
         _Section(
-            title=title_of(usage),
+            title=usage.group.title,
             coverage=coverage_in_words(usage),
             counts=counts_in_words(usage) or "no rules",
             problems=usage.coverage.problems,

@@ -27,12 +27,8 @@ def with_steps(steps: Mapping[str, str], last: str) -> str:
 
 def flows_query(columns: Mapping[str, str], relation: str, period: Period) -> str:
     """
-    The rows of `usage.parquet`, from a relation with the fields of a flow log.
-
-    Args:
-        columns: as for `parsed`.
-        relation: as for `parsed`.
-        period: whose records are taken.
+    The rows of `usage.parquet`, from a relation with the fields of a flow log; see
+    `parsed`.
     """
     steps = {
         "parsed": parsed(columns, relation),

@@ -81,12 +81,8 @@ def rows_of(usage: GroupUsage) -> tuple[Row, ...]:
     """
     The rules of a group in the order in which ECS takes them.
     """
-    return tuple(_row(judged, usage) for judged in sorted(usage.rules, key=_place))
-
-
-def _place(judged: Judged) -> tuple[int, bool, str, str]:
-    rule = judged.live.rule
-    return rule.priority, rule.policy != "drop", rule.as_text, judged.live.rule_id
+    in_order = sorted(usage.rules, key=lambda judged: judged.live.place)
+    return tuple(_row(judged, usage) for judged in in_order)
 
 
 def _row(judged: Judged, usage: GroupUsage) -> Row:
@@ -186,14 +182,6 @@ def narrower_in_words(narrower: Proposal | None) -> str:
         return ""
     parts = [("sources", narrower.sources), ("ports", narrower.ports)]
     return "; ".join(f"{name} {', '.join(texts)}" for name, texts in parts if texts)
-
-
-def title_of(usage: GroupUsage) -> str:
-    """
-    The group in words; not made safe.
-    """
-    name = f" ({usage.group.name})" if usage.group.name else ""
-    return f"{usage.group.group_id}{name} in {usage.group.region}"
 
 
 def coverage_in_words(usage: GroupUsage) -> str:

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alicloud_ingress import times
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.usage.engine import connect, escaped, library, literal
 
@@ -275,5 +276,4 @@ def time_text(seconds: int) -> str:
     """
     Unix seconds as ISO 8601 in UTC, such as `2026-10-01T00:00:00Z`.
     """
-    moment = dt.datetime.fromtimestamp(seconds, tz=dt.timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return times.time_text(dt.datetime.fromtimestamp(seconds, tz=dt.timezone.utc))
