@@ -15,7 +15,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from alicloud_ingress.documents import as_text, tag_of
+from alicloud_ingress.documents import tag_of
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.files import (
     UnreadableError,
@@ -75,14 +75,6 @@ def read_document(path: Path, of: type[_Document]) -> _Document:
         raise DocumentError(
             f"{path} is not a complete {form} ({error}); do not edit it"
         ) from None
-
-
-def write_document(path: Path, document: msgspec.Struct) -> None:
-    """
-    Write a document that only the file's owner can read, whole or not at all.
-    """
-    with replaced(path) as temporary:
-        temporary.write_text(as_text(document), encoding="utf-8")
 
 
 @contextlib.contextmanager

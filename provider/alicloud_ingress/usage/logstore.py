@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 from alicloud_ingress.ecs.config import is_loopback
@@ -94,20 +94,6 @@ class ResultError(IngressError):
     """
     A result cannot be taken over page by page.
     """
-
-
-class Answer(Protocol):
-    """
-    What the SDK hands back.
-    """
-
-    def is_completed(self) -> bool:
-        """Whether the result is whole."""
-        ...
-
-    def get_logs(self) -> list[Any]:
-        """The rows."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,10 +209,12 @@ class Logstore:
             if is_loopback(urlsplit(self.endpoint).netloc):
                 # The SDK would call project.127.0.0.1: it knows no address with a port.
                 client._isRowIp = True  # noqa: SLF001 - it has no setter
-            answer: Answer = client.get_log(
+            answer = client.get_log(
                 self.project, self.name, from_s, to_s, query=text, size=PAGE_ROWS
             )
-            rows = [row.get_contents() for row in answer.get_logs()]
+            rows: list[Mapping[str, str]] = [
+                row.get_contents() for row in answer.get_logs()
+            ]
             whole = answer.is_completed()
         except log.LogException as error:
             raise self._error(error, keys) from None
