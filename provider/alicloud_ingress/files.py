@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -48,6 +50,10 @@ class RepeatedKeyError(ValueError):
     An object of a JSON text has a key twice: people read the first, programs the last.
     """
 
+    def __init__(self, key: str) -> None:
+        super().__init__(f"an object has {key!r} twice")
+        self.key = key
+
 
 def parsed(text: str, *, unique_keys: bool = False) -> Any:
     """
@@ -76,7 +82,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise RepeatedKeyError(f"an object has {twice!r} twice")
+        raise RepeatedKeyError(twice)
     return found
 
 
@@ -123,3 +129,39 @@ def writing(file: Path) -> Generator[None]:
         if error.filename is not None and str(error.filename) == str(file):
             raise
         raise OSError(error.errno, error.strerror, str(file)) from None
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, private: bool = False) -> Generator[Path]:
+    """
+    A temporary file that replaces *path* at the end of the block, and is then on disk.
+
+    Args:
+        path: of the file.
+        private: whether only its owner can read it.
+    """
+    named, path = path, path.resolve()
+    with writing(named):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)  # only the owner can read it: mkstemp
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            if not private:
+                temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -11,7 +11,7 @@ Finds stale rules, destroys them and restores them: `alicloud-ingress stale` in 
         print(group.group_id, found.rule_id, [reason.text for reason in found.reasons])
     stale.write_plan(Path("plan.json"), plan)
     report = stale.destroy(connections, plan, Path("report.json"))
-    left = stale.restore(connections, Path("report.json"))
+    failed = stale.restore(connections, Path("report.json"))
 
 `plan` changes nothing. `destroy` reads each group again, and deletes a rule, by its ID,
 only if it has not changed since the plan. Plans and reports are JSON files;
@@ -31,7 +31,6 @@ from alicloud_ingress.cleanup.account import (
     UnknownAccountError,
     require_account,
 )
-from alicloud_ingress.cleanup.clock import now, now_text
 from alicloud_ingress.cleanup.destroy import Destroyer, Limits, chosen
 from alicloud_ingress.cleanup.documents import VERSION, DocumentError, locked
 from alicloud_ingress.cleanup.filters import KeepList, Narrowing
@@ -52,10 +51,11 @@ from alicloud_ingress.cleanup.report_file import (
     write_report,
 )
 from alicloud_ingress.cleanup.restore import Restorer
-from alicloud_ingress.cleanup.survey import Survey
+from alicloud_ingress.cleanup.scan import Survey
 from alicloud_ingress.documents import schema_of, tag_of
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.errors import IngressError
+from alicloud_ingress.times import now, time_text
 from alicloud_ingress.usage.judging import UsageJudge
 
 __all__ = [
@@ -152,22 +152,13 @@ def plan(  # noqa: PLR0913 - one for each criterion
         ),
         usage=usage,
     )
-    made_at = now_text()
+    made_at = time_text(now())
     judged = 0
-    groups_found: list[GroupFindings] = []
-    for found in survey.findings():
-        judged += 1
-        if found.stale or found.kept or found.not_judged:
-            groups_found.append(found)
-    return Plan(
-        made_at=made_at,
-        account_id=survey.account_id(),
-        stacks=survey.owners.stacks,
-        groups=tuple(groups_found),
-        groups_judged=judged,
-        left_alone=tuple(survey.left_alone),
-        not_judged=tuple(survey.not_judged),
-    )
+    named: list[GroupFindings] = []
+    for judged, found in enumerate(survey.findings(), 1):  # noqa: B007 - their number
+        if not found.is_empty:
+            named.append(found)
+    return survey.plan(made_at, survey.account_id(), judged, named)
 
 
 def candidates(plan: Plan, path: Path, limits: Limits) -> list[Entry]:
@@ -274,7 +265,7 @@ def _report(plan: Plan, path: Path) -> Report:
     first = Report(
         plan=plan.digest,
         account_id=plan.account_id,
-        made_at=now_text(),
+        made_at=time_text(now()),
         entries=[
             Entry(
                 group_id=group.group_id,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alicloud_ingress.testing import FakeEcs
-from alicloud_ingress.testing.group_changes import MAX_GROUPS
+from alicloud_ingress.testing.groups import MAX_GROUPS
 from alicloud_ingress.testing.state import ACCOUNT
 from fake.front import Front
 

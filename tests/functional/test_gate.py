@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.previews.declared import PEER_RULE, RULE, RULE_SET
+from alicloud_ingress.previews.declared import RULE, RULE_SET
+from alicloud_ingress.previews.peer import PEER_RULE
 from functional.gate import ADMIN, LIVE, WORLD, Gate, known
 from unit.test_preview import step
 

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from pulumi.dynamic import ResourceProvider
 
 from alicloud_ingress.previews.declared import RULE, RULE_SET
+from alicloud_ingress.previews.findings import Gate, Review
 from alicloud_ingress.previews.preview import read_preview
-from alicloud_ingress.previews.review import Gate, Review, judge
+from alicloud_ingress.previews.review import judge
 from alicloud_ingress.previews.waivers import Waiver
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from alicloud_ingress.rules.live import LiveGroup, LiveRule

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from alicloud_ingress.cli.main import main
-from alicloud_ingress.previews.declared import PEER_RULE, RULE_SET
+from alicloud_ingress.previews.declared import RULE_SET
+from alicloud_ingress.previews.peer import PEER_RULE
 from functional.gate import ADMIN, ANY, LIVE, WORLD, Gate, known
 from unit.test_preview import step
 

@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from alicloud_ingress.cleanup.lockout import MAX_LISTS
+from alicloud_ingress.cleanup.effects import MAX_LISTS
 from alicloud_ingress.cli.failure import Commands
 from alicloud_ingress.testing import FakeEcs
 from functional.accounts import (

@@ -5,6 +5,7 @@ The kept states of the real pulumi-alicloud, with their rules in a fake.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,13 @@ def existing(fake: FakeEcs, name: str, group: str = GROUP) -> str:
     """
     file = Path(__file__).with_name(f"{name}.json")
     text = file.read_text(encoding="utf-8").replace(GROUP, group)
+    ids: dict[str, str] = {}
     for resource in peer_rules(json.loads(text)):
         outputs = resource["outputs"]
         fields = {_FIELDS[k]: str(v) for k, v in outputs.items() if k in _FIELDS and v}
         if outputs["prefixListId"]:
             fields["SourcePrefixListId"] = fake.new_prefix_list("10.0.0.0/8")
         made = fake.add_rule(group, **fields, Priority=str(outputs["priority"]))
-        text = text.replace(outputs["securityGroupRuleId"], made)
-    return text
+        ids[outputs["securityGroupRuleId"]] = made
+    # All at once: an ID of the state may be the new ID of another rule.
+    return re.sub(r"sgr-\w+", lambda found: ids.get(found[0], found[0]), text)

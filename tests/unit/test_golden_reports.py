@@ -18,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alicloud_ingress.files import items, mapping
+from alicloud_ingress.previews.findings import FAIL_ON, Gate
 from alicloud_ingress.previews.json_report import as_json, schema
 from alicloud_ingress.previews.page import markdown
 from alicloud_ingress.previews.preview import PreviewError, read_preview
 from alicloud_ingress.previews.report import compose, finding_line, not_judged
-from alicloud_ingress.previews.review import FAIL_ON, Gate, judge
+from alicloud_ingress.previews.review import judge
 from alicloud_ingress.previews.sarif import as_sarif
 from alicloud_ingress.previews.waivers import WaiverError, read_waivers
 

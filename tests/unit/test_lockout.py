@@ -10,7 +10,7 @@ from itertools import chain, combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alicloud_ingress.cleanup.lockout import WAYS_IN, locks_out
+from alicloud_ingress.cleanup.effects import WAYS_IN, locks_out
 from alicloud_ingress.rules.rule import IngressRule
 from packet_model import PACKETS, gets_in, in_some_of, rules
 

@@ -9,14 +9,11 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.previews.declared import (
-    PEER_RULE,
-    RULE,
-    RULE_SET,
-)
+from alicloud_ingress.previews.declared import RULE, RULE_SET
+from alicloud_ingress.previews.notation import SECRET_SIGNATURE
+from alicloud_ingress.previews.peer import PEER_RULE
 from alicloud_ingress.previews.preview import Preview, PreviewError, read_preview
 from alicloud_ingress.previews.steps import Step
-from alicloud_ingress.previews.values import SECRET_SIGNATURE
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SSH = {
@@ -116,7 +113,7 @@ def test_a_retained_rule_stays_live() -> None:
     """Nothing closes."""
     gone = only(step("delete", old=SSH, old_state={"retainOnDelete": True}))
 
-    assert gone.retained
+    assert gone.fate == "retained"
     assert gone.after == gone.before
 
 
@@ -239,9 +236,9 @@ def test_a_refresh_shows_drift_in_the_old_state() -> None:
     )
     gone = only(step("refresh", old=SSH, new=SSH), step("create", new=SSH))
 
-    assert [c.name for c in changed.drift] == ["source_cidr_ip"]
+    assert [c.name for c in changed.differences.drift] == ["source_cidr_ip"]
     assert words(changed.before) == ["tcp 22/22 from 0.0.0.0/0"]
-    assert gone.gone
+    assert gone.differences.gone
     assert not gone.before
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from alicloud_ingress.cleanup.rate_limiter import RateLimiter
+from alicloud_ingress.cleanup.parallel import RateLimiter
 
 
 @dataclass

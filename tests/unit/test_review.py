@@ -10,19 +10,13 @@ from typing import Any
 
 import pytest
 
-from alicloud_ingress.previews.declared import (
-    PEER_RULE,
-    RULE_SET,
-)
+from alicloud_ingress.previews.declared import RULE_SET
+from alicloud_ingress.previews.findings import FAIL_ON, Gate, Review
+from alicloud_ingress.previews.notation import SECRET_SIGNATURE
 from alicloud_ingress.previews.page import LIMIT, markdown
+from alicloud_ingress.previews.peer import PEER_RULE
 from alicloud_ingress.previews.report import compose, finding_line
-from alicloud_ingress.previews.review import (
-    FAIL_ON,
-    Gate,
-    Review,
-    judge,
-)
-from alicloud_ingress.previews.values import SECRET_SIGNATURE
+from alicloud_ingress.previews.review import judge
 from alicloud_ingress.previews.waivers import WaiverError, read_waivers
 from alicloud_ingress.rendering.markup import code, plain
 from alicloud_ingress.rules.live import LiveGroup, LiveRule

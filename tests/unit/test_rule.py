@@ -4,6 +4,7 @@ What a rule means, in any spelling.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import fields, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from alicloud_ingress.engine.set_properties import key_of
 from alicloud_ingress.errors import InvalidRuleError
 from alicloud_ingress.previews.declared import PARAMETERS, RULE
 from alicloud_ingress.resource import IngressRuleArgs
+from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import split_expiry
 from alicloud_ingress.rules.validation import RULE_ARGUMENTS, problems_of
@@ -254,3 +256,11 @@ def test_each_field_is_known_wherever_fields_are_listed() -> None:
     of_ecs = arguments - {"expires_on"}
     assert {name.replace("_", "") for name in of_ecs} == {f.lower() for f in FIELDS}
     assert PARAMETERS[RULE].keys() == of_ecs - OWNERS
+
+
+def test_a_minute_of_creation_counts_to_its_end() -> None:
+    minute = dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.timezone.utc)
+    live = LiveRule(IngressRule(ip_protocol="tcp"), "sgr-1", "2026-01-01T12:00Z")
+
+    assert not live.existed_before(minute + dt.timedelta(seconds=61))
+    assert live.existed_before(minute + dt.timedelta(seconds=63))

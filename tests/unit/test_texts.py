@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alicloud_ingress.cleanup.documents import DocumentError, replacing
+from alicloud_ingress.cleanup.documents import DocumentError, replaced
 from alicloud_ingress.files import UnreadableError, parsed, text_in, writing
 
 
@@ -57,7 +57,7 @@ def test_a_special_file_is_never_replaced(tmp_path: Path) -> None:
     os.mkfifo(pipe)
 
     with pytest.raises(DocumentError, match="fifo is not a regular file"):  # noqa: SIM117
-        with replacing(pipe) as temporary:
+        with replaced(pipe) as temporary:
             temporary.write_text("x")
 
     assert pipe.is_fifo()

@@ -8,7 +8,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from alicloud_ingress.usage.dialects import DIALECTS, PARTS
+from alicloud_ingress.usage.query import DIALECTS, PARTS
 from alicloud_ingress.usage.table import FLOW_COLUMNS, WATCHED_COLUMNS
 from functional.accounts import run
 

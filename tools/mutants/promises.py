@@ -34,10 +34,8 @@ HELD_TWICE = "tests/faults/test_rules_held_twice.py"
 REVIEW = "tests/unit/test_review.py"
 READING = "tests/unit/test_preview.py"
 
-_SENT_PLAINLY = (
-    "(lambda call, but=None: retried(call.words, partial(self._gateway.send, call),"
-    " self._connection.timeout_s, but))"
-)
+_UNKNOWN = "                is_unknown = True\n                raise\n"
+_NOT_KEPT = "                is_unknown = {}\n                raise\n"
 
 MUTANTS = (
     Mutant(
@@ -232,8 +230,8 @@ MUTANTS = (
     Mutant(
         "a refusal after a fault settles a deletion",
         "ecs/client.py",
-        "        try:\n            self._send_keeping_unknown_outcome(call)\n",
-        f"        try:\n            {_SENT_PLAINLY}(call)\n",
+        _UNKNOWN,
+        _NOT_KEPT.format('bool(but) or action != "RevokeSecurityGroup"'),
         (REMOVALS,),
     ),
     Mutant(
@@ -536,7 +534,7 @@ MUTANTS = (
     ),
     Mutant(
         "a preview counts a rule that never showed as open",
-        "previews/state_outcome.py",
+        "previews/outcome.py",
         "else not unsure and not (changes and old.rule in maybe)",
         "else not unsure",
         ("tests/functional/test_gate.py",),
@@ -628,17 +626,15 @@ MUTANTS = (
     Mutant(
         "a refusal after a fault of ECS counts as proof that no rule exists",
         "ecs/client.py",
-        'call = self._write("AuthorizeSecurityGroup", group_id, _permissions(rules))\n'
-        "        self._send_keeping_unknown_outcome(call, but=NoAnswerError)",
-        'call = self._write("AuthorizeSecurityGroup", group_id, _permissions(rules))\n'
-        f"        {_SENT_PLAINLY}(call, NoAnswerError)",
+        _UNKNOWN,
+        _NOT_KEPT.format('action != "AuthorizeSecurityGroup"'),
         (MEET,),
     ),
     Mutant(
         "a refusal after an unknown outcome counts as proof of no change",
         "ecs/client.py",
-        "self._send_keeping_unknown_outcome(\n            self._write(",
-        f"{_SENT_PLAINLY}(\n            self._write(",
+        _UNKNOWN,
+        _NOT_KEPT.format('action != "ModifySecurityGroupRule"'),
         (MEET,),
     ),
     Mutant(
@@ -841,9 +837,9 @@ MUTANTS = (
     ),
     Mutant(
         "a drop that moves between resources counts as kept",
-        "previews/live_outcome.py",
+        "previews/conflicts.py",
         "if slot.changes_identity or any(s.gap for s in slot.removers):\n"
-        "                    self._may_stop |= step.kind != PEER_RULE\n",
+        "                    self.may_stop |= step.kind != PEER_RULE\n",
         "if slot.changes_identity or any(s.gap for s in slot.removers):\n",
         (REVIEW,),
     ),
@@ -919,7 +915,7 @@ MUTANTS = (
     ),
     Mutant(
         "of two values for one key of a preview the last one counts",
-        "previews/document.py",
+        "files.py",
         "if len(found) < len(pairs):",
         "if len(found) > len(pairs):",
         (READING,),

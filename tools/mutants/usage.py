@@ -212,8 +212,8 @@ USAGE = (
     ),
     Mutant(
         "text of others means something in the page",
-        "usage/page.py",
-        "autoescape=True",
+        "rendering/templates.py",
+        'autoescape=name.endswith(".html.j2")',
         "autoescape=False",
         (SHOW,),
     ),

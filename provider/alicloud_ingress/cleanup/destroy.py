@@ -12,12 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import stamina
-
-from alicloud_ingress.cleanup.clock import now_text
+from alicloud_ingress.cleanup.effects import drops, locks_out, opens_through
 from alicloud_ingress.cleanup.findings import NEEDLESS, Kind
-from alicloud_ingress.cleanup.lockout import locks_out
-from alicloud_ingress.cleanup.openings import drops, opens_through
 from alicloud_ingress.cleanup.owners import Owners
 from alicloud_ingress.cleanup.report_file import (
     Entry,
@@ -40,9 +36,14 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.redundancy import covered
-from alicloud_ingress.reconcile.polling import SHOWN_WITHIN_S
+from alicloud_ingress.reconcile.polling import (
+    SHOWN_WITHIN_S,
+    NotShownError,
+    until_shown,
+)
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.times import now, time_text
 
 OPENS = (
     "without it, packets could enter through rules that the plan deletes too or does"
@@ -67,6 +68,14 @@ class Limits:
     most: int = 50
     allow_lockout: bool = False
     regions: frozenset[str] = frozenset()
+
+    def cover(self, entry: Entry) -> bool:
+        """
+        Whether the reasons and regions include an entry.
+        """
+        return bool({reason.kind for reason in entry.reasons} & self.reasons) and (
+            not self.regions or entry.region in self.regions
+        )
 
     @property
     def reached(self) -> str:
@@ -203,10 +212,10 @@ class Destroyer:
         each selection is judged as a whole. A refused rule makes room for the next one.
         """
         open_ = entries
-        left = self.limits.most - self._sent
+        room = self.limits.most - self._sent
         try:
             while True:
-                selected = open_[:left]
+                selected = open_[:room]
                 safe = self._safe(group, selected)
                 if len(safe) == len(selected):
                     break
@@ -215,7 +224,7 @@ class Destroyer:
         except TooComplexError as error:
             self._set("left", open_, f"the effect of deleting it is not known: {error}")
             return []
-        self._set("left", open_[left:], self.limits.reached, report=False)
+        self._set("left", open_[room:], self.limits.reached, report=False)
         return safe
 
     def _safe(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
@@ -322,26 +331,26 @@ class Destroyer:
         Delete up to 100 rules. If ECS refuses the call and some of the rules do not
         exist, the call is sent again without them.
         """
-        left = entries
-        while left:
-            self._set("destroying", left)
+        rest = entries
+        while rest:
+            self._set("destroying", rest)
             self._save()
-            self._sent += len(left)
+            self._sent += len(rest)
             try:
-                client.revoke_by_id(group_id, [entry.rule_id for entry in left])
+                client.revoke_by_id(group_id, [entry.rule_id for entry in rest])
             except EcsError as error:
                 if not _is_refused(error):
                     raise
                 group = client.describe(group_id)
-                there = [e for e in left if group.by_id(e.rule_id) is not None]
+                there = [e for e in rest if group.by_id(e.rule_id) is not None]
                 self._sent -= len(there)
-                if len(there) == len(left):
+                if len(there) == len(rest):
                     raise
-                self._record_missing([e for e in left if e not in there], error)
-                left = self._unchanged(group, there)
+                self._record_missing([e for e in rest if e not in there], error)
+                rest = self._unchanged(group, there)
                 continue
-            _verify(client, group_id, left)
-            self._set("destroyed", left)
+            _verify(client, group_id, rest)
+            self._set("destroyed", rest)
             self._save()
             return
 
@@ -370,7 +379,7 @@ class Destroyer:
         report: bool = True,
     ) -> None:
         for entry in entries:
-            entry.status, entry.why, entry.at = status, why, now_text()
+            entry.status, entry.why, entry.at = status, why, time_text(now())
             if report and status != "planned":
                 self.on_progress(entry)
 
@@ -400,8 +409,7 @@ def chosen(report: Report, limits: Limits) -> list[Entry]:
     return [
         entry
         for entry in report.having("planned", "destroying", "left", "failed")
-        if {reason.kind for reason in entry.reasons} & limits.reasons
-        and (not limits.regions or entry.region in limits.regions)
+        if limits.cover(entry)
     ]
 
 
@@ -413,15 +421,16 @@ def _verify(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> None:
         RuleNotConfirmedError: it still has some when the time is up.
     """
     ids = {entry.rule_id for entry in entries}
-    attempts = stamina.retry_context(
-        on=RuleNotConfirmedError, attempts=None, timeout=SHOWN_WITHIN_S, wait_max=4.0
-    )
-    with waiting_for(f"the deleted rules to leave {group_id}", SHOWN_WITHIN_S):
-        for attempt in attempts:
-            with attempt:
-                there = {live.rule_id for live in client.describe(group_id).rules}
-                if still := ids & there:
-                    raise RuleNotConfirmedError(
-                        f"RevokeSecurityGroup on {group_id} answered 200, and"
-                        f" {', '.join(sorted(still))} still exist; run it again"
-                    )
+
+    def read_again() -> None:
+        if still := ids & {live.rule_id for live in client.describe(group_id).rules}:
+            raise NotShownError(", ".join(sorted(still)))
+
+    try:
+        with waiting_for(f"the deleted rules to leave {group_id}", SHOWN_WITHIN_S):
+            until_shown(SHOWN_WITHIN_S)(read_again)
+    except NotShownError as still:
+        raise RuleNotConfirmedError(
+            f"RevokeSecurityGroup on {group_id} answered 200, and {still} still exist;"
+            " run it again"
+        ) from None

@@ -9,16 +9,22 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from alicloud_ingress.documents import as_text, tag_of
+from alicloud_ingress.documents import tag_of
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.files import UnreadableError, mapping, parsed, text_in, writing
+from alicloud_ingress.files import (
+    UnreadableError,
+    mapping,
+    parsed,
+    replacing,
+    text_in,
+    writing,
+)
 
 Version = Literal[1]
 VERSION: Version = 1
@@ -71,14 +77,6 @@ def read_document(path: Path, of: type[_Document]) -> _Document:
         ) from None
 
 
-def write_document(path: Path, document: msgspec.Struct) -> None:
-    """
-    Write a document that only the file's owner can read, whole or not at all.
-    """
-    with replacing(path) as temporary:
-        temporary.write_text(as_text(document), encoding="utf-8")
-
-
 @contextlib.contextmanager
 def locked(path: Path) -> Generator[None]:
     """
@@ -111,29 +109,14 @@ def locked(path: Path) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Generator[Path]:
+def replaced(path: Path) -> Generator[Path]:
     """
-    A temporary file that replaces *path* at the end of the block, and is then on disk.
+    See `files.replacing`; only the file's owner can read it.
 
     Raises:
         DocumentError: *path* exists and is not a regular file, but a device, say.
     """
-    named, path = path, path.resolve()
     if path.exists() and not path.is_file():
-        raise DocumentError(f"{named} is not a regular file; pass another path")
-    with writing(named):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)  # only the owner can read it: mkstemp
-        temporary = Path(name)
-        try:
-            yield temporary
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        raise DocumentError(f"{path} is not a regular file; pass another path")
+    with replacing(path, private=True) as temporary:
+        yield temporary

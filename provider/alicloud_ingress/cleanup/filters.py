@@ -16,6 +16,7 @@ from alicloud_ingress.files import parsed
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import ALL_PORTS, WITH_PORTS, port_pair
+from alicloud_ingress.times import moment_of
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _ADDRESS = re.compile(r"[0-9a-fA-F.]*[.:][0-9a-fA-F.:]*(/\d*)?", re.ASCII)
@@ -54,7 +55,7 @@ class Narrowing:
     def _is_old(self, live: LiveRule, now: dt.datetime) -> bool:
         if self.older_than is None:
             return True
-        created = created_at(live.create_time)
+        created = moment_of(live.create_time)
         return created is not None and now - created >= self.older_than
 
 
@@ -123,11 +124,7 @@ class KeepList:
 
     def holds(self, live: LiveRule, tags: Mapping[str, str]) -> bool:
         """
-        Whether a rule matches the list.
-
-        Args:
-            live: the rule.
-            tags: the tags of its group.
+        Whether a rule, or one of the tags of its group, matches the list.
         """
         return (
             live.rule_id in self.rule_ids
@@ -168,19 +165,6 @@ def _verify_is_list(text: str) -> None:
         return
     if isinstance(document, dict | list):
         raise KeepListError(f"the keep list is JSON{what}")
-
-
-def created_at(create_time: str) -> dt.datetime | None:
-    """
-    When a rule was created; None if that is not known.
-    """
-    for form in ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"):
-        try:
-            created = dt.datetime.strptime(create_time, form)  # noqa: DTZ007 - Z is UTC
-        except ValueError:
-            continue
-        return created.replace(tzinfo=dt.timezone.utc)
-    return None
 
 
 def _matches(rule: IngressRule, globs: Sequence[str]) -> bool:

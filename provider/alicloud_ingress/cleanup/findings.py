@@ -14,8 +14,8 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
+from alicloud_ingress.cleanup.effects import drops, opened_as_text
 from alicloud_ingress.cleanup.filters import KeepList, Narrowing
-from alicloud_ingress.cleanup.openings import drops, opened_as_text
 from alicloud_ingress.cleanup.owners import GroupOwners
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.redundancy import (
@@ -128,6 +128,13 @@ class GroupFindings(
     stale: tuple[Finding, ...]
     kept: tuple[Finding, ...]
     not_judged: tuple[str, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """
+        Whether there is nothing that a plan has to name.
+        """
+        return not (self.stale or self.kept or self.not_judged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

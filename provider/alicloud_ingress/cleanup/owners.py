@@ -13,7 +13,6 @@ without an owner are not judged in any group that the entry may be about.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,23 +21,16 @@ from alicloud_ingress.errors import IngressError
 from alicloud_ingress.files import as_objects, items, mapping, parsed
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
-    PEER_RULE,
     RULE_SET,
     DeclaredRule,
     RuleResource,
     Statement,
-    as_the_peer_sees,
-    inputs_of,
     rules_of_set,
 )
-from alicloud_ingress.previews.values import SECRET_SIGNATURE
+from alicloud_ingress.previews.notation import SECRET_SIGNATURE, inputs_of
+from alicloud_ingress.previews.peer import PEER_RULE, as_the_peer_sees, rule_of_peer
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
-
-_PEER_ID = re.compile(
-    r"(?P<group>sg-[^:]+):ingress:(?P<protocol>[^:]+):(?P<ports>[^:]+):(?P<nic>[^:]*):"
-    r"(?P<source>.+):(?P<policy>[^:]+):(?P<priority>\d+)"
-)
 
 _STEP = (
     "run `pulumi refresh` to get the ID, or pass the state with its secrets through a"
@@ -62,7 +54,6 @@ class Claim:
         group_id: "" if it cannot be read.
         rule_id: "" while it is not known; then `rule` identifies it.
         rule: None if the rule is identified by its ID alone.
-        loosely: whether source ports and destination are ignored.
         peer_urn: URN of the resource, if it is one of pulumi-alicloud.
     """
 
@@ -70,8 +61,14 @@ class Claim:
     group_id: str
     rule_id: str = ""
     rule: IngressRule | None = None
-    loosely: bool = False
     peer_urn: str = ""
+
+    @property
+    def loosely(self) -> bool:
+        """
+        Whether source ports and destination are ignored, as by pulumi-alicloud.
+        """
+        return bool(self.peer_urn)
 
     def holds(self, group: LiveGroup) -> Iterator[int]:
         """
@@ -132,10 +129,7 @@ class GroupOwners:
 
 class Owners:
     """
-    The rules that some states own.
-
-    Args:
-        stacks: names of the stacks.
+    The rules that the states of some stacks own.
     """
 
     def __init__(
@@ -236,11 +230,19 @@ class _State:
         if kind == RULE_SET:
             self._add_set(owner, declared, entry)
             return
-        identity = str(entry.get("id") or "")
         rule_id = next((each.rule_id for each in declared), "")
         peer_urn = str(entry.get("urn") or "") if kind == PEER_RULE else ""
-        if peer_urn and (claim := _claim_of_peer(owner, identity, rule_id)):
-            self.claims.append(replace(claim, peer_urn=peer_urn))
+        if peer_urn and (identified := rule_of_peer(str(entry.get("id")))):
+            group_id, rule = identified
+            self.claims.append(
+                Claim(
+                    owner=owner,
+                    group_id=group_id,
+                    rule_id=rule_id,
+                    rule=rule,
+                    peer_urn=peer_urn,
+                )
+            )
             return
         for each in declared:
             self._add_rule(owner, each, rule_id, peer_urn)
@@ -248,9 +250,9 @@ class _State:
     def _add_rule(
         self, owner: str, declared: DeclaredRule, rule_id: str, peer_urn: str = ""
     ) -> None:
-        loosely = bool(peer_urn)
+        is_found_by_rule = bool(peer_urn) or not rule_id
         group_id = declared.group if declared.known_group else ""
-        by_rule = not declared.doubts and (loosely or not rule_id)
+        by_rule = not declared.doubts and is_found_by_rule
         if rule_id or (by_rule and group_id):
             self.claims.append(
                 Claim(
@@ -258,14 +260,13 @@ class _State:
                     group_id=group_id,
                     rule_id=rule_id,
                     rule=declared.rule if by_rule else None,
-                    loosely=loosely,
                     peer_urn=peer_urn,
                 )
             )
         hidden = (
             declared.doubts if group_id else (*declared.doubts, "its group is secret")
         )
-        if hidden and (loosely or not rule_id):
+        if hidden and is_found_by_rule:
             self._doubt(owner, hidden, group_id)
 
     def _add_set(
@@ -293,37 +294,6 @@ class _State:
     def _doubt(self, owner: str, why: Sequence[str], group_id: str) -> None:
         text = f"{owner} has no rule ID, and {', '.join(why)}; {_STEP}"
         self.doubts.append(Doubt(text=text, group_id=group_id))
-
-
-def _claim_of_peer(owner: str, identity: str, rule_id: str) -> Claim | None:
-    """
-    Read the ID of a rule of pulumi-alicloud: it holds all attributes that identify it.
-    """
-    parts = _PEER_ID.fullmatch(identity)
-    if parts is None:
-        return None
-    source = parts["source"]
-    kind = "SourceCidrIp"
-    if source.startswith("sg-"):
-        kind = "SourceGroupId"
-    elif source.startswith("pl-"):
-        kind = "SourcePrefixListId"
-    elif "_" in source or ":" in source:
-        kind, source = "Ipv6SourceCidrIp", source.replace("_", ":")
-    permission = {
-        "IpProtocol": parts["protocol"],
-        "PortRange": parts["ports"],
-        kind: source,
-        "Policy": parts["policy"],
-        "Priority": parts["priority"],
-    }
-    return Claim(
-        owner=owner,
-        group_id=parts["group"],
-        rule_id=rule_id,
-        rule=IngressRule.from_permission(permission),
-        loosely=True,
-    )
 
 
 def _decrypted(value: Any) -> Any:

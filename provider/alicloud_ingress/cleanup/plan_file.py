@@ -21,7 +21,7 @@ from alicloud_ingress.cleanup.documents import (
     Time,
     Version,
     read_document,
-    replacing,
+    replaced,
 )
 from alicloud_ingress.cleanup.findings import Finding, GroupFindings
 from alicloud_ingress.documents import as_json_object
@@ -102,7 +102,7 @@ def write_streamed(path: Path, head: Plan, groups: Iterable[GroupFindings]) -> N
     """
     document = as_json_object(msgspec.structs.replace(head, groups=()))
     del document["groups"]
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with replaced(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(json.dumps(document, indent=1).removesuffix("\n}"))
         file.write(',\n "groups": [')
         separator = "\n"
@@ -155,7 +155,7 @@ class Partial:
         if head.get("question") != self._question:
             self.made_at = made_at
             head = {"question": self._question, "made_at": made_at}
-            with replacing(self._path) as temporary:
+            with replaced(self._path) as temporary:
                 temporary.write_text(json.dumps(head) + "\n", encoding="utf-8")
             return {}
         self.made_at = str(head["made_at"])
@@ -183,7 +183,7 @@ class Partial:
         for number, line in enumerate(self._lines()):
             if number and last[line["region"], line["group_id"]] == number:
                 group = msgspec.convert(line, GroupFindings)
-                if group.stale or group.kept or group.not_judged:
+                if not group.is_empty:
                     yield group
 
     def remove(self) -> None:

@@ -19,9 +19,10 @@ from alicloud_ingress.cleanup.documents import (
     Time,
     Version,
     read_document,
-    write_document,
+    replaced,
 )
 from alicloud_ingress.cleanup.findings import Permission, Reasons, WithPermission
+from alicloud_ingress.documents import as_text
 from alicloud_ingress.rules.live import LiveRule
 
 Status = Literal[
@@ -117,7 +118,8 @@ def write_report(path: Path, report: Report) -> None:
     """
     Write a report that only the file's owner can read, whole or not at all.
     """
-    write_document(path, report)
+    with replaced(path) as temporary:
+        temporary.write_text(as_text(report), encoding="utf-8")
 
 
 def read_report(path: Path) -> Report:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import stamina
 
-from alicloud_ingress.cleanup.clock import now_text
-from alicloud_ingress.cleanup.openings import drops
+from alicloud_ingress.cleanup.effects import drops
 from alicloud_ingress.cleanup.report_file import Entry, Report, by_group, write_report
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient
@@ -23,11 +22,15 @@ from alicloud_ingress.errors import (
     EcsError,
     IngressError,
     NoAnswerError,
-    RuleNotConfirmedError,
 )
-from alicloud_ingress.reconcile.polling import SHOWN_WITHIN_S
+from alicloud_ingress.reconcile.polling import (
+    SHOWN_WITHIN_S,
+    NotShownError,
+    until_shown,
+)
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.times import now, time_text
 
 BEHIND_A_LOST_DROP = (
     "a rule of the report that drops packets before it could not be restored; without"
@@ -125,10 +128,10 @@ class Restorer:
         except EcsError as error:
             if len(entries) == 1:
                 return self._failed(entries, error)
-            left = self._settled(client.describe(group_id), entries)
+            missing = self._settled(client.describe(group_id), entries)
             return [
                 failed
-                for entry in left
+                for entry in missing
                 for failed in self._batch(client, group_id, [entry])
             ]
         return self._failed(self._verified(client, group_id, entries), reason)
@@ -141,23 +144,17 @@ class Restorer:
         """
         missing = entries
 
-        @stamina.retry(
-            on=RuleNotConfirmedError,
-            attempts=None,
-            timeout=SHOWN_WITHIN_S,
-            wait_max=4.0,
-        )
         def read_missing() -> None:
             nonlocal missing
             missing = self._settled(client.describe(group_id), missing)
             if missing:
-                raise RuleNotConfirmedError
+                raise NotShownError
 
         with (
             waiting_for(f"the restored rules to show in {group_id}", SHOWN_WITHIN_S),
-            contextlib.suppress(RuleNotConfirmedError),
+            contextlib.suppress(NotShownError),
         ):
-            read_missing()
+            until_shown(SHOWN_WITHIN_S)(read_missing)
         return missing
 
     def _settled(self, group: LiveGroup, entries: Sequence[Entry]) -> list[Entry]:
@@ -176,13 +173,13 @@ class Restorer:
                 entry.status, entry.restored_as = "restored", live.rule_id
             change = entry.differences(replace(live, create_time=entry.create_time))
             entry.why = f"it differs from the deleted rule: {change}" if change else ""
-            entry.at = now_text()
+            entry.at = time_text(now())
             self._on_progress(entry)
         return missing
 
     def _failed(self, entries: list[Entry], reason: IngressError | str) -> list[Entry]:
         for entry in entries:
-            entry.why, entry.at = f"not restored: {reason}", now_text()
+            entry.why, entry.at = f"not restored: {reason}", time_text(now())
             self._on_progress(entry)
         return entries
 

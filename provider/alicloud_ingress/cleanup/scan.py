@@ -7,10 +7,8 @@ Memory holds only the groups that are being read, however many there are.
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from alicloud_ingress.cleanup.findings import (
     GroupFacts,
@@ -19,45 +17,16 @@ from alicloud_ingress.cleanup.findings import (
     judge,
 )
 from alicloud_ingress.cleanup.owners import Owners
-from alicloud_ingress.cleanup.rate_limiter import RateLimiter
+from alicloud_ingress.cleanup.parallel import CALLS_PER_S, RateLimiter, in_parallel
+from alicloud_ingress.cleanup.plan_file import Plan
 from alicloud_ingress.ecs.client import EcsClient
-from alicloud_ingress.ecs.group_listing import ListedGroup
+from alicloud_ingress.ecs.connections import Connections
+from alicloud_ingress.ecs.listed import ListedGroup
 from alicloud_ingress.errors import BatchEntryError, EcsError, GroupNotFoundError
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
-from alicloud_ingress.usage.judging import GroupUsage, VpcReader
-
-CALLS_PER_S = 50.0
-"""
-Maximum calls per second. It leaves room for other callers of the account.
-"""
-MAX_PARALLEL = 16
-
-_Given = TypeVar("_Given")
-_Made = TypeVar("_Made")
-
-
-def in_parallel(
-    work: Callable[[_Given], _Made],
-    given: Iterable[_Given],
-    max_parallel: int = MAX_PARALLEL,
-) -> Iterator[_Made]:
-    """
-    Apply *work* to each item in parallel, and yield the results in order.
-
-    Items are taken from *given* only as earlier ones are finished.
-    """
-    waiting: deque[Future[_Made]] = deque()
-    pool = ThreadPoolExecutor(max_parallel, thread_name_prefix="scan")
-    try:
-        for each in given:
-            waiting.append(pool.submit(work, each))
-            if len(waiting) >= 2 * max_parallel:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+from alicloud_ingress.times import now
+from alicloud_ingress.usage.judging import GroupUsage, UsageJudge, VpcReader
 
 
 class Scanner:
@@ -236,3 +205,118 @@ def _note(usage: GroupUsage) -> str:
     rules = "1 rule" if len(open_) == 1 else f"{len(open_)} rules"
     why = "; ".join(reasons)
     return f"{usage.group.group_id}: the use of {rules} is not judged: {why}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Survey:
+    """
+    Reads and judges the groups of one or more regions.
+
+    Args:
+        connections: clients by region.
+        regions: names of regions; none for the configured one.
+        groups: IDs of groups; none for all groups of the regions.
+        owners: owners from the states that were passed.
+        question: the criteria.
+        known: region and ID of groups that are judged already.
+        usage: judges which rules are unused; None if no table is passed.
+
+    Attributes:
+        left_alone: groups that are skipped because a cloud service manages them; filled
+            by `findings`.
+        not_judged: regions and groups that could not be read; filled by `findings`.
+        notes: groups whose use the logs do not prove; filled by `findings`.
+    """
+
+    connections: Connections
+    regions: Sequence[str] = ()
+    groups: Sequence[str] = ()
+    owners: Owners = field(default_factory=Owners)
+    question: Question = field(default_factory=lambda: Question(now=now()))
+    known: Iterable[tuple[str, str]] = ()
+    usage: UsageJudge | None = None
+    left_alone: list[str] = field(default_factory=list[str])
+    not_judged: list[str] = field(default_factory=list[str])
+    notes: list[str] = field(default_factory=list[str])
+
+    def account_id(self) -> str:
+        """
+        The account of the groups; "" if STS refuses to return it.
+        """
+        return self.connections.client(self._regions()[0]).account_id()
+
+    def findings(self) -> Iterator[GroupFindings]:
+        """
+        Judge group by group, in order. Memory holds only the groups being read.
+        """
+        rate_limiter = RateLimiter(CALLS_PER_S)
+        scanners = {
+            region: Scanner(
+                self.connections.client(region),
+                region,
+                self.owners,
+                self.question,
+                rate_limiter,
+                self._reader(region),
+            )
+            for region in self._regions()
+        }
+        yield from in_parallel(
+            lambda place: scanners[place[0]].findings(place[1]),
+            self._places(rate_limiter),
+        )
+        self.not_judged += [doubt.text for doubt in self.owners.doubts]
+        for scanner in scanners.values():
+            self.notes += sorted(scanner.notes)
+
+    def plan(
+        self,
+        made_at: str,
+        account_id: str,
+        groups_judged: int,
+        groups: Iterable[GroupFindings] = (),
+    ) -> Plan:
+        """
+        The plan, once `findings` has judged all groups.
+        """
+        return Plan(
+            made_at=made_at,
+            account_id=account_id,
+            stacks=self.owners.stacks,
+            groups_judged=groups_judged,
+            left_alone=tuple(self.left_alone),
+            not_judged=tuple(self.not_judged),
+            groups=tuple(groups),
+        )
+
+    def _reader(self, region: str) -> VpcReader | None:
+        if self.usage is None:
+            return None
+        client = self.connections.client(region)
+        return VpcReader(self.usage, client, region, self.groups)
+
+    def _regions(self) -> tuple[str, ...]:
+        return tuple(self.regions) or (self.connections.region(),)
+
+    def _places(self, rate_limiter: RateLimiter) -> Iterator[tuple[str, ListedGroup]]:
+        known = frozenset(self.known)
+        missing = set(self.groups)
+        for region in self._regions():
+            client = self.connections.client(region)
+            try:
+                rate_limiter.wait()
+                for listed in client.describe_groups(self.groups):
+                    missing.discard(listed.group_id)
+                    if listed.service_managed:
+                        self.left_alone.append(listed.group_id)
+                    elif (region, listed.group_id) not in known:
+                        yield region, listed
+            except EcsError as error:
+                missing.clear()
+                self.not_judged.append(str(error))
+        regions = ", ".join(self._regions())
+        self.not_judged += [
+            f"there is no group {group_id} in {regions}; check its ID, --region and the"
+            " account"
+            for group_id in sorted(missing)
+        ]

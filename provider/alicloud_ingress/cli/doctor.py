@@ -54,7 +54,7 @@ def doctor(region: str, profile: str, group: str | None, form: str) -> None:
         checkup(
             os.environ,
             Path.cwd(),
-            settings=settings_of((), Path.cwd()),
+            settings=settings_of(),
             region=region,
             profile=profile,
             group_id=group or "",

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import click
 
-from alicloud_ingress.cleanup.clock import now
 from alicloud_ingress.cleanup.filters import Narrowing
-from alicloud_ingress.cleanup.stack_states import read_owners
+from alicloud_ingress.cleanup.stacks import read_owners
 from alicloud_ingress.cli.failure import exit_if_incomplete
 from alicloud_ingress.cli.options import (
     FOLDER,
@@ -49,10 +48,11 @@ from alicloud_ingress.inventory.importer import (
 from alicloud_ingress.inventory.moving_over import (
     PeerState,
     deletion_script,
-    left_resources,
+    kept_resources,
 )
 from alicloud_ingress.rendering.markup import plain
 from alicloud_ingress.rules.live import LiveGroup
+from alicloud_ingress.times import now
 
 NEXT = """\
 then: pulumi import --file {file} --generate-code=false
@@ -149,11 +149,11 @@ def import_(  # noqa: PLR0913, PLR0917 - one argument for each option
     read, problems = _read(connections_of(profile, stacks), regions, groups, choose)
     problems = [*(doubt.text for doubt in owners.doubts), *problems]
     imports = movable(read, peers, only_peers=is_move)
-    left = [line for found in imports for line in skipped_lines(found)]
+    lines = [line for found in imports for line in skipped_lines(found)]
     if is_move:
         met = [peer.urn for found in read for peer in found.peers]
-        left += left_resources(peers, groups, met)
-    for line in left:
+        lines += kept_resources(peers, groups, met)
+    for line in lines:
         click.echo(plain(line, 1_000), err=True)
     if taken := [found for found in imports if found.rules]:
         _write(files, taken, peers if is_move else None, as_set=as_set)

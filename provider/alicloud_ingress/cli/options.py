@@ -8,7 +8,7 @@ import datetime as dt
 import ipaddress
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,6 +82,31 @@ def group_option(
         metavar="GROUP_ID",
         help=f"Security group (`sg-...`) to {purpose}; repeatable.",
     )
+
+
+def groups_or_all(purpose: str) -> Callable[[_Command], _Command]:
+    """
+    The options `--group` and `--all-groups`; see `require_groups`.
+
+    Args:
+        purpose: what the command does with a group, as a verb.
+    """
+    return all_of(
+        group_option(purpose),
+        click.option(
+            "--all-groups",
+            is_flag=True,
+            help=f"{purpose.capitalize()} all security groups of the region.",
+        ),
+    )
+
+
+def require_groups(groups: Sequence[str], *, all_groups: bool) -> None:
+    """
+    End the command unless the user names either groups or all of them.
+    """
+    if bool(groups) is all_groups:
+        raise click.UsageError("pass either --group or --all-groups")
 
 
 FILE = NewFile(dir_okay=False, path_type=Path)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import gc
 from collections.abc import Generator
 from typing import TYPE_CHECKING, BinaryIO
@@ -27,6 +26,7 @@ from alicloud_ingress.previews.report import compose, finding_line, not_judged
 from alicloud_ingress.previews.review import judge
 from alicloud_ingress.previews.waivers import Waiver, WaiverError, read_waivers
 from alicloud_ingress.rendering.markup import plain
+from alicloud_ingress.times import now
 
 if TYPE_CHECKING:
     from alicloud_ingress.previews.live_state import LiveState
@@ -125,7 +125,7 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
         judged = judge(
             read,
             gate,
-            today=dt.datetime.now(tz=dt.timezone.utc).date(),
+            today=now().date(),
             live=found.groups if found else None,
             lists=found.lists if found else None,
             problems=found.problems if found else (),

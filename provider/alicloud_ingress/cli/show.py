@@ -12,10 +12,15 @@ from pathlib import Path
 
 import click
 
-from alicloud_ingress.cleanup.clock import now
-from alicloud_ingress.cleanup.stack_states import read_owners
+from alicloud_ingress.cleanup.stacks import read_owners
 from alicloud_ingress.cli.failure import exit_if_incomplete
-from alicloud_ingress.cli.options import group_option, shown_as, states, where
+from alicloud_ingress.cli.options import (
+    groups_or_all,
+    require_groups,
+    shown_as,
+    states,
+    where,
+)
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.tables import count, csv_text, print_table
 from alicloud_ingress.inventory.listing import (
@@ -27,16 +32,13 @@ from alicloud_ingress.inventory.listing import (
     as_markdown,
     cells,
     open_to_world,
-    title_of,
 )
 from alicloud_ingress.rendering.markup import plain
+from alicloud_ingress.times import now
 
 
 @click.command()
-@group_option("show")
-@click.option(
-    "--all-groups", is_flag=True, help="Show all security groups of the region."
-)
+@groups_or_all("show")
 @click.option(
     "--open-to-world",
     "only_open",
@@ -64,8 +66,7 @@ def show(  # noqa: PLR0913, PLR0917 - one argument for each option
     Exits with 3 if something could not be read or judged; stderr says what. The rest is
     shown.
     """
-    if bool(groups) is all_groups:
-        raise click.UsageError("pass either --group or --all-groups")
+    require_groups(groups, all_groups=all_groups)
     owners, _ = read_owners(state_files, stacks)
     reader = Reader(connections_of(profile, stacks), regions, owners, now())
     doubts = [doubt.text for doubt in owners.doubts]
@@ -104,7 +105,7 @@ class _Output(abc.ABC):
 class _Tables(_Output):
     def add(self, listed: Listing) -> None:
         print_table(
-            f"{title_of(listed)}: {count(len(listed.rows), 'inbound rule')}",
+            f"{listed.group.title}: {count(len(listed.rows), 'inbound rule')}",
             COLUMNS,
             map(cells, listed.rows),
         )

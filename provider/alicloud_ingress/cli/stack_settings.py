@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from alicloud_ingress.cleanup.pulumi_command import EngineError, engine_output
+from alicloud_ingress.cleanup.stacks import EngineError, engine_output
 from alicloud_ingress.ecs.config import CREDENTIAL_KEYS, KEYS
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.errors import ConfigurationError
@@ -35,19 +35,15 @@ def connections_of(profile: str, stacks: Sequence[str] = ()) -> Connections:
     Raises:
         ConfigurationError: two stacks differ in one of the keys.
     """
-    return Connections(profile, settings_of(stacks, Path.cwd()))
+    return Connections(profile, settings_of(stacks))
 
 
-def settings_of(stacks: Sequence[str], folder: Path) -> Mapping[str, str]:
+def settings_of(stacks: Sequence[str] = ()) -> Mapping[str, str]:
     """
     The configuration of the named stacks, or else of the stack that is selected in the
-    project of a folder. Empty outside of a project.
+    project of the current folder. Empty outside of a project.
 
-    Secrets are not read. If one of the credential keys is secret, all are left out.
-
-    Args:
-        stacks: names of stacks.
-        folder: where the command runs.
+    Secrets are not read. If one of the credential keys is secret, none is read.
 
     Returns:
         The values by key, such as `alicloud:region`.
@@ -55,6 +51,7 @@ def settings_of(stacks: Sequence[str], folder: Path) -> Mapping[str, str]:
     Raises:
         ConfigurationError: two stacks differ in one of the keys.
     """
+    folder = Path.cwd()
     in_project = any(
         (place / name).exists()
         for place in (folder, *folder.parents)
@@ -83,9 +80,9 @@ def _settings(stack: str) -> dict[str, str]:
             click.echo(f"the configuration of {of} is not used: {why}", err=True)
         return {}
     secret = {key for key, each in read.items() if each.get("secret") is not False}
-    left_out = {*secret, *(CREDENTIAL_KEYS if secret & {*CREDENTIAL_KEYS} else ())}
+    unread = {*secret, *(CREDENTIAL_KEYS if secret & {*CREDENTIAL_KEYS} else ())}
     return {
         key: str(read[key].get("value") or "")
         for key in KEYS
-        if key in read and key not in left_out
+        if key in read and key not in unread
     }

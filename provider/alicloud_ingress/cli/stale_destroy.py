@@ -12,16 +12,19 @@ from typing import cast
 import click
 
 from alicloud_ingress import stale as job
-from alicloud_ingress.cleanup.clock import now
-from alicloud_ingress.cleanup.filters import created_at
-from alicloud_ingress.cleanup.stack_states import read_owners
-from alicloud_ingress.cli.account import account_guard, require_account
+from alicloud_ingress.cleanup.stacks import read_owners
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import EXISTING, FILE, shown_as, states, where
 from alicloud_ingress.cli.stack_settings import connections_of
-from alicloud_ingress.cli.stale_report import print_report, require_regions
+from alicloud_ingress.cli.stale_common import (
+    account_guard,
+    print_report,
+    require_account,
+    require_regions,
+)
 from alicloud_ingress.cli.tables import count, progress
 from alicloud_ingress.rendering.markup import plain
+from alicloud_ingress.times import moment_of, now
 
 SOME = 1
 NOTABLE_AGE_DAYS = 7
@@ -128,12 +131,7 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
             told=report_entry,
         )
     print_report(done, form)
-    chosen = [
-        entry
-        for entry in done.entries
-        if {reason.kind for reason in entry.reasons} & limits.reasons
-        and entry.region in (limits.regions or {entry.region})
-    ]
+    chosen = [*filter(limits.cover, done.entries)]
     for line in _not_tried(done.entries, chosen, limits):
         click.echo(line, err=True)
     if any(e.status in ("planned", "destroying", "failed") for e in chosen):
@@ -143,7 +141,7 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
 
 
 def _warn_if_old(made: job.Plan) -> None:
-    created = created_at(made.made_at)
+    created = moment_of(made.made_at)
     days = (now() - created).days if created else 0
     if days > NOTABLE_AGE_DAYS:
         click.echo(

@@ -11,17 +11,17 @@ from pathlib import Path
 import click
 
 from alicloud_ingress import stale as job
-from alicloud_ingress.cleanup.clock import now, now_text
 from alicloud_ingress.cleanup.documents import locked
 from alicloud_ingress.cleanup.plan_file import Partial, write_streamed
-from alicloud_ingress.cleanup.stack_states import read_owners
+from alicloud_ingress.cleanup.stacks import read_owners
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import (
     EXISTING,
     FILE,
     days,
     filters,
-    group_option,
+    groups_or_all,
+    require_groups,
     shown_as,
     states,
     where,
@@ -31,6 +31,7 @@ from alicloud_ingress.cli.tables import count, csv_text, print_rows, progress
 from alicloud_ingress.cli.usage_show import min_coverage
 from alicloud_ingress.files import text_in
 from alicloud_ingress.rendering.markup import plain
+from alicloud_ingress.times import now, time_text
 from alicloud_ingress.usage.judging import UsageJudge
 from alicloud_ingress.usage.table import UsageTable, open_table
 
@@ -44,10 +45,7 @@ ACCOUNT_UNKNOWN = (
 
 
 @click.command("plan")
-@group_option("search")
-@click.option(
-    "--all-groups", is_flag=True, help="Search all security groups of the region."
-)
+@groups_or_all("search")
 @click.option("--out", required=True, type=FILE, help="File to write the plan to.")
 @where
 @states
@@ -106,8 +104,7 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument for each option
     Exits with 0 if no rule is stale, with 1 if some are, and with 3 if not all rules
     could be judged.
     """
-    if bool(groups) is all_groups:
-        raise click.UsageError("pass either --group or --all-groups")
+    require_groups(groups, all_groups=all_groups)
     if states_are_complete and not (state_files or stacks):
         raise click.UsageError("--states-are-complete needs --state or --stack")
     if usage_file is None and (unused_for is not None or min_coverage < 1):
@@ -189,7 +186,7 @@ def _scan(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
     Returns:
         The plan without its groups, which are in *partial*.
     """
-    known = partial.known(now_text())
+    known = partial.known(time_text(now()))
     if known:
         click.echo(
             f"continuing after {count(len(known), 'group')} of an earlier run", err=True
@@ -202,15 +199,7 @@ def _scan(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
             partial.add(found)
             judged += 1
             bar.update(task, completed=judged)
-    return job.Plan(
-        made_at=partial.made_at,
-        account_id=account,
-        stacks=survey.owners.stacks,
-        groups_judged=judged,
-        left_alone=tuple(survey.left_alone),
-        not_judged=tuple(survey.not_judged),
-        groups=(),
-    )
+    return survey.plan(partial.made_at, account, judged)
 
 
 class _PlanOutput:

@@ -9,11 +9,15 @@ from pathlib import Path
 import click
 
 from alicloud_ingress import stale as job
-from alicloud_ingress.cli.account import account_guard, require_account
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import EXISTING, shown_as, where
 from alicloud_ingress.cli.stack_settings import connections_of
-from alicloud_ingress.cli.stale_report import print_report, require_regions
+from alicloud_ingress.cli.stale_common import (
+    account_guard,
+    print_report,
+    require_account,
+    require_regions,
+)
 from alicloud_ingress.rendering.markup import plain
 
 

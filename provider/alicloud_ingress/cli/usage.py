@@ -18,7 +18,8 @@ from alicloud_ingress.cli.stack_settings import settings_of
 from alicloud_ingress.cli.usage_show import show
 from alicloud_ingress.ecs.config import Connection, resolve
 from alicloud_ingress.rendering.markup import plain
-from alicloud_ingress.usage.dialects import DIALECTS, PARTS
+from alicloud_ingress.times import now
+from alicloud_ingress.usage.query import DIALECTS, PARTS
 
 _HOURS = re.compile(r"(\d{1,6})h", re.ASCII)
 MAX_PROBLEMS = 50
@@ -172,7 +173,7 @@ def collect(  # noqa: PLR0913, PLR0917 - one argument for each option
 
 
 def _connection(profile: str, region: str) -> Connection:
-    settings = settings_of((), Path.cwd())
+    settings = settings_of()
     return resolve(settings.get, os.environ, region=region, profile=profile)
 
 
@@ -206,7 +207,7 @@ def _report(done: job.Collected, out: Path) -> None:
 
 def _period(since: dt.timedelta, until: dt.datetime | None) -> job.Period:
     try:
-        return job.period_of(since, until, dt.datetime.now(tz=dt.timezone.utc))
+        return job.period_of(since, until, now())
     except job.PeriodError as error:
         raise click.UsageError(str(error)) from None
 

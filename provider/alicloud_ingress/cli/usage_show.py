@@ -27,7 +27,6 @@ from alicloud_ingress.usage.report import (
     counts_in_words,
     coverage_in_words,
     rows_of,
-    title_of,
 )
 from alicloud_ingress.usage.table import open_table
 
@@ -103,7 +102,7 @@ def show(  # noqa: PLR0913, PLR0917 - one argument for each option
 def _table(period: JudgedPeriod, found: Sequence[GroupUsage], _: Sequence[str]) -> None:
     click.echo(f"period: {period.as_text}")
     for usage in found:
-        title = f"{title_of(usage)}: {counts_in_words(usage)}"
+        title = f"{usage.group.title}: {counts_in_words(usage)}"
         print_table(title, COLUMNS, map(cells, rows_of(usage)))
         click.echo(plain(coverage_in_words(usage)))
         for problem in usage.coverage.problems:
@@ -115,7 +114,7 @@ def _markdown(
 ) -> None:
     lines = [f"# Usage, {period.as_text}", ""]
     for usage in found:
-        title = f"{title_of(usage)}: {counts_in_words(usage)}"
+        title = f"{usage.group.title}: {counts_in_words(usage)}"
         lines += markdown_table(title, COLUMNS, map(cells, rows_of(usage)))
         lines.append(f"- {coverage_in_words(usage)}")
         lines += [

@@ -37,8 +37,7 @@ from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 if TYPE_CHECKING:
-    from alicloud_ingress.ecs.group_listing import ListedGroup
-    from alicloud_ingress.ecs.network_interfaces import NetworkInterface
+    from alicloud_ingress.ecs.listed import ListedGroup, NetworkInterface
 
 RULES_PER_PAGE = 1_000
 INTERFACES_PER_PAGE = 500
@@ -122,8 +121,8 @@ class EcsClient:
             NoAnswerError: the outcome is unknown, also if a fault of ECS is followed by
                 a refusal. Read the group, then call again.
         """
-        call = self._write("AuthorizeSecurityGroup", group_id, _permissions(rules))
-        self._send_keeping_unknown_outcome(call, but=NoAnswerError)
+        action = "AuthorizeSecurityGroup"
+        self._write(action, group_id, _permissions(rules), but=NoAnswerError)
 
     def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
         """
@@ -133,8 +132,8 @@ class EcsClient:
             NoAnswerError: the outcome is unknown, also if a fault of ECS is followed by
                 a refusal. Read the group, then call again.
         """
-        call = self._write("RevokeSecurityGroup", group_id, _permissions(rules))
-        self._send_keeping_unknown_outcome(call, but=NoAnswerError)
+        action = "RevokeSecurityGroup"
+        self._write(action, group_id, _permissions(rules), but=NoAnswerError)
 
     def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
         """
@@ -148,11 +147,9 @@ class EcsClient:
         """
         named = list(dict.fromkeys(rule_ids))
         _require_few(named)
-        call = self._write(
-            "RevokeSecurityGroup", group_id, _numbered("SecurityGroupRuleId", named)
-        )
+        ids = _numbered("SecurityGroupRuleId", named)
         try:
-            self._send_keeping_unknown_outcome(call)
+            self._write("RevokeSecurityGroup", group_id, ids)
         except NoAnswerError as error:
             match error.__cause__:
                 case RuleNotFoundError() if len(named) == 1:
@@ -172,9 +169,7 @@ class EcsClient:
         """
         fields = {k: v for k, v in rule.to_permission().items() if k != "NicType"}
         fields["SecurityGroupRuleId"] = rule_id
-        self._send_keeping_unknown_outcome(
-            self._write("ModifySecurityGroupRule", group_id, fields)
-        )
+        self._write("ModifySecurityGroupRule", group_id, fields)
 
     def describe_groups(
         self, group_ids: Sequence[str] = (), *, vpc_id: str = ""
@@ -352,41 +347,38 @@ class EcsClient:
     def _read(
         self, call: ApiCall, read: Callable[[str, Answer], list[_Result]]
     ) -> tuple[Answer, list[_Result]]:
-        def send(left_s: float, attempt: int) -> tuple[Answer, list[_Result]]:
-            answer = self._gateway.send(call, left_s, attempt)
+        def send(remaining_s: float, attempt: int) -> tuple[Answer, list[_Result]]:
+            answer = self._gateway.send(call, remaining_s, attempt)
             return answer, read(call.action, answer)
 
         return retried(call.words, send, self._connection.timeout_s)
-
-    def _write(
-        self, action: str, group_id: str, parameters: Mapping[str, str]
-    ) -> ApiCall:
-        """
-        A call that changes the group, with one ClientToken for all attempts.
-        """
-        self.check_account()
-        where = {"RegionId": self._connection.region, "SecurityGroupId": group_id}
-        token = {"ClientToken": str(uuid.uuid4())}
-        return ApiCall(
-            action, {**where, **token, **parameters}, place=self._place(group_id)
-        )
 
     def _place(self, group_id: str) -> str:
         region = self._connection.region
         return f"{group_id} in {region}" if group_id else region
 
-    def _send_keeping_unknown_outcome(
-        self, call: ApiCall, but: type[EcsError] | None = None
+    def _write(
+        self,
+        action: str,
+        group_id: str,
+        parameters: Mapping[str, str],
+        but: type[EcsError] | None = None,
     ) -> None:
         """
-        Send a call. Once its outcome is unknown, a later refusal does not settle it.
+        Change the group, with one ClientToken for all attempts. Once the outcome is
+        unknown, a later refusal does not settle it.
         """
+        self.check_account()
+        where = {"RegionId": self._connection.region, "SecurityGroupId": group_id}
+        token = {"ClientToken": str(uuid.uuid4())}
+        parameters = {**where, **token, **parameters}
+        call = ApiCall(action, parameters, place=self._place(group_id))
         is_unknown = False
 
-        def send(left_s: float, attempt: int) -> None:
+        def send(remaining_s: float, attempt: int) -> None:
             nonlocal is_unknown
             try:
-                self._gateway.send(call, left_s, attempt)
+                self._gateway.send(call, remaining_s, attempt)
             except OUTCOME_UNKNOWN:
                 is_unknown = True
                 raise

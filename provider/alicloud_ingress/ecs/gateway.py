@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from alicloud_ingress.ecs.config import Connection
@@ -21,7 +21,7 @@ from alicloud_ingress.ecs.error_codes import of_code
 from alicloud_ingress.ecs.exchange import Exchange, exchange
 from alicloud_ingress.ecs.library_keys import KeysOfLibrary
 from alicloud_ingress.ecs.responses import SERVER_TIME, Answer, broken
-from alicloud_ingress.ecs.session_keys import AssumedRole, FixedKeys, Keys, KeySource
+from alicloud_ingress.ecs.session_keys import AssumedRole, Keys
 from alicloud_ingress.ecs.signed_request import ApiCall, signed_request
 from alicloud_ingress.errors import (
     SECRET,
@@ -64,7 +64,7 @@ class Gateway:
         self._connection = connection
         self._credentials = credentials or connection.credentials
         self._lock = threading.Lock()
-        self._source: KeySource | None = None
+        self._source: Callable[[], Keys] | None = None
 
     def keys(self) -> Keys:
         """
@@ -75,15 +75,15 @@ class Gateway:
             EcsError: STS returned no keys.
         """
         with exchange():
-            return self._prepared().keys()
+            return self._prepared()()
 
-    def send(self, call: ApiCall, left_s: float, attempt: int = 1) -> Answer:
+    def send(self, call: ApiCall, remaining_s: float, attempt: int = 1) -> Answer:
         """
         Make one attempt, and log it.
 
         Args:
             call: to send.
-            left_s: seconds that the attempt may take; at least one is allowed.
+            remaining_s: seconds that the attempt may take; at least one is allowed.
             attempt: its number, for the log.
 
         Raises:
@@ -92,7 +92,7 @@ class Gateway:
         began = time.monotonic()
         code, request_id = "not sent", ""
         try:
-            answer = self._sent(call, left_s)
+            answer = self._sent(call, remaining_s)
             code, request_id = "ok", str(answer.get("RequestId"))
         except EcsError as error:
             code, request_id = error.code, error.request_id
@@ -109,32 +109,32 @@ class Gateway:
             )
         return answer
 
-    def _sent(self, call: ApiCall, left_s: float) -> Answer:
+    def _sent(self, call: ApiCall, remaining_s: float) -> Answer:
         as_form = (call.version == STS_VERSION and bool(call.parameters)) or len(
             urllib.parse.urlencode(call.parameters)
         ) > URL_LIMIT
         with exchange() as attempt:
             source = self._prepared()
             if call.action not in UNSIGNED:
-                attempt.keys = source.keys()
+                attempt.keys = source()
             try:
-                return self._tried(call, left_s, attempt, as_form=as_form)
+                return self._tried(call, remaining_s, attempt, as_form=as_form)
             except NoAnswerError:
                 if attempt.status != TOO_LONG or as_form:
                     raise
-            return self._tried(call, left_s, attempt, as_form=True)
+            return self._tried(call, remaining_s, attempt, as_form=True)
 
     def _tried(
-        self, call: ApiCall, left_s: float, attempt: Exchange, *, as_form: bool
+        self, call: ApiCall, remaining_s: float, attempt: Exchange, *, as_form: bool
     ) -> Answer:
         from alicloud_ingress.ecs.transport import post
 
         is_sts = call.version == STS_VERSION
         protocol, host = self._connection.sts if is_sts else self._connection.ecs
-        left_ms = max(SHORTEST_ATTEMPT_MS, int(left_s * 1000))
+        remaining_ms = max(SHORTEST_ATTEMPT_MS, int(remaining_s * 1000))
         timeout_s = (
-            min(self._connection.connect_timeout_ms, left_ms) / 1000,
-            min(self._connection.read_timeout_ms, left_ms) / 1000,
+            min(self._connection.connect_timeout_ms, remaining_ms) / 1000,
+            min(self._connection.read_timeout_ms, remaining_ms) / 1000,
         )
         keys = attempt.keys
         try:
@@ -199,24 +199,23 @@ class Gateway:
             text = text.replace(secret, SECRET)
         return text
 
-    def _prepared(self) -> KeySource:
+    def _prepared(self) -> Callable[[], Keys]:
         with self._lock:
             if self._source is None:
                 self._source = self._key_source()
             return self._source
 
-    def _key_source(self) -> KeySource:
+    def _key_source(self) -> Callable[[], Keys]:
         credentials = self._credentials
         if credentials.kind in ("access_key", "sts"):
-            return FixedKeys(
-                Keys(
-                    credentials.access_key_id,
-                    credentials.access_key_secret,
-                    credentials.security_token,
-                )
+            keys = Keys(
+                credentials.access_key_id,
+                credentials.access_key_secret,
+                credentials.security_token,
             )
+            return lambda: keys
         if credentials.role is None:
-            return KeysOfLibrary(credentials)
+            return KeysOfLibrary(credentials).keys
         base = credentials.base
         gateway = self if base is None else Gateway(self._connection, base)
 
@@ -224,7 +223,7 @@ class Gateway:
             seconds = self._connection.read_timeout_ms / 1000
             return gateway.send(ApiCall(action, parameters, STS_VERSION), seconds)
 
-        return AssumedRole(credentials.role, ask)
+        return AssumedRole(credentials.role, ask).keys
 
 
 def _body(response: requests.Response) -> object:

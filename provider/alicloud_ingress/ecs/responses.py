@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import marshal
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, cast
@@ -19,10 +19,10 @@ from alicloud_ingress.errors import NoAnswerError
 from alicloud_ingress.files import as_object, as_objects
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.times import moment_of
 
 if TYPE_CHECKING:
-    from alicloud_ingress.ecs.group_listing import ListedGroup
-    from alicloud_ingress.ecs.network_interfaces import NetworkInterface
+    from alicloud_ingress.ecs.listed import ListedGroup, NetworkInterface
 
 Answer = Mapping[str, object]
 KNOWN_RULES = 2_048
@@ -96,7 +96,7 @@ def groups(action: str, answer: Answer) -> list[ListedGroup]:
     """
     The groups of one page of DescribeSecurityGroups.
     """
-    from alicloud_ingress.ecs.group_listing import ListedGroup
+    from alicloud_ingress.ecs.listed import ListedGroup
 
     entries = objects(action, answer, "SecurityGroups", "SecurityGroup")
     if not all(entry.get("SecurityGroupId") for entry in entries):
@@ -165,7 +165,7 @@ def network_interfaces(
 def _network_interface(
     action: str, answer: Answer, entry: Answer, vpc_id: str
 ) -> NetworkInterface:
-    from alicloud_ingress.ecs.network_interfaces import NetworkInterface
+    from alicloud_ingress.ecs.listed import NetworkInterface
 
     interface_id = entry.get("NetworkInterfaceId")
     if not isinstance(interface_id, str) or not interface_id:
@@ -189,7 +189,7 @@ def _network_interface(
         vpc_id=vpc_id,
         group_ids=tuple(dict.fromkeys(map(str, group_ids))),
         addresses=addresses,
-        created=moment(str(entry.get("CreationTime") or "")),
+        created=moment_of(str(entry.get("CreationTime") or "")),
     )
 
 
@@ -212,19 +212,6 @@ def _addresses(action: str, answer: Answer, entry: Answer) -> Iterator[str]:
             raise broken(action, answer, f"{plural} cannot be read")
         for each in objects(action, entry, plural, singular):
             yield str(each.get(name) or "")
-
-
-def moment(text: str) -> datetime | None:
-    """
-    A time of ECS, such as `2018-12-12T07:28:38Z`; None where it is not one.
-    """
-    for form in ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"):
-        try:
-            found = datetime.strptime(text, form)  # noqa: DTZ007 - Z is UTC
-        except ValueError:
-            continue
-        return found.replace(tzinfo=timezone.utc)
-    return None
 
 
 @functools.lru_cache(maxsize=KNOWN_RULES)

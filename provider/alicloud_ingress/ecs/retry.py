@@ -45,7 +45,7 @@ def retried(
 
     Args:
         what: the call, for notices of a long wait.
-        send: makes one attempt, given the seconds left and its number.
+        send: makes one attempt, given the remaining seconds and its number.
         timeout_s: seconds for all attempts and the pauses between them.
         but: an error that is not retried.
     """

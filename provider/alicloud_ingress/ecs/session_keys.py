@@ -1,22 +1,22 @@
 """
-The keys that sign a call: fixed keys, or the keys of an assumed role's session.
+The keys that sign a call, and those of an assumed role's session.
 """
 
 from __future__ import annotations
 
-import calendar
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from alicloud_ingress.ecs.credentials import Role
 from alicloud_ingress.ecs.reactions import before_sending
 from alicloud_ingress.ecs.responses import Answer
 from alicloud_ingress.errors import ConfigurationError, UnreachableError
 from alicloud_ingress.files import as_object
+from alicloud_ingress.times import moment_of
 
 RENEWED_BEFORE_S = 300
 """
@@ -33,17 +33,9 @@ class Keys:
     access_key_id: str
     access_key_secret: str = field(repr=False)
     security_token: str = field(default="", repr=False)
-    provider_name: None = None
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("Keys are a secret and must not be pickled")
-
-    @property
-    def type(self) -> str:
-        """
-        The SDK's name for this kind.
-        """
-        return "sts" if self.security_token else "access_key"
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -51,31 +43,6 @@ class Keys:
         The texts that no message may contain.
         """
         return frozenset({self.access_key_secret, self.security_token} - {""})
-
-
-class KeySource(Protocol):
-    """
-    A source of keys.
-    """
-
-    def keys(self) -> Keys:
-        """Return the keys that are valid now."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class FixedKeys:
-    """
-    Keys that do not change.
-    """
-
-    fixed: Keys
-
-    def keys(self) -> Keys:
-        """
-        The keys.
-        """
-        return self.fixed
 
 
 class AssumedRole:
@@ -88,18 +55,15 @@ class AssumedRole:
     Args:
         role: to assume.
         ask: makes one call of STS, by its action and parameters.
-        now: seconds since 1970.
     """
 
     def __init__(
         self,
         role: Role,
         ask: Callable[[str, Mapping[str, str]], Answer],
-        now: Callable[[], float] = time.time,
     ) -> None:
         self._role = role
         self._ask = ask
-        self._now = now
         self._lock = threading.Lock()
         self._keys: Keys | None = None
         self._ends = 0.0
@@ -112,7 +76,7 @@ class AssumedRole:
             UnreachableError: STS sent no answer, so nothing was sent to ECS.
         """
         with self._lock:
-            if self._keys is None or self._now() >= self._ends - RENEWED_BEFORE_S:
+            if self._keys is None or time.time() >= self._ends - RENEWED_BEFORE_S:
                 self._keys, self._ends = self._session()
             return self._keys
 
@@ -121,21 +85,16 @@ class AssumedRole:
         with before_sending():
             answer = self._ask(action, self._parameters())
         given = as_object(answer.get("Credentials")) or {}
-        try:
-            ends = time.strptime(str(given["Expiration"]), "%Y-%m-%dT%H:%M:%SZ")
-            keys = Keys(
-                str(given["AccessKeyId"]),
-                str(given["AccessKeySecret"]),
-                str(given["SecurityToken"]),
-            )
-        except (KeyError, ValueError):
+        names = ("AccessKeyId", "AccessKeySecret", "SecurityToken")
+        ends = moment_of(str(given.get("Expiration")))
+        if ends is None or not given.keys() >= {*names}:
             raise UnreachableError(
                 action,
                 "BrokenAnswer",
                 "STS returned no keys",
                 str(answer.get("RequestId")),
-            ) from None
-        return keys, calendar.timegm(ends)
+            )
+        return Keys(*(str(given[name]) for name in names)), ends.timestamp()
 
     def _parameters(self) -> dict[str, str]:
         role = self._role

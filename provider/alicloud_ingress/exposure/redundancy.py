@@ -230,10 +230,10 @@ def _fewest(covers: Iterable[frozenset[int]]) -> tuple[int, ...]:
     A small choice that has a member in each set; a single one if one is enough.
     """
     chosen: list[int] = []
-    left: list[frozenset[int]] = list(covers)
-    while left:
-        counts: Counter[int] = Counter(index for cover in left for index in cover)
+    rest: list[frozenset[int]] = list(covers)
+    while rest:
+        counts: Counter[int] = Counter(index for cover in rest for index in cover)
         best = min(counts, key=lambda index: (-counts[index], index))
         chosen.append(best)
-        left = [cover for cover in left if best not in cover]
+        rest = [cover for cover in rest if best not in cover]
     return tuple(sorted(chosen))

@@ -20,7 +20,7 @@ from alicloud_ingress.engine.properties import OWNER_MARK, outputs_of
 from alicloud_ingress.inventory.moving_over import (
     PeerResource,
     PeerState,
-    leaving,
+    kept_in_state,
     names,
 )
 from alicloud_ingress.previews.declared import RULE, RULE_SET
@@ -142,7 +142,7 @@ def movable(
         only_peers: also skip rules that no resource of pulumi-alicloud owns, and keep
             the names of the resources.
     """
-    kept = leaving(peers, (peer.urn for found in imports for peer in found.peers))
+    kept = kept_in_state(peers, (peer.urn for found in imports for peer in found.peers))
     going = [peer for found in imports for peer in found.peers if peer.urn not in kept]
     new_names = names(going)
 

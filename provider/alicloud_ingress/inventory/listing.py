@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alicloud_ingress.cleanup.filters import created_at
 from alicloud_ingress.cleanup.owners import GroupOwners, Owners
-from alicloud_ingress.cleanup.rate_limiter import RateLimiter
-from alicloud_ingress.cleanup.scan import CALLS_PER_S, in_parallel
+from alicloud_ingress.cleanup.parallel import CALLS_PER_S, RateLimiter, in_parallel
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections, NoSuchGroupError, located
 from alicloud_ingress.ecs.list_entries import lists_of, read_lists
@@ -29,6 +27,7 @@ from alicloud_ingress.rendering.markup import code, markdown_table
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import has_expired
+from alicloud_ingress.times import moment_of
 
 COLUMNS = ("rule", "ID", "age", "description", "expires", "owner", "exposes")
 
@@ -201,7 +200,7 @@ def listing(
     ]
     return Listing(
         group=group,
-        rows=tuple(sorted(rows, key=_place)),
+        rows=tuple(sorted(rows, key=lambda row: row.live.place)),
         reach=reach,
         world_open=tuple(opening.as_text for opening in openings),
         doubts=tuple(doubts),
@@ -227,15 +226,6 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def title_of(listed: Listing) -> str:
-    """
-    A title for the group, with its ID, name and region; not escaped.
-    """
-    group = listed.group
-    name = f" ({group.name})" if group.name else ""
-    return f"{group.group_id}{name} in {group.region}"
-
-
 def open_to_world(listed: Listing) -> Listing | None:
     """
     The group with only the rules that are open to the world.
@@ -257,7 +247,7 @@ def as_markdown(listed: Listing) -> Iterator[str]:
     """
     The group as lines of escaped Markdown.
     """
-    title = title_of(listed)
+    title = listed.group.title
     yield from markdown_table(title, COLUMNS, map(cells, listed.rows))
     for opening in listed.world_open:
         yield f"- open to the world: {code(opening)}"
@@ -293,11 +283,6 @@ def _group(listed: Listing) -> dict[str, Any]:
     }
 
 
-def _place(row: Row) -> tuple[int, bool, str, str]:
-    rule = row.live.rule
-    return rule.priority, rule.policy != "drop", rule.as_text, row.live.rule_id
-
-
 def _exposes(rule: IngressRule, lists: Mapping[str, Sequence[str]] | None) -> str:
     if rule.policy == "drop":
         return "nothing: it drops packets"
@@ -308,5 +293,5 @@ def _exposes(rule: IngressRule, lists: Mapping[str, Sequence[str]] | None) -> st
 
 
 def _age_days(live: LiveRule, now: dt.datetime) -> int | None:
-    created = created_at(live.create_time)
+    created = moment_of(live.create_time)
     return None if created is None else max((now - created).days, 0)

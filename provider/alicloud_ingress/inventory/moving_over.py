@@ -16,12 +16,9 @@ from typing import Any
 
 from alicloud_ingress.cleanup.owners import GroupOwners
 from alicloud_ingress.files import items, mapping, parsed
-from alicloud_ingress.previews.declared import (
-    PEER_RULE,
-    SECURITY_GROUP,
-    name_of,
-    type_of,
-)
+from alicloud_ingress.previews.declared import SECURITY_GROUP
+from alicloud_ingress.previews.notation import name_of, type_of
+from alicloud_ingress.previews.peer import PEER_RULE
 from alicloud_ingress.rules.live import LiveGroup
 
 _HEAD = (
@@ -122,7 +119,7 @@ class PeerState:
             if urn:
                 places.setdefault(urn, []).append(place)
         taken: dict[int, PeerResource] = {}
-        left: dict[int, str] = {}
+        unclear: dict[int, str] = {}
         for urn, fitting in places.items():
             resource = self.rules[urn]
             named = [p for p in fitting if group.rules[p].rule_id == resource.rule_id]
@@ -130,11 +127,11 @@ class PeerState:
                 taken[chosen[0]] = resource
             for place in set(fitting).difference(taken):
                 owned = named and f", which owns {resource.rule_id}"
-                left[place] = f"it may be the rule of {resource.name}{owned or ''}"
-        return taken, left
+                unclear[place] = f"it may be the rule of {resource.name}{owned or ''}"
+        return taken, unclear
 
 
-def leaving(peers: PeerState, urns: Iterable[str]) -> dict[str, str]:
+def kept_in_state(peers: PeerState, urns: Iterable[str]) -> dict[str, str]:
     """
     Which of some resources cannot be removed from the state, and why.
     """
@@ -189,7 +186,7 @@ def names(resources: Sequence[PeerResource]) -> dict[str, str]:
     return given
 
 
-def left_resources(
+def kept_resources(
     peers: PeerState, groups: Sequence[str], met: Sequence[str]
 ) -> Iterator[str]:
     """

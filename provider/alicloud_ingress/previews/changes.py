@@ -1,5 +1,5 @@
 """
-The fields of a resource that differ between two states of it.
+The fields of a resource that differ between two states of it, and why.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alicloud_ingress.files import mapping
-from alicloud_ingress.previews.values import doubt_of
+from alicloud_ingress.previews.notation import doubt_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,24 @@ class FieldChange:
     name: str
     before: str
     after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """
+    What a preview shows of a resource beside its rules, for people.
+
+    Args:
+        changes: fields of an update or a replacement.
+        reasons: fields that force a replacement.
+        drift: fields that have changed outside of Pulumi, found by a refresh.
+        gone: whether a refresh found that the rule no longer exists.
+    """
+
+    changes: tuple[FieldChange, ...] = ()
+    reasons: tuple[str, ...] = ()
+    drift: tuple[FieldChange, ...] = ()
+    gone: bool = False
 
 
 def changes_between(

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from alicloud_ingress.files import items, mapping
-from alicloud_ingress.previews.declared import GROUP_ARGUMENT, PREFIX_LIST, type_of
-from alicloud_ingress.previews.operations import (
+from alicloud_ingress.previews.declared import GROUP_ARGUMENT, PREFIX_LIST
+from alicloud_ingress.previews.notation import (
     COUNTED,
     IGNORED,
     KNOWN,
     REPLACING,
     WITHOUT_OLD,
+    type_of,
 )
 
 

@@ -8,53 +8,33 @@ rule gets a doubt that names it.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.files import items, mapping
-from alicloud_ingress.previews.values import (
+from alicloud_ingress.previews.notation import (
     NOT_KNOWN,
     SECRET,
     doubt_of,
+    inputs_of,
     known_text,
+    type_of,
 )
-from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.previews.peer import PEER_RULE
+from alicloud_ingress.rules.rule import API_NAMES, IngressRule
 from alicloud_ingress.rules.spelling import ALL_PORTS, WITH_PORTS
+from alicloud_ingress.rules.validation import SOURCES
 
-KNOWN_URNS = 4096
-"""
-How many URNs are cached: the type of each is asked several times.
-"""
-URN_PARTS = 4
-"""
-A URN is `urn:pulumi:STACK::PROJECT::TYPES::NAME`, its types separated by `$`.
-"""
 RULE = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRule"
 RULE_SET = "pulumi-python:dynamic/alicloud-ingress:SecurityGroupIngressRuleSet"
-PEER_RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
-"""
-The rule resource of pulumi-alicloud.
-"""
 
 PARAMETERS = {
     RULE: {
-        "ip_protocol": "IpProtocol",
-        "port_range": "PortRange",
-        "port_range_list_id": "PortRangeListId",
-        "source_cidr_ip": "SourceCidrIp",
-        "ipv6_source_cidr_ip": "Ipv6SourceCidrIp",
-        "source_group_id": "SourceGroupId",
-        "source_prefix_list_id": "SourcePrefixListId",
-        "dest_cidr_ip": "DestCidrIp",
-        "ipv6_dest_cidr_ip": "Ipv6DestCidrIp",
-        "source_port_range": "SourcePortRange",
-        "policy": "Policy",
-        "priority": "Priority",
-        "nic_type": "NicType",
-        "description": "Description",
+        argument: parameter
+        for argument, parameter in API_NAMES.items()
+        if not argument.startswith("source_group_owner")
     },
     PEER_RULE: {
         "ipProtocol": "IpProtocol",
@@ -74,12 +54,7 @@ The arguments of each type of resource, by the API's names. The owner of a sourc
 is not among them: it makes no difference to which packets a rule matches.
 """
 _PRIORITY = re.compile(r"\d{1,3}", re.ASCII)
-_SOURCE_PARAMETERS = (
-    "SourceCidrIp",
-    "Ipv6SourceCidrIp",
-    "SourceGroupId",
-    "SourcePrefixListId",
-)
+_SOURCE_PARAMETERS = tuple(API_NAMES[name] for name in SOURCES)
 ANY_GROUP = "the future group of "
 SECURITY_GROUP = "alicloud:ecs/securityGroup:SecurityGroup"
 PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
@@ -122,6 +97,13 @@ class DeclaredRule:
     doubts: tuple[str, ...] = ()
     is_unsure: bool = False
     hides_id: bool = False
+
+    @property
+    def may_be_any(self) -> bool:
+        """
+        Whether nothing tells which live rule it is.
+        """
+        return not self.rule_id and (bool(self.doubts) or self.hides_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,28 +360,6 @@ def is_any_group(group: str) -> bool:
     return group.startswith(ANY_GROUP)
 
 
-def as_the_peer_sees(rule: IngressRule) -> IngressRule:
-    """
-    The rule without the fields that pulumi-alicloud ignores when it finds its rule.
-    """
-    return replace(rule, source_port_range="", dest_cidr_ip="", ipv6_dest_cidr_ip="")
-
-
-def as_the_peer_compares(rule: IngressRule) -> IngressRule:
-    """
-    The same, without host bits: ECS may have cleared those of one of the two rules.
-    """
-    return as_the_peer_sees(rule).masked
-
-
-def inputs_of(state: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """
-    A state's inputs; its outputs if the inputs are missing.
-    """
-    known = state or {}
-    return mapping(known.get("inputs")) or mapping(known.get("outputs"))
-
-
 def rules_of_set(state: Mapping[str, Any]) -> object:
     """
     The rules of a set in a state: those that the program declares, and those that an
@@ -407,24 +367,8 @@ def rules_of_set(state: Mapping[str, Any]) -> object:
     """
     declared = inputs_of(state).get("rules")
     known = mapping(state.get("outputs")).get("rules")
-    left = mapping(None if doubt_of(known) else known)
+    unrevoked = mapping(None if doubt_of(known) else known)
     rules = mapping(declared)
-    if rules is not declared or doubt_of(declared) or not left:
+    if rules is not declared or doubt_of(declared) or not unrevoked:
         return declared
-    return {**rules, **{k: v for k, v in left.items() if k not in rules}}
-
-
-def name_of(urn: str) -> str:
-    """
-    The name of a resource, from its URN.
-    """
-    return urn.split("::", 3)[-1]
-
-
-@functools.lru_cache(maxsize=KNOWN_URNS)
-def type_of(urn: str) -> str:
-    """
-    The type of a resource, from its URN; "" if that is not a whole URN.
-    """
-    parts = urn.split("::", 3)
-    return parts[2].rpartition("$")[2] if len(parts) == URN_PARTS else ""
+    return {**rules, **{k: v for k, v in unrevoked.items() if k not in rules}}

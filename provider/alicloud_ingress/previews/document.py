@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections import Counter
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
+from alicloud_ingress.files import RepeatedKeyError, parsed
 
 MAX_DEPTH = 100
 """
@@ -53,10 +53,10 @@ def decoded(content: str | bytes, *, of: str) -> object:
     if not text.strip():
         raise DocumentError(f"this is empty; it should be {of}")
     try:
-        document: object = json.loads(text, object_pairs_hook=_without_twins)
-    except _TwinError as error:
+        document: object = parsed(text, unique_keys=True)
+    except RepeatedKeyError as error:
         raise DocumentError(
-            f"this has the key {str(error)!r} twice in one object; it should be {of}"
+            f"this has the key {error.key!r} twice in one object; it should be {of}"
         ) from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
@@ -68,7 +68,7 @@ def decoded(content: str | bytes, *, of: str) -> object:
         raise DocumentError(
             f"this is not valid JSON ({where}); it should be {of}"
         ) from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise _too_deep(of) from None
     if _is_too_deep(document):
         raise _too_deep(of)
@@ -81,20 +81,6 @@ def decoded(content: str | bytes, *, of: str) -> object:
             f"this has a character that is not valid; it should be {of}"
         ) from None
     return document
-
-
-class _TwinError(IngressError):
-    """
-    An object has two values for one key. Which of them counts is not defined.
-    """
-
-
-def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        counts = Counter(key for key, _ in pairs)
-        raise _TwinError(max(counts, key=counts.__getitem__))
-    return found
 
 
 def _too_deep(of: str) -> DocumentError:

@@ -68,7 +68,7 @@ class GroupReview:
         names: names of the resources that declare a rule, by rule.
         idle: rules without effect, because others decide first: True for one that is
             created, False for one that is deleted.
-        rules_left: number of live rules afterwards; None if the group was not read.
+        rules_afterwards: number of live rules; None if the group was not read.
         unmanaged: live rules that are not in the stack; None if that is not known.
         expired: live rules whose last day is past.
         refusals: steps that will fail.
@@ -82,7 +82,7 @@ class GroupReview:
         default_factory=dict["IngressRule", "tuple[str, ...]"]
     )
     idle: tuple[tuple[IngressRule, bool], ...] = ()
-    rules_left: int | None = None
+    rules_afterwards: int | None = None
     unmanaged: tuple[LiveRule, ...] | None = None
     expired: tuple[LiveRule, ...] = ()
     refusals: tuple[Refusal, ...] = ()

@@ -173,21 +173,17 @@ def lacking(
 ) -> tuple[InternetOpening, ...]:
     """
     The part of some openings that is not in others.
-
-    Args:
-        found: the openings.
-        known: the others.
     """
     there: dict[str, list[Traffic]] = {}
     for opening in known:
         there.setdefault(opening.world, []).extend(opening.traffic)
-    left = (
+    rest = (
         replace(opening, traffic=_without(opening.traffic, there[opening.world]))
         if opening.world in there
         else opening
         for opening in found
     )
-    return tuple(opening for opening in left if opening.traffic)
+    return tuple(opening for opening in rest if opening.traffic)
 
 
 def _perhaps(found: Iterable[InternetOpening]) -> tuple[InternetOpening, ...]:
@@ -287,14 +283,14 @@ def _waived(packets: Matched, waived: Sequence[tuple[Interval, ...] | None]) -> 
     """
     The part of a rule that is not waived, if each of its owners is for some ports.
     """
-    left = [
+    rest = [
         part
         for ports in waived
         if ports is not None
         for box in packets.boxes
         for part in _cut(box, ports)
     ]
-    return packets._replace(boxes=tuple(dict.fromkeys(left)))
+    return packets._replace(boxes=tuple(dict.fromkeys(rest)))
 
 
 def _cut(box: Box, ports: Sequence[Interval]) -> Iterator[Box]:
@@ -312,18 +308,18 @@ def _cut(box: Box, ports: Sequence[Interval]) -> Iterator[Box]:
 
 
 def _minus(parts: Iterable[Interval], holes: Iterable[Interval]) -> list[Interval]:
-    left = [*parts]
+    rest = [*parts]
     for first, last in holes:
-        left = [
+        rest = [
             (a, b)
-            for part in left
+            for part in rest
             for a, b in (
                 (part[0], min(part[1], first - 1)),
                 (max(part[0], last + 1), part[1]),
             )
             if a <= b
         ]
-    return left
+    return rest
 
 
 def _without(
@@ -332,7 +328,7 @@ def _without(
     """
     The traffic without other traffic. If protocols overlap in part, nothing is cut.
     """
-    left: list[Traffic] = []
+    rest: list[Traffic] = []
     for each in traffic:
         holes = [
             ports
@@ -341,5 +337,5 @@ def _without(
             for ports in other.ports
         ]
         if ports := tuple(p for p in _minus(each.ports, holes) if p != (0, 0)):
-            left.append(replace(each, ports=ports))
-    return tuple(left)
+            rest.append(replace(each, ports=ports))
+    return tuple(rest)

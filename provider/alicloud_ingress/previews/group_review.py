@@ -11,7 +11,6 @@ from dataclasses import replace
 from alicloud_ingress.exposure.group_exposure import difference
 from alicloud_ingress.exposure.internet import InternetOpening
 from alicloud_ingress.exposure.redundancy import covered
-from alicloud_ingress.previews.declared import name_of
 from alicloud_ingress.previews.findings import Finding, Gate, GroupReview, Kind
 from alicloud_ingress.previews.gate import (
     GroupChange,
@@ -20,6 +19,7 @@ from alicloud_ingress.previews.gate import (
     lacking,
     openings,
 )
+from alicloud_ingress.previews.notation import name_of
 from alicloud_ingress.previews.outcome import Outcome
 from alicloud_ingress.previews.preview import Preview
 from alicloud_ingress.previews.waivers import Waivers
@@ -86,7 +86,7 @@ class JudgedGroup:
                 rule: tuple(dict.fromkeys(map(name_of, owners)))
                 for rule, owners in self._owners.items()
             },
-            rules_left=len(self.result.after) if self.live else None,
+            rules_afterwards=len(self.result.after) if self.live else None,
             unmanaged=None if hides else self.result.unmanaged,
             expired=tuple(r for r in rules if has_expired(r.rule.expires_on, now)),
             refusals=self.result.refusals,
@@ -128,10 +128,10 @@ class JudgedGroup:
     ) -> Iterator[Finding]:
         waived = waivers.of(self.group)
         found = self._found(ports)
-        left = openings(self.change, ports, waived) if waived else found
-        for opening in left:
+        unwaived = openings(self.change, ports, waived) if waived else found
+        for opening in unwaived:
             yield self._finding(kind, opening)
-        for opening in lacking(found, left):
+        for opening in lacking(found, unwaived):
             finding = self._finding(kind, opening)
             covering = waivers.covering(self.group, finding.urns)
             covering = covering or waivers.covering(self.group, [*waived])

@@ -233,7 +233,7 @@ def _group(group: GroupReview) -> GroupPart:
         opened=tuple(reach.as_text for reach in change.opened) if change else (),
         closed=tuple(reach.as_text for reach in change.closed) if change else (),
         newly_world_open=tuple(_part(OpeningPart, each) for each in group.openings),
-        rules_afterwards=group.rules_left,
+        rules_afterwards=group.rules_afterwards,
         unmanaged=None
         if unmanaged is None
         else tuple(

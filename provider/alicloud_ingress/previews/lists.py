@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from alicloud_ingress.previews.findings import Finding, Gate
 from alicloud_ingress.previews.gate import GroupChange, Lists, OwnedRule, openings
+from alicloud_ingress.previews.notation import NOT_KNOWN
 from alicloud_ingress.previews.preview import Preview
-from alicloud_ingress.previews.values import NOT_KNOWN
 from alicloud_ingress.rules.rule import IngressRule
 
 

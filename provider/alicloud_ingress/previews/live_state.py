@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.ecs.list_entries import lists_of, read_lists
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.previews.groups import known_groups, rules_of
-from alicloud_ingress.previews.preview import Preview
+from alicloud_ingress.previews.preview import Preview, known_groups, rules_of
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -67,12 +66,12 @@ def read_live_state(
     contents = {name: _content(each) for name, each in answers.items()}
     lists = {name: known for name, known in contents.items() if known is not None}
     changed = {each.list_id: each for each in preview.lists if each.changes}
-    if left := [each for each in changed if each not in lists]:
+    if unread_yet := [each for each in changed if each not in lists]:
         try:
             client = connections.client(connections.region(region))
-            found, missing = read_lists(client, map(_rule_of_list, left))
+            found, missing = read_lists(client, map(_rule_of_list, unread_yet))
         except IngressError as error:
-            found, missing = {}, [f"{', '.join(left)} could not be read: {error}"]
+            found, missing = {}, [f"{', '.join(unread_yet)} could not be read: {error}"]
         # In another region it does not exist, and then the state counts.
         lists.update({n: e for n, e in found.items() if e or not changed[n].before})
         unread += missing

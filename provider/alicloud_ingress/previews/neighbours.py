@@ -16,12 +16,16 @@ from alicloud_ingress.previews.declared import (
     PREFIX_LIST,
     SECURITY_GROUP,
     future_list,
+)
+from alicloud_ingress.previews.notation import (
+    CREATING,
+    UNCHANGED,
     inputs_of,
+    is_known,
+    known_text,
     name_of,
     type_of,
 )
-from alicloud_ingress.previews.operations import CREATING, UNCHANGED
-from alicloud_ingress.previews.values import is_known, known_text
 
 _PROVIDER = "pulumi:providers:alicloud"
 _KNOWN = frozenset({*GROUP_ARGUMENT, PREFIX_LIST})

@@ -23,14 +23,14 @@ class Section:
         lines: escaped Markdown.
         head: number of lines before the first entry, such as those of a table's head.
         folded: whether the section is collapsed.
-        left_off: number of lines that were cut.
+        missing: number of lines that were cut.
     """
 
     title: str
     lines: tuple[str, ...]
     head: int = 0
     folded: bool = False
-    left_off: int = 0
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,47 +49,47 @@ class Report:
     sections: tuple[Section, ...] = field(default=())
 
 
-def markdown(report: Report, limit: int = LIMIT) -> str:
+def markdown(report: Report) -> str:
     """
-    Write the report in at most *limit* characters.
+    Write the report in at most `LIMIT` characters.
 
     Each section gets at most half of the remaining characters; the last one gets all.
     A section that is cut says how many lines are missing.
     """
-    whole = _rendered(report, limit)
-    return whole if len(whole) <= limit else _rendered(_cut(report, limit), limit)
+    whole = _rendered(report)
+    return whole if len(whole) <= LIMIT else _rendered(_cut(report))
 
 
-def _rendered(report: Report, limit: int) -> str:
+def _rendered(report: Report) -> str:
     parts = [f"{report.marker}\n{report.headline}\n"]
-    parts += (_section(section, limit) for section in report.sections)
+    parts += map(_section, report.sections)
     return "\n".join(parts)
 
 
-def _section(section: Section, limit: int) -> str:
+def _section(section: Section) -> str:
     title = section.title
     head = f"<details><summary>{title}</summary>" if section.folded else f"#### {title}"
     lines = [head, "", *section.lines]
-    if section.left_off:
-        why = f"the limit of a comment is {limit:,} characters"
-        lines += ["", f"*{section.left_off} more lines left out: {why}.*"]
+    if section.missing:
+        why = f"the limit of a comment is {LIMIT:,} characters"
+        lines += ["", f"*{section.missing} more lines left out: {why}.*"]
     if section.folded:
         lines += ["", "</details>"]
     return "\n".join([*lines, ""])
 
 
-def _cut(report: Report, limit: int) -> Report:
+def _cut(report: Report) -> Report:
     frame = 150
-    left = limit - len(report.marker) - len(report.headline) - 10
-    left -= frame * len(report.sections)
+    space = LIMIT - len(report.marker) - len(report.headline) - 10
+    space -= frame * len(report.sections)
     cut: list[Section] = []
     for number, section in enumerate(report.sections, 1):
         last = number == len(report.sections)
-        room = left if last else left // 2
+        room = space if last else space // 2
         sizes = accumulate(len(line) + 1 for line in section.lines)
         kept = sum(1 for size in sizes if size <= room)
         lines = section.lines[: kept if kept > section.head else 0]
-        left -= sum(len(line) + 1 for line in lines)
+        space -= sum(len(line) + 1 for line in lines)
         more = len(section.lines) - max(len(lines), section.head)
-        cut.append(replace(section, lines=lines, left_off=more))
+        cut.append(replace(section, lines=lines, missing=more))
     return replace(report, sections=tuple(cut))

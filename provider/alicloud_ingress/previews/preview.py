@@ -11,8 +11,8 @@ previews made by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alicloud_ingress.errors import IngressError
@@ -24,10 +24,8 @@ from alicloud_ingress.previews.completeness import (
 )
 from alicloud_ingress.previews.declared import (
     GROUP_ARGUMENT,
+    DeclaredRule,
     RuleResource,
-    inputs_of,
-    name_of,
-    type_of,
 )
 from alicloud_ingress.previews.document import DocumentError, decoded
 from alicloud_ingress.previews.neighbours import (
@@ -37,8 +35,16 @@ from alicloud_ingress.previews.neighbours import (
     provider_regions,
     unknown_rules,
 )
-from alicloud_ingress.previews.operations import CREATING, IGNORED, UNCHANGED
+from alicloud_ingress.previews.notation import (
+    CREATING,
+    IGNORED,
+    UNCHANGED,
+    inputs_of,
+    name_of,
+    type_of,
+)
 from alicloud_ingress.previews.steps import Step, step_of
+from alicloud_ingress.rules.rule import IngressRule
 
 _WHAT = "what `pulumi preview --json --show-sames > preview.json` writes"
 
@@ -109,7 +115,7 @@ def _preview(
 ) -> Preview:
     by_urn: dict[str, list[Mapping[str, Any]]] = {}
     for step in steps:
-        if not _is_left_out(step):
+        if not _is_excluded(step):
             by_urn.setdefault(str(step.get("urn")), []).append(step)
     problems = errors_of(document)
     regions = dict(provider_regions(steps))
@@ -120,7 +126,7 @@ def _preview(
     rules: list[Step] = []
     others = 0
     for urn, own in by_urn.items():
-        main, leftovers = _split(own)
+        main, earlier = _split(own)
         problems += problems_of(urn, own, main)
         if type_of(urn) in GROUP_ARGUMENT and not _is_outbound(own):
             provider, _, _ = str(own[0].get("provider")).rpartition("::")
@@ -132,7 +138,7 @@ def _preview(
                 deleted,
                 created,
             )
-            rules += [step_of(resource, [step]) for step in leftovers]
+            rules += [step_of(resource, [step]) for step in earlier]
             if main:
                 rules.append(step_of(resource, main))
         elif not type_of(urn).startswith("pulumi:") and any(
@@ -152,9 +158,9 @@ def _preview(
     )
 
 
-def _is_left_out(step: Mapping[str, Any]) -> bool:
+def _is_excluded(step: Mapping[str, Any]) -> bool:
     """
-    Whether `--target` or `--exclude` leaves out the creation of a resource. The engine
+    Whether `--target` or `--exclude` excludes the creation of a resource. The engine
     calls it unchanged, and it has no ID.
     """
     old = mapping(step.get("oldState"))
@@ -171,7 +177,7 @@ def _split(
     replaced = _ids(steps, "replace", "create-replacement")
     shown = _ids(steps, "delete", "delete-replaced", "discard-replaced")
     main: list[Mapping[str, Any]] = []
-    leftovers: list[Mapping[str, Any]] = []
+    earlier: list[Mapping[str, Any]] = []
     for step in steps:
         old = mapping(step.get("oldState"))
         is_other = (
@@ -180,12 +186,12 @@ def _split(
         )
         is_replaced = old.get("delete") is True
         if is_other or (step.get("op") == "delete" and is_replaced):
-            leftovers.append({**step, "op": "delete"})
+            earlier.append({**step, "op": "delete"})
         elif step.get("op") != "refresh" or not is_replaced:
             main.append(step)
         elif step.get("newState") and str(old.get("id")) not in shown:
             # The engine deletes it, and shows that with --show-replacement-steps only.
-            leftovers.append({**step, "op": "delete"})
+            earlier.append({**step, "op": "delete"})
     imports = any(step.get("op") == "import-replacement" for step in main)
     for step in main:
         is_read = mapping(step.get("newState")).get("external")
@@ -193,9 +199,9 @@ def _split(
             # The program takes another rule in its place. Nothing is created.
             op = "read" if is_read else "import"
             main = [{**step, "op": op, "oldState": None}]
-            leftovers.append({**step, "op": "delete"})
+            earlier.append({**step, "op": "delete"})
             break
-    return main, leftovers
+    return main, earlier
 
 
 def _ids(steps: Iterable[Mapping[str, Any]], *ops: str) -> set[str]:
@@ -221,3 +227,48 @@ def _is_outbound(steps: Sequence[Mapping[str, Any]]) -> bool:
 def _stack(urn: str) -> str:
     stack, project, *_ = urn.removeprefix("urn:pulumi:").split("::")
     return f"{project}/{stack}"
+
+
+def by_group(preview: Preview) -> dict[str, Preview]:
+    """
+    For each group the preview of the steps that concern it.
+    """
+    steps: dict[str, dict[int, Step]] = {group: {} for group in groups_of(preview)}
+    for number, step in enumerate(preview.steps):
+        for declared in (*step.before, *step.after):
+            steps[declared.group][number] = step
+    return {
+        group: replace(preview, steps=tuple(own.values()))
+        for group, own in steps.items()
+    }
+
+
+def groups_of(preview: Preview) -> dict[str, str]:
+    """
+    The region of each group that a preview names; "" if it is not known.
+    """
+    groups: dict[str, str] = {}
+    for declared in _declared(preview):
+        groups[declared.group] = groups.get(declared.group) or declared.region
+    return dict(sorted(groups.items()))
+
+
+def known_groups(preview: Preview) -> dict[str, str]:
+    """
+    The same, of groups whose ID is known.
+    """
+    known = {declared.group for declared in _declared(preview) if declared.known_group}
+    return {g: region for g, region in groups_of(preview).items() if g in known}
+
+
+def rules_of(preview: Preview, group: str) -> Iterator[IngressRule]:
+    """
+    The rules of a group in a preview, before and after.
+    """
+    return (declared.rule for declared in _declared(preview) if declared.group == group)
+
+
+def _declared(preview: Preview) -> Iterator[DeclaredRule]:
+    for step in preview.steps:
+        yield from step.before
+        yield from step.after

@@ -204,7 +204,7 @@ def _depends_on(
         rule.source_prefix_list_id or rule.port_range_list_id for rule in opening.rules
     ):
         return f"depends on the contents of a list: {rules}"
-    if group.rules_left is None:
+    if group.rules_afterwards is None:
         return f"depends on the other rules of the group: {rules}; {WITH_LIVE}"
     return (
         "depends on how far the run gets: a step will fail, or a drop rule is deleted"
@@ -245,7 +245,7 @@ def _deleted(review: Review) -> Iterator[str]:
             continue
         end = (
             " (the rule is kept in the group: retain_on_delete)"
-            if step.retained
+            if step.fate == "retained"
             else ""
         )
         yield f"{code(step.name)}: {_rules(step.before)}{end}"
@@ -254,7 +254,7 @@ def _deleted(review: Review) -> Iterator[str]:
 def _gaps(review: Review) -> Iterator[str]:
     for step in review.preview.steps:
         if step.gap:
-            why = code(", ".join(dict.fromkeys(step.reasons)) or "unknown")
+            why = code(", ".join(dict.fromkeys(step.differences.reasons)) or "unknown")
             yield (
                 f"{code(step.name)}: the old rule is deleted before the new one is"
                 f" created (because of {why})"
@@ -269,7 +269,7 @@ def _changed(review: Review) -> Iterator[str]:
                     f"{code(step.name)}: {code(declared.rule.as_text)} has no ID yet,"
                     " so it is found, or created again"
                 )
-        for change in step.changes:
+        for change in step.differences.changes:
             yield f"{code(step.name)}: {_change(change)}"
 
 
@@ -291,7 +291,7 @@ def _without_effect(review: Review) -> Iterator[str]:
 
 def _live(review: Review) -> Iterator[str]:
     for group in review.groups:
-        if group.rules_left is None:
+        if group.rules_afterwards is None:
             continue
         for refusal in group.refusals:
             yield (
@@ -321,16 +321,16 @@ def _live(review: Review) -> Iterator[str]:
                 " run pulumi preview with --show-sames"
             )
         yield (
-            f"{code(group.group)} will have {group.rules_left} inbound rules; the limit"
-            f" of a network interface is {RULE_LIMIT:,} over all its groups"
+            f"{code(group.group)} will have {group.rules_afterwards} inbound rules;"
+            f" the limit of a network interface is {RULE_LIMIT:,} over all its groups"
         )
 
 
 def _drift(review: Review) -> Iterator[str]:
     for step in review.preview.steps:
-        if step.gone:
+        if step.differences.gone:
             yield f"{code(step.name)} no longer exists"
-        for change in step.drift:
+        for change in step.differences.drift:
             yield f"{code(step.name)}: {_change(change)}"
 
 

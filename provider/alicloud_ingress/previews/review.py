@@ -13,17 +13,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from alicloud_ingress.exposure.diagram import TooComplexError
-from alicloud_ingress.previews.declared import (
-    PEER_RULE,
-    RULE_SET,
-    DeclaredRule,
-    as_the_peer_compares,
-    is_any_group,
-    name_of,
-)
+from alicloud_ingress.previews.declared import RULE_SET, DeclaredRule, is_any_group
 from alicloud_ingress.previews.findings import (
-    ADMIN_PORTS,
-    FAIL_ON,
     Finding,
     Gate,
     GroupReview,
@@ -31,17 +22,15 @@ from alicloud_ingress.previews.findings import (
 )
 from alicloud_ingress.previews.gate import Lists, Side, at_worst
 from alicloud_ingress.previews.group_review import JudgedGroup
-from alicloud_ingress.previews.groups import by_group
 from alicloud_ingress.previews.lists import list_findings, lists_of
 from alicloud_ingress.previews.live_outcome import live_outcome
-from alicloud_ingress.previews.outcome import Outcome, key
-from alicloud_ingress.previews.preview import Preview
-from alicloud_ingress.previews.state_outcome import state_outcome
+from alicloud_ingress.previews.notation import name_of
+from alicloud_ingress.previews.outcome import Outcome, key, state_outcome
+from alicloud_ingress.previews.peer import PEER_RULE, as_the_peer_compares
+from alicloud_ingress.previews.preview import Preview, by_group
 from alicloud_ingress.previews.steps import Step
 from alicloud_ingress.previews.waivers import Waivers
 from alicloud_ingress.rules.live import LiveGroup
-
-__all__ = ["ADMIN_PORTS", "FAIL_ON", "Finding", "Gate", "GroupReview", "Review"]
 
 LOSING = ("delete", "update", "replace")
 UNKNOWN = "a group whose ID is not known"
@@ -170,7 +159,7 @@ def _without_idle_gaps(preview: Preview, outcomes: Iterable[Outcome]) -> Preview
     """
     gone = frozenset[tuple[str, str]]().union(*(each.gone for each in outcomes))
     steps = tuple(
-        replace(step, gap=False) if step.gap and key(step) in gone else step
+        replace(step, order="create first") if step.gap and key(step) in gone else step
         for step in preview.steps
     )
     return replace(preview, steps=steps)
@@ -202,10 +191,10 @@ def _unmanaged(preview: Preview, groups: Sequence[GroupReview]) -> Iterator[Find
         yield _perhaps_unmanaged("", hides)
     exist = {declared.group for step in preview.steps for declared in step.before}
     for group in groups:
-        if group.rules_left is None and group.group in exist:
+        if group.rules_afterwards is None and group.group in exist:
             unread = f"the rules of {group.group} were not read"
             yield _perhaps_unmanaged(group.group, unread)
-        elif group.unmanaged is None and group.rules_left is not None:
+        elif group.unmanaged is None and group.rules_afterwards is not None:
             yield _perhaps_unmanaged(group.group, f"{group.group}: {hides}")
         for live in group.unmanaged or ():
             yield Finding(
@@ -230,7 +219,8 @@ def _losses(step: Step) -> Iterator[Finding]:
             urns=(step.urn,),
             text="the old rule is deleted before its replacement is created",
         )
-    if step.retained or step.old_is_gone or step.op not in LOSING:
+    is_kept = step.fate == "retained" or step.order == "already deleted"
+    if is_kept or step.op not in LOSING:
         return
     in_doubt = any(declared.doubts for declared in step.after)
     for declared in _deleted(step):
@@ -250,7 +240,7 @@ def _deleted(step: Step) -> Iterator[DeclaredRule]:
     """
     if step.op == "delete" or step.kind == RULE_SET or not step.after:
         kept = {declared.rule for declared in step.after}
-        takes_all = step.exclusive and step.op == "update"
+        takes_all = step.settings.exclusive and step.op == "update"
         for declared in step.before:
             if declared.rule not in kept and (declared.declared or takes_all):
                 yield declared

@@ -7,24 +7,20 @@ from __future__ import annotations
 import re
 import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from alicloud_ingress.files import items, mapping
-from alicloud_ingress.previews.changes import FieldChange, changes_between
-from alicloud_ingress.previews.declared import (
-    DeclaredRule,
-    RuleResource,
-    Statement,
-    inputs_of,
-)
-from alicloud_ingress.previews.operations import (
+from alicloud_ingress.previews.changes import Differences, FieldChange, changes_between
+from alicloud_ingress.previews.declared import DeclaredRule, RuleResource, Statement
+from alicloud_ingress.previews.notation import (
     IGNORED,
     IMPORTING,
     REPLACING,
     UNCHANGED,
+    doubt_of,
+    inputs_of,
 )
-from alicloud_ingress.previews.values import doubt_of
 
 _POSITION = re.compile(
     r"project:///(?P<file>[^#]+)#(?P<line>\d{1,9})(?:,\d+)?", re.ASCII
@@ -50,10 +46,51 @@ class Source:
     line: int
 
 
+Order = Literal[
+    "create first",
+    "delete first",
+    "already deleted",
+    "delete first or already deleted",
+]
+"""
+When the old rule of a replacement is deleted: after the new one is created, before, or
+by an earlier run that failed. The last one is what a preview without the steps of the
+replacement shows.
+"""
+Fate = Literal["deleted", "may stay", "goes with its group", "retained"]
+"""
+What becomes of a rule that a step deletes or replaces.
+
+- `may stay`: the engine only removes it from the state (`deleted_with`), which is
+  correct only if its group is deleted too; or it is secret which rules of a set are
+  foreign.
+- `goes with its group`: the same, and the preview deletes what it is deleted with. The
+  engine does not delete the rule itself, be it a drop or not.
+- `retained`: it is kept in the group (`retain_on_delete`, or it was only read).
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """
+    What the program allows its resource to do with rules that exist.
+
+    Args:
+        adopts: whether it surely takes over an identical live rule.
+        exclusive: whether a set also deletes rules that it does not declare, or may.
+        keeps: whether a set may keep rules that it no longer declares: so the program
+            says, or whether it is exclusive is not known.
+    """
+
+    adopts: bool = False
+    exclusive: bool = False
+    keeps: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """
-    What the preview does to one resource.
+    What the preview does to the rules of one resource.
 
     Args:
         urn: URN of the resource.
@@ -63,25 +100,11 @@ class Step:
             `refresh` for a resource that is only refreshed.
         before: its rules before.
         after: its rules after.
-        gap: whether the old rule is deleted before the new one is created.
-        old_is_gone: whether an earlier, failed run has already deleted the old rule of
-            this replacement; None if the preview does not show it.
-        unsure_delete: whether a rule may stay although it is deleted: the engine only
-            removes it from the state (`deleted_with`), which is correct only if its
-            group is deleted too; or it is secret which rules of a set are foreign.
-        goes_with_group: whether the preview deletes what the rule is deleted with. Then
-            the engine does not delete the rule itself, be it a drop or not.
-        keeps: whether a set may keep rules that it no longer declares: so the program
-            says, or whether it is exclusive is not known.
-        exclusive: whether a set also deletes rules that it does not declare, or may.
+        order: of a replacement.
+        fate: of the rules that it deletes or replaces.
+        settings: of the resource in the program.
         source: where the program declares it; None if the engine does not show it.
-        retained: whether the old rule is kept in the group (`retain_on_delete`, or a
-            rule that was only read).
-        adopts: whether the resource surely takes over an identical live rule.
-        changes: fields of an update or a replacement.
-        reasons: fields that force a replacement.
-        drift: fields that have changed outside of Pulumi, found by a refresh.
-        gone: whether a refresh found that the rule no longer exists.
+        differences: what else the preview shows of it.
     """
 
     urn: str
@@ -90,19 +113,25 @@ class Step:
     op: str
     before: tuple[DeclaredRule, ...] = ()
     after: tuple[DeclaredRule, ...] = ()
-    gap: bool = False
-    old_is_gone: bool | None = False
-    unsure_delete: bool = False
-    goes_with_group: bool = False
-    keeps: bool = False
-    exclusive: bool = False
+    order: Order = "create first"
+    fate: Fate = "deleted"
+    settings: Settings = field(default_factory=Settings)
     source: Source | None = None
-    retained: bool = False
-    adopts: bool = False
-    changes: tuple[FieldChange, ...] = ()
-    reasons: tuple[str, ...] = ()
-    drift: tuple[FieldChange, ...] = ()
-    gone: bool = False
+    differences: Differences = field(default_factory=Differences)
+
+    @property
+    def gap(self) -> bool:
+        """
+        Whether the old rule is deleted before the new one is created.
+        """
+        return self.order.startswith("delete first")
+
+    @property
+    def may_stay(self) -> bool:
+        """
+        Whether a rule may stay although it is deleted.
+        """
+        return self.fate in ("may stay", "goes with its group")
 
 
 def step_of(resource: RuleResource, steps: Sequence[Mapping[str, Any]]) -> Step:
@@ -189,11 +218,8 @@ class _StepReader:
         if IMPORTING & {*ops}:
             after = tuple(replace(rule, is_unsure=True) for rule in after)
             before = after if op in UNCHANGED else before
-        # The engine does not delete a rule that it has only read, either.
-        retained = (
-            bool(old.get("retainOnDelete")) and op in ("delete", "replace")
-        ) or (bool(old.get("external")) and op == "replace")
-        if retained or (op == "delete" and old.get("external")):
+        fate = self._fate(op, old)
+        if fate == "retained" or (op == "delete" and old.get("external")):
             after = (*after, *before)
         changed = op in ("update", "replace")
         wanted = inputs_of(new)
@@ -204,24 +230,24 @@ class _StepReader:
             op=op,
             before=before,
             after=after,
-            gap=op == "replace" and self._has_gap(ops),
-            old_is_gone=self._old_is_gone(ops) if op == "replace" else False,
-            unsure_delete=bool(old.get("deletedWith")) or _hides_foreign(old),
-            goes_with_group=op == "delete"
-            and str(old.get("deletedWith")) in self.resource.deleted,
-            keeps=any(bool(wanted.get(name)) for name in _KEEPING)
-            or bool(doubt_of(wanted.get("exclusive"))),
-            exclusive=bool(wanted.get("exclusive")),
+            order=self._order(ops) if op == "replace" else "create first",
+            fate=fate,
+            settings=Settings(
+                adopts=wanted.get("adopt") is True,
+                exclusive=bool(wanted.get("exclusive")),
+                keeps=any(bool(wanted.get(name)) for name in _KEEPING)
+                or bool(doubt_of(wanted.get("exclusive"))),
+            ),
             source=_source(new) or _source(old),
-            retained=retained,
-            adopts=wanted.get("adopt") is True,
-            changes=_changes(old, new, moved) if changed else (),
-            drift=_changes(found, old, set()) if found and old else (),
-            gone=bool(found) and op == "create",
-            reasons=tuple(
-                str(reason)
-                for step in self.steps
-                for reason in items(step.get("replaceReasons"))
+            differences=Differences(
+                changes=_changes(old, new, moved) if changed else (),
+                reasons=tuple(
+                    str(reason)
+                    for step in self.steps
+                    for reason in items(step.get("replaceReasons"))
+                ),
+                drift=_changes(found, old, set()) if found and old else (),
+                gone=bool(found) and op == "create",
             ),
         )
 
@@ -236,9 +262,22 @@ class _StepReader:
             before=rules,
             after=rules,
             source=_source(new),
-            drift=_changes(found, new, set()) if found and new else (),
-            gone=not new,
+            differences=Differences(
+                drift=_changes(found, new, set()) if found and new else (),
+                gone=not new,
+            ),
         )
+
+    def _fate(self, op: str, old: Mapping[str, Any]) -> Fate:
+        # The engine does not delete a rule that it has only read, either.
+        if op == "replace" and (old.get("retainOnDelete") or old.get("external")):
+            return "retained"
+        if op == "delete" and old.get("retainOnDelete"):
+            return "retained"
+        if op == "delete" and str(old.get("deletedWith")) in self.resource.deleted:
+            return "goes with its group"
+        hides = old.get("deletedWith") or _hides_foreign(old)
+        return "may stay" if hides else "deleted"
 
     def _moved(self, op: str) -> set[str] | None:
         """
@@ -255,30 +294,25 @@ class _StepReader:
             for path in mapping(detail)
         }
 
-    def _has_gap(self, ops: Sequence[str]) -> bool:
-        if self._old_is_gone(ops):
-            return False
-        if self._has_pending_replacement():
-            return True
-        deleted, created = "delete-replaced", "create-replacement"
-        return {deleted, created} <= set(ops) and ops.index(deleted) < ops.index(
-            created
-        )
-
-    def _old_is_gone(self, ops: Sequence[str]) -> bool | None:
+    def _order(self, ops: Sequence[str]) -> Order:
         """
         The engine has one mark for a rule that it will delete and one that it has
         deleted. Only the steps of a replacement, if shown, distinguish the two.
         """
-        if not self._has_pending_replacement() or "delete-replaced" in ops:
-            return False
-        return True if "create-replacement" in ops else None
-
-    def _has_pending_replacement(self) -> bool:
-        return any(
+        is_pending = any(
             mapping(step.get("oldState")).get("pendingReplacement")
             for step in self.steps
         )
+        created = "create-replacement" in ops
+        if is_pending and "delete-replaced" not in ops:
+            return "already deleted" if created else "delete first or already deleted"
+        if is_pending or (
+            created
+            and "delete-replaced" in ops
+            and ops.index("delete-replaced") < ops.index("create-replacement")
+        ):
+            return "delete first"
+        return "create first"
 
     def _rules(
         self, state: Mapping[str, Any], side: str, moved: set[str] | None

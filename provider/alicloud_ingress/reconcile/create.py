@@ -415,7 +415,7 @@ class Additions:
             f" ({reason or 'it does not show yet'}), so these may exist in"
             f" {self.context.where}: {words}.",
             left,
-        )
+        ) from error
 
     def _revoke_shown(self) -> tuple[dict[IngressRule, LiveRule], Exception | None]:
         """

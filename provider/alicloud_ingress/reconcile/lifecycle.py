@@ -188,7 +188,9 @@ class Lifecycle(RuleContext):
             except NotTakenBackError as failed:
                 kept = failed.added
                 raise
-            raise failure from failure.__cause__
+            if failure is error:
+                raise
+            raise failure from error
         finally:
             additions.end(kept)
         self._warn_of_success(plan)

@@ -13,7 +13,8 @@ from datetime import timedelta
 import stamina
 
 from alicloud_ingress.errors import NoAnswerError
-from alicloud_ingress.rules.live import LiveGroup, LiveRule, moment_of
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.times import span_of
 
 SHOWN_WITHIN_S = 30.0
 """
@@ -68,10 +69,10 @@ def may_show_later(create_time: str, group: LiveGroup) -> bool:
         create_time: of the rule; "" if it is not known, as in the state of a set.
         group: as read.
     """
-    created = moment_of(create_time)
-    if created is None or group.read_at is None:
+    span = span_of(create_time)
+    if span is None or group.read_at is None:
         return True
-    return group.read_at < created + timedelta(seconds=SHOWN_WITHIN_S)
+    return group.read_at < span[1] + timedelta(seconds=SHOWN_WITHIN_S)
 
 
 def until_shown(

@@ -69,6 +69,4 @@ def not_taken_back(
     """
     if isinstance(error, NotTakenBackError):
         added = {**added, **error.added}
-    failed = NotTakenBackError(f"{as_sentence(error)} {words}", added)
-    failed.__cause__ = error
-    return failed
+    return NotTakenBackError(f"{as_sentence(error)} {words}", added)

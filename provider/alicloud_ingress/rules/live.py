@@ -10,18 +10,9 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.times import span_of
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
-
-
-def moment_of(create_time: str) -> datetime | None:
-    """
-    When a rule was created, such as `2018-12-12T07:28:38Z`; None if that is not known.
-    """
-    try:
-        return datetime.strptime(create_time, "%Y-%m-%dT%H:%M:%S%z")
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +32,14 @@ class LiveRule:
     create_time: str
     as_spelled: IngressRule | None = None
 
+    @property
+    def place(self) -> tuple[int, bool, str, str]:
+        """
+        The key that sorts rules in the order in which ECS evaluates them.
+        """
+        rule = self.rule
+        return rule.priority, rule.policy != "drop", rule.as_text, self.rule_id
+
     def existed_before(self, moment: datetime) -> bool:
         """
         Whether the rule is certainly older than a moment of ECS's clock.
@@ -48,8 +47,8 @@ class LiveRule:
         ECS cuts the creation time to seconds, and the clocks of its machines may differ
         by another second. So a rule created within two seconds before is not older.
         """
-        created = moment_of(self.create_time)
-        return created is not None and created + CLOCK_TOLERANCE < moment
+        span = span_of(self.create_time)
+        return span is not None and span[1] + CLOCK_TOLERANCE < moment
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,14 @@ class LiveGroup:
     @cached_property
     def _by_rule(self) -> Mapping[IngressRule, LiveRule]:
         return {live.rule: live for live in self.rules}
+
+    @property
+    def title(self) -> str:
+        """
+        The group's ID, name and region, for people; not escaped.
+        """
+        name = f" ({self.name})" if self.name else ""
+        return f"{self.group_id}{name} in {self.region}"
 
     def by_id(self, rule_id: str) -> LiveRule | None:
         """

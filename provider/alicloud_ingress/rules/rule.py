@@ -29,14 +29,20 @@ from alicloud_ingress.rules.spelling import (
 )
 from alicloud_ingress.rules.validation import RULE_ARGUMENTS, SOURCES, problems_of
 
-_ARGUMENT_BY_PARAMETER = {
-    "".join(word.capitalize() for word in name.split("_")): name
+API_NAMES = {
+    name: "".join(word.capitalize() for word in name.split("_"))
     for name in RULE_ARGUMENTS
-    if name not in ("priority", "expires_on")
+    if name != "expires_on"
 }
 """
-The API has the same names in PascalCase: `SourceCidrIp` is `source_cidr_ip`. It has no
-parameter for the expiry, and `priority` is the only number.
+The arguments by the API's names, which are the same in PascalCase: `SourceCidrIp` is
+`source_cidr_ip`. It has no parameter for the expiry.
+"""
+_ARGUMENT_BY_PARAMETER = {
+    parameter: name for name, parameter in API_NAMES.items() if name != "priority"
+}
+"""
+Those of texts: `priority` is the only number.
 """
 _NOTHING_SET = dict.fromkeys(_ARGUMENT_BY_PARAMETER.values(), "")
 KNOWN_RULES = 4096

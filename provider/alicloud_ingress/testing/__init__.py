@@ -6,10 +6,8 @@ It imports nothing of the provider, so that both cannot have the same bug.
 
 from alicloud_ingress.testing.backend import FakeCall
 from alicloud_ingress.testing.behaviour import Behaviour
-from alicloud_ingress.testing.fake import FakeEcs
-from alicloud_ingress.testing.faults import Edit, Fault
-from alicloud_ingress.testing.in_process import mock_ecs
-from alicloud_ingress.testing.limits import RateLimit
+from alicloud_ingress.testing.fake import FakeEcs, mock_ecs
+from alicloud_ingress.testing.faults import Edit, Fault, RateLimit
 from alicloud_ingress.testing.tls import ServedUrl
 
 __all__ = [

@@ -8,16 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from alicloud_ingress.testing import (
-    group_changes,
-    groups,
-    interfaces,
-    lists,
-    modify,
-    reads,
-    regions,
-    writes,
-)
+from alicloud_ingress.testing import groups, interfaces, lists, reads, writes
 from alicloud_ingress.testing.call import Call
 from alicloud_ingress.testing.direction import exchanged, outbound
 from alicloud_ingress.testing.errors import FakeError, error_of
@@ -64,15 +55,15 @@ ACTIONS = {
     ),
     "RevokeSecurityGroup": Action(writes.revoke, writes=True),
     "RevokeSecurityGroupEgress": Action(_egress(REVOKE, writes.revoke), writes=True),
-    "ModifySecurityGroupRule": Action(modify.modify, writes=True),
+    "ModifySecurityGroupRule": Action(writes.modify, writes=True),
     "ModifySecurityGroupEgressRule": Action(
-        _egress(MODIFY, modify.modify), writes=True
+        _egress(MODIFY, writes.modify), writes=True
     ),
-    "CreateSecurityGroup": Action(group_changes.create, writes=True),
-    "DeleteSecurityGroup": Action(group_changes.delete, writes=True),
-    "ModifySecurityGroupAttribute": Action(group_changes.modify, writes=True),
-    "ModifySecurityGroupPolicy": Action(group_changes.modify_policy, writes=True),
-    "DescribeRegions": Action(regions.regions),
+    "CreateSecurityGroup": Action(groups.create, writes=True),
+    "DeleteSecurityGroup": Action(groups.delete, writes=True),
+    "ModifySecurityGroupAttribute": Action(groups.modify, writes=True),
+    "ModifySecurityGroupPolicy": Action(groups.modify_policy, writes=True),
+    "DescribeRegions": Action(reads.regions),
     "DescribeSecurityGroupAttribute": Action(reads.describe),
     "DescribeSecurityGroups": Action(groups.groups),
     "DescribeSecurityGroupReferences": Action(groups.references),

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from alicloud_ingress.testing.backend import Backend
-from alicloud_ingress.testing.faults import Fault
-from alicloud_ingress.testing.limits import RateLimit
+from alicloud_ingress.testing.faults import Fault, RateLimit
 from alicloud_ingress.testing.wire import JSON_TYPE, Reply, from_json, is_list
 
 PREFIX = "/_fake/"

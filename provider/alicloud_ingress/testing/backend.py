@@ -16,8 +16,7 @@ from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.call import Call
 from alicloud_ingress.testing.entries import spread_out
 from alicloud_ingress.testing.errors import ConnectionDroppedError, FakeError
-from alicloud_ingress.testing.faults import HTML, Fault, taken
-from alicloud_ingress.testing.limits import RateLimit, TokenBucket
+from alicloud_ingress.testing.faults import HTML, Fault, RateLimit, TokenBucket, taken
 from alicloud_ingress.testing.signatures import Gatekeeper, KeyPair, access_key_id
 from alicloud_ingress.testing.spelling import Rule
 from alicloud_ingress.testing.state import ACCOUNT, NUMBERS, FakeGroup, Lag

@@ -1,12 +1,13 @@
 """
-One call of an action, and the checks that most actions have in common.
+One call of an action, the checks that most actions have in common, and pages.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.direction import Direction
@@ -155,3 +156,23 @@ class Call:
         if re.fullmatch(r"\d{1,9}", text, re.ASCII) and least <= int(text) <= most:
             return int(text)
         raise not_valid(code, name)
+
+
+_Member = TypeVar("_Member")
+_TOKEN = re.compile(r"AAAAA(\d{11})", re.ASCII)
+
+
+def page_of(
+    found: Sequence[_Member], token: str, size: int, code: str = "InvalidParamter"
+) -> tuple[Sequence[_Member], str]:
+    """
+    One page, and the token of the next one; "" for the last.
+    """
+    start = 0
+    if token:
+        match = _TOKEN.fullmatch(token)
+        if match is None:
+            raise not_valid(code, "NextToken")
+        start = int(match[1])
+    end = start + size
+    return found[start:end], f"AAAAA{end:011d}" if end < len(found) else ""

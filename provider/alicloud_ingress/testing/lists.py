@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from alicloud_ingress.testing.call import Call
+from alicloud_ingress.testing.call import Call, page_of
 from alicloud_ingress.testing.errors import FakeError, missing
-from alicloud_ingress.testing.paging import page_of
 from alicloud_ingress.testing.state import FakeList
 from alicloud_ingress.testing.writes import Answer
 

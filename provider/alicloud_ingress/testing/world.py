@@ -9,13 +9,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from email.utils import format_datetime
-from typing import Literal
+from typing import Any, Literal
 
-from alicloud_ingress.testing.addresses import addresses_of, free, private_ip
 from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.call import GROUP_ID
 from alicloud_ingress.testing.entries import Entry
-from alicloud_ingress.testing.modify import as_given
+from alicloud_ingress.testing.interfaces import addresses_of, free, private_ip
 from alicloud_ingress.testing.reads import shown
 from alicloud_ingress.testing.spelling import REMEMBERED, Rule, spelled
 from alicloud_ingress.testing.state import (
@@ -27,7 +26,7 @@ from alicloud_ingress.testing.state import (
     InterfaceStatus,
     State,
 )
-from alicloud_ingress.testing.writes import add
+from alicloud_ingress.testing.writes import add, as_given
 
 BY_HAND = ("CreateTime", "Direction", "Priority")
 INTERFACE_ID = re.compile(r"eni-[\w*-]+", re.ASCII)
@@ -167,20 +166,16 @@ class World:
         """
         Add a prefix list of these blocks, and return its ID.
         """
-        family = "IPv6" if any(":" in cidr for cidr in cidrs) else "IPv4"
-        with self._lock:
-            list_id = f"pl-{NUMBERS.take():08d}"
-            self.state.prefix_lists[list_id] = FakeList(
-                list_id,
-                region,
-                account,
-                name,
-                dict.fromkeys(cidrs, ""),
-                most_entries,
-                family=family,
-                create_time=self._timestamp(),
-            )
-            return list_id
+        return self._new_list(
+            self.state.prefix_lists,
+            f"pl-{NUMBERS.take():08d}",
+            region=region,
+            account=account,
+            name=name,
+            entries=dict.fromkeys(cidrs, ""),
+            most_entries=most_entries,
+            family="IPv6" if any(":" in cidr for cidr in cidrs) else "IPv4",
+        )
 
     def new_port_range_list(
         self,
@@ -193,18 +188,21 @@ class World:
         """
         Add a port list of these ranges (`80/80`), and return its ID.
         """
+        return self._new_list(
+            self.state.port_range_lists,
+            f"prl-{NUMBERS.take():08d}",
+            region=region,
+            account=account,
+            name=name,
+            entries=dict.fromkeys(ports, ""),
+            most_entries=most_entries,
+        )
+
+    def _new_list(self, lists: dict[str, FakeList], list_id: str, **fields: Any) -> str:
         with self._lock:
-            list_id = f"prl-{NUMBERS.take():08d}"
-            self.state.port_range_lists[list_id] = FakeList(
-                list_id,
-                region,
-                account,
-                name,
-                dict.fromkeys(ports, ""),
-                most_entries,
-                create_time=self._timestamp(),
-            )
-            return list_id
+            now = self._timestamp()
+            lists[list_id] = FakeList(list_id, create_time=now, **fields)
+        return list_id
 
     @property
     def interfaces(self) -> dict[str, FakeInterface]:

@@ -14,7 +14,6 @@ from alicloud_ingress.usage.collecting import (
     collect_sls,
     oss_access_of,
 )
-from alicloud_ingress.usage.dialects import printed
 from alicloud_ingress.usage.engine import ExtraMissingError, NoRoomError
 from alicloud_ingress.usage.json_report import document, schema
 from alicloud_ingress.usage.judging import GroupReader, GroupUsage, UsageJudge
@@ -22,8 +21,8 @@ from alicloud_ingress.usage.log_files import NoMatchError
 from alicloud_ingress.usage.logstore import SlsError
 from alicloud_ingress.usage.oss import HttpfsMissingError, OssAccess
 from alicloud_ingress.usage.page import html_page
-from alicloud_ingress.usage.period import PeriodError, period_of
-from alicloud_ingress.usage.records import Period
+from alicloud_ingress.usage.period import Period, PeriodError, period_of
+from alicloud_ingress.usage.query import printed
 from alicloud_ingress.usage.results import EngineResultError
 from alicloud_ingress.usage.table import (
     Metadata,

@@ -31,10 +31,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alicloud_ingress.exposure.packets import IPV6
-from alicloud_ingress.usage.encoding import UNKNOWN_GROUP, Encoding, Row, RuleKey
+from alicloud_ingress.usage.encoding import (
+    UNKNOWN_GROUP,
+    Encoding,
+    Row,
+    RuleKey,
+    Segments,
+    family_of,
+    within_family,
+)
 from alicloud_ingress.usage.engine import connect, escaped, literal
 from alicloud_ingress.usage.facts import VpcFacts
-from alicloud_ingress.usage.segments import Segments, family_of, within_family
 from alicloud_ingress.usage.table import UsageTable
 from alicloud_ingress.usage.traffic import (
     Doubt,
@@ -236,7 +243,6 @@ def attribute(
     facts: VpcFacts,
     asked: Collection[str],
     since: int,
-    memory: str = MEMORY,
 ) -> dict[RuleKey, Use]:
     """
     Find out which rules of some groups were used.
@@ -246,13 +252,12 @@ def attribute(
         facts: of the VPC of the groups.
         asked: IDs of the groups.
         since: Unix seconds; flows that were last seen before do not count.
-        memory: that the engine may use, as DuckDB writes it.
 
     Returns:
         The use of each rule that was used, surely or possibly.
     """
     encoding = Encoding(facts)
-    with _database(memory) as database:
+    with _database() as database:
         _load(database, encoding, asked)
         database.execute(_MACROS)
         flows = literal(escaped(str(table.flows)))
@@ -293,7 +298,7 @@ def _decide(database: duckdb.DuckDBPyConnection) -> None:
 
 
 @contextmanager
-def _database(memory: str) -> Generator[duckdb.DuckDBPyConnection]:
+def _database() -> Generator[duckdb.DuckDBPyConnection]:
     """
     A database in a folder of its own, so that what exceeds the memory is on disk.
     """
@@ -302,7 +307,7 @@ def _database(memory: str) -> Generator[duckdb.DuckDBPyConnection]:
         connect() as database,
     ):
         for statement in (
-            f"SET memory_limit = {literal(memory)}",
+            f"SET memory_limit = {literal(MEMORY)}",
             f"SET temp_directory = {literal(str(Path(folder) / 'spilled'))}",
             "SET preserve_insertion_order = false",
             f"ATTACH {literal(str(Path(folder) / 'scratch.duckdb'))} AS scratch",
@@ -312,96 +317,74 @@ def _database(memory: str) -> Generator[duckdb.DuckDBPyConnection]:
         yield database
 
 
+_BOX_COLUMNS = (
+    "rule INTEGER, sure BOOLEAN, source_group INTEGER, protocol_first INTEGER,"
+    " protocol_last INTEGER, port_first INTEGER, port_last INTEGER, source_first"
+    " INTEGER, source_last INTEGER, dest_first INTEGER, dest_last INTEGER"
+)
+_HOLDER_COLUMNS = (
+    "family INTEGER, first UHUGEINT, last UHUGEINT, profile INTEGER, made BIGINT"
+)
+
+
 def _load(
-    database: duckdb.DuckDBPyConnection,
-    encoding: Encoding,
-    asked: Collection[str],
+    database: duckdb.DuckDBPyConnection, encoding: Encoding, asked: Collection[str]
 ) -> None:
-    _insert(
-        database,
-        "interfaces",
-        {"interface_id": "VARCHAR", "profile": "INTEGER"},
-        encoding.interface_rows(),
-    )
-    _insert(
-        database,
-        "boxes",
-        dict.fromkeys(
-            (
-                *("rule", "sure", "source_group"),
-                *("protocol_first", "protocol_last", "port_first", "port_last"),
-                *("source_first", "source_last", "dest_first", "dest_last"),
-            ),
-            "INTEGER",
-        )
-        | {"sure": "BOOLEAN"},
-        encoding.box_rows(),
-    )
-    for name, columns, rows in (
-        ("profile_rules", ("profile", "rule"), encoding.profile_rows()),
-        ("members", ("profile", "group_number"), encoding.member_rows()),
-    ):
-        _insert(database, name, dict.fromkeys(columns, "INTEGER"), rows)
-    _insert(
-        database,
-        "whole_profiles",
-        {"profile": "INTEGER", "whole": "BOOLEAN"},
-        encoding.whole_rows(),
-    )
-    _insert(
-        database,
-        "inner_pairs",
-        {"profile": "INTEGER", "holder": "INTEGER", "open": "BOOLEAN"},
-        encoding.inner_rows(),
-    )
-    _insert(
-        database,
-        "asked",
-        {"rule": "INTEGER"},
-        ((n,) for n, (key, _) in enumerate(encoding.rules) if key.group_id in asked),
-    )
-    _insert(
-        database,
-        "holders",
-        {
-            "family": "INTEGER",
-            "first": "UHUGEINT",
-            "last": "UHUGEINT",
-            "profile": "INTEGER",
-            "made": "BIGINT",
-        },
-        (
-            (
-                family_of(first),
-                str(within_family(first)),
-                str(within_family(last)),
-                profile,
-                made,
-            )
-            for first, last, profile, made in encoding.holder_rows()
+    tables: Mapping[str, tuple[str, Iterable[Row]]] = {
+        "interfaces": (
+            "interface_id VARCHAR, profile INTEGER",
+            encoding.interface_rows(),
         ),
-    )
-    _load_segments(database, "source_segments", encoding.sources)
-    _load_segments(database, "dest_segments", encoding.dests)
-    _insert(
-        database,
-        "port_segments",
-        {"first": "INTEGER", "segment": "INTEGER"},
-        ((first, segment) for segment, first in enumerate(encoding.ports.starts)),
-    )
+        "boxes": (
+            _BOX_COLUMNS,
+            encoding.box_rows(),
+        ),
+        "profile_rules": ("profile INTEGER, rule INTEGER", encoding.profile_rows()),
+        "members": ("profile INTEGER, group_number INTEGER", encoding.member_rows()),
+        "whole_profiles": ("profile INTEGER, whole BOOLEAN", encoding.whole_rows()),
+        "inner_pairs": (
+            "profile INTEGER, holder INTEGER, open BOOLEAN",
+            encoding.inner_rows(),
+        ),
+        "asked": (
+            "rule INTEGER",
+            (
+                (n,)
+                for n, (key, _) in enumerate(encoding.rules)
+                if key.group_id in asked
+            ),
+        ),
+        "holders": (
+            _HOLDER_COLUMNS,
+            (
+                (
+                    family_of(first),
+                    str(within_family(first)),
+                    str(within_family(last)),
+                    profile,
+                    made,
+                )
+                for first, last, profile, made in encoding.holder_rows()
+            ),
+        ),
+        "source_segments": _segments(encoding.sources),
+        "dest_segments": _segments(encoding.dests),
+        "port_segments": (
+            "first INTEGER, segment INTEGER",
+            ((first, segment) for segment, first in enumerate(encoding.ports.starts)),
+        ),
+    }
+    for name, (columns, rows) in tables.items():
+        _insert(database, name, columns, rows)
     database.execute(_PORT_TABLE)
 
 
-def _load_segments(
-    database: duckdb.DuckDBPyConnection, name: str, segments: Segments
-) -> None:
-    rows = (
+def _segments(segments: Segments) -> tuple[str, Iterable[Row]]:
+    return "family INTEGER, start UHUGEINT, segment INTEGER", (
         (family_of(start), str(within_family(start)), segment)
         for segment, start in enumerate(segments.starts)
         if start <= IPV6[1]
     )
-    columns = {"family": "INTEGER", "start": "UHUGEINT", "segment": "INTEGER"}
-    _insert(database, name, columns, rows)
 
 
 def _load_rules(
@@ -409,18 +392,11 @@ def _load_rules(
 ) -> tuple[int, ...]:
     (found,) = database.execute("SELECT min(first_seen) FROM seen").fetchall()
     rows, moments = encoding.rule_rows(since=found[0] or 0)
-    _insert(
-        database,
-        "rules",
-        {
-            "rule": "INTEGER",
-            "rank": "INTEGER",
-            "accepts": "BOOLEAN",
-            "sure_from": "INTEGER",
-            "possible_from": "INTEGER",
-        },
-        rows,
+    columns = (
+        "rule INTEGER, rank INTEGER, accepts BOOLEAN, sure_from INTEGER,"
+        " possible_from INTEGER"
     )
+    _insert(database, "rules", columns, rows)
     return moments
 
 
@@ -437,21 +413,18 @@ def _ladder(value: str, moments: Sequence[int], below: int = 0) -> str:
 
 
 def _insert(
-    database: duckdb.DuckDBPyConnection,
-    name: str,
-    columns: Mapping[str, str],
-    rows: Iterable[Row],
+    database: duckdb.DuckDBPyConnection, name: str, columns: str, rows: Iterable[Row]
 ) -> None:
     """
     Make a table and fill it; the rows go over by column, which is fast.
     """
-    definition = ", ".join(f"{column} {kind}" for column, kind in columns.items())
-    database.execute(f"CREATE TABLE {name} ({definition})")
+    database.execute(f"CREATE TABLE {name} ({columns})")
     given = list(zip(*rows, strict=True))
     if not given:
         return
     values = ", ".join(
-        f"unnest(${n})::{kind}" for n, kind in enumerate(columns.values(), 1)
+        f"unnest(${n})::{column.split()[1]}"
+        for n, column in enumerate(columns.split(", "), 1)
     )
     database.execute(f"INSERT INTO {name} SELECT {values}", [list(c) for c in given])
 

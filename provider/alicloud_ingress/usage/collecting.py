@@ -12,16 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from alicloud_ingress.ecs.config import Connection
+from alicloud_ingress.ecs.config import Connection, is_loopback
 from alicloud_ingress.ecs.gateway import Gateway
-from alicloud_ingress.errors import IngressError
+from alicloud_ingress.errors import ConfigurationError, IngressError
+from alicloud_ingress.files import replacing
 from alicloud_ingress.usage import embedded, log_files, oss
-from alicloud_ingress.usage.endpoints import service_endpoint
 from alicloud_ingress.usage.engine import NoRoomError, interruptible, library, literal
 from alicloud_ingress.usage.log_files import FileError, first_line
 from alicloud_ingress.usage.logstore import Logstore, load
-from alicloud_ingress.usage.records import Period
+from alicloud_ingress.usage.period import Period
 from alicloud_ingress.usage.results import load_result
 from alicloud_ingress.usage.table import (
     METADATA_KEY,
@@ -233,7 +234,7 @@ def write(
         records_unreadable=unreadable,
         made_at=int(time.time()),
     )
-    with _replacing(out) as flows, _replacing(watched_path(out)) as watched:
+    with replacing(out) as flows, replacing(watched_path(out)) as watched:
         try:
             rows, _ = (
                 connection.execute(
@@ -266,25 +267,27 @@ def _temporary() -> Generator[Path]:
         yield Path(folder)
 
 
-@contextmanager
-def _replacing(path: Path) -> Generator[Path]:
-    """
-    A new file beside *path*, which takes its place at the end of the block.
-    """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    made = Path(name)
-    try:
-        yield made
-        with made.open("rb+") as file:
-            os.fsync(file.fileno())
-        made.chmod(0o666 & ~_umask())
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
+_HOSTS = {"sls": "{region}.log.aliyuncs.com", "oss": "oss-{region}.aliyuncs.com"}
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def service_endpoint(service: str, region: str) -> str:
+    """
+    Scheme and host, such as `https://cn-hangzhou.log.aliyuncs.com`.
+
+    `ALIBABA_CLOUD_ENDPOINT_SLS` and `ALIBABA_CLOUD_ENDPOINT_OSS` change it; plain HTTP
+    is for this machine only.
+
+    Raises:
+        ConfigurationError: the variable is not an endpoint.
+    """
+    name = f"ALIBABA_CLOUD_ENDPOINT_{service.upper()}"
+    given = os.environ.get(name, "").rstrip("/")
+    if not given:
+        return f"https://{_HOSTS[service].format(region=region)}"
+    whole = given if "://" in given else f"https://{given}"
+    parts = urlsplit(whole)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
+        raise ConfigurationError(f"{name} is not scheme://host:port")
+    if parts.scheme == "http" and not is_loopback(parts.netloc):
+        raise ConfigurationError(f"{name} is plain HTTP to another machine; use https")
+    return whole

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
-from alicloud_ingress.ecs.network_interfaces import NetworkInterface
+from alicloud_ingress.ecs.listed import NetworkInterface
 from alicloud_ingress.usage.engine import connect
 from alicloud_ingress.usage.facts import VpcFacts
+from alicloud_ingress.usage.period import DAY_S
 from alicloud_ingress.usage.table import Metadata, UsageTable, time_text
-
-DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +88,17 @@ class Coverage:
     watched_share: float
     skipped_windows: int
     problems: tuple[str, ...] = ()
+
+    @property
+    def as_text(self) -> str:
+        """
+        Such as `2 interfaces, watched for at least 99.5 % of the period`.
+        """
+        noun = "interface" if self.interfaces == 1 else "interfaces"
+        return (
+            f"{self.interfaces} {noun}, watched for at least"
+            f" {_percent(self.watched_share)} of the period"
+        )
 
 
 def read_watched(table: UsageTable) -> tuple[WatchedInterface, ...] | None:

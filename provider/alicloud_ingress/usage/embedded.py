@@ -1,5 +1,5 @@
 """
-The query in the embedded engine: bounded memory, damaged files left out and named.
+The query in the embedded engine: bounded memory, damaged files excluded and named.
 
 Text (JSON, CSV) is parsed once, into Parquet files of a temporary folder; Parquet is
 read where it is. Then the steps of `query.py` run over both, each over all records.
@@ -30,8 +30,8 @@ from alicloud_ingress.usage.log_files import (
     layout_of,
     relation,
 )
+from alicloud_ingress.usage.period import Period
 from alicloud_ingress.usage.query import with_steps
-from alicloud_ingress.usage.records import Period
 
 if TYPE_CHECKING:
     import duckdb
@@ -166,7 +166,7 @@ class EmbeddedQuery:
             try:
                 self._take(period)
             except library("duckdb").Error as error:
-                if not self._leave_out_damaged_parquet():
+                if not self._exclude_damaged_parquet():
                     raise self._failure(error) from None
             else:
                 return
@@ -190,7 +190,7 @@ class EmbeddedQuery:
                         damage = self._damage(layout, path)
                         if not damage:
                             raise self._failure(error) from None
-                        self._leave_out(path, damage)
+                        self._exclude(path, damage)
 
     def _parse_batch(self, layout: Layout, paths: Sequence[str]) -> None:
         target = self._temporary / "parsed" / f"{len(self._readable.parsed)}.parquet"
@@ -282,9 +282,9 @@ class EmbeddedQuery:
         selects.append(records.parsed({}, f"range({lines})"))
         return " UNION ALL ".join(selects)
 
-    def _leave_out_damaged_parquet(self) -> bool:
+    def _exclude_damaged_parquet(self) -> bool:
         """
-        Read each Parquet file to its end, and leave out those that fail.
+        Read each Parquet file to its end, and exclude those that fail.
         """
         before = len(self.problems)
         for layout, files in self._readable.files.items():
@@ -293,7 +293,7 @@ class EmbeddedQuery:
             for path in list(files):
                 if damage := self._damage(layout, path):
                     files.remove(path)
-                    self._leave_out(path, damage)
+                    self._exclude(path, damage)
         return len(self.problems) > before
 
     def _damage(self, layout: Layout, path: str) -> str:
@@ -322,7 +322,7 @@ class EmbeddedQuery:
             " alicloud-ingress; no table was written"
         )
 
-    def _leave_out(self, plain: str, damage: str) -> None:
+    def _exclude(self, plain: str, damage: str) -> None:
         path = self._readable.names.pop(plain)
         self.problems.append(FileError(path, f"damaged: {damage}"))
 

@@ -9,32 +9,31 @@ decided from the columns of a usage table a doubt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 
-from alicloud_ingress.ecs.responses import moment
 from alicloud_ingress.exposure.comparison import rank
 from alicloud_ingress.exposure.packets import (
     IPV4,
     IPV6,
     PORTS,
     Box,
+    Interval,
     addresses,
     matched,
 )
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.spelling import WITH_PORTS
+from alicloud_ingress.times import span_of
 from alicloud_ingress.usage.facts import VpcFacts
-from alicloud_ingress.usage.segments import Segments
 
 CLOCK_TOLERANCE_S = 2
 """
 How far the clock of ECS and the clock of the flow logs may lie apart.
 """
 _MINUTE_S = 60
-_LONGEST_SECOND_FORM = len("2018-12-12T07:28:38Z")
 UNKNOWN_GROUP = -1
 """
 The number of a source group that is not among the groups of the VPC.
@@ -94,13 +93,6 @@ class Encoding:
         self.sources = Segments((box.sources for box in flat), IPV4, IPV6)
         self.dests = Segments((box.dest for box in flat), IPV4, IPV6)
         self.ports = Segments((box.ports for box in flat), PORTS)
-
-    @cached_property
-    def groups(self) -> Mapping[str, int]:
-        """
-        The number of each group of the VPC.
-        """
-        return self._groups
 
     def rule_rows(self, since: int) -> tuple[list[Row], tuple[int, ...]]:
         """
@@ -252,12 +244,11 @@ def existence(create_time: str) -> tuple[int | None, int | None]:
     Returns:
         None twice where it is not known.
     """
-    created = moment(create_time)
-    if created is None:
+    span = span_of(create_time)
+    if span is None:
         return None, None
-    at = int(created.timestamp())
-    length = 0 if len(create_time) >= _LONGEST_SECOND_FORM else _MINUTE_S
-    return at + length + CLOCK_TOLERANCE_S, at - CLOCK_TOLERANCE_S
+    first, last = (int(each.timestamp()) for each in span)
+    return last + CLOCK_TOLERANCE_S, first - CLOCK_TOLERANCE_S
 
 
 def _made(created: datetime | None) -> int | None:
@@ -280,3 +271,50 @@ def _overlapping(spans: Sequence[Span] | Iterable[Span]) -> Iterator[list[Span]]
         last = max(last, span[1])
     if group:
         yield group
+
+
+class Segments:
+    """
+    A line of numbers, cut into segments at the bounds of some intervals.
+
+    Addresses are long numbers; the rules of a VPC cut their line in few places. Two
+    addresses between the same cuts are the same to every rule.
+
+    Args:
+        intervals: on the line of `policy.packets`, where IPv6 begins behind IPv4.
+        whole: the intervals that the line consists of.
+
+    Attributes:
+        starts: the first number of each segment, in order; the segment's own number
+            is its place.
+    """
+
+    def __init__(self, intervals: Iterable[Interval], *whole: Interval) -> None:
+        cuts = {first for first, _ in whole}
+        last = max(end for _, end in whole)
+        for first, end in intervals:
+            cuts.add(first)
+            if end < last:
+                cuts.add(end + 1)
+        self.starts = tuple(sorted(cuts))
+
+    def range(self, interval: Interval) -> Interval:
+        """
+        The numbers of the first and the last segment of one of the intervals.
+        """
+        first, end = interval
+        return bisect_left(self.starts, first), bisect_left(self.starts, end + 1) - 1
+
+
+def family_of(number: int) -> int:
+    """
+    4 or 6, of a number on the line of addresses.
+    """
+    return 6 if number >= IPV6[0] else 4
+
+
+def within_family(number: int) -> int:
+    """
+    The address as a number of its own family.
+    """
+    return number - IPV6[0] if number >= IPV6[0] else number

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from alicloud_ingress.ecs.client import EcsClient
-from alicloud_ingress.ecs.group_listing import ListedGroup
 from alicloud_ingress.ecs.list_entries import read_lists
-from alicloud_ingress.ecs.network_interfaces import NetworkInterface
+from alicloud_ingress.ecs.listed import ListedGroup, NetworkInterface
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.rules.live import LiveGroup
 

@@ -82,11 +82,7 @@ class UsageJudge:
 
     def vpc(self, facts: VpcFacts, asked: Collection[str]) -> VpcUsage:
         """
-        Judge groups of a VPC.
-
-        Args:
-            facts: of the VPC.
-            asked: IDs of groups.
+        Judge groups of a VPC, by their IDs.
         """
         # One after the other, so that the memory of the engine is bounded.
         with self._one_at_a_time:

@@ -62,8 +62,6 @@ class FileError(IngressError):
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(f"{path}: {why}")
-        self.path = path
-        self.why = why
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,16 +16,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 from alicloud_ingress.ecs.config import is_loopback
 from alicloud_ingress.ecs.retry import retried
 from alicloud_ingress.ecs.session_keys import Keys
 from alicloud_ingress.errors import SECRET, EcsError, IngressError
-from alicloud_ingress.usage.dialects import printed
 from alicloud_ingress.usage.engine import connect, escaped, library, literal
-from alicloud_ingress.usage.records import FIELDS, OPTIONAL, Period
+from alicloud_ingress.usage.period import Period
+from alicloud_ingress.usage.query import printed
+from alicloud_ingress.usage.records import FIELDS, OPTIONAL
 from alicloud_ingress.usage.table import FLOW_COLUMNS, WATCHED_COLUMNS
 
 PAGE_ROWS = 10_000
@@ -93,20 +94,6 @@ class ResultError(IngressError):
     """
     A result cannot be taken over page by page.
     """
-
-
-class Answer(Protocol):
-    """
-    What the SDK hands back.
-    """
-
-    def is_completed(self) -> bool:
-        """Whether the result is whole."""
-        ...
-
-    def get_logs(self) -> list[Any]:
-        """The rows."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,13 +186,13 @@ class Logstore:
         )
         to_s = min(int(time.time()), period.to_s + LATE_S)
 
-        def send(left_s: float, _: int) -> list[Mapping[str, str]]:
-            return self._sent(text, period.from_s - LATE_S, to_s, left_s)
+        def send(remaining_s: float, _: int) -> list[Mapping[str, str]]:
+            return self._sent(text, period.from_s - LATE_S, to_s, remaining_s)
 
         return retried(f"{_ACTION} on {self.place}", send, self.timeout_s)
 
     def _sent(
-        self, text: str, from_s: int, to_s: int, left_s: float
+        self, text: str, from_s: int, to_s: int, remaining_s: float
     ) -> list[Mapping[str, str]]:
         log = library("aliyun.log")
         keys = self.keys()
@@ -218,14 +205,16 @@ class Logstore:
                 source="",
                 region=self.region,
             )
-            client.timeout = max(1, int(left_s))
+            client.timeout = max(1, int(remaining_s))
             if is_loopback(urlsplit(self.endpoint).netloc):
                 # The SDK would call project.127.0.0.1: it knows no address with a port.
                 client._isRowIp = True  # noqa: SLF001 - it has no setter
-            answer: Answer = client.get_log(
+            answer = client.get_log(
                 self.project, self.name, from_s, to_s, query=text, size=PAGE_ROWS
             )
-            rows = [row.get_contents() for row in answer.get_logs()]
+            rows: list[Mapping[str, str]] = [
+                row.get_contents() for row in answer.get_logs()
+            ]
             whole = answer.is_completed()
         except log.LogException as error:
             raise self._error(error, keys) from None

@@ -11,9 +11,8 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import jinja2
-
 from alicloud_ingress.rendering.markup import plain
+from alicloud_ingress.rendering.templates import template
 from alicloud_ingress.usage.coverage import JudgedPeriod
 from alicloud_ingress.usage.judging import GroupUsage
 from alicloud_ingress.usage.report import (
@@ -24,7 +23,6 @@ from alicloud_ingress.usage.report import (
     days_of,
     narrower_in_words,
     rows_of,
-    title_of,
     verdict_of,
 )
 from alicloud_ingress.usage.table import time_text
@@ -74,7 +72,7 @@ def html_page(
     days = days_of(period)
     sections = [
         _Section(
-            title=title_of(usage),
+            title=usage.group.title,
             coverage=coverage_in_words(usage),
             counts=counts_in_words(usage) or "no rules",
             problems=usage.coverage.problems,
@@ -82,7 +80,13 @@ def html_page(
         )
         for usage in groups
     ]
-    return _template().render(
+    return template(
+        "usage.html.j2",
+        visible=_visible,
+        size=bytes_in_words,
+        narrower=narrower_in_words,
+        time=time_text,
+    ).render(
         period=period,
         start=time_text(period.start),
         end=time_text(period.end),
@@ -94,22 +98,8 @@ def html_page(
     )
 
 
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("alicloud_ingress"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        visible=lambda text: plain(str(text), MAX_LENGTH),
-        size=bytes_in_words,
-        narrower=narrower_in_words,
-        time=time_text,
-    )
-    return environment.get_template("usage.html.j2")
+def _visible(value: object) -> str:
+    return plain(str(value), MAX_LENGTH)
 
 
 def _shown(row: Row, days: range) -> _Shown:

@@ -5,14 +5,33 @@ The period of a table: how far it reaches back, and where it ends.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.usage.records import GRID_S, Period
 
+DAY_S = 86_400
+GRID_S = 600
+"""
+A multiple of each capture window: periods begin and end on it.
+"""
 DELIVERY = dt.timedelta(hours=2)
 """
 The time that delivery of records may take: left out where no end is given.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """
+    A period of a table.
+
+    Args:
+        from_s: its first second, a multiple of `GRID_S`.
+        to_s: the second after its last, likewise.
+    """
+
+    from_s: int
+    to_s: int
 
 
 class PeriodError(IngressError):

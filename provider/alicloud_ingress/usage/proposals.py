@@ -9,9 +9,10 @@ may need the rest.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 from alicloud_ingress.exposure.packets import Interval, joined
 from alicloud_ingress.rules.rule import IngressRule
@@ -112,7 +113,8 @@ def fewer(networks: Iterable[Network], most: int) -> list[Network]:
         _common(outermost[start], outermost[end - 1])
         for start, end in zip(starts, ends, strict=True)
     ]
-    return _collapsed(found)
+    # Two halves of a network become the network.
+    return [*ipaddress.collapse_addresses(cast("list[ipaddress.IPv4Network]", found))]
 
 
 def _outermost(networks: Iterable[Network]) -> list[Network]:
@@ -124,17 +126,6 @@ def _outermost(networks: Iterable[Network]) -> list[Network]:
         if not found or not _is_within(each, found[-1]):
             found.append(each)
     return found
-
-
-def _collapsed(networks: Sequence[Network]) -> list[Network]:
-    """
-    Two halves of a network become the network.
-    """
-    if isinstance(networks[0], ipaddress.IPv4Network):
-        four = [each for each in networks if isinstance(each, ipaddress.IPv4Network)]
-        return [*ipaddress.collapse_addresses(four)]
-    six = [each for each in networks if isinstance(each, ipaddress.IPv6Network)]
-    return [*ipaddress.collapse_addresses(six)]
 
 
 def _common(one: Network, other: Network) -> Network:

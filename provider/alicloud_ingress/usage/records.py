@@ -5,7 +5,8 @@ The records of flow logs in SQL: their fields, and which kind each record is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from alicloud_ingress.usage.period import Period
 
 FIELDS: Mapping[str, str] = {
     "interface_id": "eni-id",
@@ -45,10 +46,6 @@ OPTIONAL = frozenset({"vpc_id", "account_id", "flags"})
 """
 Fields that a log may lack.
 """
-GRID_S = 600
-"""
-A multiple of each capture window: periods begin and end on it.
-"""
 LAST_SECOND = 1 << 32
 """
 A time from here on is not in seconds.
@@ -57,20 +54,6 @@ MAX_COUNT = 1 << 48
 """
 Packets or bytes that no interface has in a window. Their sums are BIGINT.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """
-    A period of a table.
-
-    Args:
-        from_s: its first second, a multiple of `GRID_S`.
-        to_s: the second after its last, likewise.
-    """
-
-    from_s: int
-    to_s: int
 
 
 def parsed(columns: Mapping[str, str], relation: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from alicloud_ingress.rules.spelling import PROTOCOL_NUMBERS, WITH_PORTS
 from alicloud_ingress.usage.coverage import JudgedPeriod
 from alicloud_ingress.usage.judging import GroupUsage
+from alicloud_ingress.usage.period import DAY_S
 from alicloud_ingress.usage.proposals import (
     Proposal,
     few_ranges,
@@ -18,7 +19,7 @@ from alicloud_ingress.usage.proposals import (
     proposal,
 )
 from alicloud_ingress.usage.table import time_text
-from alicloud_ingress.usage.traffic import DAY_S, Block, PortRange, Tally, Traffic
+from alicloud_ingress.usage.traffic import Block, PortRange, Tally, Traffic
 from alicloud_ingress.usage.verdicts import VERDICTS, Judged
 
 COLUMNS = (
@@ -80,12 +81,8 @@ def rows_of(usage: GroupUsage) -> tuple[Row, ...]:
     """
     The rules of a group in the order in which ECS takes them.
     """
-    return tuple(_row(judged, usage) for judged in sorted(usage.rules, key=_place))
-
-
-def _place(judged: Judged) -> tuple[int, bool, str, str]:
-    rule = judged.live.rule
-    return rule.priority, rule.policy != "drop", rule.as_text, judged.live.rule_id
+    in_order = sorted(usage.rules, key=lambda judged: judged.live.place)
+    return tuple(_row(judged, usage) for judged in in_order)
 
 
 def _row(judged: Judged, usage: GroupUsage) -> Row:
@@ -187,25 +184,12 @@ def narrower_in_words(narrower: Proposal | None) -> str:
     return "; ".join(f"{name} {', '.join(texts)}" for name, texts in parts if texts)
 
 
-def title_of(usage: GroupUsage) -> str:
-    """
-    The group in words; not made safe.
-    """
-    name = f" ({usage.group.name})" if usage.group.name else ""
-    return f"{usage.group.group_id}{name} in {usage.group.region}"
-
-
 def coverage_in_words(usage: GroupUsage) -> str:
     """
     What was watched of a group.
     """
     covered = usage.coverage
-    noun = "interface" if covered.interfaces == 1 else "interfaces"
-    return (
-        f"{covered.interfaces} {noun}, watched for at least"
-        f" {int(covered.watched_share * 10_000) / 100:g} % of the period,"
-        f" {covered.skipped_windows} windows skipped or missing"
-    )
+    return f"{covered.as_text}, {covered.skipped_windows} windows skipped or missing"
 
 
 def counts_in_words(usage: GroupUsage) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.usage.engine import connect, escaped, library, literal
 from alicloud_ingress.usage.log_files import NoMatchError, first_line, found
-from alicloud_ingress.usage.records import Period
+from alicloud_ingress.usage.period import Period
 from alicloud_ingress.usage.table import (
     FLOW_COLUMNS,
     FLOW_NULLABLE,

@@ -18,8 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alicloud_ingress import times
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.usage.engine import connect, library, literal
+from alicloud_ingress.usage.engine import connect, escaped, library, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -195,10 +196,10 @@ def _checked(
     name = str(path)
     try:
         pairs = connection.execute(
-            "SELECT key, value FROM parquet_kv_metadata(?)", [_literal(name)]
+            "SELECT key, value FROM parquet_kv_metadata(?)", [escaped(name)]
         ).fetchall()
         found = connection.execute(
-            "DESCRIBE SELECT * FROM read_parquet(?)", [_literal(name)]
+            "DESCRIBE SELECT * FROM read_parquet(?)", [escaped(name)]
         ).fetchall()
         metadata = _metadata(path, pairs)
         problem = _column_problem({row[0]: row[1] for row in found}, columns)
@@ -207,7 +208,7 @@ def _checked(
         checks = [f"count(*) - count({c})" for c in columns if c not in nullable]
         missing = connection.execute(
             f"SELECT {' + '.join(checks)} FROM read_parquet(?)",
-            [_literal(name)],
+            [escaped(name)],
         ).fetchall()
     except library("duckdb").Error as error:
         reason = str(error).splitlines()[0]
@@ -220,7 +221,7 @@ def _checked(
 def _check_values(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     wrong = connection.execute(
         f"SELECT count(*) FROM read_parquet(?) WHERE {out_of_range()}",
-        [_literal(str(path))],
+        [escaped(str(path))],
     ).fetchall()
     if wrong[0][0]:
         raise TableError(path, f"{wrong[0][0]} rows hold values outside their range")
@@ -271,16 +272,8 @@ def _metadata(path: Path, pairs: Sequence[tuple[bytes, bytes]]) -> Metadata:
         raise TableError(path, "its metadata are damaged") from None
 
 
-def _literal(path: str) -> str:
-    """
-    A path as DuckDB takes it: the characters of a glob are meant as they are.
-    """
-    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
-
-
 def time_text(seconds: int) -> str:
     """
     Unix seconds as ISO 8601 in UTC, such as `2026-10-01T00:00:00Z`.
     """
-    moment = dt.datetime.fromtimestamp(seconds, tz=dt.timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return times.time_text(dt.datetime.fromtimestamp(seconds, tz=dt.timezone.utc))

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from alicloud_ingress.usage.period import DAY_S
+
 if TYPE_CHECKING:
     import duckdb
 
-DAY_S = 86_400
 MAX_BLOCKS = 64
 """
 Blocks of sources that are kept for each set of rules; beyond, wider blocks are.

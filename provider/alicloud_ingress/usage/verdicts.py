@@ -90,14 +90,11 @@ def judged(
         )
     if doubts := tuple(_doubts(live, facts, coverage, period)):
         return Judged(live=live, verdict="not judged", reasons=doubts)
-    noun = "interface" if coverage.interfaces == 1 else "interfaces"
-    share = int(coverage.watched_share * 10_000) / 100
     lowered = (
         f" (--min-coverage {period.min_coverage:g})" if period.min_coverage < 1 else ""
     )
     text = (
-        f"no flow from {period.as_text} could have used it; {coverage.interfaces}"
-        f" {noun}, watched for at least {share:g} % of the period{lowered}"
+        f"no flow from {period.as_text} could have used it; {coverage.as_text}{lowered}"
     )
     return Judged(live=live, verdict="unused", reasons=(text,))
 

@@ -239,7 +239,7 @@ def test_a_failed_renewal_of_keys_is_retried(server: Wire) -> None:
     vars(source)["_found"] = service = Hiccup()
     gateway = vars(client)["_gateway"]
     client.authorize("sg-1", [SSH])
-    vars(gateway)["_source"] = source
+    vars(gateway)["_source"] = source.keys
 
     for _ in range(2):
         client.authorize("sg-1", [SSH])

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from alibabacloud_credentials import models as credentials_models
 from alibabacloud_ecs20140526.client import Client
 from alibabacloud_tea_openapi import utils_models
 from alibabacloud_tea_openapi.utils import Utils
@@ -25,10 +26,10 @@ from alicloud_ingress.ecs.config import Connection
 from alicloud_ingress.ecs.credentials import Credentials
 from alicloud_ingress.ecs.endpoints import host_of
 from alicloud_ingress.ecs.gateway import STS_VERSION, Gateway
-from alicloud_ingress.ecs.session_keys import Keys
 from alicloud_ingress.ecs.signed_request import ApiCall
 
 MODELS: Any = utils_models  # their annotations do not allow None
+CREDENTIALS: Any = credentials_models
 KEYS = Credentials("access_key", "AK", "a-secret")
 SESSION = Credentials("sts", "STS.1", "a-secret", "a/token+of==a session")
 WHERE = {"RegionId": "cn-hangzhou", "SecurityGroupId": "sg-1"}
@@ -45,10 +46,15 @@ class KeysForSdk:
 
     keys: Credentials
 
-    def get_credential(self) -> Keys:
+    def get_credential(self) -> Any:
         """The keys."""
         given = self.keys
-        return Keys(given.access_key_id, given.access_key_secret, given.security_token)
+        return CREDENTIALS.CredentialModel(
+            access_key_id=given.access_key_id,
+            access_key_secret=given.access_key_secret,
+            security_token=given.security_token,
+            type="sts" if given.security_token else "access_key",
+        )
 
 
 def client_of(region: str, **settings: object) -> Any:
