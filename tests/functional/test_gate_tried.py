@@ -902,6 +902,22 @@ def test_a_secret_adopt_may_be_false(gate: Gate, mark: str) -> None:
     assert gate(steps, *LIVE).exit_code == 0
 
 
+def test_a_create_of_a_rule_that_leaves_may_stop_the_run(gate: Gate) -> None:
+    """It fails if the other resource still has the rule, before the drop is created."""
+    rule_id = gate.live("80/80", OFFICE)
+    web, other = gate.rule(80, OFFICE), gate.rule(81, OFFICE)
+    state = {"outputs": {**web, "security_group_rule_id": rule_id}}
+    steps = [
+        step("create", "new", new=web),
+        step("update", "web", old=web, new=other, old_state=state),
+        step("create", "drop", new=gate.rule(policy="drop")),
+        step("create", "ssh", new=gate.rule(priority=2)),
+    ]
+
+    assert gate(steps, *LIVE).exit_code == 1
+    assert gate(steps[1:], *LIVE).exit_code == 0
+
+
 PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
 
 

@@ -836,12 +836,12 @@ MUTANTS = (
         (SET_RESOURCE, "tests/unit/test_rule.py"),
     ),
     Mutant(
-        "a drop that moves between resources counts as kept",
+        "a create of a rule that another resource changes never fails",
         "previews/conflicts.py",
         "if slot.changes_identity or any(s.gap for s in slot.removers):\n"
         "                    self.may_stop |= step.kind != PEER_RULE\n",
         "if slot.changes_identity or any(s.gap for s in slot.removers):\n",
-        (REVIEW,),
+        ("tests/functional/test_gate_tried.py",),
     ),
     Mutant(
         "without live rules no step is expected to fail",
