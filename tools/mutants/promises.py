@@ -106,7 +106,7 @@ MUTANTS = (
     Mutant(
         "a set that ignores its rules takes over what a refresh brought in",
         "engine/runtime.py",
-        "return bool(checked) and (not declaration or declaration.ignores_rules)",
+        'return bool(checked and declared) and declared != fingerprint(inputs["rules"])',
         "return False",
         (IGNORED,),
     ),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from alicloud_ingress.ecs import config
 from alicloud_ingress.ecs.sharing import Once
 from alicloud_ingress.engine.comparisons import CheckedResources
-from alicloud_ingress.engine.declarations import Declaration, Declarations
+from alicloud_ingress.engine.declarations import Declaration, Declarations, fingerprint
 from alicloud_ingress.reconcile.ownership import (
     CLAIM_TIMEOUT_S,
     Owner,
@@ -196,7 +196,8 @@ class Process:
         """
         checked = self.checked.find(inputs)
         declaration = checked.declaration if checked else None
-        return bool(checked) and (not declaration or declaration.ignores_rules)
+        declared = declaration.rules if declaration else "of the state"
+        return bool(checked and declared) and declared != fingerprint(inputs["rules"])
 
     def connection(self, region: str, profile: str) -> config.Connection:
         """

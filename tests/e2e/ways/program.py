@@ -91,11 +91,15 @@ def _retrying(name: str, times: str) -> pulumi.ErrorHook:
 
 def _transform(given: Mapping[str, Any]) -> pulumi.ResourceTransform:
     """
-    A transform that sets arguments.
+    A transform that sets arguments (`props`) and options (`opts`).
     """
 
     def run(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult:
-        return pulumi.ResourceTransformResult({**args.props, **given}, args.opts)
+        opts = pulumi.ResourceOptions(**given.get("opts", {}))
+        return pulumi.ResourceTransformResult(
+            {**args.props, **given.get("props", {})},
+            pulumi.ResourceOptions.merge(args.opts, opts),
+        )
 
     return run
 

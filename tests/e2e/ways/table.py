@@ -222,7 +222,8 @@ def more_changes() -> Iterator[Way]:
     yield way("what hides its differences is changed",
         (A, B.but(hide_diffs=hidden)), (A, B81.but(hide_diffs=hidden)))
     yield way("a transform changes the port", (A, B),
-        (A, B.but(transforms=[{"port_range": "81/81"}])), live=(A, B81), kinds=RULE)
+        (A, B.but(transforms=[{"props": {"port_range": "81/81"}}])), live=(A, B81),
+        kinds=RULE)
     yield way(
         "what has secret outputs is changed",
         (A, B.but(additional_secret_outputs=["security_group_rule_id"])),
@@ -803,11 +804,15 @@ def exclusive_sets() -> Iterator[Way]:
     for up in ("up", "up --refresh"):
         yield way(f"an exclusive set is tainted, with delete_before_replace: {up}",
             (x,), (x.but(**DBR),), "state taint x", up, kinds=SET, renewed=("x",))
-        for ignored in ("rules", "*"):
-            ignoring = x.but(ignore_changes=[ignored])
+        by_transform = x.but(transforms=[{"opts": {"ignore_changes": ["rules"]}}])
+        for what, ignoring in (
+            ("rules", x.but(ignore_changes=["rules"])),
+            ("*", x.but(ignore_changes=["*"])),
+            ("rules by a transform", by_transform),
+        ):
             for last in (("destroy",), ("destroy --refresh",)):
                 yield way(
-                    f"an exclusive set ignores {ignored}: refresh, {up}, {words(last)}",
+                    f"an exclusive set ignores {what}: refresh, {up}, {words(last)}",
                     (ignoring,), (ignoring.but(keep_descriptions=["kept *"]),),
                     added(foreign), "refresh", up, *last, live=(foreign,),
                     unmanaged=(foreign,), kinds=SET)
