@@ -43,7 +43,7 @@ def declare(placed: Sequence[Mapping[str, Any]]) -> None:
 def _options(
     name: str, given: Mapping[str, Any], made: dict[str, pulumi.Resource]
 ) -> pulumi.ResourceOptions:
-    options = dict(given)
+    options = {n: value for n, value in given.items() if n != "remedied"}
     if "aliases" in options:
         options["aliases"] = [_alias(alias, made) for alias in options["aliases"]]
     if "parent" in options:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from alicloud_ingress.testing.faults import Fault
+from e2e.policy_plugin import FOLDER
 from e2e.ways.program import ROOT
 from e2e.ways.scene import (
     added,
@@ -364,6 +365,39 @@ def hooked() -> Iterator[Way]:
                 live=before)
             yield way(f"the hook after the {change} fails: {up}", before,
                 (A, after[1].but(hooks={f"after_{change}": "fails"})), fails(up))
+
+
+def remedied() -> Iterator[Way]:
+    """
+    A policy changes the arguments of a resource after check.
+    """
+    def by_policy(**remedy: Any) -> Declared:
+        return B.but(remedied=remedy)
+
+    described, described_by_policy = DESCRIBED, by_policy(description="changed")
+    for up in ("up", "up --refresh", "up --refresh --with-preview"):
+        command = f"{up} {FOLDER}"
+        yield way(f"a policy changes a new rule: {up}", (A,), (A, described_by_policy),
+            command, live=(A, described))
+        yield way(f"a policy changes the priority: {up}", (A, B),
+            (A, by_policy(priority=7)), command, live=(A, B.but(priority=7)))
+        yield way(f"a policy changes a rule, and it is removed: {up}", (A, described),
+            (A,), command)
+        yield way(f"a policy changes a rule, renamed with adopt: {up}", (A, described),
+            (A, described_by_policy.but(name="n", **ADOPT)), command,
+            live=(A, described.but(name="n")))
+        yield way(f"a policy changes one of two resources of a rule: {up}",
+            (A, described), (A, described_by_policy), duplicate("b", "z"), command,
+            live=(A, described), quiet=True)
+        yield way(f"a policy changes a rule without an ID: {up}", (A, described),
+            (A, described_by_policy), without_id("b"), command, live=(A, described),
+            quiet=True)
+        for before in ((A,), (A, B)):
+            what = "a rule" if B in before else "a new rule"
+            yield way(f"a policy makes {what} invalid: {up}", before,
+                (A, by_policy(port_range="70000/70000")),
+                fails(f"{command} --continue-on-error", "70000", "policy"), live=before,
+                quiet=True)
 
 
 def retried() -> Iterator[Way]:
@@ -1103,6 +1137,7 @@ def table() -> Iterator[Way]:
     yield from destroyed_after_adoption()
     yield from forced_replacements()
     yield from hooked()
+    yield from remedied()
     yield from retried()
     yield from targeted()
     yield from refreshes()
