@@ -307,6 +307,13 @@ MUTANTS = (
         (POLICIES,),
     ),
     Mutant(
+        "a rule that another resource holds is changed if the state lacks its ID",
+        "reconcile/lifecycle.py",
+        "if not live or not live.rule_id or self.owner.find(live.rule_id):",
+        "if live or not live:",
+        (OWNERSHIP,),
+    ),
+    Mutant(
         "a comparison counts as a sign that the rule is kept",
         "engine/runtime.py",
         "        if checked is None:\n            return False\n",

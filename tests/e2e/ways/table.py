@@ -691,6 +691,16 @@ def without_ids() -> Iterator[Way]:
             without_id("b"), up)
         yield way(f"{name}, renamed with adopt", (A, B), (A, RENAMED.but(**ADOPT)),
             without_id("b"), up)
+        taken = RENAMED.but(**ADOPT)
+        for order, after in (
+            ("at the same time", (B81, taken)),
+            ("first", (taken, B81.but(depends_on=["n"]))),
+            ("then", (B81, taken.but(depends_on=["b"]))),
+        ):
+            yield way(f"{name}, a port is changed, and {order} another adopts it",
+                (A, B), (A, *after), without_id("b"), up, any_id=True)
+        yield way(f"{name}, a port is changed, and another takes its place", (A, B),
+            (A, B81, RENAMED.but(depends_on=["b"])), without_id("b"), up, any_id=True)
         yield way(f"{name}, tainted, with delete_before_replace", (A, B),
             (A, B.but(**DBR)), without_id("b"), "state taint b", up, renewed=("b",))
         yield way(f"{name}, tainted, with adopt", (A, B),
