@@ -191,7 +191,7 @@ class SecurityGroupIngressRule(
         known_after = dict.fromkeys(
             ("account_id", "security_group_rule_id", "create_time")
         )
-        declaration = declaration_of(resource_name, given, opts)
+        declaration = declaration_of(resource_name, given)
         self._declare(
             IngressRuleProvider,
             resource_name,
@@ -286,7 +286,7 @@ class SecurityGroupIngressRuleSet(
         given = passed(locals(), SET_ARGUMENTS, opts)
         given["rules"] = as_checked(with_dates_as_text(rules))
         known_after = dict.fromkeys(("account_id", "rule_ids", "foreign_rule_ids"))
-        declaration = declaration_of(resource_name, given, opts)
+        declaration = declaration_of(resource_name, given)
         self._declare(
             IngressRuleSetProvider,
             resource_name,

@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from alicloud_ingress.testing.faults import Fault
+from e2e import policy_plugin
 from e2e.project import SECRET, Project
 from e2e.shell import alicloud_ingress
 
@@ -134,6 +138,7 @@ def test_rules_of_a_set_with_secrets_are_never_stale(project: Project) -> None:
     assert "0 stale rules" in said.out
 
 
+BY_POLICY = {name: {"description": "by a policy"} for name in ("one", "several")}
 FAILING = """
     from alicloud_ingress import IngressRuleArgs, SecurityGroupIngressRuleSet
 
@@ -152,14 +157,21 @@ FAILING = """
 """
 
 
-def test_no_error_of_a_deployment_shows_a_secret_source(project: Project) -> None:
+@pytest.mark.parametrize("remedies", [{}, BY_POLICY], ids=["", "under a policy"])
+def test_no_error_of_a_deployment_shows_a_secret_source(
+    project: Project, tmp_path: Path, remedies: dict[str, dict[str, str]]
+) -> None:
     """ECS refuses a rule and a set."""
+    policy_plugin.write_pack(project.folder, remedies)
+    plugin = policy_plugin.installed(tmp_path / "plugin")
     text = FAILING.replace("GROUP", project.group).replace("PORT", "80")
     project.program(text.replace("OTHER", "1081"))
     refused = Fault.refused("AuthorizeSecurityGroup", 403, "Forbidden.RAM")
     project.fake.inject(replace(refused, times=100))
 
-    done = project.run("up", "--yes", "--skip-preview", "--continue-on-error")
+    command = ("up", "--yes", "--skip-preview", "--continue-on-error")
+    path = f"{plugin}:{project.environment['PATH']}"
+    done = project.run(*command, policy_plugin.FOLDER, PATH=path)
 
     assert "3 errored" in done.text
     assert "[secret]" in done.text

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pulumi.dynamic import ResourceProvider
 
 from alicloud_ingress.engine.declarations import DECLARATION, Declaration
+from alicloud_ingress.engine.program import as_checked, fingerprint_of
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from engine import double
 from engine.host import Properties
@@ -106,8 +107,9 @@ def declared(
                     number,
                     name,
                     deploys=not is_preview,
-                    ignores_rules="rules"
-                    in options.get(name, NO_OPTIONS).ignore_changes,
+                    rules=fingerprint_of(as_checked(arguments["rules"]))
+                    if "rules" in arguments
+                    else "",
                 ).written(),
             },
             options.get(name, NO_OPTIONS),

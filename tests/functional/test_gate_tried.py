@@ -902,7 +902,7 @@ def test_a_secret_adopt_may_be_false(gate: Gate, mark: str) -> None:
     assert gate(steps, *LIVE).exit_code == 0
 
 
-def test_a_create_of_a_rule_that_leaves_may_stop_the_run(gate: Gate) -> None:
+def test_a_create_of_a_leaving_rule_may_stop_the_run(gate: Gate) -> None:
     """It fails if the other resource still has the rule, before the drop is created."""
     rule_id = gate.live("80/80", OFFICE)
     web, other = gate.rule(80, OFFICE), gate.rule(81, OFFICE)

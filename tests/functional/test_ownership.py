@@ -12,6 +12,7 @@ import copy
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotDoneError
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -86,6 +87,12 @@ class Resource:
         """Another resource of the same rule, as in a state edited by hand."""
         outputs = {**self.outputs, "owner_mark": "another"}
         return replace(self, outputs=outputs)
+
+    def without_id(self) -> Resource:
+        """The same resource, whose rule no read has shown."""
+        known: Properties = {"security_group_rule_id": "", "rule_ids": {}}
+        ids = {name: known[name] for name in known if name in self.outputs}
+        return replace(self, outputs={**self.outputs, **ids})
 
     def without_mark(self) -> Resource:
         """The same resource, as the release before marks wrote it."""
@@ -200,6 +207,22 @@ def test_a_second_delete_revokes_what_the_first_could_not(scene: Scene) -> None:
         first.duplicate().delete()
 
     assert scene.live() == []
+
+
+@pytest.mark.parametrize("change", [{"port_range": 23.0}, {"description": "new"}])
+def test_an_update_changes_no_rule_that_another_adopted(
+    scene: Scene, change: Properties
+) -> None:
+    """The state has no ID, so both find the rule by its fields."""
+    old = scene.deployed().without_id()
+    adopting = scene.resource(adopt=True)
+    with new_process(scene.front.settings, old.provider):
+        adopting.create()
+        with suppress(RuleExistsError):
+            old.update(**scene.arguments(**change))
+
+    rules = scene.fake.rules(scene.group).values()
+    assert ("22/22", "") in {(r["PortRange"], r["Description"]) for r in rules}
 
 
 def test_a_rule_kept_by_another_resource_is_not_revoked(scene: Scene) -> None:

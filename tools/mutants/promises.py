@@ -20,6 +20,7 @@ MEET = "tests/faults/test_faults_that_meet.py"
 OPEN = "tests/faults/test_open_questions.py"
 HOSTILE = "tests/faults/test_hostile_input.py"
 SECURITY = "tests/faults/test_security.py"
+POLICIES = "tests/functional/test_policies.py"
 OWNERSHIP = "tests/functional/test_ownership.py"
 UNFINISHED = "tests/faults/test_unfinished_sets.py"
 NOT_TAKEN_BACK = "tests/faults/test_unfinished_creates.py"
@@ -111,7 +112,7 @@ MUTANTS = (
     Mutant(
         "a set that ignores its rules takes over what a refresh brought in",
         "engine/runtime.py",
-        "return bool(checked) and (not declaration or declaration.ignores_rules)",
+        'return bool(declared) and declared != fingerprint(inputs["rules"])',
         "return False",
         (IGNORED,),
     ),
@@ -280,6 +281,41 @@ MUTANTS = (
         "            self._changed.notify_all()",
         '                    self._owners[rule_id].add("")\n'
         "            self._changed.notify_all()",
+        (OWNERSHIP,),
+    ),
+    Mutant(
+        "what a policy changes is sent unchecked",
+        "engine/runtime.py",
+        "(checked is None or checked.is_changed) and (found := problems())",
+        "(found := problems()) and not found",
+        (POLICIES,),
+    ),
+    Mutant(
+        "an error shows a secret of a resource that a policy changes",
+        "engine/runtime.py",
+        "declaration.secrets if declaration else self.checked.secrets",
+        "declaration.secrets if declaration else frozenset()",
+        (POLICIES,),
+    ),
+    Mutant(
+        "a resource that a policy changes does not keep its rule",
+        "engine/comparisons.py",
+        "if not mark or mark in self._refreshing:",
+        "if mark or not mark:",
+        (POLICIES,),
+    ),
+    Mutant(
+        "a refresh keeps the rule of a resource that a policy changes",
+        "engine/comparisons.py",
+        "if not mark or mark in self._refreshing:",
+        "if not mark:",
+        (POLICIES,),
+    ),
+    Mutant(
+        "a rule that another resource holds is changed if the state lacks its ID",
+        "reconcile/lifecycle.py",
+        "if not live or not live.rule_id or self.owner.find(live.rule_id):",
+        "if live or not live:",
         (OWNERSHIP,),
     ),
     Mutant(

@@ -4,7 +4,8 @@ Which comparison the engine asks for: that of the program, or that of a refresh.
 In a refresh, the engine compares what was read with the old inputs, also for a resource
 that it deletes next. For the program, it compares the state with the inputs that check
 made. Only the second means that a resource is kept. The engine does not say which of
-the two it is, so this module finds it by the inputs.
+the two it is, so this module finds it by the inputs. A policy can change them after
+check: then it is known that the comparison of a refresh follows a read.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from alicloud_ingress.engine.declarations import Declaration
+from alicloud_ingress.engine.unknowns import has_unknown
 from alicloud_ingress.reconcile.ownership import new_mark
 
 
@@ -28,6 +30,7 @@ class CheckedResource:
         mark: the owner's mark in the state; "" while unknown.
         rule_ids: IDs of the rules that the state has for it; known after the
             comparison of the program.
+        is_changed: whether a policy has changed the inputs after check.
         is_replaced: whether the engine checked a new resource after that comparison.
         new_mark: the owner's mark of the resource that a create makes, the same for
             each attempt.
@@ -36,6 +39,7 @@ class CheckedResource:
     declaration: Declaration | None
     mark: str = ""
     rule_ids: frozenset[str] = frozenset()
+    is_changed: bool = False
     is_replaced: bool = False
     new_mark: str = field(default_factory=new_mark)
 
@@ -49,6 +53,7 @@ class CheckedResources:
         self._lock = threading.Lock()
         self._by_inputs: dict[object, CheckedResource] = {}
         self._by_number: dict[tuple[str, int], CheckedResource] = {}
+        self._refreshing: set[str] = set()
 
     def add(
         self,
@@ -80,6 +85,39 @@ class CheckedResources:
         """
         with self._lock:
             return self._by_inputs.get(_frozen(inputs))
+
+    def begin_refresh(self, mark: str) -> None:
+        """
+        The resource with this owner's mark is read; the engine compares it next.
+        """
+        with self._lock:
+            self._refreshing.add(mark)
+
+    def compared(self, inputs: Mapping[str, Any], mark: str) -> CheckedResource | None:
+        """
+        The resource of the program that is compared; None in a refresh.
+
+        Args:
+            inputs: the new ones.
+            mark: the owner's mark in the state.
+        """
+        if (found := self.find(inputs)) or has_unknown(inputs):
+            return found
+        with self._lock:
+            if not mark or mark in self._refreshing:
+                self._refreshing.discard(mark)
+                return None
+            changed = CheckedResource(None, is_changed=True)
+            return self._by_inputs.setdefault(_frozen(inputs), changed)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """
+        Paths of the secret values of all resources.
+        """
+        with self._lock:
+            every = [checked.declaration for checked in self._by_number.values()]
+        return frozenset(path for each in every if each for path in each.secrets)
 
 
 def _frozen(value: object) -> object:

@@ -8,8 +8,10 @@ name as an input, and check removes it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from alicloud_ingress.rules.rule import IngressRule
@@ -33,8 +35,7 @@ class Declaration:
         name: of the resource; two resources of different types may share it.
         secrets: paths of the arguments whose values are secret.
         deploys: False in a preview.
-        ignores_rules: whether `ignore_changes` names the rules of a set, so that check
-            gets those of the state, foreign ones among them.
+        rules: fingerprint of the rules of a set; "" if it has none.
     """
 
     run: str
@@ -42,7 +43,7 @@ class Declaration:
     name: str
     secrets: frozenset[str] = frozenset()
     deploys: bool = False
-    ignores_rules: bool = False
+    rules: str = ""
 
     @classmethod
     def read(cls, value: object) -> Declaration | None:
@@ -62,6 +63,19 @@ class Declaration:
         It is one text: Pulumi makes about six futures for each field of an object.
         """
         return json.dumps({**asdict(self), "secrets": sorted(self.secrets)})
+
+
+def fingerprint(keys: Iterable[str]) -> str:
+    """
+    What shows whether check gets the rules of a set that its program declares.
+
+    With `ignore_changes` it gets those of the state. Which options are in force, only
+    the engine knows: a transform can set them.
+
+    Args:
+        keys: of the rules.
+    """
+    return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()[:16]
 
 
 class Declarations:

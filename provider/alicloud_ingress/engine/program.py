@@ -8,7 +8,6 @@ import datetime as dt
 import functools
 import itertools
 import os
-import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeGuard, cast
@@ -20,50 +19,53 @@ from pulumi.dynamic.dynamic import (
 )
 
 from alicloud_ingress.ecs import config
-from alicloud_ingress.engine.declarations import Declaration
+from alicloud_ingress.engine.declarations import Declaration, fingerprint
 from alicloud_ingress.errors import ConfigurationError
 
 _run = uuid.uuid4().hex
 _numbers = itertools.count(1)
 
 
-def declaration_of(
-    name: str, given: Mapping[str, Any], opts: pulumi.ResourceOptions | None
-) -> pulumi.Input[str]:
+def declaration_of(name: str, given: Mapping[str, Any]) -> pulumi.Input[str]:
     """
     What check has to know of this resource besides its arguments.
 
     Args:
         name: of the resource in the stack.
         given: its arguments.
-        opts: its options.
     """
     number = next(_numbers)
-    ignored = (opts and opts.ignore_changes) or ()
-    ignores_rules = any(re.match(r"rules\b", str(path)) for path in ignored)
 
-    def written(secrets: Iterable[str]) -> str:
+    def written(secrets: Iterable[str], rules: object) -> str:
         return Declaration(
             run=_run,
             number=number,
             name=name,
             secrets=frozenset(secrets),
             deploys=not pulumi.runtime.is_dry_run(),
-            ignores_rules=ignores_rules,
+            rules=fingerprint_of(rules) if "rules" in given else "",
         ).written()
 
     async def written_with_secrets() -> str:
-        return written(
-            [
-                path
-                for argument, value in given.items()
-                async for path in _secret_paths(argument, value)
-            ]
-        )
+        secrets = [
+            path
+            for argument, value in given.items()
+            async for path in _secret_paths(argument, value)
+        ]
+        rules = await pulumi.Output.from_input(given.get("rules")).future()
+        return written(secrets, as_checked(rules))
 
     if not _holds_output(given):
-        return written(())
-    return pulumi.Output.from_input(written_with_secrets())
+        return written((), given.get("rules"))
+    return pulumi.Output.secret(written_with_secrets())
+
+
+def fingerprint_of(rules: object) -> str:
+    """
+    The fingerprint of rules as checked; that of none if they are not known or valid.
+    """
+    keys = cast("Mapping[str, Any]", rules) if isinstance(rules, Mapping) else ()
+    return fingerprint(keys)
 
 
 @functools.cache

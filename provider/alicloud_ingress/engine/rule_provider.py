@@ -93,8 +93,9 @@ class RuleProvider(Provider):
         """
         Authorize the rule and find its ID.
         """
-        place, rule = location_of(props), rule_of(props)
         inputs = inputs_of(props)
+        _refuse_changed(inputs)
+        place, rule = location_of(props), rule_of(props)
         owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
         lifecycle = running().lifecycle(place, owner, secret)
         account_id = lifecycle.account_id([rule])
@@ -119,6 +120,7 @@ class RuleProvider(Provider):
         place = location_of(props)
         props = {**props, "region": place.region}
         rule, mark = rule_of(props), mark_of(props)
+        running().checked.begin_refresh(mark)
         # Only an import and a `get` go by the ID of the resource: it may be that of
         # another rule after an update that has made a new one.
         stated = props.get("security_group_rule_id")
@@ -156,8 +158,9 @@ class RuleProvider(Provider):
         """
         Modify the rule in place, by ID.
         """
-        rule, rule_id = rule_of(_news), rule_id_of(_olds)
         inputs = inputs_of(_news)
+        _refuse_changed(inputs, exists=True)
+        rule, rule_id = rule_of(_news), rule_id_of(_olds)
         owner = running().updated_owner(mark_of(_olds), inputs)
         secret = running().secrets_of(inputs)
         account_id = account_id_of(_olds)
@@ -183,3 +186,19 @@ class RuleProvider(Provider):
         running().lifecycle(location_of(_props), owner).delete(
             rule_of(_props), rule_id_of(_props), account_id_of(_props)
         )
+
+
+def _refuse_changed(inputs: dict[str, Any], *, exists: bool = False) -> None:
+    secret = running().secrets_of(inputs)
+    running().refuse_changed(
+        inputs,
+        lambda: (
+            check_rule(
+                inputs,
+                unknown=frozenset(),
+                secret=secret,
+                exists=exists,
+                keeps_priority=exists,
+            ).problems
+        ),
+    )

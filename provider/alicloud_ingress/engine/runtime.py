@@ -12,14 +12,15 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from alicloud_ingress.ecs import config
 from alicloud_ingress.ecs.sharing import Once
 from alicloud_ingress.engine.comparisons import CheckedResources
-from alicloud_ingress.engine.declarations import Declaration, Declarations
+from alicloud_ingress.engine.declarations import Declaration, Declarations, fingerprint
+from alicloud_ingress.errors import InvalidRuleError, Problem
 from alicloud_ingress.reconcile.ownership import (
     CLAIM_TIMEOUT_S,
     Owner,
@@ -147,7 +148,7 @@ class Process:
             rule that this one would keep, so that it gets one of its own; or the ID
             of a rule is not known, so that it is found, or created again.
         """
-        checked = self.checked.find(inputs)
+        checked = self.checked.compared(inputs, mark)
         if checked is None:
             return False
         checked.mark, checked.rule_ids = mark, frozenset(filter(None, rule_ids))
@@ -183,11 +184,28 @@ class Process:
 
     def secrets_of(self, inputs: Mapping[str, Any]) -> frozenset[str]:
         """
-        Paths of the secret values among inputs that check returned in this run.
+        Paths of the secret values among inputs. Where a policy has changed them after
+        check, those of all resources count.
         """
         checked = self.checked.find(inputs)
         declaration = checked.declaration if checked else None
-        return declaration.secrets if declaration else frozenset()
+        return declaration.secrets if declaration else self.checked.secrets
+
+    def refuse_changed(
+        self, inputs: Mapping[str, Any], problems: Callable[[], Sequence[Problem]]
+    ) -> None:
+        """
+        Refuse inputs that a policy has changed after check, if they are not valid.
+
+        Args:
+            inputs: that the engine sends after check.
+            problems: finds the errors in them.
+        """
+        checked = self.checked.find(inputs)
+        if (checked is None or checked.is_changed) and (found := problems()):
+            raise InvalidRuleError(
+                *found, Problem("policy", "it has changed this resource after check")
+            )
 
     def ignores_rules(self, inputs: Mapping[str, Any]) -> bool:
         """
@@ -195,8 +213,10 @@ class Process:
         gets by `ignore_changes`. With `*` it gets no declaration either.
         """
         checked = self.checked.find(inputs)
-        declaration = checked.declaration if checked else None
-        return bool(checked) and (not declaration or declaration.ignores_rules)
+        if not checked or checked.is_changed:
+            return False
+        declared = checked.declaration.rules if checked.declaration else "of the state"
+        return bool(declared) and declared != fingerprint(inputs["rules"])
 
     def connection(self, region: str, profile: str) -> config.Connection:
         """

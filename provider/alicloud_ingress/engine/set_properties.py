@@ -18,6 +18,7 @@ from alicloud_ingress.engine.properties import (
     mark_of,
     rule_of,
 )
+from alicloud_ingress.errors import InvalidRuleError, Problem
 from alicloud_ingress.rules.rule import IngressRule
 
 if TYPE_CHECKING:
@@ -241,4 +242,11 @@ def is_same_set(
 
 
 def _entries_of(properties: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    return cast("Mapping[str, Mapping[str, Any]]", properties.get("rules") or {})
+    rules: object = properties.get("rules") or {}
+    if not isinstance(rules, Mapping):
+        kind = type(rules).__name__
+        reason = (
+            f"a policy has made it a {kind}; it must stay an object of rules by key"
+        )
+        raise InvalidRuleError(Problem("rules", reason))
+    return cast("Mapping[str, Mapping[str, Any]]", rules)

@@ -5,6 +5,7 @@ The dynamic provider of a set of rules: the engine's calls, with dicts in and ou
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from pulumi.dynamic import (
@@ -45,6 +46,7 @@ from alicloud_ingress.engine.set_properties import (
     unfinished_outputs_of,
 )
 from alicloud_ingress.engine.unknowns import has_unknown, is_unknown
+from alicloud_ingress.errors import Problem
 from alicloud_ingress.reconcile.unfinished import (
     NotTakenBackError,
     UnfinishedUpdateError,
@@ -111,6 +113,7 @@ class RuleSetProvider(Provider):
         """
         place = location_of(props)
         inputs = set_inputs_of(props)
+        _refuse_changed(inputs)
         owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
         lifecycle = running().set_lifecycle(place, owner, secret)
         rules = list(rules_of(props).values())
@@ -137,6 +140,7 @@ class RuleSetProvider(Provider):
         place = location_of(props)
         props = {**props, "region": place.region}
         account_id = account_id_of(props)
+        running().checked.begin_refresh(mark_of(props))
         lifecycle = running().set_lifecycle(place, running().owner(mark_of(props)))
         seen = lifecycle.read(
             members_of(props),
@@ -158,8 +162,9 @@ class RuleSetProvider(Provider):
         """
         Authorize new rules, modify changed ones, then revoke the others.
         """
-        members, rules = members_of(_olds), list(rules_of(_news).values())
         inputs = set_inputs_of(_news)
+        _refuse_changed(inputs, _olds)
+        members, rules = members_of(_olds), list(rules_of(_news).values())
         owner = running().updated_owner(mark_of(_olds), inputs)
         secret = running().secrets_of(inputs)
         foreign = foreign_ids(members, rules) if running().ignores_rules(inputs) else ()
@@ -195,3 +200,16 @@ class RuleSetProvider(Provider):
         running().set_lifecycle(location_of(_props), owner).delete(
             members_of(_props), account_id_of(_props)
         )
+
+
+def _refuse_changed(
+    inputs: dict[str, Any], olds: Mapping[str, Any] | None = None
+) -> None:
+    secret = running().secrets_of(inputs)
+    group_id = str(inputs.get("security_group_id") or "")
+
+    def problems() -> list[Problem]:
+        found = checked_rules(inputs.get("rules", []), olds or {}, group_id, secret)
+        return [*found.problems, *settings_problems(inputs, secret)]
+
+    running().refuse_changed(inputs, problems)

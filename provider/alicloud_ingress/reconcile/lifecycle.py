@@ -37,6 +37,7 @@ from alicloud_ingress.reconcile.plan import (
     Member,
     Plan,
     Seen,
+    live_of,
     missing,
     planned,
     refreshed,
@@ -137,6 +138,7 @@ class Lifecycle(RuleContext):
         with self._error_context(wanted):
             read = self.group.read_after_writes if members else self.group.read_cached
             group = self.without_revoked(read())
+            members = [self._found(member, group) for member in members]
             plan = plan_for(group)
             if plan.duplicates:
                 # A cached read does not show what other resources have written since.
@@ -155,6 +157,16 @@ class Lifecycle(RuleContext):
         rule_id, owner = member.rule_id, self.owner
         held = owner.is_anothers(rule_id) or owner.ownership.is_leaving(rule_id)
         return replace(member, held=held)
+
+    def _found(self, member: Member, group: LiveGroup) -> Member:
+        """
+        The member. If its ID is not known and another resource holds its rule, as with
+        the ID.
+        """
+        live = None if member.rule_id else live_of(member, group)
+        if not live or not live.rule_id or self.owner.find(live.rule_id):
+            return member
+        return replace(member, rule_id=live.rule_id, held=True)
 
     def _carry_out(
         self, plan: Plan, group: LiveGroup, *, adopt: bool = False

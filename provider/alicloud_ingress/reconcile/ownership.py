@@ -154,6 +154,7 @@ class Ownership:
         finally:
             with self._changed:
                 for rule_id in self._undecided.pop(mark, ()):
+                    self._changing.pop(rule_id, None)
                     if not (has_succeeded or rule_id in in_state):
                         self._owners[rule_id].discard(mark)
                 self._changed.notify_all()
@@ -169,6 +170,19 @@ class Ownership:
             if self.is_leaving(rule_id):
                 return False
             return self._acquire(rule_id, mark)
+
+    def find(self, rule_id: str, mark: str) -> bool:
+        """
+        Acquire a rule that the state has without its ID, and that is going to change.
+
+        Returns:
+            False where another resource holds it, or where it is being revoked.
+        """
+        with self._changed:
+            if not self.adopt(rule_id, mark):
+                return False
+            self._changing.setdefault(rule_id, "")
+            return True
 
     def record_created(self, rule_id: str, mark: str) -> bool:
         """
@@ -386,6 +400,12 @@ class Owner:
         As `Ownership.adopt`.
         """
         return self.ownership.adopt(rule_id, self.mark)
+
+    def find(self, rule_id: str) -> bool:
+        """
+        As `Ownership.find`.
+        """
+        return self.ownership.find(rule_id, self.mark)
 
     def record_created(self, rule_id: str) -> bool:
         """

@@ -78,6 +78,9 @@ class RuleLifecycle(Lifecycle):
             if change is None:
                 group = self.without_revoked(self.group.read_now())
                 change = change_of(member, new, group)
+            member = self._found(member, group)
+        if member.held:
+            return self._reconcile([new], [member], adopt=adopt)[new]
         if change:
             return self._carry_out(Plan(own=(change,)), group)[new]
         if rule_id:

@@ -43,7 +43,7 @@ def declare(placed: Sequence[Mapping[str, Any]]) -> None:
 def _options(
     name: str, given: Mapping[str, Any], made: dict[str, pulumi.Resource]
 ) -> pulumi.ResourceOptions:
-    options = dict(given)
+    options = {n: value for n, value in given.items() if n != "remedied"}
     if "aliases" in options:
         options["aliases"] = [_alias(alias, made) for alias in options["aliases"]]
     if "parent" in options:
@@ -91,11 +91,15 @@ def _retrying(name: str, times: str) -> pulumi.ErrorHook:
 
 def _transform(given: Mapping[str, Any]) -> pulumi.ResourceTransform:
     """
-    A transform that sets arguments.
+    A transform that sets arguments (`props`) and options (`opts`).
     """
 
     def run(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult:
-        return pulumi.ResourceTransformResult({**args.props, **given}, args.opts)
+        opts = pulumi.ResourceOptions(**given.get("opts", {}))
+        return pulumi.ResourceTransformResult(
+            {**args.props, **given.get("props", {})},
+            pulumi.ResourceOptions.merge(args.opts, opts),
+        )
 
     return run
 

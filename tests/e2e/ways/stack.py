@@ -19,6 +19,7 @@ from pulumi import automation
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2_grpc
 
+from e2e import policy_plugin
 from e2e.project import Outcome, engine_environment, ran
 from e2e.ways.program import declare
 from e2e.ways.way import Via
@@ -88,6 +89,7 @@ class Stack:
         """
         if arguments[0] in ("state", "stack"):
             return self.pulumi(*arguments)
+        policy_plugin.write_pack(self.folder / "project", _remedies(program))
         if via == "automation":
             return self._automated(arguments, program)
         if via == "language host":
@@ -166,6 +168,7 @@ def new_stack(folder: Path, url: str, timeout: int) -> Stack:
 
 def _make(folder: Path) -> None:
     (folder / "backend").mkdir(parents=True)
+    policy_plugin.installed(folder.parent / "policy plugin")
     project = folder / "project"
     (project / "program").mkdir(parents=True)
     (project / "program" / "__main__.py").write_text(PROGRAM)
@@ -177,8 +180,18 @@ def _make(folder: Path) -> None:
 
 
 def _environment(folder: Path, url: str) -> dict[str, str]:
-    shared = {"PULUMI_HOME": str(folder.parent / "home")}
-    return {**engine_environment(folder, url), **shared}
+    engine = engine_environment(folder, url)
+    shared = {
+        "PULUMI_HOME": str(folder.parent / "home"),
+        "PATH": f"{folder.parent / 'policy plugin'}:{engine['PATH']}",
+    }
+    return {**engine, **shared}
+
+
+def _remedies(program: Placed) -> dict[str, Any]:
+    """What a policy changes, by the name of the resource."""
+    remedies = {each["name"]: each["options"].get("remedied") for each in program}
+    return {name: remedy for name, remedy in remedies.items() if remedy}
 
 
 def plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from alicloud_ingress.testing.faults import Fault
+from e2e.policy_plugin import FOLDER
 from e2e.ways.program import ROOT
 from e2e.ways.scene import (
     added,
@@ -222,7 +223,8 @@ def more_changes() -> Iterator[Way]:
     yield way("what hides its differences is changed",
         (A, B.but(hide_diffs=hidden)), (A, B81.but(hide_diffs=hidden)))
     yield way("a transform changes the port", (A, B),
-        (A, B.but(transforms=[{"port_range": "81/81"}])), live=(A, B81), kinds=RULE)
+        (A, B.but(transforms=[{"props": {"port_range": "81/81"}}])), live=(A, B81),
+        kinds=RULE)
     yield way(
         "what has secret outputs is changed",
         (A, B.but(additional_secret_outputs=["security_group_rule_id"])),
@@ -363,6 +365,39 @@ def hooked() -> Iterator[Way]:
                 live=before)
             yield way(f"the hook after the {change} fails: {up}", before,
                 (A, after[1].but(hooks={f"after_{change}": "fails"})), fails(up))
+
+
+def remedied() -> Iterator[Way]:
+    """
+    A policy changes the arguments of a resource after check.
+    """
+    def by_policy(**remedy: Any) -> Declared:
+        return B.but(remedied=remedy)
+
+    described, described_by_policy = DESCRIBED, by_policy(description="changed")
+    for up in ("up", "up --refresh", "up --refresh --with-preview"):
+        command = f"{up} {FOLDER}"
+        yield way(f"a policy changes a new rule: {up}", (A,), (A, described_by_policy),
+            command, live=(A, described))
+        yield way(f"a policy changes the priority: {up}", (A, B),
+            (A, by_policy(priority=7)), command, live=(A, B.but(priority=7)))
+        yield way(f"a policy changes a rule, and it is removed: {up}", (A, described),
+            (A,), command)
+        yield way(f"a policy changes a rule, renamed with adopt: {up}", (A, described),
+            (A, described_by_policy.but(name="n", **ADOPT)), command,
+            live=(A, described.but(name="n")))
+        yield way(f"a policy changes one of two resources of a rule: {up}",
+            (A, described), (A, described_by_policy), duplicate("b", "z"), command,
+            live=(A, described), quiet=True)
+        yield way(f"a policy changes a rule without an ID: {up}", (A, described),
+            (A, described_by_policy), without_id("b"), command, live=(A, described),
+            quiet=True)
+        for before in ((A,), (A, B)):
+            what = "a rule" if B in before else "a new rule"
+            yield way(f"a policy makes {what} invalid: {up}", before,
+                (A, by_policy(port_range="70000/70000")),
+                fails(f"{command} --continue-on-error", "70000", "policy"), live=before,
+                quiet=True)
 
 
 def retried() -> Iterator[Way]:
@@ -656,6 +691,16 @@ def without_ids() -> Iterator[Way]:
             without_id("b"), up)
         yield way(f"{name}, renamed with adopt", (A, B), (A, RENAMED.but(**ADOPT)),
             without_id("b"), up)
+        taken = RENAMED.but(**ADOPT)
+        for order, after in (
+            ("at the same time", (B81, taken)),
+            ("first", (taken, B81.but(depends_on=["n"]))),
+            ("then", (B81, taken.but(depends_on=["b"]))),
+        ):
+            yield way(f"{name}, a port is changed, and {order} another adopts it",
+                (A, B), (A, *after), without_id("b"), up, any_id=True)
+        yield way(f"{name}, a port is changed, and another takes its place", (A, B),
+            (A, B81, RENAMED.but(depends_on=["b"])), without_id("b"), up, any_id=True)
         yield way(f"{name}, tainted, with delete_before_replace", (A, B),
             (A, B.but(**DBR)), without_id("b"), "state taint b", up, renewed=("b",))
         yield way(f"{name}, tainted, with adopt", (A, B),
@@ -803,11 +848,15 @@ def exclusive_sets() -> Iterator[Way]:
     for up in ("up", "up --refresh"):
         yield way(f"an exclusive set is tainted, with delete_before_replace: {up}",
             (x,), (x.but(**DBR),), "state taint x", up, kinds=SET, renewed=("x",))
-        for ignored in ("rules", "*"):
-            ignoring = x.but(ignore_changes=[ignored])
+        by_transform = x.but(transforms=[{"opts": {"ignore_changes": ["rules"]}}])
+        for what, ignoring in (
+            ("rules", x.but(ignore_changes=["rules"])),
+            ("*", x.but(ignore_changes=["*"])),
+            ("rules by a transform", by_transform),
+        ):
             for last in (("destroy",), ("destroy --refresh",)):
                 yield way(
-                    f"an exclusive set ignores {ignored}: refresh, {up}, {words(last)}",
+                    f"an exclusive set ignores {what}: refresh, {up}, {words(last)}",
                     (ignoring,), (ignoring.but(keep_descriptions=["kept *"]),),
                     added(foreign), "refresh", up, *last, live=(foreign,),
                     unmanaged=(foreign,), kinds=SET)
@@ -1098,6 +1147,7 @@ def table() -> Iterator[Way]:
     yield from destroyed_after_adoption()
     yield from forced_replacements()
     yield from hooked()
+    yield from remedied()
     yield from retried()
     yield from targeted()
     yield from refreshes()

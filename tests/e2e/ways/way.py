@@ -33,6 +33,7 @@ OPTIONS = (
     "ignore_changes",
     "parent",
     "protect",
+    "remedied",
     "replace_on_changes",
     "replace_with",
     "replacement_trigger",
