@@ -236,6 +236,31 @@ def test_a_full_disk_is_reported_and_leaves_no_file(fake: FakeEcs) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_link_to_nothing_is_not_followed(fake: FakeEcs) -> None:
+    """No file is written outside of the folder."""
+    group = fake.new_group()
+    fake.add_rule(group, **tcp(80))
+    Path("out").mkdir()
+    Path("out/__main__.py").symlink_to(Path("elsewhere").absolute())
+
+    done = imported("--group", group)
+
+    assert done.exit_code == 2
+    assert "out/__main__.py exists already" in done.stderr
+    assert not Path("elsewhere").exists()
+    assert not Path("out/import.json").exists()
+
+
+def test_paths_with_spaces_are_quoted_in_next_steps(fake: FakeEcs) -> None:
+    """So that the line can be copied to a shell."""
+    group = fake.new_group()
+    fake.add_rule(group, **tcp(80))
+
+    done = run("import", "--group", group, "--out", "an old group")
+
+    assert "--file 'an old group/import.json' --generate-code" in done.stdout
+
+
 @pytest.mark.parametrize("form", [(), ("--set",)])
 def test_a_rule_that_exists_twice_is_imported_once(
     fake: FakeEcs, form: tuple[str, ...]

@@ -110,6 +110,48 @@ def test_a_rule_still_shown_after_a_kill_is_recorded(fake: FakeEcs, group: str) 
     assert [(e["rule_id"], e["status"]) for e in report()] == [(rule_id, "destroyed")]
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_rule_that_one_read_lacks_is_destroyed(
+    fake: FakeEcs, group: str, *, refused: bool
+) -> None:
+    """It is open: neither the first read nor the one after a refusal proves it gone."""
+    rule_id = expired(fake, group, 80)
+    planned(group)
+    rules = fake.groups[group].rules
+    hidden = {rule_id: rules[rule_id]}
+    if refused:
+        fake.inject(Fault(action=REVOKE, status=400, code="OperationDenied"))
+    at = int(refused)
+    fake.inject(Fault(action=DESCRIBE, skip=at, edit=lambda _: rules.pop(rule_id)))
+    fake.inject(Fault(action=DESCRIBE, skip=at, edit=lambda _: rules.update(hidden)))
+
+    codes = [run(*DESTROY).exit_code for _ in range(1 + refused)]
+
+    assert codes == [3, 0][-len(codes) :]
+    assert fake.rules(group) == {}
+    assert statuses() == ["destroyed"]
+
+
+@pytest.mark.parametrize("others", [1, 100])
+def test_each_call_is_judged_by_the_rules_before_it(
+    fake: FakeEcs, group: str, others: int
+) -> None:
+    """Someone deletes the wider rule while the first call is sent, or makes it fail."""
+    wider = fake.add_rule(group, **tcp("1/1000"))
+    ids = [expired(fake, group, 2000 + n) for n in range(others)]
+    needless = fake.add_rule(group, **tcp(80))
+    planned(group)
+    gone = [wider, *ids[: 1 if others == 1 else 0]]
+    rules = fake.groups[group].rules
+    fake.inject(
+        Fault(action=REVOKE, edit=lambda _: [rules.pop(rule_id) for rule_id in gone])
+    )
+
+    assert run(*DESTROY, "--max", "200").exit_code == 1
+
+    assert list(fake.rules(group)) == [needless]
+
+
 def test_an_identical_rule_with_another_id_is_named(fake: FakeEcs, group: str) -> None:
     """It was made again since the plan: the access exists, so the run is not done."""
     rule_id = expired(fake, group, 80)
@@ -235,6 +277,19 @@ def test_a_run_is_not_stopped_by_a_killed_one(fake: FakeEcs, group: str) -> None
     Path(".report.json.lock").touch()
 
     assert run(*DESTROY).exit_code == 0
+
+
+def test_a_link_in_place_of_a_lock_is_not_followed(fake: FakeEcs, group: str) -> None:
+    """Its target is not emptied, and nothing is destroyed."""
+    expired(fake, group, 80)
+    planned(group)
+    Path("other").write_text("content")
+    Path(".report.json.lock").symlink_to("other")
+
+    assert run(*DESTROY).exit_code == 3
+
+    assert Path("other").read_text() == "content"
+    assert len(fake.rules(group)) == 1
 
 
 class TestNothingIsOpened:

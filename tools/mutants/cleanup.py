@@ -123,6 +123,42 @@ CLEANUP = (
         "",
         (RECORD,),
     ),
+    Mutant(
+        "a rule that one read lacks counts as deleted",
+        "cleanup/destroy.py",
+        "            group = _read_again(client, group, entries)\n",
+        "",
+        (RECORD,),
+    ),
+    Mutant(
+        "a rule that one read after a refusal lacks counts as deleted",
+        "cleanup/destroy.py",
+        "group = _read_again(client, client.describe(group_id), entries)",
+        "group = client.describe(group_id)",
+        (RECORD,),
+    ),
+    Mutant(
+        "only the first call of a group is judged",
+        "cleanup/destroy.py",
+        "safe = self._within_cap(group, self._unchanged(group, entries))",
+        "safe = safe[MAX_ENTRIES:] if self._sent else"
+        " self._within_cap(group, self._unchanged(group, entries))",
+        (RECORD,),
+    ),
+    Mutant(
+        "a damaged line hides the groups after it",
+        "cleanup/plan_file.py",
+        "            file.truncate()\n",
+        "",
+        ("tests/functional/test_stale_command.py",),
+    ),
+    Mutant(
+        "a restored rule that was changed is made again",
+        "cleanup/restore.py",
+        "        or group.by_id(entry.restored_as)\n",
+        "",
+        (RESTORE,),
+    ),
 )
 """
 See `promises.MUTANTS`.

@@ -92,7 +92,7 @@ def locked(path: Path) -> Generator[None]:
     real = path.resolve()
     lock = real.with_name(f".{real.name}.lock")
     with writing(path):
-        file = lock.open("w", encoding="utf-8")
+        file = os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
