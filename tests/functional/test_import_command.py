@@ -236,6 +236,30 @@ def test_a_full_disk_is_reported_and_leaves_no_file(fake: FakeEcs) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("form", [(), ("--set",)])
+def test_names_of_the_state_are_not_used_again(
+    fake: FakeEcs, form: tuple[str, ...]
+) -> None:
+    """`pulumi import` refuses them: here the rule of the first import has changed."""
+    group = fake.new_group()
+    first = fake.add_rule(group, **tcp(80))
+    imported("--group", group, *form)
+    (old,) = resources()
+    kept = {**old, "urn": f"urn:pulumi:dev::shop::{old['type']}::{old['name']}"}
+    Path("state.json").write_text(state(kept))
+    fake.change_rule(group, first, PortRange="81/81")
+    again = fake.add_rule(group, **tcp(80))
+    for file in Path("out").iterdir():
+        file.unlink()
+
+    imported("--group", group, "--state", "state.json", *form)
+
+    (new,) = resources()
+    assert again in json.dumps(new)
+    assert new["name"] == f"{old['name']}-2"
+    assert f'"{new["name"]}",' in Path("out/__main__.py").read_text()
+
+
 def test_a_link_to_nothing_is_not_followed(fake: FakeEcs) -> None:
     """No file is written outside of the folder."""
     group = fake.new_group()

@@ -96,6 +96,13 @@ CLEANUP = (
         ("tests/functional/test_import_command.py",),
     ),
     Mutant(
+        "an import uses a name that the state has",
+        "inventory/importer.py",
+        "used = {*peers.used_names}",
+        "used: set[str] = set()",
+        ("tests/functional/test_import_command.py",),
+    ),
+    Mutant(
         "a remark makes an entry of the keep list match nothing",
         "cleanup/filters.py",
         'entry = _REMARK.sub("", line)',
