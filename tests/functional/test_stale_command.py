@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,25 @@ class TestPlan:
         assert plan("--group", fake.new_group()).exit_code == 0
 
         assert (folder / "other").read_text() == "content"
+
+    def test_an_interrupted_plan_ends_without_waiting_for_answers(
+        self, folder: Path
+    ) -> None:
+        """A call with its retries may take two minutes."""
+        fake = FakeEcs()
+        for _ in range(3):
+            fake.new_group()
+        fake.inject(Fault(action=DESCRIBE, drop=True, times=999))
+        asked = threading.Event()
+        fake.listeners.append(
+            lambda call: asked.set() if call.action == DESCRIBE else None
+        )
+        with fake.serve() as url:
+            running = started(url, "plan", "--all-groups", "--out", "plan.json")
+            assert asked.wait(60)
+            running.send_signal(signal.SIGINT)
+            assert running.wait(timeout=8) == 130
+        assert [file.name for file in folder.iterdir()] == ["plan.json.partial"]
 
     def test_two_runs_do_not_write_one_plan(self, fake: FakeEcs, folder: Path) -> None:
         """Each would remove or continue the findings of the other."""
@@ -470,6 +490,7 @@ class TestDestroy:
             ('"IpProtocol"', '"Protocol"'),
             ('"expired"', '"old"'),
             ("[", "{"),
+            ('"vpc_id": "vpc-1"', '"vpc_id": "\\ud800"'),
         ],
     )
     def test_an_invalid_plan_destroys_nothing(

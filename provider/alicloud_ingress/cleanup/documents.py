@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import tempfile
 from collections.abc import Generator
@@ -49,6 +50,7 @@ def read_document(path: Path, of: type[_Document]) -> _Document:
     form = tag_of(of)
     try:
         found = mapping(parsed(text_in(path), unique_keys=True))
+        json.dumps(found, ensure_ascii=False).encode()  # no half of a character
     except UnreadableError as error:
         raise DocumentError(str(error)) from None
     except ValueError as error:
