@@ -13,7 +13,7 @@ import pytest
 
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.faults import Fault
-from functional.accounts import EXPIRED, account, run, tcp
+from functional.accounts import EXPIRED, account, owning, run, state, tcp
 
 REVOKE = "RevokeSecurityGroup"
 DESCRIBE = "DescribeSecurityGroupAttribute"
@@ -374,6 +374,29 @@ def test_an_old_plan_gives_a_warning(fake: FakeEcs, group: str) -> None:
     )
 
     assert "days old" in run(*DESTROY).stderr
+
+
+def test_a_rule_taken_over_since_the_plan_needs_a_state(
+    fake: FakeEcs, group: str
+) -> None:
+    """Nothing in ECS says that a stack has imported it: a warning says what does."""
+    owned, taken = (fake.add_rule(group, **tcp(port)) for port in (80, 81))
+    Path("state.json").write_text(state(owning(group, owned)))
+    found = run(
+        *("stale", "plan", "--out", "plan.json", "--group", group),
+        *("--state", "state.json"),
+    )
+    assert found.exit_code == 1
+    Path("state.json").write_text(state(owning(group, owned), owning(group, taken)))
+
+    done = run(*DESTROY, "--state", "state.json")
+
+    assert done.exit_code == 1
+    assert "pass --state" not in done.stderr
+    assert set(fake.rules(group)) == {owned, taken}
+    done = run(*DESTROY)
+    assert "warning: no state is passed" in done.stderr
+    assert set(fake.rules(group)) == {owned}
 
 
 def test_rules_with_another_reason_are_counted(fake: FakeEcs, group: str) -> None:
