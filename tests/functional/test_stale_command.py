@@ -182,6 +182,25 @@ class TestPlan:
             assert plan("--all-groups").exit_code == 1
             assert stale_ids(folder) == found
 
+    @pytest.mark.parametrize("name", ["report.json", "state.json"])
+    def test_a_file_other_than_a_plan_is_not_replaced(
+        self, fake: FakeEcs, folder: Path, name: str
+    ) -> None:
+        """A report is all that restores the deleted rules."""
+        group = fake.new_group()
+        fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        (folder / "plan.json").touch()
+        assert [plan("--group", group).exit_code for _ in range(2)] == [1, 1]
+        run("stale", "destroy", "plan.json", "--report", "report.json", "--yes")
+        (folder / "state.json").write_text(state())
+        before = (folder / name).read_text()
+
+        done = run("stale", "plan", "--group", group, "--out", name)
+
+        assert done.exit_code == 2
+        assert f"{name} exists and is not a plan" in done.stderr
+        assert (folder / name).read_text() == before
+
     def test_a_link_in_place_of_an_unfinished_plan_is_replaced(
         self, fake: FakeEcs, folder: Path
     ) -> None:

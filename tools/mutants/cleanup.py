@@ -153,6 +153,13 @@ CLEANUP = (
         (RECORD,),
     ),
     Mutant(
+        "a plan replaces the report of deleted rules",
+        "cleanup/plan_file.py",
+        "return not head or tag_of(Plan).encode() in head",
+        "return True",
+        ("tests/functional/test_stale_command.py",),
+    ),
+    Mutant(
         "a damaged line hides the groups after it",
         "cleanup/plan_file.py",
         "            file.truncate()\n",

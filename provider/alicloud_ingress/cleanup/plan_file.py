@@ -24,8 +24,13 @@ from alicloud_ingress.cleanup.documents import (
     replacing,
 )
 from alicloud_ingress.cleanup.findings import Finding, GroupFindings
-from alicloud_ingress.documents import as_json_object
+from alicloud_ingress.documents import as_json_object, tag_of
 from alicloud_ingress.files import writing
+
+HEAD_BYTES = 100
+"""
+A plan says within so many bytes what it is.
+"""
 
 
 class Plan(
@@ -120,6 +125,19 @@ def read_plan(path: Path) -> Plan:
         DocumentError: the file is not a plan.
     """
     return read_document(path, Plan)
+
+
+def may_be_replaced(path: Path) -> bool:
+    """
+    Whether a file is an older plan, is empty, or does not exist.
+
+    Any other file may be the only record of deleted rules, or an exported state.
+    """
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return not head or tag_of(Plan).encode() in head
 
 
 class _Head(msgspec.Struct, frozen=True):
