@@ -237,6 +237,55 @@ def test_a_full_disk_is_reported_and_leaves_no_file(fake: FakeEcs) -> None:
 
 
 @pytest.mark.parametrize("form", [(), ("--set",)])
+def test_names_of_the_state_are_not_used_again(
+    fake: FakeEcs, form: tuple[str, ...]
+) -> None:
+    """`pulumi import` refuses them: here the rule of the first import has changed."""
+    group = fake.new_group()
+    first = fake.add_rule(group, **tcp(80))
+    imported("--group", group, *form)
+    (old,) = resources()
+    kept = {**old, "urn": f"urn:pulumi:dev::shop::{old['type']}::{old['name']}"}
+    Path("state.json").write_text(state(kept))
+    fake.change_rule(group, first, PortRange="81/81")
+    again = fake.add_rule(group, **tcp(80))
+    for file in Path("out").iterdir():
+        file.unlink()
+
+    imported("--group", group, "--state", "state.json", *form)
+
+    (new,) = resources()
+    assert again in json.dumps(new)
+    assert new["name"] == f"{old['name']}-2"
+    assert f'"{new["name"]}",' in Path("out/__main__.py").read_text()
+
+
+def test_a_link_to_nothing_is_not_followed(fake: FakeEcs) -> None:
+    """No file is written outside of the folder."""
+    group = fake.new_group()
+    fake.add_rule(group, **tcp(80))
+    Path("out").mkdir()
+    Path("out/__main__.py").symlink_to(Path("elsewhere").absolute())
+
+    done = imported("--group", group)
+
+    assert done.exit_code == 2
+    assert "out/__main__.py exists already" in done.stderr
+    assert not Path("elsewhere").exists()
+    assert not Path("out/import.json").exists()
+
+
+def test_paths_with_spaces_are_quoted_in_next_steps(fake: FakeEcs) -> None:
+    """So that the line can be copied to a shell."""
+    group = fake.new_group()
+    fake.add_rule(group, **tcp(80))
+
+    done = run("import", "--group", group, "--out", "an old group")
+
+    assert "--file 'an old group/import.json' --generate-code" in done.stdout
+
+
+@pytest.mark.parametrize("form", [(), ("--set",)])
 def test_a_rule_that_exists_twice_is_imported_once(
     fake: FakeEcs, form: tuple[str, ...]
 ) -> None:

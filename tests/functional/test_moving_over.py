@@ -17,7 +17,16 @@ import pytest
 from click.testing import Result
 
 from alicloud_ingress.testing import FakeEcs
-from functional.accounts import PEER_TYPE, account, entry, owning, run, state, tcp
+from functional.accounts import (
+    PEER_TYPE,
+    TYPE,
+    account,
+    entry,
+    owning,
+    run,
+    state,
+    tcp,
+)
 from peer_states.kept import GROUP, existing, peer_rules
 
 
@@ -197,6 +206,19 @@ def test_two_resources_of_one_name_get_different_names(fake: FakeEcs) -> None:
     moved()
 
     assert imported() == {"http": rules[0], "http-2": rules[1]}
+
+
+def test_a_name_that_this_provider_uses_gets_a_number(fake: FakeEcs) -> None:
+    """The import would fail, after the old resource has left the state."""
+    fake.new_group(id=GROUP)
+    rule_id, other = (fake.add_rule(GROUP, **tcp(port)) for port in (80, 81))
+    about = {"securityGroupId": GROUP, "securityGroupRuleId": rule_id}
+    ours = {**owning(GROUP, other), "urn": f"urn:pulumi:dev::shop::{TYPE}::web"}
+    Path("before.json").write_text(state(ours, entry("web", PEER_TYPE, **about)))
+
+    moved()
+
+    assert imported() == {"web-2": rule_id}
 
 
 def test_a_resource_twice_in_the_state_is_skipped(fake: FakeEcs) -> None:

@@ -233,6 +233,29 @@ def test_a_closed_stdout_exits_with_3_before_any_call(
 
 
 @pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("stale plan --group {group} --out plan.json --state -", 3),
+        ("stale destroy plan.json --report report.json", 2),
+        ("preview-report -", 3),
+        ("show --group {group}", 0),
+    ],
+)
+def test_a_closed_stdin_is_empty(
+    shell: Shell, fake: FakeEcs, command: str, code: int
+) -> None:
+    """No traceback, and no question without an answer."""
+    group = stale_group(fake)
+    plan = f"alicloud-ingress stale plan --group {group} --out plan.json"
+    assert shell(plan).returncode == 1
+
+    done = shell(f"alicloud-ingress {command.format(group=group)} <&-")
+
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
     "encoding",
     [
         {"PYTHONIOENCODING": "ascii"},

@@ -254,3 +254,19 @@ def test_a_rule_made_again_by_others_is_not_changed(fake: FakeEcs) -> None:
     assert list(fake.rules(group)) == [other]
     assert entries()[rule_id]["restored_as"] == other
     assert entries()[rule_id]["why"].endswith("deleted rule: Description")
+
+
+def test_a_restored_rule_that_was_narrowed_stays_so(fake: FakeEcs) -> None:
+    """A second restore, after a failure say, does not open again what was closed."""
+    group = fake.new_group()
+    (rule_id,) = expired(fake, group, 80)
+    destroyed(group)
+    assert restored().exit_code == 0
+    (back,) = fake.rules(group)
+    fake.change_rule(group, back, SourceCidrIp="10.1.0.0/16")
+
+    assert restored().exit_code == 0
+
+    assert list(fake.rules(group)) == [back]
+    assert entries()[rule_id]["restored_as"] == back
+    assert entries()[rule_id]["why"].endswith("deleted rule: SourceCidrIp")

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,71 @@ class TestPlan:
         partial.write_text(kept)
         assert plan("--all-groups", "--older-than", "30d").exit_code == 0
         assert stale_ids(folder) == set()
+
+    def test_a_damaged_line_hides_no_group_after_it(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
+        """What is judged again comes after it in the file of an interrupted plan."""
+        found = {
+            fake.add_rule(fake.new_group(), **tcp(80, Description=EXPIRED))
+            for _ in range(60)
+        }
+        interrupt_a_plan(fake)
+        partial = folder / "plan.json.partial"
+        head, first, *others = partial.read_text().splitlines()
+        for damaged in (first[:40], "{}", "\0" * 40):
+            partial.write_text("\n".join([head, damaged, *others, ""]))
+            assert plan("--all-groups").exit_code == 1
+            assert stale_ids(folder) == found
+
+    @pytest.mark.parametrize("name", ["report.json", "state.json"])
+    def test_a_file_other_than_a_plan_is_not_replaced(
+        self, fake: FakeEcs, folder: Path, name: str
+    ) -> None:
+        """A report is all that restores the deleted rules."""
+        group = fake.new_group()
+        fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        (folder / "plan.json").touch()
+        assert [plan("--group", group).exit_code for _ in range(2)] == [1, 1]
+        run("stale", "destroy", "plan.json", "--report", "report.json", "--yes")
+        (folder / "state.json").write_text(state())
+        before = (folder / name).read_text()
+
+        done = run("stale", "plan", "--group", group, "--out", name)
+
+        assert done.exit_code == 2
+        assert f"{name} exists and is not a plan" in done.stderr
+        assert (folder / name).read_text() == before
+
+    def test_a_link_in_place_of_an_unfinished_plan_is_replaced(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
+        """Its target stays as it is."""
+        (folder / "other").write_text("content")
+        (folder / "plan.json.partial").symlink_to("other")
+
+        assert plan("--group", fake.new_group()).exit_code == 0
+
+        assert (folder / "other").read_text() == "content"
+
+    def test_an_interrupted_plan_ends_without_waiting_for_answers(
+        self, folder: Path
+    ) -> None:
+        """A call with its retries may take two minutes."""
+        fake = FakeEcs()
+        for _ in range(3):
+            fake.new_group()
+        fake.inject(Fault(action=DESCRIBE, drop=True, times=999))
+        asked = threading.Event()
+        fake.listeners.append(
+            lambda call: asked.set() if call.action == DESCRIBE else None
+        )
+        with fake.serve() as url:
+            running = started(url, "plan", "--all-groups", "--out", "plan.json")
+            assert asked.wait(60)
+            running.send_signal(signal.SIGINT)
+            assert running.wait(timeout=8) == 130
+        assert [file.name for file in folder.iterdir()] == ["plan.json.partial"]
 
     def test_two_runs_do_not_write_one_plan(self, fake: FakeEcs, folder: Path) -> None:
         """Each would remove or continue the findings of the other."""
@@ -339,6 +405,22 @@ class TestImport:
         assert (folder / "out" / "__main__.py").read_text() == "mine"
 
 
+def started(
+    url: str, *arguments: str, err: int | None = None
+) -> subprocess.Popen[bytes]:
+    """A process of `stale` that works on a served fake."""
+    environment = {
+        **os.environ,
+        "ALIBABA_CLOUD_ENDPOINT_ECS": url,
+        "ALIBABA_CLOUD_REGION": "cn-hangzhou",
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "a-secret",
+    }
+    program = "from alicloud_ingress.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "stale", *arguments]
+    return subprocess.Popen(command, env=environment, stderr=err)
+
+
 class TestDestroy:
     """What `stale destroy` leaves, whatever happens to it."""
 
@@ -356,16 +438,7 @@ class TestDestroy:
         with fake.serve() as url:
 
             def start(*arguments: str) -> int:
-                environment = {
-                    **os.environ,
-                    "ALIBABA_CLOUD_ENDPOINT_ECS": url,
-                    "ALIBABA_CLOUD_REGION": "cn-hangzhou",
-                    "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
-                    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "a-secret",
-                }
-                program = "from alicloud_ingress.cli.main import main; main()"
-                command = [sys.executable, "-c", program, "stale", *arguments]
-                running[:] = [subprocess.Popen(command, env=environment)]
+                running[:] = [started(url, *arguments)]
                 return running[0].wait(timeout=120)
 
             assert start("plan", "--group", group, "--out", "plan.json") == 1
@@ -382,6 +455,23 @@ class TestDestroy:
             assert start("restore", "report.json") == 0
             (back,) = fake.rules(group).values()
             assert back["Description"] == EXPIRED
+
+    def test_messages_that_nobody_reads_exit_with_141(self, folder: Path) -> None:
+        """Not with 1, which means that rules were kept on purpose."""
+        fake = FakeEcs()
+        group = fake.new_group()
+        fake.add_rule(group, **tcp(80, Description=EXPIRED))
+        reader, writer = os.pipe()
+        os.close(reader)
+        destroy = ("destroy", "plan.json", "--report", "report.json", "--yes")
+        with fake.serve() as url:
+            plan = started(url, "plan", "--group", group, "--out", "plan.json")
+            assert plan.wait(timeout=120) == 1
+            assert started(url, *destroy, err=writer).wait(timeout=120) == 141
+            os.close(writer)
+            assert started(url, *destroy).wait(timeout=120) == 0
+        (rule,) = json.loads((folder / "report.json").read_text())["rules"]
+        assert rule["status"] == "destroyed"
 
     def test_without_a_terminal_destroy_needs_yes(
         self, fake: FakeEcs, folder: Path
@@ -419,6 +509,7 @@ class TestDestroy:
             ('"IpProtocol"', '"Protocol"'),
             ('"expired"', '"old"'),
             ("[", "{"),
+            ('"vpc_id": "vpc-1"', '"vpc_id": "\\ud800"'),
         ],
     )
     def test_an_invalid_plan_destroys_nothing(

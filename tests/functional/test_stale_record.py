@@ -13,7 +13,7 @@ import pytest
 
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.faults import Fault
-from functional.accounts import EXPIRED, account, run, tcp
+from functional.accounts import EXPIRED, account, owning, run, state, tcp
 
 REVOKE = "RevokeSecurityGroup"
 DESCRIBE = "DescribeSecurityGroupAttribute"
@@ -108,6 +108,48 @@ def test_a_rule_still_shown_after_a_kill_is_recorded(fake: FakeEcs, group: str) 
     assert statuses() == ["destroying"]
     assert run(*DESTROY).exit_code == 0
     assert [(e["rule_id"], e["status"]) for e in report()] == [(rule_id, "destroyed")]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_rule_that_one_read_lacks_is_destroyed(
+    fake: FakeEcs, group: str, *, refused: bool
+) -> None:
+    """It is open: neither the first read nor the one after a refusal proves it gone."""
+    rule_id = expired(fake, group, 80)
+    planned(group)
+    rules = fake.groups[group].rules
+    hidden = {rule_id: rules[rule_id]}
+    if refused:
+        fake.inject(Fault(action=REVOKE, status=400, code="OperationDenied"))
+    at = int(refused)
+    fake.inject(Fault(action=DESCRIBE, skip=at, edit=lambda _: rules.pop(rule_id)))
+    fake.inject(Fault(action=DESCRIBE, skip=at, edit=lambda _: rules.update(hidden)))
+
+    codes = [run(*DESTROY).exit_code for _ in range(1 + refused)]
+
+    assert codes == [3, 0][-len(codes) :]
+    assert fake.rules(group) == {}
+    assert statuses() == ["destroyed"]
+
+
+@pytest.mark.parametrize("others", [1, 100])
+def test_each_call_is_judged_by_the_rules_before_it(
+    fake: FakeEcs, group: str, others: int
+) -> None:
+    """Someone deletes the wider rule while the first call is sent, or makes it fail."""
+    wider = fake.add_rule(group, **tcp("1/1000"))
+    ids = [expired(fake, group, 2000 + n) for n in range(others)]
+    needless = fake.add_rule(group, **tcp(80))
+    planned(group)
+    gone = [wider, *ids[: 1 if others == 1 else 0]]
+    rules = fake.groups[group].rules
+    fake.inject(
+        Fault(action=REVOKE, edit=lambda _: [rules.pop(rule_id) for rule_id in gone])
+    )
+
+    assert run(*DESTROY, "--max", "200").exit_code == 1
+
+    assert list(fake.rules(group)) == [needless]
 
 
 def test_an_identical_rule_with_another_id_is_named(fake: FakeEcs, group: str) -> None:
@@ -237,6 +279,19 @@ def test_a_run_is_not_stopped_by_a_killed_one(fake: FakeEcs, group: str) -> None
     assert run(*DESTROY).exit_code == 0
 
 
+def test_a_link_in_place_of_a_lock_is_not_followed(fake: FakeEcs, group: str) -> None:
+    """Its target is not emptied, and nothing is destroyed."""
+    expired(fake, group, 80)
+    planned(group)
+    Path("other").write_text("content")
+    Path(".report.json.lock").symlink_to("other")
+
+    assert run(*DESTROY).exit_code == 3
+
+    assert Path("other").read_text() == "content"
+    assert len(fake.rules(group)) == 1
+
+
 class TestNothingIsOpened:
     """A rule that drops packets goes only after what it stops."""
 
@@ -319,6 +374,29 @@ def test_an_old_plan_gives_a_warning(fake: FakeEcs, group: str) -> None:
     )
 
     assert "days old" in run(*DESTROY).stderr
+
+
+def test_a_rule_taken_over_since_the_plan_needs_a_state(
+    fake: FakeEcs, group: str
+) -> None:
+    """Nothing in ECS says that a stack has imported it: a warning says what does."""
+    owned, taken = (fake.add_rule(group, **tcp(port)) for port in (80, 81))
+    Path("state.json").write_text(state(owning(group, owned)))
+    found = run(
+        *("stale", "plan", "--out", "plan.json", "--group", group),
+        *("--state", "state.json"),
+    )
+    assert found.exit_code == 1
+    Path("state.json").write_text(state(owning(group, owned), owning(group, taken)))
+
+    done = run(*DESTROY, "--state", "state.json")
+
+    assert done.exit_code == 1
+    assert "pass --state" not in done.stderr
+    assert set(fake.rules(group)) == {owned, taken}
+    done = run(*DESTROY)
+    assert "warning: no state is passed" in done.stderr
+    assert set(fake.rules(group)) == {owned}
 
 
 def test_rules_with_another_reason_are_counted(fake: FakeEcs, group: str) -> None:

@@ -96,6 +96,13 @@ CLEANUP = (
         ("tests/functional/test_import_command.py",),
     ),
     Mutant(
+        "an import uses a name that the state has",
+        "inventory/importer.py",
+        "used = {*peers.used_names}",
+        "used: set[str] = set()",
+        ("tests/functional/test_import_command.py",),
+    ),
+    Mutant(
         "a remark makes an entry of the keep list match nothing",
         "cleanup/filters.py",
         'entry = _REMARK.sub("", line)',
@@ -122,6 +129,49 @@ CLEANUP = (
         ", unique_keys=True",
         "",
         (RECORD,),
+    ),
+    Mutant(
+        "a rule that one read lacks counts as deleted",
+        "cleanup/destroy.py",
+        "            group = _read_again(client, group, entries)\n",
+        "",
+        (RECORD,),
+    ),
+    Mutant(
+        "a rule that one read after a refusal lacks counts as deleted",
+        "cleanup/destroy.py",
+        "group = _read_again(client, client.describe(group_id), entries)",
+        "group = client.describe(group_id)",
+        (RECORD,),
+    ),
+    Mutant(
+        "only the first call of a group is judged",
+        "cleanup/destroy.py",
+        "safe = self._within_cap(group, self._unchanged(group, entries))",
+        "safe = safe[MAX_ENTRIES:] if self._sent else"
+        " self._within_cap(group, self._unchanged(group, entries))",
+        (RECORD,),
+    ),
+    Mutant(
+        "a plan replaces the report of deleted rules",
+        "cleanup/plan_file.py",
+        "return not head or tag_of(Plan).encode() in head",
+        "return True",
+        ("tests/functional/test_stale_command.py",),
+    ),
+    Mutant(
+        "a damaged line hides the groups after it",
+        "cleanup/plan_file.py",
+        "            file.truncate()\n",
+        "",
+        ("tests/functional/test_stale_command.py",),
+    ),
+    Mutant(
+        "a restored rule that was changed is made again",
+        "cleanup/restore.py",
+        "        or group.by_id(entry.restored_as)\n",
+        "",
+        (RESTORE,),
     ),
 )
 """

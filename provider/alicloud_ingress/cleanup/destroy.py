@@ -143,12 +143,17 @@ class Destroyer:
                 self._set("failed", [entry], str(error))
 
     def _in_group(self, client: EcsClient, group_id: str, entries: list[Entry]) -> None:
+        """
+        Destroy rules in calls of up to 100. Each call is judged by a read after the one
+        before it: others may have changed the group since.
+        """
         group = self._read(client, group_id, entries)
-        if group is None:
-            return
-        safe = self._within_cap(group, self._unchanged(group, entries))
-        for start in range(0, len(safe), MAX_ENTRIES):
-            self._batch(client, group_id, safe[start : start + MAX_ENTRIES])
+        while group and entries:
+            group = _read_again(client, group, entries)
+            safe = self._within_cap(group, self._unchanged(group, entries))
+            if safe:
+                group = self._send(client, group_id, safe[:MAX_ENTRIES])
+            entries = [e for e in safe if e.status in ("planned", "destroying")]
 
     def _read(
         self, client: EcsClient, group_id: str, entries: list[Entry]
@@ -326,33 +331,35 @@ class Destroyer:
             )
         }
 
-    def _batch(self, client: EcsClient, group_id: str, entries: list[Entry]) -> None:
+    def _send(
+        self, client: EcsClient, group_id: str, entries: list[Entry]
+    ) -> LiveGroup:
         """
         Delete up to 100 rules. If ECS refuses the call and some of the rules do not
-        exist, the call is sent again without them.
+        exist, only those are settled.
+
+        Returns:
+            The group, read after the call.
         """
-        rest = entries
-        while rest:
-            self._set("destroying", rest)
-            self._save()
-            self._sent += len(rest)
-            try:
-                client.revoke_by_id(group_id, [entry.rule_id for entry in rest])
-            except EcsError as error:
-                if not _is_refused(error):
-                    raise
-                group = client.describe(group_id)
-                there = [e for e in rest if group.by_id(e.rule_id) is not None]
-                self._sent -= len(there)
-                if len(there) == len(rest):
-                    raise
-                self._record_missing([e for e in rest if e not in there], error)
-                rest = self._unchanged(group, there)
-                continue
-            _verify(client, group_id, rest)
-            self._set("destroyed", rest)
-            self._save()
-            return
+        self._set("destroying", entries)
+        self._save()
+        self._sent += len(entries)
+        try:
+            client.revoke_by_id(group_id, [entry.rule_id for entry in entries])
+        except EcsError as error:
+            if not _is_refused(error):
+                raise
+            group = _read_again(client, client.describe(group_id), entries)
+            missing = [e for e in entries if group.by_id(e.rule_id) is None]
+            self._sent -= len(entries) - len(missing)
+            if not missing:
+                raise
+            self._record_missing(missing, error)
+            return group
+        group = _verified(client, group_id, entries)
+        self._set("destroyed", entries)
+        self._save()
+        return group
 
     def _record_missing(self, entries: list[Entry], error: EcsError) -> None:
         """
@@ -413,22 +420,36 @@ def chosen(report: Report, limits: Limits) -> list[Entry]:
     ]
 
 
-def _verify(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> None:
+def _read_again(
+    client: EcsClient, group: LiveGroup, entries: Sequence[Entry]
+) -> LiveGroup:
     """
-    Read the group until it no longer has the rules.
+    The group, read once more if a rule is missing: a single read may lack one that
+    exists.
+    """
+    if all(group.by_id(entry.rule_id) for entry in entries):
+        return group
+    return client.describe(group.group_id)
+
+
+def _verified(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> LiveGroup:
+    """
+    Read the group until it no longer has the rules, and return it.
 
     Raises:
         RuleNotConfirmedError: it still has some when the time is up.
     """
     ids = {entry.rule_id for entry in entries}
 
-    def read_again() -> None:
-        if still := ids & {live.rule_id for live in client.describe(group_id).rules}:
+    def read_without() -> LiveGroup:
+        group = client.describe(group_id)
+        if still := ids & {live.rule_id for live in group.rules}:
             raise NotShownError(", ".join(sorted(still)))
+        return group
 
     try:
         with waiting_for(f"the deleted rules to leave {group_id}", SHOWN_WITHIN_S):
-            until_shown(SHOWN_WITHIN_S)(read_again)
+            return until_shown(SHOWN_WITHIN_S)(read_without)
     except NotShownError as still:
         raise RuleNotConfirmedError(
             f"RevokeSecurityGroup on {group_id} answered 200, and {still} still exist;"

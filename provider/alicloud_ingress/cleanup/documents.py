@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -55,6 +56,7 @@ def read_document(path: Path, of: type[_Document]) -> _Document:
     form = tag_of(of)
     try:
         found = mapping(parsed(text_in(path), unique_keys=True))
+        json.dumps(found, ensure_ascii=False).encode()  # no half of a character
     except UnreadableError as error:
         raise DocumentError(str(error)) from None
     except ValueError as error:
@@ -90,7 +92,7 @@ def locked(path: Path) -> Generator[None]:
     real = path.resolve()
     lock = real.with_name(f".{real.name}.lock")
     with writing(path):
-        file = lock.open("w", encoding="utf-8")
+        file = os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -27,7 +27,7 @@ from alicloud_ingress.previews.declared import (
     Statement,
     rules_of_set,
 )
-from alicloud_ingress.previews.notation import SECRET_SIGNATURE, inputs_of
+from alicloud_ingress.previews.notation import SECRET_SIGNATURE, inputs_of, name_of
 from alicloud_ingress.previews.peer import PEER_RULE, as_the_peer_sees, rule_of_peer
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
@@ -214,12 +214,12 @@ class _State:
         operations = map(mapping, items(deployment.get("pending_operations")))
         unfinished = [mapping(operation.get("resource")) for operation in operations]
         for entry in (*resources, *unfinished):
-            parts = str(entry.get("urn") or "").split("::")
-            self.stack = self.stack or parts[0].removeprefix("urn:pulumi:")
+            urn = str(entry.get("urn") or "")
+            self.stack = self.stack or urn.removeprefix("urn:pulumi:").split("::")[0]
             kind = str(entry.get("type"))
             # An external resource was read with `get`: it does not own the rule.
             if kind in GROUP_ARGUMENT and not entry.get("external"):
-                self._add(kind, parts[-1], _decrypted(entry))
+                self._add(kind, name_of(urn), _decrypted(entry))
         self.stack = self.stack or "a state without resources"
 
     def _add(self, kind: str, name: str, entry: Mapping[str, Any]) -> None:

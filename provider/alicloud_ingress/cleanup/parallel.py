@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 CALLS_PER_S = 50.0
@@ -16,6 +16,10 @@ CALLS_PER_S = 50.0
 Maximum calls per second. It leaves room for other callers of the account.
 """
 MAX_PARALLEL = 16
+INTERRUPTED_WITHIN_S = 1.0
+"""
+How long an interrupted caller waits for calls that are being sent.
+"""
 
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
@@ -63,16 +67,31 @@ def in_parallel(
     """
     Apply *work* to each item in parallel, and yield the results in order.
 
-    Items are taken from *given* only as earlier ones are finished.
+    Items are taken from *given* only as earlier ones are finished. If the caller is
+    interrupted, it hardly waits for calls that have no answer yet: the threads end with
+    the process. So *work* must only read.
     """
     waiting: deque[Future[_Made]] = deque()
-    pool = ThreadPoolExecutor(MAX_PARALLEL, thread_name_prefix="scan")
+    free = threading.Semaphore(MAX_PARALLEL)
+
+    def run(result: Future[_Made], each: _Given) -> None:
+        with free:
+            if not result.set_running_or_notify_cancel():
+                return
+            try:
+                result.set_result(work(each))
+            except BaseException as error:  # noqa: BLE001 - raised in the caller
+                result.set_exception(error)
+
     try:
         for each in given:
-            waiting.append(pool.submit(work, each))
+            waiting.append(Future())
+            threading.Thread(target=run, args=(waiting[-1], each), daemon=True).start()
             if len(waiting) >= 2 * MAX_PARALLEL:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        for result in waiting:
+            result.cancel()
+        wait(waiting, INTERRUPTED_WITHIN_S)

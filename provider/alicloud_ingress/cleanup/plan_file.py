@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import msgspec
 
@@ -24,8 +24,13 @@ from alicloud_ingress.cleanup.documents import (
     replaced,
 )
 from alicloud_ingress.cleanup.findings import Finding, GroupFindings
-from alicloud_ingress.documents import as_json_object
-from alicloud_ingress.files import mapping, writing
+from alicloud_ingress.documents import as_json_object, tag_of
+from alicloud_ingress.files import writing
+
+HEAD_BYTES = 100
+"""
+A plan says within so many bytes what it is.
+"""
 
 
 class Plan(
@@ -122,6 +127,24 @@ def read_plan(path: Path) -> Plan:
     return read_document(path, Plan)
 
 
+def may_be_replaced(path: Path) -> bool:
+    """
+    Whether a file is an older plan, is empty, or does not exist.
+
+    Any other file may be the only record of deleted rules, or an exported state.
+    """
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return not head or tag_of(Plan).encode() in head
+
+
+class _Head(msgspec.Struct, frozen=True):
+    question: str
+    made_at: Time
+
+
 class Partial:
     """
     An unfinished plan: a file with one line for the criteria, and one for each group.
@@ -139,32 +162,29 @@ class Partial:
         self._question = hashlib.sha256(question.encode()).hexdigest()
         self.made_at = ""
 
-    def known(self, made_at: str) -> dict[tuple[str, str], int]:
+    def known(self, made_at: str) -> set[tuple[str, str]]:
         """
-        The groups that an earlier run has judged.
+        The groups that an earlier run has judged, by region and ID.
+
+        The file is cut before the first line that is incomplete or damaged, so that it
+        hides none that is added after it.
 
         Args:
             made_at: the time of the plan, if no earlier run is continued.
-
-        Returns:
-            The number of rules by region and ID of the group.
         """
-        lines = self._lines()
-        nothing: Mapping[str, Any] = {}
-        head = next(lines, nothing)
-        if head.get("question") != self._question:
+        head = self._head()
+        if head is None or head.question != self._question:
             self.made_at = made_at
-            head = {"question": self._question, "made_at": made_at}
+            head = _Head(self._question, made_at)
+            self._path.unlink(missing_ok=True)  # a link is not followed
             with replaced(self._path) as temporary:
-                temporary.write_text(json.dumps(head) + "\n", encoding="utf-8")
-            return {}
-        self.made_at = str(head["made_at"])
-        self._drop_incomplete_line()
-        return {
-            (str(line["region"]), str(line["group_id"])): int(line["rule_count"])
-            for line in lines
-            if not line["not_judged"]
-        }
+                temporary.write_bytes(msgspec.json.encode(head) + b"\n")
+            return set()
+        self.made_at = head.made_at
+        with self._path.open("rb+") as file:
+            judged = {_place(g) for g in _whole_lines(file) if not g.not_judged}
+            file.truncate()
+        return judged
 
     def add(self, group: GroupFindings) -> None:
         """
@@ -177,13 +197,12 @@ class Partial:
         """
         The groups for the plan. If a group was judged twice, the last one counts.
         """
-        last: dict[tuple[Any, Any], int] = {}
-        for number, line in enumerate(self._lines()):
-            last[line.get("region"), line.get("group_id")] = number
-        for number, line in enumerate(self._lines()):
-            if number and last[line["region"], line["group_id"]] == number:
-                group = msgspec.convert(line, GroupFindings)
-                if not group.is_empty:
+        with self._path.open("rb") as file:
+            last = {_place(g): number for number, g in enumerate(_whole_lines(file))}
+        with self._path.open("rb") as file:
+            for number, group in enumerate(_whole_lines(file)):
+                is_last = last[_place(group)] == number
+                if is_last and not group.is_empty:
                     yield group
 
     def remove(self) -> None:
@@ -192,21 +211,32 @@ class Partial:
         """
         self._path.unlink(missing_ok=True)
 
-    def _lines(self) -> Iterator[Mapping[str, Any]]:
-        if not self._path.exists():
-            return
-        with self._path.open(encoding="utf-8") as file:
-            for line in file:
-                try:
-                    yield mapping(json.loads(line))
-                except ValueError:
-                    return  # the last line, incomplete after a kill
+    def _head(self) -> _Head | None:
+        try:
+            with self._path.open("rb") as file:
+                return msgspec.json.decode(file.readline(), type=_Head)
+        except (FileNotFoundError, ValueError):
+            return None
 
-    def _drop_incomplete_line(self) -> None:
-        with self._path.open("rb+") as file:
-            whole_bytes = 0
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                whole_bytes += len(line)
-            file.truncate(whole_bytes)
+
+def _place(group: GroupFindings) -> tuple[str, str]:
+    return group.region, group.group_id
+
+
+def _whole_lines(file: BinaryIO) -> Iterator[GroupFindings]:
+    """
+    The groups up to the first line that is incomplete or damaged, where the file is
+    positioned then. The line with the criteria is skipped.
+    """
+    file.readline()
+    while True:
+        start = file.tell()
+        line = file.readline()
+        try:
+            group = msgspec.json.decode(line, type=GroupFindings)
+        except ValueError:
+            break
+        if not line.endswith(b"\n"):
+            break
+        yield group
+    file.seek(start)

@@ -185,7 +185,11 @@ class Restorer:
 
 
 def _the_same(group: LiveGroup, entry: Entry) -> LiveRule | None:
-    return group.by_id(entry.rule_id) or group.matching(entry.rule.normal())
+    return (
+        group.by_id(entry.rule_id)
+        or group.by_id(entry.restored_as)
+        or group.matching(entry.rule.normal())
+    )
 
 
 def _authorize(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> None:

@@ -76,7 +76,7 @@ def _in_file(file: Path) -> str:
     try:
         return text_in(file)
     except UnreadableError as error:
-        raise StateError(f"the state {error}") from None
+        raise StateError(str(error)) from None
 
 
 def _export(stack: str) -> str:

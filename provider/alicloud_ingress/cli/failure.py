@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Generator, Iterable
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -128,13 +129,19 @@ def _notify(line: str) -> None:
 
 def _streams() -> list[TextIO | None]:
     """
-    Standard output and standard error; None where one is closed.
+    Standard input, output and error; None where one is closed.
     """
-    return [sys.stdout, sys.stderr]
+    return [sys.stdin, sys.stdout, sys.stderr]
 
 
 def _require_stdout() -> None:
-    if _streams()[0] is None:
+    """
+    End the command if nothing can be printed. A closed standard input is empty.
+    """
+    stdin, stdout, _ = _streams()
+    if stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - stays open
+    if stdout is None:
         raise Failure("standard output is closed; the command did nothing")
 
 
@@ -142,7 +149,7 @@ def _escape_what_cannot_be_encoded() -> None:
     r"""
     Write a character as `\u4e2d` if the encoding of the output does not have it.
     """
-    for stream in _streams():
+    for stream in _streams()[1:]:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
@@ -151,7 +158,7 @@ def _flushed(code: object) -> object:
     """
     Flush the output, and return the exit code: another one if that fails.
     """
-    for stream in filter(None, _streams()):
+    for stream in filter(None, _streams()[1:]):
         try:
             stream.flush()
         except OSError as error:

@@ -9,6 +9,7 @@ import contextlib
 import datetime as dt
 import json
 import pickle
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,7 +177,7 @@ def _files(folder: Path, *, is_move: bool) -> _Files:
         folder / "state-delete.sh",
     )
     for each in (files.resources, files.program, files.script):
-        if each.exists():
+        if each.exists() or each.is_symlink():
             raise click.UsageError(f"{each} exists already; pass another --out")
     return files
 
@@ -226,7 +227,7 @@ def _write(
     files: _Files, imports: Sequence[Import], peers: PeerState | None, *, as_set: bool
 ) -> None:
     """
-    Write all files; if one fails, remove the others.
+    Write all files, which must not exist; if one fails, remove the others.
     """
     entries = [each for found in imports for each in _entries(found, as_set=as_set)]
     texts = {
@@ -235,13 +236,16 @@ def _write(
     }
     if deletions := deletion_script([p for found in imports for p in found.peers]):
         texts[files.script] = deletions
+    written: list[Path] = []
     try:
         for file, text in texts.items():
             with writing(file):
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(text, encoding="utf-8")
+                with file.open("x", encoding="utf-8") as opened:
+                    written.append(file)
+                    opened.write(text)
     except OSError:
-        for file in texts:
+        for file in written:
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)
         raise
@@ -261,9 +265,9 @@ def _report(imports: Sequence[Import], files: _Files, *, is_move: bool) -> None:
     steps = MOVE if is_move else f"{FIRST if resources else ''}{NEXT}"
     click.echo(
         steps.format(
-            script=files.script,
+            script=shlex.quote(str(files.script)),
             resources=count(resources, "resource"),
-            file=files.resources,
+            file=shlex.quote(str(files.resources)),
             program=files.program,
         )
     )

@@ -28,6 +28,10 @@ from alicloud_ingress.times import moment_of, now
 
 SOME = 1
 NOTABLE_AGE_DAYS = 7
+NOT_CHECKED = (
+    "warning: no state is passed, so a rule that a stack has taken over since the plan"
+    " is deleted, too; pass --state or --stack again to keep it"
+)
 
 
 @click.command("destroy")
@@ -107,6 +111,8 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     connections = connections_of(profile, stacks)
     if open_:
         _warn_if_old(made)
+        if not owners.given and any(map(_is_unmanaged, open_)):
+            click.echo(NOT_CHECKED, err=True)
         require_account(connections, made, guard)
         if not yes and not _is_confirmed(_question(open_, max_rules, made, account_id)):
             click.echo("nothing was destroyed", err=True)
@@ -138,6 +144,10 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
         raise SystemExit(Failure.exit_code)
     if any(e.status in ("left", "restored") for e in chosen):
         raise SystemExit(SOME)
+
+
+def _is_unmanaged(entry: job.Entry) -> bool:
+    return any(reason.kind == "unmanaged" for reason in entry.reasons)
 
 
 def _warn_if_old(made: job.Plan) -> None:

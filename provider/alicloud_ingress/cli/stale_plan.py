@@ -12,7 +12,7 @@ import click
 
 from alicloud_ingress import stale as job
 from alicloud_ingress.cleanup.documents import locked
-from alicloud_ingress.cleanup.plan_file import Partial, write_streamed
+from alicloud_ingress.cleanup.plan_file import Partial, may_be_replaced, write_streamed
 from alicloud_ingress.cleanup.stacks import read_owners
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import (
@@ -109,6 +109,10 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument for each option
         raise click.UsageError("--states-are-complete needs --state or --stack")
     if usage_file is None and (unused_for is not None or min_coverage < 1):
         raise click.UsageError("--unused-for and --min-coverage need --usage")
+    if not may_be_replaced(out):
+        raise click.UsageError(
+            plain(f"{out} exists and is not a plan; pass another --out", 1_000)
+        )
     table = open_table(usage_file) if usage_file else None
     owners, texts = read_owners(state_files, stacks)
     kept = text_in(keep) if keep else ""

@@ -88,6 +88,18 @@ def csv_text(rows: Iterable[Sequence[str]]) -> bytes:
     return text.getvalue().encode()
 
 
+class _Stderr(Console):
+    """
+    The command decides how it exits if its output is not read: Rich would exit with 1.
+    """
+
+    def on_broken_pipe(self) -> None:
+        """
+        Called by Rich while it handles the error.
+        """
+        raise BrokenPipeError
+
+
 def count(number: int, noun: str) -> str:
     """
     A number with its noun, such as `1 rule` or `2 rules`.
@@ -136,7 +148,7 @@ def progress() -> Progress:
     """
     A progress bar on stderr; nothing is shown unless stderr is a terminal.
     """
-    console = Console(stderr=True)
+    console = _Stderr(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

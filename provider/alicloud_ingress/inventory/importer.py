@@ -21,7 +21,7 @@ from alicloud_ingress.inventory.moving_over import (
     PeerResource,
     PeerState,
     kept_in_state,
-    names,
+    unused,
 )
 from alicloud_ingress.previews.declared import RULE, RULE_SET
 from alicloud_ingress.reconcile.ownership import new_mark
@@ -67,6 +67,7 @@ class Import:
         account_id: its account.
         rules: the rules to import.
         skipped: the other rules, each with the reason.
+        set_name: name of the resource, if they become a rule set.
     """
 
     group_id: str
@@ -74,6 +75,7 @@ class Import:
     account_id: str
     rules: tuple[Named, ...]
     skipped: tuple[tuple[LiveRule, str], ...]
+    set_name: str
 
     @property
     def peers(self) -> tuple[PeerResource, ...]:
@@ -127,6 +129,7 @@ def import_of(
         account_id=account_id,
         rules=tuple(sorted(named, key=lambda each: each.name)),
         skipped=tuple(skipped),
+        set_name=f"{group.group_id}-rules",
     )
 
 
@@ -134,7 +137,8 @@ def movable(
     imports: Sequence[Import], peers: PeerState, *, only_peers: bool
 ) -> list[Import]:
     """
-    Skip the rules of resources that cannot be removed from the state.
+    Skip the rules of resources that cannot be removed from the state, and give each
+    resource a name that no other one has.
 
     Args:
         imports: the imports of all groups.
@@ -143,8 +147,7 @@ def movable(
             the names of the resources.
     """
     kept = kept_in_state(peers, (peer.urn for found in imports for peer in found.peers))
-    going = [peer for found in imports for peer in found.peers if peer.urn not in kept]
-    new_names = names(going)
+    used = {*peers.used_names}
 
     def why_not(each: Named) -> str:
         if each.peer is None:
@@ -152,9 +155,8 @@ def movable(
         return kept.get(each.peer.urn, "")
 
     def named(each: Named) -> Named:
-        if only_peers and each.peer:
-            return replace(each, name=new_names[each.peer.urn])
-        return each
+        name = each.peer.name if only_peers and each.peer else each.name
+        return replace(each, name=unused(name, used))
 
     return [
         replace(
@@ -164,6 +166,7 @@ def movable(
                 *found.skipped,
                 *((each.live, why) for each in found.rules if (why := why_not(each))),
             ),
+            set_name=unused(found.set_name, used),
         )
         for found in imports
     ]
@@ -210,7 +213,7 @@ def set_resource(found: Import, provider: str) -> dict[str, Any]:
     ids = {each.live.rule.as_text: each.live.rule_id for each in found.rules}
     return {
         "type": RULE_SET,
-        "name": set_name(found),
+        "name": found.set_name,
         "id": f"{found.group_id}/set/{digest[:12]}",
         "inputs": inputs,
         "outputs": {
@@ -221,13 +224,6 @@ def set_resource(found: Import, provider: str) -> dict[str, Any]:
             OWNER_MARK: new_mark(),
         },
     }
-
-
-def set_name(found: Import) -> str:
-    """
-    The name of the rule set's resource.
-    """
-    return f"{found.group_id}-rules"
 
 
 def program(
@@ -244,7 +240,7 @@ def program(
     """
     name = "import_set.py.j2" if as_set else "import_rules.py.j2"
     return template(name, literal=literal).render(
-        groups=[(found, set_name(found)) for found in imports],
+        groups=imports,
         group_names=peers.groups if peers else {},
         replaced=[peer.name for found in imports for peer in found.peers]
         if peers

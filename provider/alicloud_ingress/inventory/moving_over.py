@@ -16,7 +16,7 @@ from typing import Any
 
 from alicloud_ingress.cleanup.owners import GroupOwners
 from alicloud_ingress.files import items, mapping, parsed
-from alicloud_ingress.previews.declared import SECURITY_GROUP
+from alicloud_ingress.previews.declared import RULE, RULE_SET, SECURITY_GROUP
 from alicloud_ingress.previews.notation import name_of, type_of
 from alicloud_ingress.previews.peer import PEER_RULE
 from alicloud_ingress.rules.live import LiveGroup
@@ -77,10 +77,12 @@ class PeerState:
     Args:
         rules: rule resources by URN, in the order of the state.
         groups: names of security group resources by the group's ID.
+        used_names: names of this provider's resources: an import cannot use them.
     """
 
     rules: Mapping[str, PeerResource] = field(default_factory=dict[str, PeerResource])
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
+    used_names: frozenset[str] = frozenset()
 
     @staticmethod
     def read(texts: Iterable[str]) -> PeerState:
@@ -102,7 +104,8 @@ class PeerState:
             if entry.get("type") == PEER_RULE and not entry.get("external"):
                 resource = _peer_resource(urn, place, entry, referring.get(urn, ()))
                 rules[urn] = replace(resource, doubled=times[urn] > 1)
-        return PeerState(rules, groups)
+        used = (e.get("urn") for e in entries if e.get("type") in (RULE, RULE_SET))
+        return PeerState(rules, groups, frozenset(name_of(str(urn)) for urn in used))
 
     def taken_from(
         self, group: LiveGroup, owners: GroupOwners
@@ -170,20 +173,15 @@ def deletion_script(resources: Sequence[PeerResource]) -> str:
     return "\n".join([*_HEAD, *map(_deletion, last_first), ""])
 
 
-def names(resources: Sequence[PeerResource]) -> dict[str, str]:
+def unused(name: str, used: set[str]) -> str:
     """
-    The names of the resources that replace these, by URN.
-
-    They are the same names. If two resources have one name, as in two components, the
-    second gets a number.
+    The name, with a number if it is used already; it is used from now on.
     """
-    given: dict[str, str] = {}
-    for each in resources:
-        name, number = each.name, 2
-        while name in given.values():
-            name, number = f"{each.name}-{number}", number + 1
-        given[each.urn] = name
-    return given
+    found, number = name, 2
+    while found in used:
+        found, number = f"{name}-{number}", number + 1
+    used.add(found)
+    return found
 
 
 def kept_resources(
