@@ -193,6 +193,7 @@ class _Server:
         wanted = _received(connection)
         process = os.fork()
         if process == 0:
+            self._close(connection)
             return wanted
         for file in wanted.files:
             os.close(file)
@@ -201,6 +202,19 @@ class _Server:
         self._selector.register(ended, selectors.EVENT_READ)
         self._selector.register(connection, selectors.EVENT_READ, (process, connection))
         return None
+
+    def _close(self, connection: socket.socket) -> None:
+        """
+        Close what the forked process has of the server. An object that is collected
+        later would close a file of the same number, such as one of gRPC.
+        """
+        self._selector.close()
+        for each in (
+            self._listening,
+            connection,
+            *(c for _, c in self._running.values()),
+        ):
+            each.close()
 
     def _signal(self, data: tuple[int, socket.socket]) -> None:
         process, connection = data
