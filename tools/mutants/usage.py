@@ -217,6 +217,13 @@ USAGE = (
         "autoescape=False",
         (SHOW,),
     ),
+    Mutant(
+        "a table is written through a link",
+        "files.py",
+        "temporary.replace(path)",
+        "temporary.replace(path.resolve())",
+        (COLLECT,),
+    ),
 )
 """
 See `promises.MUTANTS`.
