@@ -224,6 +224,13 @@ USAGE = (
         "temporary.replace(path.resolve())",
         (COLLECT,),
     ),
+    Mutant(
+        "a query that ends with an interrupted process aborts it",
+        "cli/failure.py",
+        "if any(thread.daemon for thread in threading.enumerate()):",
+        "if False:",
+        (STALE,),
+    ),
 )
 """
 See `promises.MUTANTS`.
