@@ -231,6 +231,13 @@ USAGE = (
         "if False:",
         (STALE,),
     ),
+    Mutant(
+        "a path with brackets reads the coverage of another table",
+        "usage/coverage.py",
+        "database.read_parquet(escaped(str(table.watched)))",
+        "database.read_parquet(str(table.watched))",
+        (VERDICTS,),
+    ),
 )
 """
 See `promises.MUTANTS`.
