@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -80,9 +81,8 @@ def parsed(text: str, *, unique_keys: bool = False) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise RepeatedKeyError(twice)
+        counts = Counter(name for name, _ in pairs)
+        raise RepeatedKeyError(max(counts, key=counts.__getitem__))
     return found
 
 
@@ -137,11 +137,10 @@ def replacing(path: Path, *, private: bool = False) -> Generator[Path]:
     A temporary file that replaces *path* at the end of the block, and is then on disk.
 
     Args:
-        path: of the file.
+        path: of the file. If it is a link, that is replaced too, and not followed.
         private: whether only its owner can read it.
     """
-    named, path = path, path.resolve()
-    with writing(named):
+    with writing(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)  # only the owner can read it: mkstemp
         temporary = Path(name)

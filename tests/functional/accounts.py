@@ -5,6 +5,9 @@ An account with groups to read, and states that own some of the rules.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -80,3 +83,19 @@ def state(*entries: Mapping[str, Any], **deployment: Any) -> str:
 def run(*arguments: str) -> Result:
     """Run one command."""
     return CliRunner().invoke(main, [*arguments])
+
+
+def started(
+    url: str, *arguments: str, err: int | None = None
+) -> subprocess.Popen[bytes]:
+    """A process of `stale` that works on a served fake."""
+    environment = {
+        **os.environ,
+        "ALIBABA_CLOUD_ENDPOINT_ECS": url,
+        "ALIBABA_CLOUD_REGION": "cn-hangzhou",
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "a-secret",
+    }
+    program = "from alicloud_ingress.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "stale", *arguments]
+    return subprocess.Popen(command, env=environment, stderr=err)

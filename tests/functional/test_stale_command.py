@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from functional.accounts import (
     entry,
     owning,
     run,
+    started,
     state,
     tcp,
 )
@@ -403,22 +403,6 @@ class TestImport:
         (folder / "out" / "__main__.py").write_text("mine")
         assert run("import", "--group", group, "--out", "out").exit_code == 2
         assert (folder / "out" / "__main__.py").read_text() == "mine"
-
-
-def started(
-    url: str, *arguments: str, err: int | None = None
-) -> subprocess.Popen[bytes]:
-    """A process of `stale` that works on a served fake."""
-    environment = {
-        **os.environ,
-        "ALIBABA_CLOUD_ENDPOINT_ECS": url,
-        "ALIBABA_CLOUD_REGION": "cn-hangzhou",
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": "AK",
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "a-secret",
-    }
-    program = "from alicloud_ingress.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "stale", *arguments]
-    return subprocess.Popen(command, env=environment, stderr=err)
 
 
 class TestDestroy:

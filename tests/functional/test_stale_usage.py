@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from click.testing import Result
 
 from alicloud_ingress import stale
 from alicloud_ingress.testing import FakeEcs
-from functional.accounts import EXPIRED, account, owning, run, state, tcp
+from functional.accounts import EXPIRED, account, owning, run, started, state, tcp
 from functional.watched_groups import add, table, watched_group
 from usage_tables import DAY, FROM, TO, Flow, unwatched_from
 
@@ -226,6 +229,28 @@ def test_all_groups_of_a_vpc_are_judged_by_one_reading(
     assert planned().keys() == unused
     calls = [c for c in fake.calls if c.action == "DescribeNetworkInterfaces"]
     assert len(calls) == 1
+
+
+def test_an_interrupted_plan_does_not_abort_among_queries() -> None:
+    """A query of a thread that ends while Python ends aborts the process."""
+    fake = FakeEcs()
+    table(fake, watched_group(fake))
+    for number in range(60):
+        add(fake, fake.new_group(vpc_id=f"vpc-of-{number}"), tcp(8080))
+    with fake.serve() as url:
+        running = started(
+            url,
+            *("plan", "--all-groups", "--out", "plan.json", "--usage", "usage.parquet"),
+            err=subprocess.PIPE,
+        )
+        partial = Path("plan.json.partial")
+        while not partial.exists() or len(partial.read_text().splitlines()) <= 2:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+
+    assert running.returncode == 130
+    assert said.decode().splitlines() == ["interrupted"]
 
 
 def test_a_run_with_another_table_does_not_resume(fake: FakeEcs, group: str) -> None:

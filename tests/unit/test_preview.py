@@ -5,6 +5,7 @@ What is read from a preview of the engine, whatever it omits.
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -298,6 +299,17 @@ def test_a_key_with_two_values_is_an_error() -> None:
         read_preview(whole[:-1] + ', "steps": []}')
     with pytest.raises(PreviewError, match="'op' twice"):
         read_preview(whole.replace('"op"', '"op": "same", "op"'))
+
+
+def test_a_key_given_twice_among_many_is_found_soon() -> None:
+    """To count each key separately takes minutes."""
+    keys = [*range(60_000), 59_999]
+    began = time.process_time()
+
+    with pytest.raises(PreviewError, match="'59999' twice"):
+        read_preview("{" + ", ".join(f'"{key}": 1' for key in keys) + "}")
+
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize("kind", ["ingress", {SECRET_SIGNATURE: "x"}, ["egress"], 1])

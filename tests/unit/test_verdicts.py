@@ -13,6 +13,7 @@ import pytest
 
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.usage.coverage import read_watched
 from alicloud_ingress.usage.facts import VpcFacts
 from alicloud_ingress.usage.judging import GroupUsage, UsageJudge
 from alicloud_ingress.usage.table import Metadata, UsageTable
@@ -413,3 +414,13 @@ class TestTheRule:
 def test_the_age_of_an_interface_is_that_of_its_addresses(tmp_path: Path) -> None:
     """The fixtures of these tests are older than any flow."""
     assert World(tmp_path).table().metadata.period_from > OLD.timestamp()
+
+
+def test_a_path_with_brackets_names_one_table_only(tmp_path: Path) -> None:
+    """DuckDB takes it for a pattern, and `usage1` would match."""
+    written(tmp_path / "usage1.parquet", watched=[Watched(interface_id="eni-3")])
+    rows = [Watched(interface_id=name) for name in ("eni-2", "eni-1")]
+
+    found = read_watched(written(tmp_path / "usage[1].parquet", watched=rows))
+
+    assert [each.interface_id for each in found or ()] == ["eni-1", "eni-2"]

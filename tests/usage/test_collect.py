@@ -847,6 +847,21 @@ def test_a_table_that_cannot_be_written_whole_is_none(
     assert again.exit_code == 0, again.output
 
 
+@pytest.mark.parametrize("name", ["usage.parquet", "usage.watched.parquet"])
+def test_a_link_in_place_of_a_table_is_replaced(
+    collect: Collect, table: Path, tmp_path: Path, name: str
+) -> None:
+    """The command names no other file than the two of the table."""
+    target = tmp_path / "other"
+    target.write_text("content")
+    (tmp_path / name).symlink_to(target)
+
+    assert collect(write_json(tmp_path / "a.json", [flow(0)])).exit_code == 0
+
+    assert target.read_text() == "content"
+    assert len(rows(table)) == len(watched(table)) == 1
+
+
 @pytest.mark.parametrize("name", ["log.json", "log.csv", "log.snappy"])
 def test_a_full_temporary_folder_damages_no_log(
     collect: Collect, table: Path, tmp_path: Path, name: str

@@ -217,6 +217,27 @@ USAGE = (
         "autoescape=False",
         (SHOW,),
     ),
+    Mutant(
+        "a table is written through a link",
+        "files.py",
+        "temporary.replace(path)",
+        "temporary.replace(path.resolve())",
+        (COLLECT,),
+    ),
+    Mutant(
+        "a query that ends with an interrupted process aborts it",
+        "cli/failure.py",
+        "if any(thread.daemon for thread in threading.enumerate()):",
+        "if False:",
+        (STALE,),
+    ),
+    Mutant(
+        "a path with brackets reads the coverage of another table",
+        "usage/coverage.py",
+        "database.read_parquet(escaped(str(table.watched)))",
+        "database.read_parquet(str(table.watched))",
+        (VERDICTS,),
+    ),
 )
 """
 See `promises.MUTANTS`.

@@ -113,12 +113,12 @@ def locked(path: Path) -> Generator[None]:
 @contextlib.contextmanager
 def replaced(path: Path) -> Generator[Path]:
     """
-    See `files.replacing`; only the file's owner can read it.
+    See `files.replacing`; only the file's owner can read it. A link is followed.
 
     Raises:
         DocumentError: *path* exists and is not a regular file, but a device, say.
     """
     if path.exists() and not path.is_file():
         raise DocumentError(f"{path} is not a regular file; pass another path")
-    with replacing(path, private=True) as temporary:
+    with replacing(path.resolve(), private=True) as temporary:
         yield temporary

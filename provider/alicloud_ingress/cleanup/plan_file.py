@@ -25,7 +25,7 @@ from alicloud_ingress.cleanup.documents import (
 )
 from alicloud_ingress.cleanup.findings import Finding, GroupFindings
 from alicloud_ingress.documents import as_json_object, tag_of
-from alicloud_ingress.files import writing
+from alicloud_ingress.files import replacing, writing
 
 HEAD_BYTES = 100
 """
@@ -176,8 +176,7 @@ class Partial:
         if head is None or head.question != self._question:
             self.made_at = made_at
             head = _Head(self._question, made_at)
-            self._path.unlink(missing_ok=True)  # a link is not followed
-            with replaced(self._path) as temporary:
+            with replacing(self._path, private=True) as temporary:
                 temporary.write_bytes(msgspec.json.encode(head) + b"\n")
             return set()
         self.made_at = head.made_at

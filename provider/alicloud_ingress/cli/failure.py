@@ -4,15 +4,17 @@ How a command ends: messages on stderr, and the exit code.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import io
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import click
 
@@ -44,6 +46,21 @@ class Commands(click.Group):
     Without this, Click and Python exit with 1 if a command fails, is interrupted, or
     cannot write its output. Here 1 means "something was found".
     """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """
+        Run the command as a process of its own.
+
+        Threads that still read end with it. Python's own end is skipped then: a query
+        of DuckDB that returns meanwhile would abort the process.
+        """
+        try:
+            return super().__call__(*args, **kwargs)
+        except SystemExit as end:
+            if any(thread.daemon for thread in threading.enumerate()):
+                atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+                os._exit(cast("int", end.code))
+            raise
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """

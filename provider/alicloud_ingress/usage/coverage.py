@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from alicloud_ingress.ecs.listed import NetworkInterface
-from alicloud_ingress.usage.engine import connect
+from alicloud_ingress.usage.engine import connect, escaped
 from alicloud_ingress.usage.facts import VpcFacts
 from alicloud_ingress.usage.period import DAY_S
 from alicloud_ingress.usage.table import Metadata, UsageTable, time_text
@@ -103,13 +103,14 @@ class Coverage:
 
 def read_watched(table: UsageTable) -> tuple[WatchedInterface, ...] | None:
     """
-    Read what was watched; None where that is not known.
+    Read what was watched, by interface ID; None where that is not known.
     """
     if table.watched is None:
         return None
     columns = ", ".join(_WATCHED_FIELDS)
     with connect() as database:
-        rows = database.read_parquet(str(table.watched)).project(columns).fetchall()
+        found = database.read_parquet(escaped(str(table.watched)))
+        rows = found.project(columns).order("interface_id").fetchall()
     return tuple(
         WatchedInterface(**dict(zip(_WATCHED_FIELDS, row, strict=True))) for row in rows
     )
