@@ -117,6 +117,13 @@ MUTANTS = (
         (IGNORED,),
     ),
     Mutant(
+        "a set with a rule that only a state may have ignores its rules",
+        "engine/program.py",
+        'checked_rules(rules, None, "")',
+        'checked_rules(rules, {}, "")',
+        (IGNORED,),
+    ),
+    Mutant(
         "a rule that another resource holds is changed",
         "reconcile/lifecycle.py",
         "return replace(member, held=held)",
