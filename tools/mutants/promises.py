@@ -305,6 +305,13 @@ MUTANTS = (
         (POLICIES,),
     ),
     Mutant(
+        "a repeated create of a resource that a policy changes finds nothing",
+        "engine/runtime.py",
+        "checked.declaration is None and not self.ownership.left(mark)",
+        "checked.declaration is None",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
         "a resource that a policy changes does not keep its rule",
         "engine/comparisons.py",
         "if not mark or mark in self._refreshing:",

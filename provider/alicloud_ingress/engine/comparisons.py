@@ -33,7 +33,7 @@ class CheckedResource:
         is_changed: whether a policy has changed the inputs after check.
         is_replaced: whether the engine checked a new resource after that comparison.
         new_mark: the owner's mark of the resource that a create makes, the same for
-            each attempt.
+            each attempt; without a declaration, the mark of the last attempt.
     """
 
     declaration: Declaration | None
@@ -107,6 +107,13 @@ class CheckedResources:
             if not mark or mark in self._refreshing:
                 self._refreshing.discard(mark)
                 return None
+        return self.made_with(inputs)
+
+    def made_with(self, inputs: Mapping[str, Any]) -> CheckedResource:
+        """
+        The resource that a create or an update makes with these inputs.
+        """
+        with self._lock:
             changed = CheckedResource(None, is_changed=True)
             return self._by_inputs.setdefault(_frozen(inputs), changed)
 

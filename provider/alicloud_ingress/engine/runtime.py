@@ -166,11 +166,13 @@ class Process:
         """
         The owner for a resource that is created with these inputs.
         """
-        checked = self.checked.find(inputs)
-        if checked is None or checked.declaration is None:
-            return Owner(self.ownership, new_mark())
+        checked = self.checked.made_with(inputs)
+        mark = checked.new_mark
+        if checked.declaration is None and not self.ownership.left(mark):
+            # Two resources may have become the same one by a policy.
+            checked.new_mark = mark = new_mark()
         replaces = checked.rule_ids if checked.is_replaced else frozenset[str]()
-        return Owner(self.ownership, checked.new_mark, replaces)
+        return Owner(self.ownership, mark, replaces)
 
     def updated_owner(self, mark: str, inputs: Mapping[str, Any]) -> Owner:
         """
