@@ -111,8 +111,8 @@ MUTANTS = (
     ),
     Mutant(
         "a set that ignores its rules takes over what a refresh brought in",
-        "engine/runtime.py",
-        'return bool(declared) and declared != fingerprint(inputs["rules"])',
+        "engine/comparisons.py",
+        "return bool(declared) and declared != fingerprint(keys)",
         "return False",
         (IGNORED,),
     ),
@@ -303,6 +303,13 @@ MUTANTS = (
         "declaration.secrets if declaration else self.checked.secrets",
         "declaration.secrets if declaration else frozenset()",
         (POLICIES,),
+    ),
+    Mutant(
+        "it is not known which resource a policy has changed",
+        "engine/comparisons.py",
+        "self._by_olds.get(_frozen(olds), CheckedResource(None))",
+        "CheckedResource(None)",
+        (IGNORED, POLICIES),
     ),
     Mutant(
         "a repeated create of a resource that a policy changes finds nothing",
