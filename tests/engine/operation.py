@@ -264,7 +264,7 @@ class Operation:
             raise RefusedError(
                 "; ".join(f"{f.property}: {f.reason}" for f in checked.failures)
             )
-        return over_the_wire(checked.inputs)
+        return over_the_wire(wanted.options.remedy(checked.inputs))
 
     def _diff(
         self, wanted: Wanted | Entry, old: Entry, news: Properties

@@ -29,6 +29,7 @@ class Options:
 
     Args:
         on_error: a hook, which says whether a call that failed is made again.
+        remedy: a policy, which changes the inputs after check.
     """
 
     replace_on_changes: tuple[str, ...] = ()
@@ -40,6 +41,9 @@ class Options:
     deleted_with: str = ""
     aliases: tuple[Key, ...] = ()
     on_error: Callable[[], bool] = field(default=lambda: False, compare=False)
+    remedy: Callable[[Properties], Properties] = field(
+        default=lambda inputs: inputs, compare=False
+    )
 
 
 NO_OPTIONS = Options()

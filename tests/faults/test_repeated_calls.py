@@ -1,6 +1,7 @@
 """
 Random lives of rules and sets whose failed calls a hook of the program repeats, while
-ECS fails in other ways: after each run, the state names every rule that is live.
+ECS fails in other ways, with and without a policy that changes what check returned:
+after each run, the state names every rule that is live.
 """
 
 from __future__ import annotations
@@ -42,6 +43,19 @@ COMMANDS = [
 ]
 
 
+def unchanged(inputs: Properties) -> Properties:
+    """No policy."""
+    return inputs
+
+
+def described(inputs: Properties) -> Properties:
+    """A policy that describes each rule."""
+    if "rules" not in inputs:
+        return {**inputs, "description": "by a policy"}
+    rules = {key: described(rule) for key, rule in inputs["rules"].items()}
+    return {**inputs, "rules": rules}
+
+
 @dataclass
 class Hook:
     """A hook that repeats the calls of a resource; ECS may fail in other ways then."""
@@ -64,6 +78,7 @@ class Life:
         self.random = random.Random(seed)  # noqa: S311 - no secret
         self.fake, self.stack, self.group = fake, stack, fake.new_group()
         self.sources = self.begin()
+        self.has_policy = self.random.random() < 0.5
         self.foreign = fake.add_rule(
             self.group,
             IpProtocol="tcp",
@@ -100,6 +115,7 @@ class Life:
             name: Options(
                 delete_before_replace=self.random.choice([None, None, True]),
                 on_error=Hook(self),
+                remedy=described if self.has_policy else unchanged,
             )
             for name in program
         }

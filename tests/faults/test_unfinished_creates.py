@@ -306,8 +306,9 @@ def test_a_destroy_after_a_failed_create_leaves_nothing(
 
 @pytest.mark.parametrize("again", ["works", "is not read"])
 @pytest.mark.parametrize("kind", ["a rule", "a set"])
+@pytest.mark.parametrize("policy", [{}, {"adopt": False}], ids=["", "by a policy"])
 def test_a_create_that_is_tried_again_loses_nothing(
-    front: Front, kind: str, again: str
+    front: Front, kind: str, again: str, policy: Properties
 ) -> None:
     """A hook of the program lets the engine call it twice in one process."""
     fake, group = front.fake, front.fake.new_group()
@@ -315,7 +316,7 @@ def test_a_create_that_is_tried_again_loses_nothing(
     (args,) = (many(group) if kind == "a set" else rule(group)).values()
     declared = {**args, DECLARATION: Declaration("run", 1, "r").written()}
     with new_process(front.settings, provider):
-        inputs = provider.check({}, declared).inputs
+        inputs = {**provider.check({}, declared).inputs, **policy}
         taken = dropped(AUTHORIZE, takes_effect=True, skip=1 if kind == "a set" else 0)
         fake.inject(taken, refused(DESCRIBE, skip=1), CUT)
         with pytest.raises(RuleNotConfirmedError, match="may exist"):

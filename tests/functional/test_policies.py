@@ -116,3 +116,20 @@ def test_a_refresh_keeps_no_rule_that_a_policy_changed(remedied: Remedied) -> No
         provider.diff(str(made.id), dict(read.outs or {}), copy.deepcopy(inputs))
         provider.delete("other", {**outputs, "owner_mark": "another"})
     assert not remedied.front.fake.rules(remedied.group)
+
+
+def test_a_rule_that_a_policy_changes_can_replace_itself(remedied: Remedied) -> None:
+    """With `adopt`, as `replace_on_changes` needs for a new description."""
+    provider = remedied.provider
+    with new_process(remedied.front.settings, provider):
+        olds = remedied.inputs({}, description="old")
+        made = provider.create(copy.deepcopy(olds))
+    outputs = dict(made.outs or {})
+    with new_process(remedied.front.settings, provider):
+        news = {**remedied.inputs(olds, description="new"), "adopt": True}
+        provider.diff(str(made.id), outputs, news)
+        remedied.inputs({}, description="new")
+        provider.create(copy.deepcopy(news))
+        provider.delete(str(made.id), outputs)
+    (rule,) = remedied.front.fake.rules(remedied.group).values()
+    assert rule["Description"] == "new"

@@ -111,9 +111,16 @@ MUTANTS = (
     ),
     Mutant(
         "a set that ignores its rules takes over what a refresh brought in",
-        "engine/runtime.py",
-        'return bool(declared) and declared != fingerprint(inputs["rules"])',
+        "engine/comparisons.py",
+        "return bool(declared) and declared != fingerprint(keys)",
         "return False",
+        (IGNORED,),
+    ),
+    Mutant(
+        "a set with a rule that only a state may have ignores its rules",
+        "engine/program.py",
+        'checked_rules(rules, None, "")',
+        'checked_rules(rules, {}, "")',
         (IGNORED,),
     ),
     Mutant(
@@ -296,6 +303,20 @@ MUTANTS = (
         "declaration.secrets if declaration else self.checked.secrets",
         "declaration.secrets if declaration else frozenset()",
         (POLICIES,),
+    ),
+    Mutant(
+        "it is not known which resource a policy has changed",
+        "engine/comparisons.py",
+        "self._by_olds.get(_frozen(olds), CheckedResource(None))",
+        "CheckedResource(None)",
+        (IGNORED, POLICIES),
+    ),
+    Mutant(
+        "a repeated create of a resource that a policy changes finds nothing",
+        "engine/runtime.py",
+        "checked.declaration is None and not self.ownership.left(mark)",
+        "checked.declaration is None",
+        (NOT_TAKEN_BACK,),
     ),
     Mutant(
         "a resource that a policy changes does not keep its rule",

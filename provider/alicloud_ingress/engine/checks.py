@@ -26,7 +26,7 @@ class ResourceCheck:
     Args:
         process: that checks all resources of the program.
         inputs: the arguments among *news*.
-        olds: inputs of the state; empty for a new resource.
+        olds: the arguments among the inputs of the state; empty for a new resource.
         news: what the program sends.
     """
 
@@ -40,11 +40,11 @@ class ResourceCheck:
         self.process = process
         self.inputs = inputs
         self.unknown = unknown_among(inputs)
-        self.is_new = not olds
+        self.olds = olds
         self.declaration = Declaration.read(news.get(DECLARATION))
         self.secret = self.declaration.secrets if self.declaration else frozenset[str]()
         self.problems: list[Problem] = []
-        process.on_checked(self.declaration, is_new=self.is_new)
+        process.on_checked(self.declaration, is_new=not olds)
 
     def find_location_problems(self) -> None:
         """

@@ -5,7 +5,8 @@ In a refresh, the engine compares what was read with the old inputs, also for a 
 that it deletes next. For the program, it compares the state with the inputs that check
 made. Only the second means that a resource is kept. The engine does not say which of
 the two it is, so this module finds it by the inputs. A policy can change them after
-check: then it is known that the comparison of a refresh follows a read.
+check: then it is known that the comparison of a refresh follows a read, and the old
+inputs show which resource was checked.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from alicloud_ingress.engine.declarations import Declaration
+from alicloud_ingress.engine.declarations import Declaration, fingerprint
 from alicloud_ingress.engine.unknowns import has_unknown
 from alicloud_ingress.reconcile.ownership import new_mark
 
@@ -30,15 +31,18 @@ class CheckedResource:
         mark: the owner's mark in the state; "" while unknown.
         rule_ids: IDs of the rules that the state has for it; known after the
             comparison of the program.
+        ignores_rules: whether the rules of a set are perhaps those of the state, which
+            check gets by `ignore_changes`.
         is_changed: whether a policy has changed the inputs after check.
         is_replaced: whether the engine checked a new resource after that comparison.
         new_mark: the owner's mark of the resource that a create makes, the same for
-            each attempt.
+            each attempt; without a declaration, the mark of the last attempt.
     """
 
     declaration: Declaration | None
     mark: str = ""
     rule_ids: frozenset[str] = frozenset()
+    ignores_rules: bool = False
     is_changed: bool = False
     is_replaced: bool = False
     new_mark: str = field(default_factory=new_mark)
@@ -52,6 +56,7 @@ class CheckedResources:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._by_inputs: dict[object, CheckedResource] = {}
+        self._by_olds: dict[object, CheckedResource] = {}
         self._by_number: dict[tuple[str, int], CheckedResource] = {}
         self._refreshing: set[str] = set()
 
@@ -59,8 +64,7 @@ class CheckedResources:
         self,
         inputs: Mapping[str, Any],
         declaration: Declaration | None,
-        *,
-        is_new: bool,
+        olds: Mapping[str, Any],
     ) -> CheckedResource:
         """
         Record the inputs that check made.
@@ -68,14 +72,16 @@ class CheckedResources:
         Args:
             inputs: that check returns.
             declaration: of the resource.
-            is_new: whether check got no old inputs, as for a replacement.
+            olds: the old inputs; empty for a new resource, as for a replacement.
         """
         with self._lock:
             checked = CheckedResource(declaration)
             if declaration:
                 number = (declaration.run, declaration.number)
                 checked = self._by_number.setdefault(number, checked)
-            checked.is_replaced = is_new and bool(checked.rule_ids)
+            checked.is_replaced = not olds and bool(checked.rule_ids)
+            checked.ignores_rules = _ignores_rules(declaration, inputs)
+            self._by_olds[_frozen(olds)] = checked
             self._by_inputs[_frozen(inputs)] = checked
             return checked
 
@@ -93,12 +99,15 @@ class CheckedResources:
         with self._lock:
             self._refreshing.add(mark)
 
-    def compared(self, inputs: Mapping[str, Any], mark: str) -> CheckedResource | None:
+    def compared(
+        self, inputs: Mapping[str, Any], olds: Mapping[str, Any], mark: str
+    ) -> CheckedResource | None:
         """
         The resource of the program that is compared; None in a refresh.
 
         Args:
             inputs: the new ones.
+            olds: those of the state.
             mark: the owner's mark in the state.
         """
         if (found := self.find(inputs)) or has_unknown(inputs):
@@ -107,6 +116,15 @@ class CheckedResources:
             if not mark or mark in self._refreshing:
                 self._refreshing.discard(mark)
                 return None
+            changed = self._by_olds.get(_frozen(olds), CheckedResource(None))
+            changed.is_changed = True
+            return self._by_inputs.setdefault(_frozen(inputs), changed)
+
+    def made_with(self, inputs: Mapping[str, Any]) -> CheckedResource:
+        """
+        The resource that a create or an update makes with these inputs.
+        """
+        with self._lock:
             changed = CheckedResource(None, is_changed=True)
             return self._by_inputs.setdefault(_frozen(inputs), changed)
 
@@ -118,6 +136,17 @@ class CheckedResources:
         with self._lock:
             every = [checked.declaration for checked in self._by_number.values()]
         return frozenset(path for each in every if each for path in each.secrets)
+
+
+def _ignores_rules(declaration: Declaration | None, inputs: Mapping[str, Any]) -> bool:
+    """
+    Whether a set has other rules than it declares. With `ignore_changes` of `*`, check
+    gets no declaration either.
+    """
+    declared = declaration.rules if declaration else "of the state"
+    rules: object = inputs.get("rules")
+    keys = cast("Mapping[str, object]", rules) if isinstance(rules, Mapping) else ()
+    return bool(declared) and declared != fingerprint(keys)
 
 
 def _frozen(value: object) -> object:

@@ -131,7 +131,8 @@ def with_region(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_checked(rules: object) -> object:
     """
-    The rules of a set with the keys that check would make, if all are known and valid.
+    The rules of a set with the keys that check would make, if all are known, and valid
+    for some state.
 
     `refresh --run-program` compares them without a check.
     """
@@ -139,7 +140,7 @@ def as_checked(rules: object) -> object:
 
     if _holds_output(rules):
         return rules
-    checked = checked_rules(rules, {}, "")
+    checked = checked_rules(rules, None, "")
     return rules if checked.problems else checked.rules
 
 

@@ -59,7 +59,7 @@ def result_of(check: ResourceCheck, warnings: Iterable[str]) -> CheckResult:
     """
     for text in warnings:
         warn(text)
-    running().record_check(check.inputs, check.declaration, is_new=check.is_new)
+    running().record_check(check.inputs, check.declaration, check.olds)
     holding = {path.split("[", 1)[0] for path in check.secret}
     failures = [
         CheckFailure(

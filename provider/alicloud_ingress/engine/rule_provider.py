@@ -56,7 +56,7 @@ class RuleProvider(Provider):
         Find all problems that need no call to ECS, and fill in the region.
         """
         inputs = inputs_of(news)
-        check = ResourceCheck(running(), inputs, _olds, news)
+        check = ResourceCheck(running(), inputs, inputs_of(_olds), news)
         found = check_rule(
             inputs,
             unknown=check.unknown,
@@ -78,14 +78,15 @@ class RuleProvider(Provider):
         Compare the meaning of old and new arguments, not their spelling.
         """
         inputs, mark = inputs_of(_news), mark_of(_olds)
+        checked = running().checked.compared(inputs, inputs_of(_olds), mark)
         unknown = unknown_among(inputs)
         own = [rule_id_of(_olds)]
         if not unknown and is_same(_olds, _news):
-            needed = running().record_comparison(inputs, mark, own, staying=own)
+            needed = running().record_comparison(checked, mark, own, staying=own)
             return DiffResult(changes=needed)
         replaces = replaced(_olds, _news, unknown)
         kept = [] if replaces else own
-        running().record_comparison(inputs, mark, own, staying=kept, leaving=kept)
+        running().record_comparison(checked, mark, own, staying=kept, leaving=kept)
         return DiffResult(changes=None, replaces=replaces)
 
     @shown_as_message

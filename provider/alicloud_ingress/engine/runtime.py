@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from alicloud_ingress.ecs import config
 from alicloud_ingress.ecs.sharing import Once
-from alicloud_ingress.engine.comparisons import CheckedResources
-from alicloud_ingress.engine.declarations import Declaration, Declarations, fingerprint
+from alicloud_ingress.engine.comparisons import CheckedResource, CheckedResources
+from alicloud_ingress.engine.declarations import Declaration, Declarations
 from alicloud_ingress.errors import InvalidRuleError, Problem
 from alicloud_ingress.reconcile.ownership import (
     CLAIM_TIMEOUT_S,
@@ -113,19 +113,18 @@ class Process:
         self,
         inputs: Mapping[str, Any],
         declaration: Declaration | None,
-        *,
-        is_new: bool,
+        olds: Mapping[str, Any],
     ) -> None:
         """
         Record the inputs that check returns. A resource that is replaced keeps no rule.
         """
-        checked = self.checked.add(inputs, declaration, is_new=is_new)
+        checked = self.checked.add(inputs, declaration, olds)
         if checked.is_replaced:
             self.ownership.withdraw(checked.rule_ids, checked.mark)
 
     def record_comparison(
         self,
-        inputs: Mapping[str, Any],
+        checked: CheckedResource | None,
         mark: str,
         rule_ids: Sequence[str],
         *,
@@ -136,7 +135,7 @@ class Process:
         Record the result of a diff. Nothing is recorded for the diff of a refresh.
 
         Args:
-            inputs: the new ones.
+            checked: the resource of the program; None for the diff of a refresh.
             mark: the owner's mark in the state.
             rule_ids: of the rules that the state has for the resource; "" for each
                 whose ID is not known.
@@ -148,7 +147,6 @@ class Process:
             rule that this one would keep, so that it gets one of its own; or the ID
             of a rule is not known, so that it is found, or created again.
         """
-        checked = self.checked.compared(inputs, mark)
         if checked is None:
             return False
         checked.mark, checked.rule_ids = mark, frozenset(filter(None, rule_ids))
@@ -166,11 +164,13 @@ class Process:
         """
         The owner for a resource that is created with these inputs.
         """
-        checked = self.checked.find(inputs)
-        if checked is None or checked.declaration is None:
-            return Owner(self.ownership, new_mark())
+        checked = self.checked.made_with(inputs)
+        mark = checked.new_mark
+        if checked.declaration is None and not self.ownership.left(mark):
+            # Two resources may have become the same one by a policy.
+            checked.new_mark = mark = new_mark()
         replaces = checked.rule_ids if checked.is_replaced else frozenset[str]()
-        return Owner(self.ownership, checked.new_mark, replaces)
+        return Owner(self.ownership, mark, replaces)
 
     def updated_owner(self, mark: str, inputs: Mapping[str, Any]) -> Owner:
         """
@@ -209,14 +209,10 @@ class Process:
 
     def ignores_rules(self, inputs: Mapping[str, Any]) -> bool:
         """
-        Whether the rules among a set's inputs may be those of the state, which check
-        gets by `ignore_changes`. With `*` it gets no declaration either.
+        Whether the rules among a set's inputs may be those of the state.
         """
         checked = self.checked.find(inputs)
-        if not checked or checked.is_changed:
-            return False
-        declared = checked.declaration.rules if checked.declaration else "of the state"
-        return bool(declared) and declared != fingerprint(inputs["rules"])
+        return bool(checked and checked.ignores_rules)
 
     def connection(self, region: str, profile: str) -> config.Connection:
         """

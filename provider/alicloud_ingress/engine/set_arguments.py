@@ -50,7 +50,7 @@ def settings_problems(
 
 def checked_rules(
     given: object,
-    olds: Mapping[str, Any],
+    olds: Mapping[str, Any] | None,
     group_id: str,
     secret: AbstractSet[str] = frozenset(),
 ) -> CheckedRules:
@@ -59,11 +59,13 @@ def checked_rules(
 
     Args:
         given: the program's list, or the object that an earlier check made of it.
-        olds: the set's old inputs; empty for a new set.
+        olds: the set's old inputs; empty for a new set, and None if they are not known:
+            then a rule passes that only a state may have.
         group_id: the set's group; "" while unknown.
         secret: paths of secret values, such as `rules[2].description`.
     """
-    check = CheckedRules(frozenset(rules_of(olds)), group_id, secret)
+    old_keys = None if olds is None else frozenset(rules_of(olds))
+    check = CheckedRules(old_keys, group_id, secret)
     if is_unknown(given):
         check.rules = given
         return check
@@ -86,7 +88,7 @@ class CheckedRules:
     The rules of a set, as far as they are checked.
 
     Args:
-        old_keys: of the rules in the state.
+        old_keys: of the rules in the state; None if they are not known.
         group_id: as for `checked_rules`.
         secret: likewise.
         rules: arguments by key; or the whole value, if it is unknown.
@@ -95,7 +97,7 @@ class CheckedRules:
         warnings: for the user.
     """
 
-    old_keys: frozenset[str]
+    old_keys: frozenset[str] | None
     group_id: str
     secret: AbstractSet[str]
     rules: Any = field(default_factory=dict[str, Any])
@@ -173,6 +175,8 @@ class CheckedRules:
         return not found.problems
 
     def _is_old(self, known: Mapping[str, Any]) -> bool:
+        if self.old_keys is None:
+            return True
         try:
             return key_of(rule_of(known)) in self.old_keys
         except ValueError:  # the priority is not a number

@@ -64,7 +64,7 @@ class RuleSetProvider(Provider):
         Check every rule, and give each a key that follows from its content.
         """
         inputs = set_inputs_of(news)
-        check = ResourceCheck(running(), inputs, _olds, news)
+        check = ResourceCheck(running(), inputs, set_inputs_of(_olds), news)
         group_id = str(inputs.get("security_group_id") or "")
         found = checked_rules(inputs.get("rules", []), _olds, group_id, check.secret)
         inputs["rules"] = found.rules
@@ -82,11 +82,13 @@ class RuleSetProvider(Provider):
         """
         members, mark = members_of(_olds), mark_of(_olds)
         inputs = set_inputs_of(_news)
+        checked = running().checked.compared(inputs, set_inputs_of(_olds), mark)
+        ignores_rules = bool(checked and checked.ignores_rules)
         every = [m.rule_id for m in members if m.rule_id or m.pending]
         if has_unknown(inputs):
             staying = every
-        elif is_same_set(_olds, _news, ignores_rules=running().ignores_rules(inputs)):
-            needed = running().record_comparison(inputs, mark, every, staying=every)
+        elif is_same_set(_olds, _news, ignores_rules=ignores_rules):
+            needed = running().record_comparison(checked, mark, every, staying=every)
             return DiffResult(changes=needed)
         else:
             wanted = set(rules_of(_news).values())
@@ -97,11 +99,11 @@ class RuleSetProvider(Provider):
             if is_unknown(_news.get(name)) or _olds.get(name) != _news.get(name)
         ]
         if replaces:
-            running().record_comparison(inputs, mark, every)
+            running().record_comparison(checked, mark, every)
         else:
             leaving = set(every).difference(staying)
             running().record_comparison(
-                inputs, mark, every, staying=staying, leaving=leaving
+                checked, mark, every, staying=staying, leaving=leaving
             )
         inputs_differ = any(_olds.get(n) != _news.get(n) for n in SET_ARGUMENTS)
         return DiffResult(changes=None if inputs_differ else True, replaces=replaces)
