@@ -9,14 +9,13 @@ unchanged, and everything else is refused.
 
 from __future__ import annotations
 
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import grpc
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from e2e import engine_plugin
 
 VERSION = "3.109.1"
 
@@ -47,23 +46,12 @@ class Peer(provider_pb2_grpc.ResourceProviderServicer):
 
 def installed(folder: Path) -> str:
     """Write the plugin into a folder for PATH."""
-    folder.mkdir()
-    file = folder / "pulumi-resource-alicloud"
-    file.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" "$@"\n')
-    file.chmod(0o755)
-    return str(folder)
-
-
-def main() -> None:
-    """Serve on a free port, print it, and run until the engine ends the process."""
-    server = grpc.server(ThreadPoolExecutor())
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Peer(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    time.sleep(300)
+    return engine_plugin.installed(
+        folder, "pulumi-resource-alicloud", "e2e.peer_plugin"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    engine_plugin.serve(
+        partial(provider_pb2_grpc.add_ResourceProviderServicer_to_server, Peer())
+    )

@@ -10,21 +10,19 @@ that replace those of its rule, or of each rule of its set.
 from __future__ import annotations
 
 import json
-import sys
-import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import grpc
 from google.protobuf import (  # type: ignore[import-untyped]
     empty_pb2,
     json_format,
     struct_pb2,
 )
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
+
+from e2e import engine_plugin
 
 NAME = "remedies"
 FOLDER = f"--policy-pack={NAME}"
@@ -75,11 +73,9 @@ def _rules_of(properties: dict[str, Any]) -> list[dict[str, Any]]:
 
 def installed(folder: Path) -> str:
     """Write the plugin into a folder for PATH."""
-    folder.mkdir()
-    file = folder / "pulumi-analyzer-policy-test"
-    file.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" "$@"\n')
-    file.chmod(0o755)
-    return str(folder)
+    return engine_plugin.installed(
+        folder, "pulumi-analyzer-policy-test", "e2e.policy_plugin"
+    )
 
 
 def write_pack(project: Path, remedies: Mapping[str, Mapping[str, Any]]) -> None:
@@ -90,17 +86,7 @@ def write_pack(project: Path, remedies: Mapping[str, Mapping[str, Any]]) -> None
     (pack / "remedies.json").write_text(json.dumps(remedies))
 
 
-def main() -> None:
-    """Serve on a free port, print it, and run until the engine ends the process."""
-    server = grpc.server(ThreadPoolExecutor())
-    analyzer_pb2_grpc.add_AnalyzerServicer_to_server(Policy(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    with suppress(KeyboardInterrupt):
-        time.sleep(300)
-
-
 if __name__ == "__main__":
-    main()
+    engine_plugin.serve(
+        partial(analyzer_pb2_grpc.add_AnalyzerServicer_to_server, Policy())
+    )

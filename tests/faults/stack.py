@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from pulumi.dynamic import ResourceProvider
 
-from alicloud_ingress.engine.declarations import DECLARATION, Declaration
-from alicloud_ingress.engine.program import as_checked, fingerprint_of
+from alicloud_ingress.engine.declarations import DECLARATION, Declaration, fingerprint
+from alicloud_ingress.engine.program import as_checked
 from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvider
 from engine import double
 from engine.host import Properties
@@ -107,7 +107,7 @@ def declared(
                     number,
                     name,
                     deploys=not is_preview,
-                    rules=fingerprint_of(as_checked(arguments["rules"]))
+                    rules=fingerprint(as_checked(arguments["rules"]))
                     if "rules" in arguments
                     else "",
                 ).written(),

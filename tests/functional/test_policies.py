@@ -47,6 +47,13 @@ class Remedied:
             each.update(remedy)
         return inputs
 
+    def made(self, **remedy: object) -> tuple[Properties, str, Properties]:
+        """The inputs, ID and outputs of the resource, created in a run of its own."""
+        with new_process(self.front.settings, self.provider):
+            inputs = self.inputs({}, **remedy)
+            created = self.provider.create(copy.deepcopy(inputs))
+        return inputs, str(created.id), dict(created.outs or {})
+
 
 @pytest.fixture(params=[False, True], ids=["a rule", "a set"])
 def remedied(front: Front, request: pytest.FixtureRequest) -> Remedied:
@@ -90,16 +97,13 @@ def test_what_a_policy_changes_keeps_its_rule(
 ) -> None:
     """Another resource of the state names the rule, too, and is deleted."""
     provider = remedied.provider
-    with new_process(remedied.front.settings, provider):
-        inputs = remedied.inputs({}, description="by a policy")
-        made = provider.create(copy.deepcopy(inputs))
-    outputs = dict(made.outs or {})
+    inputs, identity, outputs = remedied.made(description="by a policy")
     with new_process(remedied.front.settings, provider):
         if refreshes:
-            read = provider.read(str(made.id), copy.deepcopy(outputs))
-            provider.diff(str(made.id), dict(read.outs or {}), copy.deepcopy(inputs))
+            read = provider.read(identity, copy.deepcopy(outputs))
+            provider.diff(identity, dict(read.outs or {}), copy.deepcopy(inputs))
         news = remedied.inputs(inputs, description="by a policy")
-        assert not provider.diff(str(made.id), outputs, news).changes
+        assert not provider.diff(identity, outputs, news).changes
         provider.delete("other", {**outputs, "owner_mark": "another"})
     assert len(remedied.front.fake.rules(remedied.group)) == 1
 
@@ -107,13 +111,10 @@ def test_what_a_policy_changes_keeps_its_rule(
 def test_a_refresh_keeps_no_rule_that_a_policy_changed(remedied: Remedied) -> None:
     """What a refresh compares is deleted next."""
     provider = remedied.provider
+    inputs, identity, outputs = remedied.made(description="by a policy")
     with new_process(remedied.front.settings, provider):
-        inputs = remedied.inputs({}, description="by a policy")
-        made = provider.create(copy.deepcopy(inputs))
-    outputs = dict(made.outs or {})
-    with new_process(remedied.front.settings, provider):
-        read = provider.read(str(made.id), copy.deepcopy(outputs))
-        provider.diff(str(made.id), dict(read.outs or {}), copy.deepcopy(inputs))
+        read = provider.read(identity, copy.deepcopy(outputs))
+        provider.diff(identity, dict(read.outs or {}), copy.deepcopy(inputs))
         provider.delete("other", {**outputs, "owner_mark": "another"})
     assert not remedied.front.fake.rules(remedied.group)
 
@@ -121,15 +122,12 @@ def test_a_refresh_keeps_no_rule_that_a_policy_changed(remedied: Remedied) -> No
 def test_a_rule_that_a_policy_changes_can_replace_itself(remedied: Remedied) -> None:
     """With `adopt`, as `replace_on_changes` needs for a new description."""
     provider = remedied.provider
-    with new_process(remedied.front.settings, provider):
-        olds = remedied.inputs({}, description="old")
-        made = provider.create(copy.deepcopy(olds))
-    outputs = dict(made.outs or {})
+    olds, identity, outputs = remedied.made(description="old")
     with new_process(remedied.front.settings, provider):
         news = {**remedied.inputs(olds, description="new"), "adopt": True}
-        provider.diff(str(made.id), outputs, news)
+        provider.diff(identity, outputs, news)
         remedied.inputs({}, description="new")
         provider.create(copy.deepcopy(news))
-        provider.delete(str(made.id), outputs)
+        provider.delete(identity, outputs)
     (rule,) = remedied.front.fake.rules(remedied.group).values()
     assert rule["Description"] == "new"

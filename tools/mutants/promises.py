@@ -112,7 +112,7 @@ MUTANTS = (
     Mutant(
         "a set that ignores its rules takes over what a refresh brought in",
         "engine/comparisons.py",
-        "return bool(declared) and declared != fingerprint(keys)",
+        'return bool(declared) and declared != fingerprint(inputs.get("rules"))',
         "return False",
         (IGNORED,),
     ),

@@ -144,9 +144,7 @@ def _ignores_rules(declaration: Declaration | None, inputs: Mapping[str, Any]) -
     gets no declaration either.
     """
     declared = declaration.rules if declaration else "of the state"
-    rules: object = inputs.get("rules")
-    keys = cast("Mapping[str, object]", rules) if isinstance(rules, Mapping) else ()
-    return bool(declared) and declared != fingerprint(keys)
+    return bool(declared) and declared != fingerprint(inputs.get("rules"))
 
 
 def _frozen(value: object) -> object:

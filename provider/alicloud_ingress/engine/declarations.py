@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import cast
 
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -65,7 +66,7 @@ class Declaration:
         return json.dumps({**asdict(self), "secrets": sorted(self.secrets)})
 
 
-def fingerprint(keys: Iterable[str]) -> str:
+def fingerprint(rules: object) -> str:
     """
     What shows whether check gets the rules of a set that its program declares.
 
@@ -73,8 +74,10 @@ def fingerprint(keys: Iterable[str]) -> str:
     the engine knows: a transform can set them.
 
     Args:
-        keys: of the rules.
+        rules: by key, as checked; anything else, if they are not known or not valid,
+            counts as no rules.
     """
+    keys = cast("Mapping[str, object]", rules) if isinstance(rules, Mapping) else ()
     return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()[:16]
 
 

@@ -43,7 +43,7 @@ def declaration_of(name: str, given: Mapping[str, Any]) -> pulumi.Input[str]:
             name=name,
             secrets=frozenset(secrets),
             deploys=not pulumi.runtime.is_dry_run(),
-            rules=fingerprint_of(rules) if "rules" in given else "",
+            rules=fingerprint(rules) if "rules" in given else "",
         ).written()
 
     async def written_with_secrets() -> str:
@@ -58,14 +58,6 @@ def declaration_of(name: str, given: Mapping[str, Any]) -> pulumi.Input[str]:
     if not _holds_output(given):
         return written((), given.get("rules"))
     return pulumi.Output.secret(written_with_secrets())
-
-
-def fingerprint_of(rules: object) -> str:
-    """
-    The fingerprint of rules as checked; that of none if they are not known or valid.
-    """
-    keys = cast("Mapping[str, Any]", rules) if isinstance(rules, Mapping) else ()
-    return fingerprint(keys)
 
 
 @functools.cache

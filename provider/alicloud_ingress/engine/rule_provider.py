@@ -95,9 +95,10 @@ class RuleProvider(Provider):
         Authorize the rule and find its ID.
         """
         inputs = inputs_of(props)
-        _refuse_changed(inputs)
+        secret = running().secrets_of(inputs)
+        _refuse_changed(inputs, secret)
         place, rule = location_of(props), rule_of(props)
-        owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
+        owner = running().new_owner(inputs)
         lifecycle = running().lifecycle(place, owner, secret)
         account_id = lifecycle.account_id([rule])
 
@@ -160,10 +161,10 @@ class RuleProvider(Provider):
         Modify the rule in place, by ID.
         """
         inputs = inputs_of(_news)
-        _refuse_changed(inputs, exists=True)
+        secret = running().secrets_of(inputs)
+        _refuse_changed(inputs, secret, exists=True)
         rule, rule_id = rule_of(_news), rule_id_of(_olds)
         owner = running().updated_owner(mark_of(_olds), inputs)
-        secret = running().secrets_of(inputs)
         account_id = account_id_of(_olds)
         try:
             lifecycle = running().lifecycle(location_of(_news), owner, secret)
@@ -189,8 +190,9 @@ class RuleProvider(Provider):
         )
 
 
-def _refuse_changed(inputs: dict[str, Any], *, exists: bool = False) -> None:
-    secret = running().secrets_of(inputs)
+def _refuse_changed(
+    inputs: dict[str, Any], secret: frozenset[str], *, exists: bool = False
+) -> None:
     running().refuse_changed(
         inputs,
         lambda: (

@@ -115,8 +115,9 @@ class RuleSetProvider(Provider):
         """
         place = location_of(props)
         inputs = set_inputs_of(props)
-        _refuse_changed(inputs)
-        owner, secret = running().new_owner(inputs), running().secrets_of(inputs)
+        secret = running().secrets_of(inputs)
+        _refuse_changed(inputs, {}, secret)
+        owner = running().new_owner(inputs)
         lifecycle = running().set_lifecycle(place, owner, secret)
         rules = list(rules_of(props).values())
         account_id = lifecycle.account_id(rules)
@@ -165,10 +166,10 @@ class RuleSetProvider(Provider):
         Authorize new rules, modify changed ones, then revoke the others.
         """
         inputs = set_inputs_of(_news)
-        _refuse_changed(inputs, _olds)
+        secret = running().secrets_of(inputs)
+        _refuse_changed(inputs, _olds, secret)
         members, rules = members_of(_olds), list(rules_of(_news).values())
         owner = running().updated_owner(mark_of(_olds), inputs)
-        secret = running().secrets_of(inputs)
         foreign = foreign_ids(members, rules) if running().ignores_rules(inputs) else ()
         account_id = account_id_of(_olds)
         try:
@@ -205,13 +206,12 @@ class RuleSetProvider(Provider):
 
 
 def _refuse_changed(
-    inputs: dict[str, Any], olds: Mapping[str, Any] | None = None
+    inputs: dict[str, Any], olds: Mapping[str, Any], secret: frozenset[str]
 ) -> None:
-    secret = running().secrets_of(inputs)
     group_id = str(inputs.get("security_group_id") or "")
 
     def problems() -> list[Problem]:
-        found = checked_rules(inputs.get("rules", []), olds or {}, group_id, secret)
+        found = checked_rules(inputs.get("rules", []), olds, group_id, secret)
         return [*found.problems, *settings_problems(inputs, secret)]
 
     running().refuse_changed(inputs, problems)
