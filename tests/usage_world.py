@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 
-from alicloud_ingress.ecs.listed import NetworkInterface
+from alicloud_ingress.ecs.responses import NetworkInterface
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.usage.facts import GroupFacts, VpcFacts

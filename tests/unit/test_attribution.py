@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import packet_model as model
-from alicloud_ingress.ecs.listed import NetworkInterface
+from alicloud_ingress.ecs.responses import NetworkInterface
 from alicloud_ingress.exposure.packets import addresses, matched
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule

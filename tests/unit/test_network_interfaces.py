@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from alicloud_ingress.ecs import responses
-from alicloud_ingress.ecs.listed import NetworkInterface
+from alicloud_ingress.ecs.responses import NetworkInterface
 from alicloud_ingress.errors import NoAnswerError
 
 ACTION = "DescribeNetworkInterfaces"

@@ -21,7 +21,7 @@ from alicloud_ingress.cleanup.parallel import CALLS_PER_S, RateLimiter, in_paral
 from alicloud_ingress.cleanup.plan_file import Plan
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections
-from alicloud_ingress.ecs.listed import ListedGroup
+from alicloud_ingress.ecs.responses import ListedGroup
 from alicloud_ingress.errors import BatchEntryError, EcsError, GroupNotFoundError
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule

@@ -14,14 +14,14 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from alicloud_ingress.ecs import responses
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.config import Connection
 from alicloud_ingress.ecs.gateway import STS_VERSION, Gateway
 from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, before_sending
-from alicloud_ingress.ecs.responses import Answer
+from alicloud_ingress.ecs.responses import Answer, ListedGroup, NetworkInterface
 from alicloud_ingress.ecs.retry import retried
 from alicloud_ingress.ecs.sharing import Once
 from alicloud_ingress.ecs.signed_request import ApiCall
@@ -35,9 +35,6 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
-
-if TYPE_CHECKING:
-    from alicloud_ingress.ecs.listed import ListedGroup, NetworkInterface
 
 RULES_PER_PAGE = 1_000
 INTERFACES_PER_PAGE = 500

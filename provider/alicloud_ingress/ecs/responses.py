@@ -10,19 +10,17 @@ from __future__ import annotations
 import functools
 import marshal
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from alicloud_ingress.errors import NoAnswerError
 from alicloud_ingress.files import as_object, as_objects
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.times import moment_of
-
-if TYPE_CHECKING:
-    from alicloud_ingress.ecs.listed import ListedGroup, NetworkInterface
 
 Answer = Mapping[str, object]
 KNOWN_RULES = 2_048
@@ -37,6 +35,46 @@ SERVER_TIME = "Date"
 """
 The header that is added to the fields of the body: when ECS sent the response.
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedGroup:
+    """
+    A security group as DescribeSecurityGroups returns it, without its rules.
+
+    Args:
+        group_type: `normal` or `enterprise`; "" if not known.
+        vpc_id: "" in the classic network.
+        service_managed: whether a cloud service manages it; users cannot change it.
+        rule_count: of both directions; None if not known.
+        tags: by key.
+    """
+
+    group_id: str
+    name: str
+    group_type: str
+    vpc_id: str
+    service_managed: bool
+    rule_count: int | None
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkInterface:
+    """
+    A network interface as DescribeNetworkInterfaces shows it.
+
+    Args:
+        group_ids: the security groups that it is in.
+        addresses: its private addresses, IPv4 and IPv6, and its prefixes as blocks.
+        created: when it was created, with its zone; None where ECS does not say.
+    """
+
+    interface_id: str
+    vpc_id: str
+    group_ids: tuple[str, ...]
+    addresses: tuple[str, ...]
+    created: datetime | None
 
 
 def objects(action: str, answer: Answer, *path: str) -> list[Answer]:
@@ -96,8 +134,6 @@ def groups(action: str, answer: Answer) -> list[ListedGroup]:
     """
     The groups of one page of DescribeSecurityGroups.
     """
-    from alicloud_ingress.ecs.listed import ListedGroup
-
     entries = objects(action, answer, "SecurityGroups", "SecurityGroup")
     if not all(entry.get("SecurityGroupId") for entry in entries):
         raise broken(action, answer, "a group has no ID")
@@ -165,8 +201,6 @@ def network_interfaces(
 def _network_interface(
     action: str, answer: Answer, entry: Answer, vpc_id: str
 ) -> NetworkInterface:
-    from alicloud_ingress.ecs.listed import NetworkInterface
-
     interface_id = entry.get("NetworkInterfaceId")
     if not isinstance(interface_id, str) or not interface_id:
         raise broken(action, answer, "a network interface has no ID")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from alicloud_ingress.engine.arguments import DIFFER
 from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.engine.properties import PLACE
-from alicloud_ingress.engine.rule_arguments import DIFFER
 from alicloud_ingress.engine.runtime import Process
 from alicloud_ingress.engine.unknowns import unknown_among
 from alicloud_ingress.errors import ConfigurationError, Problem, shown

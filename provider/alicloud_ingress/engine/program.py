@@ -128,7 +128,7 @@ def as_checked(rules: object) -> object:
 
     `refresh --run-program` compares them without a check.
     """
-    from alicloud_ingress.engine.set_arguments import checked_rules
+    from alicloud_ingress.engine.arguments import checked_rules
 
     if _holds_output(rules):
         return rules

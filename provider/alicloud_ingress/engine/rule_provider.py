@@ -15,6 +15,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from alicloud_ingress.engine.arguments import check_rule
 from alicloud_ingress.engine.checks import ResourceCheck
 from alicloud_ingress.engine.declarations import DECLARATION
 from alicloud_ingress.engine.failure import shown_as_message
@@ -35,7 +36,6 @@ from alicloud_ingress.engine.provider import (
     partial_failure,
     result_of,
 )
-from alicloud_ingress.engine.rule_arguments import check_rule
 from alicloud_ingress.engine.runtime import running
 from alicloud_ingress.engine.unknowns import unknown_among
 from alicloud_ingress.errors import RuleNotConfirmedError

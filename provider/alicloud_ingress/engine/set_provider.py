@@ -16,6 +16,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from alicloud_ingress.engine.arguments import checked_rules, settings_problems
 from alicloud_ingress.engine.checks import ResourceCheck
 from alicloud_ingress.engine.failure import shown_as_message
 from alicloud_ingress.engine.properties import (
@@ -31,7 +32,6 @@ from alicloud_ingress.engine.provider import (
     result_of,
 )
 from alicloud_ingress.engine.runtime import running
-from alicloud_ingress.engine.set_arguments import checked_rules, settings_problems
 from alicloud_ingress.engine.set_properties import (
     SET_ARGUMENTS,
     foreign_ids,

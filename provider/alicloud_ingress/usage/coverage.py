@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
-from alicloud_ingress.ecs.listed import NetworkInterface
+from alicloud_ingress.ecs.responses import NetworkInterface
 from alicloud_ingress.usage.engine import connect, escaped
 from alicloud_ingress.usage.facts import VpcFacts
 from alicloud_ingress.usage.period import DAY_S

@@ -13,7 +13,7 @@ from typing import Literal
 
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.list_entries import read_lists
-from alicloud_ingress.ecs.listed import ListedGroup, NetworkInterface
+from alicloud_ingress.ecs.responses import ListedGroup, NetworkInterface
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.rules.live import LiveGroup
 

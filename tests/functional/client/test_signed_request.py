@@ -22,9 +22,8 @@ from alibabacloud_tea_openapi.utils import Utils
 from darabonba.request import DaraRequest
 from darabonba.runtime import RuntimeOptions
 
-from alicloud_ingress.ecs.config import Connection
+from alicloud_ingress.ecs.config import Connection, host_of
 from alicloud_ingress.ecs.credentials import Credentials
-from alicloud_ingress.ecs.endpoints import host_of
 from alicloud_ingress.ecs.gateway import STS_VERSION, Gateway
 from alicloud_ingress.ecs.signed_request import ApiCall
 
