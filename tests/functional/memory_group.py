@@ -7,7 +7,7 @@ use the fake of the HTTP API.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -95,6 +95,11 @@ class MemoryGroup(SecurityGroup):
                 for rule_id, rule in shown.items()
             ),
         )
+
+    def read_authorized(self, rules: Iterable[IngressRule]) -> LiveGroup:
+        """As `read_now`: nothing is shared here."""
+        del rules
+        return self.read_now()
 
     def authorize(self, rule: IngressRule) -> None:
         """Make the rules; for one that exists it succeeds and changes nothing."""

@@ -86,6 +86,15 @@ def occupied(shared: Shared) -> list[Future[Any]]:
     return asked
 
 
+def authorized_together(shared: Shared) -> list[IngressRule]:
+    """Two rules that one call has added."""
+    sent = rules(2)
+    asked = shared.ask(shared.group.authorize_all, sent)
+    shared.calls.next().answer.set_result(None)
+    asked.result()
+    return sent
+
+
 class TestLooks:
     def test_reads_during_a_describe_share_its_answer(self, shared: Shared) -> None:
         """Twenty rules read, one call."""
@@ -163,6 +172,35 @@ class TestLooks:
         assert all(future.result().by_id("sgr-1") for future in later)
         assert len(shared.calls.made) < 1 + len(later)
         assert names(shared.calls) == ["describe", "describe"]
+
+    def test_rules_of_one_call_share_the_read_that_verifies_them(
+        self, shared: Shared
+    ) -> None:
+        """Also where one of them asks after it has begun, or has ended."""
+        sent = authorized_together(shared)
+        early = shared.ask(shared.group.read_authorized, sent[:1])
+        describe = shared.calls.next()
+        late = shared.pool.submit(shared.group.read_authorized, sent[1:])
+        describe.answer.set_result(shared.calls.shown())
+        after = shared.pool.submit(shared.group.read_authorized, sent)
+
+        assert early.result() is late.result() is after.result()
+        assert names(shared.calls).count("describe") == 1
+
+    def test_a_read_during_an_authorize_does_not_verify_it(
+        self, shared: Shared
+    ) -> None:
+        """The next one begins at once, though this one is still active."""
+        early = shared.ask(shared.group.read_now)
+        under_way = shared.calls.next()
+        sent = authorized_together(shared)
+        late = shared.ask(shared.group.read_authorized, sent)
+        shared.calls.rules["sgr-1"] = SSH
+        shared.calls.next().answer.set_result(shared.calls.shown())
+
+        assert late.result().by_id("sgr-1")
+        under_way.answer.set_result(shared.calls.shown())
+        early.result()
 
     def test_a_shared_error_reaches_only_the_waiting_readers(
         self, shared: Shared

@@ -832,6 +832,13 @@ MUTANTS = (
         ("tests/functional/test_creates_at_work.py",),
     ),
     Mutant(
+        "an Authorize is verified by a read that began before it ended",
+        "ecs/shared_reads.py",
+        "read.began >= moment",
+        "moment != math.inf",
+        (SHARED,),
+    ),
+    Mutant(
         "a read is answered from before the resource's own write",
         "ecs/shared_reads.py",
         "and kept.writes_before == writes\n",

@@ -8,7 +8,7 @@ the reads, `batching` batches the writes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -74,7 +74,9 @@ class SecurityGroup:
         self.group_id = group_id
         self._calls = calls
         self._writes = writes or WriteCounter()
+        self._now = now
         self._reads = SharedReads(partial(calls.describe, group_id), self._writes, now)
+        self._authorized: dict[IngressRule, float] = {}
         self._authorizing = Batcher(self._authorize)
         self._revoking_by_id = Batcher(self._revoke_by_id)
         self._revoking_by_attributes = Batcher(self._revoke_by_attributes)
@@ -96,6 +98,14 @@ class SecurityGroup:
         The rules, by a Describe that begins after this call.
         """
         return self._reads.fresh()
+
+    def read_authorized(self, rules: Iterable[IngressRule]) -> LiveGroup:
+        """
+        The rules, by a Describe that has begun after these were last authorized. Rules
+        of one call share it.
+        """
+        ended = [self._authorized[rule] for rule in rules if rule in self._authorized]
+        return self._reads.since(max(ended, default=self._now()))
 
     def modify(self, rule_id: str, rule: IngressRule) -> None:
         """
@@ -161,10 +171,16 @@ class SecurityGroup:
     def _authorize(
         self, rules: Sequence[IngressRule]
     ) -> Iterator[Outcome[IngressRule]]:
+        def authorize(group_id: str, part: Sequence[IngressRule]) -> None:
+            try:
+                self._calls.authorize(group_id, part)
+            finally:
+                self._authorized |= dict.fromkeys(part, self._now())
+
         def shown(group: LiveGroup, part: Sequence[IngressRule]) -> Shown[IngressRule]:
             return Shown(done=[rule for rule in part if group.matching(rule)])
 
-        return self._delivered(rules, self._calls.authorize, shown)
+        return self._delivered(rules, authorize, shown)
 
     def _revoke_by_id(self, rule_ids: Sequence[str]) -> Iterator[Outcome[str]]:
         # A read that lacks a rule may lag behind, so the rule may exist.

@@ -1,13 +1,14 @@
 """
 Shared reads: one Describe for all threads that need it at the same time.
 
-A read before a write may be cached. A read that verifies a write must be fresh. Both
-use the same calls: few are active at a time, and a thread that comes too late for them
-shares the next one.
+A read before a write may be cached. A read that verifies a write must have begun after
+it. Both use the same calls: few are active at a time, and a thread that comes too late
+for them shares the next one.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -32,7 +33,7 @@ reads that verify them come more often than that.
 
 @dataclass(slots=True, eq=False)
 class _Describe:
-    planned: float
+    planned: float = math.inf
     answer: Future[LiveGroup] = field(default_factory=Future[LiveGroup])
     began: float = 0.0
     writes_before: int = 0
@@ -100,6 +101,17 @@ class SharedReads:
             return newest.answer.result()
         return self.after_writes()
 
+    def since(self, moment: float) -> LiveGroup:
+        """
+        An answer to a Describe that has begun at this moment or later.
+
+        The threads whose writes ended in one call share it, whenever each of them asks.
+
+        Args:
+            moment: by the clock of these reads.
+        """
+        return shared(self._read_since(moment, window_s=0.0).answer)
+
     def after_writes(self) -> LiveGroup:
         """
         An answer at most `MAX_AGE_S` old, and read after the last write.
@@ -119,7 +131,7 @@ class SharedReads:
             )
             if read:
                 self._changed.wait_for(read.answer.done)
-        read = read or self._next_read()
+        read = read or self._read_since(math.inf)
         answer = shared(read.answer)
         with self._changed:
             self._kept = read
@@ -129,11 +141,22 @@ class SharedReads:
         """
         An answer to a Describe that begins after this call.
         """
-        return shared(self._next_read().answer)
+        return shared(self._read_since(math.inf).answer)
 
-    def _next_read(self) -> _Describe:
+    def _read_since(self, moment: float, window_s: float = BATCH_WINDOW_S) -> _Describe:
+        """
+        A read that has begun at this moment or later, or the next one.
+
+        Args:
+            moment: infinite for the next one.
+            window_s: how long that may wait for other threads, while another is active.
+        """
         with self._changed:
-            self._next = read = self._next or _Describe(time.monotonic())
+            begun = (read for read in (self._newest, *self._active) if read)
+            if found := next((read for read in begun if read.began >= moment), None):
+                return found
+            self._next = read = self._next or _Describe()
+            read.planned = min(read.planned, time.monotonic() + window_s)
             wait_until(self._changed, lambda: self._remaining_s(read))
             leads = not read.answer.done() and read is self._next
             if leads:
@@ -154,7 +177,7 @@ class SharedReads:
             return 0.0
         if len(self._active) >= MAX_ACTIVE_CALLS:
             return None
-        return read.planned + BATCH_WINDOW_S - time.monotonic()
+        return read.planned - time.monotonic()
 
     def _run(self, read: _Describe) -> None:
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from alicloud_ingress.ecs.reactions import (
     Reaction,
@@ -298,9 +299,12 @@ class Additions:
         """
         Read once, and note which rules show and which of them this run did not make.
         """
+        shared = self.context.group
+        read_first = partial(shared.read_authorized, tuple(self.sent))
+        read = shared.read_now if self.is_read else read_first
         self.is_read, self.unread = True, None
         try:
-            group = self.context.without_revoked(self.context.group.read_now())
+            group = self.context.without_revoked(read())
         except EcsError as error:
             self.unread = error
             return
