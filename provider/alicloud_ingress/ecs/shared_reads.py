@@ -108,7 +108,7 @@ class SharedReads:
         The threads whose writes ended in one call share it, whenever each of them asks.
 
         Args:
-            moment: by the clock of these reads.
+            moment: as `now` of these reads shows it.
         """
         return shared(self._read_since(moment, window_s=0.0).answer)
 
