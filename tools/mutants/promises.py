@@ -380,8 +380,8 @@ MUTANTS = (
     Mutant(
         "a revoked rule is taken for its replacement",
         "reconcile/create.py",
-        "self.context.without_revoked(self.context.group.read_now())",
-        "self.context.group.read_now()",
+        "self.context.without_revoked(read())",
+        "read()",
         (OWNERSHIP,),
     ),
     Mutant(
