@@ -804,6 +804,13 @@ MUTANTS = (
         (HOSTILE,),
     ),
     Mutant(
+        "an answer that trickles in outlasts the timeout",
+        "ecs/timed_reads.py",
+        "left_s = current().deadline - time.monotonic()",
+        "left_s = math.inf",
+        (f"{CLIENT}/test_transport.py",),
+    ),
+    Mutant(
         "an untrusted certificate is accepted",
         "ecs/transport.py",
         "verify=authorities() if verify is True else verify,",
