@@ -307,3 +307,39 @@ def test_a_revoke_without_answer_repeats_only_what_shows() -> None:
 
     assert group.rules == {}
     assert group.calls.count("revoke_by_attributes") == 3
+
+
+class Late(MemoryGroup):
+    """A group whose reads lack a rule for a while."""
+
+    lacking = ""
+
+    def read_now(self) -> LiveGroup:
+        """All rules but this one."""
+        return super().read_now().without({self.lacking})
+
+
+def test_an_adopted_rule_that_shows_after_a_wait_is_anothers() -> None:
+    """The set waits for a third resource, and the state lacks the ID of the rule."""
+    group, wanted = Late(), NEIGHBOURS[0]
+    ownership = Ownership()
+    adopted, moving = group.add(SSH), group.add(wanted)
+    with ownership.acquiring("another"):
+        assert ownership.adopt(adopted, "another")
+    ownership.begin_change([moving])
+    group.lacking = adopted
+
+    def move() -> None:
+        group.rules[moving] = NEIGHBOURS[1]
+        group.lacking = ""
+        ownership.finish_change([moving])
+
+    timer = threading.Timer(0.2, move)
+    timer.start()
+    owner = Owner(ownership, "own")
+    a_set = SetLifecycle(group, group, "cn-hangzhou", lambda _: None, owner)
+    with pytest.raises(RuleExistsError, match="another resource"):
+        a_set.update([SSH, wanted], [Member(SSH, "")])
+    timer.join()
+
+    assert group.rules == {adopted: SSH, moving: NEIGHBOURS[1]}

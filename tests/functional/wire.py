@@ -4,7 +4,9 @@ A server that answers as a test says: broken, late, or not at all.
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import threading
 import time
 import urllib.parse
@@ -12,6 +14,10 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 DROPPED = 0
 """
@@ -21,12 +27,13 @@ A status that stands for a connection closed without an answer.
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer."""
+    """One answer; `whole` bytes of it come at once, and then 20 a second."""
 
     status: int = 200
     body: str = '{"RequestId": "R-1"}'
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     after_s: float = 0.0
+    whole: int = sys.maxsize
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,25 @@ def refusal(status: int, code: str, message: str = "no") -> Reply:
     return Reply(status, text)
 
 
+class _Trickle(io.BytesIO):
+    """Writes some bytes at once, and the others one by one."""
+
+    def __init__(self, wire: io.BufferedIOBase, whole: int) -> None:
+        super().__init__()
+        self._wire = wire
+        self._whole = whole
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write, slowly from the first byte on that does not come at once."""
+        raw = bytes(data)
+        written = self._wire.write(raw[: self._whole])
+        for byte in raw[self._whole :]:
+            time.sleep(0.05)
+            self._wire.write(bytes([byte]))
+        self._whole = max(0, self._whole - len(raw))
+        return written
+
+
 @contextmanager
 def wire() -> Generator[Wire, None, None]:
     """Serve on loopback for as long as the block lasts."""
@@ -98,6 +124,7 @@ def wire() -> Generator[Wire, None, None]:
                 self.close_connection = True
                 return
             payload = given.body.encode()
+            self.wfile = _Trickle(self.wfile, given.whole)
             self.send_response(given.status)
             for name, value in given.headers.items():
                 self.send_header(name, value)

@@ -804,6 +804,20 @@ MUTANTS = (
         (HOSTILE,),
     ),
     Mutant(
+        "a set has a rule that another resource adopted, and that a read lacked",
+        "reconcile/lifecycle.py",
+        "                members = [self._found(member, group) for member in members]\n",
+        "",
+        (ONE_FLOW,),
+    ),
+    Mutant(
+        "an answer that trickles in outlasts the timeout",
+        "ecs/timed_reads.py",
+        "left_s = current().deadline - time.monotonic()",
+        "left_s = math.inf",
+        (f"{CLIENT}/test_transport.py",),
+    ),
+    Mutant(
         "an untrusted certificate is accepted",
         "ecs/transport.py",
         "verify=authorities() if verify is True else verify,",

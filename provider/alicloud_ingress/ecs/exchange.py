@@ -9,6 +9,7 @@ caller's thread, so a context variable passes data to them.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -33,6 +34,7 @@ class Exchange:
         sent: False if the request was certainly not sent.
         trouble: what failed, as text without any parameter.
         date: the header of that name in the response; "" without one.
+        deadline: when reading ends, by the monotonic clock.
     """
 
     keys: Keys | None = field(default=None, repr=False)
@@ -40,6 +42,7 @@ class Exchange:
     sent: bool = True
     trouble: str = ""
     date: str = ""
+    deadline: float = math.inf
 
 
 _CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)

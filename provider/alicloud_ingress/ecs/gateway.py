@@ -44,7 +44,7 @@ How many bytes of parameters a URL may have. More are sent as a form: the gatewa
 answers a long URL with 414 and an HTML body. Its own limit is not documented.
 """
 UNSIGNED = ("AssumeRoleWithOIDC",)
-SHORTEST_ATTEMPT_MS = 1_000
+SHORTEST_ATTEMPT_S = 1.0
 TOO_LONG = 414
 
 _log = logging.getLogger("alicloud_ingress")
@@ -114,27 +114,28 @@ class Gateway:
             urllib.parse.urlencode(call.parameters)
         ) > URL_LIMIT
         with exchange() as attempt:
+            attempt.deadline = time.monotonic() + remaining_s
             source = self._prepared()
             if call.action not in UNSIGNED:
                 attempt.keys = source()
             try:
-                return self._tried(call, remaining_s, attempt, as_form=as_form)
+                return self._tried(call, attempt, as_form=as_form)
             except NoAnswerError:
                 if attempt.status != TOO_LONG or as_form:
                     raise
-            return self._tried(call, remaining_s, attempt, as_form=True)
+            return self._tried(call, attempt, as_form=True)
 
-    def _tried(
-        self, call: ApiCall, remaining_s: float, attempt: Exchange, *, as_form: bool
-    ) -> Answer:
+    def _tried(self, call: ApiCall, attempt: Exchange, *, as_form: bool) -> Answer:
         from alicloud_ingress.ecs.transport import post
 
         is_sts = call.version == STS_VERSION
         protocol, host = self._connection.sts if is_sts else self._connection.ecs
-        remaining_ms = max(SHORTEST_ATTEMPT_MS, int(remaining_s * 1000))
+        now = time.monotonic()
+        attempt.deadline = max(attempt.deadline, now + SHORTEST_ATTEMPT_S)
+        left_s = attempt.deadline - now
         timeout_s = (
-            min(self._connection.connect_timeout_ms, remaining_ms) / 1000,
-            min(self._connection.read_timeout_ms, remaining_ms) / 1000,
+            min(self._connection.connect_timeout_ms / 1000, left_s),
+            min(self._connection.read_timeout_ms / 1000, left_s),
         )
         keys = attempt.keys
         try:

@@ -21,6 +21,7 @@ from requests.utils import get_environ_proxies
 
 from alicloud_ingress.ecs.config import is_loopback
 from alicloud_ingress.ecs.exchange import current
+from alicloud_ingress.ecs.timed_reads import TIMED_POOLS
 
 POOL_SIZE = 64
 """
@@ -37,6 +38,7 @@ _TROUBLES = {
     "SSLError": (True, "the TLS connection broke before an answer came"),
     "ConnectTimeout": (False, "the connection was not accepted in time"),
     "ReadTimeout": (True, "no answer came in time"),
+    "ReadTimeoutError": (True, "no answer came in time"),
     "NameResolutionError": (False, "the name of the endpoint does not resolve"),
     "NewConnectionError": (False, "the connection was refused"),
 }
@@ -48,8 +50,24 @@ sent, and the text for the message. `HandshakeError` is an `SSLError` of the han
 
 class Transport(HTTPAdapter):
     """
-    Respects NO_PROXY, sends to loopback without a proxy, and follows no redirect.
+    Respects NO_PROXY, sends to loopback without a proxy, follows no redirect, and reads
+    until the deadline of the attempt.
     """
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """
+        Make the pools of connections without a proxy.
+        """
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = TIMED_POOLS
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+        """
+        Make or find the pools of connections through a proxy.
+        """
+        manager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = TIMED_POOLS
+        return manager
 
     def send(  # noqa: PLR0913, PLR0917 - the signature of requests
         self,
@@ -165,8 +183,9 @@ def _explained(error: requests.RequestException) -> tuple[bool, str]:
     """
     Look up `_TROUBLES`. The text of the error itself contains all parameters.
     """
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    names = {type(error).__name__, type(reason).__name__}
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", None)
+    names = {type(each).__name__ for each in (error, cause, reason)}
     if isinstance(error, requests.exceptions.SSLError) and _is_of_handshake(reason):
         names.add("HandshakeError")
     for name, (sent, words) in _TROUBLES.items():

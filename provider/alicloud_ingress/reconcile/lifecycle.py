@@ -144,6 +144,7 @@ class Lifecycle(RuleContext):
                 # A cached read does not show what other resources have written since.
                 own = [m.rule_id for m in members if m.rule_id and not m.held]
                 group = self.read_settled(duplicates_in, own)
+                members = [self._found(member, group) for member in members]
                 plan = plan_for(group)
         if plan.duplicates and not adopt:
             raise exists_error(self, [change.live for change in plan.duplicates])

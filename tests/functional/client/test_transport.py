@@ -7,8 +7,10 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -20,7 +22,7 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.tls import Certificate
-from functional.client.answers import HTML, KEYS, SSH
+from functional.client.answers import HTML, KEYS, SSH, connection
 from functional.wire import Reply, Wire, reply, wire
 
 
@@ -37,6 +39,20 @@ def test_a_url_that_is_too_long_is_sent_as_form(
     assert as_form.in_body
     assert as_form.target == "/"
     assert as_url.parameters == as_form.parameters
+
+
+@pytest.mark.parametrize("whole", [20, 500], ids=["head", "body"])
+def test_an_answer_that_trickles_ends_at_the_timeout(whole: int, server: Wire) -> None:
+    """The timeout of a socket is for each part: such an answer never exceeds it."""
+    server.replies = [replace(reply(Padding=1_000 * "x"), whole=whole)]
+    client = EcsClient(replace(connection(server), timeout_s=1))
+    began = time.monotonic()
+
+    with pytest.raises(NoAnswerError, match="no answer came in time"):
+        client.authorize("sg-1", [SSH])
+
+    assert time.monotonic() - began < 3
+    assert len(server.requests) == 1
 
 
 def test_a_redirect_is_not_followed(server: Wire, client: EcsClient) -> None:
