@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from alicloud_ingress.testing.behaviour import Behaviour
-from alicloud_ingress.testing.direction import Direction
 from alicloud_ingress.testing.entries import LEGACY
 from alicloud_ingress.testing.errors import (
     FakeError,
@@ -19,6 +18,7 @@ from alicloud_ingress.testing.errors import (
     not_valid,
     unknown_parameter,
 )
+from alicloud_ingress.testing.spelling import Direction
 from alicloud_ingress.testing.state import FakeGroup, State
 
 NAMES_A_MISSING_REGION = ("DescribeSecurityGroupAttribute", "DeleteSecurityGroup")

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from alicloud_ingress.testing.call import Call, page_of
 from alicloud_ingress.testing.entries import COMMON
 from alicloud_ingress.testing.errors import FakeError, error_of, not_valid
+from alicloud_ingress.testing.gateway import from_json, is_list
 from alicloud_ingress.testing.interfaces import members_of
 from alicloud_ingress.testing.state import FakeGroup, State
-from alicloud_ingress.testing.wire import from_json, is_list
 from alicloud_ingress.testing.writes import Answer, names_a_group
 
 
