@@ -17,10 +17,9 @@ from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.tables import print_table
 from alicloud_ingress.documents import as_text
 from alicloud_ingress.rendering.markup import code, markdown_table, plain
-from alicloud_ingress.usage.coverage import JudgedPeriod
-from alicloud_ingress.usage.json_report import usage_report
+from alicloud_ingress.usage.facts import JudgedPeriod
+from alicloud_ingress.usage.formats import html_page, usage_report
 from alicloud_ingress.usage.judging import GroupReader, GroupUsage, UsageJudge
-from alicloud_ingress.usage.page import html_page
 from alicloud_ingress.usage.report import (
     COLUMNS,
     cells,
