@@ -212,7 +212,7 @@ USAGE = (
     ),
     Mutant(
         "text of others means something in the page",
-        "rendering/templates.py",
+        "rendering/markup.py",
         'autoescape=name.endswith(".html.j2")',
         "autoescape=False",
         (SHOW,),

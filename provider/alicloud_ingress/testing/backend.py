@@ -135,18 +135,15 @@ def carry_out(action: Action, call: Call) -> Answer:
     before = call.state.tokens.get(key)
     if before is not None and before != call.parameters:
         raise error_of("IdempotentParameterMismatch")
-    if before is None or _is_judged_anew(call):
+    by_id = any(name.startswith("SecurityGroupRuleId.") for name in call.parameters)
+    judged_anew = by_id and call.behaviour.repeated_revoke_is_judged_anew
+    if before is None or judged_anew:
         answer = action.act(call)
         call.state.tokens[key] = dict(call.parameters)
         if answer:
             call.state.answers[key] = answer
         return answer
     return call.state.answers.get(key, {})
-
-
-def _is_judged_anew(call: Call) -> bool:
-    by_id = any(name.startswith("SecurityGroupRuleId.") for name in call.parameters)
-    return by_id and call.behaviour.repeated_revoke_is_judged_anew
 
 
 READING = ("Describe", "Get")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import get_args
 
-from alicloud_ingress.testing.call import Call, page_of
+from alicloud_ingress.testing.call import Call, numbered_page_of, page_of
 from alicloud_ingress.testing.errors import not_valid
 from alicloud_ingress.testing.state import FakeInterface, InterfaceStatus, State
 from alicloud_ingress.testing.writes import Answer
@@ -90,11 +90,7 @@ def _paged(
         page, token = page_of(found, call["NextToken"], size, _CODE)
         counts = {"PageNumber": 1, "PageSize": size, "TotalCount": 0}
         return page, {**counts, "NextToken": token}
-    number = call.number("PageNumber", 1, 1, MAX_NUMBER, _CODE)
-    size = call.number("PageSize", 10, 1, 100, _CODE)
-    counts = {"PageNumber": number, "PageSize": size, "TotalCount": len(found)}
-    page = found[(number - 1) * size : number * size]
-    return page, {**counts, "NextToken": ""}
+    return numbered_page_of(found, call, MAX_NUMBER, _CODE)
 
 
 def _check_filters(call: Call) -> None:

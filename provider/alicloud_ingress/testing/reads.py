@@ -161,24 +161,20 @@ def regions(call: Call) -> Answer:
     The regions, with English names for any language.
     """
     call.know_only("RegionId", "AcceptLanguage", "InstanceChargeType", "ResourceType")
-    names = {**dict.fromkeys(_of_groups(call), ""), **REGIONS}
+    of_groups = {each.region: each.region for each in call.state.groups.values()}
     return {
         "Regions": {
             "Region": [
                 {
                     "RegionId": region,
-                    "LocalName": name or region,
+                    "LocalName": name,
                     "RegionEndpoint": f"ecs.{region}.aliyuncs.com",
                     "Status": "available",
                 }
-                for region, name in names.items()
+                for region, name in {**of_groups, **REGIONS}.items()
             ]
         }
     }
-
-
-def _of_groups(call: Call) -> list[str]:
-    return [group.region for group in call.state.groups.values()]
 
 
 _OF_A_LISTING = ("AssociationCount", "ResourceGroupId", "Tags")

@@ -23,7 +23,7 @@ from alicloud_ingress.errors import ConfigurationError, IngressError
 from alicloud_ingress.files import replacing
 from alicloud_ingress.usage import embedded, log_files
 from alicloud_ingress.usage.engine import NoRoomError, interruptible, library, literal
-from alicloud_ingress.usage.log_files import OSS, FileError, first_line
+from alicloud_ingress.usage.log_files import OSS, first_line
 from alicloud_ingress.usage.results import Logstore, load, load_result
 from alicloud_ingress.usage.table import (
     METADATA_KEY,
@@ -182,7 +182,10 @@ def collect_files(  # noqa: PLR0913 - each is a decision of the caller
             own = {str(out.resolve()), str(watched_path(out).resolve())}
             run.read([path for path in paths if path not in own], period)
             if not run.files_read:
-                raise NothingReadError(_none_of(run.problems))
+                named = "; ".join(map(str, run.problems))
+                raise NothingReadError(
+                    f"no file could be read, no table was written: {named}"
+                )
             return write(
                 run.connection,
                 out,
@@ -319,11 +322,6 @@ def write(
             raise NotWrittenError(out, first_line(error)) from None
     table = UsageTable(out, watched_path(out), metadata)
     return Collected(table, problems, rows, interfaces)
-
-
-def _none_of(problems: Sequence[FileError]) -> str:
-    named = "; ".join(map(str, problems))
-    return f"no file could be read, no table was written: {named}"
 
 
 @contextmanager

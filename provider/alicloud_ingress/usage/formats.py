@@ -16,8 +16,7 @@ from typing import Annotated, Any
 import msgspec
 
 from alicloud_ingress.documents import Part, as_json_object, schema_of
-from alicloud_ingress.rendering.markup import plain
-from alicloud_ingress.rendering.templates import template
+from alicloud_ingress.rendering.markup import plain, template
 from alicloud_ingress.usage.facts import JudgedPeriod
 from alicloud_ingress.usage.judging import GroupUsage, Verdict
 from alicloud_ingress.usage.report import (

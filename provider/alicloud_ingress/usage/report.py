@@ -10,10 +10,10 @@ may need the rest.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import TypeVar, cast
 
 from alicloud_ingress.exposure.packets import Interval, joined
 from alicloud_ingress.rules.rule import IngressRule
@@ -41,6 +41,7 @@ happen to lie, and not who they are.
 """
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Member = TypeVar("_Member")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,7 @@ def fewer(networks: Iterable[Network], most: int) -> list[Network]:
         range(1, len(outermost)),
         key=lambda n: -(_number(outermost[n]) ^ _number(outermost[n - 1])).bit_length(),
     )
-    starts = sorted([0, *forks[: most - 1]])
-    ends = [*starts[1:], len(outermost)]
-    found = [
-        _common(outermost[start], outermost[end - 1])
-        for start, end in zip(starts, ends, strict=True)
-    ]
+    found = [_common(first, last) for first, last in _parts(outermost, forks, most)]
     # Two halves of a network become the network.
     return [*ipaddress.collapse_addresses(cast("list[ipaddress.IPv4Network]", found))]
 
@@ -186,12 +182,18 @@ def few_ranges(ports: Iterable[PortRange], most: int) -> list[Interval]:
         return []
     gaps = [before[1] - after[0] for before, after in pairwise(ranges)]
     widest = sorted(range(1, len(ranges)), key=lambda n: gaps[n - 1])
-    starts = sorted([0, *widest[: most - 1]])
-    ends = [*starts[1:], len(ranges)]
-    return [
-        (ranges[start][0], ranges[end - 1][1])
-        for start, end in zip(starts, ends, strict=True)
-    ]
+    return [(first[0], last[1]) for first, last in _parts(ranges, widest, most)]
+
+
+def _parts(
+    members: Sequence[_Member], cuts: Sequence[int], most: int
+) -> Iterator[tuple[_Member, _Member]]:
+    """
+    First and last member of each part, after at most *most* - 1 cuts, the best first.
+    """
+    starts = sorted([0, *cuts[: most - 1]])
+    for start, end in zip(starts, [*starts[1:], len(members)], strict=True):
+        yield members[start], members[end - 1]
 
 
 COLUMNS = (
@@ -282,12 +284,7 @@ def _sources(traffic: Sequence[Traffic]) -> list[Source]:
         networks = {b: network_of(b) for b in blocks if b.family == family}
         few = fewer(networks.values(), SHOWN_SOURCES)
         for block, network in networks.items():
-            around = next(
-                each
-                for each in few
-                if each.prefixlen <= network.prefixlen
-                and network.supernet(new_prefix=each.prefixlen) == each
-            )
+            around = next(each for each in few if _is_within(network, each))
             cidr = str(around)
             if around.prefixlen == around.max_prefixlen:
                 cidr = str(around.network_address)
