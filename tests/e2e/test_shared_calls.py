@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 
-from alicloud_ingress.testing.wire import Reply
+from alicloud_ingress.testing.gateway import Reply
 from e2e.project import Project
 
 AT_ONCE = 10

@@ -21,7 +21,7 @@ import requests
 import trustme
 
 from alicloud_ingress.testing import FakeEcs
-from alicloud_ingress.testing.command import StateFile
+from alicloud_ingress.testing.fake import StateFile
 from fake.front import entry
 
 COMMAND = str(Path(sys.executable).with_name("alicloud-ingress"))

@@ -15,9 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alicloud_ingress.testing import FakeEcs
-from alicloud_ingress.testing.actions import ACTIONS
-from alicloud_ingress.testing.admin import administer
+from alicloud_ingress.testing.backend import ACTIONS
 from alicloud_ingress.testing.entries import FIELDS
+from alicloud_ingress.testing.server import administer
 from fake.front import SSH
 
 FAILED = "the fake failed"

@@ -20,7 +20,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from alicloud_ingress.ecs.config import is_loopback
-from alicloud_ingress.testing.wire import is_list
+from alicloud_ingress.testing.gateway import is_list
 
 SECRETS = re.compile(r"(ACCESS_KEY|SECRET|TOKEN)")
 MASKED_FIELDS = {

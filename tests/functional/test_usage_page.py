@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from alicloud_ingress.usage.formats import html_page
 from alicloud_ingress.usage.judging import GroupUsage, UsageJudge
-from alicloud_ingress.usage.page import html_page
 from browser import Tab, browser
 from usage_tables import DAY, FROM, TO, Flow, written
 from usage_world import facts, group, rule

@@ -15,7 +15,7 @@ import pytest
 from click.testing import Result
 
 from alicloud_ingress.testing import FakeEcs
-from alicloud_ingress.usage.json_report import schema
+from alicloud_ingress.usage.formats import schema
 from functional.accounts import account, run, tcp
 from functional.watched_groups import LONG_AGO, add, table, watched_group
 from usage_tables import DAY, FROM, Flow, Watched, written

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from alicloud_ingress.doctor import judge
-from alicloud_ingress.doctor.engine_python import engine_python
 from alicloud_ingress.doctor.judge import Outcome
+from alicloud_ingress.doctor.observe import engine_python
 from alicloud_ingress.ecs.credentials import Credentials, Role
 from alicloud_ingress.ecs.error_codes import of_code
 

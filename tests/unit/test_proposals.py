@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alicloud_ingress.rules.live import LiveRule
-from alicloud_ingress.usage.coverage import Coverage
-from alicloud_ingress.usage.proposals import (
+from alicloud_ingress.usage.facts import Coverage
+from alicloud_ingress.usage.judging import Judged, Verdict
+from alicloud_ingress.usage.report import (
     MAX_PORTS,
     MAX_SOURCES,
     Network,
@@ -24,7 +25,6 @@ from alicloud_ingress.usage.proposals import (
     proposal,
 )
 from alicloud_ingress.usage.traffic import Block, PortRange, Tally, Traffic
-from alicloud_ingress.usage.verdicts import Judged, Verdict
 from usage_world import rule
 
 TALLY = Tally(1, 1, 1, 1)

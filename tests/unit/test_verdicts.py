@@ -13,11 +13,9 @@ import pytest
 
 from alicloud_ingress.rules.live import LiveRule
 from alicloud_ingress.rules.rule import IngressRule
-from alicloud_ingress.usage.coverage import read_watched
-from alicloud_ingress.usage.facts import VpcFacts
-from alicloud_ingress.usage.judging import GroupUsage, UsageJudge
+from alicloud_ingress.usage.facts import VpcFacts, read_watched
+from alicloud_ingress.usage.judging import GroupUsage, Judged, UsageJudge
 from alicloud_ingress.usage.table import Metadata, UsageTable
-from alicloud_ingress.usage.verdicts import Judged
 from usage_tables import (
     DAY,
     FROM,

@@ -24,7 +24,7 @@ from click.testing import Result
 from alicloud_ingress import usage
 from alicloud_ingress.errors import IngressError
 from alicloud_ingress.usage.embedded import EmbeddedQuery
-from alicloud_ingress.usage.period import Period
+from alicloud_ingress.usage.table import Period
 from functional.accounts import run
 from usage.records import (
     FROM,

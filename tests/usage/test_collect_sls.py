@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from alicloud_ingress.usage.logstore import PAGE_ROWS
+from alicloud_ingress.usage.results import PAGE_ROWS
 from functional.accounts import run
 from usage.records import UNTIL, Record, answer, flow, quiet, rows, write_json
 from usage.sls import SlsFault, SlsStandIn, cut, incomplete, page_of_a_proxy, throttled

@@ -10,11 +10,11 @@ from typing import Any
 
 from alicloud_ingress import stale
 from alicloud_ingress.previews import json_report
-from alicloud_ingress.usage import json_report as usage_json_report
+from alicloud_ingress.usage import formats
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "preview-report --format json": json_report.schema,
-    "usage show --format json": usage_json_report.schema,
+    "usage show --format json": formats.schema,
     "stale plan": lambda: stale.schema("stale-plan"),
     "stale destroy, stale restore": lambda: stale.schema("stale-report"),
 }

@@ -85,7 +85,7 @@ def fake(  # noqa: PLR0913 - one for each option
     """
     try:
         from alicloud_ingress.testing.behaviour import Behaviour
-        from alicloud_ingress.testing.command import run
+        from alicloud_ingress.testing.fake import run
     except ImportError as error:
         raise _not_installed(error) from error
     settings = Behaviour()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -150,6 +151,23 @@ def cidr(text: str) -> str:
         raise click.BadParameter(message) from None
 
 
+class _Share(click.FloatRange):
+    """
+    A share above 0; not a NaN either, which is below no share that was reached.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, min_open=True)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        share = float(super().convert(value, param, ctx))
+        if math.isnan(share):
+            self.fail(f"{value} is not in the range {self._describe_range()}.")
+        return share
+
+
 timeout = click.option(
     "--timeout",
     type=click.IntRange(1, 10**MAX_DIGITS - 1),
@@ -223,4 +241,12 @@ shown_as = click.option(
     default="table",
     show_default=True,
     help="Format of the output.",
+)
+min_coverage = click.option(
+    "--min-coverage",
+    default=1.0,
+    show_default=True,
+    type=_Share(),
+    help="Least share of capture windows of each interface of the group that must"
+    " have been watched. A plan names a lower one.",
 )

@@ -21,6 +21,7 @@ from alicloud_ingress.cli.options import (
     days,
     filters,
     groups_or_all,
+    min_coverage,
     require_groups,
     shown_as,
     states,
@@ -28,7 +29,6 @@ from alicloud_ingress.cli.options import (
 )
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.tables import count, csv_text, print_rows, progress
-from alicloud_ingress.cli.usage_show import min_coverage
 from alicloud_ingress.files import text_in
 from alicloud_ingress.rendering.markup import plain
 from alicloud_ingress.times import now, time_text

@@ -25,7 +25,7 @@ from alicloud_ingress.inventory.moving_over import (
 )
 from alicloud_ingress.previews.declared import RULE, RULE_SET
 from alicloud_ingress.reconcile.ownership import new_mark
-from alicloud_ingress.rendering.templates import template
+from alicloud_ingress.rendering.markup import template
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import ALL_PORTS

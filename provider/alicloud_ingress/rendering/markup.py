@@ -1,15 +1,22 @@
 """
-Escapes texts from outside for Markdown, Mermaid diagrams and terminals.
+Escapes texts from outside for Markdown, Mermaid diagrams and terminals, and loads the
+package's templates.
 
 Names, descriptions and values come from programs and from the cloud. A code span turns
 off Markdown, HTML, mentions and links. Invisible characters, and characters that
-control a terminal or the direction of the text, are written as escapes.
+control a terminal or the direction of the text, are written as escapes. An unknown name
+in a template is an error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import jinja2
+
 
 MAX_LENGTH = 300
 """
@@ -74,3 +81,28 @@ def label(text: str) -> str:
     The text as the label of a Mermaid node, with special characters replaced.
     """
     return re.sub(r"[^\w .,:/-]", "_", plain(text), flags=re.ASCII)
+
+
+def template(name: str, **filters: Callable[..., str]) -> jinja2.Template:
+    """
+    A template of the folder `templates`.
+
+    Jinja escapes values for HTML only. For Python, the caller escapes each value before
+    it renders, or passes a filter for it.
+
+    Args:
+        name: such as `import_set.py.j2` or `usage.html.j2`.
+        filters: by their name in the template.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("alicloud_ingress"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=name.endswith(".html.j2"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(filters)
+    return environment.get_template(name)

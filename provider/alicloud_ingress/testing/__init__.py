@@ -8,7 +8,7 @@ from alicloud_ingress.testing.backend import FakeCall
 from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.fake import FakeEcs, mock_ecs
 from alicloud_ingress.testing.faults import Edit, Fault, RateLimit
-from alicloud_ingress.testing.tls import ServedUrl
+from alicloud_ingress.testing.server import ServedUrl
 
 __all__ = [
     "Behaviour",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
 from alicloud_ingress.testing.entries import FIELDS
-from alicloud_ingress.testing.wire import is_list
+from alicloud_ingress.testing.gateway import is_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from alicloud_ingress.testing.behaviour import Behaviour
-from alicloud_ingress.testing.direction import Direction
 from alicloud_ingress.testing.entries import LEGACY
 from alicloud_ingress.testing.errors import (
     FakeError,
@@ -19,6 +18,7 @@ from alicloud_ingress.testing.errors import (
     not_valid,
     unknown_parameter,
 )
+from alicloud_ingress.testing.spelling import Direction
 from alicloud_ingress.testing.state import FakeGroup, State
 
 NAMES_A_MISSING_REGION = ("DescribeSecurityGroupAttribute", "DeleteSecurityGroup")
@@ -176,3 +176,17 @@ def page_of(
         start = int(match[1])
     end = start + size
     return found[start:end], f"AAAAA{end:011d}" if end < len(found) else ""
+
+
+def numbered_page_of(
+    found: Sequence[_Member], call: Call, max_number: int, code: str = "InvalidParamter"
+) -> tuple[Sequence[_Member], dict[str, object]]:
+    """
+    The page that a call names by `PageNumber` and `PageSize`, and the fields of the
+    answer that describe it.
+    """
+    number = call.number("PageNumber", 1, 1, max_number, code)
+    size = call.number("PageSize", 10, 1, 100, code)
+    page = found[(number - 1) * size : number * size]
+    counts = {"PageNumber": number, "PageSize": size, "TotalCount": len(found)}
+    return page, {**counts, "NextToken": ""}

@@ -15,7 +15,7 @@ from alicloud_ingress.testing.errors import (
     rule_id_not_valid,
     unknown_parameter,
 )
-from alicloud_ingress.testing.wire import from_json
+from alicloud_ingress.testing.gateway import from_json
 
 MAX_ENTRIES = 100
 FIELDS = (

@@ -7,12 +7,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from alicloud_ingress.testing.call import Call, page_of
+from alicloud_ingress.testing.call import Call, numbered_page_of, page_of
 from alicloud_ingress.testing.entries import COMMON
 from alicloud_ingress.testing.errors import FakeError, error_of, not_valid
+from alicloud_ingress.testing.gateway import from_json, is_list
 from alicloud_ingress.testing.interfaces import members_of
 from alicloud_ingress.testing.state import FakeGroup, State
-from alicloud_ingress.testing.wire import from_json, is_list
 from alicloud_ingress.testing.writes import Answer, names_a_group
 
 
@@ -51,15 +51,8 @@ def groups(call: Call) -> Answer:
         size = call.number("MaxResults", 10, 1, 100)
         page, answer["NextToken"] = page_of(found, call["NextToken"], size)
     else:
-        number = call.number("PageNumber", 1, 1, 100_000)
-        size = call.number("PageSize", 10, 1, 100)
-        page = found[(number - 1) * size : number * size]
-        answer |= {
-            "PageNumber": number,
-            "PageSize": size,
-            "TotalCount": len(found),
-            "NextToken": "",
-        }
+        page, counts = numbered_page_of(found, call, 100_000)
+        answer |= counts
     return answer | {
         "SecurityGroups": {"SecurityGroup": [_summary(each, call) for each in page]}
     }

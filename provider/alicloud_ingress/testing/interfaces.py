@@ -1,5 +1,5 @@
 """
-The action that lists network interfaces, and the addresses that they may have.
+The action that lists network interfaces.
 
 Parameters and fields are from the models of the SDK, whose comments document valid
 values. Error codes are those common to the pages of all interface actions:
@@ -8,11 +8,10 @@ values. Error codes are those common to the pages of all interface actions:
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator, Sequence
 from typing import get_args
 
-from alicloud_ingress.testing.call import Call, page_of
+from alicloud_ingress.testing.call import Call, numbered_page_of, page_of
 from alicloud_ingress.testing.errors import not_valid
 from alicloud_ingress.testing.state import FakeInterface, InterfaceStatus, State
 from alicloud_ingress.testing.writes import Answer
@@ -91,11 +90,7 @@ def _paged(
         page, token = page_of(found, call["NextToken"], size, _CODE)
         counts = {"PageNumber": 1, "PageSize": size, "TotalCount": 0}
         return page, {**counts, "NextToken": token}
-    number = call.number("PageNumber", 1, 1, MAX_NUMBER, _CODE)
-    size = call.number("PageSize", 10, 1, 100, _CODE)
-    counts = {"PageNumber": number, "PageSize": size, "TotalCount": len(found)}
-    page = found[(number - 1) * size : number * size]
-    return page, {**counts, "NextToken": ""}
+    return numbered_page_of(found, call, MAX_NUMBER, _CODE)
 
 
 def _check_filters(call: Call) -> None:
@@ -209,53 +204,3 @@ def _mac_address(interface_id: str) -> str:
     digits = f"{int.from_bytes(interface_id.encode()[-5:], 'big'):010x}"
     pairs = [digits[n : n + 2] for n in range(0, 10, 2)]
     return ":".join(["00", *pairs])
-
-
-PRIVATE = ipaddress.ip_network("172.16.0.0/12")
-
-
-def addresses_of(vpc_id: str, state: State) -> set[str]:
-    """
-    The addresses of all interfaces of a VPC.
-    """
-    return {
-        address
-        for each in state.interfaces.values()
-        if each.vpc_id == vpc_id
-        for address in (*each.private_ips, *each.ipv6_ips)
-    }
-
-
-def free(addresses: Sequence[str], version: int, taken: set[str]) -> list[str]:
-    """
-    Check that each is a free address of this IP version, and return their spelling.
-
-    Raises:
-        ValueError: one is not; the message says which.
-    """
-    written: list[str] = []
-    for text in addresses:
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
-            raise ValueError(f"{text!r} is not an IPv{version} address") from None
-        if address.version != version:
-            raise ValueError(f"{text!r} is not an IPv{version} address")
-        if str(address) in {*taken, *written}:
-            raise ValueError(f"the address {address} is taken in this VPC")
-        written.append(str(address))
-    return written
-
-
-def private_ip(number: int, taken: set[str]) -> str:
-    """
-    The first free address of 172.16.0.0/12 from a number on.
-
-    Raises:
-        ValueError: none is free.
-    """
-    for step in range(PRIVATE.num_addresses):
-        address = str(PRIVATE[(number + step) % PRIVATE.num_addresses])
-        if address not in taken:
-            return address
-    raise ValueError(f"{PRIVATE} is used up in this VPC")

@@ -1,23 +1,35 @@
 """
-The fake for other processes: served over HTTP/1.1, with and without TLS.
+The fake for other processes: served over HTTP/1.1, with and without TLS, and with an
+admin API for faults, calls, state and behaviour.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import socket
+import ssl
+import tempfile
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
-from alicloud_ingress.testing.admin import PREFIX, administer
 from alicloud_ingress.testing.backend import FRONT_ENDS, Backend
 from alicloud_ingress.testing.errors import ConnectionDroppedError, FakeError
-from alicloud_ingress.testing.tls import Certificate, ServedUrl
-from alicloud_ingress.testing.wire import Reply, Request, answered
+from alicloud_ingress.testing.faults import Fault, RateLimit
+from alicloud_ingress.testing.gateway import (
+    JSON_TYPE,
+    Reply,
+    Request,
+    answered,
+    from_json,
+    is_list,
+)
 
+PREFIX = "/_fake/"
 MAX_BODY = 10 * 1024 * 1024
 TLS_HANDSHAKE = b"\x16"
 """
@@ -27,6 +39,181 @@ MAX_HANDSHAKE_S = 10.0
 MAX_END_S = 10.0
 
 _Incoming = socket.socket | tuple[bytes, socket.socket]
+
+
+class Certificate:
+    """
+    A certificate and its key, from two files; without files, made when first needed.
+
+    A certificate that is made is valid for the host and for loopback. Its own authority
+    signs it, whose key is never written to a file. `close` deletes the file with the
+    certificate of the authority.
+
+    Args:
+        host: the host name of the server.
+        cert: PEM file with the certificate chain.
+        key: PEM file with its private key, without a passphrase.
+
+    Raises:
+        ValueError: only one of the files is set, or they do not match.
+        OSError: a file cannot be read.
+    """
+
+    def __init__(self, host: str, cert: Path | None, key: Path | None) -> None:
+        self._host = host
+        self._lock = threading.Lock()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._ready: tuple[Path, ssl.SSLContext] | None = None
+        if cert and key:
+            self._ready = cert, _loaded(cert, key)
+        elif cert or key:
+            raise ValueError("a certificate and its key are set together, or neither")
+
+    @property
+    def path(self) -> Path:
+        """
+        The PEM file that a client has to trust.
+        """
+        return self._made()[0]
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """
+        The TLS context of connections.
+        """
+        return self._made()[1]
+
+    def close(self) -> None:
+        """
+        Delete the file of a certificate that was made.
+        """
+        with self._lock:
+            if self._folder:
+                self._folder.cleanup()
+
+    def _made(self) -> tuple[Path, ssl.SSLContext]:
+        with self._lock:
+            if self._ready is None:
+                import trustme
+
+                self._folder = tempfile.TemporaryDirectory(prefix="fake-ecs-")
+                path = Path(self._folder.name, "certificate.pem")
+                authority = trustme.CA(organization_name="fake of ECS, for tests")
+                names = dict.fromkeys((self._host, "127.0.0.1", "localhost", "::1"))
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                leaf = authority.issue_cert(*names)
+                leaf.configure_cert(context)  # pyright: ignore[reportUnknownMemberType] - names a type of pyOpenSSL
+                authority.cert_pem.write_to_path(str(path))
+                self._ready = path, context
+            return self._ready
+
+
+class ServedUrl(str):
+    """
+    The URL of a served fake over plain HTTP.
+
+    Attributes:
+        https: the URL of the same port over TLS.
+    """
+
+    https: str
+    _certificate: Certificate
+    __slots__ = ("_certificate", "https")
+
+    def __new__(cls, place: str, certificate: Certificate) -> ServedUrl:  # noqa: PYI034 - Self is of Python 3.11
+        """
+        The URL of `HOST:PORT`.
+        """
+        url = super().__new__(cls, f"http://{place}")
+        url.https = f"https://{place}"
+        url._certificate = certificate
+        return url
+
+    @property
+    def certificate(self) -> Path:
+        """
+        The PEM file that clients have to trust; it exists while the fake is served.
+        """
+        return self._certificate.path
+
+
+def _loaded(cert: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(cert, key, password="")
+    except ssl.SSLError as error:
+        raise ValueError(
+            f"{cert} and {key} are not a certificate and its private key, both as PEM"
+            f" and without a passphrase: {error}"
+        ) from None
+    return context
+
+
+def administer(fake: Backend, method: str, path: str, body: str) -> Reply:
+    """
+    Answer a request below `/_fake/`.
+
+    `POST faults` takes one fault or a list of them, as objects with the fields of
+    `Fault`; an object with `per_second` is a `RateLimit`. `GET calls` returns a list.
+    `GET state` returns what `FakeEcs.dump` writes, and `PUT state` loads it.
+    `GET behaviour` returns the settings of `Behaviour` by name; `POST behaviour`
+    changes some of them.
+    """
+    try:
+        match method, path.removeprefix(PREFIX):
+            case "POST", "faults":
+                content: object = {"ordered": _order(fake, body)}
+            case "GET", "calls":
+                content = [call.to_json() for call in list(fake.calls)]
+            case "GET", "state":
+                return Reply(200, {"content-type": JSON_TYPE}, fake.dump())
+            case "PUT", "state":
+                fake.load(body)
+                content = {}
+            case "GET", "behaviour":
+                content = fake.behaviour.to_json()
+            case "POST", "behaviour":
+                content = _behave(fake, body)
+            case _:
+                return _reply(404, {"error": f"there is no {method} {path}"})
+    except ValueError as error:
+        return _reply(400, {"error": str(error)})
+    return _reply(200, content)
+
+
+def _behave(fake: Backend, body: str) -> dict[str, object]:
+    try:
+        settings: dict[str, object] = dict(from_json(body))
+    except TypeError as error:
+        raise ValueError(f"this is not an object of settings: {error}") from None
+    fake.behaviour = fake.behaviour.changed(settings)
+    return fake.behaviour.to_json()
+
+
+def _order(fake: Backend, body: str) -> int:
+    given = from_json(body)
+    orders = given if is_list(given) else [given]
+    read = [_order_of(order) for order in orders]
+    for each in read:
+        if isinstance(each, RateLimit):
+            fake.limit(each)
+        else:
+            fake.inject(each)
+    return len(read)
+
+
+def _order_of(given: Any) -> Fault | RateLimit:
+    try:
+        fields: Mapping[str, Any] = dict(given)
+        return (
+            RateLimit(**fields) if "per_second" in fields else Fault.from_json(fields)
+        )
+    except TypeError as error:
+        raise ValueError(f"the fault is not valid: {error}") from None
+
+
+def _reply(status: int, content: object) -> Reply:
+    return Reply(status, {"content-type": JSON_TYPE}, json.dumps(content))
 
 
 class _Server(ThreadingHTTPServer):

@@ -1,7 +1,11 @@
 """
 Converts a rule from the spelling of a request to the spelling in which ECS stores it.
 
-These checks need only the text of the rule; `references` has those that need the group.
+These checks need only the text of the rule; `writes` has those that need the group.
+
+Each action is implemented once, for inbound rules. For outbound rules, the names of
+source and destination are exchanged in the parameters of a call and in its errors.
+Ports are unchanged: `PortRange` is that of the destination in both directions.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from typing import Literal, TypeVar
 
 from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.entries import FIELDS, Entry
@@ -33,7 +38,7 @@ The fields that are stored. The owner of a source group is stored as an account 
 SOURCES = ("SourceCidrIp", "Ipv6SourceCidrIp", "SourceGroupId", "SourcePrefixListId")
 PORTED = ("TCP", "UDP")
 PROTOCOLS = (*PORTED, "ICMP", "ICMPV6", "GRE", "ALL")
-NUMBERS = {"1": "ICMP", "6": "TCP", "17": "UDP", "47": "GRE", "58": "ICMPV6"}
+PROTOCOL_NAMES = {"1": "ICMP", "6": "TCP", "17": "UDP", "47": "GRE", "58": "ICMPV6"}
 NUMBERED_REGIONS = frozenset(
     {
         "ap-southeast-1",
@@ -97,7 +102,7 @@ def _protocol(entry: Entry, behaviour: Behaviour, *, numbers: bool) -> str:
     if numbers and re.fullmatch(r"\d{1,3}", protocol, re.ASCII):
         number = str(int(protocol))
         if int(number) <= 255:  # noqa: PLR2004
-            named = NUMBERS.get(number, number)
+            named = PROTOCOL_NAMES.get(number, number)
             return named if behaviour.protocol_numbers_are_named else number
     if protocol not in PROTOCOLS:
         raise FakeError(
@@ -175,7 +180,7 @@ def is_ported(protocol: str) -> bool:
     """
     Whether a protocol, by name or number, has ports.
     """
-    return NUMBERS.get(protocol, protocol) in PORTED
+    return PROTOCOL_NAMES.get(protocol, protocol) in PORTED
 
 
 def _fits(ports: str, protocol: str) -> bool:
@@ -287,7 +292,7 @@ def _no_source(entry: Entry, action: str) -> FakeError:
 def _require_one_family(rule: Rule, action: str) -> None:
     ipv4 = bool(rule["SourceCidrIp"] or rule["DestCidrIp"])
     ipv6 = bool(rule["Ipv6SourceCidrIp"] or rule["Ipv6DestCidrIp"])
-    protocol = NUMBERS.get(str(rule["IpProtocol"]), rule["IpProtocol"])
+    protocol = PROTOCOL_NAMES.get(str(rule["IpProtocol"]), rule["IpProtocol"])
     mismatch = (protocol == "ICMP" and ipv6) or (protocol == "ICMPV6" and ipv4)
     if mismatch and action == MODIFY:
         raise error_of("InvalidParam.ProtocolAndAddressFamilyMismatch")
@@ -297,3 +302,45 @@ def _require_one_family(rule: Rule, action: str) -> None:
         raise error_of("InvalidParam.Ipv6ProtocolConflictWithIpv4Address")
     if ipv4 and ipv6:
         raise error_of("InvalidParameter.Conflict")
+
+
+Direction = Literal["ingress", "egress"]
+_Value = TypeVar("_Value")
+_END = re.compile(r"(Source|Dest)(?=CidrIp|Group|PrefixList|Ip\b|$)")
+_END_IN_WORDS = re.compile(r"(source|destination)(?= (?:security )?group)")
+_OTHER = {
+    "Source": "Dest",
+    "Dest": "Source",
+    "source": "destination",
+    "destination": "source",
+}
+
+
+def exchanged(fields: Mapping[str, _Value]) -> dict[str, _Value]:
+    """
+    Fields or parameters, with `Source` and `Dest` exchanged in their names.
+    """
+    return {_END.sub(_other, name): value for name, value in fields.items()}
+
+
+def facing(rule: Rule, direction: Direction) -> Rule:
+    """
+    A rule of this direction with the fields of an inbound rule, or the reverse.
+    """
+    if direction == "ingress":
+        return rule
+    return {**dict.fromkeys(REMEMBERED, ""), **exchanged(rule)}
+
+
+def outbound(error: FakeError) -> FakeError:
+    """
+    The error for an outbound rule that corresponds to one for an inbound rule.
+    """
+    message = error.message
+    if not ("Source" in message and "Dest" in message):
+        message = _END_IN_WORDS.sub(_other, _END.sub(_other, message))
+    return FakeError(error.status, _END.sub(_other, error.code), message)
+
+
+def _other(match: re.Match[str]) -> str:
+    return _OTHER[match[1]]

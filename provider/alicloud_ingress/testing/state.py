@@ -9,12 +9,12 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeVar
 
-from alicloud_ingress.testing.spelling import REMEMBERED, Rule
-from alicloud_ingress.testing.wire import from_json
+from alicloud_ingress.testing.gateway import from_json
+from alicloud_ingress.testing.spelling import REMEMBERED, Direction, Rule, facing
 
 ACCOUNT = "1000000000000001"
 _Member = TypeVar("_Member")
@@ -119,6 +119,14 @@ class FakeGroup:
         Whether it is in the classic network, and so in no VPC.
         """
         return not self.vpc_id
+
+    def rules_of(self, direction: Direction) -> Iterator[tuple[str, Rule]]:
+        """
+        The rules of one direction by ID, with the fields of inbound rules.
+        """
+        for rule_id, rule in self.rules.items():
+            if rule["Direction"] == direction:
+                yield rule_id, facing(rule, direction)
 
     def shown_rules(self, *, counts: bool) -> dict[str, Rule]:
         """

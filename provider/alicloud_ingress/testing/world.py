@@ -4,6 +4,7 @@ What a test can set up and read without calls of the API.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,6 @@ from typing import Any, Literal
 from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.call import GROUP_ID
 from alicloud_ingress.testing.entries import Entry
-from alicloud_ingress.testing.interfaces import addresses_of, free, private_ip
 from alicloud_ingress.testing.reads import shown
 from alicloud_ingress.testing.spelling import REMEMBERED, Rule, spelled
 from alicloud_ingress.testing.state import (
@@ -28,6 +28,7 @@ from alicloud_ingress.testing.state import (
 )
 from alicloud_ingress.testing.writes import add, as_given
 
+_PRIVATE = ipaddress.ip_network("172.16.0.0/12")
 BY_HAND = ("CreateTime", "Direction", "Priority")
 INTERFACE_ID = re.compile(r"eni-[\w*-]+", re.ASCII)
 TIMESTAMP = re.compile(r"\d{4}(-\d\d){2}T\d\d:\d\d(:\d\d)?Z", re.ASCII)
@@ -254,7 +255,7 @@ class World:
                 raise ValueError(f"{create_time!r} is not a time: 2018-12-12T07:28:38Z")
             number, vpc_id = NUMBERS.take(), group.vpc_id
             interface_id = self._new_interface_id(id or f"eni-{number:08d}")
-            taken = addresses_of(vpc_id, self.state)
+            taken = _addresses_of(vpc_id, self.state)
             made = FakeInterface(
                 interface_id,
                 group.region,
@@ -262,8 +263,8 @@ class World:
                 vpc_id,
                 vswitch_id or f"vsw-{vpc_id.removeprefix('vpc-')}",
                 list(dict.fromkeys(group_ids)),
-                free(private_ips or [private_ip(number, taken)], 4, taken),
-                free(ipv6_ips, 6, taken),
+                _free(private_ips or [_private_ip(number, taken)], 4, taken),
+                _free(ipv6_ips, 6, taken),
                 kind=kind,
                 status=status,
                 instance_id=instance_id
@@ -356,3 +357,50 @@ class World:
 
     def _utc(self) -> datetime:
         return self.now().astimezone(timezone.utc)
+
+
+def _addresses_of(vpc_id: str, state: State) -> set[str]:
+    """
+    The addresses of all interfaces of a VPC.
+    """
+    return {
+        address
+        for each in state.interfaces.values()
+        if each.vpc_id == vpc_id
+        for address in (*each.private_ips, *each.ipv6_ips)
+    }
+
+
+def _free(addresses: Sequence[str], version: int, taken: set[str]) -> list[str]:
+    """
+    Check that each is a free address of this IP version, and return their spelling.
+
+    Raises:
+        ValueError: one is not; the message says which.
+    """
+    written: list[str] = []
+    for text in addresses:
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not an IPv{version} address") from None
+        if address.version != version:
+            raise ValueError(f"{text!r} is not an IPv{version} address")
+        if str(address) in {*taken, *written}:
+            raise ValueError(f"the address {address} is taken in this VPC")
+        written.append(str(address))
+    return written
+
+
+def _private_ip(number: int, taken: set[str]) -> str:
+    """
+    The first free address of 172.16.0.0/12 from a number on.
+
+    Raises:
+        ValueError: none is free.
+    """
+    for step in range(_PRIVATE.num_addresses):
+        address = str(_PRIVATE[(number + step) % _PRIVATE.num_addresses])
+        if address not in taken:
+            return address
+    raise ValueError(f"{_PRIVATE} is used up in this VPC")

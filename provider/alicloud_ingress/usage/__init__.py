@@ -8,30 +8,30 @@ from __future__ import annotations
 
 from alicloud_ingress.usage.collecting import (
     Collected,
+    HttpfsMissingError,
     NothingReadError,
+    OssAccess,
     collect_files,
     collect_result,
     collect_sls,
     oss_access_of,
 )
 from alicloud_ingress.usage.engine import ExtraMissingError, NoRoomError
-from alicloud_ingress.usage.json_report import document, schema
-from alicloud_ingress.usage.judging import GroupReader, GroupUsage, UsageJudge
+from alicloud_ingress.usage.formats import document, html_page, schema
+from alicloud_ingress.usage.judging import GroupReader, GroupUsage, Judged, UsageJudge
 from alicloud_ingress.usage.log_files import NoMatchError
-from alicloud_ingress.usage.logstore import SlsError
-from alicloud_ingress.usage.oss import HttpfsMissingError, OssAccess
-from alicloud_ingress.usage.page import html_page
-from alicloud_ingress.usage.period import Period, PeriodError, period_of
 from alicloud_ingress.usage.query import printed
-from alicloud_ingress.usage.results import EngineResultError
+from alicloud_ingress.usage.results import EngineResultError, SlsError
 from alicloud_ingress.usage.table import (
     Metadata,
+    Period,
+    PeriodError,
     TableError,
     UsageTable,
     open_table,
+    period_of,
     time_text,
 )
-from alicloud_ingress.usage.verdicts import Judged
 
 __all__ = [
     "Collected",

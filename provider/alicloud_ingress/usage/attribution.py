@@ -149,7 +149,7 @@ SELECT row_number() OVER () AS class, * FROM (SELECT DISTINCT {keys} FROM flows)
 """
 
 _MET = """
-CREATE TABLE met AS
+CREATE TABLE {met} AS
 SELECT c.class, e.rule, r.rank, r.accepts, max(
     b.sure AND c.source >= 0 AND c.dest >= 0 AND c.port >= 0
     AND r.sure_from <= c.first_moment
@@ -278,23 +278,26 @@ def attribute(
 
 
 def _decide(database: duckdb.DuckDBPyConnection) -> None:
-    database.execute(
-        _MET.format(
-            effective="profile_rules",
-            joined="e.profile = c.profile",
-            unknown_group=UNKNOWN_GROUP,
-        )
-    )
+    _meet(database, "met", "profile_rules", "e.profile = c.profile")
     database.execute(_DECIDED)
     database.execute(_UNEXPLAINED)
-    everywhere = _MET.replace("CREATE TABLE met", "CREATE TABLE met_anywhere").format(
-        effective="asked",
-        joined="c.class IN (SELECT class FROM unexplained)",
-        unknown_group=UNKNOWN_GROUP,
-    )
-    database.execute(everywhere)
+    unexplained = "c.class IN (SELECT class FROM unexplained)"
+    _meet(database, "met_anywhere", "asked", unexplained)
     numbers = {name: doubt.value for name, doubt in Doubt.__members__.items()}
     database.execute(_EFFECTS.format(**numbers))
+
+
+def _meet(
+    database: duckdb.DuckDBPyConnection, met: str, effective: str, joined: str
+) -> None:
+    """
+    Make a table of the classes and the rules that match them.
+    """
+    database.execute(
+        _MET.format(
+            met=met, effective=effective, joined=joined, unknown_group=UNKNOWN_GROUP
+        )
+    )
 
 
 @contextmanager
@@ -335,10 +338,7 @@ def _load(
             "interface_id VARCHAR, profile INTEGER",
             encoding.interface_rows(),
         ),
-        "boxes": (
-            _BOX_COLUMNS,
-            encoding.box_rows(),
-        ),
+        "boxes": (_BOX_COLUMNS, encoding.box_rows()),
         "profile_rules": ("profile INTEGER, rule INTEGER", encoding.profile_rows()),
         "members": ("profile INTEGER, group_number INTEGER", encoding.member_rows()),
         "whole_profiles": ("profile INTEGER, whole BOOLEAN", encoding.whole_rows()),

@@ -1,5 +1,8 @@
 """
 `usage collect`: flow logs in, a whole table out, or none.
+
+Objects of OSS are read by DuckDB through the endpoint that speaks the protocol of S3.
+It needs DuckDB's extension `httpfs`, which is not part of DuckDB's wheel.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,21 +21,88 @@ from alicloud_ingress.ecs.config import Connection, is_loopback
 from alicloud_ingress.ecs.gateway import Gateway
 from alicloud_ingress.errors import ConfigurationError, IngressError
 from alicloud_ingress.files import replacing
-from alicloud_ingress.usage import embedded, log_files, oss
+from alicloud_ingress.usage import embedded, log_files
 from alicloud_ingress.usage.engine import NoRoomError, interruptible, library, literal
-from alicloud_ingress.usage.log_files import FileError, first_line
-from alicloud_ingress.usage.logstore import Logstore, load
-from alicloud_ingress.usage.period import Period
-from alicloud_ingress.usage.results import load_result
+from alicloud_ingress.usage.log_files import OSS, first_line
+from alicloud_ingress.usage.results import Logstore, load, load_result
 from alicloud_ingress.usage.table import (
     METADATA_KEY,
     Metadata,
+    Period,
     UsageTable,
     watched_path,
 )
 
 if TYPE_CHECKING:
     import duckdb
+
+
+class HttpfsMissingError(IngressError):
+    """
+    DuckDB's extension for remote files cannot be loaded.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"oss:// needs DuckDB's extension httpfs, which cannot be loaded: {why}."
+            " On a machine with access to DuckDB's extensions run"
+            " `python -c \"import duckdb; duckdb.sql('INSTALL httpfs')\"`; elsewhere"
+            " download the objects (`ossutil cp -r`) and pass them to --files"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OssAccess:
+    """
+    How OSS is reached.
+
+    Args:
+        endpoint: `oss-<region>.aliyuncs.com`, or `host:port`.
+        use_ssl: False for plain HTTP.
+    """
+
+    region: str
+    endpoint: str
+    access_key_id: str
+    access_key_secret: str = field(repr=False)
+    security_token: str = field(default="", repr=False)
+    use_ssl: bool = True
+
+
+def secret_statement(access: OssAccess) -> str:
+    """
+    The statement by which DuckDB reads `oss://` as this account.
+    """
+    settings = {
+        "KEY_ID": access.access_key_id,
+        "SECRET": access.access_key_secret,
+        "SESSION_TOKEN": access.security_token,
+        "REGION": access.region,
+        "ENDPOINT": access.endpoint,
+        "URL_STYLE": "vhost" if access.use_ssl else "path",
+    }
+    given = ", ".join(f"{n} {literal(v)}" for n, v in settings.items() if v)
+    return (
+        f"CREATE OR REPLACE SECRET oss (TYPE s3, {given},"
+        f" USE_SSL {str(access.use_ssl).lower()}, SCOPE {literal(OSS)})"
+    )
+
+
+def _enable_oss(connection: duckdb.DuckDBPyConnection, access: OssAccess) -> None:
+    """
+    Let DuckDB read `oss://bucket/object`.
+
+    Raises:
+        HttpfsMissingError: saying what to do.
+    """
+    try:
+        connection.execute("LOAD httpfs")
+    except library("duckdb").Error:
+        try:
+            connection.execute("INSTALL httpfs; LOAD httpfs")
+        except library("duckdb").Error as error:
+            raise HttpfsMissingError(first_line(error)) from None
+    connection.execute(secret_statement(access))
 
 
 class NothingReadError(IngressError):
@@ -81,7 +151,7 @@ def collect_files(  # noqa: PLR0913 - each is a decision of the caller
     period: Period,
     *,
     all_paths: bool = False,
-    oss_access: Callable[[], oss.OssAccess] | None = None,
+    oss_access: Callable[[], OssAccess] | None = None,
     memory_mb: int = embedded.MEMORY_MB,
 ) -> Collected:
     """
@@ -107,12 +177,15 @@ def collect_files(  # noqa: PLR0913 - each is a decision of the caller
         run = embedded.EmbeddedQuery(temporary, memory_mb)
         try:
             if oss_access and any(p.startswith(log_files.OSS) for p in patterns):
-                oss.enable(run.connection, oss_access())
+                _enable_oss(run.connection, oss_access())
             paths = log_files.found(run.connection, patterns)
             own = {str(out.resolve()), str(watched_path(out).resolve())}
             run.read([path for path in paths if path not in own], period)
             if not run.files_read:
-                raise NothingReadError(_none_of(run.problems))
+                named = "; ".join(map(str, run.problems))
+                raise NothingReadError(
+                    f"no file could be read, no table was written: {named}"
+                )
             return write(
                 run.connection,
                 out,
@@ -192,13 +265,13 @@ def collect_result(
             made.close()
 
 
-def oss_access_of(connection: Connection) -> oss.OssAccess:
+def oss_access_of(connection: Connection) -> OssAccess:
     """
     How OSS is reached in a region, with the credentials of a connection.
     """
     keys = Gateway(connection).keys()
     scheme, _, endpoint = service_endpoint("oss", connection.region).partition("://")
-    return oss.OssAccess(
+    return OssAccess(
         connection.region,
         endpoint,
         keys.access_key_id,
@@ -249,11 +322,6 @@ def write(
             raise NotWrittenError(out, first_line(error)) from None
     table = UsageTable(out, watched_path(out), metadata)
     return Collected(table, problems, rows, interfaces)
-
-
-def _none_of(problems: Sequence[FileError]) -> str:
-    named = "; ".join(map(str, problems))
-    return f"no file could be read, no table was written: {named}"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.usage import flows, records, watched
+from alicloud_ingress.usage import query, records
 from alicloud_ingress.usage.engine import (
     NoRoomError,
     connect,
@@ -30,8 +30,7 @@ from alicloud_ingress.usage.log_files import (
     layout_of,
     relation,
 )
-from alicloud_ingress.usage.period import Period
-from alicloud_ingress.usage.query import with_steps
+from alicloud_ingress.usage.table import Period
 
 if TYPE_CHECKING:
     import duckdb
@@ -228,25 +227,31 @@ class EmbeddedQuery:
         [(doubtful,)] = self.connection.execute(records.DOUBTS).fetchall()
         judged = (records.judged if doubtful else records.judged_by_status)(period)
         self._keep("VIEW", "judged", judged)
-        self._keep("TABLE", "hours", watched.HOURS)
-        self._keep("TABLE", "interfaces", watched.INTERFACES)
-        self._keep("TABLE", "watched", with_steps(watched.STEPS, watched.WATCHED))
+        self._keep("TABLE", "hours", records.HOURS)
+        self._keep("TABLE", "interfaces", records.INTERFACES)
+        self._keep(
+            "TABLE", "watched", query.with_steps(records.WATCHED_STEPS, records.WATCHED)
+        )
         code = self._code()
-        record = _NARROW_RECORDS.format(flows.records(code))
+        record = _NARROW_RECORDS.format(query.records(code))
         self._keep("VIEW", "records", record)
-        openers = _NARROW_OPENERS.format(flows.OPENERS)
-        self._keep("TABLE", "openers", with_steps({"pairs": flows.PAIRS}, openers))
+        openers = _NARROW_OPENERS.format(query.OPENERS)
+        self._keep(
+            "TABLE", "openers", query.with_steps({"pairs": query.PAIRS}, openers)
+        )
         ends = (code.format(f"LOWER({end})") for end in ("source", "destination"))
         self._keep("TABLE", "near", _NEAR.format(*ends))
         few = {"parsed": "SELECT * FROM near", "judged": judged, "records": record}
-        self._keep("TABLE", "again", with_steps(few, flows.AGAIN))
+        self._keep("TABLE", "again", query.with_steps(few, query.AGAIN))
         rows = {
             name: _CODED.format(code.format("interface_id"), name)
             for name in ("hours", "interfaces")
         }
-        rows |= {name: text for name, text in flows.STEPS.items() if name != "again"}
+        rows |= {
+            name: text for name, text in query.FLOW_STEPS.items() if name != "again"
+        }
         named = _NAMED.format(
-            with_steps({**rows, "rows_made": flows.ROWS}, flows.FLOWS)
+            query.with_steps({**rows, "rows_made": query.ROWS}, query.FLOWS)
         )
         self._keep("VIEW", "flows", named)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from alicloud_ingress.ecs.responses import NetworkInterface
 from alicloud_ingress.exposure.comparison import rank
 from alicloud_ingress.exposure.packets import (
     IPV4,
@@ -88,6 +89,7 @@ class Encoding:
         self.profiles: tuple[tuple[str, ...], ...] = tuple(
             sorted({tuple(sorted(i.group_ids)) for i in facts.interfaces})
         )
+        self._numbers = {profile: n for n, profile in enumerate(self.profiles)}
         self._boxes = [tuple(self._encoded(live)) for _, live in self.rules]
         flat = [each.box for boxes in self._boxes for each in boxes]
         self.sources = Segments((box.sources for box in flat), IPV4, IPV6)
@@ -195,9 +197,8 @@ class Encoding:
         """
         Rows of `interface_id, profile`.
         """
-        numbers = {profile: n for n, profile in enumerate(self.profiles)}
         for each in self.facts.interfaces:
-            yield each.interface_id, numbers[tuple(sorted(each.group_ids))]
+            yield each.interface_id, self._profile_of(each)
 
     def holder_rows(self) -> Iterator[Span]:
         """
@@ -206,9 +207,12 @@ class Encoding:
         An address that two interfaces claim is left out: who had it is not known.
         `made` is the second from which on the holder surely existed; None is never.
         """
-        numbers = {profile: n for n, profile in enumerate(self.profiles)}
         spans: list[Span] = [
-            (*addresses(text), numbers[tuple(sorted(i.group_ids))], _made(i.created))
+            (
+                *addresses(text),
+                self._profile_of(i),
+                _made(i.created),
+            )
             for i in self.facts.interfaces
             for text in i.addresses
         ]
@@ -216,6 +220,9 @@ class Encoding:
         for group in _overlapping(spans):
             if len(group) == 1:
                 yield group[0]
+
+    def _profile_of(self, interface: NetworkInterface) -> int:
+        return self._numbers[tuple(sorted(interface.group_ids))]
 
     def _encoded(self, live: LiveRule) -> Iterator[_EncodedBox]:
         rule = live.rule
@@ -257,7 +264,7 @@ def _made(created: datetime | None) -> int | None:
     return int(created.timestamp()) + _MINUTE_S + CLOCK_TOLERANCE_S
 
 
-def _overlapping(spans: Sequence[Span] | Iterable[Span]) -> Iterator[list[Span]]:
+def _overlapping(spans: Sequence[Span]) -> Iterator[list[Span]]:
     """
     Sorted spans, put together where they overlap.
     """

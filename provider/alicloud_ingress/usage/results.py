@@ -1,29 +1,48 @@
 """
-Results of `usage sql`, from an engine of the user, checked before they become a table.
+Results of the query in another engine, checked before they become a table.
 
-Parquet files carry their types; CSV files have a header. A folder or a glob names the
-parts of one result.
+An engine of the user: Parquet files carry their types; CSV files have a header. A
+folder or a glob names the parts of one result.
+
+Simple Log Service: the query runs there, and its rows come in pages. One call at a
+time, since a project's SQL has a quota of calls that run together. A page whose answer
+says `Incomplete` is asked for again and never used. That all pages are of one result is
+seen by the number of rows that each of them reports.
+
+API: https://www.alibabacloud.com/help/en/sls/developer-reference/api-sls-2020-12-30-getlogsv2
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from alicloud_ingress.errors import IngressError
+from alicloud_ingress.ecs.config import is_loopback
+from alicloud_ingress.ecs.retry import retried
+from alicloud_ingress.ecs.session_keys import Keys
+from alicloud_ingress.errors import SECRET, EcsError, IngressError
 from alicloud_ingress.usage.engine import connect, escaped, library, literal
 from alicloud_ingress.usage.log_files import NoMatchError, first_line, found
-from alicloud_ingress.usage.period import Period
+from alicloud_ingress.usage.query import printed
+from alicloud_ingress.usage.records import FIELDS, OPTIONAL
 from alicloud_ingress.usage.table import (
     FLOW_COLUMNS,
     FLOW_NULLABLE,
     WATCHED_COLUMNS,
     WATCHED_NULLABLE,
+    Period,
     out_of_range,
 )
 
 if TYPE_CHECKING:
     import duckdb
+
 
 _NULLS = "nullstr = ['', 'NULL', 'null', '\\N']"
 _KEYS = ", ".join(list(FLOW_COLUMNS)[:9])
@@ -172,3 +191,239 @@ def _none(
     number = connection.execute(count).fetchall()[0][0]
     if number:
         raise EngineResultError(pattern, f"{number} {problem}")
+
+
+PAGE_ROWS = 10_000
+MAX_ROWS = 1_000_000
+"""
+Rows of one result that SLS pages through.
+"""
+MAX_RESTARTS = 3
+LATE_S = 86_400
+"""
+Seconds by which the time of a record in SLS may differ from its `start`.
+"""
+_ACTION = "GetLogs"
+_TOTAL = "total_rows"
+_BUSY = re.compile(r"Quota|Busy|Exceed|Throttl|RequestTimeout|InternalServerError")
+_NO_ANSWER = ("LogRequestError", "BadResponse")
+_REFUSED = ("Unauthorized", "SignatureNotMatch", "SecurityTokenExpired", "Forbidden")
+_UNAUTHORIZED = 401
+_SERVER_FAULT = 500
+
+
+class SlsError(EcsError):
+    """
+    Simple Log Service refused a call.
+    """
+
+    next_step = "look the code up in the API reference of Simple Log Service"
+
+
+class SlsBusyError(SlsError):
+    """
+    A quota is used up, or no answer came; the same call may work later.
+    """
+
+    retryable = True
+    next_step = "try again later, or raise the read quota of the project"
+
+
+class SlsIncompleteError(SlsError):
+    """
+    The service answered with a part of the result.
+    """
+
+    retryable = True
+    next_step = "turn on Dedicated SQL for the project, or choose a shorter --since"
+
+
+class SlsRefusedError(SlsError):
+    """
+    The credentials may not read the logstore.
+    """
+
+    next_step = "allow log:GetLogStoreLogs on the logstore in a RAM policy"
+
+
+class SlsFieldError(SlsError):
+    """
+    The logstore has no index for a field.
+    """
+
+    next_step = "turn on analytics for the field in the index of the logstore"
+
+
+class ResultError(IngressError):
+    """
+    A result cannot be taken over page by page.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logstore:
+    """
+    A logstore, and how it is reached.
+
+    Args:
+        endpoint: `https://<region>.log.aliyuncs.com`.
+        keys: hands out the keys that are valid now.
+        timeout_s: for one page with all its retries.
+    """
+
+    project: str
+    name: str
+    endpoint: str
+    region: str
+    keys: Callable[[], Keys]
+    timeout_s: float
+
+    @property
+    def place(self) -> str:
+        """
+        For messages.
+        """
+        return f"{self.project}/{self.name}"
+
+    def rows(self, part: str, period: Period) -> Iterator[Mapping[str, str]]:
+        """
+        The rows of one part of the query; all values are text, `null` for none.
+
+        Raises:
+            SlsError: naming code, request and what to do.
+            ResultError: the result changes all the time, or is too long.
+        """
+        columns = dict(FIELDS)
+        for _ in range(len(OPTIONAL) + 1):
+            sql = printed(part, "sls", period, columns=columns, pretty=False)
+            try:
+                yield from self._pages(sql, part, period)
+            except SlsFieldError as error:
+                missing = {n for n in OPTIONAL & columns.keys() if _names(error, n)}
+                if not missing:
+                    raise
+                for name in missing:
+                    del columns[name]
+            else:
+                return
+
+    def _pages(
+        self, sql: str, part: str, period: Period
+    ) -> Iterator[Mapping[str, str]]:
+        """
+        All pages, once the whole of them is known to be of one result.
+        """
+        for _ in range(MAX_RESTARTS):
+            rows: list[Mapping[str, str]] = []
+            total = None
+            while True:
+                page = self._page(sql, part, period, len(rows))
+                totals = {int(row[_TOTAL]) for row in page} | {total} - {None}
+                if len(totals) > 1:
+                    break
+                total = next(iter(totals), 0)
+                if total is not None and total > MAX_ROWS:
+                    raise ResultError(
+                        f"{self.place}: the result has {total} rows, and SLS returns"
+                        f" {MAX_ROWS} at most; choose a shorter --since, or export the"
+                        " logs to OSS and pass --files"
+                    )
+                rows += page
+                if not page or len(rows) == total:
+                    if len(rows) != total:
+                        break
+                    yield from rows
+                    return
+        raise ResultError(
+            f"{self.place}: the result changed from page to page, {MAX_RESTARTS} times;"
+            " run it again with an earlier --until"
+        )
+
+    def _page(
+        self, sql: str, part: str, period: Period, offset: int
+    ) -> list[Mapping[str, str]]:
+        keys = FLOW_COLUMNS if part == "flows" else WATCHED_COLUMNS
+        order = ", ".join(str(n) for n in range(1, min(len(keys), 9) + 1))
+        text = (
+            f"* | SELECT rows.*, COUNT(*) OVER () AS {_TOTAL} FROM ({sql}) AS rows"
+            f" ORDER BY {order} LIMIT {offset}, {PAGE_ROWS}"
+        )
+        to_s = min(int(time.time()), period.to_s + LATE_S)
+
+        def send(remaining_s: float, _: int) -> list[Mapping[str, str]]:
+            return self._sent(text, period.from_s - LATE_S, to_s, remaining_s)
+
+        return retried(f"{_ACTION} on {self.place}", send, self.timeout_s)
+
+    def _sent(
+        self, text: str, from_s: int, to_s: int, remaining_s: float
+    ) -> list[Mapping[str, str]]:
+        log = library("aliyun.log")
+        keys = self.keys()
+        try:
+            client: Any = log.LogClient(
+                self.endpoint,
+                keys.access_key_id,
+                keys.access_key_secret,
+                keys.security_token or None,
+                source="",
+                region=self.region,
+            )
+            client.timeout = max(1, int(remaining_s))
+            if is_loopback(urlsplit(self.endpoint).netloc):
+                # The SDK would call project.127.0.0.1: it knows no address with a port.
+                client._isRowIp = True  # noqa: SLF001 - it has no setter
+            answer = client.get_log(
+                self.project, self.name, from_s, to_s, query=text, size=PAGE_ROWS
+            )
+            rows: list[Mapping[str, str]] = [
+                row.get_contents() for row in answer.get_logs()
+            ]
+            whole = answer.is_completed()
+        except log.LogException as error:
+            raise self._error(error, keys) from None
+        if not whole:
+            raise SlsIncompleteError(
+                _ACTION, "Incomplete", "the service stopped early", "", self.place
+            )
+        return rows
+
+    def _error(self, error: Any, keys: Keys) -> SlsError:
+        code = str(error.get_error_code())
+        detail = str(error.get_error_message())
+        for secret in keys.secrets:
+            detail = detail.replace(secret, SECRET)
+        kind: type[SlsError] = SlsError
+        status = int(error.get_resp_status() or 0)
+        if code in _REFUSED or status == _UNAUTHORIZED:
+            kind = SlsRefusedError
+        elif code in _NO_ANSWER or _BUSY.search(code) or status >= _SERVER_FAULT:
+            kind = SlsBusyError
+        elif any(f'"{n}"' in detail or f"'{n}'" in detail for n in FIELDS.values()):
+            kind = SlsFieldError
+        return kind(_ACTION, code, detail, str(error.get_request_id()), self.place)
+
+
+def _names(error: SlsError, field: str) -> bool:
+    name = FIELDS[field]
+    return f'"{name}"' in error.detail or f"'{name}'" in error.detail
+
+
+def load(logstore: Logstore, period: Period, temporary: Path) -> Any:
+    """
+    The tables `flows` and `watched` of a logstore, in a new connection of DuckDB.
+    """
+    connection = connect()
+    for part, columns in (("flows", FLOW_COLUMNS), ("watched", WATCHED_COLUMNS)):
+        file = temporary / f"{part}.json"
+        with file.open("w", encoding="utf-8") as lines:
+            for row in logstore.rows(part, period):
+                known = {k: v for k, v in row.items() if k in columns and v != "null"}
+                lines.write(json.dumps(known) + "\n")
+        declared = ", ".join(f"{literal(n)}: '{kind}'" for n, kind in columns.items())
+        connection.execute(
+            f"CREATE TEMP TABLE {part} AS SELECT * FROM"
+            f" read_json({literal(escaped(str(file)))}, format = 'newline_delimited',"
+            f" columns = {{{declared}}})"
+        )
+    return connection

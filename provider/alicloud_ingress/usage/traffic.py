@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from alicloud_ingress.usage.period import DAY_S
+from alicloud_ingress.usage.table import DAY_S
 
 if TYPE_CHECKING:
     import duckdb

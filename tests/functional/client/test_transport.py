@@ -21,7 +21,7 @@ from alicloud_ingress.errors import (
     UnreachableError,
 )
 from alicloud_ingress.testing import FakeEcs
-from alicloud_ingress.testing.tls import Certificate
+from alicloud_ingress.testing.server import Certificate
 from functional.client.answers import HTML, KEYS, SSH, connection
 from functional.wire import Reply, Wire, reply, wire
 
