@@ -806,7 +806,7 @@ MUTANTS = (
     Mutant(
         "a set has a rule that another resource adopted, and that a read lacked",
         "reconcile/lifecycle.py",
-        "                members = [self._found(member, group) for member in members]\n",
+        "    members = [self._found(member, group) for member in members]\n                plan",
         "",
         (ONE_FLOW,),
     ),
