@@ -56,15 +56,22 @@ MUTANTS = (
     Mutant(
         "one late read drops a rule from the state",
         "reconcile/lifecycle.py",
-        "        if gone:\n            with suppress",
-        "        if not gone:\n            with suppress",
+        "        if doubtful:\n            with suppress",
+        "        if not doubtful:\n            with suppress",
+        (LATE,),
+    ),
+    Mutant(
+        "one late read hides a change from the state",
+        "reconcile/lifecycle.py",
+        "        doubtful = gone | differing(members, group)\n\n        def",
+        "        doubtful = gone\n\n        def",
         (LATE,),
     ),
     Mutant(
         "a refresh does not wait for a rule just created",
         "reconcile/lifecycle.py",
-        "if young or gone - before:",
-        "if gone - before:",
+        "if young or doubtful - before:",
+        "if doubtful - before:",
         (LATE,),
     ),
     Mutant(
