@@ -19,7 +19,7 @@ from faults.stack import RULES, Stack
 from functional.conftest import Front
 
 AUTHORIZE, REVOKE = "AuthorizeSecurityGroup", "RevokeSecurityGroup"
-DESCRIBE = "DescribeSecurityGroupAttribute"
+DESCRIBE, MODIFY = "DescribeSecurityGroupAttribute", "ModifySecurityGroupRule"
 FIELDS = {"ip_protocol": "tcp", "source_cidr_ip": "10.0.0.0/8"}
 LONG_AGO = "2020-01-01T00:00:00Z"
 
@@ -263,6 +263,21 @@ def test_one_late_read_drops_no_rule_from_the_state(lagging: Lagging) -> None:
 
     assert lagging.refresh() == 1
     lagging.assert_destroyed()
+
+
+@pytest.mark.parametrize("lagging", ["rule"], indirect=True)
+def test_one_late_read_hides_no_change_from_the_state(lagging: Lagging) -> None:
+    """The program before the change would find nothing to do, and leave the port."""
+    old = {"security_group_id": lagging.group, **FIELDS, "port_range": 22}
+    lagging.fake.inject(Fault.late(MODIFY))
+    new = {**old, "source_cidr_ip": "0.0.0.0/0"}
+    assert lagging.stack.run(UP, {"s": new}) == []
+    lagging.refresh()
+
+    assert lagging.stack.run(UP, {"s": old}) == []
+
+    (rule,) = lagging.fake.rules(lagging.group).values()
+    assert rule["SourceCidrIp"] == "10.0.0.0/8"
 
 
 @pytest.mark.parametrize("lagging", ["set"], indirect=True)

@@ -522,9 +522,10 @@ def test_what_ecs_does_not_have_is_not_in_the_state(
     assert stack.state == {}
 
 
+@pytest.mark.parametrize("lag", [0, 2])
 @pytest.mark.parametrize("is_live", [True, False])
 def test_a_hidden_rule_whose_source_is_gone_is_deleted(
-    front: Front, *, is_live: bool
+    front: Front, *, is_live: bool, lag: int
 ) -> None:
     fake, stack = front.fake, Stack(front.settings)
     group, source = fake.new_group(), fake.new_group()
@@ -532,7 +533,8 @@ def test_a_hidden_rule_whose_source_is_gone_is_deleted(
     fake.inject(Fault.late(AUTHORIZE, describes=STORM))
     assert stack.run(UP, {"r": {"security_group_id": group, **hidden}}) == []
     del fake.groups[source]
-    fake.groups[group].lags.clear()
+    (hidden_by,) = fake.groups[group].lags.values()
+    hidden_by.describes = lag
     if not is_live:
         fake.groups[group].rules.clear()
 

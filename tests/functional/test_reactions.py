@@ -51,7 +51,7 @@ TABLE: dict[type[EcsError], dict[Write, Reaction]] = {
     RefusedForEnterpriseError: {Q: R.FIND_ID},
     PermissionRefusedError: {},
     BatchEntryError: {},
-    ReferenceNotFoundError: {Q: R.READ_GROUP},
+    ReferenceNotFoundError: {Q: R.READ_REPEATEDLY},
 }
 """
 Each class of error. A call that a row does not name fails.

@@ -56,15 +56,22 @@ MUTANTS = (
     Mutant(
         "one late read drops a rule from the state",
         "reconcile/lifecycle.py",
-        "        if gone:\n            with suppress",
-        "        if not gone:\n            with suppress",
+        "        if doubtful:\n            with suppress",
+        "        if not doubtful:\n            with suppress",
+        (LATE,),
+    ),
+    Mutant(
+        "one late read hides a change from the state",
+        "reconcile/lifecycle.py",
+        "        doubtful = gone | differing(members, group)\n\n        def",
+        "        doubtful = gone\n\n        def",
         (LATE,),
     ),
     Mutant(
         "a refresh does not wait for a rule just created",
         "reconcile/lifecycle.py",
-        "if young or gone - before:",
-        "if gone - before:",
+        "if young or doubtful - before:",
+        "if doubtful - before:",
         (LATE,),
     ),
     Mutant(
@@ -732,14 +739,21 @@ MUTANTS = (
     Mutant(
         "a rule that names a missing group is never deleted",
         "ecs/reactions.py",
-        "ReferenceNotFoundError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.READ_GROUP}",
-        "ReferenceNotFoundError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.FAIL}",
+        "{Write.REVOKE_BY_ATTRIBUTES: Reaction.READ_REPEATEDLY}",
+        "{Write.REVOKE_BY_ATTRIBUTES: Reaction.FAIL}",
         (NOT_TAKEN_BACK, REACTIONS),
+    ),
+    Mutant(
+        "one late read drops a hidden rule whose source is gone",
+        "reconcile/delete.py",
+        "self._read_until_shown(left, awaited)",
+        "self._read_until_shown(left, ())",
+        (NOT_TAKEN_BACK,),
     ),
     Mutant(
         "the state claims a rule that ECS says it does not have",
         "reconcile/create.py",
-        "if answer and meaning is not Reaction.READ_GROUP:",
+        "if answer and meaning not in NO_SUCH_RULE:",
         "if answer:",
         (NOT_TAKEN_BACK,),
     ),
@@ -806,9 +820,8 @@ MUTANTS = (
     Mutant(
         "a set has a rule that another resource adopted, and that a read lacked",
         "reconcile/lifecycle.py",
-        "                members = [self._found(member, group)"
-        " for member in members]\n",
-        "",
+        "(duplicates_in, own)\n                members = [self._found(",
+        "(duplicates_in, own)\n                _ = [self._found(",
         (ONE_FLOW,),
     ),
     Mutant(

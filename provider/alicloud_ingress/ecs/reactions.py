@@ -54,6 +54,7 @@ class Reaction(Enum):
     FAIL = "report the error"
     FIND_ID = "read the group: only the ID that it shows deletes the rule"
     READ_GROUP = "read the group: only that shows the outcome"
+    READ_REPEATEDLY = "read the group until it shows the rule, or would have shown it"
     REFRESH = "the rule is deleted: the user refreshes the state"
 
 
@@ -67,7 +68,7 @@ _REACTIONS: dict[type[Exception], dict[Write, Reaction]] = {
         Write.REVOKE_BY_ID: Reaction.READ_GROUP,
         Write.MODIFY: Reaction.READ_GROUP,
     },
-    ReferenceNotFoundError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.READ_GROUP},
+    ReferenceNotFoundError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.READ_REPEATEDLY},
     RefusedForEnterpriseError: {Write.REVOKE_BY_ATTRIBUTES: Reaction.FIND_ID},
 }
 _NOT_ABOUT_AN_ENTRY = (

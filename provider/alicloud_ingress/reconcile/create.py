@@ -58,6 +58,12 @@ What helps where a rule that is to be created exists, and may be that of the res
 itself: the engine does not distinguish a replacement from a new resource.
 """
 
+NO_SUCH_RULE = (Reaction.READ_GROUP, Reaction.READ_REPEATEDLY)
+"""
+What to do where ECS has neither added a rule nor shown it, and refuses its revoke: it
+does not have the rule, or what the rule names.
+"""
+
 
 def exists_error(
     context: RuleContext, duplicates: Sequence[LiveRule]
@@ -367,7 +373,7 @@ class Additions:
         without_id = self._without_id
         for rule, answer in self.context.group.revoke_all_by_attributes(without_id):
             meaning = answer and reaction(Write.REVOKE_BY_ATTRIBUTES, answer)
-            if answer and meaning is not Reaction.READ_GROUP:
+            if answer and meaning not in NO_SUCH_RULE:
                 refusal = located(answer, self.context.words(rule))
         reason = refusal or self.unread
         if reason or any(self.sent[r] or r in self.shown for r in without_id):

@@ -17,7 +17,7 @@ set (the table is `ecs.reactions`):
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from alicloud_ingress.ecs.reactions import (
@@ -242,6 +242,7 @@ class Removals:
         """
         unknown: dict[IngressRule, Exception] = {}
         without_effect: dict[IngressRule, Exception] = {}
+        awaited: list[IngressRule] = []
         refused: Exception | None = None
         succeeded: list[IngressRule] = []
         for rule, error in self.context.group.revoke_all_by_attributes(left):
@@ -256,13 +257,15 @@ class Removals:
             meaning = reaction(Write.REVOKE_BY_ATTRIBUTES, error)
             if meaning is Reaction.FIND_ID:
                 without_effect[rule] = about
+            elif meaning is Reaction.READ_REPEATEDLY:
+                awaited.append(rule)
             elif meaning is not Reaction.READ_GROUP:
                 refused = refused or about
         # A success shows nothing before the read, which may fail.
         self.unclear.update((*unknown, *succeeded))
         if refused and not succeeded:
             raise refused
-        group = self._read(left)
+        group = self._read_until_shown(left, awaited)
         self.gone.update(rule for rule in succeeded if not group.matching(rule))
         if refused:
             raise refused
@@ -270,6 +273,24 @@ class Removals:
         hidden = [e for r, e in without_effect.items() if not group.identical_to(r)]
         for error in (*unknown.values(), *hidden):
             raise error
+        return group
+
+    def _read_until_shown(
+        self, rules: Sequence[IngressRule], awaited: Sequence[IngressRule]
+    ) -> LiveGroup:
+        """
+        Read until all *awaited* show, as long as a read may lag behind a write.
+        """
+        group = self._read(rules)
+
+        def read() -> None:
+            nonlocal group
+            if not all(map(group.matching, awaited)):
+                group = self._read(rules)
+                raise NotShownError
+
+        with suppress(NotShownError):
+            until_shown(self.context.timeout_s)(read)
         return group
 
     def _verify_gone(self, rules: Mapping[str, IngressRule]) -> None:

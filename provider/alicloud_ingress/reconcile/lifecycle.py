@@ -37,6 +37,7 @@ from alicloud_ingress.reconcile.plan import (
     Member,
     Plan,
     Seen,
+    differing,
     live_of,
     missing,
     planned,
@@ -268,7 +269,7 @@ class Lifecycle(RuleContext):
         """
         with self._error_context([member.rule for member in members]):
             try:
-                group = self._read_again_if_missing(members, adopt=adopt)
+                group = self._read_again_if_doubtful(members, adopt=adopt)
             except GroupNotFoundError as error:
                 self.believe_group_gone(error, members, account_id, ask_again=True)
                 return None
@@ -289,25 +290,27 @@ class Lifecycle(RuleContext):
             )
         return seen
 
-    def _read_again_if_missing(
+    def _read_again_if_doubtful(
         self, members: Sequence[Member], *, adopt: bool
     ) -> LiveGroup:
         """
-        The group. A rule of the state is gone only if two reads in a row lack it, and
-        if it was not created just before: a read may be late.
+        The group. A rule of the state is gone or changed only if two reads in a row
+        show that, and gone only if it was not created just before: a read may be late.
         """
         group = self.group.read_after_writes()
         gone = missing(members, group, adopt=adopt)
+        doubtful = gone | differing(members, group)
 
         def read() -> None:
-            nonlocal group, gone
-            before, group = gone, self.group.read_now()
+            nonlocal group, doubtful
+            before, group = doubtful, self.group.read_now()
             gone = missing(members, group, adopt=adopt)
+            doubtful = gone | differing(members, group)
             young = any(may_show_later(m.create_time, group) for m in gone)
-            if young or gone - before:
+            if young or doubtful - before:
                 raise NotShownError
 
-        if gone:
+        if doubtful:
             with suppress(NotShownError):
                 until_shown(self.timeout_s, SHOWN_AGAIN_WITHIN_S)(read)
         return group

@@ -282,6 +282,18 @@ def missing(
     )
 
 
+def differing(members: Sequence[Member], group: LiveGroup) -> frozenset[Member]:
+    """
+    The members that a read shows otherwise than the state has them.
+    """
+    lives = ((member, live_of(member, group)) for member in members)
+    return frozenset(
+        member
+        for member, live in lives
+        if live and group.in_terms_of(member.rule, live).rule.difference(member.rule)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """
