@@ -894,7 +894,7 @@ MUTANTS = (
     ),
     Mutant(
         "a create of a rule that another resource changes never fails",
-        "previews/conflicts.py",
+        "previews/slots.py",
         "if slot.changes_identity or any(s.gap for s in slot.removers):\n"
         "                    self.may_stop |= step.kind != PEER_RULE\n",
         "if slot.changes_identity or any(s.gap for s in slot.removers):\n",
