@@ -979,7 +979,7 @@ MUTANTS = (
     ),
     Mutant(
         "a step without its old state changes nothing",
-        "previews/completeness.py",
+        "previews/preview.py",
         'if op not in WITHOUT_OLD and not mapping(step.get("oldState")):',
         "if op not in KNOWN:",
         (READING,),
