@@ -929,7 +929,7 @@ MUTANTS = (
     ),
     Mutant(
         "a create of a rule that another resource changes never fails",
-        "previews/conflicts.py",
+        "previews/slots.py",
         "if slot.changes_identity or any(s.gap for s in slot.removers):\n"
         "                    self.may_stop |= step.kind != PEER_RULE\n",
         "if slot.changes_identity or any(s.gap for s in slot.removers):\n",
@@ -1014,7 +1014,7 @@ MUTANTS = (
     ),
     Mutant(
         "a step without its old state changes nothing",
-        "previews/completeness.py",
+        "previews/preview.py",
         'if op not in WITHOUT_OLD and not mapping(step.get("oldState")):',
         "if op not in KNOWN:",
         (READING,),

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from alicloud_ingress.cleanup.filters import Narrowing
-from alicloud_ingress.cleanup.stacks import read_owners
+from alicloud_ingress.cleanup.owners import read_owners
 from alicloud_ingress.cli.failure import exit_if_incomplete
 from alicloud_ingress.cli.options import (
     FOLDER,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from alicloud_ingress.cleanup.stacks import read_owners
+from alicloud_ingress.cleanup.owners import read_owners
 from alicloud_ingress.cli.failure import exit_if_incomplete
 from alicloud_ingress.cli.options import (
     groups_or_all,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from alicloud_ingress.cleanup.stacks import EngineError, engine_output
+from alicloud_ingress.cleanup.owners import EngineError, engine_output
 from alicloud_ingress.ecs.config import CREDENTIAL_KEYS, KEYS
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.errors import ConfigurationError

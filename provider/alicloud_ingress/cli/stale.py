@@ -13,7 +13,7 @@ from typing import cast
 import click
 
 from alicloud_ingress import stale as job
-from alicloud_ingress.cleanup.stacks import read_owners
+from alicloud_ingress.cleanup.owners import read_owners
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import EXISTING, FILE, all_of, shown_as, states, where
 from alicloud_ingress.cli.stack_settings import connections_of

@@ -12,8 +12,8 @@ import click
 
 from alicloud_ingress import stale as job
 from alicloud_ingress.cleanup.documents import locked
+from alicloud_ingress.cleanup.owners import read_owners
 from alicloud_ingress.cleanup.plan_file import Partial, may_be_replaced, write_streamed
-from alicloud_ingress.cleanup.stacks import read_owners
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import (
     EXISTING,

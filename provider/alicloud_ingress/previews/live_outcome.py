@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from alicloud_ingress.previews.conflicts import Conflicts
 from alicloud_ingress.previews.declared import RULE_SET, DeclaredRule
 from alicloud_ingress.previews.gate import OwnedRule
 from alicloud_ingress.previews.notation import UNCHANGED
@@ -21,7 +20,7 @@ from alicloud_ingress.previews.outcome import (
 )
 from alicloud_ingress.previews.peer import PEER_RULE, as_the_peer_compares
 from alicloud_ingress.previews.preview import Preview
-from alicloud_ingress.previews.slots import Slot, Slots
+from alicloud_ingress.previews.slots import Conflicts, Slot, Slots
 from alicloud_ingress.previews.steps import Step
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from alicloud_ingress.exposure.internet import InternetOpening
 from alicloud_ingress.exposure.reach import Reach
-from alicloud_ingress.previews.changes import FieldChange
 from alicloud_ingress.previews.declared import DeclaredRule
 from alicloud_ingress.previews.findings import Finding, GroupReview, Review
 from alicloud_ingress.previews.page import Report, Section
+from alicloud_ingress.previews.steps import FieldChange
 from alicloud_ingress.rendering.markup import cell, code, label, plain
 from alicloud_ingress.rules.rule import IngressRule
 
