@@ -14,7 +14,6 @@ without an owner are not judged in any group that the entry may be about.
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -340,6 +339,8 @@ def engine_output(*arguments: str) -> str:
     Raises:
         EngineError: it could not be run, or failed.
     """
+    import subprocess
+
     command = ["pulumi", *arguments, "--non-interactive"]
     try:
         with waiting_for(" ".join(command[:-1]), TIMEOUT_S):
