@@ -24,7 +24,7 @@ errors::
         │   └── CredentialsRefusedError   correct the credentials
         ├── QuotaExceededError    delete rules, or raise the quota
         ├── InvalidCallError      correct the group, or what the call changes
-        └── BatchEntryError       split the batch; correct the one rule
+        └── BatchEntryError       correct the one rule of the batch
             └── ReferenceNotFoundError   a rule that names it may be read
 """
 

@@ -119,7 +119,7 @@ class EcsClient:
                 a refusal. Read the group, then call again.
         """
         action = "AuthorizeSecurityGroup"
-        self._write(action, group_id, _permissions(rules), but=NoAnswerError)
+        self._write(action, group_id, _permissions(rules), not_retried=NoAnswerError)
 
     def revoke_by_attributes(self, group_id: str, rules: Sequence[IngressRule]) -> None:
         """
@@ -130,7 +130,7 @@ class EcsClient:
                 a refusal. Read the group, then call again.
         """
         action = "RevokeSecurityGroup"
-        self._write(action, group_id, _permissions(rules), but=NoAnswerError)
+        self._write(action, group_id, _permissions(rules), not_retried=NoAnswerError)
 
     def revoke_by_id(self, group_id: str, rule_ids: Sequence[str]) -> None:
         """
@@ -359,7 +359,7 @@ class EcsClient:
         action: str,
         group_id: str,
         parameters: Mapping[str, str],
-        but: type[EcsError] | None = None,
+        not_retried: type[EcsError] | None = None,
     ) -> None:
         """
         Change the group, with one ClientToken for all attempts. Once the outcome is
@@ -381,7 +381,7 @@ class EcsClient:
                 raise
 
         try:
-            retried(call.words, send, self._connection.timeout_s, but)
+            retried(call.words, send, self._connection.timeout_s, not_retried)
         except EcsError as error:
             if not is_unknown or isinstance(error, OUTCOME_UNKNOWN):
                 raise

@@ -38,7 +38,7 @@ def retried(
     what: str,
     send: Callable[[float, int], _Result],
     timeout_s: float,
-    but: type[EcsError] | None = None,
+    not_retried: type[EcsError] | None = None,
 ) -> _Result:
     """
     Send a call until it succeeds, fails for good, or the time is over.
@@ -47,7 +47,7 @@ def retried(
         what: the call, for notices of a long wait.
         send: makes one attempt, given the remaining seconds and its number.
         timeout_s: seconds for all attempts and the pauses between them.
-        but: an error that is not retried.
+        not_retried: a class of errors after which the call ends.
     """
     deadline = time.monotonic() + timeout_s
     next_wait_s = 0.0
@@ -55,7 +55,7 @@ def retried(
     def again(error: Exception) -> bool | float:
         if not isinstance(error, EcsError) or not error.retryable:
             return False
-        if but is not None and isinstance(error, but):
+        if not_retried is not None and isinstance(error, not_retried):
             return False
         wait.why = f"{error.code}: {error.detail}"
         advised_s = error.retry_after_s if isinstance(error, ThrottledError) else 0.0

@@ -163,7 +163,8 @@ class RuleSetProvider(Provider):
         self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
     ) -> UpdateResult:
         """
-        Authorize new rules, modify changed ones, then revoke the others.
+        Authorize new rules, modify those whose description or expiry differs, or that
+        are adopted or were changed by hand, then revoke the others.
         """
         inputs = set_inputs_of(_news)
         secret = running().secrets_of(inputs)

@@ -32,7 +32,7 @@ _KNOWN = frozenset({*GROUP_ARGUMENT, PREFIX_LIST})
 _SOME_RULE = re.compile(
     r"security_?group_?(ingress_?)?rule|(prefix|port_?range)_?list", re.IGNORECASE
 )
-_RULE_ARGUMENTS = (
+_SIGNS_OF_A_RULE = (
     {"security_group_id", "ip_protocol"},
     {"security_group_id", "rules"},
     {"securityGroupId", "ipProtocol"},
@@ -130,7 +130,7 @@ def unknown_rules(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def _has_rule_arguments(step: Mapping[str, Any]) -> bool:
     states = (mapping(step.get(side)) for side in ("newState", "oldState"))
-    return any(names <= {*inputs_of(s)} for s in states for names in _RULE_ARGUMENTS)
+    return any(names <= {*inputs_of(s)} for s in states for names in _SIGNS_OF_A_RULE)
 
 
 def _is_component(step: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ set (the table is `ecs.reactions`):
 - "No such rule" for an ID means gone. The ID never falls back to the attributes: an
   identical rule under another ID is somebody else's, and is named in a warning.
 - "Invalid ID" means gone or malformed: a read decides.
-- "Group not found" is decided by the caller, which compares accounts.
+- "Group not found" is raised. A delete compares accounts then; an update fails.
 - Any other refusal is raised, naming the rule. `Removals.gone` holds what is gone by
   then.
 """
@@ -165,13 +165,13 @@ class Removals:
         )
         to_read = [i for i, r in reactions.items() if r is Reaction.READ_GROUP]
         group = self._read([rules[id_] for id_ in to_read]) if to_read else None
-        left = [id_ for id_ in to_read if group and group.by_id(id_)]
-        gone_before.update(id_ for id_ in to_read if id_ not in left)
+        still_shown = [id_ for id_ in to_read if group and group.by_id(id_)]
+        gone_before.update(id_ for id_ in to_read if id_ not in still_shown)
         done |= gone_before
         self.gone.update(rules[rule_id] for rule_id in gone_before)
         for rule_id, error in errors.items():
             words = f"{rule_id} ({self.context.words(rules[rule_id])}"
-            if rule_id in left:
+            if rule_id in still_shown:
                 quoted = error.quoted if isinstance(error, EcsError) else str(error)
                 self.remaining.append(f"{words}; {quoted})")
             elif rule_id not in gone_before:

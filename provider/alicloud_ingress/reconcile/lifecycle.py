@@ -226,19 +226,19 @@ class Lifecycle(RuleContext):
         removals: Removals,
     ) -> UnfinishedUpdateError:
         done = removals.gone | removals.left_to_others
-        left = tuple(member for member in plan.revoke if member.rule not in done)
+        to_revoke = tuple(m for m in plan.revoke if m.rule not in done)
         result = plan.result(added)
         self.owner.ownership.leave(result, self.owner.mark)
         new = self.words_with_ids((rule, live.rule_id) for rule, live in added.items())
-        still = self.words_with_ids((m.rule, m.rule_id) for m in left)
+        still = self.words_with_ids((m.rule, m.rule_id) for m in to_revoke)
         exist = "may still exist" if removals.unclear else "still exist"
         return UnfinishedUpdateError(
             f"{as_sentence(error)} Of {len(plan.revoke)} rules that were to be revoked,"
             f" {len(removals.gone)} are gone"
-            + (f", and these {exist} in {self.where}: {still}." if left else ".")
+            + (f", and these {exist} in {self.where}: {still}." if to_revoke else ".")
             + (f" These were added and are kept: {new}." if new else ""),
             result,
-            left,
+            to_revoke,
         )
 
     def _warn_of_success(self, plan: Plan) -> None:

@@ -56,8 +56,9 @@ RULE_ARGUMENTS = (
     "expires_on",
 )
 """
-The arguments of a rule. `IngressRule`, the public API, previews and the fake list them,
-too: `tests/unit/test_rule.py` fails where one lacks a new argument.
+The arguments of a rule. `IngressRule`, `IngressRuleArgs`, previews and the fake list
+them, too: `tests/unit/test_rule.py` fails where one lacks a new argument. A resource
+whose signature lacks one cannot be declared.
 """
 ID_PREFIXES = {
     "security_group_id": "sg-",
