@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from alicloud_ingress.cli.failure import Failure
+
+if TYPE_CHECKING:
+    from alicloud_ingress.testing.behaviour import Behaviour
 
 
 @click.command()
@@ -86,15 +91,7 @@ def fake(  # noqa: PLR0913 - one for each option
     try:
         from alicloud_ingress.testing.behaviour import Behaviour
         from alicloud_ingress.testing.fake import run
-    except ImportError as error:
-        raise _not_installed(error) from error
-    settings = Behaviour()
-    try:
-        for setting in behaviour:
-            settings = settings.changed_by_text(setting)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--behaviour") from error
-    try:
+
         code = run(
             host,
             port,
@@ -104,17 +101,22 @@ def fake(  # noqa: PLR0913 - one for each option
             admin=admin,
             cert=cert,
             key=key,
-            behaviour=settings,
+            behaviour=_changed(Behaviour(), behaviour),
         )
     except ImportError as error:
-        raise _not_installed(error) from error
+        raise click.UsageError(
+            f"the fake needs the package {error.name}: run `pip install"
+            " pulumi-alicloud-ingress[testing]`"
+        ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"the fake cannot start: {error}") from error
     raise SystemExit(code)
 
 
-def _not_installed(error: ImportError) -> click.UsageError:
-    return click.UsageError(
-        f"the fake needs the package {error.name}: run `pip install"
-        " pulumi-alicloud-ingress[testing]`"
-    )
+def _changed(behaviour: Behaviour, settings: Sequence[str]) -> Behaviour:
+    try:
+        for setting in settings:
+            behaviour = behaviour.changed_by_text(setting)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--behaviour") from error
+    return behaviour

@@ -47,7 +47,7 @@ class Outcome(str, Enum):
     NOT_TRIED = "not tried"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """
     What one check found.
@@ -69,47 +69,37 @@ def all_works(findings: Sequence[Finding]) -> bool:
     """
     Whether everything that is needed works, as far as the checks show.
     """
-    return all(
-        finding.outcome not in (Outcome.FAILS, Outcome.NOT_TRIED)
-        for finding in findings
-    )
+    broken = (Outcome.FAILS, Outcome.NOT_TRIED)
+    return all(finding.outcome not in broken for finding in findings)
 
 
 def works(check: str, detail: str) -> Finding:
     """
     A check that succeeded.
     """
-    return Finding(check=check, outcome=Outcome.WORKS, detail=detail)
+    return Finding(check, Outcome.WORKS, detail)
 
 
 def fails(check: str, detail: str, next_step: str) -> Finding:
     """
     A failed check of something that is needed.
     """
-    return Finding(
-        check=check, outcome=Outcome.FAILS, detail=detail, next_step=next_step
-    )
+    return Finding(check, Outcome.FAILS, detail, next_step)
 
 
 def warning(check: str, detail: str, next_step: str) -> Finding:
     """
     A check that found a risk, though nothing has failed.
     """
-    return Finding(
-        check=check, outcome=Outcome.WARNING, detail=detail, next_step=next_step
-    )
+    return Finding(check, Outcome.WARNING, detail, next_step)
 
 
 def not_tried(check: str, after: str) -> Finding:
     """
     A check that was skipped because another one failed.
     """
-    return Finding(
-        check=check,
-        outcome=Outcome.NOT_TRIED,
-        detail=f"{after} does not work",
-        next_step=f"fix {after} first, then run doctor again",
-    )
+    step = f"fix {after} first, then run doctor again"
+    return Finding(check, Outcome.NOT_TRIED, f"{after} does not work", step)
 
 
 def engine(path: str | None, printed: str) -> Finding:
@@ -286,9 +276,9 @@ def permission(
 
 def _likely(check: str, refusal: EcsError, why: str) -> Finding:
     return Finding(
-        check=check,
-        outcome=Outcome.LIKELY,
-        detail=f"refused with {refusal.code}, not for a missing permission ({why});"
+        check,
+        Outcome.LIKELY,
+        f"refused with {refusal.code}, not for a missing permission ({why});"
         " whether ECS checks the permission first is not documented",
     )
 

@@ -333,9 +333,6 @@ def _require_fresh(text: str, now: datetime) -> None:
 
 
 def _to_sign(request: Request) -> str:
-    """
-    The text that is signed.
-    """
     authorization = request.headers.get("authorization")
     if authorization is None:
         signed = {n: v for n, v in request.given.items() if n != "Signature"}

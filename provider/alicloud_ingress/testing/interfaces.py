@@ -80,9 +80,6 @@ def members_of(group_id: str, state: State) -> Iterator[FakeInterface]:
 def _paged(
     found: Sequence[FakeInterface], call: Call
 ) -> tuple[Sequence[FakeInterface], Answer]:
-    """
-    One page, and the fields of the answer that describe it.
-    """
     if "MaxResults" in call.parameters or "NextToken" in call.parameters:
         least, most = PAGE_SIZES
         asked = call.number("MaxResults", least, 0, MAX_NUMBER, _CODE)

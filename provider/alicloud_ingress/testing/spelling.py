@@ -161,13 +161,13 @@ def _ports(entry: Entry, protocol: str, action: str) -> Rule:
     port_list = "" if ports else entry["PortRangeListId"]
     if not ports and not port_list:
         raise error_of("InvalidPortRange.Malformed")
-    if port_list and not is_ported(protocol):
+    if port_list and not _is_ported(protocol):
         raise error_of("InvalidParam.ProtocolNotSupportPortRangeList")
     if ports and not _fits(ports, protocol):
         raise _bad_port_range(entry, protocol, action)
     if source_ports and not _fits(source_ports, protocol):
         raise not_valid("InvalidSourcePortRange.Malformed", "SourcePortRange")
-    if not is_ported(protocol):
+    if not _is_ported(protocol):
         source_ports = ALL_PORTS
     return {
         "PortRange": ports,
@@ -176,15 +176,12 @@ def _ports(entry: Entry, protocol: str, action: str) -> Rule:
     }
 
 
-def is_ported(protocol: str) -> bool:
-    """
-    Whether a protocol, by name or number, has ports.
-    """
+def _is_ported(protocol: str) -> bool:
     return PROTOCOL_NAMES.get(protocol, protocol) in PORTED
 
 
 def _fits(ports: str, protocol: str) -> bool:
-    if not is_ported(protocol):
+    if not _is_ported(protocol):
         return ports == ALL_PORTS
     match = _RANGE.fullmatch(ports)
     return match is not None and 1 <= int(match[1]) <= int(match[2]) <= 65535  # noqa: PLR2004
@@ -196,7 +193,7 @@ def _bad_port_range(entry: Entry, protocol: str, action: str) -> FakeError:
     if has_form and action == MODIFY:
         return error_of("InvalidParam.ProtocolAndPortRangeMismatch")
     if has_form and action == AUTHORIZE:
-        if not is_ported(protocol):
+        if not _is_ported(protocol):
             return not_valid("InvalidIpProtocol.Malformed", "PortRange")
         return error_of("OperationDenied")
     if entry.is_flat:

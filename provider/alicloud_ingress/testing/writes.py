@@ -193,7 +193,7 @@ def authorize(call: Call) -> Answer:
             _require_two_ends(rule)
             duplicate = duplicates.get(identity(rule))
             if duplicate is None:
-                require_quota(rule, group.rules, group, call)
+                _require_quota(rule, group.rules, group, call)
                 add(rule, group, call.now, call.direction)
             elif (
                 call.behaviour.authorize_takes_over_description and entry["Description"]
@@ -238,16 +238,13 @@ def names_a_group(rule: Rule) -> bool:
     return bool(rule["SourceGroupId"] or rule.get("DestGroupId"))
 
 
-def require_quota(
+def _require_quota(
     rule: Rule,
     others: Mapping[str, Rule],
     group: FakeGroup,
     call: Call,
     status: int = 403,
 ) -> None:
-    """
-    Refuse a rule that exceeds a quota of the group.
-    """
     with_lists = call.state.prefix_lists or call.state.port_range_lists
     taken = (
         sum(weight(there, call) for there in others.values())
@@ -275,17 +272,14 @@ def revoke(call: Call) -> Answer:
     rule_ids, entries = named_rules(call.parameters, by_id=True)
     with _all_or_none(group, call):
         for rule_id in rule_ids:
-            require_rule_id(rule_id, group, call)
+            _require_rule_id(rule_id, group, call)
             del group.rules[rule_id]
         for entry, rule in _distinct(entries, group, call):
             _revoke_one(rule, entry, group, call)
     return {}
 
 
-def require_rule_id(rule_id: str, group: FakeGroup, call: Call) -> None:
-    """
-    Refuse an ID that no rule of this direction in the group has.
-    """
+def _require_rule_id(rule_id: str, group: FakeGroup, call: Call) -> None:
     rule = group.rules.get(rule_id)
     if rule is None or rule["Direction"] != call.direction:
         if call.direction == "egress" and call.action == REVOKE:
@@ -377,7 +371,7 @@ def modify(call: Call) -> Answer:
         return _describe_anew(given, group, call)
     if not RULE_ID.fullmatch(rule_id):
         raise rule_id_not_valid()
-    require_rule_id(rule_id, group, call)
+    _require_rule_id(rule_id, group, call)
     old = facing(group.rules[rule_id], call.direction)
     _require_same_kind(given, old)
     kept = as_given(old, reset=call.behaviour.omitted_fields_are_reset)
@@ -386,7 +380,7 @@ def modify(call: Call) -> Answer:
     if identity(rule) in duplicates_in(group, call.direction, but=rule_id):
         raise error_of("InvalidOperation.RuleDuplicate")
     others = {i: there for i, there in group.rules.items() if i != rule_id}
-    require_quota(rule, others, group, call, status=400)
+    _require_quota(rule, others, group, call, status=400)
     group.rules[rule_id] = facing({**old, **rule}, call.direction)
     return {}
 

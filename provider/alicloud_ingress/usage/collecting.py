@@ -69,10 +69,7 @@ class OssAccess:
     use_ssl: bool = True
 
 
-def secret_statement(access: OssAccess) -> str:
-    """
-    The statement by which DuckDB reads `oss://` as this account.
-    """
+def _secret_statement(access: OssAccess) -> str:
     settings = {
         "KEY_ID": access.access_key_id,
         "SECRET": access.access_key_secret,
@@ -102,7 +99,7 @@ def _enable_oss(connection: duckdb.DuckDBPyConnection, access: OssAccess) -> Non
             connection.execute("INSTALL httpfs; LOAD httpfs")
         except library("duckdb").Error as error:
             raise HttpfsMissingError(first_line(error)) from None
-    connection.execute(secret_statement(access))
+    connection.execute(_secret_statement(access))
 
 
 class NothingReadError(IngressError):
@@ -225,7 +222,7 @@ def collect_sls(  # noqa: PLR0913 - each is a decision of the caller
     store = Logstore(
         project=project,
         name=logstore,
-        endpoint=service_endpoint("sls", connection.region),
+        endpoint=_service_endpoint("sls", connection.region),
         region=connection.region,
         keys=Gateway(connection).keys,
         timeout_s=connection.timeout_s,
@@ -270,7 +267,7 @@ def oss_access_of(connection: Connection) -> OssAccess:
     How OSS is reached in a region, with the credentials of a connection.
     """
     keys = Gateway(connection).keys()
-    scheme, _, endpoint = service_endpoint("oss", connection.region).partition("://")
+    scheme, _, endpoint = _service_endpoint("oss", connection.region).partition("://")
     return OssAccess(
         connection.region,
         endpoint,
@@ -338,7 +335,7 @@ def _temporary() -> Generator[Path]:
 _HOSTS = {"sls": "{region}.log.aliyuncs.com", "oss": "oss-{region}.aliyuncs.com"}
 
 
-def service_endpoint(service: str, region: str) -> str:
+def _service_endpoint(service: str, region: str) -> str:
     """
     Scheme and host, such as `https://cn-hangzhou.log.aliyuncs.com`.
 

@@ -82,7 +82,7 @@ def narrower_sources(rule: IngressRule, traffic: Iterable[Traffic]) -> tuple[str
     blocks = [block for each in traffic for block in each.blocks]
     if any(block.family != whole.version for block in blocks):
         return ()
-    few = fewer(map(network_of, blocks), MAX_SOURCES)
+    few = fewer(map(_network, blocks), MAX_SOURCES)
     if not all(_is_within(each, whole) for each in few):
         return ()
     if any(each.prefixlen < WIDEST[each.version] for each in few):
@@ -91,10 +91,7 @@ def narrower_sources(rule: IngressRule, traffic: Iterable[Traffic]) -> tuple[str
     return tuple(map(str, few)) if 2 * size <= whole.num_addresses else ()
 
 
-def network_of(block: Block) -> Network:
-    """
-    A block as a network of its family.
-    """
+def _network(block: Block) -> Network:
     if block.family == 4:  # noqa: PLR2004 - the family's name
         return ipaddress.IPv4Network((block.first, block.length))
     return ipaddress.IPv6Network((block.first, block.length))
@@ -132,9 +129,6 @@ def _outermost(networks: Iterable[Network]) -> list[Network]:
 
 
 def _common(one: Network, other: Network) -> Network:
-    """
-    The narrowest network around two.
-    """
     differing = (_number(one) ^ _number(other)).bit_length()
     length = min(one.prefixlen, other.prefixlen, one.max_prefixlen - differing)
     return one.supernet(new_prefix=length)
@@ -281,7 +275,7 @@ def _sources(traffic: Sequence[Traffic]) -> list[Source]:
         found[cidr] = found[cidr] + block.tally if cidr in found else block.tally
 
     for family in (4, 6):
-        networks = {b: network_of(b) for b in blocks if b.family == family}
+        networks = {b: _network(b) for b in blocks if b.family == family}
         few = fewer(networks.values(), SHOWN_SOURCES)
         for block, network in networks.items():
             around = next(each for each in few if _is_within(network, each))
