@@ -25,8 +25,8 @@ The property by which the host finds the provider; all inputs and outputs have i
 """
 _STATUS_UNKNOWN = 2
 _SAVED = (
-    "The state has each rule that this resource has left: run `pulumi up` again to go on,"
-    " or `pulumi destroy` to delete them."
+    "The state has each rule that this resource has left: run `pulumi up` again to go"
+    " on, or `pulumi destroy` to delete them."
 )
 _NOT_SAVED = (
     "The state could not be saved: set adopt=True for the next `pulumi up`, which then"
