@@ -4,6 +4,7 @@ Many threads, one group: which calls are sent, and what each thread gets.
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -39,7 +40,8 @@ from alicloud_ingress.errors import (
     RuleNotFoundError,
     WrongAccountError,
 )
-from alicloud_ingress.rules.live import LiveGroup
+from alicloud_ingress.reconcile.polling import Moment
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from functional.gated_calls import BOUND_S, GROUP, GatedCalls, Shared, sharing, until
 from functional.memory_group import SSH, silence
@@ -201,6 +203,39 @@ class TestLooks:
         assert late.result().by_id("sgr-1")
         under_way.answer.set_result(shared.calls.shown())
         early.result()
+
+    @pytest.mark.parametrize("other", [[], rules(1, first=9)], ids=["none", "one"])
+    def test_a_read_verifies_only_what_was_sent_before_it(
+        self, shared: Shared, other: list[IngressRule]
+    ) -> None:
+        """The last call counts; so does the request, for a rule that was not sent."""
+        sent = authorized_together(shared)
+        early = shared.ask(shared.group.read_authorized, sent)
+        shared.calls.next().answer.set_result(shared.calls.shown())
+        early.result()
+        if other:
+            asked = shared.ask(shared.group.authorize_all, other)
+            shared.calls.next().answer.set_result(None)
+            asked.result()
+        late = shared.ask(
+            shared.group.read_authorized, [*sent, *other] if other else []
+        )
+        shared.calls.rules["sgr-1"] = SSH
+        shared.calls.next().answer.set_result(shared.calls.shown())
+
+        assert late.result().by_id("sgr-1")
+
+    @pytest.mark.parametrize(("age_s", "existed"), [(10, True), (1, False)])
+    def test_a_create_is_dated_by_the_time_of_the_read(
+        self, *, age_s: int, existed: bool
+    ) -> None:
+        """However long ago that was: a shared read may be old when it is used."""
+        read_at = dt.datetime(2026, 12, 1, 12, 0, 0, tzinfo=dt.timezone.utc)
+        created = (read_at - dt.timedelta(seconds=age_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        live = LiveRule(SSH, "sgr-1", created)
+        group = LiveGroup(GROUP, "cn-hangzhou", "", (live,), read_at, read_s=101.0)
+
+        assert Moment(seconds=100.0).is_later_than(live, group) is existed
 
     def test_a_shared_error_reaches_only_the_waiting_readers(
         self, shared: Shared

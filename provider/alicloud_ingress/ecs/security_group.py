@@ -7,6 +7,7 @@ the reads, `batching` batches the writes.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
@@ -77,6 +78,7 @@ class SecurityGroup:
         self._now = now
         self._reads = SharedReads(partial(calls.describe, group_id), self._writes, now)
         self._authorized: dict[IngressRule, float] = {}
+        self._ending = threading.Lock()
         self._authorizing = Batcher(self._authorize)
         self._revoking_by_id = Batcher(self._revoke_by_id)
         self._revoking_by_attributes = Batcher(self._revoke_by_attributes)
@@ -175,7 +177,8 @@ class SecurityGroup:
             try:
                 self._calls.authorize(group_id, part)
             finally:
-                self._authorized |= dict.fromkeys(part, self._now())
+                with self._ending:  # the last of equal rules counts
+                    self._authorized |= dict.fromkeys(part, self._now())
 
         def shown(group: LiveGroup, part: Sequence[IngressRule]) -> Shown[IngressRule]:
             return Shown(done=[rule for rule in part if group.matching(rule)])

@@ -103,7 +103,7 @@ class SharedReads:
 
     def since(self, moment: float) -> LiveGroup:
         """
-        An answer to a Describe that has begun at this moment or later.
+        An answer to a Describe that has begun after this moment.
 
         The threads whose writes ended in one call share it, whenever each of them asks.
 
@@ -145,7 +145,7 @@ class SharedReads:
 
     def _read_since(self, moment: float, window_s: float = BATCH_WINDOW_S) -> _Describe:
         """
-        A read that has begun at this moment or later, or the next one.
+        A read that has begun after this moment, or the next one.
 
         Args:
             moment: infinite for the next one.
@@ -153,7 +153,7 @@ class SharedReads:
         """
         with self._changed:
             begun = (read for read in (self._newest, *self._active) if read)
-            if found := next((read for read in begun if read.began >= moment), None):
+            if found := next((read for read in begun if read.began > moment), None):
                 return found
             self._next = read = self._next or _Describe()
             read.planned = min(read.planned, time.monotonic() + window_s)

@@ -8,6 +8,7 @@ that got no answer is sent again, each time after a read.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import stamina
@@ -35,6 +36,7 @@ class NotShownError(Exception):
     """
 
 
+@dataclass(frozen=True, slots=True)
 class Moment:
     """
     When a create began, to distinguish its rules from those that existed before.
@@ -42,10 +44,12 @@ class Moment:
     The read before an Authorize may be a few seconds old, and the Authorize of a rule
     that somebody made meanwhile succeeds as well. The clock of this machine may be
     wrong, so the moment is computed from the clock of ECS.
+
+    Args:
+        seconds: of the monotonic clock of this machine; by default now.
     """
 
-    def __init__(self) -> None:
-        self._began = time.monotonic()
+    seconds: float = field(default_factory=time.monotonic)
 
     def is_later_than(self, live: LiveRule, group: LiveGroup) -> bool:
         """
@@ -53,11 +57,11 @@ class Moment:
 
         Args:
             live: the rule.
-            group: as read just now.
+            group: that has the rule, whenever it was read.
         """
         if group.read_at is None:
             return False
-        passed = timedelta(seconds=time.monotonic() - self._began)
+        passed = timedelta(seconds=group.read_s - self.seconds)
         return live.existed_before(group.read_at - passed)
 
 

@@ -4,8 +4,9 @@ The rules of a security group, as ECS reports them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -64,6 +65,7 @@ class LiveGroup:
         name: of the group; "" if it has none.
         inner_access: `Accept` or `Drop`: what a basic group does with traffic among its
             members before it applies a rule; "" if not known.
+        read_s: when it was read, in seconds of the monotonic clock of this machine.
     """
 
     group_id: str
@@ -73,6 +75,7 @@ class LiveGroup:
     read_at: datetime | None = None
     name: str = ""
     inner_access: str = ""
+    read_s: float = field(default_factory=time.monotonic, compare=False)
 
     @cached_property
     def _by_id(self) -> Mapping[str, LiveRule]:
