@@ -309,12 +309,13 @@ def served_and_left(fake: FakeEcs) -> None:
 
 def test_the_server_leaks_neither_threads_nor_descriptors(fake: FakeEcs) -> None:
     served_and_left(fake)  # What is imported and cached exists from now on.
-    before = threading.active_count(), descriptors()
+    threads, files = threading.active_count(), descriptors()
 
     for _ in range(5):
         served_and_left(fake)
 
-    assert (threading.active_count(), descriptors()) == before
+    assert threading.active_count() == threads
+    assert descriptors() <= files  # one of an earlier test may have closed meanwhile
 
 
 def test_disconnected_clients_leave_neither_threads_nor_descriptors(
