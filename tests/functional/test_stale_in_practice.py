@@ -255,7 +255,10 @@ class TestKeepList:
 
     @pytest.mark.parametrize(
         "line",
-        ["203.0.113.0/24", "203.0.113.0/25", "tag:team=web", "tag:team", "vis*", "ID"],
+        [
+            *("203.0.113.0/24", "203.0.113.0/25", "vis*", "ID"),
+            *("tag:team=web", "tag:team", "tag: team = web"),
+        ],
     )
     def test_each_kind_of_keep_line_keeps_its_rules(
         self, fake: FakeEcs, line: str
@@ -293,8 +296,10 @@ class TestKeepList:
         assert line in self.refusal_of(line)
         assert fake.calls == []
 
-    @pytest.mark.parametrize("line", ["10.0.0.0/33", "10.0.0/8", "2001:db8::/129"])
-    def test_an_invalid_address_block_is_an_error(
+    @pytest.mark.parametrize(
+        "line", ["10.0.0.0/33", "10.0.0/8", "2001:db8::/129", "tag:", "tag:=web"]
+    )
+    def test_an_invalid_block_or_tag_is_an_error(
         self, fake: FakeEcs, line: str
     ) -> None:
         """As a glob it would keep nothing, unnoticed."""

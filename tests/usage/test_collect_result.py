@@ -164,6 +164,7 @@ def test_quotes_over_two_lines_of_a_result_hide_no_row(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--files", ""], "no file matches ''"),
         (["--result", "a.csv"], "--result and --watched together"),
         (["--watched", "a.csv", "--files", "b"], "--result and --watched together"),
         (["--result", "a.csv", "--watched", "b.csv"], "--since and --until"),

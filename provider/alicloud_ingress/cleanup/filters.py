@@ -92,8 +92,8 @@ class KeepList:
         ignored; a glob has no remark.
 
         Raises:
-            KeepListError: a line begins as a rule ID or an address block but is not a
-                valid one; or the text is another file, which would keep nothing.
+            KeepListError: a line begins as a rule ID, a tag or an address block but is
+                not a valid one; or the text is another file, which would keep nothing.
         """
         _verify_is_list(text)
         lines = [line.strip() for line in text.splitlines()]
@@ -107,8 +107,9 @@ class KeepList:
             if not line or line.startswith("#"):
                 continue
             if entry.startswith("tag:"):
-                key, _, value = entry.removeprefix("tag:").partition("=")
-                tags.append((key, value))
+                tag = _verified(entry, _is_tag, "a tag such as tag:KEY=VALUE")
+                key, _, value = tag.removeprefix("tag:").partition("=")
+                tags.append((key.strip(), value.strip()))
             elif entry.startswith("sgr-"):
                 ids.append(_verified(entry, _is_rule_id, "a rule ID such as sgr-bp1x"))
             elif _ADDRESS.fullmatch(word):
@@ -145,6 +146,10 @@ def _verified(entry: str, is_valid: Callable[[str], bool], what: str) -> str:
 
 def _is_rule_id(text: str) -> bool:
     return _RULE_ID.fullmatch(text) is not None
+
+
+def _is_tag(text: str) -> bool:
+    return bool(text.removeprefix("tag:").partition("=")[0].strip())
 
 
 def _is_block(text: str) -> bool:

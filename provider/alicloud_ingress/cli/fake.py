@@ -106,7 +106,7 @@ def fake(  # noqa: PLR0913 - one for each option
     except ImportError as error:
         raise click.UsageError(
             f"the fake needs the package {error.name}: run `pip install"
-            " pulumi-alicloud-ingress[testing]`"
+            " 'pulumi-alicloud-ingress[testing]'`"
         ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"the fake cannot start: {error}") from error

@@ -177,7 +177,12 @@ def collect_files(  # noqa: PLR0913 - each is a decision of the caller
                 _enable_oss(run.connection, oss_access())
             paths = log_files.found(run.connection, patterns)
             own = {str(out.resolve()), str(watched_path(out).resolve())}
-            run.read([path for path in paths if path not in own], period)
+            others = [path for path in paths if path not in own]
+            if not others:
+                raise log_files.NoMatchError(
+                    f"the files that match are those of {out} itself; name flow logs"
+                )
+            run.read(others, period)
             if not run.files_read:
                 named = "; ".join(map(str, run.problems))
                 raise NothingReadError(

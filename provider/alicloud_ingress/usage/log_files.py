@@ -98,7 +98,7 @@ def found(
     for pattern in patterns:
         matched = _matched(connection, pattern)
         if not matched:
-            empty.append(pattern)
+            empty.append(pattern or "''")
         names.update(dict.fromkeys(matched))
     if empty:
         raise NoMatchError(f"no file matches {', '.join(empty)}")
@@ -110,6 +110,8 @@ def _matched(connection: duckdb.DuckDBPyConnection, pattern: str) -> list[str]:
         rest = pattern if glob.has_magic(pattern) else f"{pattern.rstrip('/')}/**"
         rows = connection.execute("SELECT file FROM glob(?)", [rest]).fetchall()
         return sorted(str(row[0]) for row in rows if not str(row[0]).endswith("/"))
+    if not pattern.strip():
+        return []
     if Path(pattern).is_file():
         return [str(Path(pattern).resolve())]
     if Path(pattern).is_dir():
