@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
 
 import pytest
 
@@ -278,6 +279,63 @@ def test_one_late_read_hides_no_change_from_the_state(lagging: Lagging) -> None:
 
     (rule,) = lagging.fake.rules(lagging.group).values()
     assert rule["SourceCidrIp"] == "10.0.0.0/8"
+
+
+@pytest.mark.parametrize("field", ["description", "source_cidr_ip"])
+@pytest.mark.parametrize("lagging", ["rule"], indirect=True)
+def test_one_late_read_stops_no_update_that_goes_back(
+    lagging: Lagging, field: str
+) -> None:
+    """It shows what is wanted, though the state does not."""
+    values = {"description": "new", "source_cidr_ip": "0.0.0.0/0"}
+    old = {"security_group_id": lagging.group, **FIELDS, "port_range": 22}
+    lagging.fake.inject(Fault.late(MODIFY))
+    assert lagging.stack.run(UP, {"s": {**old, field: values[field]}}) == []
+
+    assert lagging.stack.run(UP, {"s": old}) == []
+
+    (rule,) = lagging.fake.rules(lagging.group).values()
+    assert rule["SourceCidrIp"] == "10.0.0.0/8"
+    assert str(rule["Description"]).removeprefix("-") == ""
+
+
+@pytest.mark.parametrize("lagging", ["rule"], indirect=True)
+def test_a_rule_changed_by_hand_that_one_read_lacks_stays(lagging: Lagging) -> None:
+    """That the read before shows a change does not confirm a deletion."""
+    lagging.age()
+    (rule_id,) = lagging.rule_ids
+    lagging.fake.groups[lagging.group].rules[rule_id]["Description"] = "by hand"
+    for act in (lambda _: None, lambda _: lagging.hide(rule_id)):
+        lagging.fake.inject(Fault.other_hand(DESCRIBE, act))
+
+    lagging.refresh()
+
+    assert [entry.rule_ids for entry in lagging.stack.entries] == [{rule_id}]
+    lagging.assert_destroyed()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("lagging", ["set"], indirect=True)
+def test_no_single_read_of_a_set_brings_a_value_back(
+    lagging: Lagging, first: int
+) -> None:
+    """Reads go on while a rule is missing, and each second one is late."""
+    removed, changed = lagging.rule_ids
+    live = lagging.fake.groups[lagging.group].rules
+    assert lagging.up(22, 23, description="new") == []
+    reads = count(first)
+
+    def alternate(_: object) -> None:
+        live[changed]["Description"] = "late" if next(reads) % 2 else "new"
+
+    del live[removed]
+    for _ in range(60):
+        lagging.fake.inject(Fault.other_hand(DESCRIBE, alternate))
+
+    lagging.refresh()
+
+    (entry,) = lagging.stack.entries
+    assert "late" not in str(entry.outputs)
 
 
 @pytest.mark.parametrize("lagging", ["set"], indirect=True)

@@ -62,16 +62,38 @@ MUTANTS = (
     ),
     Mutant(
         "one late read hides a change from the state",
-        "reconcile/lifecycle.py",
-        "        doubtful = gone | differing(members, group)\n\n        def",
-        "        doubtful = gone\n\n        def",
+        "reconcile/plan.py",
+        "group.in_terms_of(member.rule, live).rule.difference(member.rule)\n"
+        "            if live",
+        "False\n            if live",
         (LATE,),
+    ),
+    Mutant(
+        "one late read stops an update that goes back",
+        "reconcile/rule_lifecycle.py",
+        "if change is None or change.is_in_doubt:",
+        "if change is None:",
+        (LATE,),
+    ),
+    Mutant(
+        "a changed rule is gone by one read that lacks it",
+        "reconcile/lifecycle.py",
+        "if doubtful.items() - before.items():",
+        "if doubtful.keys() - before.keys():",
+        (LATE,),
+    ),
+    Mutant(
+        "a group is dated by the end of its answer",
+        "ecs/client.py",
+        '            cast("float", head[responses.ANSWERED_S]),\n',
+        "",
+        (f"{CLIENT}/test_transport.py",),
     ),
     Mutant(
         "a refresh does not wait for a rule just created",
         "reconcile/lifecycle.py",
-        "if young or doubtful - before:",
-        "if doubtful - before:",
+        "if any(may_show_later(m.create_time, group) for m in gone):",
+        "if False:",
         (LATE,),
     ),
     Mutant(

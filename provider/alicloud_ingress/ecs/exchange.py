@@ -34,6 +34,7 @@ class Exchange:
         sent: False if the request was certainly not sent.
         trouble: what failed, as text without any parameter.
         date: the header of that name in the response; "" without one.
+        answered_s: when that came, by the monotonic clock.
         deadline: when reading ends, by the monotonic clock.
     """
 
@@ -42,6 +43,7 @@ class Exchange:
     sent: bool = True
     trouble: str = ""
     date: str = ""
+    answered_s: float = 0.0
     deadline: float = math.inf
 
 

@@ -20,7 +20,7 @@ from alicloud_ingress.ecs.credentials import Credentials
 from alicloud_ingress.ecs.error_codes import of_code
 from alicloud_ingress.ecs.exchange import Exchange, exchange
 from alicloud_ingress.ecs.library_keys import KeysOfLibrary
-from alicloud_ingress.ecs.responses import SERVER_TIME, Answer, broken
+from alicloud_ingress.ecs.responses import ANSWERED_S, SERVER_TIME, Answer, broken
 from alicloud_ingress.ecs.session_keys import AssumedRole, Keys
 from alicloud_ingress.ecs.signed_request import ApiCall, signed_request
 from alicloud_ingress.errors import (
@@ -168,7 +168,7 @@ class Gateway:
             raise broken(call.action, answer or {}, why)
         if code := answer.get("Code"):
             raise self._error(call, str(code), answer, attempt)
-        return {**answer, SERVER_TIME: attempt.date}
+        return {**answer, SERVER_TIME: attempt.date, ANSWERED_S: attempt.answered_s}
 
     def _error(
         self,

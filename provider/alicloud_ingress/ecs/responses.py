@@ -35,6 +35,10 @@ SERVER_TIME = "Date"
 """
 The header that is added to the fields of the body: when ECS sent the response.
 """
+ANSWERED_S = "AnsweredSeconds"
+"""
+Added as well: when that header came, in seconds of the monotonic clock.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

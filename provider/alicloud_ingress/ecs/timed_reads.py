@@ -7,15 +7,13 @@ its thread as long as the server likes.
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import math
 import socket
 import time
 from typing import TYPE_CHECKING, Any
-
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from alicloud_ingress.ecs.exchange import current
 
@@ -56,23 +54,13 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_TimedParts(sock))
 
 
-class _Connection(HTTPConnection):
-    response_class = _Response
-
-
-class _TlsConnection(HTTPSConnection):
-    response_class = _Response
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls: Any = _Connection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls: Any = _TlsConnection
-
-
-TIMED_POOLS = {"http": _Pool, "https": _TlsPool}
-"""
-By scheme, as a pool manager of urllib3 has them.
-"""
+@functools.cache
+def timed(pool: Any) -> Any:
+    """
+    A class of pools like this one of urllib3, for TLS or a proxy, too.
+    """
+    if pool.ConnectionCls.response_class is _Response:
+        return pool
+    response = {"response_class": _Response}
+    connection = type("TimedConnection", (pool.ConnectionCls,), response)
+    return type("TimedPool", (pool,), {"ConnectionCls": connection})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +22,7 @@ from requests.utils import get_environ_proxies
 
 from alicloud_ingress.ecs.config import is_loopback
 from alicloud_ingress.ecs.exchange import current
-from alicloud_ingress.ecs.timed_reads import TIMED_POOLS
+from alicloud_ingress.ecs.timed_reads import timed
 
 POOL_SIZE = 64
 """
@@ -59,14 +60,14 @@ class Transport(HTTPAdapter):
         Make the pools of connections without a proxy.
         """
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = TIMED_POOLS
+        _time(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
         """
         Make or find the pools of connections through a proxy.
         """
         manager = super().proxy_manager_for(*args, **options)
-        manager.pool_classes_by_scheme = TIMED_POOLS
+        _time(manager)
         return manager
 
     def send(  # noqa: PLR0913, PLR0917 - the signature of requests
@@ -95,6 +96,7 @@ class Transport(HTTPAdapter):
             attempt.sent, attempt.trouble = _explained(error)
             raise
         attempt.status = response.status_code
+        attempt.answered_s = time.monotonic()
         attempt.date = response.headers.get("date", "")
         if target := response.headers.pop("location", ""):
             host = urlsplit(target).hostname or "itself"
@@ -177,6 +179,11 @@ def _proxies(address: str, settings: tuple[str | None, ...]) -> dict[str, str]: 
     `requests` looks through all variables of the environment for each request.
     """
     return get_environ_proxies(address)
+
+
+def _time(manager: Any) -> None:
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {name: timed(pools[name]) for name in pools}
 
 
 def _explained(error: requests.RequestException) -> tuple[bool, str]:

@@ -37,9 +37,8 @@ from alicloud_ingress.reconcile.plan import (
     Member,
     Plan,
     Seen,
-    differing,
+    doubts,
     live_of,
-    missing,
     planned,
     refreshed,
     unnameable,
@@ -298,16 +297,17 @@ class Lifecycle(RuleContext):
         show that, and gone only if it was not created just before: a read may be late.
         """
         group = self.group.read_after_writes()
-        gone = missing(members, group, adopt=adopt)
-        doubtful = gone | differing(members, group)
+        doubtful = doubts(members, group, adopt=adopt)
 
         def read() -> None:
             nonlocal group, doubtful
-            before, group = doubtful, self.group.read_now()
-            gone = missing(members, group, adopt=adopt)
-            doubtful = gone | differing(members, group)
-            young = any(may_show_later(m.create_time, group) for m in gone)
-            if young or doubtful - before:
+            before, again = doubtful, self.group.read_now()
+            doubtful = doubts(members, again, adopt=adopt)
+            if doubtful.items() - before.items():
+                raise NotShownError
+            group = again
+            gone = (member for member, live in doubtful.items() if live is None)
+            if any(may_show_later(m.create_time, group) for m in gone):
                 raise NotShownError
 
         if doubtful:

@@ -84,6 +84,15 @@ class Change:
         return bool(self.live.rule.difference(self.wanted))
 
     @property
+    def is_in_doubt(self) -> bool:
+        """
+        Whether a read shows the wanted rule though the state has another one: somebody
+        has changed it, or the read is late.
+        """
+        state = self.state and self.state.with_host_bits_of(self.wanted)
+        return not self.is_needed and bool(state and state.difference(self.wanted))
+
+    @property
     def result(self) -> LiveRule:
         """
         The live rule as it is to be.
@@ -268,30 +277,23 @@ def change_of(member: Member, wanted: IngressRule, group: LiveGroup) -> Change |
     return Change(group.in_terms_of(wanted, live), wanted, member.rule)
 
 
-def missing(
+def doubts(
     members: Sequence[Member], group: LiveGroup, *, adopt: bool
-) -> frozenset[Member]:
+) -> dict[Member, LiveRule | None]:
     """
-    The members with an ID that a read lacks; see `live_of`.
+    The members that a read shows otherwise than the state has them, each as shown; None
+    for one with an ID that the read lacks, see `live_of`.
     """
-    return frozenset(
-        member
-        for member in members
-        if member.rule_id
-        and not live_of(member, group, adopt=adopt and member.declared)
-    )
-
-
-def differing(members: Sequence[Member], group: LiveGroup) -> frozenset[Member]:
-    """
-    The members that a read shows otherwise than the state has them.
-    """
-    lives = ((member, live_of(member, group)) for member in members)
-    return frozenset(
-        member
-        for member, live in lives
-        if live and group.in_terms_of(member.rule, live).rule.difference(member.rule)
-    )
+    lives = {m: live_of(m, group, adopt=adopt and m.declared) for m in members}
+    return {
+        member: live
+        for member, live in lives.items()
+        if (
+            group.in_terms_of(member.rule, live).rule.difference(member.rule)
+            if live
+            else member.rule_id
+        )
+    }
 
 
 @dataclass(frozen=True, slots=True)

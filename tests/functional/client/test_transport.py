@@ -13,9 +13,12 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 
 from alicloud_ingress.ecs.client import EcsClient, warm_up
 from alicloud_ingress.ecs.config import Connection
+from alicloud_ingress.ecs.timed_reads import timed
 from alicloud_ingress.errors import (
     NoAnswerError,
     UnreachableError,
@@ -53,6 +56,36 @@ def test_an_answer_that_trickles_ends_at_the_timeout(whole: int, server: Wire) -
 
     assert time.monotonic() - began < 3
     assert len(server.requests) == 1
+
+
+def test_a_group_is_dated_by_the_head_of_its_answer(server: Wire) -> None:
+    """Its rules were read when ECS sent that, however long the body takes."""
+    body = {
+        "SecurityGroupId": "sg-1",
+        "VpcId": "vpc-1",
+        "Permissions": {"Permission": []},
+    }
+    server.replies = [replace(reply(**body, Padding=100 * "x"), whole=300)]
+
+    group = EcsClient(connection(server)).describe("sg-1")
+
+    assert time.monotonic() - group.read_s > 0.5
+
+
+def test_each_class_of_pools_keeps_what_it_adds() -> None:
+    """Those for a SOCKS proxy have arguments of their own."""
+
+    class ProxyConnection(HTTPConnection):
+        pass
+
+    class ProxyPool(HTTPConnectionPool):
+        ConnectionCls = ProxyConnection
+
+    pool = timed(ProxyPool)
+
+    assert issubclass(pool, ProxyPool)
+    assert issubclass(pool.ConnectionCls, ProxyConnection)
+    assert timed(pool) is pool is timed(ProxyPool)
 
 
 def test_a_redirect_is_not_followed(server: Wire, client: EcsClient) -> None:
