@@ -305,8 +305,12 @@ def test_a_rule_changed_by_hand_that_one_read_lacks_stays(lagging: Lagging) -> N
     lagging.age()
     (rule_id,) = lagging.rule_ids
     lagging.fake.groups[lagging.group].rules[rule_id]["Description"] = "by hand"
-    for act in (lambda _: None, lambda _: lagging.hide(rule_id)):
-        lagging.fake.inject(Fault.other_hand(DESCRIBE, act))
+
+    def hide(_: object) -> None:
+        lagging.hide(rule_id)
+
+    lagging.fake.inject(Fault.other_hand(DESCRIBE, lambda _: None))
+    lagging.fake.inject(Fault.other_hand(DESCRIBE, hide))
 
     lagging.refresh()
 

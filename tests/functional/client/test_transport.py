@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from urllib3.connection import HTTPConnection
@@ -60,7 +61,7 @@ def test_an_answer_that_trickles_ends_at_the_timeout(whole: int, server: Wire) -
 
 def test_a_group_is_dated_by_the_head_of_its_answer(server: Wire) -> None:
     """Its rules were read when ECS sent that, however long the body takes."""
-    body = {
+    body: dict[str, Any] = {
         "SecurityGroupId": "sg-1",
         "VpcId": "vpc-1",
         "Permissions": {"Permission": []},
@@ -79,7 +80,7 @@ def test_each_class_of_pools_keeps_what_it_adds() -> None:
         pass
 
     class ProxyPool(HTTPConnectionPool):
-        ConnectionCls = ProxyConnection
+        ConnectionCls: Any = ProxyConnection
 
     pool = timed(ProxyPool)
 
