@@ -106,6 +106,11 @@ def wire() -> Generator[Wire, None, None]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def setup(self) -> None:
+            """Keep the file of the connection, which serves several requests."""
+            super().setup()
+            self.connection_file = self.wfile
+
         def do_POST(self) -> None:
             length = int(self.headers.get("content-length") or 0)
             body = self.rfile.read(length).decode()
@@ -124,7 +129,7 @@ def wire() -> Generator[Wire, None, None]:
                 self.close_connection = True
                 return
             payload = given.body.encode()
-            self.wfile = _Trickle(self.wfile, given.whole)
+            self.wfile = _Trickle(self.connection_file, given.whole)
             self.send_response(given.status)
             for name, value in given.headers.items():
                 self.send_header(name, value)

@@ -85,7 +85,7 @@ MUTANTS = (
     Mutant(
         "a group is dated by the end of its answer",
         "ecs/client.py",
-        '            cast("float", head[responses.ANSWERED_S]),\n',
+        "            responses.answered_s(head),\n",
         "",
         (f"{CLIENT}/test_transport.py",),
     ),

@@ -14,7 +14,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NoReturn, TypeVar, cast
+from typing import NoReturn, TypeVar
 
 from alicloud_ingress.ecs import responses
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
@@ -108,7 +108,7 @@ class EcsClient:
             responses.server_time(head),
             str(head.get("SecurityGroupName") or ""),
             str(head.get("InnerAccessPolicy") or ""),
-            cast("float", head[responses.ANSWERED_S]),
+            responses.answered_s(head),
         )
 
     def authorize(self, group_id: str, rules: Sequence[IngressRule]) -> None:

@@ -117,6 +117,13 @@ def server_time(answer: Answer) -> datetime | None:
         return None
 
 
+def answered_s(answer: Answer) -> float:
+    """
+    When the head of the response came, in seconds of the monotonic clock.
+    """
+    return cast("float", answer[ANSWERED_S])
+
+
 def rules(action: str, answer: Answer, group_id: str) -> list[LiveRule]:
     """
     The inbound rules of one page of DescribeSecurityGroupAttribute.
