@@ -31,7 +31,7 @@ errors::
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
@@ -354,17 +354,6 @@ def shown(value: object, *, secret: bool = False) -> str:
     if isinstance(value, str) and len(value) > MAX_SHOWN_LENGTH:
         return repr(f"{value[: MAX_SHOWN_LENGTH // 2]}...")
     return repr(value)
-
-
-def hides_rule(secret: Iterable[str]) -> bool:
-    """
-    Whether a rule must not be described, since its text may contain a secret.
-
-    Args:
-        secret: names or paths of the arguments that are secret; the text of a rule does
-            not contain its description.
-    """
-    return any(not path.endswith("description") for path in secret)
 
 
 def one_line(text: str) -> str:

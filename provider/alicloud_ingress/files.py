@@ -1,5 +1,5 @@
 """
-Files that the user names, and JSON: text, objects, lists of objects.
+Files that the user names or works in, and JSON: text, objects, lists of objects.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from typing import Any, cast
 from alicloud_ingress.errors import IngressError
 
 STDIN = Path("-")
+PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
+"""
+The names that the engine accepts for the file of a project.
+"""
 
 
 class UnreadableError(IngressError):
@@ -44,6 +48,16 @@ def text_in(file: Path) -> str:
     except UnicodeDecodeError:
         why = "it is not UTF-8 text"
     raise UnreadableError(file, why)
+
+
+def project_file(folder: Path) -> Path | None:
+    """
+    The file of the project that a folder belongs to, as the engine finds it.
+    """
+    places = (
+        place / name for place in (folder, *folder.parents) for name in PROJECT_FILES
+    )
+    return next((file for file in places if file.is_file()), None)
 
 
 class RepeatedKeyError(ValueError):

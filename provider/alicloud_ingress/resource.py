@@ -292,7 +292,7 @@ class SecurityGroupIngressRuleSet(
             IngressRuleSetProvider,
             resource_name,
             {**with_region(given), **known_after, DECLARATION: declaration},
-            secret_where(rules, ["rule_ids"], opts),
+            secret_where(rules, "rule_ids", opts),
         )
 
     if not TYPE_CHECKING:

@@ -126,7 +126,10 @@ def test_a_token_uses_the_environments_role() -> None:
         "ALIBABA_CLOUD_OIDC_TOKEN_FILE": "/t",
     }
 
-    assert found({}, environ) == Credentials("default")
+    credentials = found({}, environ)
+
+    assert credentials == Credentials("default")
+    assert credentials.source == "the SDK's default chain"
 
 
 def test_an_empty_role_is_no_role() -> None:

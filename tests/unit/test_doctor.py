@@ -161,10 +161,14 @@ class TestEnginePython:
         assert found.executable == str(python)
         assert "no Pulumi.yaml" in found.why
 
-    def test_the_project_decides_the_python(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("name", ["Pulumi.yaml", "Pulumi.yml", "Pulumi.json"])
+    def test_the_project_decides_the_python(self, tmp_path: Path, name: str) -> None:
         """Also in a folder below the project."""
-        text = "runtime: {name: python, options: {virtualenv: venv}}\nname: x\n"
-        (tmp_path / "Pulumi.yaml").write_text(text)
+        text = (
+            '{"runtime": {"name": "python", "options": {"virtualenv": "venv"}},'
+            ' "name": "x"}'
+        )
+        (tmp_path / name).write_text(text)
         (tmp_path / "below").mkdir()
         assert "does not exist" in engine_python(tmp_path, {}).problem
 

@@ -184,6 +184,23 @@ def test_an_old_system_rule_is_readable() -> None:
     assert rule.as_text == "all -1/-1 from 0.0.0.0/0 priority 110"
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["description", "expires_on", "rules[2].expires_on", "source_group_owner_id"],
+)
+def test_a_secret_that_the_text_lacks_hides_nothing(path: str) -> None:
+    """The text of a rule has only what makes it another rule."""
+    assert IngressRule.parse(HTTPS).words([path]) == "tcp 443/443 from 10.0.0.0/8"
+
+
+@pytest.mark.parametrize(
+    "path", ["source_cidr_ip", "rules[2].port_range", "rules", "rules[2]"]
+)
+def test_a_secret_that_the_text_may_have_hides_it(path: str) -> None:
+    """Also beside one that it does not have, and for the whole rule."""
+    assert IngressRule.parse(HTTPS).words(["description", path]) == "[secret]"
+
+
 @given(st.text(max_size=60), st.dates().map(lambda date: date.isoformat()))
 def test_an_expiry_in_a_description_is_read_back(text: str, date: str) -> None:
     """Text and date survive being stored in one description."""

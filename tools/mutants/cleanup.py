@@ -28,8 +28,8 @@ CLEANUP = (
     Mutant(
         "a drop is deleted before the rules behind it",
         "cleanup/destroy.py",
-        "ordered = sorted(entries, key=lambda entry: drops(entry.rule))",
-        "ordered = sorted(entries, key=lambda entry: not drops(entry.rule))",
+        "ordered = sorted(entries, key=lambda entry: entry.rule.drops)",
+        "ordered = sorted(entries, key=lambda entry: not entry.rule.drops)",
         (RECORD,),
     ),
     Mutant(
@@ -77,7 +77,7 @@ CLEANUP = (
     Mutant(
         "a rule is restored before its drop",
         "cleanup/restore.py",
-        "dropping = [entry for entry in missing if drops(entry.rule)]",
+        "dropping = [entry for entry in missing if entry.rule.drops]",
         "dropping = []",
         (RESTORE,),
     ),

@@ -628,7 +628,7 @@ MUTANTS = (
     Mutant(
         "a message shows a secret rule",
         "rules/rule.py",
-        "return SECRET if hides_rule(secret) else self.as_text",
+        "return self.as_text if arguments <= ATTRIBUTES else SECRET",
         "return self.as_text",
         ("tests/functional/test_secret_rules.py",),
     ),

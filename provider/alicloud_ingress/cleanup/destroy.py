@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alicloud_ingress.cleanup.effects import drops, locks_out, opens_through
+from alicloud_ingress.cleanup.effects import locks_out, opens_through
 from alicloud_ingress.cleanup.findings import NEEDLESS, Kind
 from alicloud_ingress.cleanup.owners import Owners
 from alicloud_ingress.cleanup.report_file import (
@@ -239,7 +239,7 @@ class Destroyer:
         Rules that drop come last: if the run stops half way, or the others are kept,
         nothing is open that they close.
         """
-        ordered = sorted(entries, key=lambda entry: drops(entry.rule))
+        ordered = sorted(entries, key=lambda entry: entry.rule.drops)
         still = self._still_covered(group, ordered)
         if not self.limits.allow_lockout:
             still = self._open(group, still)
@@ -277,7 +277,7 @@ class Destroyer:
         removed: list[Entry] = []
         for entry in entries:
             rest = {i: rule for i, rule in rules.items() if i != entry.rule_id}
-            accepts = not drops(entry.rule) and entry.rule_id in rules
+            accepts = not entry.rule.drops and entry.rule_id in rules
             port = locks_out([*rules.values()], [*rest.values()]) if accepts else ""
             if port:
                 why = f"it is the last access to port {port}; see --allow-lockout"
@@ -292,8 +292,8 @@ class Destroyer:
         Leave out the drops whose deletion would open what the plan does not: through a
         rule that the plan deletes too, or that was created after the plan.
         """
-        dropping = [entry for entry in entries if drops(entry.rule)]
-        kept = [entry for entry in entries if not drops(entry.rule)]
+        dropping = [entry for entry in entries if entry.rule.drops]
+        kept = [entry for entry in entries if not entry.rule.drops]
         through = self._unplanned(group, kept) if dropping else set[IngressRule]()
         if not through:
             return entries
@@ -322,7 +322,7 @@ class Destroyer:
         return {
             live.rule
             for live in group.rules
-            if not drops(live.rule)
+            if not live.rule.drops
             and live.rule_id not in ids
             and (
                 live.rule_id in named

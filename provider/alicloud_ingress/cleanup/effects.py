@@ -21,13 +21,6 @@ from alicloud_ingress.rules.spelling import ALL_PORTS
 MAX_NAMED = 3
 
 
-def drops(rule: IngressRule) -> bool:
-    """
-    Whether a rule drops packets, also if it is spelled as ECS returns it.
-    """
-    return rule.policy.lower() == "drop"
-
-
 def opened_as_text(before: Sequence[IngressRule], after: Sequence[IngressRule]) -> str:
     """
     What can be reached with the rules after but not before, for people; "" for nothing.

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from alicloud_ingress.cleanup.effects import drops, opened_as_text
+from alicloud_ingress.cleanup.effects import opened_as_text
 from alicloud_ingress.cleanup.filters import KeepList, Narrowing
 from alicloud_ingress.cleanup.owners import GroupOwners
 from alicloud_ingress.exposure.diagram import TooComplexError
@@ -233,7 +233,7 @@ class _Judge:
         Add to the reasons of a drop what deleting it opens, last of all that are
         deleted.
         """
-        dropping = [n for n in deleted if drops(self.rules[n])]
+        dropping = [n for n in deleted if self.rules[n].drops]
         if not dropping:
             return
         gone = set(deleted)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +88,9 @@ class Claim:
             if self.rule_id and live.rule_id == self.rule_id:
                 yield place
             elif self.rule is not None and self.group_id == group.group_id:
-                ours = replace(self.rule, nic_type="intranet")
-                theirs = replace(live.rule, nic_type="intranet")
-                if not group.vpc_id and not self.loosely:
-                    ours, theirs = self.rule, live.rule
+                ours, theirs = self.rule, live.rule
+                if group.vpc_id or self.loosely:
+                    ours, theirs = ours.in_vpc, theirs.in_vpc
                 if self.loosely:
                     ours, theirs = as_the_peer_sees(ours), as_the_peer_sees(theirs)
                 if ours.masked == theirs.masked:

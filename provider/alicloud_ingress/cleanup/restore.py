@@ -12,7 +12,6 @@ from pathlib import Path
 
 import stamina
 
-from alicloud_ingress.cleanup.effects import drops
 from alicloud_ingress.cleanup.report_file import Entry, Report, by_group, write_report
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient
@@ -96,9 +95,9 @@ class Restorer:
         them that comes before it exists: otherwise it would open more than it did.
         """
         missing = self._settled(client.describe(group_id), entries)
-        dropping = [entry for entry in missing if drops(entry.rule)]
+        dropping = [entry for entry in missing if entry.rule.drops]
         lost = self._batches(client, group_id, dropping)
-        accepts = [entry for entry in missing if not drops(entry.rule)]
+        accepts = [entry for entry in missing if not entry.rule.drops]
         first = min((entry.rule.priority for entry in lost), default=math.inf)
         held = [entry for entry in accepts if entry.rule.priority >= first]
         free = [entry for entry in accepts if entry.rule.priority < first]

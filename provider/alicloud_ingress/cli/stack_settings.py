@@ -17,10 +17,9 @@ from alicloud_ingress.cleanup.owners import EngineError, engine_output
 from alicloud_ingress.ecs.config import CREDENTIAL_KEYS, KEYS
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.errors import ConfigurationError
-from alicloud_ingress.files import mapping, parsed
+from alicloud_ingress.files import mapping, parsed, project_file
 from alicloud_ingress.rendering.markup import plain
 
-PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
 NONE_SELECTED = "no stack selected"
 
 
@@ -51,13 +50,7 @@ def settings_of(stacks: Sequence[str] = ()) -> Mapping[str, str]:
     Raises:
         ConfigurationError: two stacks differ in one of the keys.
     """
-    folder = Path.cwd()
-    in_project = any(
-        (place / name).exists()
-        for place in (folder, *folder.parents)
-        for name in PROJECT_FILES
-    )
-    if not (in_project and shutil.which("pulumi")):
+    if not (project_file(Path.cwd()) and shutil.which("pulumi")):
         return {}
     found: dict[str, str] = {}
     for stack in stacks or ("",):

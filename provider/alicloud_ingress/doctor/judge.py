@@ -17,7 +17,6 @@ from alicloud_ingress.errors import (
     CredentialsRefusedError,
     EcsError,
     GroupNotFoundError,
-    NoAnswerError,
     PermissionRefusedError,
 )
 
@@ -203,8 +202,7 @@ def credentials(found: Credentials, key: str) -> Finding:
     """
     Report where the credentials come from, with the masked access key ID.
     """
-    source = found.source or "the SDK's default chain"
-    return works("credentials", f"{source}, key {masked(key)}")
+    return works("credentials", f"{found.source}, key {masked(key)}")
 
 
 def no_credentials(error: ConfigurationError | EcsError) -> Finding:
@@ -269,7 +267,7 @@ def permission(
         return _likely(check, refusal, "the group does not exist; pass --group")
     if isinstance(refusal, PermissionRefusedError | GroupNotFoundError):
         return fails(check, *_refusal(refusal))
-    if refusal.retryable or isinstance(refusal, NoAnswerError) or not acts:
+    if refusal.retryable or not acts:
         return fails(check, *_refusal(refusal))
     return _likely(check, refusal, "ECS must refuse this trial")
 

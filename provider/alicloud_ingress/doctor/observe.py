@@ -42,7 +42,7 @@ from alicloud_ingress.errors import (
     NoAnswerError,
     UnreachableError,
 )
-from alicloud_ingress.files import UnreadableError, text_in
+from alicloud_ingress.files import UnreadableError, project_file, text_in
 
 DISTRIBUTIONS = ("pulumi-alicloud-ingress", "pulumi", "alibabacloud-ecs20140526")
 PROBE_TIMEOUT_S = 5.0
@@ -280,9 +280,6 @@ def _printed(
         return ""
 
 
-PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnginePython:
     """
@@ -314,7 +311,7 @@ def engine_python(
         environ: the environment.
         host: the engine's language host for Python; None if it is not known.
     """
-    file = _project_file(folder)
+    file = project_file(folder)
     if file is None:
         return _on_path(folder, environ, "on PATH; there is no Pulumi.yaml here")
     try:
@@ -400,11 +397,3 @@ def _on_path(folder: Path, environ: Mapping[str, str], why: str) -> EnginePython
             next_step="install Python, or activate an environment that has it",
         )
     return EnginePython(executable=found, why=why, folder=folder)
-
-
-def _project_file(folder: Path) -> Path | None:
-    for each in (folder, *folder.parents):
-        for name in PROJECT_FILES:
-            if (each / name).is_file():
-                return each / name
-    return None

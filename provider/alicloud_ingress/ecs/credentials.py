@@ -87,7 +87,7 @@ class Credentials:
     access_key_secret: str = field(default="", repr=False)
     security_token: str = field(default="", repr=False)
     name: str = field(default="", repr=False)
-    source: str = ""
+    source: str = "the SDK's default chain"
     file: str = ""
     role: Role | None = None
     base: Credentials | None = None
@@ -127,7 +127,7 @@ def find(settings: Settings, profile: str) -> Credentials:
     if role is None:
         return base
     return Credentials(
-        "role", role=role, base=base, source=f"{role.arn}, assumed by {_words(base)}"
+        "role", role=role, base=base, source=f"{role.arn}, assumed by {base.source}"
     )
 
 
@@ -168,10 +168,6 @@ def profile_file(settings: Settings) -> Path:
     )
     home = settings.variable("HOME") or str(Path.home())
     return Path(given).expanduser() if given else Path(home, ".aliyun", "config.json")
-
-
-def _words(credentials: Credentials) -> str:
-    return credentials.source or "the SDK's default chain"
 
 
 def _of_stack(settings: Settings) -> Credentials | None:

@@ -183,8 +183,7 @@ class Gateway:
         request_id = str(body.get("RequestId") or "")
         made = of_code(call.action, code, detail, request_id, call.place)
         if isinstance(made, PermissionRefusedError):
-            source = self._credentials.source or "the SDK's default chain"
-            return made.of_credentials(source)
+            return made.of_credentials(self._credentials.source)
         if type(made) is EcsError and attempt.status >= _SERVER_FAULT:
             return ServiceFaultError(call.action, code, detail, request_id, call.place)
         if isinstance(made, ThrottledError):

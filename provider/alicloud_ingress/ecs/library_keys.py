@@ -45,7 +45,7 @@ class KeysOfLibrary:
                 str(model.security_token or ""),
             )
         except Exception as error:  # noqa: BLE001 - the library documents no errors
-            source = self._credentials.source or "the SDK's default chain"
+            source = self._credentials.source
             if self._has_worked:
                 raise UnreachableError(
                     "the renewal of credentials",

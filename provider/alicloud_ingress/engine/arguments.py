@@ -15,7 +15,7 @@ from alicloud_ingress.engine.properties import inputs_of, rule_of
 from alicloud_ingress.engine.set_properties import key_of, rules_of
 from alicloud_ingress.engine.unknowns import is_unknown, unknown_among
 from alicloud_ingress.errors import SECRET, Problem, shown
-from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.rule import ATTRIBUTES, IngressRule
 from alicloud_ingress.rules.spelling import has_expired
 from alicloud_ingress.rules.validation import LAST_PRIORITY, RULE_ARGUMENTS, problems_of
 
@@ -25,7 +25,6 @@ The next step for two declarations of one rule.
 """
 LISTS = ("keep_rule_ids", "keep_descriptions")
 UNKNOWN_WORD = "[unknown]"
-_NOT_IDENTITY = frozenset({"description", "expires_on"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +189,7 @@ class CheckedRules:
         secret = self._secret_in(path)
         if not self._is_valid(path, arguments, unknown, secret):
             return
-        if unknown - _NOT_IDENTITY:
+        if unknown - ATTRIBUTES:
             self._put(_key_with_unknowns(arguments, unknown), arguments)
             return
         rule = rule_of(_without(arguments, unknown))
@@ -227,7 +226,7 @@ class CheckedRules:
             {**arguments, "security_group_id": self.group_id},
             unknown=unknown,
             secret=secret,
-            exists=None if unknown - _NOT_IDENTITY else is_old,
+            exists=None if unknown - ATTRIBUTES else is_old,
             keeps_priority=is_old,
         )
         for problem in found.problems:

@@ -137,17 +137,17 @@ def as_checked(rules: object) -> object:
 
 
 def secret_where(
-    value: object, outputs: Sequence[str], opts: pulumi.ResourceOptions | None
+    value: object, output: str, opts: pulumi.ResourceOptions | None
 ) -> pulumi.ResourceOptions | None:
     """
-    Options that make outputs secret if an argument is secret.
+    Options that make an output secret if an argument is secret.
 
     Options are set before Pulumi knows whether an Output is secret. Only a transform
     runs late enough.
 
     Args:
         value: the argument.
-        outputs: names of the outputs that contain its text.
+        output: name of the output that contains its text.
         opts: options of the program.
     """
     if not _holds_output(value):
@@ -158,7 +158,7 @@ def secret_where(
     ) -> pulumi.ResourceTransformResult | None:
         if not await pulumi.Output.from_input(value).is_secret():
             return None
-        secret = pulumi.ResourceOptions(additional_secret_outputs=list(outputs))
+        secret = pulumi.ResourceOptions(additional_secret_outputs=[output])
         return pulumi.ResourceTransformResult(
             declared.props, pulumi.ResourceOptions.merge(declared.opts, secret)
         )

@@ -33,7 +33,7 @@ def rank(rule: IngressRule) -> tuple[int, bool]:
     """
     The place of a rule in the order of evaluation. Rules of equal rank act the same.
     """
-    return rule.priority, rule.policy != "drop"
+    return rule.priority, not rule.drops
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +77,7 @@ class MembershipCase:
         self.boxes = [box for _, box in placed]
         self.before = self._bits(lambda entry: entry.before)
         self.after = self._bits(lambda entry: entry.after)
-        self.accepts = self._bits(lambda entry: entry.rule.policy != "drop")
+        self.accepts = self._bits(lambda entry: not entry.rule.drops)
         self.own = self._bits(lambda entry: _is_of(entry, members))
         required = 0 if whole else self.before ^ self.after
         everything = (1 << len(self.boxes)) - 1

@@ -284,7 +284,7 @@ def _group(listed: Listing) -> dict[str, Any]:
 
 
 def _exposes(rule: IngressRule, lists: Mapping[str, Sequence[str]] | None) -> str:
-    if rule.policy == "drop":
+    if rule.drops:
         return "nothing: it drops packets"
     empty = [each for each in lists_of([rule]) if lists and lists.get(each) == ()]
     if empty:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from alicloud_ingress.cleanup.owners import GroupOwners
@@ -102,8 +102,9 @@ class PeerState:
             if entry.get("type") == SECURITY_GROUP and not entry.get("external"):
                 groups[str(entry.get("id") or "")] = name_of(urn)
             if entry.get("type") == PEER_RULE and not entry.get("external"):
-                resource = _peer_resource(urn, place, entry, referring.get(urn, ()))
-                rules[urn] = replace(resource, doubled=times[urn] > 1)
+                rules[urn] = _peer_resource(
+                    urn, place, entry, referring.get(urn, ()), doubled=times[urn] > 1
+                )
         used = (e.get("urn") for e in entries if e.get("type") in (RULE, RULE_SET))
         return PeerState(rules, groups, frozenset(name_of(str(urn)) for urn in used))
 
@@ -220,7 +221,12 @@ def _deletion(resource: PeerResource) -> str:
 
 
 def _peer_resource(
-    urn: str, place: int, entry: Mapping[str, Any], dependents: Sequence[str]
+    urn: str,
+    place: int,
+    entry: Mapping[str, Any],
+    dependents: Sequence[str],
+    *,
+    doubled: bool,
 ) -> PeerResource:
     stated = {**mapping(entry.get("inputs")), **mapping(entry.get("outputs"))}
     group_id = str(stated.get("securityGroupId") or "")
@@ -231,7 +237,7 @@ def _peer_resource(
         group_id=group_id if group_id.startswith("sg-") else "",
         outbound=stated.get("type") == "egress",
         protected=bool(entry.get("protect")),
-        doubled=False,
+        doubled=doubled,
         rule_id=rule_id if rule_id.startswith("sgr-") else "",
         dependents=tuple(dependents),
     )

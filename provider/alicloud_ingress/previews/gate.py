@@ -200,7 +200,7 @@ def _some_drop_goes(entries: Iterable[Entry]) -> bool:
 def _judged(side: Side, lists: Lists, waived: Waived) -> Iterator[Judged]:
     for owned in side:
         packets = matched(owned.rule, lists)
-        if owned.rule.policy != "drop" and all(n in waived for n in owned.names):
+        if not owned.rule.drops and all(n in waived for n in owned.names):
             if owned.rule.policy != "accept":
                 # A waiver does not cover what it drops, if it does.
                 yield replace(owned.rule, policy="drop"), packets
@@ -275,7 +275,7 @@ def _at_most(side: Iterable[Judged], free: frozenset[OpaqueSet]) -> Iterator[Jud
     for rule, packets in side:
         if packets.unknown.isdisjoint(free):
             yield rule, packets
-        elif rule.policy != "drop":
+        elif not rule.drops:
             yield rule, packets._replace(unknown=packets.unknown - free)
 
 

@@ -14,7 +14,6 @@ from alicloud_ingress.previews.outcome import (
     Added,
     Outcome,
     Refusal,
-    drops,
     key,
     steps_by_rule,
 )
@@ -41,7 +40,7 @@ def _accepting(added: Iterable[Added]) -> Iterator[OwnedRule]:
     The rules that may accept, of those that steps create or change.
     """
     for rule, step in added:
-        if not drops(rule):
+        if not rule.drops:
             yield OwnedRule(rule=rule, owners=(step.urn,))
 
 
@@ -96,7 +95,7 @@ class _Applied:
             # The engine drops a resource that it only read, and deletes nothing.
             staying = step.op == "delete" and bool(news)
             for old in olds:
-                holds = step.fate == "goes with its group" and drops(old.rule)
+                holds = step.fate == "goes with its group" and old.rule.drops
                 if staying or holds or not old.declared:
                     self._keep(step, [old])
                 else:
@@ -273,10 +272,10 @@ class _Applied:
         lost = set(self._lost())
         for owned in self._after():
             is_lost = owned.rule in lost or self._any_drop_may_go
-            if not (drops(owned.rule) and is_lost):
+            if not (owned.rule.drops and is_lost):
                 yield owned
         for slot in self._slots:
-            if slot.may_stay and not drops(slot.rule):
+            if slot.may_stay and not slot.rule.drops:
                 yield slot.owned
             yield from _accepting(slot.changes[:-1])
         yield from _accepting(self._perhaps_added)
@@ -288,7 +287,7 @@ class _Applied:
         """
         for slot in self._slots:
             may_go = self._any_drop_may_go or slot.removers or slot.changes_identity
-            if not (drops(slot.rule) and may_go):
+            if not (slot.rule.drops and may_go):
                 yield slot.owned
             yield from _accepting(slot.changes)
         yield from _accepting((*self._added, *self._perhaps_added))

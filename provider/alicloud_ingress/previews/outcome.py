@@ -13,7 +13,7 @@ finds its rule by its attributes, and takes over a rule that exists.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from alicloud_ingress.previews.declared import DeclaredRule
 from alicloud_ingress.previews.gate import OwnedRule, Side
@@ -94,9 +94,7 @@ def flat(rule: IngressRule, live: LiveGroup | None) -> IngressRule:
     """
     The rule for comparisons: the NIC type has a meaning in the classic network only.
     """
-    if (live is not None and not live.vpc_id) or rule.nic_type == "intranet":
-        return rule
-    return replace(rule, nic_type="intranet")
+    return rule if live is not None and not live.vpc_id else rule.in_vpc
 
 
 def steps_by_rule(added: Iterable[Added]) -> dict[IngressRule, list[Step]]:
@@ -141,13 +139,6 @@ def owned(declared: DeclaredRule) -> OwnedRule:
     )
 
 
-def drops(rule: IngressRule) -> bool:
-    """
-    Whether it drops for certain.
-    """
-    return rule.policy == "drop"
-
-
 _SETTING = ("update", "replace")
 
 
@@ -185,7 +176,7 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
                 for old in olds
                 if (
                     changes or old.rule not in maybe
-                    if drops(old.rule)
+                    if old.rule.drops
                     else not unsure and not (changes and old.rule in maybe)
                 )
             ]
@@ -195,18 +186,18 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
             if s.group == group and not s.declared and not step.settings.exclusive
         ]
         if step.fate == "goes with its group":
-            staying += [old for old in olds if drops(old.rule)]
+            staying += [old for old in olds if old.rule.drops]
         news += [old for old in staying if old not in news]
         after += news
         lost = {
             n.rule for n in news if step.gap or as_the_peer_compares(n.rule) in revoked
         } | maybe
-        most += [new for new in news if not (drops(new.rule) and new.rule in lost)]
+        most += [new for new in news if not (new.rule.drops and new.rule in lost)]
         if step.may_stay or step.settings.keeps:
-            most += [old for old in olds if not drops(old.rule) and old not in news]
+            most += [old for old in olds if not old.rule.drops and old not in news]
         kept = {old.rule for old in olds if step.op != "replace"}
-        stopped += [o for o in (*olds, *news) if not drops(o.rule)]
-        stopped += [n for n in news if drops(n.rule) and n.rule in kept - lost]
+        stopped += [o for o in (*olds, *news) if not o.rule.drops]
+        stopped += [n for n in news if n.rule.drops and n.rule in kept - lost]
         if changes:
             rules = {old.rule for old in olds}
             added += [(new.rule, step) for new in news if new.rule not in rules]
@@ -245,7 +236,7 @@ def _revoked_drops(preview: Preview, group: str) -> frozenset[IngressRule]:
             {
                 as_the_peer_compares(flat(s.rule, None))
                 for s in side
-                if s.group == group and drops(s.rule)
+                if s.group == group and s.rule.drops
             }
             for side in (step.before, step.after)
         )

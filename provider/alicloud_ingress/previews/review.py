@@ -151,7 +151,7 @@ def _together(outcomes: Mapping[str, Outcome]) -> Iterator[tuple[str, Outcome]]:
 
 def _as_one(outcomes: Collection[Outcome]) -> Outcome:
     def accepting(sides: Iterable[Side]) -> Side:
-        return tuple(o for side in sides for o in side if o.rule.policy != "drop")
+        return tuple(o for side in sides for o in side if not o.rule.drops)
 
     return Outcome(
         before=accepting(at_worst(o.least_before, o.before) for o in outcomes),

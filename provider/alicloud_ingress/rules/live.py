@@ -39,7 +39,7 @@ class LiveRule:
         The key that sorts rules in the order in which ECS evaluates them.
         """
         rule = self.rule
-        return rule.priority, rule.policy != "drop", rule.as_text, self.rule_id
+        return rule.priority, not rule.drops, rule.as_text, self.rule_id
 
     def existed_before(self, moment: datetime) -> bool:
         """
@@ -111,12 +111,8 @@ class LiveGroup:
     def identical_to(self, rule: IngressRule) -> LiveRule | None:
         """
         The rule that equals this one.
-
-        In a VPC the NIC type is always intranet, also if a call sets another one.
         """
-        if self.vpc_id and rule.nic_type != "intranet":
-            rule = replace(rule, nic_type="intranet")
-        return self._by_rule.get(rule)
+        return self._by_rule.get(rule.in_vpc if self.vpc_id else rule)
 
     def matching(self, rule: IngressRule) -> LiveRule | None:
         """

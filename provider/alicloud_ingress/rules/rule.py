@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from alicloud_ingress.errors import SECRET, InvalidRuleError, hides_rule
+from alicloud_ingress.errors import SECRET, InvalidRuleError
 from alicloud_ingress.rules.spelling import (
     ALL_PORTS,
     EMPTIED_DESCRIPTION,
@@ -160,6 +160,21 @@ class IngressRule:
         return with_expiry(self.description, self.expires_on)
 
     @property
+    def drops(self) -> bool:
+        """
+        Whether the rule drops packets, also if it is in the spelling of ECS.
+        """
+        return self.policy.lower() == "drop"
+
+    @property
+    def in_vpc(self) -> IngressRule:
+        """
+        The rule as it acts in a VPC, where the NIC type is always intranet, also if a
+        call sets another one.
+        """
+        return self._with(nic_type="intranet")
+
+    @property
     def masked(self) -> IngressRule:
         """
         The same rule with the host bits of its networks cleared.
@@ -177,6 +192,9 @@ class IngressRule:
     def as_text(self) -> str:
         """
         The rule as text: `tcp 443/443 from 10.0.0.0/8`, then what is not the default.
+
+        Equal rules have equal texts: a state has the rules of a set by it. It contains
+        no `ATTRIBUTES`.
         """
         words = [
             self.ip_protocol,
@@ -216,10 +234,10 @@ class IngressRule:
         The rule as text for a message; `[secret]` if it may contain a secret.
 
         Args:
-            secret: names or paths of the arguments that are secret. The text does not
-                contain the description.
+            secret: names or paths of the arguments that are secret.
         """
-        return SECRET if hides_rule(secret) else self.as_text
+        arguments = {path.rpartition(".")[2] for path in secret}
+        return self.as_text if arguments <= ATTRIBUTES else SECRET
 
     def difference(self, other: IngressRule) -> tuple[str, ...]:
         """
@@ -276,6 +294,12 @@ class IngressRule:
     @property
     def _values(self) -> dict[str, Any]:
         return {field_.name: getattr(self, field_.name) for field_ in fields(self)}
+
+
+ATTRIBUTES = frozenset(f.name for f in fields(IngressRule) if not f.compare)
+"""
+The arguments that can change while the rule remains the same one.
+"""
 
 
 def _spelled(permission: Mapping[str, object]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """
 The rules of a VPC as tables of small numbers, for a join inside the engine.
 
-What a rule matches comes from `policy.packets`, the same exact model that `exposure`
+What a rule matches comes from `exposure.packets`, the same exact model that `exposure`
 uses: boxes of intervals. Here each bound of an interval becomes the number of a
 segment, each set of groups that some interface is in a *profile*, and what cannot be
 decided from the columns of a usage table a doubt.
@@ -288,7 +288,7 @@ class Segments:
     addresses between the same cuts are the same to every rule.
 
     Args:
-        intervals: on the line of `policy.packets`, where IPv6 begins behind IPv4.
+        intervals: on the line of `exposure.packets`, where IPv6 begins behind IPv4.
         whole: the intervals that the line consists of.
 
     Attributes:

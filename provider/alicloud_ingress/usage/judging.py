@@ -72,7 +72,7 @@ class Judged:
         """
         Whether the rule drops, so that traffic is what it stopped.
         """
-        return self.live.rule.policy == "drop"
+        return self.live.rule.drops
 
 
 def judged(
