@@ -621,8 +621,8 @@ MUTANTS = (
     Mutant(
         "a preview counts a rule that never showed as open",
         "previews/outcome.py",
-        "else not unsure and not (changes and old.rule in maybe)",
-        "else not unsure",
+        "exists = not (may_be_gone or (self.changes and is_unsure))",
+        "exists = not may_be_gone",
         ("tests/functional/test_gate.py",),
     ),
     Mutant(

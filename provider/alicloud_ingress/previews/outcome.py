@@ -12,7 +12,7 @@ finds its rule by its attributes, and takes over a rule that exists.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from alicloud_ingress.previews.declared import DeclaredRule
@@ -142,6 +142,106 @@ def owned(declared: DeclaredRule) -> OwnedRule:
 _SETTING = ("update", "replace")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InGroup:
+    """
+    What a step does to the rules of one group.
+
+    Args:
+        step: the step.
+        olds: the rules that the state has.
+        news: the rules that the step declares, and those that it leaves.
+        unsure: rules of which it is not known whether they exist.
+        is_revoked: whether another step may revoke a rule that drops.
+    """
+
+    step: Step
+    olds: tuple[OwnedRule, ...]
+    news: tuple[OwnedRule, ...]
+    unsure: frozenset[IngressRule]
+    revoked: frozenset[IngressRule]
+
+    @property
+    def changes(self) -> bool:
+        return self.step.op not in UNCHANGED
+
+    def before(self) -> Iterable[OwnedRule]:
+        """
+        The rules before the step.
+        """
+        return () if self.step.order == "already deleted" else self.olds
+
+    def least_before(self, *, is_live: bool) -> Iterator[OwnedRule]:
+        """
+        Those that exist before the step in the most closed case.
+        """
+        may_be_gone = self.step.order == "delete first or already deleted" or (
+            is_live and self.step.op in _SETTING
+        )
+        for old in self.before():
+            is_unsure = old.rule in self.unsure
+            if old.rule.drops:
+                exists = self.changes or not is_unsure
+            else:
+                exists = not (may_be_gone or (self.changes and is_unsure))
+            if exists:
+                yield old
+
+    def most_after(self) -> Iterator[OwnedRule]:
+        """
+        Those that exist after the step in the most open case.
+        """
+        for new in self.news:
+            if not (new.rule.drops and self._may_lack(new.rule)):
+                yield new
+        if self.step.may_stay or self.step.settings.keeps:
+            for old in self.olds:
+                if not old.rule.drops and old not in self.news:
+                    yield old
+
+    def if_it_stops(self) -> Iterator[OwnedRule]:
+        """
+        Those that exist if the run stops before, in or after the step, in the most open
+        case.
+        """
+        for each in (*self.olds, *self.news):
+            if not each.rule.drops:
+                yield each
+        kept = {old.rule for old in self.olds if self.step.op != "replace"}
+        for new in self.news:
+            if new.rule.drops and new.rule in kept and not self._may_lack(new.rule):
+                yield new
+
+    def added(self) -> Iterator[Added]:
+        """
+        The rules that the step creates.
+        """
+        had = {old.rule for old in self.olds}
+        for new in self.news:
+            if self.changes and new.rule not in had:
+                yield new.rule, self.step
+
+    def replaced_by_the_same(self) -> Iterator[Refusal]:
+        """
+        A rule that is identical to the one that it replaces is refused, unless that one
+        is deleted first.
+        """
+        step = self.step
+        is_first = step.order != "create first" or step.settings.adopts
+        if step.op == "replace" and step.kind != PEER_RULE and not is_first:
+            had = {old.rule for old in self.olds}
+            for new in self.news:
+                if new.rule in had:
+                    yield Refusal(step, new.rule.as_text, IDENTICAL)
+
+    def _may_lack(self, rule: IngressRule) -> bool:
+        """
+        Whether a new rule may not exist at some moment after the step.
+        """
+        is_revoked = as_the_peer_compares(rule) in self.revoked
+        return self.step.gap or is_revoked or rule in self.unsure
+
+
 def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
     """
     Work out what a preview does to a group that was not read.
@@ -152,65 +252,27 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
         is_live: whether live groups were to be read. Then a missing one means that the
             state may be wrong.
     """
-    before: list[OwnedRule] = []
-    least: list[OwnedRule] = []
-    after: list[OwnedRule] = []
-    most: list[OwnedRule] = []
-    stopped: list[OwnedRule] = []
-    added: list[Added] = []
-    refusals: list[Refusal] = []
-    held: dict[IngressRule, list[Step]] = {}
     revoked = _revoked_drops(preview, group)
-    for step in preview.steps:
-        olds = [owned(s) for s in step.before if s.group == group]
-        news = [owned(s) for s in step.after if s.group == group]
-        maybe = {flat(s.rule, None) for s in (*step.before, *step.after) if s.is_unsure}
-        changes = step.op not in UNCHANGED
-        if step.order != "already deleted":
-            before += olds
-            unsure = step.order == "delete first or already deleted" or (
-                is_live and step.op in _SETTING
-            )
-            least += [
-                old
-                for old in olds
-                if (
-                    changes or old.rule not in maybe
-                    if old.rule.drops
-                    else not unsure and not (changes and old.rule in maybe)
-                )
-            ]
-        staying = [
-            owned(s)
-            for s in step.before
-            if s.group == group and not s.declared and not step.settings.exclusive
-        ]
-        if step.fate == "goes with its group":
-            staying += [old for old in olds if old.rule.drops]
-        news += [old for old in staying if old not in news]
-        after += news
-        lost = {
-            n.rule for n in news if step.gap or as_the_peer_compares(n.rule) in revoked
-        } | maybe
-        most += [new for new in news if not (new.rule.drops and new.rule in lost)]
-        if step.may_stay or step.settings.keeps:
-            most += [old for old in olds if not old.rule.drops and old not in news]
-        kept = {old.rule for old in olds if step.op != "replace"}
-        stopped += [o for o in (*olds, *news) if not o.rule.drops]
-        stopped += [n for n in news if n.rule.drops and n.rule in kept - lost]
-        if changes:
-            rules = {old.rule for old in olds}
-            added += [(new.rule, step) for new in news if new.rule not in rules]
-            refusals += _replacements_by_the_same(step, rules, news)
-        for old in olds:
-            held.setdefault(old.rule, []).append(step)
+    steps = [_in_group(step, group, revoked) for step in preview.steps]
+    before = tuple(old for each in steps for old in each.before())
+    least = tuple(old for each in steps for old in each.least_before(is_live=is_live))
+    after = tuple(new for each in steps for new in each.news)
+    most = tuple(new for each in steps for new in each.most_after())
+    added = [found for each in steps for found in each.added()]
+    held: dict[IngressRule, list[Step]] = {}
+    for each in steps:
+        for old in each.olds:
+            held.setdefault(old.rule, []).append(each.step)
     return Outcome(
-        before=tuple(before),
-        after=tuple(after),
-        least_before=None if least == before else tuple(least),
-        most_after=None if most == after else tuple(most),
-        if_it_stops=tuple(stopped),
-        refusals=(*created_twice(added), *refusals),
+        before=before,
+        after=after,
+        least_before=None if least == before else least,
+        most_after=None if most == after else most,
+        if_it_stops=tuple(rule for each in steps for rule in each.if_it_stops()),
+        refusals=(
+            *created_twice(added),
+            *(refusal for each in steps for refusal in each.replaced_by_the_same()),
+        ),
         may_stop=any(
             other.urn != step.urn
             and not (step.settings.adopts and other.op == "delete")
@@ -218,6 +280,27 @@ def state_outcome(preview: Preview, group: str, *, is_live: bool) -> Outcome:
             if step.kind != PEER_RULE
             for other in held.get(rule, ())
         ),
+    )
+
+
+def _in_group(step: Step, group: str, revoked: frozenset[IngressRule]) -> _InGroup:
+    olds = [owned(s) for s in step.before if s.group == group]
+    news = [owned(s) for s in step.after if s.group == group]
+    staying = [
+        owned(s)
+        for s in step.before
+        if s.group == group and not s.declared and not step.settings.exclusive
+    ]
+    if step.fate == "goes with its group":
+        staying += [old for old in olds if old.rule.drops]
+    news += [old for old in staying if old not in news]
+    unsure = (flat(s.rule, None) for s in (*step.before, *step.after) if s.is_unsure)
+    return _InGroup(
+        step=step,
+        olds=tuple(olds),
+        news=tuple(news),
+        unsure=frozenset(unsure),
+        revoked=revoked,
     )
 
 
@@ -251,17 +334,3 @@ def _revoked_drops(preview: Preview, group: str) -> frozenset[IngressRule]:
                 olds if is_replaced else olds - news
             )
     return frozenset(by_peer | (by_others & wanted))
-
-
-def _replacements_by_the_same(
-    step: Step, olds: Collection[IngressRule], news: Iterable[OwnedRule]
-) -> Iterator[Refusal]:
-    """
-    A rule that is identical to the one that it replaces is refused, unless that one is
-    deleted first.
-    """
-    is_first = step.order != "create first" or step.settings.adopts
-    if step.op == "replace" and step.kind != PEER_RULE and not is_first:
-        for new in news:
-            if new.rule in olds:
-                yield Refusal(step, new.rule.as_text, IDENTICAL)
