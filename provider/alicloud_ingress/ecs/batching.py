@@ -96,8 +96,11 @@ def send_splitting(
         return
     yield from ((entry, None) for entry in shown.done)
     left = [e for e in entries if e not in shown.done and e not in shown.doubtful]
-    middle = len(left) // 2 if len(left) == len(entries) else len(left)
-    for part in (left[:middle], left[middle:], *([e] for e in shown.doubtful)):
+    parts = [left]
+    if len(left) == len(entries):  # the read has shown nothing: halve
+        middle = len(left) // 2
+        parts = [left[:middle], left[middle:]]
+    for part in (*parts, *([e] for e in shown.doubtful)):
         for entry, found in send_splitting(part, send, look) if part else ():
             yield entry, found if shown.is_read else after_unknown(found)
 
@@ -230,20 +233,21 @@ class Batcher(Generic[Entry]):
         return self._first_came + BATCH_WINDOW_S - time.monotonic()
 
     def _send(self, batch: dict[Entry, Future[None]]) -> None:
+        why: BaseException = _NoOutcomeError()
         try:
             for entry, error in self.deliver(list(batch)):
                 if error is None:
                     batch[entry].set_result(None)
                 else:
                     batch[entry].set_exception(error)
-            raise _NoOutcomeError  # noqa: TRY301  for entries that have no outcome
         except BaseException as error:
-            for outcome in batch.values():
-                if not outcome.done():
-                    outcome.set_exception(error)
+            why = error
             if not isinstance(error, Exception):
                 raise
         finally:
+            for outcome in batch.values():
+                if not outcome.done():
+                    outcome.set_exception(why)
             with self._changed:
                 self._active -= 1
                 self._changed.notify_all()
