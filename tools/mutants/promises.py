@@ -156,9 +156,23 @@ MUTANTS = (
     Mutant(
         "a TLS connection that broke after a call counts as not sent",
         "ecs/transport.py",
-        'f_code.co_name == "do_handshake"',
-        'f_code.co_name != ""',
+        'frames[-1][0].f_code.co_name if frames else ""',
+        '"do_handshake"',
         (CLIENT,),
+    ),
+    Mutant(
+        "a certificate that is not trusted is tried again",
+        "ecs/transport.py",
+        '"SSLCertVerificationError": (NotTrustedError,',
+        '"SSLCertVerificationError": (UnreachableError,',
+        (f"{CLIENT}/test_transport.py",),
+    ),
+    Mutant(
+        "a call without a file of authorities counts as perhaps sent",
+        "ecs/transport.py",
+        '"ssl_wrap_socket": (NotTrustedError,',
+        '"ssl_wrap_socket": (NoAnswerError,',
+        (f"{CLIENT}/test_transport.py",),
     ),
     Mutant(
         "one live rule is used for two wanted rules of a set",
