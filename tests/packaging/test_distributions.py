@@ -153,5 +153,5 @@ def test_the_package_works_in_an_empty_environment(
     refused = subprocess.run(
         [command, "fake"], capture_output=True, text=True, timeout=60, check=False
     )
-    assert refused.returncode == 2
+    assert refused.returncode == 3
     assert "pulumi-alicloud-ingress[testing]" in refused.stderr
