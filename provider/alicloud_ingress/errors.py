@@ -14,6 +14,7 @@ errors::
         ├── ThrottledError        retry
         ├── ServiceFaultError     retry
         ├── UnreachableError      retry: nothing was sent
+        │   └── NotTrustedError   name the authority that signs the certificate
         ├── NoAnswerError         outcome unknown: read the group, then retry
         ├── GroupNotFoundError    deleted, if account and region are correct
         ├── RuleNotFoundError     deleted
@@ -213,6 +214,19 @@ class UnreachableError(EcsError):
 
     retryable = True
     next_step = "check the network, the proxy and the region, then try again"
+
+
+class NotTrustedError(UnreachableError):
+    """
+    The TLS certificate of the service, or of a proxy, is not trusted. A retry does not
+    help.
+    """
+
+    retryable = False
+    next_step = (
+        "set SSL_CERT_FILE to a PEM file with the certificate authority of the endpoint"
+        " or of the proxy that replaces its certificate, and check the clock"
+    )
 
 
 class NoAnswerError(EcsError):

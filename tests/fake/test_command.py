@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import ssl
 import stat
@@ -311,18 +310,39 @@ def test_an_invalid_port_is_a_usage_error() -> None:
     assert "'--port'" in done.stderr
 
 
-def test_a_missing_library_is_named(tmp_path: Path) -> None:
-    (tmp_path / "trustme.py").write_text(
-        "raise ModuleNotFoundError('no trustme', name='trustme')"
+@pytest.mark.parametrize("library", ["responses", "trustme"])
+def test_the_extra_is_named_where_it_is_missing(library: str) -> None:
+    """The command is right, and cannot be carried out."""
+    done = without(
+        library, "from alicloud_ingress.cli.main import main; main(['fake'])"
     )
-    done = subprocess.run(
-        [COMMAND, "fake"],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+
+    assert done.returncode == 3
+    assert f"needs the package {library}" in done.stderr
+    assert "pip install 'pulumi-alicloud-ingress[testing]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_import_without_the_extra_names_it() -> None:
+    """At the end of the traceback that Python prints."""
+    done = without("responses", "import alicloud_ingress.testing")
+
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("ModuleNotFoundError: the fake needs the package responses")
+    assert "pip install 'pulumi-alicloud-ingress[testing]'" in last
+
+
+def without(library: str, program: str) -> subprocess.CompletedProcess[str]:
+    """Run a program on a Python that lacks a library."""
+    return subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.modules['{library}'] = None; {program}",
+        ],
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
-
-    assert done.returncode == 2
-    assert "needs the package trustme" in " ".join(done.stderr.split())

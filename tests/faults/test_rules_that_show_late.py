@@ -5,6 +5,7 @@ Rules that no read has shown when they were created: the state has them without 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 
@@ -12,6 +13,7 @@ import pytest
 
 from alicloud_ingress.engine.runtime import Process, running_as
 from alicloud_ingress.testing import Fault
+from alicloud_ingress.testing.spelling import Rule
 from alicloud_ingress.testing.state import Lag
 from conftest import ATTEMPTS
 from engine.host import Properties
@@ -182,7 +184,8 @@ class Lagging:
         place = {"security_group_id": self.group}
         first, second = ({**FIELDS, "port_range": port} for port in (22, 23))
         more = first if kind == "rule" else {"rules": [first, second]}
-        assert self.stack.run(UP, {"s": {**place, **more}}) == []
+        self.program: Properties = {**place, **more}
+        assert self.stack.run(UP, {"s": self.program}) == []
         self.rule_ids = list(self.fake.rules(self.group))
         (entry,) = self.stack.entries
         assert entry.rule_ids == set(self.rule_ids)
@@ -190,6 +193,12 @@ class Lagging:
     def hide(self, rule_id: str, describes: int = 1) -> None:
         """Let the next reads lack a rule."""
         self.fake.groups[self.group].lags[rule_id] = Lag(None, describes)
+
+    def show_once(self, rules: Mapping[str, Rule]) -> None:
+        """Let the next read show what the group has had before."""
+        group = self.fake.groups[self.group]
+        for rule_id in rules.keys() | group.rules.keys():
+            group.lags[rule_id] = Lag(rules.get(rule_id), 1)
 
     def age(self) -> None:
         """Let the state have a creation that is long ago."""
@@ -213,6 +222,13 @@ class Lagging:
         """A destroy revokes all that was created."""
         assert self.stack.destroy() == []
         assert self.fake.rules(self.group) == {}
+
+
+def changed(program: Properties, field: str, value: str) -> Properties:
+    """The program with another value of a field in each rule."""
+    if "rules" not in program:
+        return {**program, field: value}
+    return {**program, "rules": [{**r, field: value} for r in program["rules"]]}
 
 
 @pytest.fixture(params=["rule", "set"])
@@ -282,21 +298,70 @@ def test_one_late_read_hides_no_change_from_the_state(lagging: Lagging) -> None:
 
 
 @pytest.mark.parametrize("field", ["description", "source_cidr_ip"])
-@pytest.mark.parametrize("lagging", ["rule"], indirect=True)
 def test_one_late_read_stops_no_update_that_goes_back(
     lagging: Lagging, field: str
 ) -> None:
     """It shows what is wanted, though the state does not."""
     values = {"description": "new", "source_cidr_ip": "0.0.0.0/0"}
-    old = {"security_group_id": lagging.group, **FIELDS, "port_range": 22}
-    lagging.fake.inject(Fault.late(MODIFY))
-    assert lagging.stack.run(UP, {"s": {**old, field: values[field]}}) == []
+    old = lagging.program
+    before = lagging.fake.rules(lagging.group)
+    assert lagging.stack.run(UP, {"s": changed(old, field, values[field])}) == []
+    lagging.show_once(before)
 
     assert lagging.stack.run(UP, {"s": old}) == []
 
-    (rule,) = lagging.fake.rules(lagging.group).values()
-    assert rule["SourceCidrIp"] == "10.0.0.0/8"
-    assert str(rule["Description"]).removeprefix("-") == ""
+    live = lagging.fake.rules(lagging.group)
+    assert {rule["SourceCidrIp"] for rule in live.values()} == {"10.0.0.0/8"}
+    assert {str(rule["Description"]) for rule in live.values()} <= {"", "-"}
+    (entry,) = lagging.stack.entries
+    assert entry.rule_ids == set(live)
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_late_read_shows_no_rule_in_the_way(lagging: Lagging, *, adopt: bool) -> None:
+    """A run before has revoked it: it is neither in the way nor to be adopted."""
+    old = lagging.program
+    before = lagging.fake.rules(lagging.group)
+    lagging.assert_destroyed()
+    lagging.show_once(before)
+
+    assert lagging.stack.run(UP, {"s": {**old, "adopt": adopt}}) == []
+
+    (entry,) = lagging.stack.entries
+    assert entry.rule_ids == set(lagging.fake.rules(lagging.group))
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_late_read_after_a_create_claims_no_revoked_rule(
+    lagging: Lagging, *, adopt: bool
+) -> None:
+    """It shows an identical rule that a run before has revoked, in place of the new."""
+    old = lagging.program
+    for rule in lagging.fake.groups[lagging.group].rules.values():
+        rule["CreateTime"] = LONG_AGO
+    before = lagging.fake.rules(lagging.group)
+    lagging.assert_destroyed()
+    lagging.fake.inject(Fault.other_hand(DESCRIBE, lambda _: None))
+    lagging.fake.inject(Fault.other_hand(DESCRIBE, lambda _: lagging.show_once(before)))
+
+    assert lagging.stack.run(UP, {"s": {**old, "adopt": adopt}}) == []
+
+    (entry,) = lagging.stack.entries
+    assert entry.rule_ids == set(lagging.fake.rules(lagging.group))
+
+
+def test_a_late_read_adopts_no_rule_that_was_revoked(lagging: Lagging) -> None:
+    """A refresh may adopt a rule only if it exists."""
+    program = {**lagging.program, "adopt": True}
+    before = lagging.fake.rules(lagging.group)
+    lagging.assert_destroyed()
+    assert lagging.stack.run(UP, {"s": program}) == []
+    lagging.show_once(before)
+
+    lagging.refresh()
+
+    (entry,) = lagging.stack.entries
+    assert entry.rule_ids == set(lagging.fake.rules(lagging.group))
 
 
 @pytest.mark.parametrize("lagging", ["rule"], indirect=True)

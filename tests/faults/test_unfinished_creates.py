@@ -375,7 +375,7 @@ def test_an_update_of_a_hidden_rule_tried_again_loses_nothing(
     with new_process(front.settings, RULES):
         news = RULES.check(olds, {**after, **declared}).inputs
         fake.inject(dropped(AUTHORIZE, takes_effect=True))
-        fake.inject(refused(DESCRIBE, skip=3), replace(CUT, skip=1))
+        fake.inject(refused(DESCRIBE, skip=2), replace(CUT, skip=1))
         with pytest.raises(RuleNotConfirmedError, match="may exist"):
             RULES.update(made.id, state, news)
         fake.forget_faults()
@@ -402,7 +402,7 @@ def test_an_attempt_that_fails_again_gives_up_what_it_adopted(front: Front) -> N
         args = {**args, "rules": every, DECLARATION: number}
         inputs = SETS.check({}, args).inputs
         fake.inject(dropped(AUTHORIZE, takes_effect=True))
-        fake.inject(refused(DESCRIBE, skip=1), CUT)
+        fake.inject(refused(DESCRIBE, skip=2), CUT)
         with pytest.raises(RuleNotConfirmedError, match="may exist"):
             SETS.create(dict(inputs))
         fake.forget_faults()

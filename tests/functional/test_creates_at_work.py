@@ -132,7 +132,7 @@ class TestBesideOthers:
         work.shared.calls.rules["sgr-new"] = HTTPS
 
         second = work.create(HTTPS)
-        work.carry_out_next("describe")
+        work.shared.carry_out_until_done(second)
 
         with pytest.raises(RuleExistsError, match="sgr-new"):
             second.result()
@@ -207,7 +207,7 @@ class TestAlone:
         work.shared.calls.rules["sgr-new"] = HTTPS
 
         second = work.create(HTTPS)
-        work.carry_out_next("describe")
+        work.shared.carry_out_until_done(second)
 
         with pytest.raises(RuleExistsError, match="sgr-new"):
             second.result()

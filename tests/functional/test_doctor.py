@@ -176,6 +176,21 @@ def test_a_missing_region_says_what_to_set(
     assert doctor.fake.calls == []
 
 
+def test_an_untrusted_certificate_comes_with_the_setting_that_helps(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No network is to be checked: the endpoint has answered."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    with doctor.fake.serve() as url:
+        monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_ECS", url.https)
+
+        endpoint = doctor.findings()["endpoint"]
+
+    assert "certificate is not trusted: " in endpoint["detail"]
+    assert "SSL_CERT_FILE" in endpoint["next_step"]
+
+
 def test_an_unreachable_endpoint_is_reported(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

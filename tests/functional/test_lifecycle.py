@@ -75,7 +75,7 @@ class TestCreate:
         with pytest.raises(RuleExistsError, match=there):
             one.create(SSH)
 
-        assert api.calls == ["describe"]
+        assert api.calls == ["describe", "describe"]
 
     def test_a_duplicate_of_another_resource_is_reported_as_such(
         self, api: MemoryGroup, one: RuleLifecycle, ownership: Ownership
@@ -107,7 +107,7 @@ class TestCreate:
         live = one.create(replace(SSH, description="office"), adopt=True)
 
         assert live.rule_id == there
-        assert api.calls == ["describe", f"modify {there}"]
+        assert api.calls == ["describe", "describe", f"modify {there}"]
         assert api.rules[there].description == "office"
 
     def test_create_sends_nothing_if_the_first_read_fails(
@@ -601,6 +601,7 @@ class TestReadAndUpdate:
     ) -> None:
         """Its resource changes it in the same run."""
         there, duplicate = api.add(SSH), api.add(NEIGHBOURS[0])
+        ownership.keep([duplicate], "another")
         ownership.begin_change([there])
         ownership.begin_change([duplicate])
         api.answers["modify"] = [DuplicateRuleError("Modify", "RuleDuplicate", "no")]

@@ -32,6 +32,7 @@ import importlib.util, sys
 import click
 import alicloud_ingress as package
 from alicloud_ingress.cli.main import main
+from alicloud_ingress.rules.spelling import network
 for name in package.__all__:
     getattr(package, name)
 context = click.Context(main)
@@ -40,6 +41,7 @@ for name in main.list_commands(context):
 assert importlib.util.find_spec("responses") is None
 assert "responses" not in sys.modules
 import alicloud_ingress.doctor.observe, alicloud_ingress.ecs.gateway
+assert network("::ffff:1.2.3.4") == "::ffff:102:304"  # the key of a rule in a state
 """
 
 
@@ -153,5 +155,5 @@ def test_the_package_works_in_an_empty_environment(
     refused = subprocess.run(
         [command, "fake"], capture_output=True, text=True, timeout=60, check=False
     )
-    assert refused.returncode == 2
+    assert refused.returncode == 3
     assert "pulumi-alicloud-ingress[testing]" in refused.stderr

@@ -56,6 +56,23 @@ def test_spelling_does_not_change_identity(
     assert first.difference(second) == ()
 
 
+@pytest.mark.parametrize(
+    ("spelling", "written"),
+    [
+        ("::ffff:1.2.3.4", "::ffff:102:304"),
+        ("::ffff:1.2.3.4/128", "::ffff:102:304"),
+        ("::ffff:1.2.3.4/120", "::ffff:102:304/120"),
+        ("::1.2.3.4", "::102:304"),
+    ],
+)
+def test_an_ipv4_address_in_ipv6_has_one_spelling(spelling: str, written: str) -> None:
+    """Whatever the version of Python: the state has it, as the key of a set."""
+    place = {"ip_protocol": "tcp", "port_range": 22}
+    rule = IngressRule.parse({**place, "ipv6_source_cidr_ip": spelling})
+
+    assert rule.ipv6_source_cidr_ip == written
+
+
 def test_ipv6_is_compressed_and_keeps_its_host_bits() -> None:
     """ECS returns the compressed text and does not mask it."""
     rule = IngressRule.parse(

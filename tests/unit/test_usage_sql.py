@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 import sqlglot
 from sqlglot import exp
@@ -47,6 +49,25 @@ def test_table_and_columns_have_the_names_that_are_given(
     words: list[str], expected: str
 ) -> None:
     assert expected in run("usage", "sql", "--dialect", "trino", *PERIOD, *words).stdout
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "table", ["flow-log", "lake.vpc-1.flow", 'flow"log', "select", "t; x", "a b", " "]
+)
+def test_a_table_is_to_be_quoted_as_its_dialect_does(dialect: str, table: str) -> None:
+    """The error has the quoted name, which is then taken."""
+    asked = ("usage", "sql", "--dialect", dialect, *PERIOD, "--table")
+    refused = run(*asked, table)
+    assert refused.exit_code == 2
+    _, _, advice = refused.stderr.strip().rpartition(" --table ")
+    (quoted,) = shlex.split(advice)
+
+    printed = run(*asked, quoted)
+
+    assert printed.exit_code == 0
+    assert f"FROM {quoted}" in printed.stdout
+    assert quoted[0] == quoted[-1] == ("`" if dialect == "spark" else '"')
 
 
 def test_the_period_is_in_the_query() -> None:

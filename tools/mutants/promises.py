@@ -63,16 +63,45 @@ MUTANTS = (
     Mutant(
         "one late read hides a change from the state",
         "reconcile/plan.py",
-        "group.in_terms_of(member.rule, live).rule.difference(member.rule)\n"
-        "            if live",
-        "False\n            if live",
+        "or group.in_terms_of(member.rule, live).rule.difference(member.rule)",
+        "",
+        (LATE,),
+    ),
+    Mutant(
+        "a late read adopts a rule that was revoked",
+        "reconcile/plan.py",
+        "            live.rule_id != member.rule_id\n            or group",
+        "            group",
         (LATE,),
     ),
     Mutant(
         "one late read stops an update that goes back",
         "reconcile/rule_lifecycle.py",
-        "if change is None or change.is_in_doubt:",
-        "if change is None:",
+        "self._read_believed([member])",
+        "self.without_revoked(self.group.read_after_writes())",
+        (LATE,),
+    ),
+    Mutant(
+        "one late read stops an update of a set that goes back",
+        "reconcile/lifecycle.py",
+        "                self._read_believed(members)\n                if members",
+        "                self.without_revoked(self.group.read_after_writes())\n"
+        "                if members",
+        (LATE,),
+    ),
+    Mutant(
+        "a late read shows a rule in the way that was revoked",
+        "reconcile/context.py",
+        "        group = self.without_revoked(self.group.read_now())\n        lasting",
+        "        group = self.without_revoked(self.group.read_after_writes())\n"
+        "        lasting",
+        (LATE,),
+    ),
+    Mutant(
+        "a late read after a create claims a rule that was revoked",
+        "reconcile/create.py",
+        "        if self.by_others.keys() - known:\n            self._read()\n",
+        "",
         (LATE,),
     ),
     Mutant(
@@ -127,9 +156,23 @@ MUTANTS = (
     Mutant(
         "a TLS connection that broke after a call counts as not sent",
         "ecs/transport.py",
-        'f_code.co_name == "do_handshake"',
-        'f_code.co_name != ""',
+        'frames[-1][0].f_code.co_name if frames else ""',
+        '"do_handshake"',
         (CLIENT,),
+    ),
+    Mutant(
+        "a certificate that is not trusted is tried again",
+        "ecs/transport.py",
+        '"SSLCertVerificationError": (NotTrustedError,',
+        '"SSLCertVerificationError": (UnreachableError,',
+        (f"{CLIENT}/test_transport.py",),
+    ),
+    Mutant(
+        "a call without a file of authorities counts as perhaps sent",
+        "ecs/transport.py",
+        '"ssl_wrap_socket": (NotTrustedError,',
+        '"ssl_wrap_socket": (NoAnswerError,',
+        (f"{CLIENT}/test_transport.py",),
     ),
     Mutant(
         "one live rule is used for two wanted rules of a set",
@@ -600,8 +643,8 @@ MUTANTS = (
     Mutant(
         "a rule that shows late is not that of its resource",
         "reconcile/create.py",
-        '                if member and member.rule_id in ("", live.rule_id):\n',
-        "                if member and False:\n",
+        '        if member and member.rule_id in ("", live.rule_id):\n',
+        "        if member and False:\n",
         (LATE,),
     ),
     Mutant(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -107,13 +107,17 @@ class KeepList:
             if not line or line.startswith("#"):
                 continue
             if entry.startswith("tag:"):
-                tag = _verified(entry, _is_tag, "a tag such as tag:KEY=VALUE")
-                key, _, value = tag.removeprefix("tag:").partition("=")
-                tags.append((key.strip(), value.strip()))
+                pair = entry.removeprefix("tag:")
+                key, _, value = map(str.strip, pair.partition("="))
+                _verified(entry, "a tag such as tag:KEY=VALUE", is_valid=bool(key))
+                tags.append((key, value))
             elif entry.startswith("sgr-"):
-                ids.append(_verified(entry, _is_rule_id, "a rule ID such as sgr-bp1x"))
+                is_id = _RULE_ID.fullmatch(entry) is not None
+                what = "a rule ID such as sgr-bp1x"
+                ids.append(_verified(entry, what, is_valid=is_id))
             elif _ADDRESS.fullmatch(word):
-                cidrs.append(_verified(entry, _is_block, "a block such as 10.0.0.0/8"))
+                what = "a block such as 10.0.0.0/8"
+                cidrs.append(_verified(entry, what, is_valid=_is_block(entry)))
             else:
                 globs.append(line)
         return KeepList(
@@ -135,21 +139,13 @@ class KeepList:
         )
 
 
-def _verified(entry: str, is_valid: Callable[[str], bool], what: str) -> str:
-    if not is_valid(entry):
+def _verified(entry: str, what: str, *, is_valid: bool) -> str:
+    if not is_valid:
         raise KeepListError(
             f"the keep list has {entry!r}, which is not {what}; correct it, or write a"
             f" glob such as '*{entry}' if it is a description"
         )
     return entry
-
-
-def _is_rule_id(text: str) -> bool:
-    return _RULE_ID.fullmatch(text) is not None
-
-
-def _is_tag(text: str) -> bool:
-    return bool(text.removeprefix("tag:").partition("=")[0].strip())
 
 
 def _is_block(text: str) -> bool:

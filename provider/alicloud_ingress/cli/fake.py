@@ -104,10 +104,7 @@ def fake(  # noqa: PLR0913 - one for each option
             behaviour=_changed(Behaviour(), behaviour),
         )
     except ImportError as error:
-        raise click.UsageError(
-            f"the fake needs the package {error.name}: run `pip install"
-            " 'pulumi-alicloud-ingress[testing]'`"
-        ) from error
+        raise Failure(str(error)) from None
     except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"the fake cannot start: {error}") from error
     raise SystemExit(code)

@@ -246,7 +246,8 @@ def _period(since: dt.timedelta, until: dt.datetime | None) -> job.Period:
 @click.option(
     "--table",
     default="",
-    help="Table that holds the records; flow_log by default, log in SLS.",
+    help="Table that holds the records, quoted as in the dialect; flow_log by default,"
+    " log in SLS.",
 )
 @click.option(
     "--underscores",
@@ -264,15 +265,12 @@ def sql(  # noqa: PLR0913, PLR0917 - one argument for each option
     """
     Print the query of `usage collect` for an engine of your own.
     """
-    click.echo(
-        job.printed(
-            part,
-            dialect,
-            _period(since, until),
-            table=table,
-            underscores=underscores,
-        )
-    )
+    period = _period(since, until)
+    try:
+        query = job.printed(part, dialect, period, table=table, underscores=underscores)
+    except job.TableNameError as error:
+        raise click.UsageError(str(error)) from None
+    click.echo(query)
 
 
 @usage.command()

@@ -22,7 +22,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
-import requests
 import yaml
 
 from alicloud_ingress.doctor import judge
@@ -40,6 +39,7 @@ from alicloud_ingress.errors import (
     EcsError,
     GroupNotFoundError,
     NoAnswerError,
+    NotTrustedError,
     UnreachableError,
 )
 from alicloud_ingress.files import UnreadableError, project_file, text_in
@@ -213,12 +213,11 @@ def _endpoint(address: str, timeout_s: float) -> Iterator[Finding]:
                 answer = session(1).get(
                     address, timeout=timeout_s, allow_redirects=False
                 )
-        except requests.RequestException:
-            yield judge.fails(
-                "endpoint",
-                f"{address}: {attempt.trouble}",
-                "check the network, the proxy, the region and the endpoint",
-            )
+        except OSError:
+            step = "check the network, the proxy, the region and the endpoint"
+            if attempt.failure is NotTrustedError:
+                step = NotTrustedError.next_step
+            yield judge.fails("endpoint", f"{address}: {attempt.trouble}", step)
             return
     ended = time.time()
     yield judge.works("endpoint", f"{address} answers in {ended - began:.2f} s")

@@ -1,7 +1,7 @@
 """
 What is known of one attempt to send a call, besides its response.
 
-The transport records it: whether the request was sent, and why no response came. The
+The transport records it: why no response came, and what error that is. The
 SDK's credentials library runs in an attempt, too, and logs secrets. Both run in the
 caller's thread, so a context variable passes data to them.
 """
@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from alicloud_ingress.ecs.session_keys import Keys
+from alicloud_ingress.errors import EcsError, NoAnswerError
 
 _LOGGERS = ("darabonba-core", "alibabacloud-tea", "credentials")
 """
@@ -31,7 +32,8 @@ class Exchange:
     Args:
         keys: that sign it; None for a call that is not signed.
         status: of HTTP; 0 before a response.
-        sent: False if the request was certainly not sent.
+        failure: the error where no response comes: whether the request may have been
+            sent.
         trouble: what failed, as text without any parameter.
         date: the header of that name in the response; "" without one.
         answered_s: when that came, by the monotonic clock.
@@ -40,7 +42,7 @@ class Exchange:
 
     keys: Keys | None = field(default=None, repr=False)
     status: int = 0
-    sent: bool = True
+    failure: type[EcsError] = NoAnswerError
     trouble: str = ""
     date: str = ""
     answered_s: float = 0.0

@@ -30,7 +30,6 @@ from alicloud_ingress.errors import (
     PermissionRefusedError,
     ServiceFaultError,
     ThrottledError,
-    UnreachableError,
 )
 from alicloud_ingress.files import as_object
 
@@ -146,9 +145,8 @@ class Gateway:
             trouble = attempt.trouble or _unreadable(attempt, error)
         else:
             return self._answer(call, response, body, attempt)
-        if not attempt.sent:
-            raise UnreachableError(call.action, "NotSent", trouble, "", call.place)
-        raise NoAnswerError(call.action, "NoAnswer", trouble, "", call.place)
+        code = "NoAnswer" if attempt.failure is NoAnswerError else "NotSent"
+        raise attempt.failure(call.action, code, trouble, "", call.place)
 
     def _answer(
         self,

@@ -23,6 +23,12 @@ from requests.utils import get_environ_proxies
 from alicloud_ingress.ecs.config import is_loopback
 from alicloud_ingress.ecs.exchange import current
 from alicloud_ingress.ecs.timed_reads import timed
+from alicloud_ingress.errors import (
+    EcsError,
+    NoAnswerError,
+    NotTrustedError,
+    UnreachableError,
+)
 
 POOL_SIZE = 64
 """
@@ -33,19 +39,30 @@ _PROXY_SETTINGS = tuple(
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
     for spelled in (name, name.upper())
 )
-_TROUBLES = {
-    "ProxyError": (False, "the proxy cannot be reached; check HTTPS_PROXY, NO_PROXY"),
-    "HandshakeError": (False, "the TLS certificate of the endpoint is not trusted"),
-    "SSLError": (True, "the TLS connection broke before an answer came"),
-    "ConnectTimeout": (False, "the connection was not accepted in time"),
-    "ReadTimeout": (True, "no answer came in time"),
-    "ReadTimeoutError": (True, "no answer came in time"),
-    "NameResolutionError": (False, "the name of the endpoint does not resolve"),
-    "NewConnectionError": (False, "the connection was refused"),
+_NO_AUTHORITIES = "the file of certificate authorities cannot be read"
+_TROUBLES: dict[str, tuple[type[EcsError], str]] = {
+    "ProxyError": (
+        UnreachableError,
+        "the proxy cannot be reached; check HTTPS_PROXY, NO_PROXY",
+    ),
+    "SSLCertVerificationError": (NotTrustedError, "the TLS certificate is not trusted"),
+    "do_handshake": (UnreachableError, "the TLS handshake failed"),
+    "ssl_wrap_socket": (NotTrustedError, _NO_AUTHORITIES),
+    "OSError": (NotTrustedError, _NO_AUTHORITIES),
+    "SSLError": (NoAnswerError, "the TLS connection broke before an answer came"),
+    "ConnectTimeout": (UnreachableError, "the connection was not accepted in time"),
+    "ReadTimeout": (NoAnswerError, "no answer came in time"),
+    "ReadTimeoutError": (NoAnswerError, "no answer came in time"),
+    "NameResolutionError": (
+        UnreachableError,
+        "the name of the endpoint does not resolve",
+    ),
+    "NewConnectionError": (UnreachableError, "the connection was refused"),
 }
 """
-By the name of an error of requests, or of its reason: whether the request may have been
-sent, and the text for the message. `HandshakeError` is an `SSLError` of the handshake.
+By the name of an error of requests, of its reason, or of the function in which TLS has
+failed: the error of the call, and the text for its message. `requests` itself raises a
+plain `OSError` for a file of authorities that does not exist.
 """
 
 
@@ -92,8 +109,8 @@ class Transport(HTTPAdapter):
                 cert=cert,
                 proxies=proxies_for(str(request.url)),
             )
-        except requests.RequestException as error:
-            attempt.sent, attempt.trouble = _explained(error)
+        except OSError as error:
+            attempt.failure, attempt.trouble = _explained(error)
             raise
         attempt.status = response.status_code
         attempt.answered_s = time.monotonic()
@@ -120,8 +137,7 @@ def post(
         timeout_s: seconds to connect, and seconds between two parts of the response.
 
     Raises:
-        RequestException: no response came, or not all of it; the current attempt has
-            the reason.
+        OSError: no response came, or not all of it; the current attempt has the reason.
     """
     # The parts are set and not prepared: preparing would parse and quote them again.
     request = requests.PreparedRequest()
@@ -186,30 +202,32 @@ def _time(manager: Any) -> None:
     manager.pool_classes_by_scheme = {name: timed(pools[name]) for name in pools}
 
 
-def _explained(error: requests.RequestException) -> tuple[bool, str]:
+def _explained(error: OSError) -> tuple[type[EcsError], str]:
     """
     Look up `_TROUBLES`. The text of the error itself contains all parameters.
     """
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", None)
     names = {type(each).__name__ for each in (error, cause, reason)}
-    if isinstance(error, requests.exceptions.SSLError) and _is_of_handshake(reason):
-        names.add("HandshakeError")
-    for name, (sent, words) in _TROUBLES.items():
+    why = ""
+    if isinstance(error, requests.exceptions.SSLError) and reason and reason.args:
+        tls = reason.args[0]
+        names |= {type(tls).__name__, _failed_in(tls)}
+        why = str(getattr(tls, "verify_message", ""))
+    for name, (failure, words) in _TROUBLES.items():
         if name in names:
-            return sent, words
-    return True, "the connection broke before an answer came"
+            return failure, f"{words}: {why}" if why else words
+    return NoAnswerError, "the connection broke before an answer came"
 
 
-def _is_of_handshake(error: Exception | None) -> bool:
+def _failed_in(error: object) -> str:
     """
-    Whether TLS certainly failed before the request was sent.
+    The function that TLS failed in, which shows whether the request was sent.
 
     The codes of OpenSSL do not tell: "wrong version number" may also come later.
     """
-    cause = error.args[0] if error and error.args else None
-    frames = list(traceback.walk_tb(getattr(cause, "__traceback__", None)))
-    return bool(frames) and frames[-1][0].f_code.co_name == "do_handshake"
+    frames = list(traceback.walk_tb(getattr(error, "__traceback__", None)))
+    return frames[-1][0].f_code.co_name if frames else ""
 
 
 _SHARED = Transport(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)

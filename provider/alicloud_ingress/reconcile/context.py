@@ -161,7 +161,7 @@ class RuleContext:
             own_ids: of the rules of the resource that waits.
         """
         ownership = self.owner.ownership
-        group = self.without_revoked(self.group.read_after_writes())
+        group = self.without_revoked(self.group.read_now())
         lasting = {*own_ids, *self.owner.replaces}
         while moving := set(duplicates_in(group)) - lasting:
             kept = {

@@ -41,7 +41,7 @@ from alicloud_ingress.reconcile.polling import (
     until_shown,
 )
 from alicloud_ingress.reconcile.unfinished import not_taken_back
-from alicloud_ingress.rules.live import LiveRule
+from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
 WAYS_TO_REPLACE = (
@@ -303,7 +303,8 @@ class Additions:
 
     def _read(self) -> None:
         """
-        Read once, and note which rules show and which of them this run did not make.
+        Read once, and note which rules show and which of them this run did not make; a
+        late read may show such a rule that is gone, so the next one has to, too.
         """
         shared = self.context.group
         read_first = partial(shared.read_authorized, tuple(self.sent))
@@ -314,17 +315,23 @@ class Additions:
         except EcsError as error:
             self.unread = error
             return
+        known = set(self.by_others)
         for rule in self.sent:
-            if live := group.matching(rule):
-                self.shown[rule] = live
-                change = Change(group.in_terms_of(rule, live), rule)
-                member = self.in_state.get(rule)
-                if member and member.rule_id in ("", live.rule_id):
-                    self.own[rule] = replace(change, state=member.rule)
-                elif live.rule_id in self.before or self.began.is_later_than(
-                    live, group
-                ):
-                    self.by_others[rule] = change
+            live, other = group.matching(rule), self.by_others.get(rule)
+            if live and not (other and other.live.rule_id == live.rule_id):
+                self._note(rule, live, group)
+        if self.by_others.keys() - known:
+            self._read()
+
+    def _note(self, rule: IngressRule, live: LiveRule, group: LiveGroup) -> None:
+        self.shown[rule] = live
+        self.by_others.pop(rule, None)
+        change = Change(group.in_terms_of(rule, live), rule)
+        member = self.in_state.get(rule)
+        if member and member.rule_id in ("", live.rule_id):
+            self.own[rule] = replace(change, state=member.rule)
+        elif live.rule_id in self.before or self.began.is_later_than(live, group):
+            self.by_others[rule] = change
 
     def take_back(self, error: Exception) -> None:
         """

@@ -136,8 +136,11 @@ class Lifecycle(RuleContext):
             return [change.live.rule_id for change in plan_for(group).duplicates]
 
         with self._error_context(wanted):
-            read = self.group.read_after_writes if members else self.group.read_cached
-            group = self.without_revoked(read())
+            group = (
+                self._read_believed(members)
+                if members
+                else self.without_revoked(self.group.read_cached())
+            )
             members = [self._found(member, group) for member in members]
             plan = plan_for(group)
             if plan.duplicates:
@@ -149,6 +152,32 @@ class Lifecycle(RuleContext):
         if plan.duplicates and not adopt:
             raise exists_error(self, [change.live for change in plan.duplicates])
         return self._carry_out(plan, group, adopt=adopt)
+
+    def _read_believed(
+        self, members: Sequence[Member], *, adopt: bool = False
+    ) -> LiveGroup:
+        """
+        The group. A rule of the state is gone or changed only if two reads in a row
+        show that, and gone only if it was not created just before: a read may be late.
+        """
+        group = self.without_revoked(self.group.read_after_writes())
+        doubtful = doubts(members, group, adopt=adopt)
+
+        def read() -> None:
+            nonlocal group, doubtful
+            before, again = doubtful, self.without_revoked(self.group.read_now())
+            doubtful = doubts(members, again, adopt=adopt)
+            if doubtful.items() - before.items():
+                raise NotShownError
+            group = again
+            gone = (member for member, live in doubtful.items() if live is None)
+            if any(may_show_later(m.create_time, group) for m in gone):
+                raise NotShownError
+
+        if doubtful:
+            with suppress(NotShownError):
+                until_shown(self.timeout_s, SHOWN_AGAIN_WITHIN_S)(read)
+        return group
 
     def _with_holder(self, member: Member) -> Member:
         """
@@ -268,7 +297,7 @@ class Lifecycle(RuleContext):
         """
         with self._error_context([member.rule for member in members]):
             try:
-                group = self._read_again_if_doubtful(members, adopt=adopt)
+                group = self._read_believed(members, adopt=adopt)
             except GroupNotFoundError as error:
                 self.believe_group_gone(error, members, account_id, ask_again=True)
                 return None
@@ -288,32 +317,6 @@ class Lifecycle(RuleContext):
                 f" alone: {self.live_words(left)}"
             )
         return seen
-
-    def _read_again_if_doubtful(
-        self, members: Sequence[Member], *, adopt: bool
-    ) -> LiveGroup:
-        """
-        The group. A rule of the state is gone or changed only if two reads in a row
-        show that, and gone only if it was not created just before: a read may be late.
-        """
-        group = self.group.read_after_writes()
-        doubtful = doubts(members, group, adopt=adopt)
-
-        def read() -> None:
-            nonlocal group, doubtful
-            before, again = doubtful, self.group.read_now()
-            doubtful = doubts(members, again, adopt=adopt)
-            if doubtful.items() - before.items():
-                raise NotShownError
-            group = again
-            gone = (member for member, live in doubtful.items() if live is None)
-            if any(may_show_later(m.create_time, group) for m in gone):
-                raise NotShownError
-
-        if doubtful:
-            with suppress(NotShownError):
-                until_shown(self.timeout_s, SHOWN_AGAIN_WITHIN_S)(read)
-        return group
 
     def _delete(self, members: Sequence[Member], account_id: str) -> None:
         try:

@@ -84,15 +84,6 @@ class Change:
         return bool(self.live.rule.difference(self.wanted))
 
     @property
-    def is_in_doubt(self) -> bool:
-        """
-        Whether a read shows the wanted rule though the state has another one: somebody
-        has changed it, or the read is late.
-        """
-        state = self.state and self.state.with_host_bits_of(self.wanted)
-        return not self.is_needed and bool(state and state.difference(self.wanted))
-
-    @property
     def result(self) -> LiveRule:
         """
         The live rule as it is to be.
@@ -282,14 +273,17 @@ def doubts(
 ) -> dict[Member, LiveRule | None]:
     """
     The members that a read shows otherwise than the state has them, each as shown; None
-    for one with an ID that the read lacks, see `live_of`.
+    for one with an ID that the read lacks, see `live_of`. What another resource holds
+    is for that one to judge.
     """
-    lives = {m: live_of(m, group, adopt=adopt and m.declared) for m in members}
+    own = [member for member in members if not member.held]
+    lives = {m: live_of(m, group, adopt=adopt and m.declared) for m in own}
     return {
         member: live
         for member, live in lives.items()
         if (
-            group.in_terms_of(member.rule, live).rule.difference(member.rule)
+            live.rule_id != member.rule_id
+            or group.in_terms_of(member.rule, live).rule.difference(member.rule)
             if live
             else member.rule_id
         )

@@ -73,11 +73,8 @@ class RuleLifecycle(Lifecycle):
         if member.held or self._left:
             return self._reconcile([new], [member], adopt=adopt)[new]
         with self._error_context([new]):
-            group = self.without_revoked(self.group.read_after_writes())
+            group = self._read_believed([member])
             change = change_of(member, new, group)
-            if change is None or change.is_in_doubt:
-                group = self.without_revoked(self.group.read_now())
-                change = change_of(member, new, group)
             member = self._found(member, group)
         if member.held:
             return self._reconcile([new], [member], adopt=adopt)[new]

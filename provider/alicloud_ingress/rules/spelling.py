@@ -100,8 +100,11 @@ def network(text: str) -> str:
         interface = interface_of(text)
     except ValueError:
         return text
+    # Python 3.13 writes the address of ::ffff:1.2.3.4 otherwise than older ones, and
+    # its block as they do.
+    block = interface.with_prefixlen
     is_single = interface.network.prefixlen == interface.max_prefixlen
-    return str(interface.ip) if is_single else interface.with_prefixlen
+    return block.partition("/")[0] if is_single else block
 
 
 @functools.lru_cache(maxsize=KNOWN_NETWORKS)

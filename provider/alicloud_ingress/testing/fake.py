@@ -20,13 +20,16 @@ from datetime import datetime
 from pathlib import Path
 
 import requests
-import responses
 
 from alicloud_ingress.testing.backend import Backend, FakeCall
 from alicloud_ingress.testing.behaviour import Behaviour
 from alicloud_ingress.testing.errors import ConnectionDroppedError
+from alicloud_ingress.testing.extra import of_extra
 from alicloud_ingress.testing.server import Certificate, ServedUrl, serving
 from alicloud_ingress.testing.world import system_time
+
+with of_extra():
+    import responses
 
 
 class FakeEcs(Backend):

@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from alicloud_ingress.testing.backend import FRONT_ENDS, Backend
 from alicloud_ingress.testing.errors import ConnectionDroppedError, FakeError
+from alicloud_ingress.testing.extra import of_extra
 from alicloud_ingress.testing.faults import Fault, RateLimit
 from alicloud_ingress.testing.gateway import (
     JSON_TYPE,
@@ -94,7 +95,8 @@ class Certificate:
     def _made(self) -> tuple[Path, ssl.SSLContext]:
         with self._lock:
             if self._ready is None:
-                import trustme
+                with of_extra():
+                    import trustme
 
                 self._folder = tempfile.TemporaryDirectory(prefix="fake-ecs-")
                 path = Path(self._folder.name, "certificate.pem")

@@ -18,9 +18,12 @@ its own proof.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from alicloud_ingress.errors import IngressError
 from alicloud_ingress.usage.engine import library
 from alicloud_ingress.usage.records import (
     FIELDS,
@@ -321,6 +324,12 @@ SLS_TABLE = "log"
 _BITS = 64
 
 
+class TableNameError(IngressError):
+    """
+    What is given as the name of a table is none in the dialect.
+    """
+
+
 def printed(  # noqa: PLR0913 - each is a decision of the caller
     part: str,
     dialect: str,
@@ -338,7 +347,8 @@ def printed(  # noqa: PLR0913 - each is a decision of the caller
         part: `flows` for `usage.parquet`, `watched` for `usage.watched.parquet`.
         dialect: a key of `DIALECTS`.
         period: whose records are taken.
-        table: what holds the records; `flow_log`, or `log` in SLS.
+        table: what holds the records, as the dialect spells it; by default `flow_log`,
+            or `log` in SLS.
         columns: our name of each field -> its name in the table; as in a flow log
             where not given. Those that are left out are taken for missing.
         underscores: the names have `_` for `-`.
@@ -346,22 +356,43 @@ def printed(  # noqa: PLR0913 - each is a decision of the caller
 
     Raises:
         ExtraMissingError: sqlglot is not installed.
+        TableNameError: *table* is not a name in the dialect.
     """
     sqlglot: Any = library("sqlglot")
-    table = table or (SLS_TABLE if dialect == "sls" else "flow_log")
+    relation = _relation(
+        table or (SLS_TABLE if dialect == "sls" else "flow_log"), dialect
+    )
     names = columns or {
         name: field.replace("-", "_") if underscores else field
         for name, field in FIELDS.items()
     }
     quoted = {name: f'"{field}"' for name, field in names.items()}
     make = flows_query if part == "flows" else watched_query
-    tree = sqlglot.parse_one(make(quoted, table, period), read="duckdb")
+    tree = sqlglot.parse_one(make(quoted, relation, period), read="duckdb")
     if dialect == "sls":
         tree = tree.transform(_without_shifts)
     if dialect in ("trino", "sls"):
         tree = tree.transform(_as_presto)
     text: str = tree.sql(dialect=DIALECTS[dialect], pretty=pretty)
     return text
+
+
+def _relation(table: str, dialect: str) -> str:
+    """
+    The table as DuckDB spells it.
+    """
+    sqlglot: Any = library("sqlglot")
+    engine, kind = DIALECTS[dialect], sqlglot.exp.Table
+    with suppress(sqlglot.errors.SqlglotError):
+        tree = sqlglot.parse_one(table, into=kind, read=engine)
+        if isinstance(tree, kind):
+            return str(tree.sql("duckdb"))
+    parts = (sqlglot.exp.to_identifier(p, quoted=True) for p in table.split("."))
+    quoted = ".".join(part.sql(engine) for part in parts)
+    raise TableNameError(
+        f"{table!r} is not the name of a table in {dialect}; if it is one with"
+        f" special characters, quote it: --table {shlex.quote(quoted)}"
+    )
 
 
 def _without_shifts(node: Any) -> Any:

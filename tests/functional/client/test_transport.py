@@ -11,6 +11,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +24,15 @@ from alicloud_ingress.ecs.config import Connection
 from alicloud_ingress.ecs.timed_reads import timed
 from alicloud_ingress.errors import (
     NoAnswerError,
+    NotTrustedError,
     UnreachableError,
 )
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.server import Certificate
 from functional.client.answers import HTML, KEYS, SSH, connection
 from functional.wire import Reply, Wire, reply, wire
+
+CERTIFICATE_SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 def test_a_url_that_is_too_long_is_sent_as_form(
@@ -142,6 +147,64 @@ def test_an_untrusted_certificate_ends_the_call() -> None:
             client.authorize("sg-1", [SSH])
 
 
+def test_an_untrusted_certificate_is_tried_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Waiting does not help: a person has to name its authority."""
+    for name in CERTIFICATE_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    with (
+        closing(Certificate("127.0.0.1", None, None)) as certificate,
+        socket.create_server(("127.0.0.1", 0)) as server,
+        ThreadPoolExecutor() as pool,
+    ):
+        server.settimeout(1)
+
+        def handshakes() -> int:
+            for number in count():
+                try:
+                    connected, _ = server.accept()
+                    with certificate.context.wrap_socket(connected, server_side=True):
+                        pass
+                except TimeoutError:
+                    return number
+                except OSError:
+                    continue
+            raise AssertionError
+
+        begun = pool.submit(handshakes)
+        endpoint = f"127.0.0.1:{server.getsockname()[1]}"
+        client = EcsClient(Connection("cn-hangzhou", KEYS, endpoint, "https"))
+
+        with pytest.raises(NotTrustedError, match=r"issuer.*SSL_CERT_FILE"):
+            client.authorize("sg-1", [SSH])
+
+        assert begun.result() == 1
+
+
+@pytest.mark.parametrize("variable", CERTIFICATE_SETTINGS)
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_a_file_of_authorities_that_cannot_be_read_is_reported(
+    variable: str,
+    content: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is sent, so the outcome of the call is known."""
+    for name in CERTIFICATE_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv(variable, str(file))
+    with FakeEcs().serve() as url:
+        endpoint = url.https.removeprefix("https://")
+        client = EcsClient(Connection("cn-hangzhou", KEYS, endpoint, "https"))
+
+        with pytest.raises(NotTrustedError, match=r"cannot be read.*SSL_CERT_FILE"):
+            client.authorize("sg-1", [SSH])
+
+
 @pytest.mark.parametrize(
     "raw",
     [b"HTTP/1.1 502 Bad Gateway\r\n\r\n", b"\x17\x03\x03\x00\x20" + 32 * b"x"],
@@ -181,7 +244,7 @@ def test_a_certificate_authority_in_the_environment_is_trusted(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As behind a company's proxy, or for the fake over TLS."""
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+    for name in CERTIFICATE_SETTINGS:
         monkeypatch.delenv(name, raising=False)
     fake = FakeEcs()
     group = fake.new_group()
