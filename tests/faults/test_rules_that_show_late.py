@@ -281,22 +281,37 @@ def test_one_late_read_hides_no_change_from_the_state(lagging: Lagging) -> None:
     assert rule["SourceCidrIp"] == "10.0.0.0/8"
 
 
+@pytest.mark.parametrize("describes", [1, 1_000])
 @pytest.mark.parametrize("field", ["description", "source_cidr_ip"])
 @pytest.mark.parametrize("lagging", ["rule"], indirect=True)
-def test_one_late_read_stops_no_update_that_goes_back(
-    lagging: Lagging, field: str
+def test_late_reads_stop_no_update_that_goes_back(
+    lagging: Lagging, field: str, describes: int
 ) -> None:
-    """It shows what is wanted, though the state does not."""
+    """They show what is wanted, though the state does not."""
     values = {"description": "new", "source_cidr_ip": "0.0.0.0/0"}
     old = {"security_group_id": lagging.group, **FIELDS, "port_range": 22}
-    lagging.fake.inject(Fault.late(MODIFY))
+    lagging.fake.inject(Fault.late(MODIFY, describes))
     assert lagging.stack.run(UP, {"s": {**old, field: values[field]}}) == []
 
     assert lagging.stack.run(UP, {"s": old}) == []
 
-    (rule,) = lagging.fake.rules(lagging.group).values()
+    rule = lagging.fake.groups[lagging.group].rules[lagging.rule_ids[0]]
     assert rule["SourceCidrIp"] == "10.0.0.0/8"
     assert str(rule["Description"]).removeprefix("-") == ""
+
+
+@pytest.mark.parametrize("lagging", ["set"], indirect=True)
+def test_late_reads_stop_no_description_of_a_set(lagging: Lagging) -> None:
+    """They show the one that is wanted, and the state has another."""
+    assert lagging.up(22, 23, description="old") == []
+    for _ in lagging.rule_ids:
+        lagging.fake.inject(Fault.late(MODIFY, 1_000))
+    assert lagging.up(22, 23, description="new") == []
+
+    assert lagging.up(22, 23, description="old") == []
+
+    live = lagging.fake.groups[lagging.group].rules
+    assert {live[i]["Description"] for i in lagging.rule_ids} == {"old"}
 
 
 @pytest.mark.parametrize("lagging", ["rule"], indirect=True)

@@ -69,11 +69,25 @@ MUTANTS = (
         (LATE,),
     ),
     Mutant(
-        "one late read stops an update that goes back",
-        "reconcile/rule_lifecycle.py",
-        "if change is None or change.is_in_doubt:",
-        "if change is None:",
+        "late reads stop an update that goes back",
+        "reconcile/plan.py",
+        "        if self.state:\n            known",
+        "        if False:\n            known",
         (LATE,),
+    ),
+    Mutant(
+        "a late read keeps a description that was removed",
+        "reconcile/modify.py",
+        "live.rule.remark or (change.state and change.state.remark)",
+        "live.rule.remark",
+        (LATE,),
+    ),
+    Mutant(
+        "ECS must not refuse a change to what a rule is",
+        "reconcile/modify.py",
+        "if not duplicate and _shows(context, rule_id, wanted):",
+        "if False:",
+        ("tests/functional/test_set_back.py",),
     ),
     Mutant(
         "a changed rule is gone by one read that lacks it",
@@ -812,7 +826,7 @@ MUTANTS = (
     Mutant(
         "a removed description is kept",
         "reconcile/modify.py",
-        "    if live.rule.remark and not wanted.remark:\n",
+        "    if remark and not wanted.remark:\n",
         "    if False:\n",
         (LIFECYCLE,),
     ),

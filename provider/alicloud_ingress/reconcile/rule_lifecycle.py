@@ -75,7 +75,7 @@ class RuleLifecycle(Lifecycle):
         with self._error_context([new]):
             group = self.without_revoked(self.group.read_after_writes())
             change = change_of(member, new, group)
-            if change is None or change.is_in_doubt:
+            if change is None:
                 group = self.without_revoked(self.group.read_now())
                 change = change_of(member, new, group)
             member = self._found(member, group)
