@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -182,7 +183,8 @@ class Lagging:
         place = {"security_group_id": self.group}
         first, second = ({**FIELDS, "port_range": port} for port in (22, 23))
         more = first if kind == "rule" else {"rules": [first, second]}
-        assert self.stack.run(UP, {"s": {**place, **more}}) == []
+        self.arguments = {**place, **more}
+        assert self.stack.run(UP, {"s": self.arguments}) == []
         self.rule_ids = list(self.fake.rules(self.group))
         (entry,) = self.stack.entries
         assert entry.rule_ids == set(self.rule_ids)
@@ -312,6 +314,27 @@ def test_late_reads_stop_no_description_of_a_set(lagging: Lagging) -> None:
 
     live = lagging.fake.groups[lagging.group].rules
     assert {live[i]["Description"] for i in lagging.rule_ids} == {"old"}
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_create_keeps_no_deleted_rule_that_shows_again(
+    lagging: Lagging, *, adopt: bool
+) -> None:
+    """The read after the Authorize is late: it shows the rules before the deletion."""
+    group = lagging.fake.groups[lagging.group]
+    deleted = {i: {**r, "CreateTime": LONG_AGO} for i, r in group.rules.items()}
+    assert lagging.stack.destroy() == []
+
+    def show_again(_: object) -> None:
+        group.lags.update({i: Lag(None, 1) for i in group.rules})
+        group.lags.update({i: Lag(rule, 1) for i, rule in deleted.items()})
+
+    lagging.fake.inject(replace(Fault.other_hand(DESCRIBE, show_again), skip=1))
+    assert lagging.stack.up({"s": {**lagging.arguments, "adopt": adopt}}) == []
+
+    (entry,) = lagging.stack.entries
+    assert entry.rule_ids == set(lagging.fake.rules(lagging.group))
+    lagging.assert_destroyed()
 
 
 @pytest.mark.parametrize("lagging", ["rule"], indirect=True)

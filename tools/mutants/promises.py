@@ -90,6 +90,13 @@ MUTANTS = (
         ("tests/functional/test_set_back.py",),
     ),
     Mutant(
+        "a create takes a deleted rule that shows again for another's",
+        "reconcile/create.py",
+        "self._without_contradiction(read())",
+        "self.context.without_revoked(read())",
+        (LATE,),
+    ),
+    Mutant(
         "a changed rule is gone by one read that lacks it",
         "reconcile/lifecycle.py",
         "if doubtful.items() - before.items():",
@@ -423,8 +430,8 @@ MUTANTS = (
     Mutant(
         "a revoked rule is taken for its replacement",
         "reconcile/create.py",
-        "self.context.without_revoked(read())",
-        "read()",
+        "group = self.context.without_revoked(group)\n",
+        "",
         (OWNERSHIP,),
     ),
     Mutant(
@@ -614,8 +621,8 @@ MUTANTS = (
     Mutant(
         "a rule that shows late is not that of its resource",
         "reconcile/create.py",
-        '                if member and member.rule_id in ("", live.rule_id):\n',
-        "                if member and False:\n",
+        'member if member and member.rule_id in ("", live.rule_id) else None',
+        "None",
         (LATE,),
     ),
     Mutant(
@@ -965,8 +972,8 @@ MUTANTS = (
     Mutant(
         "a rule that somebody changes into a new one is taken for created",
         "reconcile/create.py",
-        "live.rule_id in self.before or self.began",
-        "self.began",
+        "live.rule_id in self.before or self._is_older",
+        "self._is_older",
         (ONE_FLOW, SETS),
     ),
     Mutant(
