@@ -123,6 +123,23 @@ def test_a_repeated_revoke_with_its_token_succeeds_or_is_refused(
     assert statuses == [200, 404 if again else 200]
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_modify_without_a_change_succeeds_or_is_refused(
+    front: Front, *, refused: bool
+) -> None:
+    """A rule may be called the duplicate of itself; a new description is a change."""
+    front.fake.behaviour = Behaviour(modify_without_change_is_refused=refused)
+    group = front.fake.new_group()
+    rule_id = front.fake.add_rule(group, **SSH)
+
+    codes = [
+        front.code(MODIFY, group, SecurityGroupRuleId=rule_id, **fields)[1]
+        for fields in ({"Description": "new"}, {"Description": "new"})
+    ]
+
+    assert codes == ["", "InvalidOperation.RuleDuplicate" if refused else ""]
+
+
 @pytest.mark.parametrize("equals", [True, False])
 def test_an_address_and_its_block_are_one_rule_or_two(
     front: Front, *, equals: bool

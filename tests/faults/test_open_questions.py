@@ -33,6 +33,7 @@ ANSWERS: dict[str, tuple[object, object]] = {
     "revoke_compares_description": (False, True),
     "authorize_takes_over_description": (False, True),
     "repeated_revoke_is_judged_anew": (False, True),
+    "modify_without_change_is_refused": (False, True),
     "address_equals_its_block": (False, True),
     "host_bits_are_masked": (False, True),
     "priority_is_shown_as_text": (False, True),

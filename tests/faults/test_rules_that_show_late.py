@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -362,6 +363,57 @@ def test_a_late_read_adopts_no_rule_that_was_revoked(lagging: Lagging) -> None:
 
     (entry,) = lagging.stack.entries
     assert entry.rule_ids == set(lagging.fake.rules(lagging.group))
+
+
+@pytest.mark.parametrize("field", ["description", "source_cidr_ip"])
+@pytest.mark.parametrize("lagging", ["rule"], indirect=True)
+def test_late_reads_stop_no_update_that_goes_back(lagging: Lagging, field: str) -> None:
+    """They show what is wanted for as long as the update takes."""
+    values = {"description": "new", "source_cidr_ip": "0.0.0.0/0"}
+    old = lagging.program
+    lagging.fake.inject(Fault.late(MODIFY, 1_000))
+    assert lagging.stack.run(UP, {"s": changed(old, field, values[field])}) == []
+
+    assert lagging.stack.run(UP, {"s": old}) == []
+
+    rule = lagging.fake.groups[lagging.group].rules[lagging.rule_ids[0]]
+    assert rule["SourceCidrIp"] == "10.0.0.0/8"
+    assert str(rule["Description"]).removeprefix("-") == ""
+
+
+@pytest.mark.parametrize("lagging", ["set"], indirect=True)
+def test_late_reads_stop_no_description_of_a_set(lagging: Lagging) -> None:
+    """They show the one that is wanted, and the state has another."""
+    assert lagging.up(22, 23, description="old") == []
+    for _ in lagging.rule_ids:
+        lagging.fake.inject(Fault.late(MODIFY, 1_000))
+    assert lagging.up(22, 23, description="new") == []
+
+    assert lagging.up(22, 23, description="old") == []
+
+    live = lagging.fake.groups[lagging.group].rules
+    assert {live[i]["Description"] for i in lagging.rule_ids} == {"old"}
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_create_keeps_no_deleted_rule_that_shows_again(
+    lagging: Lagging, *, adopt: bool
+) -> None:
+    """The read after the Authorize is late: it shows the rules before the deletion."""
+    group = lagging.fake.groups[lagging.group]
+    deleted = {i: {**r, "CreateTime": LONG_AGO} for i, r in group.rules.items()}
+    assert lagging.stack.destroy() == []
+
+    def show_again(_: object) -> None:
+        group.lags.update({i: Lag(None, 1) for i in group.rules})
+        group.lags.update({i: Lag(rule, 1) for i, rule in deleted.items()})
+
+    lagging.fake.inject(replace(Fault.other_hand(DESCRIBE, show_again), skip=1))
+    assert lagging.stack.up({"s": {**lagging.program, "adopt": adopt}}) == []
+
+    (entry,) = lagging.stack.entries
+    assert entry.rule_ids == set(lagging.fake.rules(lagging.group))
+    lagging.assert_destroyed()
 
 
 @pytest.mark.parametrize("lagging", ["rule"], indirect=True)

@@ -375,7 +375,7 @@ def test_an_update_of_a_hidden_rule_tried_again_loses_nothing(
     with new_process(front.settings, RULES):
         news = RULES.check(olds, {**after, **declared}).inputs
         fake.inject(dropped(AUTHORIZE, takes_effect=True))
-        fake.inject(refused(DESCRIBE, skip=2), replace(CUT, skip=1))
+        fake.inject(refused(DESCRIBE, skip=3), replace(CUT, skip=1))
         with pytest.raises(RuleNotConfirmedError, match="may exist"):
             RULES.update(made.id, state, news)
         fake.forget_faults()

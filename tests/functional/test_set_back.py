@@ -5,6 +5,7 @@ Manual changes that an update reverts.
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from alicloud_ingress.resource import IngressRuleProvider, IngressRuleSetProvide
 from engine.host import new_process
 from functional.conftest import Front
 
+MODIFY = "ModifySecurityGroupRule"
 RULE: dict[str, Any] = {
     "ip_protocol": "tcp",
     "port_range": 22,
@@ -73,6 +75,20 @@ def test_a_change_of_the_program_gives_no_warning(
     assert "outside of this stack" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("as_set", [False, True], ids=["a rule", "a set"])
+def test_a_rule_that_is_as_wanted_by_hand_is_updated(
+    front: Front, *, as_set: bool, refused: bool
+) -> None:
+    """It is changed to what it is, since the read may be late; ECS may refuse that."""
+    answers = replace(front.fake.behaviour, modify_without_change_is_refused=refused)
+    front.fake.behaviour = answers
+
+    update(front, as_set=as_set, by_hand={"Description": "new"}, secrets=[])
+
+    assert [call.action for call in front.fake.calls].count(MODIFY) == 1
+
+
 @pytest.mark.parametrize(
     "by_hand",
     [
@@ -92,7 +108,7 @@ def test_what_cannot_be_set_back_fails_the_update(
 
     actions = {call.action for call in front.fake.calls}
     assert "AuthorizeSecurityGroup" in actions
-    assert "ModifySecurityGroupRule" not in actions
+    assert MODIFY not in actions
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,7 @@ class TestPlan:
         plan = planned([SSH, WEB], members, group(shown(SSH, "sgr-2")))
 
         (change,) = plan.own
-        assert (change.live.rule_id, change.is_needed) == ("sgr-2", False)
+        assert (change.live.rule_id, change.wanted) == ("sgr-2", SSH)
         assert (plan.authorize, plan.revoke) == ((WEB,), ())
 
     def test_rules_swapped_by_hand_are_kept(self) -> None:
@@ -241,11 +241,11 @@ class TestPlan:
         both = planned([SSH, WEB], members, swapped)
         one = planned([SSH], members, swapped)
 
-        assert {c.live.rule_id: c.is_needed for c in both.own} == {
-            "sgr-1": False,
-            "sgr-2": False,
+        assert {c.live.rule_id: c.wanted for c in both.own} == {
+            "sgr-1": WEB,
+            "sgr-2": SSH,
         }
-        assert [(c.live.rule_id, c.is_needed) for c in one.own] == [("sgr-2", False)]
+        assert [(c.live.rule_id, c.wanted) for c in one.own] == [("sgr-2", SSH)]
         assert both.revoke == ()
         assert one.revoke == (Member(WEB, "sgr-1"),)
 

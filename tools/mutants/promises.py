@@ -75,21 +75,6 @@ MUTANTS = (
         (LATE,),
     ),
     Mutant(
-        "one late read stops an update that goes back",
-        "reconcile/rule_lifecycle.py",
-        "self._read_believed([member])",
-        "self.without_revoked(self.group.read_after_writes())",
-        (LATE,),
-    ),
-    Mutant(
-        "one late read stops an update of a set that goes back",
-        "reconcile/lifecycle.py",
-        "                self._read_believed(members)\n                if members",
-        "                self.without_revoked(self.group.read_after_writes())\n"
-        "                if members",
-        (LATE,),
-    ),
-    Mutant(
         "a late read shows a rule in the way that was revoked",
         "reconcile/context.py",
         "        group = self.without_revoked(self.group.read_now())\n        lasting",
@@ -98,10 +83,31 @@ MUTANTS = (
         (LATE,),
     ),
     Mutant(
-        "a late read after a create claims a rule that was revoked",
+        "late reads stop an update that goes back",
+        "reconcile/plan.py",
+        "        if self.state:\n            known",
+        "        if False:\n            known",
+        (LATE,),
+    ),
+    Mutant(
+        "a late read keeps a description that was removed",
+        "reconcile/modify.py",
+        "live.rule.remark or (change.state and change.state.remark)",
+        "live.rule.remark",
+        (LATE,),
+    ),
+    Mutant(
+        "ECS must not refuse a change to what a rule is",
+        "reconcile/modify.py",
+        "if not duplicate and _shows(context, rule_id, wanted):",
+        "if False:",
+        ("tests/functional/test_set_back.py",),
+    ),
+    Mutant(
+        "a create takes a deleted rule that shows again for another's",
         "reconcile/create.py",
-        "        if self.by_others.keys() - known:\n            self._read()\n",
-        "",
+        "self._without_contradiction(read())",
+        "self.context.without_revoked(read())",
         (LATE,),
     ),
     Mutant(
@@ -452,8 +458,8 @@ MUTANTS = (
     Mutant(
         "a revoked rule is taken for its replacement",
         "reconcile/create.py",
-        "self.context.without_revoked(read())",
-        "read()",
+        "group = self.context.without_revoked(group)\n",
+        "",
         (OWNERSHIP,),
     ),
     Mutant(
@@ -643,8 +649,8 @@ MUTANTS = (
     Mutant(
         "a rule that shows late is not that of its resource",
         "reconcile/create.py",
-        '        if member and member.rule_id in ("", live.rule_id):\n',
-        "        if member and False:\n",
+        'member if member and member.rule_id in ("", live.rule_id) else None',
+        "None",
         (LATE,),
     ),
     Mutant(
@@ -855,7 +861,7 @@ MUTANTS = (
     Mutant(
         "a removed description is kept",
         "reconcile/modify.py",
-        "    if live.rule.remark and not wanted.remark:\n",
+        "    if remark and not wanted.remark:\n",
         "    if False:\n",
         (LIFECYCLE,),
     ),
@@ -994,8 +1000,8 @@ MUTANTS = (
     Mutant(
         "a rule that somebody changes into a new one is taken for created",
         "reconcile/create.py",
-        "live.rule_id in self.before or self.began",
-        "self.began",
+        "live.rule_id in self.before or self._is_older",
+        "self._is_older",
         (ONE_FLOW, SETS),
     ),
     Mutant(

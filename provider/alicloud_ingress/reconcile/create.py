@@ -35,6 +35,7 @@ from alicloud_ingress.reconcile.context import (
 from alicloud_ingress.reconcile.delete import Removals
 from alicloud_ingress.reconcile.plan import Change, Member
 from alicloud_ingress.reconcile.polling import (
+    SHOWN_AGAIN_WITHIN_S,
     Moment,
     NotShownError,
     until_answered,
@@ -311,27 +312,53 @@ class Additions:
         read = shared.read_now if self.is_read else read_first
         self.is_read, self.unread = True, None
         try:
-            group = self.context.without_revoked(read())
+            group = self._without_contradiction(read())
         except EcsError as error:
             self.unread = error
             return
-        known = set(self.by_others)
         for rule in self.sent:
-            live, other = group.matching(rule), self.by_others.get(rule)
-            if live and not (other and other.live.rule_id == live.rule_id):
-                self._note(rule, live, group)
-        if self.by_others.keys() - known:
-            self._read()
+            if live := group.matching(rule):
+                self.shown[rule] = live
+                change = Change(group.in_terms_of(rule, live), rule)
+                if member := self._member(rule, live):
+                    self.own[rule] = replace(change, state=member.rule)
+                elif live.rule_id in self.before or self._is_older(live, group):
+                    self.by_others[rule] = change
 
-    def _note(self, rule: IngressRule, live: LiveRule, group: LiveGroup) -> None:
-        self.shown[rule] = live
-        self.by_others.pop(rule, None)
-        change = Change(group.in_terms_of(rule, live), rule)
+    def _without_contradiction(self, group: LiveGroup) -> LiveGroup:
+        """
+        The group, read again while it has a rule that is older than this run and that
+        the read before it lacked: one of the two is late, and the rule perhaps deleted.
+        """
+        group = self.context.without_revoked(group)
+
+        def read() -> None:
+            nonlocal group
+            found = [
+                (rule, live) for rule in self.sent if (live := group.matching(rule))
+            ]
+            if any(
+                live.rule_id not in self.before
+                and self._is_older(live, group)
+                and not self._member(rule, live)
+                for rule, live in found
+            ):
+                group = self.context.without_revoked(self.context.group.read_now())
+                raise NotShownError
+
+        with suppress(NotShownError, EcsError):
+            until_shown(self.context.timeout_s, SHOWN_AGAIN_WITHIN_S)(read)
+        return group
+
+    def _member(self, rule: IngressRule, live: LiveRule) -> Member | None:
+        """
+        What the state has of a rule, if the live one may be that.
+        """
         member = self.in_state.get(rule)
-        if member and member.rule_id in ("", live.rule_id):
-            self.own[rule] = replace(change, state=member.rule)
-        elif live.rule_id in self.before or self.began.is_later_than(live, group):
-            self.by_others[rule] = change
+        return member if member and member.rule_id in ("", live.rule_id) else None
+
+    def _is_older(self, live: LiveRule, group: LiveGroup) -> bool:
+        return self.began.is_later_than(live, group)
 
     def take_back(self, error: Exception) -> None:
         """

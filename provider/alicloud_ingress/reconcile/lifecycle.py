@@ -136,11 +136,8 @@ class Lifecycle(RuleContext):
             return [change.live.rule_id for change in plan_for(group).duplicates]
 
         with self._error_context(wanted):
-            group = (
-                self._read_believed(members)
-                if members
-                else self.without_revoked(self.group.read_cached())
-            )
+            read = self.group.read_after_writes if members else self.group.read_cached
+            group = self.without_revoked(read())
             members = [self._found(member, group) for member in members]
             plan = plan_for(group)
             if plan.duplicates:

@@ -175,6 +175,8 @@ def _change(context: RuleContext, change: Change) -> None:
             sent += 1
             group = context.read_settled(duplicates_in, [rule_id])
             duplicate = next(iter(duplicates_in(group)), "")
+            if not duplicate and _shows(context, rule_id, wanted):
+                return  # ECS may call a rule that does not change its own duplicate.
             if duplicate or sent == MAX_DUPLICATES:
                 break
     raise RuleExistsError(
@@ -189,7 +191,8 @@ def _change(context: RuleContext, change: Change) -> None:
 def _send(context: RuleContext, change: Change) -> None:
     live, wanted = change.live, change.wanted
     sent = _with_owner_of(live.rule, wanted)
-    if live.rule.remark and not wanted.remark:
+    remark = live.rule.remark or (change.state and change.state.remark)
+    if remark and not wanted.remark:
         sent = replace(sent, description=EMPTIED_DESCRIPTION)
     try:
         context.group.modify(live.rule_id, sent)

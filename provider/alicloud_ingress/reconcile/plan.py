@@ -79,9 +79,16 @@ class Change:
     @property
     def is_needed(self) -> bool:
         """
-        Whether the two differ in meaning or in the description.
+        Whether the live rule or that of the state differs from the wanted one in
+        meaning or in the description.
+
+        Where only the state differs, somebody has changed the rule, or the read is late
+        and shows what the rule was. Changing it to what it is does no harm.
         """
-        return bool(self.live.rule.difference(self.wanted))
+        known = [self.live.rule]
+        if self.state:
+            known.append(self.state.with_host_bits_of(self.wanted))
+        return any(rule.difference(self.wanted) for rule in known)
 
     @property
     def result(self) -> LiveRule:

@@ -35,6 +35,8 @@ class Behaviour:
             description to the one given.
         repeated_revoke_is_judged_anew: a revoke by ID that is repeated with the same
             ClientToken does not find the rule; else it has the answer of the first.
+        modify_without_change_is_refused: a modify by ID to what the rule is already is
+            refused with `InvalidOperation.RuleDuplicate`; else 200.
         address_equals_its_block: 1.2.3.4 and 1.2.3.4/32 are one rule, shown as 1.2.3.4;
             else two, each shown as it was sent.
         host_bits_are_masked: 10.1.2.3/8 becomes 10.0.0.0/8; else it is unchanged.
@@ -66,6 +68,7 @@ class Behaviour:
     revoke_compares_description: bool = False
     authorize_takes_over_description: bool = False
     repeated_revoke_is_judged_anew: bool = False
+    modify_without_change_is_refused: bool = False
     address_equals_its_block: bool = False
     host_bits_are_masked: bool = False
     priority_is_shown_as_text: bool = False

@@ -377,10 +377,12 @@ def modify(call: Call) -> Answer:
     kept = as_given(old, reset=call.behaviour.omitted_fields_are_reset)
     entry = Entry(fields={**kept, **given})
     rule = settled(entry, group, call, numbers=str(old["IpProtocol"]).isdigit())
-    if identity(rule) in duplicates_in(group, call.direction, but=rule_id):
+    others = duplicates_in(group, call.direction, but=rule_id)
+    is_refused = call.behaviour.modify_without_change_is_refused
+    if identity(rule) in others or (is_refused and rule.items() <= old.items()):
         raise error_of("InvalidOperation.RuleDuplicate")
-    others = {i: there for i, there in group.rules.items() if i != rule_id}
-    _require_quota(rule, others, group, call, status=400)
+    rest = {i: there for i, there in group.rules.items() if i != rule_id}
+    _require_quota(rule, rest, group, call, status=400)
     group.rules[rule_id] = facing({**old, **rule}, call.direction)
     return {}
 
