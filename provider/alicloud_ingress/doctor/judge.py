@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from alicloud_ingress.ecs.credentials import Credentials
+from alicloud_ingress.ecs.reactions import is_refusal
 from alicloud_ingress.errors import (
     ConfigurationError,
     CredentialsRefusedError,
     EcsError,
     GroupNotFoundError,
-    NoAnswerError,
     PermissionRefusedError,
 )
 
@@ -269,7 +269,7 @@ def permission(
         return _likely(check, refusal, "the group does not exist; pass --group")
     if isinstance(refusal, PermissionRefusedError | GroupNotFoundError):
         return fails(check, *_refusal(refusal))
-    if refusal.retryable or isinstance(refusal, NoAnswerError) or not acts:
+    if not (acts and is_refusal(refusal)):
         return fails(check, *_refusal(refusal))
     return _likely(check, refusal, "ECS must refuse this trial")
 
