@@ -522,6 +522,26 @@ def test_what_ecs_does_not_have_is_not_in_the_state(
     assert stack.state == {}
 
 
+@pytest.mark.parametrize("lag", [1, 3])
+@pytest.mark.parametrize("kind", ["a rule", "a set"])
+def test_a_late_rule_whose_source_has_gone_is_taken_back(
+    front: Front, kind: str, lag: int
+) -> None:
+    """ECS refuses to revoke it by its attributes, and shows it a moment later."""
+    fake, stack = front.fake, Stack(front.settings)
+    group, source = fake.new_group(), fake.new_group()
+    one = {"ip_protocol": "tcp", "port_range": 1, "source_group_id": source}
+    args = one if kind == "a rule" else {"rules": [one]}
+    unanswered = Fault.dropped(AUTHORIZE, takes_effect=True)
+    fake.inject(replace(unanswered, lag=lag))
+    fake.inject(Fault.other_hand(AUTHORIZE, lambda _: fake.groups.pop(source)))
+
+    assert len(stack.run(UP, {"r": {"security_group_id": group, **args}})) == 1
+
+    assert fake.groups[group].rules == {}
+    assert stack.state == {}
+
+
 @pytest.mark.parametrize("lag", [0, 2])
 @pytest.mark.parametrize("is_live", [True, False])
 def test_a_hidden_rule_whose_source_is_gone_is_deleted(

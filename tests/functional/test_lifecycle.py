@@ -12,11 +12,13 @@ import pytest
 from alicloud_ingress.errors import (
     DuplicateRuleError,
     EcsError,
+    NotTrustedError,
     RefusedForEnterpriseError,
     RuleExistsError,
     RuleIdNotValidError,
     RuleNotConfirmedError,
     RuleNotFoundError,
+    UnreachableError,
     WrongAccountError,
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
@@ -26,6 +28,18 @@ from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from conftest import ATTEMPTS
 from functional.memory_group import GROUP, NEIGHBOURS, SSH, MemoryGroup, silence
+
+
+class CutOff(MemoryGroup):
+    """A group whose account cannot be asked for."""
+
+    def __init__(self, error: EcsError) -> None:
+        super().__init__()
+        self.error = error
+
+    def account_id(self) -> str:
+        """Fail."""
+        raise self.error
 
 
 @pytest.fixture
@@ -109,6 +123,19 @@ class TestCreate:
         assert live.rule_id == there
         assert api.calls == ["describe", "describe", f"modify {there}"]
         assert api.rules[there].description == "office"
+
+    @pytest.mark.parametrize("kind", [UnreachableError, NotTrustedError])
+    def test_a_rule_is_created_without_an_answer_of_sts(
+        self, kind: type[EcsError], warnings: list[str]
+    ) -> None:
+        """The state is written without the account, with a warning."""
+        cut = CutOff(kind("GetCallerIdentity", "NotSent", "no"))
+        one = RuleLifecycle(cut, cut, "cn-hangzhou", warnings.append)
+
+        assert one.account_id([SSH]) == ""
+        assert one.create(SSH).rule_id
+
+        assert "NotSent" in warnings[0]
 
     def test_create_sends_nothing_if_the_first_read_fails(
         self, api: MemoryGroup, one: RuleLifecycle

@@ -13,6 +13,12 @@ from alicloud_ingress.doctor.judge import Outcome
 from alicloud_ingress.doctor.observe import engine_python
 from alicloud_ingress.ecs.credentials import Credentials, Role
 from alicloud_ingress.ecs.error_codes import of_code
+from alicloud_ingress.errors import (
+    EcsError,
+    NoAnswerError,
+    NotTrustedError,
+    UnreachableError,
+)
 
 WRITES = "RevokeSecurityGroup"
 
@@ -133,6 +139,15 @@ def test_a_refused_argument_makes_the_permission_likely(
     if outcome is Outcome.FAILS:
         assert finding.next_step
         assert "R-1" in finding.detail
+
+
+@pytest.mark.parametrize("kind", [UnreachableError, NotTrustedError, NoAnswerError])
+def test_a_call_that_is_not_answered_shows_no_permission(kind: type[EcsError]) -> None:
+    refusal = kind(WRITES, "NotSent", "no")
+
+    finding = judge.permission(WRITES, refusal, "sg-1", acts=True)
+
+    assert finding.outcome is Outcome.FAILS
 
 
 def test_a_missing_permission_has_its_name_in_policies() -> None:

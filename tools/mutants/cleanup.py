@@ -14,7 +14,7 @@ CLEANUP = (
     Mutant(
         "a refused read after a delete loses the rule",
         "cleanup/destroy.py",
-        '        and error.action == "RevokeSecurityGroup"\n',
+        ' and error.action == "RevokeSecurityGroup"',
         "",
         (RECORD,),
     ),

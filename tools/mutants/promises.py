@@ -824,8 +824,15 @@ MUTANTS = (
     Mutant(
         "the state claims a rule that ECS says it does not have",
         "reconcile/create.py",
-        "if answer and meaning not in NO_SUCH_RULE:",
-        "if answer:",
+        "elif answer and meaning is not Reaction.READ_GROUP:",
+        "elif answer:",
+        (NOT_TAKEN_BACK,),
+    ),
+    Mutant(
+        "a late rule whose source has gone is not taken back",
+        "reconcile/create.py",
+        "        if awaited:\n            self._read_until_shown(awaited)\n",
+        "",
         (NOT_TAKEN_BACK,),
     ),
     Mutant(

@@ -25,6 +25,7 @@ from alicloud_ingress.cleanup.report_file import (
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections
+from alicloud_ingress.ecs.reactions import is_refusal
 from alicloud_ingress.ecs.waiting import waiting_for
 from alicloud_ingress.errors import (
     EcsError,
@@ -402,11 +403,8 @@ def _is_refused(error: IngressError) -> bool:
     """
     Whether ECS has refused to delete rules.
     """
-    return (
-        isinstance(error, EcsError)
-        and not error.retryable
-        and error.action == "RevokeSecurityGroup"
-    )
+    is_revoke = isinstance(error, EcsError) and error.action == "RevokeSecurityGroup"
+    return is_revoke and is_refusal(error)
 
 
 def chosen(report: Report, limits: Limits) -> list[Entry]:

@@ -30,11 +30,10 @@ from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.tables import count
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections, located
+from alicloud_ingress.ecs.reactions import OF_EVERY_GROUP
 from alicloud_ingress.errors import (
-    CredentialsRefusedError,
     IngressError,
     PermissionRefusedError,
-    UnreachableError,
 )
 from alicloud_ingress.files import writing
 from alicloud_ingress.inventory.importer import (
@@ -199,8 +198,8 @@ def _read(
             live = client.describe(group_id)
             _warn_if_service_managed(client, group_id)
             imports.append(choose(live, client.account_id()))
-        except (UnreachableError, CredentialsRefusedError):
-            raise  # it would fail in the same way for every other group
+        except OF_EVERY_GROUP:
+            raise
         except IngressError as error:
             problems.append(str(error))
     return imports, problems

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from alicloud_ingress.ecs.credentials import Credentials
+from alicloud_ingress.ecs.reactions import is_refusal
 from alicloud_ingress.errors import (
     ConfigurationError,
     CredentialsRefusedError,
@@ -267,7 +268,7 @@ def permission(
         return _likely(check, refusal, "the group does not exist; pass --group")
     if isinstance(refusal, PermissionRefusedError | GroupNotFoundError):
         return fails(check, *_refusal(refusal))
-    if refusal.retryable or not acts:
+    if not (acts and is_refusal(refusal)):
         return fails(check, *_refusal(refusal))
     return _likely(check, refusal, "ECS must refuse this trial")
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from enum import Enum
 
 from alicloud_ingress.errors import (
+    CredentialsRefusedError,
     EcsError,
     GroupNotFoundError,
     IngressError,
@@ -31,6 +32,10 @@ from alicloud_ingress.errors import (
 OUTCOME_UNKNOWN = (NoAnswerError, ServiceFaultError)
 """
 Errors after which it is not known whether the call took effect.
+"""
+OF_EVERY_GROUP = (UnreachableError, CredentialsRefusedError)
+"""
+Errors that a call for any other group would get, too.
 """
 
 
@@ -100,6 +105,15 @@ def is_outcome_unknown(error: Exception) -> bool:
     if isinstance(error, EcsError):
         return error.after_unknown or isinstance(error, OUTCOME_UNKNOWN)
     return not isinstance(error, IngressError)
+
+
+def is_refusal(error: Exception) -> bool:
+    """
+    Whether the service has answered, and gives the same answer to the same call.
+    """
+    if not isinstance(error, EcsError) or error.retryable:
+        return False
+    return not isinstance(error, UnreachableError)
 
 
 def after_unknown(error: Exception | None) -> Exception | None:

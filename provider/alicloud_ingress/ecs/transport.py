@@ -48,7 +48,6 @@ _TROUBLES: dict[str, tuple[type[EcsError], str]] = {
     "SSLCertVerificationError": (NotTrustedError, "the TLS certificate is not trusted"),
     "do_handshake": (UnreachableError, "the TLS handshake failed"),
     "ssl_wrap_socket": (NotTrustedError, _NO_AUTHORITIES),
-    "OSError": (NotTrustedError, _NO_AUTHORITIES),
     "SSLError": (NoAnswerError, "the TLS connection broke before an answer came"),
     "ConnectTimeout": (UnreachableError, "the connection was not accepted in time"),
     "ReadTimeout": (NoAnswerError, "no answer came in time"),
@@ -61,8 +60,7 @@ _TROUBLES: dict[str, tuple[type[EcsError], str]] = {
 }
 """
 By the name of an error of requests, of its reason, or of the function in which TLS has
-failed: the error of the call, and the text for its message. `requests` itself raises a
-plain `OSError` for a file of authorities that does not exist.
+failed: the error of the call, and the text for its message.
 """
 
 
@@ -109,8 +107,11 @@ class Transport(HTTPAdapter):
                 cert=cert,
                 proxies=proxies_for(str(request.url)),
             )
-        except OSError as error:
+        except requests.RequestException as error:
             attempt.failure, attempt.trouble = _explained(error)
+            raise
+        except OSError:  # of requests itself: the file of authorities does not exist
+            attempt.failure, attempt.trouble = NotTrustedError, _NO_AUTHORITIES
             raise
         attempt.status = response.status_code
         attempt.answered_s = time.monotonic()
@@ -202,7 +203,7 @@ def _time(manager: Any) -> None:
     manager.pool_classes_by_scheme = {name: timed(pools[name]) for name in pools}
 
 
-def _explained(error: OSError) -> tuple[type[EcsError], str]:
+def _explained(error: requests.RequestException) -> tuple[type[EcsError], str]:
     """
     Look up `_TROUBLES`. The text of the error itself contains all parameters.
     """

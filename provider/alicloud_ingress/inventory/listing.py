@@ -15,10 +15,9 @@ from alicloud_ingress.cleanup.parallel import CALLS_PER_S, RateLimiter, in_paral
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections, NoSuchGroupError, located
 from alicloud_ingress.ecs.list_entries import lists_of, read_lists
+from alicloud_ingress.ecs.reactions import OF_EVERY_GROUP
 from alicloud_ingress.errors import (
-    CredentialsRefusedError,
     EcsError,
-    UnreachableError,
 )
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.group_exposure import Policy
@@ -147,7 +146,7 @@ class Reader:
             reader = client()
             group = reader.describe(group_id)
         except (EcsError, NoSuchGroupError) as error:
-            if isinstance(error, UnreachableError | CredentialsRefusedError):
+            if isinstance(error, OF_EVERY_GROUP):
                 self._fatal = error
             return Unread(why=str(error))
         owners = self._owners.of(group) if self._owners.given else None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from alicloud_ingress.ecs.reactions import is_refusal
 from alicloud_ingress.ecs.security_group import SecurityGroup
 from alicloud_ingress.errors import (
     EcsError,
@@ -133,7 +134,7 @@ class RuleContext:
         try:
             return self.account.account_id()
         except EcsError as error:
-            if not error.retryable:
+            if is_refusal(error):
                 raise
             self.warn(
                 f"the account that owns {self.where} is not known: {as_sentence(error)}"

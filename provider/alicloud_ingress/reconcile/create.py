@@ -59,12 +59,6 @@ What helps where a rule that is to be created exists, and may be that of the res
 itself: the engine does not distinguish a replacement from a new resource.
 """
 
-NO_SUCH_RULE = (Reaction.READ_GROUP, Reaction.READ_REPEATEDLY)
-"""
-What to do where ECS has neither added a rule nor shown it, and refuses its revoke: it
-does not have the rule, or what the rule names.
-"""
-
 
 def exists_error(
     context: RuleContext, duplicates: Sequence[LiveRule]
@@ -279,7 +273,7 @@ class Additions:
 
     def _warn_of_hidden(self) -> None:
         if self._hidden:
-            self._read_until_shown()
+            self._read_until_shown(self._hidden)
         if hidden := self._hidden:
             unread = self.unread and f"its ID could not be read ({self.unread.code})"
             self.context.warn(
@@ -289,14 +283,14 @@ class Additions:
                 " its ID, which the next `pulumi up` or `pulumi refresh` reads"
             )
 
-    def _read_until_shown(self) -> None:
+    def _read_until_shown(self, rules: Sequence[IngressRule]) -> None:
         """
-        Read until all rules show that were added for certain, or a read fails.
+        Read until all these rules show, or a read fails.
         """
 
         def read() -> None:
             self._read()
-            if self._hidden and not self.unread:
+            if not (self.unread or self.shown.keys() >= {*rules}):
                 raise NotShownError
 
         with suppress(NotShownError):
@@ -402,14 +396,20 @@ class Additions:
             neither confirmed nor shown, where it has answered all of these calls.
         """
         if self._hidden or not self.is_read:
-            self._read_until_shown()
-        left, refusal = self._revoke_shown()
+            self._read_until_shown(self._hidden)
+        refusal: Exception | None = None
+        awaited: list[IngressRule] = []
         without_id = self._without_id
         for rule, answer in self.context.group.revoke_all_by_attributes(without_id):
             meaning = answer and reaction(Write.REVOKE_BY_ATTRIBUTES, answer)
-            if answer and meaning not in NO_SUCH_RULE:
+            if meaning is Reaction.READ_REPEATEDLY:
+                awaited.append(rule)
+            elif answer and meaning is not Reaction.READ_GROUP:
                 refusal = located(answer, self.context.words(rule))
-        reason = refusal or self.unread
+        if awaited:
+            self._read_until_shown(awaited)
+        left, reason = self._revoke_shown()
+        reason, without_id = refusal or reason or self.unread, self._without_id
         if reason or any(self.sent[r] or r in self.shown for r in without_id):
             left |= self._as_shown(without_id)
         hidden = self.in_state.keys() & self.sent.keys() - self.shown.keys()
