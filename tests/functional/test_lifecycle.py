@@ -23,7 +23,10 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
 from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
-from alicloud_ingress.reconcile.unfinished import NotTakenBackError
+from alicloud_ingress.reconcile.unfinished import (
+    NotTakenBackError,
+    UnfinishedUpdateError,
+)
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from conftest import ATTEMPTS
@@ -214,7 +217,7 @@ class TestCreate:
         ) as caught:
             one.create(SSH)
 
-        assert caught.value.added == {SSH: LiveRule(SSH, "", "")}
+        assert caught.value.for_state == {SSH: LiveRule(SSH, "", "")}
 
     def test_a_refused_read_after_authorize_is_a_warning(
         self, api: MemoryGroup, one: RuleLifecycle, warnings: list[str]
@@ -650,7 +653,7 @@ class TestReadAndUpdate:
         ownership.keep([old], "another")
         one = RuleLifecycle(group, group, "r", print, Owner(ownership, "own"))
 
-        with pytest.raises(NotTakenBackError, match=r"1 are gone\.") as caught:
+        with pytest.raises(UnfinishedUpdateError, match=r"1 are gone\.") as caught:
             one.update(SSH, NEIGHBOURS[0], old)
 
         assert caught.value.ids == {NEIGHBOURS[0]: "sgr-2"}

@@ -140,7 +140,7 @@ def test_an_addition_that_no_read_can_show_is_revoked(resource: Resource) -> Non
         resource.create(SSH)
 
     assert group.rules == {}
-    assert caught.value.added.keys() == {SSH}
+    assert caught.value.for_state.keys() == {SSH}
 
 
 class Expired(MemoryGroup):
@@ -161,7 +161,7 @@ def test_any_error_while_taking_back_leaves_the_rule(resource: Resource) -> None
         resource.create(SSH)
 
     assert list(resource.group.rules.values()) == [SSH]
-    assert caught.value.added.keys() == {SSH}
+    assert caught.value.for_state.keys() == {SSH}
 
 
 def test_a_rule_that_is_left_cannot_be_adopted() -> None:
@@ -179,7 +179,7 @@ def test_a_rule_that_is_left_cannot_be_adopted() -> None:
             [SSH, NEIGHBOURS[0]]
         )
 
-    assert [live.rule_id for live in caught.value.added.values()] == [*group.rules]
+    assert [live.rule_id for live in caught.value.for_state.values()] == [*group.rules]
     assert not Owner(ownership, "another").adopt(*group.rules)
 
 

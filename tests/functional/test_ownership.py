@@ -441,11 +441,11 @@ def test_a_resource_without_a_mark_blocks_no_delete(
 def test_a_rule_is_authorized_after_its_revoke_by_attributes() -> None:
     """The revoke would delete the new rule, too, which has no ID yet."""
     ownership = Ownership()
-    assert ownership.unseen.begin_withdrawal(GROUP, [SSH], "old") == {SSH}
+    assert ownership.unseen.begin_revoking(GROUP, [SSH], "old") == {SSH}
 
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(ownership.unseen.begin_sending, GROUP, [SSH], "new")
         with pytest.raises(NotDoneError):
             sending.result(timeout=0.1)
-        ownership.unseen.end_withdrawal(GROUP, [SSH], "old")
+        ownership.unseen.end_revoking(GROUP, [SSH], "old")
         sending.result(timeout=5)

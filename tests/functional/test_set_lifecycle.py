@@ -298,7 +298,7 @@ def test_a_rule_that_cannot_be_revoked_again_is_named(stack: Stack, kind: str) -
         stack.life(faulty).create(rules(101))
 
     assert rules(1)[0].as_text in str(caught.value)
-    left = [Member(rule, live.rule_id) for rule, live in caught.value.added.items()]
+    left = [Member(rule, live.rule_id) for rule, live in caught.value.for_state.items()]
     assert stack.live() <= {member.rule for member in left}
     stack.ownership = Ownership()
     stack.life().update(rules(101), left)
@@ -485,7 +485,7 @@ def test_a_failed_update_of_a_set_keeps_its_pending_rule() -> None:
             [SSH, NEIGHBOURS[0]], [Member(SSH, "", pending=True)]
         )
 
-    assert ownership.unseen.begin_withdrawal(GROUP, [SSH], "another") == set()
+    assert ownership.unseen.begin_revoking(GROUP, [SSH], "another") == set()
 
 
 class Overtaken(Faulty):

@@ -177,7 +177,7 @@ def test_a_plan_leads_to_the_wanted_rules(
     assert sorted([*plan.authorize, *standing], key=key_of) == sorted(
         wanted, key=key_of
     )
-    unseen = {entry.rule for entry in plan.unseen}
+    unseen = {entry.rule for entry in plan.not_previewed}
     assert not unseen & (set(wanted) | set(owned))
     assert bool(unseen) <= exclusive
 

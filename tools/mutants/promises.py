@@ -287,7 +287,7 @@ MUTANTS = (
     Mutant(
         "a rule is authorized while another resource revokes it by its attributes",
         "reconcile/unseen.py",
-        "                self._withdrawing[keys[rule]].add(mark)\n",
+        "                self._revoking[keys[rule]].add(mark)\n",
         "                pass\n",
         (OWNERSHIP,),
     ),
@@ -392,7 +392,7 @@ MUTANTS = (
     Mutant(
         "a repeated create of a resource that a policy changes finds nothing",
         "engine/runtime.py",
-        "checked.declaration is None and not self.ownership.left(mark)",
+        "checked.declaration is None and not self.ownership.left_behind(mark)",
         "checked.declaration is None",
         (NOT_TAKEN_BACK,),
     ),
@@ -586,7 +586,7 @@ MUTANTS = (
     Mutant(
         "an update of one rule forgets what its first attempt has left",
         "reconcile/rule_lifecycle.py",
-        "        if member.held or self._left:\n",
+        "        if member.held or self._left_behind:\n",
         "        if member.held:\n",
         (NOT_TAKEN_BACK,),
     ),
@@ -600,15 +600,15 @@ MUTANTS = (
     Mutant(
         "the state of a failed create has its rules without their IDs",
         "engine/set_properties.py",
-        '"rule_ids": {**(outputs.get("rule_ids") or {}), **ids},',
-        '"rule_ids": {**(outputs.get("rule_ids") or {}), **dict.fromkeys(ids, "")},',
+        '"rule_ids": {**(outputs.get("rule_ids") or {}), **left},',
+        '"rule_ids": {**(outputs.get("rule_ids") or {}), **dict.fromkeys(left, "")},',
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
         "the state of a failed update of a set forgets the rules it had",
         "engine/set_properties.py",
-        '"rules": {**_entries_of(outputs), **{key: entries[key] for key in ids}},',
-        '"rules": {key: entries[key] for key in ids},',
+        '"rules": {**_entries_of(outputs), **{key: entries[key] for key in left}},',
+        '"rules": {key: entries[key] for key in left},',
         (NOT_TAKEN_BACK,),
     ),
     Mutant(
@@ -691,8 +691,8 @@ MUTANTS = (
     Mutant(
         "the state forgets a changed rule that a set failed to revoke",
         "engine/set_properties.py",
-        "spelled.get(m.rule) or m.rule.arguments for m in left}",
-        "spelled[m.rule] for m in left if m.rule in spelled}",
+        "spelled.get(m.rule) or m.rule.arguments for m in to_revoke}",
+        "spelled[m.rule] for m in to_revoke if m.rule in spelled}",
         ("tests/faults/test_unfinished_sets.py",),
     ),
     Mutant(
@@ -747,8 +747,8 @@ MUTANTS = (
     Mutant(
         "an unknown outcome of Authorize is taken for success",
         "reconcile/create.py",
-        "[r for r in left if not (self.sent.get(r) or r in self.shown)]",
-        "[]",
+        "r for r in missing if not (self.sent.get(r) or r in self.shown)",
+        "r for r in missing[:0]",
         (LIFECYCLE, REACTIONS),
     ),
     Mutant(
@@ -775,7 +775,7 @@ MUTANTS = (
     Mutant(
         "a failed run forgets that it has changed a rule",
         "reconcile/lifecycle.py",
-        "failure = changes.named(error)",
+        "failure = changes.as_unfinished(error)",
         "failure = error",
         (NOT_TAKEN_BACK,),
     ),
@@ -796,7 +796,7 @@ MUTANTS = (
     Mutant(
         "a change that is tried again is forgotten",
         "reconcile/modify.py",
-        "        owner.ownership.leave(own, owner.mark)\n",
+        "        owner.ownership.leave_behind(own, owner.mark)\n",
         "",
         (NOT_TAKEN_BACK,),
     ),
@@ -817,8 +817,8 @@ MUTANTS = (
     Mutant(
         "one late read drops a hidden rule whose source is gone",
         "reconcile/delete.py",
-        "self._read_until_shown(left, awaited)",
-        "self._read_until_shown(left, ())",
+        "self._read_until_shown(to_send, awaited)",
+        "self._read_until_shown(to_send, ())",
         (NOT_TAKEN_BACK,),
     ),
     Mutant(

@@ -39,7 +39,7 @@ from alicloud_ingress.engine.provider import (
 from alicloud_ingress.engine.runtime import running
 from alicloud_ingress.engine.unknowns import unknown_among
 from alicloud_ingress.errors import RuleNotConfirmedError
-from alicloud_ingress.reconcile.unfinished import NotTakenBackError
+from alicloud_ingress.reconcile.unfinished import UnfinishedError
 
 if TYPE_CHECKING:
     from alicloud_ingress.rules.live import LiveRule
@@ -110,8 +110,10 @@ class RuleProvider(Provider):
         try:
             with owner.acquiring():
                 live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
-        except NotTakenBackError as error:
-            raise partial_failure(error, *created(error.added[rule]), props) from error
+        except UnfinishedError as error:
+            raise partial_failure(
+                error, *created(error.for_state[rule]), props
+            ) from error
         return CreateResult(*created(live))
 
     @shown_as_message
@@ -172,8 +174,8 @@ class RuleProvider(Provider):
             adopt = bool(_news.get("adopt"))
             with owner.acquiring():
                 live = lifecycle.update(rule_of(_olds), rule, rule_id, adopt=adopt)
-        except NotTakenBackError as error:
-            outputs = outputs_of(_news, error.added[rule], account_id, owner.mark)
+        except UnfinishedError as error:
+            outputs = outputs_of(_news, error.for_state[rule], account_id, owner.mark)
             raise partial_failure(error, _id, outputs, _news) from error
         finally:
             running().ownership.finish_change([rule_id])

@@ -166,7 +166,7 @@ class Process:
         """
         checked = self.checked.made_with(inputs)
         mark = checked.new_mark
-        if checked.declaration is None and not self.ownership.left(mark):
+        if checked.declaration is None and not self.ownership.left_behind(mark):
             # Two resources may have become the same one by a policy.
             checked.new_mark = mark = new_mark()
         replaces = checked.rule_ids if checked.is_replaced else frozenset[str]()

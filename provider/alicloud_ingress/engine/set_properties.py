@@ -169,7 +169,7 @@ def set_as_read(
 def outputs_with(
     outputs: Mapping[str, Any],
     news: Mapping[str, Any],
-    left: Mapping[IngressRule, str],
+    ids: Mapping[IngressRule, str],
 ) -> dict[str, Any]:
     """
     The outputs of a state, and the rules that a failed run has left.
@@ -177,19 +177,19 @@ def outputs_with(
     Args:
         outputs: of the state, with or without rules.
         news: inputs that check returned.
-        left: the ID of each of these rules; "" while unknown.
+        ids: the ID of each of these rules; "" while unknown.
     """
     entries = _entries_of(news)
-    ids = {key: left[rule] for key, rule in rules_of(news).items() if rule in left}
+    left = {key: ids[rule] for key, rule in rules_of(news).items() if rule in ids}
     return {
         **outputs,
-        "rules": {**_entries_of(outputs), **{key: entries[key] for key in ids}},
-        "rule_ids": {**(outputs.get("rule_ids") or {}), **ids},
+        "rules": {**_entries_of(outputs), **{key: entries[key] for key in left}},
+        "rule_ids": {**(outputs.get("rule_ids") or {}), **left},
     }
 
 
 def unfinished_outputs_of(
-    olds: Mapping[str, Any], outputs: Mapping[str, Any], left: Sequence[Member]
+    olds: Mapping[str, Any], outputs: Mapping[str, Any], to_revoke: Sequence[Member]
 ) -> dict[str, Any]:
     """
     The outputs after an update that failed in part: the wanted rules, and those that
@@ -198,12 +198,12 @@ def unfinished_outputs_of(
     Args:
         olds: outputs of the state.
         outputs: as if the update had succeeded.
-        left: the rules that still exist.
+        to_revoke: those that still exist.
     """
     spelled = {rule_of(entry): entry for entry in _entries_of(olds).values()}
-    still = {key_of(m.rule): spelled.get(m.rule) or m.rule.arguments for m in left}
-    ids = {key_of(member.rule): member.rule_id for member in left}
-    foreign = {member.rule_id for member in left if not member.declared}
+    still = {key_of(m.rule): spelled.get(m.rule) or m.rule.arguments for m in to_revoke}
+    ids = {key_of(member.rule): member.rule_id for member in to_revoke}
+    foreign = {member.rule_id for member in to_revoke if not member.declared}
     return {
         **outputs,
         "rules": {**_entries_of(outputs), **still},

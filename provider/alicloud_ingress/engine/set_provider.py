@@ -49,6 +49,7 @@ from alicloud_ingress.engine.unknowns import has_unknown, is_unknown
 from alicloud_ingress.errors import Problem
 from alicloud_ingress.reconcile.unfinished import (
     NotTakenBackError,
+    UnfinishedError,
     UnfinishedUpdateError,
 )
 
@@ -127,7 +128,7 @@ class RuleSetProvider(Provider):
                 ids = lifecycle.create(
                     rules, adopt=bool(props.get("adopt")), keep=keep_of(props)
                 )
-        except NotTakenBackError as error:
+        except UnfinishedError as error:
             empty: dict[str, Any] = {**inputs, "rules": {}}
             outputs = set_outputs_of(empty, {}, account_id, owner.mark)
             outputs = outputs_with(outputs, props, error.ids)

@@ -174,7 +174,7 @@ class RuleContext:
                 break
             ownership.wait_until_released(kept)
             group = self.without_revoked(self.group.read_now())
-            lasting |= {id_ for id_ in kept if not ownership.is_leaving(id_)}
+            lasting |= {id_ for id_ in kept if not ownership.is_being_revoked(id_)}
         return group
 
     def report_release(self, rule_id: str, release: Release) -> None:

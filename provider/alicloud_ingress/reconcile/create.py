@@ -145,7 +145,7 @@ class Additions:
         owner, group_id = self.context.owner, self.context.group.group_id
         self.asked += rules
         owner.ownership.unseen.begin_sending(group_id, rules, owner.mark)
-        until_answered(self.context.timeout_s)(self._authorize_left, list(rules))
+        until_answered(self.context.timeout_s)(self._authorize_missing, list(rules))
 
     def end(self, kept: Mapping[IngressRule, LiveRule]) -> None:
         """
@@ -163,19 +163,21 @@ class Additions:
         owner, group_id = self.context.owner, self.context.group.group_id
         owner.ownership.unseen.end_sending(group_id, self.asked, owner.mark, hidden)
 
-    def _authorize_left(self, left: list[IngressRule]) -> None:
+    def _authorize_missing(self, missing: list[IngressRule]) -> None:
         """
-        Send what is left, and take out of it what has been added.
+        Send what is missing, and take out of it what has been added.
 
         Raises:
             NoAnswerError: the outcome of some rules is unknown, and no read shows them.
             EcsError: of the rule that was refused.
         """
-        while left:
-            unknown = self._send(left)
+        while missing:
+            unknown = self._send(missing)
             if unknown:
                 self._read()
-            left[:] = [r for r in left if not (self.sent.get(r) or r in self.shown)]
+            missing[:] = [
+                r for r in missing if not (self.sent.get(r) or r in self.shown)
+            ]
             for rule, error in unknown.items():
                 if rule not in self.shown:
                     raise self._error_about(rule, len(unknown), error) from error
@@ -298,8 +300,7 @@ class Additions:
 
     def _read(self) -> None:
         """
-        Read once, and note which rules show and which of them this run did not make; a
-        late read may show such a rule that is gone, so the next one has to, too.
+        Read once, and note which rules show, and which of them this run did not make.
         """
         shared = self.context.group
         read_first = partial(shared.read_authorized, tuple(self.sent))
@@ -449,7 +450,7 @@ class Additions:
         }
         if not left:
             return
-        owner.ownership.leave(left, owner.mark)
+        owner.ownership.leave_behind(left, owner.mark)
         words = self.context.words_with_ids(
             (r, live.rule_id) for r, live in left.items()
         )

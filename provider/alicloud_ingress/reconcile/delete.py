@@ -2,7 +2,8 @@
 Remove rules: by ID where it is known, else by all attributes and verified by a read.
 
 What an answer to a revoke means is decided here, for one rule and for each rule of a
-set (the table is `ecs.reactions`):
+set, by the table in `ecs.reactions`. Before that, `ecs.client` retries the call, and
+`ecs.batching` splits one with several rules, to find the one that ECS refuses.
 
 - 200 to a revoke by ID shows that the rule is gone. 200 to a revoke by attributes shows
   nothing, since ECS gives it where no rule matches, too.
@@ -10,8 +11,8 @@ set (the table is `ecs.reactions`):
   identical rule under another ID is somebody else's, and is named in a warning.
 - "Invalid ID" means gone or malformed: a read decides.
 - "Group not found" is raised. A delete compares accounts then; an update fails.
-- Any other refusal is raised, naming the rule. `Removals.gone` holds what is gone by
-  then.
+- Any other refusal is raised, naming the rule. `Removals.gone` holds what is known not
+  to exist by then, also if it was revoked elsewhere, and `Removals.unclear` what may not exist.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Removals:
             EcsError: of the rule that was refused.
         """
         hidden = [member.rule for member in members if not member.rule_id]
-        with self._withdrawing(hidden):
+        with self._revoking_hidden(hidden):
             self._revoke(
                 [m for m in members if m.rule_id or m.rule not in self.left_to_others]
             )
@@ -112,13 +113,13 @@ class Removals:
             )
 
     @contextmanager
-    def _withdrawing(self, rules: Sequence[IngressRule]) -> Generator[None]:
+    def _revoking_hidden(self, rules: Sequence[IngressRule]) -> Generator[None]:
         """
         Leave alone what another resource has created and no read has shown since. No
         other resource authorizes the others meanwhile.
         """
         owner, group_id = self.context.owner, self.context.group.group_id
-        free = owner.ownership.unseen.begin_withdrawal(group_id, rules, owner.mark)
+        free = owner.ownership.unseen.begin_revoking(group_id, rules, owner.mark)
         try:
             for rule in rules:
                 if rule not in free:
@@ -126,7 +127,7 @@ class Removals:
                     self.context.report_release(self.context.words(rule), Release.HELD)
             yield
         finally:
-            owner.ownership.unseen.end_withdrawal(group_id, free, owner.mark)
+            owner.ownership.unseen.end_revoking(group_id, free, owner.mark)
 
     def _ids_of(self, members: Sequence[Member]) -> dict[Member, str]:
         """
@@ -232,9 +233,9 @@ class Removals:
             {rule: live for rule, live in shown.items() if not live.rule_id}
         )
 
-    def _revoke_and_read(self, left: list[IngressRule]) -> LiveGroup:
+    def _revoke_and_read(self, to_send: list[IngressRule]) -> LiveGroup:
         """
-        Revoke by attributes what is left, take out of it what is gone, and read.
+        Revoke by attributes, take out of the list what is gone, and read.
 
         Raises:
             NoAnswerError: the outcome of some is unknown. That they do not show does
@@ -245,7 +246,7 @@ class Removals:
         awaited: list[IngressRule] = []
         refused: Exception | None = None
         succeeded: list[IngressRule] = []
-        for rule, error in self.context.group.revoke_all_by_attributes(left):
+        for rule, error in self.context.group.revoke_all_by_attributes(to_send):
             if error is None:
                 succeeded.append(rule)
                 continue
@@ -265,11 +266,11 @@ class Removals:
         self.unclear.update((*unknown, *succeeded))
         if refused and not succeeded:
             raise refused
-        group = self._read_until_shown(left, awaited)
+        group = self._read_until_shown(to_send, awaited)
         self.gone.update(rule for rule in succeeded if not group.matching(rule))
         if refused:
             raise refused
-        left[:] = [r for r in left if r in unknown or group.identical_to(r)]
+        to_send[:] = [r for r in to_send if r in unknown or group.identical_to(r)]
         hidden = [e for r, e in without_effect.items() if not group.identical_to(r)]
         for error in (*unknown.values(), *hidden):
             raise error

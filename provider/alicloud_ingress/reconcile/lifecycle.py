@@ -7,16 +7,17 @@ report. So there is no moment without a rule that is wanted before and after.
 
 What happens where a step fails, for one rule and a set alike:
 
-- Before a rule is revoked, by whatever error: what the run has added is taken back,
-  and the error is raised. What cannot be taken back is named, and the state gets it
+- While no rule that is to be revoked is known not to exist, by whatever error, also the
+  refusal of a revoke: what the run has added is taken back, and the error is raised.
+  What cannot be taken back is named, and the state gets it
   (`create.Additions.take_back`, `NotTakenBackError`). What has changed is not changed
   back: the state gets it, and the next update, of any program, sets it right.
-- A revoke is refused before any rule is gone: the same.
-- A revoke is refused when others are gone: nothing is taken back, since the group would
-  have fewer rules than both the old program and the new one declare.
+- A revoke is refused when others are known not to exist: nothing is taken back, since
+  the group would have fewer rules than both the old program and the new one declare.
   `UnfinishedUpdateError` names what was added and what is to be revoked; the state gets
   both, and the next update goes on.
-- A revoke of an update of a set gets no answer: the same, since it may have succeeded.
+- The outcome of a revoke of an update of a set is unknown: the same, since it may have
+  succeeded.
 
 Which answers to a revoke count as a refusal is decided in `delete`.
 """
@@ -89,7 +90,7 @@ class Lifecycle(RuleContext):
         Returns:
             each wanted rule as it is now, without an ID if it does not show in time.
         """
-        left = self._left
+        left = self._left_behind
         members = [member for member in members if member.rule not in left]
         members += [
             Member(rule, live.rule_id, pending=not live.rule_id)
@@ -110,11 +111,11 @@ class Lifecycle(RuleContext):
             ) from error
 
     @property
-    def _left(self) -> Mapping[IngressRule, LiveRule]:
+    def _left_behind(self) -> Mapping[IngressRule, LiveRule]:
         """
         What an earlier attempt of this run has left.
         """
-        return self.owner.ownership.left(self.owner.mark)
+        return self.owner.ownership.left_behind(self.owner.mark)
 
     def _reconcile_once(
         self,
@@ -182,7 +183,7 @@ class Lifecycle(RuleContext):
         has revoked it.
         """
         rule_id, owner = member.rule_id, self.owner
-        held = owner.is_anothers(rule_id) or owner.ownership.is_leaving(rule_id)
+        held = owner.is_anothers(rule_id) or owner.ownership.is_being_revoked(rule_id)
         return replace(member, held=held)
 
     def _found(self, member: Member, group: LiveGroup) -> Member:
@@ -204,7 +205,7 @@ class Lifecycle(RuleContext):
         additions = Additions(self, before, adopts=adopt, in_state=plan.in_state)
         changes, removals = Changes(self), Removals(self)
         added: Mapping[IngressRule, LiveRule] = {}
-        kept: Mapping[IngressRule, LiveRule] = {}
+        result: Mapping[IngressRule, LiveRule] = {}
         try:
             additions.adopt(plan.duplicates)
             additions.authorize(plan.authorize)
@@ -216,24 +217,24 @@ class Lifecycle(RuleContext):
             )
             changes.make((*plan.own, *plan.duplicates))
             removals.revoke(plan.revoke)
-            kept = plan.result(added)
+            result = plan.result(added)
         except Exception as error:
             if removals.gone or (self.is_set and removals.unclear):
-                kept = plan.result(added)
+                result = plan.result(added)
                 raise self._unfinished_error(error, plan, added, removals) from error
-            failure = changes.named(error)
+            failure = changes.as_unfinished(error)
             try:
                 additions.take_back(failure)
             except NotTakenBackError as failed:
-                kept = failed.added
+                result = failed.for_state
                 raise
             if failure is error:
                 raise
             raise failure from error
         finally:
-            additions.end(kept)
+            additions.end(result)
         self._warn_of_success(plan)
-        return kept
+        return result
 
     def _revoke_hidden(self, plan: Plan) -> Plan:
         """
@@ -253,7 +254,7 @@ class Lifecycle(RuleContext):
         done = removals.gone | removals.left_to_others
         to_revoke = tuple(m for m in plan.revoke if m.rule not in done)
         result = plan.result(added)
-        self.owner.ownership.leave(result, self.owner.mark)
+        self.owner.ownership.leave_behind(result, self.owner.mark)
         new = self.words_with_ids((rule, live.rule_id) for rule, live in added.items())
         still = self.words_with_ids((m.rule, m.rule_id) for m in to_revoke)
         exist = "may still exist" if removals.unclear else "still exist"
@@ -273,10 +274,10 @@ class Lifecycle(RuleContext):
         if plan.kept:
             kept = self.words_with_ids((m.rule, m.rule_id) for m in plan.kept)
             self.warn(f"kept in {self.where}, as the set is to keep it: {kept}")
-        if plan.unseen:
+        if plan.not_previewed:
             self.warn(
                 f"left alone in {self.where}, though not in the exclusive set, since no"
-                f" preview has shown it: {self.live_words(plan.unseen)}."
+                f" preview has shown it: {self.live_words(plan.not_previewed)}."
                 " `pulumi refresh` and the next preview show each that has an ID"
             )
 

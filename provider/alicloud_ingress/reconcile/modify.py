@@ -74,7 +74,7 @@ class Changes:
         with ThreadPoolExecutor(min(CHANGES_AT_ONCE, len(needed))) as pool:
             list(pool.map(self._make, needed))
 
-    def named(self, error: Exception) -> Exception:
+    def as_unfinished(self, error: Exception) -> Exception:
         """
         The error of a failed run, which brings what has changed into the state. The
         next update sets that right, also if the program is then the old one. Rules that
@@ -90,7 +90,7 @@ class Changes:
         own = {each.wanted: each.result for each in self.made if each.state is not None}
         if not own:
             return error
-        owner.ownership.leave(own, owner.mark)
+        owner.ownership.leave_behind(own, owner.mark)
         return not_taken_back(error, f"These {changed}: {words(own.values())}.", own)
 
     def _make(self, change: Change) -> None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from alicloud_ingress.reconcile.unfinished import NotTakenBackError
+from alicloud_ingress.reconcile.unfinished import UnfinishedError
 from alicloud_ingress.reconcile.unseen import UnseenRules
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -74,7 +74,7 @@ class Ownership:
         self._changed = threading.Condition()
         self._owners: dict[str, set[str]] = defaultdict(set)
         self._undecided: dict[str, set[str]] = defaultdict(set)
-        self._left: dict[str, dict[IngressRule, LiveRule]] = defaultdict(dict)
+        self._left_behind: dict[str, dict[IngressRule, LiveRule]] = defaultdict(dict)
         self._compared: set[str] = set()
         self._changing: dict[str, str] = {}
         self._revoking: set[str] = set()
@@ -105,7 +105,7 @@ class Ownership:
         with self._changed:
             for rule_id in filter(None, rule_ids):
                 self._compared.add(rule_id)
-                if self.is_leaving(rule_id) or self.is_anothers(rule_id, mark):
+                if self.is_being_revoked(rule_id) or self.is_anothers(rule_id, mark):
                     held.add(rule_id)
                 elif mark:
                     self._owners[rule_id].add(mark)
@@ -148,7 +148,7 @@ class Ownership:
         try:
             yield
             has_succeeded = True
-        except NotTakenBackError as error:
+        except UnfinishedError as error:
             in_state = {*error.ids.values()}
             raise
         finally:
@@ -167,7 +167,7 @@ class Ownership:
             False where another resource holds it, or where it is being revoked.
         """
         with self._changed:
-            if self.is_leaving(rule_id):
+            if self.is_being_revoked(rule_id):
                 return False
             return self._acquire(rule_id, mark)
 
@@ -205,20 +205,20 @@ class Ownership:
         self._changed.notify_all()
         return True
 
-    def leave(self, rules: Mapping[IngressRule, LiveRule], mark: str) -> None:
+    def leave_behind(self, rules: Mapping[IngressRule, LiveRule], mark: str) -> None:
         """
         A create or an update has failed and left rules.
         """
         with self._changed:
-            self._left[mark].update(rules)
+            self._left_behind[mark].update(rules)
 
-    def left(self, mark: str) -> dict[IngressRule, LiveRule]:
+    def left_behind(self, mark: str) -> dict[IngressRule, LiveRule]:
         """
         What the resource has left in this run. A hook of the program (`on_error`) can
         let the engine make the same call again, with the state of before.
         """
         with self._changed:
-            return dict(self._left[mark])
+            return dict(self._left_behind[mark])
 
     def is_anothers(self, rule_id: str, mark: str) -> bool:
         """
@@ -236,11 +236,11 @@ class Ownership:
             return (
                 rule_id in self._compared
                 or rule_id in self._changing
-                or self.is_leaving(rule_id)
+                or self.is_being_revoked(rule_id)
                 or bool(self._owners[rule_id])
             )
 
-    def is_leaving(self, rule_id: str) -> bool:
+    def is_being_revoked(self, rule_id: str) -> bool:
         """
         Whether the rule is being revoked, or has been.
         """

@@ -110,8 +110,8 @@ class Plan:
         own: the resource's live rules that are kept, changed or not.
         revoke: rules of the state that are no longer wanted.
         kept: rules of the state that are no longer wanted, and are kept all the same.
-        unseen: for an exclusive set, live rules that neither the program nor the state
-            has; no preview has shown them, so they are kept.
+        not_previewed: for an exclusive set, live rules that neither the program nor the
+            state has; no preview has shown them, so they are kept.
         in_state: those of *authorize* that the state has: they may exist, and the read
             may lag behind.
     """
@@ -121,7 +121,7 @@ class Plan:
     own: tuple[Change, ...] = ()
     revoke: tuple[Member, ...] = ()
     kept: tuple[Member, ...] = ()
-    unseen: tuple[LiveRule, ...] = ()
+    not_previewed: tuple[LiveRule, ...] = ()
     in_state: Mapping[IngressRule, Member] = field(
         default_factory=dict[IngressRule, Member]
     )
@@ -201,7 +201,7 @@ def planned(
         ),
         revoke=tuple(member for member in leaving if member not in kept),
         kept=tuple(member for member in leaving if member in kept),
-        unseen=tuple(_others(group, known, keep)),
+        not_previewed=tuple(_others(group, known, keep)),
         in_state={m.rule: m for m in members if not m.held and m.rule in to_send},
     )
 

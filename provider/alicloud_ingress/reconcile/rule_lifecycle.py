@@ -70,7 +70,7 @@ class RuleLifecycle(Lifecycle):
             RuleNotConfirmedError: the rule no longer exists.
         """
         member = self._with_holder(Member(old, rule_id))
-        if member.held or self._left:
+        if member.held or self._left_behind:
             return self._reconcile([new], [member], adopt=adopt)[new]
         with self._error_context([new]):
             group = self.without_revoked(self.group.read_after_writes())

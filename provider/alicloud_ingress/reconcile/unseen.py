@@ -25,7 +25,7 @@ class UnseenRules:
         self._changed = threading.Condition()
         self._hidden: _Marks = defaultdict(set)
         self._sending: _Marks = defaultdict(set)
-        self._withdrawing: _Marks = defaultdict(set)
+        self._revoking: _Marks = defaultdict(set)
 
     def begin_sending(
         self, group_id: str, rules: Collection[IngressRule], mark: str
@@ -38,9 +38,7 @@ class UnseenRules:
         """
         keys = [(group_id, rule) for rule in rules]
         with self._changed:
-            self._changed.wait_for(
-                lambda: not any(self._withdrawing[key] for key in keys)
-            )
+            self._changed.wait_for(lambda: not any(self._revoking[key] for key in keys))
             for key in keys:
                 self._sending[key].add(mark)
 
@@ -68,7 +66,7 @@ class UnseenRules:
                 self._hidden[group_id, rule].add(mark)
             self._changed.notify_all()
 
-    def begin_withdrawal(
+    def begin_revoking(
         self, group_id: str, rules: Collection[IngressRule], mark: str
     ) -> Collection[IngressRule]:
         """
@@ -79,7 +77,7 @@ class UnseenRules:
 
         Returns:
             those that no other resource has. They have to be revoked: call
-            `end_withdrawal` then.
+            `end_revoking` then.
         """
         keys = {rule: (group_id, rule) for rule in rules}
         with self._changed:
@@ -90,10 +88,10 @@ class UnseenRules:
             )
             free = {rule for rule, key in keys.items() if not self._hidden[key]}
             for rule in free:
-                self._withdrawing[keys[rule]].add(mark)
+                self._revoking[keys[rule]].add(mark)
             return free
 
-    def end_withdrawal(
+    def end_revoking(
         self, group_id: str, rules: Iterable[IngressRule], mark: str
     ) -> None:
         """
@@ -101,5 +99,5 @@ class UnseenRules:
         """
         with self._changed:
             for rule in rules:
-                self._withdrawing[group_id, rule].discard(mark)
+                self._revoking[group_id, rule].discard(mark)
             self._changed.notify_all()
