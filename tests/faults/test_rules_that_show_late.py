@@ -5,6 +5,7 @@ Rules that no read has shown when they were created: the state has them without 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
@@ -13,6 +14,7 @@ import pytest
 
 from alicloud_ingress.engine.runtime import Process, running_as
 from alicloud_ingress.testing import Fault
+from alicloud_ingress.testing.spelling import Rule
 from alicloud_ingress.testing.state import Lag
 from conftest import ATTEMPTS
 from engine.host import Properties
@@ -193,6 +195,17 @@ class Lagging:
         """Let the next reads lack a rule."""
         self.fake.groups[self.group].lags[rule_id] = Lag(None, describes)
 
+    def show_again(self, deleted: Mapping[str, Rule]) -> None:
+        """Let the second read show deleted rules, and none that was added since."""
+        group = self.fake.groups[self.group]
+        kept = set(group.rules)
+
+        def act(_: object) -> None:
+            group.lags.update({i: Lag(None, 1) for i in group.rules.keys() - kept})
+            group.lags.update({i: Lag(rule, 1) for i, rule in deleted.items()})
+
+        self.fake.inject(replace(Fault.other_hand(DESCRIBE, act), skip=1))
+
     def age(self) -> None:
         """Let the state have a creation that is long ago."""
         (entry,) = self.stack.entries
@@ -324,13 +337,23 @@ def test_a_create_keeps_no_deleted_rule_that_shows_again(
     group = lagging.fake.groups[lagging.group]
     deleted = {i: {**r, "CreateTime": LONG_AGO} for i, r in group.rules.items()}
     assert lagging.stack.destroy() == []
+    lagging.show_again(deleted)
 
-    def show_again(_: object) -> None:
-        group.lags.update({i: Lag(None, 1) for i in group.rules})
-        group.lags.update({i: Lag(rule, 1) for i, rule in deleted.items()})
-
-    lagging.fake.inject(replace(Fault.other_hand(DESCRIBE, show_again), skip=1))
     assert lagging.stack.up({"s": {**lagging.arguments, "adopt": adopt}}) == []
+
+    (entry,) = lagging.stack.entries
+    assert entry.rule_ids == set(lagging.fake.rules(lagging.group))
+    lagging.assert_destroyed()
+
+
+@pytest.mark.parametrize("lagging", ["set"], indirect=True)
+def test_an_update_keeps_no_deleted_rule_that_shows_again(lagging: Lagging) -> None:
+    """It was removed by hand, so that the update has added it again."""
+    (rule_id, _) = lagging.rule_ids
+    rules = lagging.fake.groups[lagging.group].rules
+    lagging.show_again({rule_id: rules.pop(rule_id)})
+
+    assert lagging.up(22, 24) == []
 
     (entry,) = lagging.stack.entries
     assert entry.rule_ids == set(lagging.fake.rules(lagging.group))
