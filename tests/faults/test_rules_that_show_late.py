@@ -201,6 +201,17 @@ class Lagging:
         for rule_id in rules.keys() | group.rules.keys():
             group.lags[rule_id] = Lag(rules.get(rule_id), 1)
 
+    def show_again(self, deleted: Mapping[str, Rule]) -> None:
+        """Let the second read show deleted rules, and none that was added since."""
+        group = self.fake.groups[self.group]
+        kept = set(group.rules)
+
+        def act(_: object) -> None:
+            group.lags.update({i: Lag(None, 1) for i in group.rules.keys() - kept})
+            group.lags.update({i: Lag(rule, 1) for i, rule in deleted.items()})
+
+        self.fake.inject(replace(Fault.other_hand(DESCRIBE, act), skip=1))
+
     def age(self) -> None:
         """Let the state have a creation that is long ago."""
         (entry,) = self.stack.entries
@@ -403,13 +414,23 @@ def test_a_create_keeps_no_deleted_rule_that_shows_again(
     group = lagging.fake.groups[lagging.group]
     deleted = {i: {**r, "CreateTime": LONG_AGO} for i, r in group.rules.items()}
     assert lagging.stack.destroy() == []
+    lagging.show_again(deleted)
 
-    def show_again(_: object) -> None:
-        group.lags.update({i: Lag(None, 1) for i in group.rules})
-        group.lags.update({i: Lag(rule, 1) for i, rule in deleted.items()})
-
-    lagging.fake.inject(replace(Fault.other_hand(DESCRIBE, show_again), skip=1))
     assert lagging.stack.up({"s": {**lagging.program, "adopt": adopt}}) == []
+
+    (entry,) = lagging.stack.entries
+    assert entry.rule_ids == set(lagging.fake.rules(lagging.group))
+    lagging.assert_destroyed()
+
+
+@pytest.mark.parametrize("lagging", ["set"], indirect=True)
+def test_an_update_keeps_no_deleted_rule_that_shows_again(lagging: Lagging) -> None:
+    """It was removed by hand, so that the update has added it again."""
+    (rule_id, _) = lagging.rule_ids
+    rules = lagging.fake.groups[lagging.group].rules
+    lagging.show_again({rule_id: rules.pop(rule_id)})
+
+    assert lagging.up(22, 24) == []
 
     (entry,) = lagging.stack.entries
     assert entry.rule_ids == set(lagging.fake.rules(lagging.group))

@@ -111,6 +111,13 @@ MUTANTS = (
         (LATE,),
     ),
     Mutant(
+        "an update takes a deleted rule that shows again for its own",
+        "reconcile/create.py",
+        "            return bool(member.rule_id)\n",
+        "            return False\n",
+        (LATE,),
+    ),
+    Mutant(
         "a changed rule is gone by one read that lacks it",
         "reconcile/lifecycle.py",
         "if doubtful.items() - before.items():",
@@ -649,8 +656,8 @@ MUTANTS = (
     Mutant(
         "a rule that shows late is not that of its resource",
         "reconcile/create.py",
-        'member if member and member.rule_id in ("", live.rule_id) else None',
-        "None",
+        '                if member and member.rule_id in ("", live.rule_id):\n',
+        "                if member and False:\n",
         (LATE,),
     ),
     Mutant(
@@ -1007,8 +1014,8 @@ MUTANTS = (
     Mutant(
         "a rule that somebody changes into a new one is taken for created",
         "reconcile/create.py",
-        "live.rule_id in self.before or self._is_older",
-        "self._is_older",
+        "live.rule_id in self.before or self.began",
+        "self.began",
         (ONE_FLOW, SETS),
     ),
     Mutant(

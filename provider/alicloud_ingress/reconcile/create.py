@@ -315,29 +315,24 @@ class Additions:
             if live := group.matching(rule):
                 self.shown[rule] = live
                 change = Change(group.in_terms_of(rule, live), rule)
-                if member := self._member(rule, live):
+                member = self.in_state.get(rule)
+                if member and member.rule_id in ("", live.rule_id):
                     self.own[rule] = replace(change, state=member.rule)
-                elif live.rule_id in self.before or self._is_older(live, group):
+                elif live.rule_id in self.before or self.began.is_later_than(
+                    live, group
+                ):
                     self.by_others[rule] = change
 
     def _without_contradiction(self, group: LiveGroup) -> LiveGroup:
         """
-        The group, read again while it has a rule that is older than this run and that
-        the read before it lacked: one of the two is late, and the rule perhaps deleted.
+        The group, read again while the read before this run contradicts it: one of the
+        two is late.
         """
         group = self.context.without_revoked(group)
 
         def read() -> None:
             nonlocal group
-            found = [
-                (rule, live) for rule in self.sent if (live := group.matching(rule))
-            ]
-            if any(
-                live.rule_id not in self.before
-                and self._is_older(live, group)
-                and not self._member(rule, live)
-                for rule, live in found
-            ):
+            if any(self._contradicts(rule, group) for rule in self.sent):
                 group = self.context.without_revoked(self.context.group.read_now())
                 raise NotShownError
 
@@ -345,14 +340,17 @@ class Additions:
             until_shown(self.context.timeout_s, SHOWN_AGAIN_WITHIN_S)(read)
         return group
 
-    def _member(self, rule: IngressRule, live: LiveRule) -> Member | None:
+    def _contradicts(self, rule: IngressRule, group: LiveGroup) -> bool:
         """
-        What the state has of a rule, if the live one may be that.
+        Whether the group has a rule that is older than this run and that the read
+        before it lacked, so that it is perhaps deleted. One whose ID was never known
+        shows late.
         """
-        member = self.in_state.get(rule)
-        return member if member and member.rule_id in ("", live.rule_id) else None
-
-    def _is_older(self, live: LiveRule, group: LiveGroup) -> bool:
+        live, member = group.matching(rule), self.in_state.get(rule)
+        if live is None or live.rule_id in self.before:
+            return False
+        if member and member.rule_id in ("", live.rule_id):
+            return bool(member.rule_id)
         return self.began.is_later_than(live, group)
 
     def take_back(self, error: Exception) -> None:

@@ -12,7 +12,8 @@ set, by the table in `ecs.reactions`. Before that, `ecs.client` retries the call
 - "Invalid ID" means gone or malformed: a read decides.
 - "Group not found" is raised. A delete compares accounts then; an update fails.
 - Any other refusal is raised, naming the rule. `Removals.gone` holds what is known not
-  to exist by then, also if it was revoked elsewhere, and `Removals.unclear` what may not exist.
+  to exist by then, also what was revoked elsewhere, and `Removals.unclear` what may not
+  exist.
 """
 
 from __future__ import annotations
