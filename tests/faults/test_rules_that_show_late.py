@@ -423,6 +423,25 @@ def test_a_create_keeps_no_deleted_rule_that_shows_again(
     lagging.assert_destroyed()
 
 
+@pytest.mark.parametrize("lagging", ["rule"], indirect=True)
+def test_a_create_beside_a_change_that_shows_late_ends_well(lagging: Lagging) -> None:
+    """The read after the Authorize shows what the other rule was."""
+    (rule_id,) = lagging.rule_ids
+    group = lagging.fake.groups[lagging.group]
+    was = dict(group.rules[rule_id])
+    late = Fault.other_hand(
+        AUTHORIZE, lambda _: group.lags.update({rule_id: Lag(was, 1)})
+    )
+    lagging.fake.inject(late)
+    place = {"security_group_id": lagging.group, **FIELDS}
+
+    moved = {"s": {**place, "port_range": 23}, "t": {**place, "port_range": 22}}
+    assert lagging.stack.up(moved) == []
+
+    held = {i for entry in lagging.stack.entries for i in entry.rule_ids}
+    assert held == set(lagging.fake.rules(lagging.group))
+
+
 @pytest.mark.parametrize("lagging", ["set"], indirect=True)
 def test_an_update_keeps_no_deleted_rule_that_shows_again(lagging: Lagging) -> None:
     """It was removed by hand, so that the update has added it again."""

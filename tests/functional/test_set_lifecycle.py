@@ -380,7 +380,8 @@ def test_a_rule_that_meanwhile_became_identical_is_left_alone(stack: Stack) -> N
     with pytest.raises(RuleExistsError, match=neighbour):
         stack.life(meddling).update(rules(2), members)
 
-    assert meddling.made == ["describe", "authorize", "describe", "revoke_by_id"]
+    writes = [call for call in meddling.made if call != "describe"]
+    assert writes == ["authorize", "revoke_by_id"]
     assert stack.by_id() == {neighbour: rules(2)[0], leaving: members[0].rule}
 
 

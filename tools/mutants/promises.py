@@ -113,8 +113,8 @@ MUTANTS = (
     Mutant(
         "an update takes a deleted rule that shows again for its own",
         "reconcile/create.py",
-        "            return bool(member.rule_id)\n",
-        "            return False\n",
+        "{member.rule_id, *self.before} if member else self.before",
+        "self.before",
         (LATE,),
     ),
     Mutant(

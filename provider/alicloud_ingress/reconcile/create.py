@@ -343,15 +343,14 @@ class Additions:
     def _contradicts(self, rule: IngressRule, group: LiveGroup) -> bool:
         """
         Whether the group has a rule that is older than this run and that the read
-        before it lacked, so that it is perhaps deleted. One whose ID was never known
-        shows late.
+        before it lacked, so that it is perhaps deleted or changed. One whose ID was
+        never known shows late.
         """
         live, member = group.matching(rule), self.in_state.get(rule)
-        if live is None or live.rule_id in self.before:
+        if live is None or (member and not member.rule_id):
             return False
-        if member and member.rule_id in ("", live.rule_id):
-            return bool(member.rule_id)
-        return self.began.is_later_than(live, group)
+        older = {member.rule_id, *self.before} if member else self.before
+        return live.rule_id in older or self.began.is_later_than(live, group)
 
     def take_back(self, error: Exception) -> None:
         """
