@@ -151,9 +151,7 @@ class Lifecycle(RuleContext):
             raise exists_error(self, [change.live for change in plan.duplicates])
         return self._carry_out(plan, group, adopt=adopt)
 
-    def _read_believed(
-        self, members: Sequence[Member], *, adopt: bool = False
-    ) -> LiveGroup:
+    def _read_believed(self, members: Sequence[Member], *, adopt: bool) -> LiveGroup:
         """
         The group. A rule of the state is gone or changed only if two reads in a row
         show that, and gone only if it was not created just before: a read may be late.
