@@ -285,10 +285,15 @@ class TestWrites:
         asked = [shared.ask(shared.group.authorize, SSH)]
         until_made(shared, 1)
         lane: Any = vars(shared.group)["_authorizing"]
+        begun = threading.Barrier(10)
+
+        def authorize(rule: IngressRule) -> None:
+            begun.wait()
+            shared.group.authorize(rule)
+
         with lane._changed:  # noqa: SLF001  so that all nine come at once
-            asked += [
-                shared.pool.submit(shared.group.authorize, rule) for rule in rules(9)
-            ]
+            asked += [shared.pool.submit(authorize, rule) for rule in rules(9)]
+            begun.wait()
         sent = 0
         while sent < len(asked):
             call = shared.calls.next()
