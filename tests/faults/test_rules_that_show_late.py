@@ -456,6 +456,20 @@ def test_an_update_keeps_no_deleted_rule_that_shows_again(lagging: Lagging) -> N
     lagging.assert_destroyed()
 
 
+@pytest.mark.parametrize("lagging", ["set"], indirect=True)
+def test_a_failed_update_revokes_no_rule_that_shows_again(lagging: Lagging) -> None:
+    """The first read lacks a rule of the state, and a new one is refused."""
+    lagging.hide(lagging.rule_ids[0])
+    refused = Fault.refused(AUTHORIZE, 403, "Forbidden.RAM")
+    lagging.fake.inject(replace(refused, times=2))
+
+    assert len(lagging.up(22, 23, 24)) == 1
+
+    assert set(lagging.fake.rules(lagging.group)) == set(lagging.rule_ids)
+    (entry,) = lagging.stack.entries
+    assert entry.rule_ids == set(lagging.rule_ids)
+
+
 @pytest.mark.parametrize("lagging", ["rule"], indirect=True)
 def test_a_rule_changed_by_hand_that_one_read_lacks_stays(lagging: Lagging) -> None:
     """That the read before shows a change does not confirm a deletion."""
