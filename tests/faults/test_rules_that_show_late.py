@@ -423,6 +423,27 @@ def test_a_create_keeps_no_deleted_rule_that_shows_again(
     lagging.assert_destroyed()
 
 
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_failed_read_again_claims_no_deleted_rule(
+    lagging: Lagging, *, adopt: bool
+) -> None:
+    """Which of the rules exists is not known, so the state has no ID of either."""
+    group = lagging.fake.groups[lagging.group]
+    deleted = {i: {**r, "CreateTime": LONG_AGO} for i, r in group.rules.items()}
+    assert lagging.stack.destroy() == []
+    lagging.show_again(deleted)
+    refused = Fault.refused(DESCRIBE, 403, "Forbidden.RAM")
+    lagging.fake.inject(replace(refused, skip=1))
+
+    program = {"s": {**lagging.program, "adopt": adopt}}
+    assert lagging.stack.run(UP, program) == []
+
+    (entry,) = lagging.stack.entries
+    assert entry.rule_ids == {""}
+    assert lagging.stack.run(UP, program) == []
+    lagging.assert_destroyed()
+
+
 @pytest.mark.parametrize("lagging", ["rule"], indirect=True)
 def test_a_create_beside_a_change_that_shows_late_ends_well(lagging: Lagging) -> None:
     """The read after the Authorize shows what the other rule was."""

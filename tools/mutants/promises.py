@@ -675,6 +675,15 @@ MUTANTS = (
         (LATE,),
     ),
     Mutant(
+        "a late read is believed where the next one fails",
+        "reconcile/create.py",
+        "with suppress(NotShownError):\n"
+        "            until_shown(self.context.timeout_s,",
+        "with suppress(NotShownError, EcsError):\n"
+        "            until_shown(self.context.timeout_s,",
+        (LATE,),
+    ),
+    Mutant(
         "a preview counts a rule that never showed as open",
         "previews/outcome.py",
         "exists = not (may_be_gone or (self.changes and is_unsure))",

@@ -336,7 +336,7 @@ class Additions:
                 group = self.context.without_revoked(self.context.group.read_now())
                 raise NotShownError
 
-        with suppress(NotShownError, EcsError):
+        with suppress(NotShownError):
             until_shown(self.context.timeout_s, SHOWN_AGAIN_WITHIN_S)(read)
         return group
 
