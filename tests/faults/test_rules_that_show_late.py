@@ -392,6 +392,19 @@ def test_late_reads_stop_no_update_that_goes_back(lagging: Lagging, field: str) 
     assert str(rule["Description"]).removeprefix("-") == ""
 
 
+@pytest.mark.parametrize("lagging", ["rule"], indirect=True)
+def test_late_reads_hide_no_refusal_of_a_change(lagging: Lagging) -> None:
+    """They show the rule as it is to be, beside the one that is in the way."""
+    lagging.fake.inject(Fault.late(MODIFY, 1_000))
+    old = lagging.program
+    assert lagging.stack.run(UP, {"s": changed(old, "port_range", "23")}) == []
+    lagging.fake.add_rule(
+        lagging.group, IpProtocol="tcp", PortRange="22/22", SourceCidrIp="10.0.0.0/8"
+    )
+
+    assert len(lagging.stack.run(UP, {"s": old})) == 1
+
+
 @pytest.mark.parametrize("lagging", ["set"], indirect=True)
 def test_late_reads_stop_no_description_of_a_set(lagging: Lagging) -> None:
     """They show the one that is wanted, and the state has another."""

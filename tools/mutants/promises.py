@@ -47,6 +47,14 @@ MUTANTS = (
         (RESOURCE,),
     ),
     Mutant(
+        "a late read of a rule hides the one that is in its way",
+        "reconcile/modify.py",
+        "found = group.without([rule_id]).matching(wanted)\n",
+        "found = group.matching(wanted)\n"
+        "        found = found if found and found.rule_id != rule_id else None\n",
+        (LATE,),
+    ),
+    Mutant(
         "an update claims to set back what ECS cannot change",
         "reconcile/modify.py",
         "if names := live.rule.unchangeable(change.wanted):",
