@@ -55,6 +55,13 @@ MUTANTS = (
         (LATE,),
     ),
     Mutant(
+        "a call that a proxy drops counts as not sent",
+        "ecs/transport.py",
+        '    if broken and "connect" not in _functions(broken):\n',
+        "    if False:\n",
+        (CLIENT,),
+    ),
+    Mutant(
         "an update claims to set back what ECS cannot change",
         "reconcile/modify.py",
         "if names := live.rule.unchangeable(change.wanted):",
@@ -177,7 +184,7 @@ MUTANTS = (
     Mutant(
         "a TLS connection that broke after a call counts as not sent",
         "ecs/transport.py",
-        'frames[-1][0].f_code.co_name if frames else ""',
+        "*_functions(tls)[-1:]",
         '"do_handshake"',
         (CLIENT,),
     ),
