@@ -392,6 +392,19 @@ def test_late_reads_stop_no_update_that_goes_back(lagging: Lagging, field: str) 
     assert str(rule["Description"]).removeprefix("-") == ""
 
 
+@pytest.mark.parametrize("lagging", ["rule"], indirect=True)
+def test_late_reads_hide_no_refusal_of_a_change(lagging: Lagging) -> None:
+    """They show the rule as it is to be, beside the one that is in the way."""
+    lagging.fake.inject(Fault.late(MODIFY, 1_000))
+    old = lagging.program
+    assert lagging.stack.run(UP, {"s": changed(old, "port_range", "23")}) == []
+    lagging.fake.add_rule(
+        lagging.group, IpProtocol="tcp", PortRange="22/22", SourceCidrIp="10.0.0.0/8"
+    )
+
+    assert len(lagging.stack.run(UP, {"s": old})) == 1
+
+
 @pytest.mark.parametrize("lagging", ["set"], indirect=True)
 def test_late_reads_stop_no_description_of_a_set(lagging: Lagging) -> None:
     """They show the one that is wanted, and the state has another."""
@@ -420,6 +433,27 @@ def test_a_create_keeps_no_deleted_rule_that_shows_again(
 
     (entry,) = lagging.stack.entries
     assert entry.rule_ids == set(lagging.fake.rules(lagging.group))
+    lagging.assert_destroyed()
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_failed_read_again_claims_no_deleted_rule(
+    lagging: Lagging, *, adopt: bool
+) -> None:
+    """Which of the rules exists is not known, so the state has no ID of either."""
+    group = lagging.fake.groups[lagging.group]
+    deleted = {i: {**r, "CreateTime": LONG_AGO} for i, r in group.rules.items()}
+    assert lagging.stack.destroy() == []
+    lagging.show_again(deleted)
+    refused = Fault.refused(DESCRIBE, 403, "Forbidden.RAM")
+    lagging.fake.inject(replace(refused, skip=1))
+
+    program = {"s": {**lagging.program, "adopt": adopt}}
+    assert lagging.stack.run(UP, program) == []
+
+    (entry,) = lagging.stack.entries
+    assert entry.rule_ids == {""}
+    assert lagging.stack.run(UP, program) == []
     lagging.assert_destroyed()
 
 
@@ -454,6 +488,20 @@ def test_an_update_keeps_no_deleted_rule_that_shows_again(lagging: Lagging) -> N
     (entry,) = lagging.stack.entries
     assert entry.rule_ids == set(lagging.fake.rules(lagging.group))
     lagging.assert_destroyed()
+
+
+@pytest.mark.parametrize("lagging", ["set"], indirect=True)
+def test_a_failed_update_revokes_no_rule_that_shows_again(lagging: Lagging) -> None:
+    """The first read lacks a rule of the state, and a new one is refused."""
+    lagging.hide(lagging.rule_ids[0])
+    refused = Fault.refused(AUTHORIZE, 403, "Forbidden.RAM")
+    lagging.fake.inject(replace(refused, times=2))
+
+    assert len(lagging.up(22, 23, 24)) == 1
+
+    assert set(lagging.fake.rules(lagging.group)) == set(lagging.rule_ids)
+    (entry,) = lagging.stack.entries
+    assert entry.rule_ids == set(lagging.rule_ids)
 
 
 @pytest.mark.parametrize("lagging", ["rule"], indirect=True)

@@ -47,6 +47,21 @@ MUTANTS = (
         (RESOURCE,),
     ),
     Mutant(
+        "a late read of a rule hides the one that is in its way",
+        "reconcile/modify.py",
+        "found = group.without([rule_id]).matching(wanted)\n",
+        "found = group.matching(wanted)\n"
+        "        found = found if found and found.rule_id != rule_id else None\n",
+        (LATE,),
+    ),
+    Mutant(
+        "a call that a proxy drops counts as not sent",
+        "ecs/transport.py",
+        '    if broken and "connect" not in _functions(broken):\n',
+        "    if False:\n",
+        (CLIENT,),
+    ),
+    Mutant(
         "an update claims to set back what ECS cannot change",
         "reconcile/modify.py",
         "if names := live.rule.unchangeable(change.wanted):",
@@ -169,7 +184,7 @@ MUTANTS = (
     Mutant(
         "a TLS connection that broke after a call counts as not sent",
         "ecs/transport.py",
-        'frames[-1][0].f_code.co_name if frames else ""',
+        "*_functions(tls)[-1:]",
         '"do_handshake"',
         (CLIENT,),
     ),
@@ -670,8 +685,17 @@ MUTANTS = (
     Mutant(
         "a failed update revokes a rule of the state that shows late",
         "reconcile/create.py",
-        "self.shown.pop(rule, None)\n",
-        "pass\n",
+        "self.by_others.keys() | self.own.keys()\n",
+        "self.by_others.keys()\n",
+        (LATE,),
+    ),
+    Mutant(
+        "a late read is believed where the next one fails",
+        "reconcile/create.py",
+        "with suppress(NotShownError):\n"
+        "            until_shown(self.context.timeout_s,",
+        "with suppress(NotShownError, EcsError):\n"
+        "            until_shown(self.context.timeout_s,",
         (LATE,),
     ),
     Mutant(

@@ -210,10 +210,14 @@ def _explained(error: requests.RequestException) -> tuple[type[EcsError], str]:
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", None)
     names = {type(each).__name__ for each in (error, cause, reason)}
+    # urllib3 also calls it an error of the proxy if a connection through it breaks.
+    broken = getattr(reason, "original_error", None)
+    if broken and "connect" not in _functions(broken):
+        names.discard("ProxyError")
     why = ""
     if isinstance(error, requests.exceptions.SSLError) and reason and reason.args:
         tls = reason.args[0]
-        names |= {type(tls).__name__, _failed_in(tls)}
+        names |= {type(tls).__name__, *_functions(tls)[-1:]}
         why = str(getattr(tls, "verify_message", ""))
     for name, (failure, words) in _TROUBLES.items():
         if name in names:
@@ -221,14 +225,16 @@ def _explained(error: requests.RequestException) -> tuple[type[EcsError], str]:
     return NoAnswerError, "the connection broke before an answer came"
 
 
-def _failed_in(error: object) -> str:
+def _functions(error: BaseException) -> list[str]:
     """
-    The function that TLS failed in, which shows whether the request was sent.
+    The functions that an error has left, that in which it arose last: they show whether
+    the request was sent.
 
     The codes of OpenSSL do not tell: "wrong version number" may also come later.
     """
-    frames = list(traceback.walk_tb(getattr(error, "__traceback__", None)))
-    return frames[-1][0].f_code.co_name if frames else ""
+    raised = error if error.__traceback__ or not error.args else error.args[0]
+    frames = traceback.walk_tb(getattr(raised, "__traceback__", None))
+    return [frame.f_code.co_name for frame, _ in frames]
 
 
 _SHARED = Transport(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)

@@ -336,7 +336,7 @@ class Additions:
                 group = self.context.without_revoked(self.context.group.read_now())
                 raise NotShownError
 
-        with suppress(NotShownError, EcsError):
+        with suppress(NotShownError):
             until_shown(self.context.timeout_s, SHOWN_AGAIN_WITHIN_S)(read)
         return group
 
@@ -366,7 +366,6 @@ class Additions:
         for rule, member in self.in_state.items():
             if rule in self.own or not member.rule_id:
                 self.sent.pop(rule, None)
-                self.shown.pop(rule, None)
         if not self.sent:
             return
         try:
@@ -466,10 +465,11 @@ class Additions:
         Returns:
             the rules that are left, and why.
         """
+        there_before = self.by_others.keys() | self.own.keys()
         ours = {
             rule: live
             for rule, live in self.shown.items()
-            if live.rule_id and rule not in self.by_others
+            if live.rule_id and rule not in there_before
         }
         removals = Removals(self.context)
         reason: Exception | None = None

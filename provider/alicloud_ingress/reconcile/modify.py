@@ -160,8 +160,8 @@ def _change(context: RuleContext, change: Change) -> None:
     duplicate = ""
 
     def duplicates_in(group: LiveGroup) -> list[str]:
-        found = group.matching(wanted)
-        return [found.rule_id] if found and found.rule_id != rule_id else []
+        found = group.without([rule_id]).matching(wanted)
+        return [found.rule_id] if found else []
 
     with error_context(f"{rule_id} ({context.words(wanted)}) in {context.where}"):
         sent = 0

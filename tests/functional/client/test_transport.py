@@ -30,7 +30,7 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.server import Certificate
 from functional.client.answers import HTML, KEYS, SSH, connection
-from functional.wire import Reply, Wire, reply, wire
+from functional.wire import DROPPED, Reply, Wire, reply, wire
 
 CERTIFICATE_SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -136,6 +136,35 @@ def test_the_environments_proxy_is_used_except_for_no_proxy(
         with pytest.raises(UnreachableError):
             EcsClient(away).authorize("sg-1", [SSH])
         assert len(proxy.requests) == 1
+
+
+def test_a_call_that_a_proxy_drops_may_have_been_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its outcome is unknown, though urllib3 says that the proxy was not reached."""
+    with wire() as proxy:
+        proxy.replies = [Reply(DROPPED)]
+        monkeypatch.setenv("http_proxy", proxy.url)
+        address = Connection("cn-hangzhou", KEYS, "ecs.invalid", "http", timeout_s=1)
+
+        with pytest.raises(NoAnswerError, match="the connection broke"):
+            EcsClient(address).authorize("sg-1", [SSH])
+
+        assert proxy.requests
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_call_that_reaches_no_proxy_was_not_sent(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing listens there, or something that is not a proxy."""
+    with wire() as no_proxy:
+        address = no_proxy.url.replace("http:", f"{scheme}:")
+        monkeypatch.setenv("https_proxy", address)
+        ecs = Connection("cn-hangzhou", KEYS, "ecs.invalid", "https", timeout_s=1)
+
+        with pytest.raises(UnreachableError, match="the proxy cannot be reached"):
+            EcsClient(ecs).authorize("sg-1", [SSH])
 
 
 def test_an_untrusted_certificate_ends_the_call() -> None:
