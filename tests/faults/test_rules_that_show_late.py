@@ -392,17 +392,38 @@ def test_late_reads_stop_no_update_that_goes_back(lagging: Lagging, field: str) 
     assert str(rule["Description"]).removeprefix("-") == ""
 
 
+@pytest.mark.parametrize("reads", [0, 4])
 @pytest.mark.parametrize("lagging", ["rule"], indirect=True)
-def test_late_reads_hide_no_refusal_of_a_change(lagging: Lagging) -> None:
-    """They show the rule as it is to be, beside the one that is in the way."""
+def test_late_reads_hide_no_refusal_of_a_change(lagging: Lagging, reads: int) -> None:
+    """They show the rule as it is to be, and the one in the way after some reads."""
     lagging.fake.inject(Fault.late(MODIFY, 1_000))
     old = lagging.program
     assert lagging.stack.run(UP, {"s": changed(old, "port_range", "23")}) == []
-    lagging.fake.add_rule(
+    in_the_way = lagging.fake.add_rule(
         lagging.group, IpProtocol="tcp", PortRange="22/22", SourceCidrIp="10.0.0.0/8"
     )
+    lagging.fake.groups[lagging.group].lags[in_the_way] = Lag(None, reads)
+
+    (failure,) = lagging.stack.run(UP, {"s": old})
+
+    assert in_the_way in str(failure)
+
+
+@pytest.mark.parametrize("lagging", ["rule"], indirect=True)
+def test_late_reads_prove_no_change_without_an_answer(lagging: Lagging) -> None:
+    """At first they show what the rule was before, which is what it is to be again."""
+    lagging.fake.inject(Fault.late(MODIFY, 4))
+    old = lagging.program
+    new = changed(old, "source_cidr_ip", "0.0.0.0/0")
+    assert lagging.stack.run(UP, {"s": new}) == []
+    lagging.fake.inject(*[Fault.dropped(MODIFY, takes_effect=False)] * 50)
 
     assert len(lagging.stack.run(UP, {"s": old})) == 1
+
+    lagging.fake.forget_faults()
+    assert lagging.stack.run(UP, {"s": old}) == []
+    rule = lagging.fake.rules(lagging.group)[lagging.rule_ids[0]]
+    assert rule["SourceCidrIp"] == "10.0.0.0/8"
 
 
 @pytest.mark.parametrize("lagging", ["set"], indirect=True)

@@ -114,9 +114,23 @@ MUTANTS = (
     Mutant(
         "ECS must not refuse a change to what a rule is",
         "reconcile/modify.py",
-        "if not duplicate and _shows(context, rule_id, wanted):",
+        "if not duplicate and _stays(context, rule_id, wanted):",
         "if False:",
         ("tests/functional/test_set_back.py",),
+    ),
+    Mutant(
+        "one late read proves a change that was refused or got no answer",
+        "reconcile/modify.py",
+        "            return False\n        raise NotShownError\n",
+        "            return False\n        return True\n",
+        (LATE,),
+    ),
+    Mutant(
+        "a change has worked beside a duplicate that shows late",
+        "reconcile/modify.py",
+        "    if live is None or group.without([rule_id]).matching(rule):\n",
+        "    if live is None:\n",
+        (LATE,),
     ),
     Mutant(
         "a create takes a deleted rule that shows again for another's",

@@ -26,6 +26,11 @@ from alicloud_ingress.errors import (
 )
 from alicloud_ingress.reconcile.context import EXCHANGE, RuleContext, named
 from alicloud_ingress.reconcile.plan import Change, Member
+from alicloud_ingress.reconcile.polling import (
+    SHOWN_AGAIN_WITHIN_S,
+    NotShownError,
+    until_shown,
+)
 from alicloud_ingress.reconcile.unfinished import not_taken_back
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
@@ -175,7 +180,7 @@ def _change(context: RuleContext, change: Change) -> None:
             sent += 1
             group = context.read_settled(duplicates_in, [rule_id])
             duplicate = next(iter(duplicates_in(group)), "")
-            if not duplicate and _shows(context, rule_id, wanted):
+            if not duplicate and _stays(context, rule_id, wanted):
                 return  # ECS may call a rule that does not change its own duplicate.
             if duplicate or sent == MAX_DUPLICATES:
                 break
@@ -197,7 +202,7 @@ def _send(context: RuleContext, change: Change) -> None:
     try:
         context.group.modify(live.rule_id, sent)
     except OUTCOME_UNKNOWN:
-        if not _shows(context, live.rule_id, wanted):
+        if not _stays(context, live.rule_id, wanted):
             raise
     except EcsError as error:
         asked = reaction(Write.MODIFY, error)
@@ -214,13 +219,30 @@ def _send(context: RuleContext, change: Change) -> None:
         ) from error
 
 
+def _stays(context: RuleContext, rule_id: str, rule: IngressRule) -> bool:
+    """
+    Whether a rule shows as it is to be, and without a duplicate, for as long as a read
+    may be late and show what the rule was, or lack the rule in its way.
+    """
+
+    def read() -> bool:
+        if not _shows(context, rule_id, rule):
+            return False
+        raise NotShownError
+
+    try:
+        return until_shown(context.timeout_s, SHOWN_AGAIN_WITHIN_S)(read)
+    except NotShownError:
+        return True
+
+
 def _shows(context: RuleContext, rule_id: str, rule: IngressRule) -> bool:
     try:
         group = context.without_revoked(context.group.read_now())
     except EcsError:
         return False
     live = group.by_id(rule_id)
-    if live is None:
+    if live is None or group.without([rule_id]).matching(rule):
         return False
     return not group.in_terms_of(rule, live).rule.difference(rule)
 
