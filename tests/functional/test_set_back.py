@@ -124,3 +124,17 @@ def test_a_reverted_secret_is_not_shown(
 
     told = capfd.readouterr().err
     assert "source_cidr_ip was [secret], is [secret] now" in told
+
+
+@pytest.mark.parametrize(
+    ("as_set", "path"),
+    [(False, "source_port_range"), (True, "rules[0].source_port_range")],
+)
+def test_a_secret_hides_no_other_field_that_is_reverted(
+    front: Front, capfd: pytest.CaptureFixture[str], *, as_set: bool, path: str
+) -> None:
+    """The ports are shown where only the source ports are secret."""
+    update(front, as_set=as_set, by_hand={"PortRange": "23/23"}, secrets=[path])
+
+    told = capfd.readouterr().err
+    assert "port_range was '22/22', is '23/23' now, and becomes '22/22'" in told

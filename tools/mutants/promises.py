@@ -722,7 +722,7 @@ MUTANTS = (
     Mutant(
         "a message shows a secret rule",
         "rules/rule.py",
-        "return self.as_text if arguments <= ATTRIBUTES else SECRET",
+        "return self.as_text if secret_arguments(secret) <= ATTRIBUTES else SECRET",
         "return self.as_text",
         ("tests/functional/test_secret_rules.py",),
     ),

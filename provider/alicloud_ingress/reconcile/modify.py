@@ -33,7 +33,7 @@ from alicloud_ingress.reconcile.polling import (
 )
 from alicloud_ingress.reconcile.unfinished import not_taken_back
 from alicloud_ingress.rules.live import LiveGroup
-from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.rules.rule import IngressRule, secret_arguments
 from alicloud_ingress.rules.spelling import EMPTIED_DESCRIPTION
 
 CHANGES_AT_ONCE = 8
@@ -137,11 +137,10 @@ def _warn_of_set_back(context: RuleContext, change: Change) -> None:
     if old is None:
         return
     found = change.live.rule.with_host_bits_of(old)
-    drifted = set(found.difference(old))
+    drifted, secret = set(found.difference(old)), secret_arguments(context.secret)
 
     def shown(rule: IngressRule, name: str) -> str:
-        is_secret = any(path.endswith((name, "]", "rules")) for path in context.secret)
-        return SECRET if is_secret else repr(getattr(rule, name))
+        return SECRET if name in secret else repr(getattr(rule, name))
 
     words = [
         f"{name} was {shown(old, name)}, is {shown(found, name)} now, and becomes"

@@ -61,6 +61,18 @@ _NETWORKS = (
 )
 
 
+def secret_arguments(secret: Collection[str]) -> frozenset[str]:
+    """
+    The arguments of a rule of which a resource's rules may hold a secret: all, if the
+    secret is a whole rule, all rules, or not an argument of a rule.
+
+    Args:
+        secret: names or paths, such as `port_range` and `rules[2].port_range`.
+    """
+    names = frozenset(path.rpartition(".")[2] for path in secret)
+    return names if names <= {*RULE_ARGUMENTS} else frozenset(RULE_ARGUMENTS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngressRule:
     """
@@ -236,8 +248,7 @@ class IngressRule:
         Args:
             secret: names or paths of the arguments that are secret.
         """
-        arguments = {path.rpartition(".")[2] for path in secret}
-        return self.as_text if arguments <= ATTRIBUTES else SECRET
+        return self.as_text if secret_arguments(secret) <= ATTRIBUTES else SECRET
 
     def difference(self, other: IngressRule) -> tuple[str, ...]:
         """
