@@ -242,6 +242,21 @@ def test_a_failure_after_a_revoke_undoes_nothing(
     assert stack.live() == set(wanted)
 
 
+def test_a_failure_after_a_revoke_names_what_has_changed(stack: Stack) -> None:
+    """It is not changed back, and the state has it as it is to be."""
+    stack.add(*rules(201))
+    old = stack.members(rules(201))
+    changed = replace(rules(1)[0], description="office")
+    refused = Fault.refused("RevokeSecurityGroup", 403, "NoPermission")
+    stack.fake.inject(replace(refused, skip=1, times=10))
+
+    with pytest.raises(UnfinishedUpdateError) as caught:
+        stack.life().update([changed], old)
+
+    rule_id = caught.value.ids[changed]
+    assert f"These were changed and stay so: {rule_id} (tcp 1/1" in str(caught.value)
+
+
 def test_a_failed_first_revoke_undoes_the_update(stack: Stack) -> None:
     """Nothing is deleted yet, so the set is as it was."""
     stack.add(*rules(500))

@@ -219,7 +219,9 @@ class Lifecycle(RuleContext):
         except Exception as error:
             if removals.gone or (self.is_set and removals.unclear):
                 result = plan.result(added)
-                raise self._unfinished_error(error, plan, added, removals) from error
+                raise self._unfinished_error(
+                    error, plan, added, changes, removals
+                ) from error
             failure = changes.as_unfinished(error)
             try:
                 additions.take_back(failure)
@@ -247,6 +249,7 @@ class Lifecycle(RuleContext):
         error: Exception,
         plan: Plan,
         added: Mapping[IngressRule, LiveRule],
+        changes: Changes,
         removals: Removals,
     ) -> UnfinishedUpdateError:
         done = removals.gone | removals.left_to_others
@@ -254,13 +257,15 @@ class Lifecycle(RuleContext):
         result = plan.result(added)
         self.owner.ownership.leave_behind(result, self.owner.mark)
         new = self.words_with_ids((rule, live.rule_id) for rule, live in added.items())
+        changed = self.live_words(change.result for change in changes.made)
         still = self.words_with_ids((m.rule, m.rule_id) for m in to_revoke)
         exist = "may still exist" if removals.unclear else "still exist"
         return UnfinishedUpdateError(
             f"{as_sentence(error)} Of {len(plan.revoke)} rules that were to be revoked,"
             f" {len(removals.gone)} are gone"
             + (f", and these {exist} in {self.where}: {still}." if to_revoke else ".")
-            + (f" These were added and are kept: {new}." if new else ""),
+            + (f" These were added and are kept: {new}." if new else "")
+            + (f" These were changed and stay so: {changed}." if changed else ""),
             result,
             to_revoke,
         )
