@@ -392,6 +392,24 @@ def test_late_reads_stop_no_update_that_goes_back(lagging: Lagging, field: str) 
     assert str(rule["Description"]).removeprefix("-") == ""
 
 
+@pytest.mark.parametrize("reads", [1, 4])
+@pytest.mark.parametrize("lagging", ["rule"], indirect=True)
+def test_a_refresh_just_after_an_update_waits_for_it(
+    lagging: Lagging, reads: int
+) -> None:
+    """Otherwise the state has the source of before, and a program that goes back."""
+    lagging.fake.inject(Fault.late(MODIFY, reads))
+    old = lagging.program
+    new = changed(old, "source_cidr_ip", "0.0.0.0/0")
+    assert lagging.stack.run(UP, {"s": new}) == []
+
+    lagging.refresh()
+
+    assert lagging.stack.run(UP, {"s": old}) == []
+    (rule,) = lagging.fake.rules(lagging.group).values()
+    assert rule["SourceCidrIp"] == "10.0.0.0/8"
+
+
 @pytest.mark.parametrize("reads", [0, 4])
 @pytest.mark.parametrize("lagging", ["rule"], indirect=True)
 def test_late_reads_hide_no_refusal_of_a_change(lagging: Lagging, reads: int) -> None:

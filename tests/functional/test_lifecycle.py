@@ -22,6 +22,7 @@ from alicloud_ingress.errors import (
     WrongAccountError,
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership
+from alicloud_ingress.reconcile.plan import Member
 from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
 from alicloud_ingress.reconcile.unfinished import (
     NotTakenBackError,
@@ -504,7 +505,7 @@ class TestReadAndUpdate:
             api.add(neighbour)
         there = api.add(SSH)
 
-        live = one.read(SSH, "", "1")
+        live = one.read(Member(SSH, ""), "1")
 
         assert live is not None
         assert live.rule_id == there
@@ -516,11 +517,11 @@ class TestReadAndUpdate:
         there = api.add(SSH)
         api.hidden_looks = 1
 
-        kept = one.read(SSH, "", "1", pending=True)
+        kept = one.read(Member(SSH, "", pending=True), "1")
 
         assert kept == LiveRule(SSH, rule_id="", create_time="")
         assert SSH.as_text in warnings[0]
-        found = one.read(SSH, "", "1", pending=True)
+        found = one.read(Member(SSH, "", pending=True), "1")
         assert found
         assert found.rule_id == there
 
@@ -528,7 +529,7 @@ class TestReadAndUpdate:
         self, one: RuleLifecycle
     ) -> None:
         """Nothing was created, so there is nothing to keep."""
-        assert one.read(SSH, "", "1") is None
+        assert one.read(Member(SSH, ""), "1") is None
 
     def test_a_missing_id_is_a_deleted_rule_without_adopt(
         self, api: MemoryGroup, one: RuleLifecycle
@@ -536,8 +537,8 @@ class TestReadAndUpdate:
         """An identical rule is another rule, except with `adopt`."""
         api.add(SSH)
 
-        assert one.read(SSH, "sgr-gone", "1") is None
-        assert one.read(SSH, "sgr-gone", "1", adopt=True) is not None
+        assert one.read(Member(SSH, "sgr-gone"), "1") is None
+        assert one.read(Member(SSH, "sgr-gone"), "1", adopt=True) is not None
 
     def test_an_update_is_by_id_and_in_place(
         self, api: MemoryGroup, one: RuleLifecycle

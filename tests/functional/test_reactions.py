@@ -34,6 +34,7 @@ from alicloud_ingress.errors import (
     ThrottledError,
     UnreachableError,
 )
+from alicloud_ingress.reconcile.plan import Member
 from alicloud_ingress.reconcile.rule_lifecycle import RuleLifecycle
 from functional.memory_group import SSH, MemoryGroup
 
@@ -133,7 +134,7 @@ def update(one: RuleLifecycle) -> object:
 
 def read(one: RuleLifecycle) -> object:
     """Look the rule up."""
-    return one.read(SSH, "sgr-1", "1")
+    return one.read(Member(SSH, "sgr-1"), "1")
 
 
 LOOK, AUTHORIZE, BY_ID, BY_QUINTUPLE, MODIFY = (

@@ -163,8 +163,15 @@ MUTANTS = (
     Mutant(
         "a refresh does not wait for a rule just created",
         "reconcile/lifecycle.py",
-        "if any(may_show_later(m.create_time, group) for m in gone):",
-        "if False:",
+        "return may_show_later(member.create_time, group)",
+        "return False",
+        (LATE,),
+    ),
+    Mutant(
+        "a refresh does not wait for a change that was just made",
+        "reconcile/lifecycle.py",
+        "return bool(time) and may_show_later(time, group)",
+        "return False",
         (LATE,),
     ),
     Mutant(

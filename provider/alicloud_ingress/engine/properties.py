@@ -65,6 +65,13 @@ def mark_of(properties: Mapping[str, Any]) -> str:
     return str(properties.get(OWNER_MARK) or "")
 
 
+def update_time_of(properties: Mapping[str, Any]) -> str:
+    """
+    When an update has changed the rule last, as in `LiveRule`; "" if none has.
+    """
+    return str(properties.get("update_time") or "")
+
+
 def is_same(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
     """
     Whether both mean the same rule and description, in the same group, region and
@@ -113,17 +120,24 @@ def replaced(
 
 
 def outputs_of(
-    inputs: Mapping[str, Any], live: LiveRule, account_id: str, mark: str
+    inputs: Mapping[str, Any],
+    live: LiveRule,
+    account_id: str,
+    mark: str,
+    update_time: str = "",
 ) -> dict[str, Any]:
     """
-    All inputs, what ECS returned, and the owner's mark; "" for what is unknown.
+    All inputs, what ECS returned, and the owner's mark; "" for what is unknown. A rule
+    that has never been changed has no update time.
     """
+    update_time = live.update_time or update_time
     return {
         **inputs_of(inputs),
         "account_id": account_id,
         "security_group_rule_id": live.rule_id,
         "create_time": live.create_time,
         OWNER_MARK: mark,
+        **({"update_time": update_time} if update_time else {}),
     }
 
 

@@ -29,6 +29,7 @@ from alicloud_ingress.engine.properties import (
     replaced,
     rule_id_of,
     rule_of,
+    update_time_of,
 )
 from alicloud_ingress.engine.provider import (
     Provider,
@@ -121,6 +122,8 @@ class RuleProvider(Provider):
         """
         Read the rule by ID, or by all of its fields if no ID is known.
         """
+        from alicloud_ingress.reconcile.plan import Member
+
         place = location_of(props)
         props = {**props, "region": place.region}
         rule, mark = rule_of(props), mark_of(props)
@@ -132,14 +135,14 @@ class RuleProvider(Provider):
         rule_id = named if named.startswith("sgr-") else ""
         account_id = account_id_of(props)
         lifecycle = running().lifecycle(place, running().owner(mark))
-        live = lifecycle.read(
+        member = Member(
             rule,
             rule_id,
-            account_id,
-            adopt=bool(props.get("adopt")),
             pending=stated == "",
             create_time=str(props.get("create_time") or ""),
+            update_time=update_time_of(props),
         )
+        live = lifecycle.read(member, account_id, adopt=bool(props.get("adopt")))
         if live is None and DECLARATION in props:
             # With DECLARATION, which check removes, this is a `get` of the program.
             # For an empty result the engine would report success.
@@ -152,7 +155,7 @@ class RuleProvider(Provider):
             return ReadResult("", {})
         inputs = inputs_as_read(props, live.rule)
         account_id = account_id or lifecycle.account_id([rule])
-        outputs = outputs_of(inputs, live, account_id, mark)
+        outputs = outputs_of(inputs, live, account_id, mark, member.update_time)
         return ReadResult(live.rule_id or id_, outputs, inputs)
 
     @shown_as_message
@@ -168,6 +171,11 @@ class RuleProvider(Provider):
         rule, rule_id = rule_of(_news), rule_id_of(_olds)
         owner = running().updated_owner(mark_of(_olds), inputs)
         account_id = account_id_of(_olds)
+
+        def updated(live: LiveRule) -> dict[str, Any]:
+            time = update_time_of(_olds)
+            return outputs_of(_news, live, account_id, owner.mark, time)
+
         try:
             lifecycle = running().lifecycle(location_of(_news), owner, secret)
             account_id = account_id or lifecycle.account_id([rule])
@@ -175,11 +183,11 @@ class RuleProvider(Provider):
             with owner.acquiring():
                 live = lifecycle.update(rule_of(_olds), rule, rule_id, adopt=adopt)
         except UnfinishedError as error:
-            outputs = outputs_of(_news, error.for_state[rule], account_id, owner.mark)
+            outputs = updated(error.for_state[rule])
             raise partial_failure(error, _id, outputs, _news) from error
         finally:
             running().ownership.finish_change([rule_id])
-        return UpdateResult(outputs_of(_news, live, account_id, owner.mark))
+        return UpdateResult(updated(live))
 
     @shown_as_message
     def delete(self, _id: str, _props: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ Which answers to a revoke count as a refusal is decided in `delete`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
@@ -154,7 +155,7 @@ class Lifecycle(RuleContext):
     def _read_believed(self, members: Sequence[Member], *, adopt: bool) -> LiveGroup:
         """
         The group. A rule of the state is gone or changed only if two reads in a row
-        show that, and gone only if it was not created just before: a read may be late.
+        show that, and it was not created or changed just before: a read may be late.
         """
         group = self.without_revoked(self.group.read_after_writes())
         doubtful = doubts(members, group, adopt=adopt)
@@ -166,9 +167,14 @@ class Lifecycle(RuleContext):
             if doubtful.items() - before.items():
                 raise NotShownError
             group = again
-            gone = (member for member, live in doubtful.items() if live is None)
-            if any(may_show_later(m.create_time, group) for m in gone):
+            if any(itertools.starmap(is_written_just_before, doubtful.items())):
                 raise NotShownError
+
+        def is_written_just_before(member: Member, live: LiveRule | None) -> bool:
+            if live is None:
+                return may_show_later(member.create_time, group)
+            time = member.update_time
+            return bool(time) and may_show_later(time, group)
 
         if doubtful:
             with suppress(NotShownError):

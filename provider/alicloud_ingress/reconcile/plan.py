@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
+from alicloud_ingress.times import time_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Member:
         pending: whether it was created and no read has shown it. A refresh that does
             not find it keeps it: it may show later, and a state has to name it.
         create_time: as in `LiveRule`; "" where the state does not have it.
+        update_time: likewise.
     """
 
     rule: IngressRule
@@ -37,6 +40,7 @@ class Member:
     held: bool = False
     pending: bool = False
     create_time: str = ""
+    update_time: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,13 @@ class Change:
         live: as read, spelled as *wanted* where both mean the same.
         wanted: what the program declares.
         state: what the state has; None for a rule that is not the resource's yet.
+        read_at: when the live rule was read, in the time of ECS; None if not known.
     """
 
     live: LiveRule
     wanted: IngressRule
     state: IngressRule | None = None
+    read_at: datetime | None = None
 
     @property
     def is_needed(self) -> bool:
@@ -95,7 +101,8 @@ class Change:
         """
         The live rule as it is to be.
         """
-        return replace(self.live, rule=self.wanted, as_spelled=None)
+        time = time_text(self.read_at) if self.is_needed and self.read_at else ""
+        return replace(self.live, rule=self.wanted, as_spelled=None, update_time=time)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +279,7 @@ def change_of(member: Member, wanted: IngressRule, group: LiveGroup) -> Change |
     live = live_of(member, group)
     if live is None:
         return None
-    return Change(group.in_terms_of(wanted, live), wanted, member.rule)
+    return Change(group.in_terms_of(wanted, live), wanted, member.rule, group.read_at)
 
 
 def doubts(

@@ -65,15 +65,16 @@ class Moment:
         return live.existed_before(group.read_at - passed)
 
 
-def may_show_later(create_time: str, group: LiveGroup) -> bool:
+def may_show_later(written: str, group: LiveGroup) -> bool:
     """
-    Whether a rule was perhaps created so shortly before a read that the read lacks it.
+    Whether a rule was perhaps created or changed so shortly before a read that the read
+    does not show it.
 
     Args:
-        create_time: of the rule; "" if it is not known, as in the state of a set.
+        written: when; "" if it is not known, as in the state of a set.
         group: as read.
     """
-    span = span_of(create_time)
+    span = span_of(written)
     if span is None or group.read_at is None:
         return True
     return group.read_at < span[1] + timedelta(seconds=SHOWN_WITHIN_S)

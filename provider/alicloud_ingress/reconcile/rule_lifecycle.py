@@ -29,22 +29,14 @@ class RuleLifecycle(Lifecycle):
         """
         return self._reconcile([rule], (), adopt=adopt)[rule]
 
-    def read(  # noqa: PLR0913 - what the state has of the rule
-        self,
-        rule: IngressRule,
-        rule_id: str,
-        account_id: str,
-        *,
-        adopt: bool = False,
-        pending: bool = False,
-        create_time: str = "",
+    def read(
+        self, member: Member, account_id: str, *, adopt: bool = False
     ) -> LiveRule | None:
         """
-        The rule as it is, or None if it no longer exists.
+        The rule of the state as it is, or None if it no longer exists.
 
-        One that is pending (see `plan.Member`) and does not show has no ID.
+        One that is pending and does not show has no ID.
         """
-        member = Member(rule, rule_id, pending=pending, create_time=create_time)
         seen = self._refreshed([member], account_id, adopt=adopt)
         return seen[0].live if seen else None
 

@@ -26,12 +26,15 @@ class LiveRule:
         create_time: ISO 8601 in UTC, such as `2018-12-12T07:28:38Z`; or "".
         as_spelled: the rule in the spelling of ECS, which a revoke by attributes has
             to match; None if it is not known.
+        update_time: when this package has changed the rule last, in the same form; ""
+            if it never has. ECS does not report it.
     """
 
     rule: IngressRule
     rule_id: str
     create_time: str
     as_spelled: IngressRule | None = None
+    update_time: str = ""
 
     @property
     def place(self) -> tuple[int, bool, str, str]:
