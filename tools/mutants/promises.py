@@ -1143,6 +1143,28 @@ MUTANTS = (
         ("tests/functional/test_gate_tried.py",),
     ),
     Mutant(
+        "a waiver by name applies though another resource may have the name",
+        "previews/waivers.py",
+        "if hidden and len(named) == 1 and named != [waiver.resource]:",
+        "if False:",
+        ("tests/functional/test_gate_tried.py",),
+    ),
+    Mutant(
+        "a waiver for a rule ID covers a resource with that name",
+        "previews/waivers.py",
+        'if resource in names or resource.startswith("sgr-"):',
+        "if resource in names or resource.startswith('sgr-') and not any(\n"
+        "        name == resource for name in names.values()\n    ):",
+        ("tests/functional/test_gate_tried.py",),
+    ),
+    Mutant(
+        "an update of a prefix list removes what the state does not know",
+        "previews/neighbours.py",
+        "return (*self.after, *now.difference(old))",
+        "return self.after",
+        ("tests/functional/test_gate_tried.py",),
+    ),
+    Mutant(
         "a prefix list counts as empty while it does not exist",
         "previews/neighbours.py",
         "blocks = _blocks(inputs_of(new))",

@@ -67,7 +67,13 @@ def judge(  # noqa: PLR0913 - one for each input
     urns = [step.urn for step in preview.steps]
     urns += [each.urn for each in preview.lists]
     names = {urn: name_of(urn) for urn in (*urns, *preview.unknown_rules)}
-    waivers = Waivers(gate.waivers, names, today, gate.longest_waiver_days)
+    waivers = Waivers(
+        gate.waivers,
+        names,
+        today,
+        gate.longest_waiver_days,
+        hidden=preview.hidden,
+    )
     parts = by_group(preview)
     outcomes = {
         group: live_outcome(part, live[group])
@@ -271,7 +277,8 @@ def lists_of(preview: Preview, read: Lists | None) -> tuple[Lists, Lists]:
     changed: dict[str, Sequence[str]] = {}
     for each in preview.lists:
         if each.changes:
-            new = unknown if each.after is None else each.after
+            blocks = each.blocks_after((read or {}).get(each.list_id))
+            new = unknown if blocks is None else blocks
             # Of two resources that set one list, the last one is not known.
             changed[each.list_id] = (
                 new if changed.get(each.list_id, new) == new else unknown
