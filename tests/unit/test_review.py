@@ -158,6 +158,22 @@ def test_a_removed_rule_with_a_secret_may_have_dropped(
     assert all("not judged" in line for line in found)
 
 
+def test_a_finding_names_the_rules_that_open_its_ports() -> None:
+    """Not a rule that opens a part of them only."""
+    narrow = create(WORLD, "a narrow one")
+    wide = create({**WORLD, "ip_protocol": "all", "port_range": "-1/-1"}, "wide")
+    beside = create({**WORLD, "port_range": "23/30"}, "beside")
+    any_port = ("world-open-any",)
+
+    assert lines(judged(narrow, wide, fail_on=any_port)) == [
+        "world-open-any: 0.0.0.0/0 may reach all protocols and ports of sg-1 (wide)"
+    ]
+    assert lines(judged(narrow, beside, fail_on=any_port)) == [
+        "world-open-any: 0.0.0.0/0 may reach tcp 22 of sg-1 (a narrow one)",
+        "world-open-any: 0.0.0.0/0 may reach tcp 23-30 of sg-1 (beside)",
+    ]
+
+
 def test_a_kept_rule_with_a_secret_opens_nothing() -> None:
     """Another field of it changes."""
     old = {**WORLD, "policy": "[secret]"}

@@ -1165,6 +1165,13 @@ MUTANTS = (
         ("tests/functional/test_gate_tried.py",),
     ),
     Mutant(
+        "a finding names a rule that opens a part of its ports",
+        "exposure/internet.py",
+        "total += share * ports.is_within(case.boxes[number])",
+        "total += share",
+        (REVIEW,),
+    ),
+    Mutant(
         "a prefix list counts as empty while it does not exist",
         "previews/neighbours.py",
         "blocks = _blocks(inputs_of(new))",
