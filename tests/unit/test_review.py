@@ -492,6 +492,56 @@ def test_hidden_rules_prevent_judging_unmanaged_ones() -> None:
     assert "not judged" in lines(review)[0]
 
 
+def test_rules_that_a_secret_set_may_have_are_not_unmanaged() -> None:
+    """The report does not show what the set keeps secret either."""
+    place = {"security_group_id": "sg-1", "region": "cn-hangzhou", "rules": "[secret]"}
+    outputs = {"outputs": {**place, "rule_ids": "[secret]"}}
+    keeps = step("same", "s", old=place, new=place, kind=RULE_SET, old_state=outputs)
+    there = live("sgr-1", source_cidr_ip="192.0.2.7")
+
+    review = judged(keeps, live=[there], fail_on=("unmanaged",))
+
+    assert lines(review) == [
+        "unmanaged: not judged: sg-1: the preview hides which rules s has"
+    ]
+    assert "192.0.2.7" not in markdown(compose(review))
+
+
+@pytest.mark.parametrize("op", ["same", "update", "delete"])
+def test_a_report_on_live_rules_shows_no_secret_source(op: str) -> None:
+    """Neither as an exception of what opens nor as what closes."""
+    hidden = {**SSH, "source_cidr_ip": "[secret]"}
+    state = {"id": "sgr-1", "outputs": {**hidden, "security_group_rule_id": "sgr-1"}}
+    news = {"new": hidden} if op != "delete" else {}
+    there = live("sgr-1", source_cidr_ip="192.0.2.7")
+
+    review = judged(
+        step(op, "office", old=hidden, old_state=state, **news),
+        create({**WORLD, "priority": 5}, "world"),
+        live=[there],
+    )
+
+    assert lines(review)
+    text = markdown(compose(review))
+    assert "`0.0.0.0/0` may now reach `tcp 22` of `sg-1`" in text
+    assert "192.0.2" not in text
+
+
+def test_a_kept_rule_with_a_secret_is_not_judged_in_words() -> None:
+    """A drop above it narrows; its policy may accept."""
+    kept = {**WORLD, "policy": "[secret]", "priority": 5}
+    narrowed = {**DROP, "source_cidr_ip": "10.0.0.0/8"}
+    review = judged(
+        step("same", "kept", old=kept, new=kept),
+        step("update", "drop", old=DROP, new=narrowed),
+        fail_on=(),
+    )
+    text = markdown(compose(review))
+
+    assert "Some changes are not judged" in text
+    assert "depends on values that are not known" in text
+
+
 def test_a_live_rule_counts_before_and_after() -> None:
     """The internet had access already, by a rule made by hand."""
     there = live("sgr-1", source_cidr_ip="0.0.0.0/0")

@@ -1172,6 +1172,27 @@ MUTANTS = (
         (REVIEW,),
     ),
     Mutant(
+        "a report on live rules shows what the preview hides",
+        "previews/group_review.py",
+        "change=difference(self._shown.entries),",
+        "change=difference(self.change.entries),",
+        (REVIEW,),
+    ),
+    Mutant(
+        "live rules that a secret set may have count as unmanaged",
+        "previews/group_review.py",
+        "if declared.group == self.group and declared.may_be_any",
+        "if declared.group != self.group and declared.may_be_any",
+        (REVIEW,),
+    ),
+    Mutant(
+        "what depends on an unknown value of a kept rule is called harmless",
+        "previews/report.py",
+        "if opening.certain or not reported.isdisjoint(opening.rules):",
+        "if opening.certain or any(map(_doubtful, review.preview.steps)):",
+        (REVIEW,),
+    ),
+    Mutant(
         "a prefix list counts as empty while it does not exist",
         "previews/neighbours.py",
         "blocks = _blocks(inputs_of(new))",

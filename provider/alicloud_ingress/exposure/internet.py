@@ -150,7 +150,7 @@ def internet_openings(cases: Iterable[InternetCase]) -> tuple[InternetOpening, .
         known = certain[world]
         opened = [
             ports
-            for ports in _opened(case, world, case.opened, case.accepted)
+            for ports in _opened(world, case.opened, case.accepted)
             if not (case.members and any(map(ports.is_within, known)))
         ]
         if not case.members:
@@ -174,7 +174,7 @@ def internet_uncovered(cases: Iterable[InternetCase]) -> tuple[InternetOpening, 
     """
     found: dict[World, list[_Ports]] = defaultdict(list)
     for case, world in cases:
-        found[world] += _opened(case, world, case.uncovered, None)
+        found[world] += _opened(world, case.uncovered, None)
     return tuple(
         InternetOpening(certain=False, world=world, rules=(), traffic=_traffic(parts))
         for world, parts in found.items()
@@ -243,7 +243,6 @@ def _traffic(parts: Iterable[_Ports]) -> tuple[Traffic, ...]:
 
 
 def _opened(
-    case: MembershipCase,
     world: World,
     newly: Iterable[Piece],
     afterwards: Iterable[Piece] | None,
@@ -252,7 +251,6 @@ def _opened(
     The ports that a change opens.
 
     Args:
-        case: with the rules of both sides.
         world: a key of `WORLDS`.
         newly: the packets that the change lets in.
         afterwards: the packets that are accepted after the change; at least half of

@@ -28,7 +28,7 @@ from alicloud_ingress.previews.gate import (
     at_worst,
     openings,
 )
-from alicloud_ingress.previews.group_review import JudgedGroup
+from alicloud_ingress.previews.group_review import SHOW_SAMES, JudgedGroup
 from alicloud_ingress.previews.live_outcome import live_outcome
 from alicloud_ingress.previews.notation import NOT_KNOWN, name_of
 from alicloud_ingress.previews.outcome import Outcome, key, state_outcome
@@ -41,7 +41,6 @@ from alicloud_ingress.rules.rule import IngressRule
 
 LOSING = ("delete", "update", "replace")
 UNKNOWN = "a group whose ID is not known"
-SHOW_SAMES = "run pulumi preview with --show-sames"
 
 
 def judge(  # noqa: PLR0913 - one for each input
@@ -199,8 +198,8 @@ def _other_findings(preview: Preview) -> Iterator[Finding]:
 
 
 def _unmanaged(preview: Preview, groups: Sequence[GroupReview]) -> Iterator[Finding]:
-    hides = f"the preview does not show all resources; {SHOW_SAMES}"
     if preview.hidden and not groups:
+        hides = f"the preview does not show all resources; {SHOW_SAMES}"
         yield _perhaps_unmanaged("", hides)
     exist = {declared.group for step in preview.steps for declared in step.before}
     for group in groups:
@@ -208,7 +207,8 @@ def _unmanaged(preview: Preview, groups: Sequence[GroupReview]) -> Iterator[Find
             unread = f"the rules of {group.group} were not read"
             yield _perhaps_unmanaged(group.group, unread)
         elif group.unmanaged is None and group.rules_afterwards is not None:
-            yield _perhaps_unmanaged(group.group, f"{group.group}: {hides}")
+            why = f"{group.group}: {group.why_hidden}"
+            yield _perhaps_unmanaged(group.group, why)
         for live in group.unmanaged or ():
             yield Finding(
                 kind="unmanaged",
