@@ -17,6 +17,7 @@ from alicloud_ingress.previews.page import LIMIT, markdown
 from alicloud_ingress.previews.peer import PEER_RULE
 from alicloud_ingress.previews.report import compose, finding_line
 from alicloud_ingress.previews.review import judge
+from alicloud_ingress.previews.sarif import as_sarif
 from alicloud_ingress.previews.waivers import WaiverError, read_waivers
 from alicloud_ingress.rendering.markup import code, plain
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
@@ -507,16 +508,28 @@ def test_rules_that_a_secret_set_may_have_are_not_unmanaged() -> None:
     assert "192.0.2.7" not in markdown(compose(review))
 
 
+def test_a_rule_deleted_with_another_than_its_group_is_kept() -> None:
+    """The engine removes it from the state, and does not call the provider."""
+    server = step("delete", "server", old={}, kind="alicloud:ecs/instance:Instance")
+    ssh = step("delete", old=WORLD, old_state={"deletedWith": server["urn"]})
+    review = judged(ssh, server, fail_on=("delete",))
+    text = markdown(compose(review))
+
+    assert "is kept in the group: retain_on_delete or deleted_with" in text
+    assert "may no longer reach" not in text
+    assert lines(review) == []
+
+
 @pytest.mark.parametrize("op", ["same", "update", "delete"])
 def test_a_report_on_live_rules_shows_no_secret_source(op: str) -> None:
     """Neither as an exception of what opens nor as what closes."""
     hidden = {**SSH, "source_cidr_ip": "[secret]"}
     state = {"id": "sgr-1", "outputs": {**hidden, "security_group_rule_id": "sgr-1"}}
-    news = {"new": hidden} if op != "delete" else {}
+    new = hidden if op != "delete" else None
     there = live("sgr-1", source_cidr_ip="192.0.2.7")
 
     review = judged(
-        step(op, "office", old=hidden, old_state=state, **news),
+        step(op, "office", old=hidden, new=new, old_state=state),
         create({**WORLD, "priority": 5}, "world"),
         live=[there],
     )
@@ -581,6 +594,17 @@ def _outside_of_code(text: str) -> str:
     return re.sub(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", "", text)
 
 
+def test_a_message_for_code_scanning_holds_no_link() -> None:
+    """Nor does it hold characters that change its direction."""
+    review = judged(create(WORLD, "[ssh](https://example.com/\u202e)"))
+    (result,) = json.loads(as_sarif(review))["runs"][0]["results"]
+
+    assert result["message"]["text"] == (
+        r"0.0.0.0/0 may reach tcp 22 of sg-1"
+        r" (\[ssh\](https://example.com/\\u202e))"
+    )
+
+
 def test_a_diagram_holds_no_control_characters() -> None:
     """Labels are plain."""
     inputs = {**WORLD, "security_group_id": 'x"]; click a "javascript:1"'}
@@ -596,6 +620,7 @@ def test_a_code_span_has_enough_backticks() -> None:
     assert code("a`b``c") == "```a`b``c```"
     assert code("`a") == "`` `a ``"
     assert plain("a\x1bb\u202e") == "a\\x1bb\\u202e"
+    assert plain("ssh\u3164") == "ssh\\u3164"
 
 
 def many(count: int) -> list[dict[str, Any]]:

@@ -1193,6 +1193,13 @@ MUTANTS = (
         (REVIEW,),
     ),
     Mutant(
+        "a rule goes with whatever it is deleted with",
+        "previews/steps.py",
+        "is_group = type_of(holder) == SECURITY_GROUP",
+        "is_group = True",
+        (REVIEW,),
+    ),
+    Mutant(
         "a prefix list counts as empty while it does not exist",
         "previews/neighbours.py",
         "blocks = _blocks(inputs_of(new))",

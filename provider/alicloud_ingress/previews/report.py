@@ -162,8 +162,8 @@ def _not_judged(review: Review, code: Callable[[str], str] = code) -> Iterator[s
     reported: set[IngressRule] = set()
     for step in review.preview.steps:
         existing = {declared.rule for declared in step.before}
-        changed = [s for s in step.after if s.rule not in existing]
-        doubtful = [s for s in changed if s.doubts] if step.after else _doubtful(step)
+        new = [s for s in step.after if s.rule not in existing]
+        doubtful = [s for s in new if s.doubts] if step.after else _doubtful(step)
         if doubts := dict.fromkeys(doubt for s in doubtful for doubt in s.doubts):
             yield f"{code(step.name)}: {code(', '.join(doubts))}"
         reported |= {declared.rule for declared in doubtful}
@@ -246,7 +246,7 @@ def _deleted(review: Review) -> Iterator[str]:
         if step.op != "delete":
             continue
         end = (
-            " (the rule is kept in the group: retain_on_delete)"
+            " (the rule is kept in the group: retain_on_delete or deleted_with)"
             if step.fate == "retained"
             else ""
         )
