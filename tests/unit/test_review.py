@@ -540,7 +540,7 @@ def test_a_report_on_live_rules_shows_no_secret_source(op: str) -> None:
     assert "192.0.2" not in text
 
 
-def test_a_kept_rule_with_a_secret_is_not_judged_in_words() -> None:
+def test_a_secret_of_a_kept_rule_is_explained() -> None:
     """A drop above it narrows; its policy may accept."""
     kept = {**WORLD, "policy": "[secret]", "priority": 5}
     narrowed = {**DROP, "source_cidr_ip": "10.0.0.0/8"}
@@ -683,6 +683,18 @@ def test_too_complex_rules_make_the_report_incomplete() -> None:
 
     assert review.problems
     assert "This report is incomplete" in markdown(compose(review))
+
+
+def test_many_rules_of_the_same_packets_are_too_complex() -> None:
+    """Each matches what a thousand others match, which takes too much memory."""
+    wide = [
+        create({**WORLD, "port_range": f"{n}/{n + 3000}"}, f"r{n}")
+        for n in range(1, 1000)
+    ]
+
+    assert judged(*wide).problems == (
+        "the rules of sg-1 overlap in too many ways to be judged",
+    )
 
 
 def test_a_refused_report_never_shows_a_hidden_secret() -> None:
