@@ -505,7 +505,12 @@ def test_rules_that_a_secret_set_may_have_are_not_unmanaged() -> None:
     assert lines(review) == [
         "unmanaged: not judged: sg-1: the preview hides which rules s has"
     ]
-    assert "192.0.2.7" not in markdown(compose(review))
+    text = markdown(compose(review))
+    assert "192.0.2.7" not in text
+    assert (
+        "| `same` | `s` | `rules is secret of sg-1` | `rules is secret of sg-1` |"
+        in text
+    )
 
 
 def test_a_rule_deleted_with_another_than_its_group_is_kept() -> None:

@@ -394,9 +394,9 @@ def _table(review: Review) -> Section:
 
 
 def _rules(declared: Iterable[DeclaredRule]) -> str:
-    return ", ".join(code(_rule(each.rule, each)) for each in declared) or "none"
+    return ", ".join(code(_rule(each)) for each in declared) or "none"
 
 
-def _rule(rule: IngressRule, declared: DeclaredRule) -> str:
-    remark = f" ({rule.remark})" if rule.remark else ""
-    return f"{rule.as_text} of {declared.group}{remark}"
+def _rule(declared: DeclaredRule) -> str:
+    remark = f" ({declared.rule.remark})" if declared.rule.remark else ""
+    return f"{declared.as_text} of {declared.group}{remark}"

@@ -242,7 +242,7 @@ def _losses(step: Step) -> Iterator[Finding]:
             group=declared.group,
             resources=(step.name,),
             urns=(step.urn,),
-            text=f"{declared.rule.as_text} of {declared.group} is deleted",
+            text=f"{declared.as_text} of {declared.group} is deleted",
             judged=not in_doubt,
         )
 
