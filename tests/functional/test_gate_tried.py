@@ -1121,3 +1121,14 @@ def test_an_update_of_a_list_may_add_no_block(gate: Gate) -> None:
 
     assert done.exit_code == 1
     assert f"0.0.0.0/0 may reach tcp 22 of {gate.group}" in done.stderr
+
+
+@pytest.mark.parametrize("op", ["update", "replace"])
+def test_a_change_without_details_may_change_a_secret(gate: Gate, op: str) -> None:
+    """A provider says that something differs, and not what."""
+    secret = gate.rule(source=SECRET)
+
+    done = gate([step(op, old=secret, new=secret, detailedDiff={})], *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr

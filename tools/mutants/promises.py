@@ -1200,6 +1200,13 @@ MUTANTS = (
         (REVIEW,),
     ),
     Mutant(
+        "a change without details changes no secret",
+        "previews/steps.py",
+        "return moved or None",
+        "return moved",
+        ("tests/functional/test_gate_tried.py",),
+    ),
+    Mutant(
         "a prefix list counts as empty while it does not exist",
         "previews/neighbours.py",
         "blocks = _blocks(inputs_of(new))",

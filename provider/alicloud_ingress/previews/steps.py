@@ -373,11 +373,12 @@ class _StepReader:
         details = [step.get("detailedDiff") for step in self.steps]
         if not all(isinstance(detail, dict) for detail in details):
             return None
-        return {
+        moved = {
             path.partition(".")[0].partition("[")[0]
             for detail in details
             for path in mapping(detail)
         }
+        return moved or None
 
     def _order(self, ops: Sequence[str]) -> Order:
         """
