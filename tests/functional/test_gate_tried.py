@@ -1041,3 +1041,94 @@ def test_pulumi_alicloud_revokes_what_is_created_like_a_missing_rule(
     ssh = step("create", "ssh", new=gate.rule(priority=2))
 
     assert gate([ssh, *steps], *LIVE, "--region", "cn-hangzhou").exit_code == 1
+
+
+def test_a_waiver_by_name_is_void_while_resources_are_hidden(gate: Gate) -> None:
+    """An unchanged resource that the preview omits may be the one that it means."""
+    ssh = step("create", "ssh", new=gate.rule())
+    summary = {"create": 1, "same": 2}
+
+    done = gate([ssh], *ADMIN, *gate.waive({"resource": "ssh"}), changeSummary=summary)
+
+    assert done.exit_code == 1
+    assert "2 resources are not shown" in done.stderr
+    by_urn = gate.waive({"resource": ssh["urn"]})
+    assert gate([ssh], *ADMIN, *by_urn, changeSummary=summary).exit_code == 0
+
+
+def test_a_waiver_by_rule_id_names_no_resource(gate: Gate) -> None:
+    """A pull request may give its resource the ID of a rule that is waived."""
+    rule_id = gate.live("80/80", OFFICE)
+    ssh = step("create", rule_id, new=gate.rule())
+    waived = gate.waive({"resource": rule_id})
+
+    assert gate([ssh], *LIVE, *waived).exit_code == 1
+    assert gate([ssh], *ADMIN, *waived).exit_code == 1
+
+
+HALVES = ("0.0.0.0/2", "64.0.0.0/2")
+
+
+def list_update(list_id: str, old: list[str], new: list[str]) -> dict[str, Any]:
+    """The update of a prefix list of the stack."""
+    before, after = (
+        {"entries": [{"cidr": block} for block in blocks]} for blocks in (old, new)
+    )
+    state = {"id": list_id}
+    kind = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
+    return step("update", "list", old=before, new=after, kind=kind, old_state=state)
+
+
+def test_an_update_of_a_list_keeps_blocks_of_others(gate: Gate) -> None:
+    """One was added in the console: with a new one it makes half of the internet."""
+    list_id = gate.fake.new_prefix_list(OFFICE, HALVES[1])
+    ssh = {**gate.rule(), "source_prefix_list_id": list_id}
+    del ssh["source_cidr_ip"]
+    rule_id = gate.fake.add_rule(
+        gate.group, IpProtocol="tcp", PortRange="22/22", SourcePrefixListId=list_id
+    )
+    steps = [
+        step("same", "ssh", old=ssh, new=ssh, old_state=known(ssh, rule_id)),
+        list_update(list_id, [OFFICE], [OFFICE, HALVES[0]]),
+    ]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert f"0.0.0.0/0 may reach tcp 22 of {gate.group}" in done.stderr
+    assert f"`{HALVES[1]}` may no longer reach" not in done.stdout
+
+
+def test_an_update_of_a_list_may_add_no_block(gate: Gate) -> None:
+    """One was removed in the console, so the list may no longer drop all of a rule."""
+    list_id = gate.fake.new_prefix_list(OFFICE)
+    drop = {**gate.rule(policy="drop"), "source_prefix_list_id": list_id}
+    del drop["source_cidr_ip"]
+    drop_id = gate.fake.add_rule(
+        gate.group,
+        IpProtocol="tcp",
+        PortRange="22/22",
+        SourcePrefixListId=list_id,
+        Policy="drop",
+    )
+    steps = [
+        step("same", "drop", old=drop, new=drop, old_state=known(drop, drop_id)),
+        step("create", "ssh", new=gate.rule(priority=2)),
+        list_update(list_id, [OFFICE, WORLD], [OFFICE, WORLD, "192.0.2.0/24"]),
+    ]
+
+    done = gate(steps, *LIVE)
+
+    assert done.exit_code == 1
+    assert f"0.0.0.0/0 may reach tcp 22 of {gate.group}" in done.stderr
+
+
+@pytest.mark.parametrize("op", ["update", "replace"])
+def test_a_change_without_details_may_change_a_secret(gate: Gate, op: str) -> None:
+    """A provider says that something differs, and not what."""
+    secret = gate.rule(source=SECRET)
+
+    done = gate([step(op, old=secret, new=secret, detailedDiff={})], *ADMIN)
+
+    assert done.exit_code == 1
+    assert "not judged" in done.stderr

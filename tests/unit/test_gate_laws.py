@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alicloud_ingress.exposure.internet import InternetOpening
+from alicloud_ingress.exposure.packets import matched
 from alicloud_ingress.previews.gate import GroupChange, OwnedRule, Waived, openings
 from alicloud_ingress.previews.outcome import flat
 from alicloud_ingress.rules.rule import IngressRule
@@ -78,6 +79,16 @@ def cells(found: Iterable[InternetOpening], ports: Sequence[int]) -> set[Cell]:
     }
 
 
+def is_for(rule: IngressRule, protocol: int, port: int) -> bool:
+    """Whether a rule accepts traffic to a port."""
+    packets = matched(rule)
+    return rule.policy == "accept" and any(
+        a <= protocol <= b and first <= port <= last
+        for box in packets.boxes
+        for (a, b), (first, last) in [(box.protocols, box.ports)]
+    )
+
+
 @settings(deadline=None, max_examples=100)
 @given(FEW, FEW, FEW, st.sampled_from([None, PORTS]))
 def test_what_is_newly_open_is_so_packet_by_packet(
@@ -94,6 +105,10 @@ def test_what_is_newly_open_is_so_packet_by_packet(
 
     assert all(opening.certain for opening in found)
     assert cells(found, PORTS) == newly_open(rules(before), rules(after), PORTS)
+    for opening in found:
+        assert opening.rules
+        for _, protocol, port in cells([opening], PORTS):
+            assert all(is_for(rule, protocol, port) for rule in opening.rules)
 
 
 @settings(deadline=None, max_examples=100)

@@ -17,6 +17,7 @@ from alicloud_ingress.previews.page import LIMIT, markdown
 from alicloud_ingress.previews.peer import PEER_RULE
 from alicloud_ingress.previews.report import compose, finding_line
 from alicloud_ingress.previews.review import judge
+from alicloud_ingress.previews.sarif import as_sarif
 from alicloud_ingress.previews.waivers import WaiverError, read_waivers
 from alicloud_ingress.rendering.markup import code, plain
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
@@ -156,6 +157,22 @@ def test_a_removed_rule_with_a_secret_may_have_dropped(
 
     assert found
     assert all("not judged" in line for line in found)
+
+
+def test_a_finding_names_the_rules_that_open_its_ports() -> None:
+    """Not a rule that opens a part of them only."""
+    narrow = create(WORLD, "a narrow one")
+    wide = create({**WORLD, "ip_protocol": "all", "port_range": "-1/-1"}, "wide")
+    beside = create({**WORLD, "port_range": "23/30"}, "beside")
+    any_port = ("world-open-any",)
+
+    assert lines(judged(narrow, wide, fail_on=any_port)) == [
+        "world-open-any: 0.0.0.0/0 may reach all protocols and ports of sg-1 (wide)"
+    ]
+    assert lines(judged(narrow, beside, fail_on=any_port)) == [
+        "world-open-any: 0.0.0.0/0 may reach tcp 22 of sg-1 (a narrow one)",
+        "world-open-any: 0.0.0.0/0 may reach tcp 23-30 of sg-1 (beside)",
+    ]
 
 
 def test_a_kept_rule_with_a_secret_opens_nothing() -> None:
@@ -476,6 +493,73 @@ def test_hidden_rules_prevent_judging_unmanaged_ones() -> None:
     assert "not judged" in lines(review)[0]
 
 
+def test_rules_that_a_secret_set_may_have_are_not_unmanaged() -> None:
+    """The report does not show what the set keeps secret either."""
+    place = {"security_group_id": "sg-1", "region": "cn-hangzhou", "rules": "[secret]"}
+    outputs = {"outputs": {**place, "rule_ids": "[secret]"}}
+    keeps = step("same", "s", old=place, new=place, kind=RULE_SET, old_state=outputs)
+    there = live("sgr-1", source_cidr_ip="192.0.2.7")
+
+    review = judged(keeps, live=[there], fail_on=("unmanaged",))
+
+    assert lines(review) == [
+        "unmanaged: not judged: sg-1: the preview hides which rules s has"
+    ]
+    text = markdown(compose(review))
+    assert "192.0.2.7" not in text
+    assert (
+        "| `same` | `s` | `rules is secret of sg-1` | `rules is secret of sg-1` |"
+        in text
+    )
+
+
+def test_a_rule_deleted_with_another_than_its_group_is_kept() -> None:
+    """The engine removes it from the state, and does not call the provider."""
+    server = step("delete", "server", old={}, kind="alicloud:ecs/instance:Instance")
+    ssh = step("delete", old=WORLD, old_state={"deletedWith": server["urn"]})
+    review = judged(ssh, server, fail_on=("delete",))
+    text = markdown(compose(review))
+
+    assert "is kept in the group: retain_on_delete or deleted_with" in text
+    assert "may no longer reach" not in text
+    assert lines(review) == []
+
+
+@pytest.mark.parametrize("op", ["same", "update", "delete"])
+def test_a_report_on_live_rules_shows_no_secret_source(op: str) -> None:
+    """Neither as an exception of what opens nor as what closes."""
+    hidden = {**SSH, "source_cidr_ip": "[secret]"}
+    state = {"id": "sgr-1", "outputs": {**hidden, "security_group_rule_id": "sgr-1"}}
+    new = hidden if op != "delete" else None
+    there = live("sgr-1", source_cidr_ip="192.0.2.7")
+
+    review = judged(
+        step(op, "office", old=hidden, new=new, old_state=state),
+        create({**WORLD, "priority": 5}, "world"),
+        live=[there],
+    )
+
+    assert lines(review)
+    text = markdown(compose(review))
+    assert "`0.0.0.0/0` may now reach `tcp 22` of `sg-1`" in text
+    assert "192.0.2" not in text
+
+
+def test_a_secret_of_a_kept_rule_is_explained() -> None:
+    """A drop above it narrows; its policy may accept."""
+    kept = {**WORLD, "policy": "[secret]", "priority": 5}
+    narrowed = {**DROP, "source_cidr_ip": "10.0.0.0/8"}
+    review = judged(
+        step("same", "kept", old=kept, new=kept),
+        step("update", "drop", old=DROP, new=narrowed),
+        fail_on=(),
+    )
+    text = markdown(compose(review))
+
+    assert "Some changes are not judged" in text
+    assert "depends on values that are not known" in text
+
+
 def test_a_live_rule_counts_before_and_after() -> None:
     """The internet had access already, by a rule made by hand."""
     there = live("sgr-1", source_cidr_ip="0.0.0.0/0")
@@ -515,6 +599,17 @@ def _outside_of_code(text: str) -> str:
     return re.sub(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", "", text)
 
 
+def test_a_message_for_code_scanning_holds_no_link() -> None:
+    """Nor does it hold characters that change its direction."""
+    review = judged(create(WORLD, "[ssh](https://example.com/\u202e)"))
+    (result,) = json.loads(as_sarif(review))["runs"][0]["results"]
+
+    assert result["message"]["text"] == (
+        r"0.0.0.0/0 may reach tcp 22 of sg-1"
+        r" (\[ssh\](https://example.com/\\u202e))"
+    )
+
+
 def test_a_diagram_holds_no_control_characters() -> None:
     """Labels are plain."""
     inputs = {**WORLD, "security_group_id": 'x"]; click a "javascript:1"'}
@@ -530,6 +625,7 @@ def test_a_code_span_has_enough_backticks() -> None:
     assert code("a`b``c") == "```a`b``c```"
     assert code("`a") == "`` `a ``"
     assert plain("a\x1bb\u202e") == "a\\x1bb\\u202e"
+    assert plain("ssh\u3164") == "ssh\\u3164"
 
 
 def many(count: int) -> list[dict[str, Any]]:
@@ -592,6 +688,18 @@ def test_too_complex_rules_make_the_report_incomplete() -> None:
 
     assert review.problems
     assert "This report is incomplete" in markdown(compose(review))
+
+
+def test_many_rules_of_the_same_packets_are_too_complex() -> None:
+    """Each matches what a thousand others match, which takes too much memory."""
+    wide = [
+        create({**WORLD, "port_range": f"{n}/{n + 3000}"}, f"r{n}")
+        for n in range(1, 1000)
+    ]
+
+    assert judged(*wide).problems == (
+        "the rules of sg-1 overlap in too many ways to be judged",
+    )
 
 
 def test_a_refused_report_never_shows_a_hidden_secret() -> None:

@@ -10,9 +10,11 @@ this port that was not accepted before.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from alicloud_ingress.exposure.comparison import Entry, MembershipCase, membership_cases
@@ -140,24 +142,26 @@ def internet_openings(cases: Iterable[InternetCase]) -> tuple[InternetOpening, .
     """
     What the whole Internet can reach after a change, if a part of it could not before.
     """
-    certain: dict[World, list[_Opening]] = {world: [] for world in WORLDS}
-    found: dict[tuple[bool, World, tuple[IngressRule, ...]], list[_Opening]] = {}
+    certain: dict[World, list[_Ports]] = {world: [] for world in WORLDS}
+    found: dict[tuple[bool, World, tuple[IngressRule, ...]], list[_Ports]] = {}
     for case, world in cases:
         if not _may_be_open(case, world):
             continue
         known = certain[world]
-        for opening in _opened(case, world, case.opened, case.accepted):
-            if case.members and any(map(opening.is_within, known)):
-                continue
-            if not case.members:
-                known.append(opening)
-            key = (not case.members, world, opening.rules)
-            found.setdefault(key, []).append(opening)
+        opened = [
+            ports
+            for ports in _opened(world, case.opened, case.accepted)
+            if not (case.members and any(map(ports.is_within, known)))
+        ]
+        if not case.members:
+            known += opened
+        widest = _widest(case, world) if opened else []
+        for ports in opened:
+            for part, rules in _openers(case, ports, world, widest):
+                found.setdefault((not case.members, world, rules), []).append(part)
     return tuple(
-        InternetOpening(
-            certain=sure, world=world, rules=rules, traffic=_traffic(openings)
-        )
-        for (sure, world, rules), openings in found.items()
+        InternetOpening(certain=sure, world=world, rules=rules, traffic=_traffic(parts))
+        for (sure, world, rules), parts in found.items()
     )
 
 
@@ -168,15 +172,13 @@ def internet_uncovered(cases: Iterable[InternetCase]) -> tuple[InternetOpening, 
     Such a rule may have any priority. It takes effect where a drop decided before the
     change, and after it no drop of the same or a smaller priority decides.
     """
-    found: dict[World, list[_Opening]] = defaultdict(list)
+    found: dict[World, list[_Ports]] = defaultdict(list)
     for case, world in cases:
-        found[world] += _opened(case, world, case.uncovered, None)
+        found[world] += _opened(world, case.uncovered, None)
     return tuple(
-        InternetOpening(
-            certain=False, world=world, rules=(), traffic=_traffic(openings)
-        )
-        for world, openings in found.items()
-        if openings
+        InternetOpening(certain=False, world=world, rules=(), traffic=_traffic(parts))
+        for world, parts in found.items()
+        if parts
     )
 
 
@@ -219,39 +221,36 @@ def _narrowed(entry: Entry, ports: Sequence[int]) -> Entry:
     return replace(entry, matched=entry.matched._replace(boxes=boxes))
 
 
-class _Opening(NamedTuple):
+class _Ports(NamedTuple):
     """
-    Ports that a change opens to the whole Internet, and the rules that open them.
+    Ports of protocols, such as a change opens to the whole Internet.
     """
 
     protocols: Interval
     ports: Interval
-    rules: tuple[IngressRule, ...]
 
-    def is_within(self, other: _Opening) -> bool:
+    def is_within(self, other: _Ports | Box) -> bool:
         return contains(other.protocols, self.protocols) and contains(
             other.ports, self.ports
         )
 
 
-def _traffic(openings: Iterable[_Opening]) -> tuple[Traffic, ...]:
+def _traffic(parts: Iterable[_Ports]) -> tuple[Traffic, ...]:
     by_protocol: dict[Interval, list[Interval]] = defaultdict(list)
-    for opening in openings:
-        by_protocol[opening.protocols].append(opening.ports)
+    for part in parts:
+        by_protocol[part.protocols].append(part.ports)
     return tuple(Traffic(p, joined(ports)) for p, ports in sorted(by_protocol.items()))
 
 
 def _opened(
-    case: MembershipCase,
     world: World,
     newly: Iterable[Piece],
     afterwards: Iterable[Piece] | None,
-) -> Iterator[_Opening]:
+) -> Iterator[_Ports]:
     """
     The ports that a change opens.
 
     Args:
-        case: with the rules of both sides.
         world: a key of `WORLDS`.
         newly: the packets that the change lets in.
         afterwards: the packets that are accepted after the change; at least half of
@@ -270,12 +269,8 @@ def _opened(
         sources = joined(s for n in bits(met & ~opened) for s in parts[n].sources)
         return 2 * _share(sources, world) >= _IN_USE[world]
 
-    pieces = flat.region(is_open)
-    widest = _widest(case, world) if pieces else []
-    for piece in pieces:
-        yield _Opening(
-            piece.protocols, piece.ports, _opening(case, piece, world, widest)
-        )
+    for piece in flat.region(is_open):
+        yield _Ports(piece.protocols, piece.ports)
 
 
 def _may_be_open(case: MembershipCase, world: World) -> bool:
@@ -301,31 +296,80 @@ def _flat(piece: Piece) -> Box:
     return Box((0, 0), piece.protocols, piece.ports, whole, PORTS, whole)
 
 
-def _opening(
-    case: MembershipCase, piece: Piece, world: World, widest: Iterable[tuple[int, int]]
-) -> tuple[IngressRule, ...]:
+def _openers(
+    case: MembershipCase,
+    opened: _Ports,
+    world: World,
+    widest: Iterable[tuple[int, int]],
+) -> Iterator[tuple[_Ports, tuple[IngressRule, ...]]]:
     """
-    The widest rules that accept these packets, until they add up to half of the
-    addresses in use.
+    Parts of the ports, and the widest rules that accept each, until they add up to half
+    of the addresses in use.
     """
-    around = Box(
-        (0, 1), piece.protocols, piece.ports, WORLDS[world], PORTS, (IPV4[0], IPV6[1])
-    )
-    found: dict[IngressRule, None] = {}
-    share = 0
-    for part, number in widest:
-        if 2 * share >= _IN_USE[world]:
+    around = _around(opened, world)
+    meeting = [each for each in widest if case.boxes[each[1]].meets(around)]
+    needed = _until_half(case, opened, world, meeting)
+    for part in _cut(opened, [case.boxes[number] for number in needed]):
+        numbers = _until_half(case, part, world, meeting)
+        rules = [
+            case.entries[number].rule
+            for number in numbers
+            if part.is_within(case.boxes[number])
+        ]
+        yield part, tuple(dict.fromkeys(rules))
+
+
+def _until_half(
+    case: MembershipCase,
+    ports: _Ports,
+    world: World,
+    widest: Iterable[tuple[int, int]],
+) -> list[int]:
+    """
+    The numbers of the first boxes, until those that have all of these ports add up to
+    half of the addresses in use.
+    """
+    found: list[int] = []
+    total = 0
+    for share, number in widest:
+        if 2 * total >= _IN_USE[world]:
             break
-        if case.boxes[number].meets(around):
-            found[case.entries[number].rule] = None
-            share += part
-    return tuple(found)
+        found.append(number)
+        total += share * ports.is_within(case.boxes[number])
+    return found
+
+
+def _around(opened: _Ports, world: World) -> Box:
+    every = (IPV4[0], IPV6[1])
+    return Box((0, 1), opened.protocols, opened.ports, WORLDS[world], PORTS, every)
+
+
+def _cut(whole: _Ports, boxes: Iterable[Box]) -> Iterator[_Ports]:
+    """
+    The ports in parts, so that each box has all of a part or nothing of it.
+    """
+    cutting = [box for box in boxes if not whole.is_within(box)]
+    for protocols in _between(whole.protocols, (box.protocols for box in cutting)):
+        own = [box.ports for box in cutting if contains(box.protocols, protocols)]
+        for ports in _between(whole.ports, own):
+            yield _Ports(protocols, ports)
+
+
+def _between(whole: Interval, parts: Iterable[Interval]) -> Iterator[Interval]:
+    """
+    The interval, cut at the ends of others.
+    """
+    first, last = whole
+    ends = {end for a, b in parts for end in (a, b + 1) if first < end <= last}
+    cuts = [first, *sorted(ends), last + 1]
+    return ((here, beyond - 1) for here, beyond in pairwise(cuts))
 
 
 def _widest(case: MembershipCase, world: World) -> list[tuple[int, int]]:
     """
     The boxes that accept some packet after the change, as pairs of the number of
-    addresses in use and the number of the box: new ones first, then the widest.
+    addresses in use and the number of the box: new ones first, then the widest, and of
+    these those with the most ports.
     """
     met = case.diagram.met()
     first = {after & -after for each in met if (after := each & case.after)}
@@ -334,8 +378,11 @@ def _widest(case: MembershipCase, world: World) -> list[tuple[int, int]]:
         for number in bits(sum(first) & case.accepts)
     )
 
-    def place(pair: tuple[int, int]) -> tuple[bool, int, int]:
-        return case.entries[pair[1]].before, -pair[0], pair[1]
+    def place(pair: tuple[int, int]) -> tuple[bool, int, int, int]:
+        share, number = pair
+        box = case.boxes[number]
+        ports = math.prod(b - a + 1 for a, b in (box.protocols, box.ports))
+        return case.entries[number].before, -share, -ports, number
 
     return sorted((s for s in shares if s[0]), key=place)
 

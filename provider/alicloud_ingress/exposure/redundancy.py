@@ -19,11 +19,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from alicloud_ingress.exposure.comparison import rank
-from alicloud_ingress.exposure.diagram import bits, diagram_of
+from alicloud_ingress.exposure.diagram import TooComplexError, bits, diagram_of
 from alicloud_ingress.exposure.packets import Box, OpaqueSet, matched
 from alicloud_ingress.rules.rule import IngressRule
 
 Kind = Literal["shadowed", "redundant"]
+
+PAIR_LIMIT = 20_000_000
+"""
+The maximum number of pairs of rules that match the same packets, counted for each set
+of such packets. They take about two seconds and a gigabyte.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +210,9 @@ class _Overlaps:
         beside: dict[int, set[frozenset[int]]] = {
             index: set() for index in sorted(candidates) if index in self._boxes
         }
+        pairs = sum(len(met) * len(met & beside.keys()) for met in self._met)
+        if pairs > PAIR_LIMIT:
+            raise TooComplexError("too many of these rules match the same packets")
         for met in self._met:
             for index in met & beside.keys():
                 beside[index].add(self._covering(index, met & staying))

@@ -84,6 +84,7 @@ class DeclaredRule:
             is still to be imported.
         hides_id: whether its ID is secret. So it may be another rule of the group,
             if it was changed outside of Pulumi.
+        is_hidden: whether nothing is known of it, not even if it is one rule or more.
     """
 
     urn: str
@@ -97,6 +98,14 @@ class DeclaredRule:
     doubts: tuple[str, ...] = ()
     is_unsure: bool = False
     hides_id: bool = False
+    is_hidden: bool = False
+
+    @property
+    def as_text(self) -> str:
+        """
+        The rule as text; what is not known, if that is all of it.
+        """
+        return ", ".join(self.doubts) if self.is_hidden else self.rule.as_text
 
     @property
     def may_be_any(self) -> bool:
@@ -229,7 +238,7 @@ class Statement:
         mark = self._mark("rules", doubt, self._label)
         names = ("ip_protocol", "policy")
         nothing = self._rule(dict.fromkeys(names, mark), self._label)
-        return replace(nothing, doubts=(doubt,))
+        return replace(nothing, doubts=(doubt,), is_hidden=True)
 
     def _rule(
         self,

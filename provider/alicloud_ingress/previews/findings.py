@@ -70,6 +70,7 @@ class GroupReview:
             created, False for one that is deleted.
         rules_afterwards: number of live rules; None if the group was not read.
         unmanaged: live rules that are not in the stack; None if that is not known.
+        why_hidden: why that is not known; "" if the group was not read.
         expired: live rules whose last day is past.
         refusals: steps that will fail.
         takeovers: steps that take over a live rule.
@@ -84,6 +85,7 @@ class GroupReview:
     idle: tuple[tuple[IngressRule, bool], ...] = ()
     rules_afterwards: int | None = None
     unmanaged: tuple[LiveRule, ...] | None = None
+    why_hidden: str = ""
     expired: tuple[LiveRule, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     takeovers: tuple[Takeover, ...] = ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 
 from alicloud_ingress.exposure.group_exposure import difference
 from alicloud_ingress.exposure.internet import InternetOpening
@@ -16,16 +17,19 @@ from alicloud_ingress.previews.gate import (
     GroupChange,
     Lists,
     OwnedRule,
+    Side,
     lacking,
     openings,
 )
 from alicloud_ingress.previews.notation import name_of
-from alicloud_ingress.previews.outcome import Outcome
+from alicloud_ingress.previews.outcome import Outcome, flat
 from alicloud_ingress.previews.preview import Preview
 from alicloud_ingress.previews.waivers import Waivers
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import has_expired
+
+SHOW_SAMES = "run pulumi preview with --show-sames"
 
 
 class JudgedGroup:
@@ -78,7 +82,7 @@ class JudgedGroup:
         The part of the review that does not need its rules to be evaluated.
         """
         rules = self.live.rules if self.live else ()
-        hides = self.live is None or self.preview.hidden > 0
+        why_hidden = self._why_hidden()
         now = dt.datetime.combine(today, dt.time(), dt.timezone.utc)
         return GroupReview(
             group=self.group,
@@ -87,11 +91,32 @@ class JudgedGroup:
                 for rule, owners in self._owners.items()
             },
             rules_afterwards=len(self.result.after) if self.live else None,
-            unmanaged=None if hides else self.result.unmanaged,
+            unmanaged=None
+            if self.live is None or why_hidden
+            else self.result.unmanaged,
+            why_hidden=why_hidden,
             expired=tuple(r for r in rules if has_expired(r.rule.expires_on, now)),
             refusals=self.result.refusals,
             takeovers=self.result.takeovers,
         )
+
+    def _why_hidden(self) -> str:
+        """
+        Why it is not known which live rules are not in the stack; "" if it is.
+        """
+        if self.live is None:
+            return ""
+        if self.preview.hidden:
+            return f"the preview does not show all resources; {SHOW_SAMES}"
+        names = {
+            step.name: None
+            for step in self.preview.steps
+            for declared in step.before
+            if declared.group == self.group and declared.may_be_any
+        }
+        if names:
+            return f"the preview hides which rules {', '.join(names)} has"
+        return ""
 
     def judged(self, review: GroupReview) -> GroupReview:
         """
@@ -102,9 +127,38 @@ class JudgedGroup:
         """
         return replace(
             review,
-            change=difference(self.change.entries),
+            change=difference(self._shown.entries),
             openings=self._found(None),
             idle=tuple(self._idle()),
+        )
+
+    @cached_property
+    def _shown(self) -> GroupChange:
+        """
+        The change without live rules whose values the preview hides: a report must not
+        show what is secret.
+        """
+        declared = [
+            each for step in self.preview.steps for each in (*step.before, *step.after)
+        ]
+        hidden = {each.urn for each in declared if each.doubts}
+        marked = {flat(each.rule, self.live) for each in declared if each.doubts}
+        any_may_be = any(each.may_be_any for each in declared)
+
+        def shown(side: Side) -> Side:
+            return tuple(
+                owned
+                for owned in side
+                if owned.rule in marked
+                or (
+                    hidden.isdisjoint(owned.owners) and (owned.owners or not any_may_be)
+                )
+            )
+
+        return replace(
+            self.change,
+            before=shown(self.change.before),
+            after=shown(self.change.after),
         )
 
     def findings(self, gate: Gate, waivers: Waivers) -> list[Finding]:
@@ -166,6 +220,7 @@ class JudgedGroup:
             return bool(owned.owners) and all(ops[urn] == {op} for urn in owned.owners)
 
         after = self.change.after
+        told = {owned.rule for owned in (*self._shown.before, *self._shown.after)}
         rules_after = {owned.rule for owned in after}
         rules_before = {owned.rule for owned in self.change.before}
         deleted = [
@@ -181,4 +236,5 @@ class JudgedGroup:
         candidates += range(len(after), len(after) + len(deleted))
         rules = [owned.rule for owned in (*after, *deleted)]
         for place in covered(rules, range(len(after)), candidates):
-            yield rules[place], place < len(after)
+            if rules[place] in told:
+                yield rules[place], place < len(after)

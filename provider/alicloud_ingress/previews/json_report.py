@@ -273,7 +273,7 @@ def _rules(declared: Iterable[DeclaredRule]) -> tuple[RulePart, ...]:
     return tuple(
         RulePart(
             group=each.group,
-            rule=each.rule.as_text,
+            rule=each.as_text,
             rule_id=each.rule_id,
             not_told=each.doubts,
         )

@@ -6,7 +6,7 @@ resources that join or leave a group.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from alicloud_ingress.previews.notation import (
     name_of,
     type_of,
 )
+from alicloud_ingress.rules.spelling import masked
 
 _PROVIDER = "pulumi:providers:alicloud"
 _KNOWN = frozenset({*GROUP_ARGUMENT, PREFIX_LIST})
@@ -53,7 +54,7 @@ class ListChange:
         name: name of the resource.
         before: its address blocks in the state, or as it is created; None if they are
             not known.
-        after: its address blocks afterwards; None if they are not known.
+        after: its address blocks in the program; None if they are not known.
         changes: whether the preview changes the list.
     """
 
@@ -63,6 +64,28 @@ class ListChange:
     before: tuple[str, ...] | None
     after: tuple[str, ...] | None
     changes: bool
+
+    def blocks_after(self, live: Sequence[str] | None) -> Sequence[str] | None:
+        """
+        Its address blocks after an update; None if they are not known.
+
+        pulumi-alicloud adds and removes what differs between the state and the program.
+        Blocks that neither of the two has remain. Whether one that both have, and the
+        list has not, is added again is not known.
+
+        Args:
+            live: its blocks now; None or empty if it was not found.
+        """
+        if not live or self.after is None:
+            return self.after
+        if self.before is None:
+            return None
+        now, old, new = (
+            {*map(masked, blocks)} for blocks in (live, self.before, self.after)
+        )
+        if not old & new <= now:
+            return None
+        return (*self.after, *now.difference(old))
 
 
 def list_changes(steps: Iterable[Mapping[str, Any]]) -> Iterator[ListChange]:

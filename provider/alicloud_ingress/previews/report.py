@@ -14,7 +14,7 @@ from alicloud_ingress.exposure.reach import Reach
 from alicloud_ingress.previews.declared import DeclaredRule
 from alicloud_ingress.previews.findings import Finding, GroupReview, Review
 from alicloud_ingress.previews.page import Report, Section
-from alicloud_ingress.previews.steps import FieldChange
+from alicloud_ingress.previews.steps import FieldChange, Step
 from alicloud_ingress.rendering.markup import cell, code, label, plain
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -159,26 +159,21 @@ def _world(review: Review) -> Iterator[str]:
 
 
 def _not_judged(review: Review, code: Callable[[str], str] = code) -> Iterator[str]:
+    reported: set[IngressRule] = set()
     for step in review.preview.steps:
         existing = {declared.rule for declared in step.before}
-        doubts = [
-            doubt
-            for declared in step.after
-            if declared.rule not in existing
-            for doubt in declared.doubts
-        ]
-        if not step.after:
-            doubts = [doubt for declared in step.before for doubt in declared.doubts]
-        if doubts:
-            yield f"{code(step.name)}: {code(', '.join(dict.fromkeys(doubts)))}"
-    in_doubt = _in_doubt(review)
+        new = [s for s in step.after if s.rule not in existing]
+        doubtful = [s for s in new if s.doubts] if step.after else _doubtful(step)
+        if doubts := dict.fromkeys(doubt for s in doubtful for doubt in s.doubts):
+            yield f"{code(step.name)}: {code(', '.join(doubts))}"
+        reported |= {declared.rule for declared in doubtful}
     for group in review.groups:
         for opening in group.openings:
-            if opening.certain or not in_doubt.isdisjoint(opening.rules):
+            if opening.certain or not reported.isdisjoint(opening.rules):
                 continue
             yield (
                 f"whether {code(opening.world)} may reach {code(opening.what)} of"
-                f" {code(group.group)} {_depends_on(group, opening, code)}"
+                f" {code(group.group)} {_depends_on(review, group, opening, code)}"
             )
     for urn in review.preview.unknown_rules:
         yield f"{code(urn)}: a rule of a type that is not known here"
@@ -192,7 +187,10 @@ def _not_judged(review: Review, code: Callable[[str], str] = code) -> Iterator[s
 
 
 def _depends_on(
-    group: GroupReview, opening: InternetOpening, code: Callable[[str], str]
+    review: Review,
+    group: GroupReview,
+    opening: InternetOpening,
+    code: Callable[[str], str],
 ) -> str:
     if not opening.rules:
         return (
@@ -204,6 +202,12 @@ def _depends_on(
         rule.source_prefix_list_id or rule.port_range_list_id for rule in opening.rules
     ):
         return f"depends on the contents of a list: {rules}"
+    if any(
+        declared.group == group.group
+        for step in review.preview.steps
+        for declared in _doubtful(step)
+    ):
+        return f"depends on values that are not known, of this or another rule: {rules}"
     if group.rules_afterwards is None:
         return f"depends on the other rules of the group: {rules}; {WITH_LIVE}"
     return (
@@ -213,13 +217,11 @@ def _depends_on(
     )
 
 
-def _in_doubt(review: Review) -> frozenset[IngressRule]:
-    return frozenset(
-        declared.rule
-        for step in review.preview.steps
-        for declared in (*step.before, *step.after)
-        if declared.doubts
-    )
+def _doubtful(step: Step) -> list[DeclaredRule]:
+    """
+    The rules of a resource that have a value which is not known, before and after.
+    """
+    return [declared for declared in (*step.before, *step.after) if declared.doubts]
 
 
 def _reaches(review: Review, *, opens: bool) -> Iterator[str]:
@@ -244,7 +246,7 @@ def _deleted(review: Review) -> Iterator[str]:
         if step.op != "delete":
             continue
         end = (
-            " (the rule is kept in the group: retain_on_delete)"
+            " (the rule is kept in the group: retain_on_delete or deleted_with)"
             if step.fate == "retained"
             else ""
         )
@@ -318,7 +320,7 @@ def _live(review: Review) -> Iterator[str]:
         if group.unmanaged is None:
             yield (
                 f"which rules of {code(group.group)} are not in this stack is unknown:"
-                " run pulumi preview with --show-sames"
+                f" {code(group.why_hidden)}"
             )
         yield (
             f"{code(group.group)} will have {group.rules_afterwards} inbound rules;"
@@ -392,9 +394,9 @@ def _table(review: Review) -> Section:
 
 
 def _rules(declared: Iterable[DeclaredRule]) -> str:
-    return ", ".join(code(_rule(each.rule, each)) for each in declared) or "none"
+    return ", ".join(code(_rule(each)) for each in declared) or "none"
 
 
-def _rule(rule: IngressRule, declared: DeclaredRule) -> str:
-    remark = f" ({rule.remark})" if rule.remark else ""
-    return f"{rule.as_text} of {declared.group}{remark}"
+def _rule(declared: DeclaredRule) -> str:
+    remark = f" ({declared.rule.remark})" if declared.rule.remark else ""
+    return f"{declared.as_text} of {declared.group}{remark}"

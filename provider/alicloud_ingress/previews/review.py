@@ -28,7 +28,7 @@ from alicloud_ingress.previews.gate import (
     at_worst,
     openings,
 )
-from alicloud_ingress.previews.group_review import JudgedGroup
+from alicloud_ingress.previews.group_review import SHOW_SAMES, JudgedGroup
 from alicloud_ingress.previews.live_outcome import live_outcome
 from alicloud_ingress.previews.notation import NOT_KNOWN, name_of
 from alicloud_ingress.previews.outcome import Outcome, key, state_outcome
@@ -41,7 +41,6 @@ from alicloud_ingress.rules.rule import IngressRule
 
 LOSING = ("delete", "update", "replace")
 UNKNOWN = "a group whose ID is not known"
-SHOW_SAMES = "run pulumi preview with --show-sames"
 
 
 def judge(  # noqa: PLR0913 - one for each input
@@ -67,7 +66,13 @@ def judge(  # noqa: PLR0913 - one for each input
     urns = [step.urn for step in preview.steps]
     urns += [each.urn for each in preview.lists]
     names = {urn: name_of(urn) for urn in (*urns, *preview.unknown_rules)}
-    waivers = Waivers(gate.waivers, names, today, gate.longest_waiver_days)
+    waivers = Waivers(
+        gate.waivers,
+        names,
+        today,
+        gate.longest_waiver_days,
+        hidden=preview.hidden,
+    )
     parts = by_group(preview)
     outcomes = {
         group: live_outcome(part, live[group])
@@ -193,8 +198,8 @@ def _other_findings(preview: Preview) -> Iterator[Finding]:
 
 
 def _unmanaged(preview: Preview, groups: Sequence[GroupReview]) -> Iterator[Finding]:
-    hides = f"the preview does not show all resources; {SHOW_SAMES}"
     if preview.hidden and not groups:
+        hides = f"the preview does not show all resources; {SHOW_SAMES}"
         yield _perhaps_unmanaged("", hides)
     exist = {declared.group for step in preview.steps for declared in step.before}
     for group in groups:
@@ -202,7 +207,8 @@ def _unmanaged(preview: Preview, groups: Sequence[GroupReview]) -> Iterator[Find
             unread = f"the rules of {group.group} were not read"
             yield _perhaps_unmanaged(group.group, unread)
         elif group.unmanaged is None and group.rules_afterwards is not None:
-            yield _perhaps_unmanaged(group.group, f"{group.group}: {hides}")
+            why = f"{group.group}: {group.why_hidden}"
+            yield _perhaps_unmanaged(group.group, why)
         for live in group.unmanaged or ():
             yield Finding(
                 kind="unmanaged",
@@ -236,7 +242,7 @@ def _losses(step: Step) -> Iterator[Finding]:
             group=declared.group,
             resources=(step.name,),
             urns=(step.urn,),
-            text=f"{declared.rule.as_text} of {declared.group} is deleted",
+            text=f"{declared.as_text} of {declared.group} is deleted",
             judged=not in_doubt,
         )
 
@@ -271,7 +277,8 @@ def lists_of(preview: Preview, read: Lists | None) -> tuple[Lists, Lists]:
     changed: dict[str, Sequence[str]] = {}
     for each in preview.lists:
         if each.changes:
-            new = unknown if each.after is None else each.after
+            blocks = each.blocks_after((read or {}).get(each.list_id))
+            new = unknown if blocks is None else blocks
             # Of two resources that set one list, the last one is not known.
             changed[each.list_id] = (
                 new if changed.get(each.list_id, new) == new else unknown

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import urllib.parse
 from collections.abc import Mapping
 from importlib import metadata
@@ -16,11 +17,17 @@ from typing import Any
 
 from alicloud_ingress.previews.findings import Finding, Review
 from alicloud_ingress.previews.steps import Source
+from alicloud_ingress.rendering.markup import plain
 
 PACKAGE = "pulumi-alicloud-ingress"
 PROJECT_FILE = "Pulumi.yaml"
 """
 The location of a finding whose resource has none. Code scanning requires one.
+"""
+
+MAX_MESSAGE = 1000
+"""
+Maximum characters of a message.
 """
 
 _KINDS = {
@@ -74,7 +81,7 @@ def _result(finding: Finding, sources: Mapping[str, Source]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": finding.kind,
         "level": "error" if finding.judged else "warning",
-        "message": {"text": text + names},
+        "message": {"text": _without_links(text + names)},
         "locations": [
             {
                 "physicalLocation": {
@@ -96,6 +103,14 @@ def _result(finding: Finding, sources: Mapping[str, Source]) -> dict[str, Any]:
         waived = {"kind": "external", "justification": finding.waived}
         result["suppressions"] = [waived]
     return result
+
+
+def _without_links(text: str) -> str:
+    """
+    The text with escaped brackets: code scanning makes a link of `[text](address)`.
+    """
+    shown = plain(text, MAX_MESSAGE)
+    return re.sub(r"[\\\[\]]", r"\\\g<0>", shown)
 
 
 def _fingerprint(finding: Finding) -> str:

@@ -13,7 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from alicloud_ingress.files import items, mapping
-from alicloud_ingress.previews.declared import DeclaredRule, RuleResource, Statement
+from alicloud_ingress.previews.declared import (
+    SECURITY_GROUP,
+    DeclaredRule,
+    RuleResource,
+    Statement,
+)
 from alicloud_ingress.previews.notation import (
     IGNORED,
     IMPORTING,
@@ -21,6 +26,7 @@ from alicloud_ingress.previews.notation import (
     UNCHANGED,
     doubt_of,
     inputs_of,
+    type_of,
 )
 
 
@@ -140,9 +146,10 @@ What becomes of a rule that a step deletes or replaces.
 - `may stay`: the engine only removes it from the state (`deleted_with`), which is
   correct only if its group is deleted too; or it is secret which rules of a set are
   foreign.
-- `goes with its group`: the same, and the preview deletes what it is deleted with. The
+- `goes with its group`: the same, and the preview deletes its group. The
   engine does not delete the rule itself, be it a drop or not.
-- `retained`: it is kept in the group (`retain_on_delete`, or it was only read).
+- `retained`: it is kept in the group: by `retain_on_delete`, or it was only read, or
+  the preview deletes what it is deleted with, and that is not its group.
 """
 
 
@@ -350,8 +357,10 @@ class _StepReader:
             return "retained"
         if op == "delete" and old.get("retainOnDelete"):
             return "retained"
-        if op == "delete" and str(old.get("deletedWith")) in self.resource.deleted:
-            return "goes with its group"
+        holder = str(old.get("deletedWith"))
+        if op == "delete" and holder in self.resource.deleted:
+            is_group = type_of(holder) == SECURITY_GROUP
+            return "goes with its group" if is_group else "retained"
         hides = old.get("deletedWith") or _hides_foreign(old)
         return "may stay" if hides else "deleted"
 
@@ -364,11 +373,12 @@ class _StepReader:
         details = [step.get("detailedDiff") for step in self.steps]
         if not all(isinstance(detail, dict) for detail in details):
             return None
-        return {
+        moved = {
             path.partition(".")[0].partition("[")[0]
             for detail in details
             for path in mapping(detail)
         }
+        return moved or None
 
     def _order(self, ops: Sequence[str]) -> Order:
         """

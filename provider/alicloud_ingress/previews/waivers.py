@@ -37,7 +37,7 @@ class Waiver:
 
     Args:
         resource: a URN, a name that only one resource has, or the ID of a rule that is
-            not in the stack.
+            not in the stack. What begins with `sgr-` is an ID, and never a name.
         reason: why they are accepted.
         until: the last day.
         group: only findings of this security group; "" for any.
@@ -119,6 +119,8 @@ class Waivers:
         names: names of the preview's resources, by URN.
         today: in UTC.
         longest_days: waivers that end later than this are reported.
+        hidden: number of resources that the preview does not show. Any of them may have
+            the name that a waiver gives.
     """
 
     def __init__(
@@ -127,6 +129,8 @@ class Waivers:
         names: Mapping[str, str],
         today: dt.date,
         longest_days: int,
+        *,
+        hidden: int = 0,
     ) -> None:
         self._remarks: list[str] = []
         self._held: list[tuple[Waiver, str]] = []
@@ -141,7 +145,13 @@ class Waivers:
                     " from today"
                 )
             named = _named(waiver.resource, names)
-            if len(named) == 1:
+            if hidden and len(named) == 1 and named != [waiver.resource]:
+                self._remarks.append(
+                    f"{what} has no effect: {hidden} resources are not shown, and one"
+                    " of them may have this name; run pulumi preview with --show-sames,"
+                    f" or use the URN {named[0]}"
+                )
+            elif len(named) == 1:
                 self._held.append((waiver, named[0]))
             elif named:
                 self._remarks.append(
@@ -201,7 +211,6 @@ def _named(resource: str, names: Mapping[str, str]) -> list[str]:
     """
     The URNs and rule IDs that a waiver may mean.
     """
-    if resource in names:
+    if resource in names or resource.startswith("sgr-"):
         return [resource]
-    found = [urn for urn, name in names.items() if name == resource]
-    return found or ([resource] if resource.startswith("sgr-") else [])
+    return [urn for urn, name in names.items() if name == resource]

@@ -23,16 +23,28 @@ MAX_LENGTH = 300
 Characters of one text that are shown; the rest is cut.
 """
 
+_INVISIBLE = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0"
+    r"\U000e0100-\U000e01ef]"
+)
+"""
+Characters without a shape that Python calls printable: fillers, and selectors of
+variants.
+"""
+
 
 def plain(text: str, longest: int = MAX_LENGTH) -> str:
     r"""
-    The text on one line, with unprintable characters as `\x1b` or `\u202e`.
+    The text on one line, with characters that cannot be seen as `\x1b` or `\u202e`.
     """
     cut = text if len(text) <= longest else f"{text[:longest]}..."
-    if cut.isprintable():
+    if cut.isprintable() and not _INVISIBLE.search(cut):
         return cut
     return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut
+        c
+        if c.isprintable() and not _INVISIBLE.match(c)
+        else c.encode("unicode_escape").decode()
+        for c in cut
     )
 
 
