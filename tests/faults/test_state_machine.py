@@ -91,7 +91,7 @@ class Model:
     Attributes:
         program: what the stack declares.
         options: the options of its resources.
-        removed: rules of the stack that were deleted by hand.
+        removed: rules of the state that were deleted by hand, or without an answer.
         foreign: the rules of others, which must not change, by group and ID.
     """
 
@@ -235,16 +235,28 @@ class Lives(RuleBasedStateMachine):
     @rule(command=st.sampled_from(DESTROYING))
     def destroy(self, command: str) -> None:
         """Destroy all; it may fail."""
-        self.errors = self.stack.run(command, self.model.program, self.model.options)
+        self.errors = self.run(command, self.model.program)
         if not self.errors:
             self.assert_exact({})
+
+    def run(self, command: str, program: dict[str, Properties]) -> list[Exception]:
+        """
+        Run a command. Without an answer to a revoke, the state keeps the rule, and only
+        a refresh finds that it is gone.
+        """
+        errors = self.stack.run(command, program, self.model.options)
+        if any(REVOKE in str(error) for error in errors):
+            live = {i for group in self.groups for i in self.fake.rules(group)}
+            named = {entry.rule_id for entry in self.stack.entries}
+            self.model.removed |= named - live - {""}
+        return errors
 
     def deploy(self, command: str, *, adopt: bool = False) -> None:
         """Run a command that deploys; if it succeeds, the wanted rules exist."""
         program = self.model.program
         if adopt:
             program = {name: {**args, "adopt": True} for name, args in program.items()}
-        errors = self.stack.run(command, program, self.model.options)
+        errors = self.run(command, program)
         self.errors = [e for e in errors if not isinstance(e, UnknownTargetError)]
         if not errors:
             self.assert_exact(program)
