@@ -598,6 +598,22 @@ def test_missing_members_stop_no_delete_and_duplicates_are_named(
     assert [duplicate in text for text in stack.told] == [True]
 
 
+def test_what_another_resource_has_become_is_not_revoked(stack: Stack) -> None:
+    """The deletion by attributes worked, and then the other became the same."""
+    (leaving, _), (_, other_id) = rules(2), stack.add(*rules(2))
+    assert stack.ownership.adopt(other_id, "other")
+    port = {"PortRange": leaving.port_range}
+    become = Fault.other_hand(
+        "DescribeSecurityGroupAttribute",
+        lambda fake: fake.change_rule(stack.group, other_id, **port),
+    )
+    stack.fake.inject(replace(become, skip=1))
+
+    stack.life().delete([Member(leaving, "")], "")
+
+    assert stack.by_id() == {other_id: leaving}
+
+
 def test_without_ids_all_attributes_are_revoked(stack: Stack) -> None:
     """A neighbour that differs in one field survives."""
     neighbours = [replace(rule, priority=2) for rule in rules(3)]

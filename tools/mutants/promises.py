@@ -599,6 +599,13 @@ MUTANTS = (
         (ONE_FLOW,),
     ),
     Mutant(
+        "a set revokes the rule of another resource that has become what its own was",
+        "reconcile/delete.py",
+        "return group.without(owner.ownership.rules_of_others(owner.mark))",
+        "return group",
+        (SETS,),
+    ),
+    Mutant(
         "a set changes a rule that has no ID",
         "reconcile/modify.py",
         "    if not live.rule_id:\n",

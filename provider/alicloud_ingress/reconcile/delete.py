@@ -341,8 +341,14 @@ class Removals:
         )
 
     def _read(self, rules: Iterable[IngressRule]) -> LiveGroup:
+        """
+        The group without the rules of other resources. One of those may have become
+        what a rule was that has just been revoked.
+        """
+        owner = self.context.owner
         with self._error_context(rules):
-            return self.context.group.read_now()
+            group = self.context.group.read_now()
+        return group.without(owner.ownership.rules_of_others(owner.mark))
 
     def _error_context(
         self, rules: Iterable[IngressRule]

@@ -227,6 +227,13 @@ class Ownership:
         with self._changed:
             return bool(self._owners[rule_id] - {mark})
 
+    def rules_of_others(self, mark: str) -> Collection[str]:
+        """
+        IDs of the rules that other resources hold.
+        """
+        with self._changed:
+            return {i for i, owners in self._owners.items() if owners - {mark}}
+
     def knows(self, rule_id: str) -> bool:
         """
         Whether some resource of this run has, changes or revokes the rule, or has
