@@ -155,10 +155,10 @@ USAGE = (
         (VERDICTS,),
     ),
     Mutant(
-        "unreadable records of the VPC hide nothing",
+        "unreadable records hide nothing",
         "usage/facts.py",
-        "if each.unreadable]:",
-        "if each.unreadable < 0]:",
+        "if metadata.records_unreadable:",
+        "if metadata.records_unreadable < 0:",
         (VERDICTS,),
     ),
     Mutant(

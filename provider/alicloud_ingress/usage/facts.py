@@ -312,13 +312,15 @@ class Watch:
             )
         if metadata.files_unreadable:
             yield f"{metadata.files_unreadable} log files could not be read"
-        named = sum(each.unreadable for each in self._watched or ())
-        if metadata.records_unreadable > named:
-            yield f"{metadata.records_unreadable - named} records could not be read"
+        if metadata.records_unreadable:
+            # What such a record names is not believed: it may be any field of another.
+            rows = [each for each in self._watched or () if each.unreadable]
+            where = f" of {_named(rows)}" if rows else ""
+            yield f"{metadata.records_unreadable} records{where} could not be read"
 
     def _vpc_problems(self, facts: VpcFacts) -> Iterator[str]:
         """
-        Windows and records that are missing, of any interface that may be of the VPC.
+        Windows that are missing, of any interface that may be of the VPC.
         """
         ours = {each.interface_id for each in facts.interfaces}
         rows = [
@@ -330,11 +332,6 @@ class Watch:
             yield (
                 f"{sum(each.windows_skipped for each in skipped)} windows of"
                 f" {_named(skipped)} in {facts.vpc_id} were skipped or are missing"
-            )
-        if unreadable := [each for each in rows if each.unreadable]:
-            yield (
-                f"{sum(each.unreadable for each in unreadable)} records of"
-                f" {_named(unreadable)} could not be read"
             )
 
     def _member_problems(
