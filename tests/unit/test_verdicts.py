@@ -146,6 +146,17 @@ class TestTheTable:
         world.metadata = replace(PERIOD, all_paths=False)
         assert "--all-paths" in world.why()
 
+    @pytest.mark.parametrize("vpc_id", [VPC, ""])
+    def test_a_log_of_rejected_flows_alone_shows_no_use(
+        self, world: World, vpc_id: str
+    ) -> None:
+        """Its traffic type is Drop; the flows of another VPC do not make up for it."""
+        rejected = Flow(vpc_id=vpc_id, action="REJECT", port=22)
+        world.flows = [rejected, Flow(interface_id="eni-2", vpc_id="vpc-2")]
+        assert "traffic type Drop" in world.why()
+        world.flows += [Flow(opened="out", port=None)]
+        assert world.verdict() == "unused"
+
     def test_an_unreadable_file_hides_flows_of_all_vpcs(self, world: World) -> None:
         world.metadata = replace(PERIOD, files_unreadable=1)
         assert "1 log files could not be read" in world.why()

@@ -136,11 +136,13 @@ class Simulation:
     def surely_unused(self) -> set[int]:
         """
         Rules that must be called `unused`: in a fully watched world, those that
-        decided no packet and that no doubtful record could have needed.
+        decided no packet and that no doubtful record could have needed. A VPC that
+        shows rejected flows alone may have a log of nothing else.
         """
         if self.spoilt:
             return set()
         doubtful = self._in_doubt()
+        rejecting = self._rejecting()
         return {
             rule.number
             for rule in self.world.rules
@@ -148,6 +150,17 @@ class Simulation:
             and rule.resolvable
             and rule.number not in self.never_unused()
             and rule.number not in doubtful
+            and self.world.groups[rule.group].vpc not in rejecting
+        }
+
+    def _rejecting(self) -> set[int]:
+        """
+        The VPCs of which all that came in was rejected.
+        """
+        came_in = [each for each in self.truth.seen if each.direction == "in"]
+        interfaces = self.world.interfaces
+        return {interfaces[each.interface].vpc for each in came_in} - {
+            interfaces[each.interface].vpc for each in came_in if each.accepted
         }
 
     def surely_used(self) -> set[int]:

@@ -155,6 +155,13 @@ USAGE = (
         (VERDICTS,),
     ),
     Mutant(
+        "a log of rejected flows alone proves something",
+        "usage/facts.py",
+        'if shown == {"REJECT"}:',
+        'if shown == {"DROP"}:',
+        (VERDICTS,),
+    ),
+    Mutant(
         "unreadable records hide nothing",
         "usage/facts.py",
         "if metadata.records_unreadable:",

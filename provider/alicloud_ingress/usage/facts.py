@@ -241,6 +241,16 @@ def read_watched(table: UsageTable) -> tuple[WatchedInterface, ...] | None:
     )
 
 
+def read_actions(table: UsageTable) -> Mapping[str, frozenset[str]]:
+    """
+    Which of `table.ACTIONS` the inbound flows of each VPC show, by its ID.
+    """
+    with connect() as database:
+        found = database.read_parquet(escaped(str(table.flows)))
+        rows = found.aggregate("vpc_id, list(DISTINCT action)", "vpc_id").fetchall()
+    return {vpc_id: frozenset(actions) for vpc_id, actions in rows}
+
+
 class Watch:
     """
     What a table says about coverage, asked group by group.
@@ -248,6 +258,7 @@ class Watch:
     Args:
         metadata: of the table.
         watched: of each interface; None where it is not known.
+        actions: of the flows of each VPC; see `read_actions`.
         period: over which rules are judged.
     """
 
@@ -255,10 +266,12 @@ class Watch:
         self,
         metadata: Metadata,
         watched: Sequence[WatchedInterface] | None,
+        actions: Mapping[str, frozenset[str]],
         period: JudgedPeriod,
     ) -> None:
         self._metadata = metadata
         self._watched = watched
+        self._actions = actions
         self._period = period
         self._of: dict[str, list[WatchedInterface]] = {}
         for each in watched or ():
@@ -307,8 +320,8 @@ class Watch:
             yield "what was watched is not known: the table's .watched file is missing"
         if not metadata.all_paths:
             yield (
-                "whether the flow logs take all traffic paths is not stated; see"
-                " `usage collect --all-paths`"
+                "whether the flow logs take all traffic, over all paths, is not stated;"
+                " see `usage collect --all-paths`"
             )
         if metadata.files_unreadable:
             yield f"{metadata.files_unreadable} log files could not be read"
@@ -320,8 +333,17 @@ class Watch:
 
     def _vpc_problems(self, facts: VpcFacts) -> Iterator[str]:
         """
-        Windows that are missing, of any interface that may be of the VPC.
+        Windows and flows that are missing, of any interface that may be of the VPC.
         """
+        shown = frozenset[str]().union(
+            *(self._actions.get(each, ()) for each in (facts.vpc_id, ""))
+        )
+        if shown == {"REJECT"}:
+            yield (
+                f"the log has rejected flows of {facts.vpc_id} and no accepted one, as"
+                " a flow log with the traffic type Drop has; collect one with the type"
+                " All"
+            )
         ours = {each.interface_id for each in facts.interfaces}
         rows = [
             each

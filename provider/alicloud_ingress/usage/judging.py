@@ -30,6 +30,7 @@ from alicloud_ingress.usage.facts import (
     JudgedPeriod,
     VpcFacts,
     Watch,
+    read_actions,
     read_facts,
     read_watched,
 )
@@ -209,7 +210,9 @@ class UsageJudge:
         self.period = JudgedPeriod(
             start=start, end=metadata.period_to, min_coverage=min_coverage
         )
-        self._watch = Watch(metadata, read_watched(table), self.period)
+        self._watch = Watch(
+            metadata, read_watched(table), read_actions(table), self.period
+        )
         self._one_at_a_time = threading.Lock()
 
     def vpc(self, facts: VpcFacts, asked: Collection[str]) -> VpcUsage:
