@@ -102,6 +102,37 @@ class Simulation:
             and self._may_match(rule, packet_of(each))
         ]
 
+    def change_lists(self, entry: str) -> set[int]:
+        """
+        Change what all prefix lists hold since, to one entry.
+
+        Returns:
+            The rules from such a list that alone explain a packet: they must not be
+            called `unused`.
+        """
+        listed = {r.number for r in self.world.rules if "_prefixes" in r.fields}
+        for number in listed:
+            self.world.rules[number].fields["_prefixes"] = entry
+        return {n for n in listed & self.truth.accepted_by.keys() if self._explains(n)}
+
+    def _explains(self, number: int) -> bool:
+        vpc = self.world.groups[self.world.rules[number].group].vpc
+        others = [
+            rule
+            for rule in self.world.rules
+            if rule.number != number
+            and rule.accepts
+            and self.world.groups[rule.group].vpc == vpc
+        ]
+        return any(
+            not any(
+                self._may_match(rule, packet)
+                or rule.fits_but_for_lists_and_groups(packet)
+                for rule in others
+            )
+            for packet in map(packet_of, self.evidence(number))
+        )
+
     def _lost_by_damage(self, rng: random.Random) -> list[dict[str, object]]:
         """
         What is at the end of the file that is damaged: all that shows one rule.
@@ -201,7 +232,7 @@ class Simulation:
         The rules that a doubtful record could have needed.
 
         It is generous: a doubtful record puts each rule of its VPC in doubt that it
-        may match, whatever decides before.
+        may match, whatever decides before, and whatever lists and groups hold today.
         """
         proven = self._proven_own()
         doubtful: set[int] = set()
@@ -215,7 +246,10 @@ class Simulation:
                 rule.number
                 for rule in self.world.rules
                 if self.world.groups[rule.group].vpc == interface.vpc
-                and self._may_match(rule, each.packet)
+                and (
+                    self._may_match(rule, each.packet)
+                    or rule.fits_but_for_lists_and_groups(each.packet)
+                )
             }
         return doubtful
 

@@ -92,6 +92,20 @@ USAGE = (
         (ATTRIBUTION,),
     ),
     Mutant(
+        "a list or a group held in the period what it holds now",
+        "usage/attribution.py",
+        'boxes="earlier_boxes"',
+        'boxes="boxes"',
+        (ATTRIBUTION,),
+    ),
+    Mutant(
+        "a flow of a gone interface is of no list that was changed",
+        "usage/attribution.py",
+        "AND (d.whole OR d.class NOT IN",
+        "AND (d.whole AND d.class NOT IN",
+        (ATTRIBUTION,),
+    ),
+    Mutant(
         "a rule made during a flow did not decide it",
         "usage/attribution.py",
         "AND r.possible_from <= c.last_moment",

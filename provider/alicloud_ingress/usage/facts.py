@@ -335,9 +335,8 @@ class Watch:
         """
         Windows and flows that are missing, of any interface that may be of the VPC.
         """
-        shown = frozenset[str]().union(
-            *(self._actions.get(each, ()) for each in (facts.vpc_id, ""))
-        )
+        names = (facts.vpc_id, "")
+        shown = {action for each in names for action in self._actions.get(each, ())}
         if shown == {"REJECT"}:
             yield (
                 f"the log has rejected flows of {facts.vpc_id} and no accepted one, as"

@@ -151,6 +151,8 @@ REASONS: Mapping[Doubt, str] = {
     Doubt.REFUSED: "a flow matches it that today's rules of its interface do not"
     " accept",
     Doubt.GONE: "a flow of an interface that no longer exists matches it",
+    Doubt.CHANGED: "a flow that today's rules do not accept matches it, if its list or"
+    " source group was different then",
 }
 """
 Why a use is only possible, in words.
