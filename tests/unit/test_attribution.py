@@ -380,7 +380,7 @@ class TestSourceGroups:
         uses = found([Flow(source="10.1.2.4")], known)
         assert (of(uses, 0), of(uses, 1)) == (NOTHING, Found(1, 0))
 
-    def test_an_address_that_nothing_else_accepts_may_have_been_a_members(
+    def test_an_address_nothing_else_accepts_may_have_been_a_members(
         self,
     ) -> None:
         """Its interface was moved to another group."""
