@@ -118,7 +118,7 @@ def test_a_missing_group_is_one_failure(doctor: Doctor) -> None:
         ("DescribeNetworkInterfaces", "usage show"),
     ],
 )
-def test_a_missing_permission_that_stacks_do_not_need_is_a_warning(
+def test_a_missing_permission_of_other_jobs_is_a_warning(
     doctor: Doctor, action: str, command: str
 ) -> None:
     """It names the command that needs it."""
