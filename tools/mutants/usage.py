@@ -50,6 +50,20 @@ USAGE = (
         (COLLECT,),
     ),
     Mutant(
+        "a start long before its end is believed",
+        "usage/records.py",
+        "LONGEST_S = 3_600",
+        "LONGEST_S = 1 << 40",
+        (COLLECT,),
+    ),
+    Mutant(
+        "a flow that ends a second late hides windows",
+        "usage/records.py",
+        "i.flow_s, 0) <= 90 THEN 60",
+        "i.flow_s, 0) <= 60 THEN 60",
+        (COLLECT,),
+    ),
+    Mutant(
         "a result may be of another period",
         "usage/results.py",
         "NOT BETWEEN {period.from_s} AND {period.to_s - 1}",
