@@ -11,6 +11,7 @@ ATTRIBUTION = "tests/unit/test_attribution.py"
 SHOW = "tests/functional/test_usage_show.py"
 COLLECT = "tests/usage/test_collect.py"
 RESULT = "tests/usage/test_collect_result.py"
+COLLECT_SLS = "tests/usage/test_collect_sls.py"
 STALE = "tests/functional/test_stale_usage.py"
 
 USAGE = (
@@ -62,6 +63,20 @@ USAGE = (
         "i.flow_s, 0) <= 90 THEN 60",
         "i.flow_s, 0) <= 60 THEN 60",
         (COLLECT,),
+    ),
+    Mutant(
+        "pages of SLS may repeat rows",
+        "usage/results.py",
+        "len(rows) != total or _repeats(rows, part)",
+        "len(rows) != total",
+        (COLLECT_SLS,),
+    ),
+    Mutant(
+        "SLS says what was watched after its flows",
+        "usage/results.py",
+        '(("watched", WATCHED_COLUMNS), ("flows", FLOW_COLUMNS))',
+        '(("flows", FLOW_COLUMNS), ("watched", WATCHED_COLUMNS))',
+        (COLLECT_SLS,),
     ),
     Mutant(
         "a result may be of another period",
