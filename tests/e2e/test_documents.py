@@ -61,7 +61,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     )
     peer = existing(fake, "stack-13-rules", "sg-legacy")
     (tmp_path / "peer.json").write_text(peer)
-    with fake.serve() as url:
+    with fake.serve(admin=True) as url:
         yield {
             **os.environ,
             "PYTHONDONTWRITEBYTECODE": "1",

@@ -111,19 +111,26 @@ def test_a_missing_group_is_one_failure(doctor: Doctor) -> None:
     assert findings["ecs:RevokeSecurityGroup"]["outcome"] == "likely works"
 
 
-def test_a_missing_permission_for_prefix_lists_is_a_warning(
-    doctor: Doctor,
+@pytest.mark.parametrize(
+    ("action", "command"),
+    [
+        ("DescribePrefixLists", "stale plan"),
+        ("DescribeNetworkInterfaces", "usage show"),
+    ],
+)
+def test_a_missing_permission_of_other_jobs_is_a_warning(
+    doctor: Doctor, action: str, command: str
 ) -> None:
-    """`stale plan` needs it, and stacks do not."""
-    assert doctor.findings()["ecs:DescribePrefixLists"]["outcome"] == "works"
-    doctor.fake.inject(Fault.refused("DescribePrefixLists", 403, "Forbidden.RAM"))
+    """It names the command that needs it."""
+    assert doctor.findings()[f"ecs:{action}"]["outcome"] == "works"
+    doctor.fake.inject(Fault.refused(action, 403, "Forbidden.RAM"))
 
     result = doctor("--format", "json")
 
     assert result.exit_code == 0
     findings = {each["check"]: each for each in json.loads(result.stdout)["findings"]}
-    assert findings["ecs:DescribePrefixLists"]["outcome"] == "warning"
-    assert "stale plan" in findings["ecs:DescribePrefixLists"]["next_step"]
+    assert findings[f"ecs:{action}"]["outcome"] == "warning"
+    assert command in findings[f"ecs:{action}"]["next_step"]
 
 
 def test_an_endpoint_that_stops_answering_costs_one_timeout(doctor: Doctor) -> None:

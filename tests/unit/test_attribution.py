@@ -302,6 +302,38 @@ class TestDoubt:
         assert of(uses, 0, "sg-2") == Found(0, 1)
         assert of(uses, len(above)) == (Found(0, 1) if above else NOTHING)
 
+    @pytest.mark.parametrize(
+        ("listed", "lists"),
+        [
+            ({"source_prefix_list_id": "pl-1"}, {"pl-1": ("172.16.0.0/12",)}),
+            (
+                {"port_range": None, "port_range_list_id": "prl-1"},
+                {"prl-1": ("80/80",)},
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("interface_id", ["eni-1", "eni-gone"])
+    def test_a_list_may_have_held_what_explains_a_flow(
+        self,
+        listed: dict[str, object],
+        lists: dict[str, tuple[str, ...]],
+        interface_id: str,
+    ) -> None:
+        """A list that was changed in the period: nothing else accepts the flow."""
+        known = facts([group("sg-1", rule(**listed))], lists=lists)
+        udp = Flow(interface_id=interface_id, protocol=17)
+        uses = found([Flow(interface_id=interface_id), udp], known)
+        assert of(uses, 0) == Found(0, 1)
+
+    @pytest.mark.parametrize("interface_id", ["eni-1", "eni-gone"])
+    def test_a_list_explains_no_flow_that_another_rule_accepts(
+        self, interface_id: str
+    ) -> None:
+        listed = rule(source_prefix_list_id="pl-1")
+        lists = {"pl-1": ("172.16.0.0/12",)}
+        known = facts([group("sg-1", listed, rule(priority=2))], lists=lists)
+        assert of(found([Flow(interface_id=interface_id)], known), 0) == NOTHING
+
     def test_rules_that_could_not_be_read_make_every_use_possible(self) -> None:
         known = facts(
             [group("sg-1", rule()), group("sg-3", rule())],
@@ -347,6 +379,14 @@ class TestSourceGroups:
         known = self.known(rule(source_group_id="sg-2"), rule(priority=2))
         uses = found([Flow(source="10.1.2.4")], known)
         assert (of(uses, 0), of(uses, 1)) == (NOTHING, Found(1, 0))
+
+    def test_an_address_nothing_else_accepts_may_have_been_a_members(
+        self,
+    ) -> None:
+        """Its interface was moved to another group."""
+        known = self.known(rule(source_group_id="sg-2"), rule(port_range="80"))
+        uses = found([Flow(source="10.1.2.4")], known)
+        assert (of(uses, 0), of(uses, 1)) == (Found(0, 1), NOTHING)
 
     def test_an_address_of_no_interface_may_have_been_a_members(self) -> None:
         """The rules below are used possibly, too."""

@@ -146,6 +146,17 @@ class TestTheTable:
         world.metadata = replace(PERIOD, all_paths=False)
         assert "--all-paths" in world.why()
 
+    @pytest.mark.parametrize("vpc_id", [VPC, ""])
+    def test_a_log_of_rejected_flows_alone_shows_no_use(
+        self, world: World, vpc_id: str
+    ) -> None:
+        """Its traffic type is Drop; the flows of another VPC do not make up for it."""
+        rejected = Flow(vpc_id=vpc_id, action="REJECT", port=22)
+        world.flows = [rejected, Flow(interface_id="eni-2", vpc_id="vpc-2")]
+        assert "traffic type Drop" in world.why()
+        world.flows += [Flow(opened="out", port=None)]
+        assert world.verdict() == "unused"
+
     def test_an_unreadable_file_hides_flows_of_all_vpcs(self, world: World) -> None:
         world.metadata = replace(PERIOD, files_unreadable=1)
         assert "1 log files could not be read" in world.why()
@@ -156,10 +167,11 @@ class TestTheTable:
         world.metadata = replace(PERIOD, records_unreadable=3)
         assert "3 records could not be read" in world.why()
 
-    @pytest.mark.parametrize("vpc_id", [VPC, ""])
-    def test_unreadable_records_of_an_interface_hide_flows_of_its_vpc(
+    @pytest.mark.parametrize("vpc_id", [VPC, "", "vpc-2"])
+    def test_unreadable_records_hide_flows_of_all_vpcs(
         self, world: World, vpc_id: str
     ) -> None:
+        """What such a record names is not believed: an open quote takes in others."""
         world.metadata = replace(PERIOD, records_unreadable=3)
         damaged = Watched(
             interface_id="eni-2",
@@ -172,14 +184,6 @@ class TestTheTable:
         )
         world.watched = [Watched(), damaged]
         assert "3 records of eni-2 could not be read" in world.why()
-
-    def test_unreadable_records_of_another_vpc_hide_nothing_here(
-        self, world: World
-    ) -> None:
-        world.metadata = replace(PERIOD, records_unreadable=3)
-        other = Watched(interface_id="eni-2", vpc_id="vpc-2", unreadable=3)
-        world.watched = [Watched(), other]
-        assert world.verdict() == "unused"
 
     def test_a_table_shorter_than_the_period_makes_nothing_unused(
         self, world: World

@@ -14,7 +14,7 @@ packet, one rule at a time. It shares nothing with the product.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -142,6 +142,19 @@ class SimulatedRule:
         ):
             return False
         return self.destination is None or _within(packet.destination, self.destination)
+
+    def fits_but_for_lists_and_groups(self, packet: Packet) -> bool:
+        """
+        Whether it names a list or a group, and all else matches.
+        """
+        by_source = self.source_group is not None or "_prefixes" in self.fields
+        by_ports = "_ports" in self.fields
+        if not (by_source or by_ports):
+            return False
+        rest = replace(self, ports=None) if by_ports else self
+        return rest.fits_but_for_its_source(packet) and (
+            by_source or rest.has_source(packet, frozenset())
+        )
 
     def has_source(self, packet: Packet, members: frozenset[str]) -> bool:
         """

@@ -102,6 +102,37 @@ class Simulation:
             and self._may_match(rule, packet_of(each))
         ]
 
+    def change_lists(self, entry: str) -> set[int]:
+        """
+        Change what all prefix lists hold since, to one entry.
+
+        Returns:
+            The rules from such a list that alone explain a packet: they must not be
+            called `unused`.
+        """
+        listed = {r.number for r in self.world.rules if "_prefixes" in r.fields}
+        for number in listed:
+            self.world.rules[number].fields["_prefixes"] = entry
+        return {n for n in listed & self.truth.accepted_by.keys() if self._explains(n)}
+
+    def _explains(self, number: int) -> bool:
+        vpc = self.world.groups[self.world.rules[number].group].vpc
+        others = [
+            rule
+            for rule in self.world.rules
+            if rule.number != number
+            and rule.accepts
+            and self.world.groups[rule.group].vpc == vpc
+        ]
+        return any(
+            not any(
+                self._may_match(rule, packet)
+                or rule.fits_but_for_lists_and_groups(packet)
+                for rule in others
+            )
+            for packet in map(packet_of, self.evidence(number))
+        )
+
     def _lost_by_damage(self, rng: random.Random) -> list[dict[str, object]]:
         """
         What is at the end of the file that is damaged: all that shows one rule.
@@ -136,11 +167,13 @@ class Simulation:
     def surely_unused(self) -> set[int]:
         """
         Rules that must be called `unused`: in a fully watched world, those that
-        decided no packet and that no doubtful record could have needed.
+        decided no packet and that no doubtful record could have needed. A VPC that
+        shows rejected flows alone may have a log of nothing else.
         """
         if self.spoilt:
             return set()
         doubtful = self._in_doubt()
+        rejecting = self._rejecting()
         return {
             rule.number
             for rule in self.world.rules
@@ -148,6 +181,17 @@ class Simulation:
             and rule.resolvable
             and rule.number not in self.never_unused()
             and rule.number not in doubtful
+            and self.world.groups[rule.group].vpc not in rejecting
+        }
+
+    def _rejecting(self) -> set[int]:
+        """
+        The VPCs of which all that came in was rejected.
+        """
+        came_in = [each for each in self.truth.seen if each.direction == "in"]
+        interfaces = self.world.interfaces
+        return {interfaces[each.interface].vpc for each in came_in} - {
+            interfaces[each.interface].vpc for each in came_in if each.accepted
         }
 
     def surely_used(self) -> set[int]:
@@ -188,7 +232,7 @@ class Simulation:
         The rules that a doubtful record could have needed.
 
         It is generous: a doubtful record puts each rule of its VPC in doubt that it
-        may match, whatever decides before.
+        may match, whatever decides before, and whatever lists and groups hold today.
         """
         proven = self._proven_own()
         doubtful: set[int] = set()
@@ -202,7 +246,10 @@ class Simulation:
                 rule.number
                 for rule in self.world.rules
                 if self.world.groups[rule.group].vpc == interface.vpc
-                and self._may_match(rule, each.packet)
+                and (
+                    self._may_match(rule, each.packet)
+                    or rule.fits_but_for_lists_and_groups(each.packet)
+                )
             }
         return doubtful
 

@@ -131,6 +131,7 @@ class SlsStandIn:
 
     Attributes:
         calls: every call in the order of its answer.
+        arriving: records that are received late, by the number of calls before them.
     """
 
     records: Sequence[Mapping[str, object]]
@@ -139,6 +140,9 @@ class SlsStandIn:
     long_fields: frozenset[str] = frozenset()
     access_key_id: str = ""
     calls: list[SlsCall] = field(default_factory=list[SlsCall])
+    arriving: dict[int, Mapping[str, object]] = field(
+        default_factory=dict[int, Mapping[str, object]]
+    )
     _faults: list[SlsFault] = field(default_factory=list[SlsFault])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -197,9 +201,10 @@ class SlsStandIn:
             raise SlsRefusalError(
                 400, "ParameterInvalid", f"this stand-in cannot search: {search!r}"
             )
+        arrived = [r for n, r in self.arriving.items() if n <= len(self.calls)]
         found = [
             record
-            for record in self.records
+            for record in (*self.records, *arrived)
             if from_time <= _received(record) < to_time
         ]
         if not bar:

@@ -409,6 +409,22 @@ def test_the_length_of_a_window_is_that_of_quiet_ones(
     )
 
 
+@pytest.mark.parametrize(
+    ("lasted", "window_s"), [(0, 60), (61, 60), (90, 60), (91, 300), (301, 300)]
+)
+def test_without_quiet_windows_flows_show_their_length(
+    collect: Collect, table: Path, tmp_path: Path, lasted: int, window_s: int
+) -> None:
+    """A flow that ends a second late does not hide the windows that are missing."""
+    late = flow(0) | {"end": FROM + lasted}
+    write_json(tmp_path / "a.json", [late, flow(4), flow(9)])
+
+    assert collect(tmp_path / "a.json").exit_code == 0
+    (row,) = watched(table)
+    missing = {60: 7, 300: 0}[window_s]
+    assert (row["window_s"], row["windows_skipped"]) == (window_s, missing)
+
+
 def test_a_busy_interface_has_the_windows_of_its_vpc(
     collect: Collect, table: Path, tmp_path: Path
 ) -> None:
@@ -625,6 +641,10 @@ BROKEN: Mapping[str, Mapping[str, object]] = {
     "a port that is true": {"dstport": True},
     "a start that is true": {"start": True},
     "an end beyond all times": {"end": 1 << 40},
+    "a start before all logs": {"start": 0},
+    "a start after the period and its end": {"start": FROM + (1 << 30)},
+    "an end long after the period": {"end": FROM + 90 * 86_400},
+    "no data for longer than a window": {"log-status": "NODATA", "end": FROM + 7_200},
 }
 
 

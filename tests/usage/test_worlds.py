@@ -50,6 +50,27 @@ def test_no_used_rule_is_called_unused(seed: int, tmp_path: Path) -> None:
         assert simulation.spoilt & {"unreadable", "not logged"}
 
 
+@pytest.mark.parametrize("seed", WORLDS)
+def test_a_list_that_was_changed_leaves_its_rule_in_doubt(
+    seed: int, tmp_path: Path
+) -> None:
+    """If nothing but the rule explains a flow."""
+    simulation = replace(simulate(seed), spoilt=frozenset())
+    explaining = simulation.change_lists("192.0.2.128/25")
+    if not explaining:
+        return
+    table = tmp_path / "usage.parquet"
+    write_table(simulation, table)
+
+    judged = judgement(simulation, table)
+
+    assert not [
+        number
+        for number in explaining & judged.keys()
+        if judged[number]["verdict"] == "unused"
+    ]
+
+
 @pytest.mark.parametrize("seed", WORLDS[:20])
 def test_a_table_made_record_by_record_is_judged_alike(
     seed: int, tmp_path: Path

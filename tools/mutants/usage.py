@@ -11,6 +11,7 @@ ATTRIBUTION = "tests/unit/test_attribution.py"
 SHOW = "tests/functional/test_usage_show.py"
 COLLECT = "tests/usage/test_collect.py"
 RESULT = "tests/usage/test_collect_result.py"
+COLLECT_SLS = "tests/usage/test_collect_sls.py"
 STALE = "tests/functional/test_stale_usage.py"
 
 USAGE = (
@@ -48,6 +49,34 @@ USAGE = (
         "({IS_CUT}) OR flows <> BIT_COUNT(evidence // {1 << _FLAG_BITS}) AS again",
         "({IS_CUT}) AS again",
         (COLLECT,),
+    ),
+    Mutant(
+        "a start long before its end is believed",
+        "usage/records.py",
+        "LONGEST_S = 3_600",
+        "LONGEST_S = 1 << 40",
+        (COLLECT,),
+    ),
+    Mutant(
+        "a flow that ends a second late hides windows",
+        "usage/records.py",
+        "i.flow_s, 0) <= 90 THEN 60",
+        "i.flow_s, 0) <= 60 THEN 60",
+        (COLLECT,),
+    ),
+    Mutant(
+        "pages of SLS may repeat rows",
+        "usage/results.py",
+        "len(rows) != total or _repeats(rows, part)",
+        "len(rows) != total",
+        (COLLECT_SLS,),
+    ),
+    Mutant(
+        "SLS says what was watched after its flows",
+        "usage/results.py",
+        '(("watched", WATCHED_COLUMNS), ("flows", FLOW_COLUMNS))',
+        '(("flows", FLOW_COLUMNS), ("watched", WATCHED_COLUMNS))',
+        (COLLECT_SLS,),
     ),
     Mutant(
         "a result may be of another period",
@@ -89,6 +118,20 @@ USAGE = (
         "usage/attribution.py",
         "       OR c.holder = -1 OR NOT c.holder_sure OR m.profile IS NOT NULL)",
         "       OR m.profile IS NOT NULL)",
+        (ATTRIBUTION,),
+    ),
+    Mutant(
+        "a list or a group held in the period what it holds now",
+        "usage/attribution.py",
+        'boxes="earlier_boxes"',
+        'boxes="boxes"',
+        (ATTRIBUTION,),
+    ),
+    Mutant(
+        "a flow of a gone interface is of no list that was changed",
+        "usage/attribution.py",
+        "AND (d.whole OR d.class NOT IN",
+        "AND (d.whole AND d.class NOT IN",
         (ATTRIBUTION,),
     ),
     Mutant(
@@ -155,10 +198,17 @@ USAGE = (
         (VERDICTS,),
     ),
     Mutant(
-        "unreadable records of the VPC hide nothing",
+        "a log of rejected flows alone proves something",
         "usage/facts.py",
-        "if each.unreadable]:",
-        "if each.unreadable < 0]:",
+        'if shown == {"REJECT"}:',
+        'if shown == {"DROP"}:',
+        (VERDICTS,),
+    ),
+    Mutant(
+        "unreadable records hide nothing",
+        "usage/facts.py",
+        "if metadata.records_unreadable:",
+        "if metadata.records_unreadable < 0:",
         (VERDICTS,),
     ),
     Mutant(

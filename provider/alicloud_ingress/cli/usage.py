@@ -124,8 +124,8 @@ def usage() -> None:
 @click.option(
     "--all-paths",
     is_flag=True,
-    help="State that the flow logs take all traffic paths, which the records do not"
-    " show. Without it no rule is reported as unused.",
+    help="State that the flow logs take all traffic (traffic type All) over all traffic"
+    " paths, which the records do not show. Without it no rule is reported as unused.",
 )
 @click.option(
     "--out", required=True, type=FILE, help="Table to write, such as usage.parquet."
@@ -218,7 +218,7 @@ def _report(done: job.Collected, out: Path) -> None:
     if not metadata.all_paths:
         click.echo(
             "no rule will be reported as unused: pass --all-paths if the flow logs take"
-            " all traffic paths",
+            " all traffic (type All) over all traffic paths",
             err=True,
         )
     if not done.is_complete:

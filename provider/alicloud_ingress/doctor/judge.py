@@ -31,7 +31,8 @@ Clock difference in seconds from which ECS refuses signed calls.
 NOTABLE_SKEW_S = 60
 PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 OPTIONAL = {
-    "DescribePrefixLists": "only `stale plan` needs it, for rules with a prefix list"
+    "DescribePrefixLists": "only `stale plan` needs it, for rules with a prefix list",
+    "DescribeNetworkInterfaces": "only `usage show` and `stale plan --usage` need it",
 }
 
 

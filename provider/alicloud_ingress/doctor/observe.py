@@ -60,6 +60,7 @@ READS: Mapping[str, Mapping[str, str]] = {
     "DescribeSecurityGroupAttribute": {"Direction": "ingress", "MaxResults": "10"},
     "DescribeSecurityGroups": {"MaxResults": "10"},
     "DescribePrefixLists": {"MaxResults": "10"},
+    "DescribeNetworkInterfaces": {"MaxResults": "10"},
 }
 TRIALS: Mapping[str, Mapping[str, str]] = {
     "AuthorizeSecurityGroup": {
@@ -70,7 +71,11 @@ TRIALS: Mapping[str, Mapping[str, str]] = {
     "ModifySecurityGroupRule": {"SecurityGroupRuleId": NO_RULE, "Policy": "none"},
     "RevokeSecurityGroup": {"SecurityGroupRuleId.1": NO_RULE},
 }
-WITHOUT_GROUP = ("DescribeSecurityGroups", "DescribePrefixLists")
+WITHOUT_GROUP = (
+    "DescribeSecurityGroups",
+    "DescribePrefixLists",
+    "DescribeNetworkInterfaces",
+)
 _IMPORT = "import alicloud_ingress.resource as r; print(r.__file__)"
 
 

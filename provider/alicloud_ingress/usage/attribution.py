@@ -15,7 +15,9 @@ What holds for a class (see `usage.verdicts` for what follows from it):
   if it stands above them.
 - A flow whose opener is not known uses possibly what it would use.
 - A flow that the rules of its interface would not accept, or whose interface or rules
-  are not known, uses possibly every rule of the VPC that it matches.
+  are not known, uses possibly every rule of the VPC that it matches. If the rules of
+  its interface are known, or no rule of the VPC accepts it, a list or a group may have
+  changed: it uses possibly each rule with one that it matches otherwise.
 - Traffic between members of one basic group needs no rule, and uses possibly each that
   it matches.
 - A rejected flow is a hit of a drop that decides, and use of nothing else.
@@ -159,7 +161,7 @@ SELECT c.class, e.rule, r.rank, r.accepts, max(
 FROM classes c
 JOIN {effective} e ON {joined}
 JOIN rules r ON r.rule = e.rule
-JOIN boxes b ON b.rule = e.rule
+JOIN {boxes} b ON b.rule = e.rule
 LEFT JOIN members m ON m.profile = c.holder AND m.group_number = b.source_group
 WHERE c.protocol BETWEEN b.protocol_first AND b.protocol_last
   AND (c.port = -1 OR c.port BETWEEN b.port_first AND b.port_last)
@@ -207,6 +209,8 @@ SELECT class, rule, min(doubt) AS doubt FROM (
     SELECT m.class, m.rule, CASE WHEN c.profile = -1 THEN {GONE} ELSE {REFUSED} END
     FROM met_anywhere m JOIN classes c ON c.class = m.class
     WHERE m.accepts = c.accepted
+    UNION ALL
+    SELECT class, rule, {CHANGED} FROM met_earlier WHERE accepts
 ) WHERE rule IN (SELECT rule FROM asked)
 GROUP BY class, rule
 """
@@ -216,6 +220,16 @@ CREATE TABLE unexplained AS
 SELECT class FROM decided
 WHERE NOT whole OR (accepted AND NOT lets_in AND side <> 'inner')
 """
+
+_CHANGED = """
+CREATE TABLE changed AS
+SELECT d.class FROM decided d JOIN unexplained u ON u.class = d.class
+WHERE d.accepted
+  AND (d.whole OR d.class NOT IN (
+      SELECT class FROM met_anywhere WHERE accepts AND sure))
+"""
+# Something has changed since: rules of an interface that exists refuse the flow, or no
+# rule of the VPC surely accepts it.
 
 _SETS = """
 CREATE TABLE sets AS
@@ -282,20 +296,31 @@ def _decide(database: duckdb.DuckDBPyConnection) -> None:
     database.execute(_DECIDED)
     database.execute(_UNEXPLAINED)
     unexplained = "c.class IN (SELECT class FROM unexplained)"
-    _meet(database, "met_anywhere", "asked", unexplained)
+    _meet(database, "met_anywhere", "rules", unexplained)
+    database.execute(_CHANGED)
+    changed = "c.class IN (SELECT class FROM changed)"
+    _meet(database, "met_earlier", "asked", changed, boxes="earlier_boxes")
     numbers = {name: doubt.value for name, doubt in Doubt.__members__.items()}
     database.execute(_EFFECTS.format(**numbers))
 
 
 def _meet(
-    database: duckdb.DuckDBPyConnection, met: str, effective: str, joined: str
+    database: duckdb.DuckDBPyConnection,
+    met: str,
+    effective: str,
+    joined: str,
+    boxes: str = "boxes",
 ) -> None:
     """
     Make a table of the classes and the rules that match them.
     """
     database.execute(
         _MET.format(
-            met=met, effective=effective, joined=joined, unknown_group=UNKNOWN_GROUP
+            met=met,
+            effective=effective,
+            joined=joined,
+            boxes=boxes,
+            unknown_group=UNKNOWN_GROUP,
         )
     )
 
@@ -339,6 +364,7 @@ def _load(
             encoding.interface_rows(),
         ),
         "boxes": (_BOX_COLUMNS, encoding.box_rows()),
+        "earlier_boxes": (_BOX_COLUMNS, encoding.earlier_box_rows()),
         "profile_rules": ("profile INTEGER, rule INTEGER", encoding.profile_rows()),
         "members": ("profile INTEGER, group_number INTEGER", encoding.member_rows()),
         "whole_profiles": ("profile INTEGER, whole BOOLEAN", encoding.whole_rows()),

@@ -158,7 +158,7 @@ def collect_files(  # noqa: PLR0913 - each is a decision of the caller
         patterns: globs of files, folders, or `oss://bucket/prefix`.
         out: Parquet file to write; what was watched is written beside it.
         period: whose records are taken; see `period_of`.
-        all_paths: it is known that the flow logs take all traffic paths.
+        all_paths: it is known that the flow logs take all traffic over all paths.
         oss_access: how OSS is reached, where a pattern begins with `oss://`.
         memory_mb: limit of DuckDB's memory.
 

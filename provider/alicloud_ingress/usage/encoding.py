@@ -133,15 +133,33 @@ class Encoding:
         """
         for place, boxes in enumerate(self._boxes):
             for each in boxes:
-                yield (
-                    place,
-                    each.sure,
-                    each.source_group,
-                    *each.box.protocols,
-                    *self.ports.range(each.box.ports),
-                    *self.sources.range(each.box.sources),
-                    *self.dests.range(each.box.dest),
-                )
+                yield self._row(place, each.sure, each.source_group, each.box)
+
+    def earlier_box_rows(self) -> Iterator[Row]:
+        """
+        The same of each rule from a list or a group, whatever that holds: its members
+        were perhaps others in the period.
+        """
+        for place, (_, live) in enumerate(self.rules):
+            rule = live.rule
+            if (
+                rule.source_group_id
+                or rule.source_prefix_list_id
+                or rule.port_range_list_id
+            ):
+                for box in matched(rule).boxes:
+                    yield self._row(place, False, None, box)
+
+    def _row(self, place: int, sure: bool, source_group: int | None, box: Box) -> Row:  # noqa: FBT001
+        return (
+            place,
+            sure,
+            source_group,
+            *box.protocols,
+            *self.ports.range(box.ports),
+            *self.sources.range(box.sources),
+            *self.dests.range(box.dest),
+        )
 
     def profile_rows(self) -> Iterator[Row]:
         """

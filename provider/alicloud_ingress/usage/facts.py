@@ -241,6 +241,16 @@ def read_watched(table: UsageTable) -> tuple[WatchedInterface, ...] | None:
     )
 
 
+def read_actions(table: UsageTable) -> Mapping[str, frozenset[str]]:
+    """
+    Which of `table.ACTIONS` the inbound flows of each VPC show, by its ID.
+    """
+    with connect() as database:
+        found = database.read_parquet(escaped(str(table.flows)))
+        rows = found.aggregate("vpc_id, list(DISTINCT action)", "vpc_id").fetchall()
+    return {vpc_id: frozenset(actions) for vpc_id, actions in rows}
+
+
 class Watch:
     """
     What a table says about coverage, asked group by group.
@@ -248,6 +258,7 @@ class Watch:
     Args:
         metadata: of the table.
         watched: of each interface; None where it is not known.
+        actions: of the flows of each VPC; see `read_actions`.
         period: over which rules are judged.
     """
 
@@ -255,10 +266,12 @@ class Watch:
         self,
         metadata: Metadata,
         watched: Sequence[WatchedInterface] | None,
+        actions: Mapping[str, frozenset[str]],
         period: JudgedPeriod,
     ) -> None:
         self._metadata = metadata
         self._watched = watched
+        self._actions = actions
         self._period = period
         self._of: dict[str, list[WatchedInterface]] = {}
         for each in watched or ():
@@ -307,19 +320,29 @@ class Watch:
             yield "what was watched is not known: the table's .watched file is missing"
         if not metadata.all_paths:
             yield (
-                "whether the flow logs take all traffic paths is not stated; see"
-                " `usage collect --all-paths`"
+                "whether the flow logs take all traffic, over all paths, is not stated;"
+                " see `usage collect --all-paths`"
             )
         if metadata.files_unreadable:
             yield f"{metadata.files_unreadable} log files could not be read"
-        named = sum(each.unreadable for each in self._watched or ())
-        if metadata.records_unreadable > named:
-            yield f"{metadata.records_unreadable - named} records could not be read"
+        if metadata.records_unreadable:
+            # What such a record names is not believed: it may be any field of another.
+            rows = [each for each in self._watched or () if each.unreadable]
+            where = f" of {_named(rows)}" if rows else ""
+            yield f"{metadata.records_unreadable} records{where} could not be read"
 
     def _vpc_problems(self, facts: VpcFacts) -> Iterator[str]:
         """
-        Windows and records that are missing, of any interface that may be of the VPC.
+        Windows and flows that are missing, of any interface that may be of the VPC.
         """
+        names = (facts.vpc_id, "")
+        shown = {action for each in names for action in self._actions.get(each, ())}
+        if shown == {"REJECT"}:
+            yield (
+                f"the log has rejected flows of {facts.vpc_id} and no accepted one, as"
+                " a flow log with the traffic type Drop has; collect one with the type"
+                " All"
+            )
         ours = {each.interface_id for each in facts.interfaces}
         rows = [
             each
@@ -330,11 +353,6 @@ class Watch:
             yield (
                 f"{sum(each.windows_skipped for each in skipped)} windows of"
                 f" {_named(skipped)} in {facts.vpc_id} were skipped or are missing"
-            )
-        if unreadable := [each for each in rows if each.unreadable]:
-            yield (
-                f"{sum(each.unreadable for each in unreadable)} records of"
-                f" {_named(unreadable)} could not be read"
             )
 
     def _member_problems(

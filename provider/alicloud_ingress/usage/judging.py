@@ -30,6 +30,7 @@ from alicloud_ingress.usage.facts import (
     JudgedPeriod,
     VpcFacts,
     Watch,
+    read_actions,
     read_facts,
     read_watched,
 )
@@ -150,6 +151,8 @@ REASONS: Mapping[Doubt, str] = {
     Doubt.REFUSED: "a flow matches it that today's rules of its interface do not"
     " accept",
     Doubt.GONE: "a flow of an interface that no longer exists matches it",
+    Doubt.CHANGED: "a flow that today's rules do not accept matches it, if its list or"
+    " source group was different then",
 }
 """
 Why a use is only possible, in words.
@@ -209,7 +212,9 @@ class UsageJudge:
         self.period = JudgedPeriod(
             start=start, end=metadata.period_to, min_coverage=min_coverage
         )
-        self._watch = Watch(metadata, read_watched(table), self.period)
+        self._watch = Watch(
+            metadata, read_watched(table), read_actions(table), self.period
+        )
         self._one_at_a_time = threading.Lock()
 
     def vpc(self, facts: VpcFacts, asked: Collection[str]) -> VpcUsage:

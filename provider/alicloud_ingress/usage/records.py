@@ -51,6 +51,10 @@ LAST_SECOND = 1 << 32
 """
 A time from here on is not in seconds.
 """
+LONGEST_S = 3_600
+"""
+Seconds that no record lasts: the longest window has ten minutes.
+"""
 MAX_COUNT = 1 << 48
 """
 Packets or bytes that no interface has in a window. Their sums are BIGINT.
@@ -88,13 +92,15 @@ OK, NODATA, SKIPDATA, UNREADABLE = range(4)
 Kinds of records.
 """
 _PLACED = f"interface_id <> '' AND seen_from >= 0 AND seen_from < {LAST_SECOND}"
-_ENDED = f"(seen_to IS NULL OR (seen_to >= seen_from AND seen_to < {LAST_SECOND}))"
+_LAST_END = f"LEAST(seen_from, {LAST_SECOND}) + {LONGEST_S}"
+_LASTS = f"seen_to >= seen_from AND seen_to <= {_LAST_END}"
+_ENDED = f"(seen_to IS NULL OR ({_LASTS}))"
 
 _WORDED = "direction IN ('in', 'out') AND action IN ('ACCEPT', 'REJECT')"
 _MEASURED = f"""
 protocol BETWEEN 0 AND 255
     AND packets BETWEEN 0 AND {MAX_COUNT} AND bytes BETWEEN 0 AND {MAX_COUNT}
-    AND seen_to >= seen_from AND seen_to < {LAST_SECOND}
+    AND {_LASTS}
     AND (NOT {PORTED} OR (source_port BETWEEN 0 AND 65535
       AND destination_port BETWEEN 0 AND 65535))
 """.strip()
@@ -122,6 +128,7 @@ def judged(period: Period) -> str:
         f"SELECT *, {_KIND} AS kind\nFROM parsed\n"
         "WHERE seen_from IS NULL OR seen_from < 0"
         f" OR seen_from >= {LAST_SECOND}"
+        f" OR seen_to < seen_from OR seen_to > {_LAST_END}"
         f" OR (seen_from >= {period.from_s} AND seen_from < {period.to_s})"
     )
 
@@ -215,11 +222,8 @@ FROM hours GROUP BY interface_id
 """.strip()
 
 _LENGTH = """
-CASE WHEN COALESCE(i.nodata_s, v.nodata_s) IS NULL THEN
-    CASE WHEN COALESCE(i.flow_s, 0) <= 60 THEN 60 WHEN i.flow_s <= 300 THEN 300
-      ELSE 600 END
-  WHEN COALESCE(i.nodata_s, v.nodata_s) <= 90 THEN 60
-  WHEN COALESCE(i.nodata_s, v.nodata_s) <= 450 THEN 300 ELSE 600 END
+CASE WHEN COALESCE(i.nodata_s, v.nodata_s, i.flow_s, 0) <= 90 THEN 60
+  WHEN COALESCE(i.nodata_s, v.nodata_s, i.flow_s, 0) <= 450 THEN 300 ELSE 600 END
 """.strip()
 """
 Length of the windows: by the NODATA records of the interface, else of its VPC, else by

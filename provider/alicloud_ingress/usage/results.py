@@ -7,7 +7,8 @@ folder or a glob names the parts of one result.
 Simple Log Service: the query runs there, and its rows come in pages. One call at a
 time, since a project's SQL has a quota of calls that run together. A page whose answer
 says `Incomplete` is asked for again and never used. That all pages are of one result is
-seen by the number of rows that each of them reports.
+seen by the number of rows that each of them reports, and by rows that no page repeats:
+where a row moves to a page that was read, another one is read twice.
 
 API: https://www.alibabacloud.com/help/en/sls/developer-reference/api-sls-2020-12-30-getlogsv2
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,11 @@ if TYPE_CHECKING:
 
 
 _NULLS = "nullstr = ['', 'NULL', 'null', '\\N']"
-_KEYS = ", ".join(list(FLOW_COLUMNS)[:9])
+_ROW_KEYS: Mapping[str, Sequence[str]] = {
+    "flows": list(FLOW_COLUMNS)[:9],
+    "watched": ["interface_id"],
+}
+_KEYS = ", ".join(_ROW_KEYS["flows"])
 _MISCOUNTED = (
     "window_s NOT IN (60, 300, 600) OR windows_ok < 0 OR windows_nodata < 0"
     " OR windows_skipped < 0 OR unreadable < 0"
@@ -330,7 +335,7 @@ class Logstore:
                     )
                 rows += page
                 if not page or len(rows) == total:
-                    if len(rows) != total:
+                    if len(rows) != total or _repeats(rows, part):
                         break
                     yield from rows
                     return
@@ -342,8 +347,7 @@ class Logstore:
     def _page(
         self, sql: str, part: str, period: Period, offset: int
     ) -> list[Mapping[str, str]]:
-        keys = FLOW_COLUMNS if part == "flows" else WATCHED_COLUMNS
-        order = ", ".join(str(n) for n in range(1, min(len(keys), 9) + 1))
+        order = ", ".join(str(n) for n in range(1, len(_ROW_KEYS[part]) + 1))
         text = (
             f"* | SELECT rows.*, COUNT(*) OVER () AS {_TOTAL} FROM ({sql}) AS rows"
             f" ORDER BY {order} LIMIT {offset}, {PAGE_ROWS}"
@@ -404,6 +408,11 @@ class Logstore:
         return kind(_ACTION, code, detail, str(error.get_request_id()), self.place)
 
 
+def _repeats(rows: Collection[Mapping[str, str]], part: str) -> bool:
+    keys = {tuple(row.get(name) for name in _ROW_KEYS[part]) for row in rows}
+    return len(keys) < len(rows)
+
+
 def _names(error: SlsError, field: str) -> bool:
     name = FIELDS[field]
     return f'"{name}"' in error.detail or f"'{name}'" in error.detail
@@ -412,9 +421,12 @@ def _names(error: SlsError, field: str) -> bool:
 def load(logstore: Logstore, period: Period, temporary: Path) -> Any:
     """
     The tables `flows` and `watched` of a logstore, in a new connection of DuckDB.
+
+    What was watched is read first: records that arrive in between are flows then, and
+    never a window that is watched and whose flows are missing.
     """
     connection = connect()
-    for part, columns in (("flows", FLOW_COLUMNS), ("watched", WATCHED_COLUMNS)):
+    for part, columns in (("watched", WATCHED_COLUMNS), ("flows", FLOW_COLUMNS)):
         file = temporary / f"{part}.json"
         with file.open("w", encoding="utf-8") as lines:
             for row in logstore.rows(part, period):

@@ -181,7 +181,8 @@ class Metadata:
     Args:
         period_from: first second of the period; a multiple of 600.
         period_to: the second after the period; a multiple of 600.
-        all_paths: whether it was stated that the flow logs take all traffic paths.
+        all_paths: whether it was stated that the flow logs take all traffic over all
+            paths.
         files_unreadable: files that could not be read, or not to their end.
         records_unreadable: records that could not be read, in the files that could.
         made_at: when the table was written.

@@ -82,6 +82,7 @@ class Doubt(IntEnum):
     UNREAD = 5
     REFUSED = 6
     GONE = 7
+    CHANGED = 8
 
 
 @dataclass(frozen=True, slots=True)
