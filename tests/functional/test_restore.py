@@ -15,6 +15,7 @@ from click.testing import Result
 
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.faults import Fault
+from alicloud_ingress.testing.state import Lag
 from functional.accounts import EXPIRED, account, run, tcp
 
 AUTHORIZE = "AuthorizeSecurityGroup"
@@ -188,6 +189,27 @@ def test_a_drop_is_restored_before_what_it_stops(fake: FakeEcs) -> None:
 
     assert at_authorize == [set(), {"drop"}]
     assert {entries()[each]["status"] for each in (open_, drop)} == {"restored"}
+
+
+@pytest.mark.parametrize("reads", [1, 3])
+def test_late_reads_show_no_destroyed_drop_as_existing(
+    fake: FakeEcs, reads: int
+) -> None:
+    """Without it, the rule behind it would open the port to the internet."""
+    group = fake.new_group()
+    fake.add_rule(group, **tcp(22, "0.0.0.0/0", Description=EXPIRED))
+    drop = fake.add_rule(
+        group, **tcp(22, "0.0.0.0/0", Description=EXPIRED, Policy="drop")
+    )
+    was = fake.groups[group].rules[drop]
+    destroyed(group)
+    fake.groups[group].lags[drop] = Lag(was, reads)
+
+    assert restored().exit_code == 0
+
+    policies = {rule["Policy"] for rule in fake.rules(group).values()}
+    assert policies == {"Accept", "Drop"}
+    assert {each["status"] for each in entries().values()} == {"restored"}
 
 
 def test_nothing_is_opened_if_its_drop_is_refused(fake: FakeEcs) -> None:

@@ -606,6 +606,13 @@ MUTANTS = (
         (SETS,),
     ),
     Mutant(
+        "a restore opens a port whose drop only a late read shows",
+        "cleanup/restore.py",
+        "        if any(map(group.by_id, gone)):\n",
+        "        if False:\n",
+        ("tests/functional/test_restore.py",),
+    ),
+    Mutant(
         "a set changes a rule that has no ID",
         "reconcile/modify.py",
         "    if not live.rule_id:\n",

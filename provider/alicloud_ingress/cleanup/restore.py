@@ -23,6 +23,7 @@ from alicloud_ingress.errors import (
     NoAnswerError,
 )
 from alicloud_ingress.reconcile.polling import (
+    SHOWN_AGAIN_WITHIN_S,
     SHOWN_WITHIN_S,
     NotShownError,
     until_shown,
@@ -94,7 +95,7 @@ class Restorer:
         Restore the rules that drop packets first, and an accepting rule only if each of
         them that comes before it exists: otherwise it would open more than it did.
         """
-        missing = self._settled(client.describe(group_id), entries)
+        missing = self._settled(_read(client, group_id, entries), entries)
         dropping = [entry for entry in missing if entry.rule.drops]
         lost = self._batches(client, group_id, dropping)
         accepts = [entry for entry in missing if not entry.rule.drops]
@@ -127,7 +128,8 @@ class Restorer:
         except EcsError as error:
             if len(entries) == 1:
                 return self._failed(entries, error)
-            missing = self._settled(client.describe(group_id), entries)
+            group = _read_restored(client, group_id, entries)
+            missing = self._settled(group, entries)
             return [
                 failed
                 for entry in missing
@@ -145,7 +147,8 @@ class Restorer:
 
         def read_missing() -> None:
             nonlocal missing
-            missing = self._settled(client.describe(group_id), missing)
+            group = _read_restored(client, group_id, missing)
+            missing = self._settled(group, missing)
             if missing:
                 raise NotShownError
 
@@ -181,6 +184,35 @@ class Restorer:
             entry.why, entry.at = f"not restored: {reason}", time_text(now())
             self._on_progress(entry)
         return entries
+
+
+def _read(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> LiveGroup:
+    """
+    The group. A rule that was destroyed exists only if it shows for as long as a read
+    may be late: a drop that only seems to exist would leave open what is behind it.
+    """
+    gone = [e.rule_id for e in entries if e.status in ("destroyed", "destroying")]
+
+    def read() -> LiveGroup:
+        group = client.describe(group_id)
+        if any(map(group.by_id, gone)):
+            raise NotShownError
+        return group
+
+    with waiting_for(f"destroyed rules to leave {group_id}", SHOWN_AGAIN_WITHIN_S):
+        try:
+            return until_shown(SHOWN_AGAIN_WITHIN_S)(read)
+        except NotShownError:
+            return client.describe(group_id)
+
+
+def _read_restored(
+    client: EcsClient, group_id: str, entries: Sequence[Entry]
+) -> LiveGroup:
+    """
+    The group without the rules that these were: they are known not to exist.
+    """
+    return client.describe(group_id).without({entry.rule_id for entry in entries})
 
 
 def _the_same(group: LiveGroup, entry: Entry) -> LiveRule | None:
