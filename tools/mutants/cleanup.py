@@ -82,6 +82,27 @@ CLEANUP = (
         (RESTORE,),
     ),
     Mutant(
+        "a late read leaves a deleted rule out of a restore",
+        "cleanup/restore.py",
+        "            until_shown(SHOWN_WITHIN_S)(read_again)\n",
+        "            pass\n",
+        (RESTORE,),
+    ),
+    Mutant(
+        "a restore opens again what was closed after an earlier one",
+        "cleanup/restore.py",
+        "        missing = [entry for entry in missing if not entry.restored_as]\n",
+        "",
+        (RESTORE,),
+    ),
+    Mutant(
+        "a rule is restored although its drop has changed",
+        "cleanup/restore.py",
+        "in (*failed, *changed) if",
+        "in failed if",
+        (RESTORE,),
+    ),
+    Mutant(
         "a restored rule is not in a report that cannot be written",
         "cleanup/restore.py",
         "        write_report(self._path, self._report)\n        destroyed",
