@@ -103,6 +103,35 @@ CLEANUP = (
         (RESTORE,),
     ),
     Mutant(
+        "a new rule that two reads lack counts as deleted",
+        "cleanup/destroy.py",
+        "and may_show_later(entry.create_time, group)",
+        "and not may_show_later(entry.create_time, group)",
+        (RECORD,),
+    ),
+    Mutant(
+        "an old unfinished plan hides what is stale since",
+        "cleanup/plan_file.py",
+        "abs(at - begun) <= CONTINUED_WITHIN",
+        "abs(at - begun) > CONTINUED_WITHIN",
+        ("tests/functional/test_stale_command.py",),
+    ),
+    Mutant(
+        "a keep list with a description in full keeps nothing",
+        "cleanup/filters.py",
+        "            or live.rule.description in self.descriptions\n"
+        "            or live.rule.remark in self.descriptions\n",
+        "",
+        (PRACTICE,),
+    ),
+    Mutant(
+        "a kept rule in an edited plan is destroyed",
+        "cleanup/findings.py",
+        "if any(found.kept for found in self.stale):",
+        "if not self.stale and any(found.kept for found in self.stale):",
+        ("tests/unit/test_stale_documents.py",),
+    ),
+    Mutant(
         "a restored rule is not in a report that cannot be written",
         "cleanup/restore.py",
         "        write_report(self._path, self._report)\n        destroyed",
