@@ -292,3 +292,75 @@ def test_a_restored_rule_that_was_narrowed_stays_so(fake: FakeEcs) -> None:
     assert list(fake.rules(group)) == [back]
     assert entries()[rule_id]["restored_as"] == back
     assert entries()[rule_id]["why"].endswith("deleted rule: SourceCidrIp")
+
+
+def test_a_late_read_keeps_no_deleted_rule_from_being_restored(fake: FakeEcs) -> None:
+    """A read that shows the rule once more does not prove that it exists."""
+    group = fake.new_group()
+    (rule_id,) = expired(fake, group, 80)
+    before = dict(fake.groups[group].rules[rule_id])
+    destroyed(group)
+    fake.groups[group].lags[rule_id] = Lag(before, describes=2)
+
+    assert restored().exit_code == 0
+
+    assert ports(fake, group) == {"80/80"}
+    assert entries()[rule_id]["status"] == "restored"
+
+
+def test_a_restored_rule_that_was_deleted_stays_closed(fake: FakeEcs) -> None:
+    """Every later restore says so, and opens nothing."""
+    group = fake.new_group()
+    (rule_id,) = expired(fake, group, 80)
+    destroyed(group)
+    assert restored().exit_code == 0
+    (back,) = fake.rules(group)
+    fake.remove_rule(group, back)
+
+    for done in (restored(), restored()):
+        assert done.exit_code == 3
+        assert f"{rule_id} (tcp 80/80 from 10.0.0.0/8) not restored" in done.stderr
+
+    assert fake.rules(group) == {}
+    assert entries()[rule_id]["status"] == "gone"
+
+
+def test_a_restored_rule_that_one_read_lacks_is_not_deleted(fake: FakeEcs) -> None:
+    group = fake.new_group()
+    (rule_id,) = expired(fake, group, 80)
+    destroyed(group)
+    assert restored().exit_code == 0
+    (back,) = fake.rules(group)
+    fake.groups[group].lags[back] = Lag(None, describes=2)
+
+    assert restored().exit_code == 0
+
+    assert list(fake.rules(group)) == [back]
+    assert entries()[rule_id]["status"] == "restored"
+
+
+@pytest.mark.parametrize("change", ["narrowed", "deleted"])
+def test_nothing_is_opened_behind_a_drop_that_changed(
+    fake: FakeEcs, change: str
+) -> None:
+    """The first run restored only the drop, which someone has changed since."""
+    group = fake.new_group()
+    behind, drop = (
+        fake.add_rule(group, **tcp(22, "0.0.0.0/0", Description=EXPIRED, Policy=policy))
+        for policy in ("accept", "drop")
+    )
+    destroyed(group)
+    fake.inject(Fault(action=AUTHORIZE, skip=1, status=403, code="Forbidden.RAM"))
+    assert restored().exit_code == 3
+    (back,) = fake.rules(group)
+    if change == "deleted":
+        fake.remove_rule(group, back)
+    else:
+        fake.change_rule(group, back, SourceCidrIp="10.0.0.0/8")
+
+    assert restored().exit_code == 3
+
+    accepted = [r for r in fake.rules(group).values() if r["Policy"] == "Accept"]
+    assert accepted == []
+    assert "drops packets" in entries()[behind]["why"]
+    assert entries()[drop]["status"] == ("gone" if change == "deleted" else "restored")

@@ -51,6 +51,16 @@ def test_all_groups_of_the_given_regions_are_shown(fake: FakeEcs) -> None:
     )
 
 
+def test_a_region_that_is_named_twice_is_shown_once(fake: FakeEcs) -> None:
+    group = fake.new_group()
+    fake.add_rule(group, **tcp(80))
+    here = ("--region", "cn-hangzhou")
+
+    done = run("show", "--all-groups", "--format", "csv", *here, *here)
+
+    assert done.stdout.count(group) == 1
+
+
 def test_show_can_be_limited_to_internet_exposure(fake: FakeEcs) -> None:
     """Groups that are closed are left out."""
     open_, closed = fake.new_group(), fake.new_group()

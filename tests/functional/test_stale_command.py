@@ -4,6 +4,7 @@ The commands for existing rules, run as a user would run them.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from click.testing import Result
 
 from alicloud_ingress.testing import FakeCall, FakeEcs
 from alicloud_ingress.testing.faults import Fault
+from alicloud_ingress.times import now, time_text
 from functional.accounts import (
     EXPIRED,
     SECRET,
@@ -165,6 +167,40 @@ class TestPlan:
         partial.write_text(kept)
         assert plan("--all-groups", "--older-than", "30d").exit_code == 0
         assert stale_ids(folder) == set()
+
+    def test_an_old_interrupted_plan_is_not_continued(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
+        """Its findings hide what is stale since."""
+        groups = [fake.new_group() for _ in range(60)]
+        interrupt_a_plan(fake)
+        partial = folder / "plan.json.partial"
+        head, *judged = partial.read_text().splitlines()
+        begun = time_text(now() - dt.timedelta(days=1))
+        old = json.dumps({**json.loads(head), "made_at": begun})
+        partial.write_text("\n".join([old, *judged, ""]))
+        found = {
+            fake.add_rule(group, **tcp(80, Description=EXPIRED)) for group in groups
+        }
+
+        done = plan("--all-groups")
+
+        assert done.exit_code == 1
+        assert "continuing" not in done.stderr
+        assert stale_ids(folder) == found
+        assert json.loads((folder / "plan.json").read_text())["made_at"] > begun
+
+    def test_a_region_that_is_named_twice_is_read_once(
+        self, fake: FakeEcs, folder: Path
+    ) -> None:
+        rule_id = fake.add_rule(fake.new_group(), **tcp(80, Description=EXPIRED))
+        here = ("--region", "cn-hangzhou")
+
+        done = plan("--all-groups", *here, *here)
+
+        assert "1 stale rule (1 expired) in 1 group" in done.stdout
+        assert [call.action for call in fake.calls].count(DESCRIBE) == 1
+        assert stale_ids(folder) == {rule_id}
 
     def test_a_damaged_line_hides_no_group_after_it(
         self, fake: FakeEcs, folder: Path

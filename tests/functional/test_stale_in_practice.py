@@ -287,6 +287,22 @@ class TestKeepList:
         assert plan("--keep", "keep.txt").exit_code == 0
 
     @pytest.mark.parametrize(
+        "line", [EXPIRED, "db [prod]", "db [prod] [expires 2020-01-31]"]
+    )
+    def test_a_description_in_full_keeps_its_rule(
+        self, fake: FakeEcs, line: str
+    ) -> None:
+        """As a glob, its brackets would match another text."""
+        group = fake.new_group()
+        for description in (EXPIRED, "db [prod] [expires 2020-01-31]"):
+            fake.add_rule(group, **tcp(len(description), Description=description))
+        Path("keep.txt").write_text(line)
+
+        plan("--keep", "keep.txt")
+
+        assert len(planned_ids()) == 1
+
+    @pytest.mark.parametrize(
         "line", ["sgr-1, sgr-2", "10.0.0.0/8, 10.1.0.0/16", "10.0.0.0/8 office", "sgr-"]
     )
     def test_a_line_with_more_than_one_entry_is_an_error(

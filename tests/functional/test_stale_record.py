@@ -13,6 +13,7 @@ import pytest
 
 from alicloud_ingress.testing import FakeEcs
 from alicloud_ingress.testing.faults import Fault
+from alicloud_ingress.testing.state import Lag
 from functional.accounts import EXPIRED, account, owning, run, state, tcp
 
 REVOKE = "RevokeSecurityGroup"
@@ -128,6 +129,18 @@ def test_a_rule_that_one_read_lacks_is_destroyed(
     codes = [run(*DESTROY).exit_code for _ in range(1 + refused)]
 
     assert codes == [3, 0][-len(codes) :]
+    assert fake.rules(group) == {}
+    assert statuses() == ["destroyed"]
+
+
+def test_a_new_rule_that_two_reads_lack_is_destroyed(fake: FakeEcs, group: str) -> None:
+    """Reads may lag behind a rule that was created just before."""
+    rule_id = expired(fake, group, 80)
+    planned(group)
+    fake.groups[group].lags[rule_id] = Lag(None, describes=3)
+
+    assert run(*DESTROY).exit_code == 0
+
     assert fake.rules(group) == {}
     assert statuses() == ["destroyed"]
 

@@ -118,3 +118,15 @@ def test_a_priority_that_is_not_a_number_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(stale.DocumentError, match=r"edited\.json is not a complete"):
         stale.read_plan(tmp_path / "edited.json")
+
+
+def test_a_kept_rule_among_the_stale_ones_is_refused(tmp_path: Path) -> None:
+    """A plan that was edited so would destroy a rule that a stack owns."""
+    document = json.loads(PLAN.read_bytes())
+    (group, *_) = [group for group in document["groups"] if group["kept"]]
+    group["stale"] += group["kept"]
+    group["kept"] = []
+    (tmp_path / "edited.json").write_text(json.dumps(document))
+
+    with pytest.raises(stale.DocumentError, match="among the stale ones"):
+        stale.read_plan(tmp_path / "edited.json")

@@ -8,6 +8,7 @@ reads the group and finds out which rules were deleted.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ from alicloud_ingress.exposure.redundancy import covered
 from alicloud_ingress.reconcile.polling import (
     SHOWN_WITHIN_S,
     NotShownError,
+    may_show_later,
     until_shown,
 )
 from alicloud_ingress.rules.live import LiveGroup
@@ -423,11 +425,30 @@ def _read_again(
 ) -> LiveGroup:
     """
     The group, read once more if a rule is missing: a single read may lack one that
-    exists.
+    exists. If the rule is new, several reads may.
     """
-    if all(group.by_id(entry.rule_id) for entry in entries):
+    missing = [entry for entry in entries if group.by_id(entry.rule_id) is None]
+    if not missing:
         return group
-    return client.describe(group.group_id)
+    new = [e for e in missing if e.create_time and e.status == "planned"]
+
+    def read() -> LiveGroup:
+        nonlocal group
+        group = client.describe(group.group_id)
+        if any(
+            group.by_id(entry.rule_id) is None
+            and may_show_later(entry.create_time, group)
+            for entry in new
+        ):
+            raise NotShownError
+        return group
+
+    with (
+        waiting_for(f"new rules to show in {group.group_id}", SHOWN_WITHIN_S),
+        contextlib.suppress(NotShownError),
+    ):
+        until_shown(SHOWN_WITHIN_S)(read)
+    return group
 
 
 def _verified(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> LiveGroup:

@@ -74,7 +74,8 @@ class KeepList:
         rule_ids: IDs of rules.
         cidrs: address blocks that contain the rule's source.
         tags: tags of the rule's group, as key and value; the value "" matches any.
-        descriptions: globs that match the rule's description.
+        descriptions: the rule's description, with or without the expiry, or globs that
+            match it without.
     """
 
     rule_ids: frozenset[str] = frozenset()
@@ -136,6 +137,8 @@ class KeepList:
             or any(_within(live.rule, cidr) for cidr in self.cidrs)
             or any(k in tags and v in ("", tags[k]) for k, v in self.tags)
             or _matches(live.rule, self.descriptions)
+            or live.rule.description in self.descriptions
+            or live.rule.remark in self.descriptions
         )
 
 

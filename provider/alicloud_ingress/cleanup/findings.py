@@ -129,6 +129,10 @@ class GroupFindings(
     kept: tuple[Finding, ...]
     not_judged: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        if any(found.kept for found in self.stale):
+            raise ValueError("a rule that is kept is among the stale ones")
+
     @property
     def is_empty(self) -> bool:
         """

@@ -8,6 +8,7 @@ memory never holds all of it. A run that was interrupted is continued by the nex
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -26,7 +27,12 @@ from alicloud_ingress.cleanup.documents import (
 from alicloud_ingress.cleanup.findings import Finding, GroupFindings
 from alicloud_ingress.documents import as_json_object, tag_of
 from alicloud_ingress.files import replacing, writing
+from alicloud_ingress.times import moment_of
 
+CONTINUED_WITHIN = dt.timedelta(hours=6)
+"""
+How old an unfinished plan may be: rules that are stale now were not when it was begun.
+"""
 HEAD_BYTES = 100
 """
 A plan says within so many bytes what it is.
@@ -150,7 +156,7 @@ class Partial:
     An unfinished plan: a file with one line for the criteria, and one for each group.
 
     A run that is killed leaves it behind. The next run with the same criteria continues
-    from it, and judges groups again that could not be judged.
+    from it, if it is recent, and judges groups again that could not be judged.
 
     Args:
         path: of the plan; this file is in the same folder.
@@ -173,7 +179,7 @@ class Partial:
             made_at: the time of the plan, if no earlier run is continued.
         """
         head = self._head()
-        if head is None or head.question != self._question:
+        if head is None or not self._is_continued(head, made_at):
             self.made_at = made_at
             head = _Head(self._question, made_at)
             with replacing(self._path, private=True) as temporary:
@@ -209,6 +215,11 @@ class Partial:
         Remove the file, once the plan is written.
         """
         self._path.unlink(missing_ok=True)
+
+    def _is_continued(self, head: _Head, made_at: str) -> bool:
+        begun, at = moment_of(head.made_at), moment_of(made_at)
+        is_recent = begun and at and abs(at - begun) <= CONTINUED_WITHIN
+        return bool(is_recent) and head.question == self._question
 
     def _head(self) -> _Head | None:
         try:

@@ -23,18 +23,21 @@ from alicloud_ingress.errors import (
     NoAnswerError,
 )
 from alicloud_ingress.reconcile.polling import (
-    SHOWN_AGAIN_WITHIN_S,
     SHOWN_WITHIN_S,
     NotShownError,
     until_shown,
 )
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
-from alicloud_ingress.times import now, time_text
+from alicloud_ingress.times import moment_of, now, time_text
 
 BEHIND_A_LOST_DROP = (
-    "a rule of the report that drops packets before it could not be restored; without"
-    " that one, it would open more than it did"
+    "a rule of the report that drops packets before it does not exist as it was;"
+    " without that one, it would open more than it did"
+)
+DELETED_SINCE = (
+    "an earlier run restored it, and it was deleted since; to open it again, declare it"
+    " in a program"
 )
 
 
@@ -63,6 +66,7 @@ class Restorer:
         self._path = path
         self._regions = regions
         self._on_progress = on_progress
+        self._deleted: set[str] = set()
 
     def run(self) -> list[Entry]:
         """
@@ -74,10 +78,10 @@ class Restorer:
         write_report(self._path, self._report)
         destroyed = [
             entry
-            for entry in self._report.having("destroyed", "destroying", "restored")
-            if not self._regions or entry.region in self._regions
+            for entry in self._report.entries
+            if (entry.restored_as or entry.status in ("destroyed", "destroying"))
+            and (not self._regions or entry.region in self._regions)
         ]
-
         failed: list[Entry] = []
         for (region, group_id), entries in by_group(destroyed):
             try:
@@ -95,15 +99,46 @@ class Restorer:
         Restore the rules that drop packets first, and an accepting rule only if each of
         them that comes before it exists: otherwise it would open more than it did.
         """
-        missing = self._settled(_read(client, group_id, entries), entries)
+        group = self._read(client, group_id, entries)
+        missing = self._settled(group, entries)
+        changed = [e for e in entries if e not in missing and not _is_same(group, e)]
+        closed = [entry for entry in missing if entry.restored_as]
+        for entry in closed:
+            entry.status = "gone"
+        failed = self._failed(closed, DELETED_SINCE)
+        missing = [entry for entry in missing if not entry.restored_as]
         dropping = [entry for entry in missing if entry.rule.drops]
-        lost = self._batches(client, group_id, dropping)
+        failed += self._batches(client, group_id, dropping)
+        lost = [entry for entry in (*failed, *changed) if entry.rule.drops]
         accepts = [entry for entry in missing if not entry.rule.drops]
         first = min((entry.rule.priority for entry in lost), default=math.inf)
         held = [entry for entry in accepts if entry.rule.priority >= first]
         free = [entry for entry in accepts if entry.rule.priority < first]
-        lost += self._failed(held, BEHIND_A_LOST_DROP)
-        return lost + self._batches(client, group_id, free)
+        failed += self._failed(held, BEHIND_A_LOST_DROP)
+        return failed + self._batches(client, group_id, free)
+
+    def _read(
+        self, client: EcsClient, group_id: str, entries: list[Entry]
+    ) -> LiveGroup:
+        """
+        Read the group until it shows what the report says, or is not late any more. An
+        ID that it lacks then is deleted, also if a later read shows it.
+        """
+        group = client.describe(group_id)
+
+        def read_again() -> None:
+            nonlocal group
+            if any(_may_be_late(group, entry) for entry in entries):
+                group = client.describe(group_id)
+                raise NotShownError
+
+        with (
+            waiting_for(f"the last changes to show in {group_id}", SHOWN_WITHIN_S),
+            contextlib.suppress(NotShownError),
+        ):
+            until_shown(SHOWN_WITHIN_S)(read_again)
+        self._deleted |= {e.rule_id for e in entries if not group.by_id(e.rule_id)}
+        return group
 
     def _batches(
         self, client: EcsClient, group_id: str, entries: list[Entry]
@@ -128,8 +163,7 @@ class Restorer:
         except EcsError as error:
             if len(entries) == 1:
                 return self._failed(entries, error)
-            group = _read_restored(client, group_id, entries)
-            missing = self._settled(group, entries)
+            missing = self._settled(client.describe(group_id), entries)
             return [
                 failed
                 for entry in missing
@@ -147,8 +181,7 @@ class Restorer:
 
         def read_missing() -> None:
             nonlocal missing
-            group = _read_restored(client, group_id, missing)
-            missing = self._settled(group, missing)
+            missing = self._settled(client.describe(group_id), missing)
             if missing:
                 raise NotShownError
 
@@ -164,6 +197,7 @@ class Restorer:
         Update the entries of rules that exist, under any ID; return the others.
         """
         missing: list[Entry] = []
+        group = group.without(self._deleted)
         for entry in entries:
             live = _the_same(group, entry)
             if live is None:
@@ -186,41 +220,31 @@ class Restorer:
         return entries
 
 
-def _read(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> LiveGroup:
-    """
-    The group. A rule that was destroyed exists only if it shows for as long as a read
-    may be late: a drop that only seems to exist would leave open what is behind it.
-    """
-    gone = [e.rule_id for e in entries if e.status in ("destroyed", "destroying")]
-
-    def read() -> LiveGroup:
-        group = client.describe(group_id)
-        if any(map(group.by_id, gone)):
-            raise NotShownError
-        return group
-
-    with waiting_for(f"destroyed rules to leave {group_id}", SHOWN_AGAIN_WITHIN_S):
-        try:
-            return until_shown(SHOWN_AGAIN_WITHIN_S)(read)
-        except NotShownError:
-            return client.describe(group_id)
-
-
-def _read_restored(
-    client: EcsClient, group_id: str, entries: Sequence[Entry]
-) -> LiveGroup:
-    """
-    The group without the rules that these were: they are known not to exist.
-    """
-    return client.describe(group_id).without({entry.rule_id for entry in entries})
-
-
 def _the_same(group: LiveGroup, entry: Entry) -> LiveRule | None:
     return (
         group.by_id(entry.rule_id)
         or group.by_id(entry.restored_as)
         or group.matching(entry.rule.normal())
     )
+
+
+def _is_same(group: LiveGroup, entry: Entry) -> bool:
+    """
+    Whether a rule exists that has the effect of the deleted one.
+    """
+    return group.matching(entry.rule.normal()) is not None
+
+
+def _may_be_late(group: LiveGroup, entry: Entry) -> bool:
+    """
+    Whether a read shows a rule as it was before a change that was made shortly before.
+    """
+    changed = moment_of(entry.at)
+    if changed is None or (now() - changed).total_seconds() > SHOWN_WITHIN_S:
+        return False
+    if entry.status == "restored":
+        return group.by_id(entry.restored_as) is None
+    return group.by_id(entry.rule_id) is not None
 
 
 def _authorize(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> None:

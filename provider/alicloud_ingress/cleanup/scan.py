@@ -296,7 +296,8 @@ class Survey:
         return VpcReader(self.usage, client, region, self.groups)
 
     def _regions(self) -> tuple[str, ...]:
-        return tuple(self.regions) or (self.connections.region(),)
+        named = dict.fromkeys(map(self.connections.region, self.regions))
+        return tuple(named) or (self.connections.region(),)
 
     def _places(self, rate_limiter: RateLimiter) -> Iterator[tuple[str, ListedGroup]]:
         known = frozenset(self.known)

@@ -258,8 +258,8 @@ def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
             "restored": f"is restored as {entry.restored_as}",
             "planned": "was never deleted",
         }.get(entry.status, "")
-        text = f"{entry.rule_id} ({entry.in_words}) {what} {entry.why}".strip()
-        click.echo(plain(text, 1_000), err=True)
+        words = (f"{entry.rule_id} ({entry.in_words})", what, entry.why)
+        click.echo(plain(" ".join(filter(None, words)), 1_000), err=True)
 
     guard = job.AccountGuard(
         account_id=account_id, unknown_is_accepted=yes_unknown_account

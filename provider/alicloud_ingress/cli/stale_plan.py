@@ -56,7 +56,7 @@ ACCOUNT_UNKNOWN = (
     type=EXISTING,
     help="File that lists rules to keep, one entry a line: a rule ID (`sgr-...`), an"
     " address block that contains the source, `tag:KEY=VALUE` of the group, or a glob"
-    " that matches the description.",
+    " that matches the description, or all of it.",
 )
 @click.option(
     "--states-are-complete",
@@ -193,7 +193,9 @@ def _scan(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
     known = partial.known(time_text(now()))
     if known:
         click.echo(
-            f"continuing after {count(len(known), 'group')} of an earlier run", err=True
+            f"continuing after {count(len(known), 'group')} of an earlier run, begun at"
+            f" {partial.made_at}",
+            err=True,
         )
     survey.known = known
     judged = len(known)

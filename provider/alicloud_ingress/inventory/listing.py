@@ -101,7 +101,8 @@ class Reader:
         now: dt.datetime,
     ) -> None:
         self._connections = connections
-        self._regions = tuple(regions) or (connections.region(),)
+        named = dict.fromkeys(map(connections.region, regions))
+        self._regions = tuple(named) or (connections.region(),)
         self._owners = owners
         self._now = now
         self._rate_limiter = RateLimiter(CALLS_PER_S)
