@@ -84,7 +84,7 @@ CLEANUP = (
     Mutant(
         "a late read leaves a deleted rule out of a restore",
         "cleanup/restore.py",
-        "            until_shown(SHOWN_WITHIN_S)(read_again)\n",
+        "            read_until(is_shown, SHOWN_WITHIN_S)\n",
         "            pass\n",
         (RESTORE,),
     ),
@@ -190,8 +190,8 @@ CLEANUP = (
     Mutant(
         "a rule that one read after a refusal lacks counts as deleted",
         "cleanup/destroy.py",
-        "group = _read_again(client, client.describe(group_id), entries)",
-        "group = client.describe(group_id)",
+        "group = _read_again(client, client.describe(group.group_id), entries)",
+        "group = client.describe(group.group_id)",
         (RECORD,),
     ),
     Mutant(

@@ -71,8 +71,8 @@ MUTANTS = (
     Mutant(
         "one late read drops a rule from the state",
         "reconcile/lifecycle.py",
-        "        if doubtful:\n            with suppress",
-        "        if not doubtful:\n            with suppress",
+        "        if doubtful:\n            read_until(",
+        "        if not doubtful:\n            read_until(",
         (LATE,),
     ),
     Mutant(
@@ -121,8 +121,8 @@ MUTANTS = (
     Mutant(
         "one late read proves a change that was refused or got no answer",
         "reconcile/modify.py",
-        "            return False\n        raise NotShownError\n",
-        "            return False\n        return True\n",
+        "not read_until(is_otherwise, context.timeout_s, SHOWN_AGAIN_WITHIN_S)",
+        "not is_otherwise()",
         (LATE,),
     ),
     Mutant(
@@ -727,10 +727,12 @@ MUTANTS = (
     Mutant(
         "a late read is believed where the next one fails",
         "reconcile/create.py",
-        "with suppress(NotShownError):\n"
-        "            until_shown(self.context.timeout_s,",
-        "with suppress(NotShownError, EcsError):\n"
-        "            until_shown(self.context.timeout_s,",
+        "        read_until(is_believed, self.context.timeout_s,"
+        " SHOWN_AGAIN_WITHIN_S)\n",
+        "        try:\n"
+        "            read_until(is_believed, self.context.timeout_s)\n"
+        "        except EcsError:\n"
+        "            pass\n",
         (LATE,),
     ),
     Mutant(

@@ -8,7 +8,6 @@ reads the group and finds out which rules were deleted.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,9 +39,8 @@ from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.redundancy import covered
 from alicloud_ingress.reconcile.polling import (
     SHOWN_WITHIN_S,
-    NotShownError,
     may_show_later,
-    until_shown,
+    read_until,
 )
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
@@ -155,7 +153,7 @@ class Destroyer:
             group = _read_again(client, group, entries)
             safe = self._within_cap(group, self._unchanged(group, entries))
             if safe:
-                group = self._send(client, group_id, safe[:MAX_ENTRIES])
+                group = self._send(client, group, safe[:MAX_ENTRIES])
             entries = [e for e in safe if e.status in ("planned", "destroying")]
 
     def _read(
@@ -335,7 +333,7 @@ class Destroyer:
         }
 
     def _send(
-        self, client: EcsClient, group_id: str, entries: list[Entry]
+        self, client: EcsClient, group: LiveGroup, entries: list[Entry]
     ) -> LiveGroup:
         """
         Delete up to 100 rules. If ECS refuses the call and some of the rules do not
@@ -348,18 +346,18 @@ class Destroyer:
         self._save()
         self._sent += len(entries)
         try:
-            client.revoke_by_id(group_id, [entry.rule_id for entry in entries])
+            client.revoke_by_id(group.group_id, [entry.rule_id for entry in entries])
         except EcsError as error:
             if not _is_refused(error):
                 raise
-            group = _read_again(client, client.describe(group_id), entries)
+            group = _read_again(client, client.describe(group.group_id), entries)
             missing = [e for e in entries if group.by_id(e.rule_id) is None]
             self._sent -= len(entries) - len(missing)
             if not missing:
                 raise
             self._record_missing(missing, error)
             return group
-        group = _verified(client, group_id, entries)
+        group = _verified(client, group, entries)
         self._set("destroyed", entries)
         self._save()
         return group
@@ -432,45 +430,41 @@ def _read_again(
         return group
     new = [e for e in missing if e.create_time and e.status == "planned"]
 
-    def read() -> LiveGroup:
+    def are_shown() -> bool:
         nonlocal group
         group = client.describe(group.group_id)
-        if any(
+        return not any(
             group.by_id(entry.rule_id) is None
             and may_show_later(entry.create_time, group)
             for entry in new
-        ):
-            raise NotShownError
-        return group
+        )
 
-    with (
-        waiting_for(f"new rules to show in {group.group_id}", SHOWN_WITHIN_S),
-        contextlib.suppress(NotShownError),
-    ):
-        until_shown(SHOWN_WITHIN_S)(read)
+    with waiting_for(f"new rules to show in {group.group_id}", SHOWN_WITHIN_S):
+        read_until(are_shown, SHOWN_WITHIN_S)
     return group
 
 
-def _verified(client: EcsClient, group_id: str, entries: Sequence[Entry]) -> LiveGroup:
+def _verified(
+    client: EcsClient, group: LiveGroup, entries: Sequence[Entry]
+) -> LiveGroup:
     """
     Read the group until it no longer has the rules, and return it.
 
     Raises:
         RuleNotConfirmedError: it still has some when the time is up.
     """
-    ids = {entry.rule_id for entry in entries}
+    still = ids = {entry.rule_id for entry in entries}
 
-    def read_without() -> LiveGroup:
-        group = client.describe(group_id)
-        if still := ids & {live.rule_id for live in group.rules}:
-            raise NotShownError(", ".join(sorted(still)))
-        return group
+    def are_gone() -> bool:
+        nonlocal group, still
+        group = client.describe(group.group_id)
+        still = ids & {live.rule_id for live in group.rules}
+        return not still
 
-    try:
-        with waiting_for(f"the deleted rules to leave {group_id}", SHOWN_WITHIN_S):
-            return until_shown(SHOWN_WITHIN_S)(read_without)
-    except NotShownError as still:
-        raise RuleNotConfirmedError(
-            f"RevokeSecurityGroup on {group_id} answered 200, and {still} still exist;"
-            " run it again"
-        ) from None
+    with waiting_for(f"the deleted rules to leave {group.group_id}", SHOWN_WITHIN_S):
+        if read_until(are_gone, SHOWN_WITHIN_S):
+            return group
+    raise RuleNotConfirmedError(
+        f"RevokeSecurityGroup on {group.group_id} answered 200, and"
+        f" {', '.join(sorted(still))} still exist; run it again"
+    )

@@ -4,7 +4,6 @@ Restores destroyed rules from a report. A rule that exists already is not change
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -22,11 +21,7 @@ from alicloud_ingress.errors import (
     IngressError,
     NoAnswerError,
 )
-from alicloud_ingress.reconcile.polling import (
-    SHOWN_WITHIN_S,
-    NotShownError,
-    until_shown,
-)
+from alicloud_ingress.reconcile.polling import SHOWN_WITHIN_S, read_until
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.times import moment_of, now, time_text
@@ -126,17 +121,15 @@ class Restorer:
         """
         group = client.describe(group_id)
 
-        def read_again() -> None:
+        def is_shown() -> bool:
             nonlocal group
             if any(_may_be_late(group, entry) for entry in entries):
                 group = client.describe(group_id)
-                raise NotShownError
+                return False
+            return True
 
-        with (
-            waiting_for(f"the last changes to show in {group_id}", SHOWN_WITHIN_S),
-            contextlib.suppress(NotShownError),
-        ):
-            until_shown(SHOWN_WITHIN_S)(read_again)
+        with waiting_for(f"the last changes to show in {group_id}", SHOWN_WITHIN_S):
+            read_until(is_shown, SHOWN_WITHIN_S)
         self._deleted |= {e.rule_id for e in entries if not group.by_id(e.rule_id)}
         return group
 
@@ -179,17 +172,13 @@ class Restorer:
         """
         missing = entries
 
-        def read_missing() -> None:
+        def are_shown() -> bool:
             nonlocal missing
             missing = self._settled(client.describe(group_id), missing)
-            if missing:
-                raise NotShownError
+            return not missing
 
-        with (
-            waiting_for(f"the restored rules to show in {group_id}", SHOWN_WITHIN_S),
-            contextlib.suppress(NotShownError),
-        ):
-            until_shown(SHOWN_WITHIN_S)(read_missing)
+        with waiting_for(f"the restored rules to show in {group_id}", SHOWN_WITHIN_S):
+            read_until(are_shown, SHOWN_WITHIN_S)
         return missing
 
     def _settled(self, group: LiveGroup, entries: Sequence[Entry]) -> list[Entry]:

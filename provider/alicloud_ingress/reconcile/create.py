@@ -8,7 +8,6 @@ Only a read shows what came of a call, which ID a rule has, and who made it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -37,9 +36,8 @@ from alicloud_ingress.reconcile.plan import Change, Member
 from alicloud_ingress.reconcile.polling import (
     SHOWN_AGAIN_WITHIN_S,
     Moment,
-    NotShownError,
+    read_until,
     until_answered,
-    until_shown,
 )
 from alicloud_ingress.reconcile.unfinished import not_taken_back
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
@@ -290,13 +288,11 @@ class Additions:
         Read until all these rules show, or a read fails.
         """
 
-        def read() -> None:
+        def is_over() -> bool:
             self._read()
-            if not (self.unread or self.shown.keys() >= {*rules}):
-                raise NotShownError
+            return self.unread is not None or self.shown.keys() >= {*rules}
 
-        with suppress(NotShownError):
-            until_shown(self.context.timeout_s)(read)
+        read_until(is_over, self.context.timeout_s)
 
     def _read(self) -> None:
         """
@@ -330,14 +326,14 @@ class Additions:
         """
         group = self.context.without_revoked(group)
 
-        def read() -> None:
+        def is_believed() -> bool:
             nonlocal group
             if any(self._contradicts(rule, group) for rule in self.sent):
                 group = self.context.without_revoked(self.context.group.read_now())
-                raise NotShownError
+                return False
+            return True
 
-        with suppress(NotShownError):
-            until_shown(self.context.timeout_s, SHOWN_AGAIN_WITHIN_S)(read)
+        read_until(is_believed, self.context.timeout_s, SHOWN_AGAIN_WITHIN_S)
         return group
 
     def _contradicts(self, rule: IngressRule, group: LiveGroup) -> bool:

@@ -19,7 +19,7 @@ set, by the table in `ecs.reactions`. Before that, `ecs.client` retries the call
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from alicloud_ingress.ecs.reactions import (
@@ -37,11 +37,7 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.reconcile.context import RuleContext, named
 from alicloud_ingress.reconcile.ownership import Release
 from alicloud_ingress.reconcile.plan import Member
-from alicloud_ingress.reconcile.polling import (
-    NotShownError,
-    until_answered,
-    until_shown,
-)
+from alicloud_ingress.reconcile.polling import read_until, until_answered
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 
@@ -285,14 +281,14 @@ class Removals:
         """
         group = self._read(rules)
 
-        def read() -> None:
+        def are_shown() -> bool:
             nonlocal group
             if not all(map(group.matching, awaited)):
                 group = self._read(rules)
-                raise NotShownError
+                return False
+            return True
 
-        with suppress(NotShownError):
-            until_shown(self.context.timeout_s)(read)
+        read_until(are_shown, self.context.timeout_s)
         return group
 
     def _verify_gone(self, rules: Mapping[str, IngressRule]) -> None:
@@ -305,16 +301,13 @@ class Removals:
         if not left:
             return
 
-        def read() -> None:
+        def are_gone() -> bool:
             group = self._read(left.values())
             for rule_id in [id_ for id_ in left if group.by_id(id_) is None]:
                 del left[rule_id]
-            if left:
-                raise NotShownError
+            return not left
 
-        try:
-            until_shown(self.context.timeout_s)(read)
-        except NotShownError:
+        if not read_until(are_gone, self.context.timeout_s):
             self.gone.difference_update(left.values())
             words = self.context.words
             self.remaining.extend(f"{i} ({words(rule)})" for i, rule in left.items())

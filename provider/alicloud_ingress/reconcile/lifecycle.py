@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from alicloud_ingress.errors import GroupNotFoundError, as_sentence, error_context
@@ -47,9 +47,8 @@ from alicloud_ingress.reconcile.plan import (
 )
 from alicloud_ingress.reconcile.polling import (
     SHOWN_AGAIN_WITHIN_S,
-    NotShownError,
     may_show_later,
-    until_shown,
+    read_until,
 )
 from alicloud_ingress.reconcile.unfinished import (
     NotTakenBackError,
@@ -160,15 +159,14 @@ class Lifecycle(RuleContext):
         group = self.without_revoked(self.group.read_after_writes())
         doubtful = doubts(members, group, adopt=adopt)
 
-        def read() -> None:
+        def is_believed() -> bool:
             nonlocal group, doubtful
             before, again = doubtful, self.without_revoked(self.group.read_now())
             doubtful = doubts(members, again, adopt=adopt)
             if doubtful.items() - before.items():
-                raise NotShownError
+                return False
             group = again
-            if any(itertools.starmap(is_written_just_before, doubtful.items())):
-                raise NotShownError
+            return not any(itertools.starmap(is_written_just_before, doubtful.items()))
 
         def is_written_just_before(member: Member, live: LiveRule | None) -> bool:
             if live is None:
@@ -177,8 +175,7 @@ class Lifecycle(RuleContext):
             return bool(time) and may_show_later(time, group)
 
         if doubtful:
-            with suppress(NotShownError):
-                until_shown(self.timeout_s, SHOWN_AGAIN_WITHIN_S)(read)
+            read_until(is_believed, self.timeout_s, SHOWN_AGAIN_WITHIN_S)
         return group
 
     def _with_holder(self, member: Member) -> Member:

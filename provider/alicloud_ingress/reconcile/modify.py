@@ -28,8 +28,7 @@ from alicloud_ingress.reconcile.context import EXCHANGE, RuleContext, named
 from alicloud_ingress.reconcile.plan import Change, Member
 from alicloud_ingress.reconcile.polling import (
     SHOWN_AGAIN_WITHIN_S,
-    NotShownError,
-    until_shown,
+    read_until,
 )
 from alicloud_ingress.reconcile.unfinished import not_taken_back
 from alicloud_ingress.rules.live import LiveGroup
@@ -224,15 +223,10 @@ def _stays(context: RuleContext, rule_id: str, rule: IngressRule) -> bool:
     may be late and show what the rule was, or lack the rule in its way.
     """
 
-    def read() -> bool:
-        if not _shows(context, rule_id, rule):
-            return False
-        raise NotShownError
+    def is_otherwise() -> bool:
+        return not _shows(context, rule_id, rule)
 
-    try:
-        return until_shown(context.timeout_s, SHOWN_AGAIN_WITHIN_S)(read)
-    except NotShownError:
-        return True
+    return not read_until(is_otherwise, context.timeout_s, SHOWN_AGAIN_WITHIN_S)
 
 
 def _shows(context: RuleContext, rule_id: str, rule: IngressRule) -> bool:

@@ -8,6 +8,7 @@ that got no answer is sent again, each time after a read.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -30,10 +31,8 @@ from a replica that lags behind the one before it.
 """
 
 
-class NotShownError(Exception):
-    """
-    A read does not show the effect of a write yet.
-    """
+class _NotShownError(Exception):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +79,37 @@ def may_show_later(written: str, group: LiveGroup) -> bool:
     return group.read_at < span[1] + timedelta(seconds=SHOWN_WITHIN_S)
 
 
-def until_shown(
-    timeout_s: float, within_s: float = SHOWN_WITHIN_S
-) -> stamina.BoundRetryingCaller:
+def read_until(
+    is_shown: Callable[[], bool], timeout_s: float, within_s: float = SHOWN_WITHIN_S
+) -> bool:
     """
-    Call what reads again while it raises `NotShownError`.
+    Read again until a read shows the effect of a write.
 
     Args:
+        is_shown: reads, and returns whether that shows it.
         timeout_s: seconds for the whole operation.
         within_s: seconds after which a read is expected to show it.
+
+    Returns:
+        False if the time was over before.
     """
-    return stamina.RetryingCaller(
+
+    def read() -> None:
+        if not is_shown():
+            raise _NotShownError
+
+    again = stamina.RetryingCaller(
         attempts=None,
         timeout=min(within_s, timeout_s),
         wait_initial=0.1,
         wait_max=4.0,
         wait_jitter=0.1,
-    ).on(NotShownError)
+    ).on(_NotShownError)
+    try:
+        again(read)
+    except _NotShownError:
+        return False
+    return True
 
 
 def until_answered(timeout_s: float) -> stamina.BoundRetryingCaller:
