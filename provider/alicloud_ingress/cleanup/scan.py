@@ -296,8 +296,7 @@ class Survey:
         return VpcReader(self.usage, client, region, self.groups)
 
     def _regions(self) -> tuple[str, ...]:
-        named = dict.fromkeys(map(self.connections.region, self.regions))
-        return tuple(named) or (self.connections.region(),)
+        return self.connections.regions(self.regions)
 
     def _places(self, rate_limiter: RateLimiter) -> Iterator[tuple[str, ListedGroup]]:
         known = frozenset(self.known)

@@ -120,7 +120,7 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument for each option
         older_than=older_than, cidrs=cidrs, ports=ports, descriptions=descriptions
     )
     connections = connections_of(profile, stacks)
-    regions = regions or (connections.region(),)
+    regions = connections.regions(regions)
     survey = job.Survey(
         connections=connections,
         regions=regions,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from alicloud_ingress.ecs import config
 from alicloud_ingress.ecs.client import EcsClient
@@ -46,6 +46,15 @@ class Connections:
         """
         return region or self._resolve("").region
 
+    def regions(self, named: Iterable[str]) -> tuple[str, ...]:
+        """
+        The named regions, each once, or otherwise the configured one.
+
+        Raises:
+            ConfigurationError: no region is configured.
+        """
+        return tuple(dict.fromkeys(map(self.region, named))) or (self.region(),)
+
     def client(self, region: str) -> EcsClient:
         """
         The client of a region.
@@ -73,7 +82,7 @@ def located(
     Raises:
         NoSuchGroupError: the group is in none of the regions.
     """
-    candidates = tuple(regions) or (connections.region(),)
+    candidates = connections.regions(regions)
     if len(candidates) == 1:
         return connections.client(candidates[0])
     for region in candidates:

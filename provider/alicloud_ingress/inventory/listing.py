@@ -101,8 +101,7 @@ class Reader:
         now: dt.datetime,
     ) -> None:
         self._connections = connections
-        named = dict.fromkeys(map(connections.region, regions))
-        self._regions = tuple(named) or (connections.region(),)
+        self._regions = connections.regions(regions)
         self._owners = owners
         self._now = now
         self._rate_limiter = RateLimiter(CALLS_PER_S)
