@@ -260,7 +260,8 @@ def test_a_report_that_cannot_be_written_restores_nothing(fake: FakeEcs) -> None
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
     assert done.exit_code == 3
-    assert "report.json" in done.stderr
+    assert "report.json cannot be written" in done.stderr
+    assert "free space on its disk" in done.stderr
     assert fake.rules(group) == {}
 
 

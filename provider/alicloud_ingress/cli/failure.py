@@ -27,7 +27,8 @@ NO_READER = 141
 """
 Exit code that a shell reports for a program ended by SIGPIPE.
 """
-_OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_OUTPUT_ERRORS = (*_FULL, errno.EIO)
 MAX_MESSAGE_LENGTH = 2_000
 
 
@@ -133,6 +134,11 @@ def _describe(error: OSError) -> str:
     if not error.filename:
         is_output = error.errno in _OUTPUT_ERRORS
         return f"the output cannot be written: {error}" if is_output else str(error)
+    if error.errno in _FULL:
+        return (
+            f"{error.filename} cannot be written: {error.strerror}; free space on its"
+            " disk, then run the command again"
+        )
     return (
         f"{error.filename}: {error.strerror}; check that its folder exists, and that"
         " you have access to both"
