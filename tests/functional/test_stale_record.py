@@ -133,6 +133,36 @@ def test_a_rule_that_one_read_lacks_is_destroyed(
     assert statuses() == ["destroyed"]
 
 
+@pytest.mark.parametrize(
+    "code", ["InvalidSecurityGroupRuleId.NotFound", "Forbidden.RAM"]
+)
+def test_a_deleted_rule_that_late_reads_show_is_recorded(
+    fake: FakeEcs, group: str, code: str
+) -> None:
+    """
+    An earlier run deleted it without an answer. A second call is refused, and the read
+    after that still shows the rule: `stale restore` must know it all the same.
+    """
+    expired(fake, group, 80)
+    planned(group)
+    fake.inject(Fault(action=REVOKE, drop=True, takes_effect=True, times=20, lag=5))
+    assert run(*DESTROY).exit_code == 3
+    fake.forget_faults()
+    if code == "Forbidden.RAM":
+        fake.inject(Fault.refused(REVOKE, 403, code))
+
+    done = run(*DESTROY)
+
+    assert done.exit_code == 3
+    assert "pulumi refresh" not in done.stderr
+    assert statuses() == ["destroying"]
+    fake.groups[group].lags.clear()
+    assert run(*DESTROY).exit_code == 0
+    assert statuses() == ["destroyed"]
+    assert run("stale", "restore", "report.json").exit_code == 0
+    assert len(fake.rules(group)) == 1
+
+
 def test_a_new_rule_that_two_reads_lack_is_destroyed(fake: FakeEcs, group: str) -> None:
     """Reads may lag behind a rule that was created just before."""
     rule_id = expired(fake, group, 80)

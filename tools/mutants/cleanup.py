@@ -103,6 +103,13 @@ CLEANUP = (
         (RESTORE,),
     ),
     Mutant(
+        "a refusal of a second call loses what the first deleted",
+        "cleanup/destroy.py",
+        "not is_certain or entry.rule_id in self._sent_before",
+        "not is_certain",
+        (RECORD,),
+    ),
+    Mutant(
         "a new rule that two reads lack counts as deleted",
         "cleanup/destroy.py",
         "and may_show_later(entry.create_time, group)",

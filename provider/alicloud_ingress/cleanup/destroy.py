@@ -135,13 +135,18 @@ class Destroyer:
         """
         Mark entries as failed. Those of a call that may have worked keep their status
         `destroying`, so that the next run checks them: only a refusal of that very call
-        is certain, and not a refusal of the read after it.
+        is certain, and not a refusal of the read after it. A refusal because a rule
+        does not exist is not certain either: the read that shows it is late.
         """
+        is_certain, why = _is_refused(error), str(error)
+        if isinstance(error, RuleNotFoundError | RuleIdNotValidError):
+            is_certain, why = False, f"{error.quoted}; run the command again"
         for entry in entries:
-            if entry.status == "destroying" and not _is_refused(error):
-                self._set("destroying", [entry], str(error))
+            may_be_deleted = not is_certain or entry.rule_id in self._sent_before
+            if entry.status == "destroying" and may_be_deleted:
+                self._set("destroying", [entry], why)
             elif entry.status in ("planned", "destroying"):
-                self._set("failed", [entry], str(error))
+                self._set("failed", [entry], why)
 
     def _in_group(self, client: EcsClient, group_id: str, entries: list[Entry]) -> None:
         """
