@@ -312,3 +312,17 @@ def test_a_rule_that_exists_twice_is_imported_once(
         assert f"the same rule as {first}" in done.stderr
     assert "2 rules in" in done.stdout
     assert len({each["name"] for each in resources()}) == len(resources())
+
+
+def test_a_description_that_the_engine_refuses_skips_its_rule(fake: FakeEcs) -> None:
+    """`pulumi import` would refuse the whole file."""
+    group = fake.new_group()
+    mark = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    marked = fake.add_rule(group, **tcp(80, Description=mark))
+    fake.add_rule(group, **tcp(81))
+
+    done = run("import", "--group", group, "--out", "out")
+
+    assert done.exit_code == 0
+    assert f"{marked} (tcp 80/80 from 10.0.0.0/8) is skipped: its desc" in done.stderr
+    assert mark not in Path("out/import.json").read_text()

@@ -24,6 +24,7 @@ from alicloud_ingress.inventory.moving_over import (
     unused,
 )
 from alicloud_ingress.previews.declared import RULE, RULE_SET
+from alicloud_ingress.previews.notation import UNKNOWN_MARKS
 from alicloud_ingress.reconcile.ownership import new_mark
 from alicloud_ingress.rendering.markup import template
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
@@ -296,6 +297,8 @@ def _cannot_be_declared(
     """
     if not live.rule_id:
         return "ECS returned no ID for it"
+    if live.rule.description in UNKNOWN_MARKS:
+        return "its description is the engine's mark for an unknown value; change it"
     problems = [
         problem
         for problem in problems_of({**arguments, "security_group_id": group.group_id})
