@@ -54,8 +54,8 @@ class Late:
         """Show the rule after some more reads."""
         self.fake.groups[self.group].lags[self.rule_id].describes = describes
 
-    def show_once_without_id(self, rule_id: str) -> None:
-        """Let the next read show this rule only, without its ID."""
+    def show_twice_without_id(self, rule_id: str) -> None:
+        """Let the next two reads show this rule only, without its ID."""
         rule = {**self.fake.rules(self.group)[rule_id], "SecurityGroupRuleId": ""}
         answer = {
             "RequestId": "R",
@@ -63,7 +63,18 @@ class Late:
             "VpcId": "vpc-1",
             "Permissions": {"Permission": [rule]},
         }
-        self.fake.inject(Fault.shaped(DESCRIBE, json.dumps(answer)))
+        shown = Fault.shaped(DESCRIBE, json.dumps(answer))
+        self.fake.inject(replace(shown, times=2))
+
+    def show_a_deleted_one(self, after: int) -> None:
+        """Let one read show an identical rule that was deleted before."""
+        group = self.fake.groups[self.group]
+        deleted = {**group.rules[self.rule_id], "CreateTime": LONG_AGO}
+
+        def act(_: object) -> None:
+            group.lags["sgr-deleted"] = Lag(deleted, 1)
+
+        self.fake.inject(replace(Fault.other_hand(DESCRIBE, act), skip=after))
 
     def ids(self) -> set[str]:
         """The rule IDs in the state."""
@@ -93,6 +104,20 @@ def test_a_rule_that_never_shows_stays_in_the_state(late: Late) -> None:
         assert late.stack.run(UP, late.program(22)) == []
         assert late.ids() == {""}
 
+    assert late.stack.destroy() == []
+    assert late.fake.rules(late.group) == {}
+
+
+@pytest.mark.parametrize("reads", [0, 1, 2])
+def test_one_late_read_gives_no_hidden_rule_its_id(late: Late, reads: int) -> None:
+    """It shows a deleted rule. Then no state would have the hidden one."""
+    late.show_a_deleted_one(after=reads)
+
+    assert late.stack.run(UP, late.program(22)) == []
+
+    late.show_after(0)
+    assert late.stack.run(UP, late.program(22)) == []
+    assert late.ids() == {late.rule_id}
     assert late.stack.destroy() == []
     assert late.fake.rules(late.group) == {}
 
@@ -153,7 +178,7 @@ def test_a_foreign_rule_without_an_id_hides_no_declared_one(late: Late) -> None:
     foreign = late.fake.add_rule(
         late.group, IpProtocol="tcp", PortRange="9/9", SourceCidrIp="10.0.0.0/8"
     )
-    late.show_once_without_id(foreign)
+    late.show_twice_without_id(foreign)
     assert late.stack.refresh() == []
     assert late.ids() == {""}
     late.show_after(0)
@@ -218,11 +243,13 @@ class Lagging:
         if "create_time" in entry.outputs:
             entry.outputs["create_time"] = LONG_AGO
 
-    def up(self, *ports: int, **more: object) -> list[Exception]:
+    def up(
+        self, *ports: int, command: str = UP, exclusive: bool = False, **more: object
+    ) -> list[Exception]:
         """Deploy a set of these ports."""
         rules = [{**FIELDS, "port_range": port, **more} for port in ports]
-        args = {"security_group_id": self.group, "rules": rules}
-        return self.stack.run(UP, {"s": args})
+        place = {"security_group_id": self.group, "exclusive": exclusive}
+        return self.stack.run(command, {"s": {**place, "rules": rules}})
 
     def refresh(self) -> int:
         """Refresh, and count the reads."""
@@ -584,6 +611,22 @@ def test_no_single_read_of_a_set_brings_a_value_back(
 
     (entry,) = lagging.stack.entries
     assert "late" not in str(entry.outputs)
+
+
+@pytest.mark.parametrize("lagging", ["set"], indirect=True)
+def test_one_late_read_gives_an_exclusive_set_no_rule(lagging: Lagging) -> None:
+    """It shows a deleted rule of someone else, which the program then declares."""
+    assert lagging.up(22, 23, exclusive=True) == []
+    group = lagging.fake.groups[lagging.group]
+    other = {"IpProtocol": "tcp", "PortRange": "24/24", "SourceCidrIp": "10.0.0.0/8"}
+    rule_id = lagging.fake.add_rule(lagging.group, **other)
+    group.lags[rule_id] = Lag({**group.rules.pop(rule_id), "CreateTime": LONG_AGO}, 1)
+
+    assert lagging.up(22, 23, 24, command=f"{UP} --refresh", exclusive=True) == []
+
+    (entry,) = lagging.stack.entries
+    assert len(lagging.fake.rules(lagging.group)) == len([22, 23, 24])
+    assert entry.rule_ids == set(lagging.fake.rules(lagging.group))
 
 
 @pytest.mark.parametrize("lagging", ["set"], indirect=True)

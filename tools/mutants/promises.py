@@ -147,6 +147,27 @@ MUTANTS = (
         (LATE,),
     ),
     Mutant(
+        "one late read gives a hidden rule the ID of a deleted one before an update",
+        "reconcile/lifecycle.py",
+        "return self._believed([m for m in members if not m.rule_id], group)",
+        "return self._believed([], group)",
+        (LATE,),
+    ),
+    Mutant(
+        "one late read gives a hidden rule the ID of a deleted one after an update",
+        "reconcile/create.py",
+        "if found.items() - before.items() or any(",
+        "if any(",
+        (LATE,),
+    ),
+    Mutant(
+        "one late read gives an exclusive set a deleted rule",
+        "reconcile/plan.py",
+        "    return new | {\n",
+        "    return {\n",
+        (LATE,),
+    ),
+    Mutant(
         "a changed rule is gone by one read that lacks it",
         "reconcile/lifecycle.py",
         "if doubtful.items() - before.items():",

@@ -321,20 +321,35 @@ class Additions:
 
     def _without_contradiction(self, group: LiveGroup) -> LiveGroup:
         """
-        The group, read again while the read before this run contradicts it: one of the
-        two is late.
+        The group, read again while the read before contradicts it: one of the two is
+        late.
         """
         group = self.context.without_revoked(group)
+        found: dict[IngressRule, str] = {}
 
         def is_believed() -> bool:
-            nonlocal group
-            if any(self._contradicts(rule, group) for rule in self.sent):
+            nonlocal group, found
+            before, found = found, self._found_without_id(group)
+            if found.items() - before.items() or any(
+                self._contradicts(rule, group) for rule in self.sent
+            ):
                 group = self.context.without_revoked(self.context.group.read_now())
                 return False
             return True
 
         read_until(is_believed, self.context.timeout_s, SHOWN_AGAIN_WITHIN_S)
         return group
+
+    def _found_without_id(self, group: LiveGroup) -> dict[IngressRule, str]:
+        """
+        The IDs that a read shows of rules that the state has without one. A late read
+        may show an identical rule that was deleted before.
+        """
+        return {
+            rule: live.rule_id
+            for rule, member in self.in_state.items()
+            if not member.rule_id and (live := group.matching(rule))
+        }
 
     def _contradicts(self, rule: IngressRule, group: LiveGroup) -> bool:
         """

@@ -138,31 +138,46 @@ class Lifecycle(RuleContext):
 
         with self._error_context(wanted):
             read = self.group.read_after_writes if members else self.group.read_cached
-            group = self.without_revoked(read())
+            group = self._identified(members, read())
             members = [self._found(member, group) for member in members]
             plan = plan_for(group)
             if plan.duplicates:
                 # A cached read does not show what other resources have written since.
                 own = [m.rule_id for m in members if m.rule_id and not m.held]
-                group = self.read_settled(duplicates_in, own)
+                group = self._identified(members, self.read_settled(duplicates_in, own))
                 members = [self._found(member, group) for member in members]
                 plan = plan_for(group)
         if plan.duplicates and not adopt:
             raise exists_error(self, [change.live for change in plan.duplicates])
         return self._carry_out(plan, group, adopt=adopt)
 
-    def _read_believed(self, members: Sequence[Member], *, adopt: bool) -> LiveGroup:
+    def _identified(self, members: Sequence[Member], group: LiveGroup) -> LiveGroup:
         """
-        The group. A rule of the state is gone or changed only if two reads in a row
-        show that, and it was not created or changed just before: a read may be late.
+        The group, read again if it shows a rule of the state whose ID is not known: a
+        late read may show an identical one that was deleted before.
         """
-        group = self.without_revoked(self.group.read_after_writes())
-        doubtful = doubts(members, group, adopt=adopt)
+        return self._believed([m for m in members if not m.rule_id], group)
+
+    def _believed(
+        self,
+        members: Sequence[Member],
+        group: LiveGroup,
+        keep: Keep | None = None,
+        *,
+        adopt: bool = False,
+    ) -> LiveGroup:
+        """
+        The group. A rule of the state is gone, changed or found only if two reads in a
+        row show that, and it was not created or changed just before: a read may be
+        late.
+        """
+        group = self.without_revoked(group)
+        doubtful = doubts(members, group, keep, adopt=adopt)
 
         def is_believed() -> bool:
             nonlocal group, doubtful
             before, again = doubtful, self.without_revoked(self.group.read_now())
-            doubtful = doubts(members, again, adopt=adopt)
+            doubtful = doubts(members, again, keep, adopt=adopt)
             if doubtful.items() - before.items():
                 return False
             group = again
@@ -301,7 +316,8 @@ class Lifecycle(RuleContext):
         """
         with self._error_context([member.rule for member in members]):
             try:
-                group = self._read_believed(members, adopt=adopt)
+                read = self.group.read_after_writes()
+                group = self._believed(members, read, keep, adopt=adopt)
             except GroupNotFoundError as error:
                 self.believe_group_gone(error, members, account_id, ask_again=True)
                 return None

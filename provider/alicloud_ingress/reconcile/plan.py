@@ -283,19 +283,26 @@ def change_of(member: Member, wanted: IngressRule, group: LiveGroup) -> Change |
 
 
 def doubts(
-    members: Sequence[Member], group: LiveGroup, *, adopt: bool
+    members: Sequence[Member],
+    group: LiveGroup,
+    keep: Keep | None = None,
+    *,
+    adopt: bool,
 ) -> dict[Member, LiveRule | None]:
     """
     The members that a read shows otherwise than the state has them, each as shown; None
-    for one with an ID that the read lacks, see `live_of`. What another resource holds
-    is for that one to judge.
+    for one with an ID that the read lacks, see `live_of`. For an exclusive set, also
+    the rules that would become its members. What another resource holds is for that one
+    to judge.
     """
-    own = [member for member in members if not member.held]
-    lives = {m: live_of(m, group, adopt=adopt and m.declared) for m in own}
-    return {
+    lives = {m: live_of(m, group, adopt=adopt and m.declared) for m in members}
+    others = _others(group, {*lives.values()}, keep)
+    new = {Member(live.rule, live.rule_id, declared=False): live for live in others}
+    return new | {
         member: live
         for member, live in lives.items()
-        if (
+        if not member.held
+        and (
             live.rule_id != member.rule_id
             or group.in_terms_of(member.rule, live).rule.difference(member.rule)
             if live

@@ -65,10 +65,10 @@ class RuleLifecycle(Lifecycle):
         if member.held or self._left_behind:
             return self._reconcile([new], [member], adopt=adopt)[new]
         with self._error_context([new]):
-            group = self.without_revoked(self.group.read_after_writes())
+            group = self._identified([member], self.group.read_after_writes())
             change = change_of(member, new, group)
             if change is None:
-                group = self.without_revoked(self.group.read_now())
+                group = self._identified([member], self.group.read_now())
                 change = change_of(member, new, group)
             member = self._found(member, group)
         if member.held:
