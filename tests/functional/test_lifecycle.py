@@ -262,7 +262,7 @@ class TestCreate:
 
         with (
             pytest.raises(EcsError, match=r"Forbidden\.RAM"),
-            one.owner.acquiring(),
+            ownership.acquiring(one.owner.mark),
         ):
             one.create(replace(SSH, description="office"), adopt=True)
 

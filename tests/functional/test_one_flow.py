@@ -173,14 +173,14 @@ def test_a_rule_that_is_left_cannot_be_adopted() -> None:
 
     with (
         pytest.raises(NotTakenBackError) as caught,
-        owner.acquiring(),
+        owner.ownership.acquiring(owner.mark),
     ):
         SetLifecycle(group, group, "cn-hangzhou", print, owner).create(
             [SSH, NEIGHBOURS[0]]
         )
 
     assert [live.rule_id for live in caught.value.for_state.values()] == [*group.rules]
-    assert not Owner(ownership, "another").adopt(*group.rules)
+    assert not any(ownership.adopt(rule_id, "another") for rule_id in group.rules)
 
 
 class MovedSince(MemoryGroup):
@@ -257,10 +257,10 @@ def test_a_change_into_a_duplicate_names_the_duplicate(resource: Resource) -> No
 def test_without_an_id_a_rule_under_adoption_is_kept(resource: Resource) -> None:
     """The adoption may fail, so the delete does not succeed."""
     there = resource.group.add(SSH)
-    other = Owner(resource.ownership, "another")
+    ownership = resource.ownership
 
-    with other.acquiring():
-        assert other.adopt(there)
+    with ownership.acquiring("another"):
+        assert ownership.adopt(there, "another")
         with pytest.raises(RuleNotConfirmedError, match="has not finished"):
             resource.delete(SSH)
 

@@ -480,7 +480,7 @@ def test_a_rule_that_moves_between_sets_is_kept(stack: Stack) -> None:
     lagging = Stale(stack.client, stack.by_id(), members)
     stack.life(lagging, "second").create(rules(1), adopt=True)
     third = stack.life(mark="third")
-    with third.owner.acquiring():
+    with third.owner.ownership.acquiring("third"):
         third.create(rules(2)[1:], adopt=True)
     stack.life().update([], members[1:])
 

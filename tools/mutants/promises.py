@@ -477,7 +477,7 @@ MUTANTS = (
     Mutant(
         "a rule that another resource holds is changed if the state lacks its ID",
         "reconcile/lifecycle.py",
-        "if not live or not live.rule_id or self.owner.find(live.rule_id):",
+        "if not live or not live.rule_id or find(live.rule_id, mark):",
         "if live or not live:",
         (OWNERSHIP,),
     ),
@@ -585,8 +585,8 @@ MUTANTS = (
     Mutant(
         "another resource adopts a rule that a failed create has left",
         "reconcile/create.py",
-        "if not live.rule_id or owner.record_created(live.rule_id)",
-        "if True",
+        "            or owner.ownership.record_created(live.rule_id, owner.mark)\n",
+        "            or True\n",
         (ONE_FLOW,),
     ),
     Mutant(

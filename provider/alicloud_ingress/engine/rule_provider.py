@@ -109,7 +109,7 @@ class RuleProvider(Provider):
             return live.rule_id or pending, outputs
 
         try:
-            with owner.acquiring():
+            with owner.ownership.acquiring(owner.mark):
                 live = lifecycle.create(rule, adopt=bool(props.get("adopt")))
         except UnfinishedError as error:
             raise partial_failure(
@@ -180,7 +180,7 @@ class RuleProvider(Provider):
             lifecycle = running().lifecycle(location_of(_news), owner, secret)
             account_id = account_id or lifecycle.account_id([rule])
             adopt = bool(_news.get("adopt"))
-            with owner.acquiring():
+            with owner.ownership.acquiring(owner.mark):
                 live = lifecycle.update(rule_of(_olds), rule, rule_id, adopt=adopt)
         except UnfinishedError as error:
             outputs = updated(error.for_state[rule])

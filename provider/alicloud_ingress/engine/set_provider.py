@@ -124,7 +124,7 @@ class RuleSetProvider(Provider):
         account_id = lifecycle.account_id(rules)
         identity = f"{place.group_id}/set/{uuid.uuid4().hex[:12]}"
         try:
-            with owner.acquiring():
+            with owner.ownership.acquiring(owner.mark):
                 ids = lifecycle.create(
                     rules, adopt=bool(props.get("adopt")), keep=keep_of(props)
                 )
@@ -177,7 +177,7 @@ class RuleSetProvider(Provider):
         try:
             lifecycle = running().set_lifecycle(location_of(_news), owner, secret)
             account_id = account_id or lifecycle.account_id(rules)
-            with owner.acquiring():
+            with owner.ownership.acquiring(owner.mark):
                 ids = lifecycle.update(
                     rules,
                     members,

@@ -220,11 +220,12 @@ class Additions:
         Raises:
             RuleExistsError: another resource has some of them.
         """
+        owner = self.context.owner
         held = [
             change.live
             for change in duplicates
             if (rule_id := change.live.rule_id)
-            and not self.context.owner.adopt(rule_id)
+            and not owner.ownership.adopt(rule_id, owner.mark)
         ]
         if held:
             raise held_error(self.context, held)
@@ -246,12 +247,13 @@ class Additions:
         self.adopt(self.by_others.values())
         ours = {r: live for r, live in self.shown.items() if r not in self.by_others}
         own_ids = {member.rule_id for member in self.in_state.values()}
+        owner = self.context.owner
         held = {
             rule: Change(live, rule)
             for rule, live in ours.items()
             if live.rule_id
             and live.rule_id not in own_ids
-            and not self.context.owner.record_created(live.rule_id)
+            and not owner.ownership.record_created(live.rule_id, owner.mark)
         }
         if held:
             self.by_others |= held
@@ -453,7 +455,8 @@ class Additions:
         left = {
             rule: live
             for rule, live in left.items()
-            if not live.rule_id or owner.record_created(live.rule_id)
+            if not live.rule_id
+            or owner.ownership.record_created(live.rule_id, owner.mark)
         }
         if not left:
             return

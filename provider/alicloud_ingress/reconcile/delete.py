@@ -77,11 +77,12 @@ class Removals:
             )
 
     def _revoke(self, members: Sequence[Member]) -> None:
-        ownership = self.context.owner.ownership
+        owner = self.context.owner
+        ownership = owner.ownership
         ids: dict[Member, str] = self._ids_of(members)
         while ids:
             known = list(dict.fromkeys(filter(None, ids.values())))
-            releases = self.context.owner.begin_release(known)
+            releases = ownership.begin_release(known, owner.mark)
             ours = {
                 member: rule_id
                 for member, rule_id in ids.items()
@@ -155,25 +156,24 @@ class Removals:
         errors = {rule_id: error for rule_id, error in outcomes.items() if error}
         reactions = {i: reaction(Write.REVOKE_BY_ID, e) for i, e in errors.items()}
         gone_before = {i for i, r in reactions.items() if r is Reaction.ALREADY_DONE}
-        done = outcomes.keys() - errors.keys() | gone_before
+        revoked = outcomes.keys() - errors.keys()
         # What is gone is recorded before the group is read, which may fail.
-        self.gone.update(rules[rule_id] for rule_id in done)
+        self.gone.update(rules[rule_id] for rule_id in revoked | gone_before)
         self.unclear.update(
             rules[i] for i, e in errors.items() if is_outcome_unknown(e)
         )
-        to_read = [i for i, r in reactions.items() if r is Reaction.READ_GROUP]
-        group = self._read([rules[id_] for id_ in to_read]) if to_read else None
-        still_shown = [id_ for id_ in to_read if group and group.by_id(id_)]
-        gone_before.update(id_ for id_ in to_read if id_ not in still_shown)
-        done |= gone_before
-        self.gone.update(rules[rule_id] for rule_id in gone_before)
+        if to_read := [i for i, r in reactions.items() if r is Reaction.READ_GROUP]:
+            group = self._read([rules[rule_id] for rule_id in to_read])
+            gone_before.update(i for i in to_read if group.by_id(i) is None)
+            self.gone.update(rules[rule_id] for rule_id in gone_before)
+        existing = rules.keys() - revoked - gone_before
         for rule_id, error in errors.items():
             words = f"{rule_id} ({self.context.words(rules[rule_id])}"
-            if rule_id in still_shown:
+            if rule_id in existing and rule_id in to_read:
                 quoted = error.quoted if isinstance(error, EcsError) else str(error)
                 self.remaining.append(f"{words}; {quoted})")
-            elif rule_id not in gone_before:
-                more = len(rules) - len(done) - 1
+            elif rule_id in existing:
+                more = len(existing) - 1
                 others = f" and {more} more" if more else ""
                 about = f"{words}){others} in {self.context.where}"
                 raise located(error, about) from error

@@ -199,7 +199,8 @@ class Lifecycle(RuleContext):
         has revoked it.
         """
         rule_id, owner = member.rule_id, self.owner
-        held = owner.is_anothers(rule_id) or owner.ownership.is_being_revoked(rule_id)
+        is_anothers = owner.ownership.is_anothers(rule_id, owner.mark)
+        held = is_anothers or owner.ownership.is_being_revoked(rule_id)
         return replace(member, held=held)
 
     def _found(self, member: Member, group: LiveGroup) -> Member:
@@ -208,7 +209,8 @@ class Lifecycle(RuleContext):
         the ID.
         """
         live = None if member.rule_id else live_of(member, group)
-        if not live or not live.rule_id or self.owner.find(live.rule_id):
+        find, mark = self.owner.ownership.find, self.owner.mark
+        if not live or not live.rule_id or find(live.rule_id, mark):
             return member
         return replace(member, rule_id=live.rule_id, held=True)
 

@@ -18,7 +18,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -395,39 +395,3 @@ class Owner:
     ownership: Ownership
     mark: str
     replaces: frozenset[str] = frozenset()
-
-    def acquiring(self) -> AbstractContextManager[None]:
-        """
-        As `Ownership.acquiring`.
-        """
-        return self.ownership.acquiring(self.mark)
-
-    def adopt(self, rule_id: str) -> bool:
-        """
-        As `Ownership.adopt`.
-        """
-        return self.ownership.adopt(rule_id, self.mark)
-
-    def find(self, rule_id: str) -> bool:
-        """
-        As `Ownership.find`.
-        """
-        return self.ownership.find(rule_id, self.mark)
-
-    def record_created(self, rule_id: str) -> bool:
-        """
-        As `Ownership.record_created`.
-        """
-        return self.ownership.record_created(rule_id, self.mark)
-
-    def is_anothers(self, rule_id: str) -> bool:
-        """
-        As `Ownership.is_anothers`.
-        """
-        return self.ownership.is_anothers(rule_id, self.mark)
-
-    def begin_release(self, rule_ids: Sequence[str]) -> dict[str, Release]:
-        """
-        As `Ownership.begin_release`.
-        """
-        return self.ownership.begin_release(rule_ids, self.mark)
