@@ -77,7 +77,7 @@ def place(
 
 def our_client(place: Place, key: str, secret: str, token: str = "") -> EcsClient:
     """The provider's client, with the SDK for Python."""
-    credentials = Credentials("sts" if token else "access_key", key, secret, token)
+    credentials = Credentials("access_key", key, secret, token)
     connection = Connection(REGION, credentials, timeout_s=10)
     return EcsClient(replace(connection, endpoint=place.host, protocol=place.scheme))
 

@@ -185,7 +185,6 @@ def test_groups_of_the_region_are_listed(ecs: Ecs) -> None:
 
     assert (listed.group_id, listed.vpc_id) == (group, "vpc-1")
     assert (listed.group_type, listed.service_managed) == ("normal", False)
-    assert listed.rule_count == 1
 
 
 def test_the_account_is_read_once(ecs: Ecs) -> None:

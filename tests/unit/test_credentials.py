@@ -224,7 +224,7 @@ def test_a_circle_of_profiles_is_refused(tmp_path: Path) -> None:
                 "access_key_secret": "h",
                 "sts_token": "t",
             },
-            "sts",
+            "access_key",
         ),
         (
             {
@@ -259,6 +259,7 @@ def test_every_mode_of_the_aliyun_cli_is_supported(
     credentials = of_profiles(tmp_path, "p", {"name": "p", **entry})
 
     assert credentials.kind == kind
+    assert credentials.security_token == entry.get("sts_token", "")
     assert credentials.source == "profile 'p'"
 
 

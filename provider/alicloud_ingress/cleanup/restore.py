@@ -96,7 +96,11 @@ class Restorer:
         """
         group = self._read(client, group_id, entries)
         missing = self._settled(group, entries)
-        changed = [e for e in entries if e not in missing and not _is_same(group, e)]
+        changed = [
+            entry
+            for entry in entries
+            if entry not in missing and not group.matching(entry.rule.normal())
+        ]
         closed = [entry for entry in missing if entry.restored_as]
         for entry in closed:
             entry.status = "gone"
@@ -215,13 +219,6 @@ def _the_same(group: LiveGroup, entry: Entry) -> LiveRule | None:
         or group.by_id(entry.restored_as)
         or group.matching(entry.rule.normal())
     )
-
-
-def _is_same(group: LiveGroup, entry: Entry) -> bool:
-    """
-    Whether a rule exists that has the effect of the deleted one.
-    """
-    return group.matching(entry.rule.normal()) is not None
 
 
 def _may_be_late(group: LiveGroup, entry: Entry) -> bool:

@@ -21,8 +21,9 @@ from alicloud_ingress.cleanup.parallel import CALLS_PER_S, RateLimiter, in_paral
 from alicloud_ingress.cleanup.plan_file import Plan
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections
+from alicloud_ingress.ecs.list_entries import NOT_FOUND
 from alicloud_ingress.ecs.responses import ListedGroup
-from alicloud_ingress.errors import BatchEntryError, EcsError, GroupNotFoundError
+from alicloud_ingress.errors import EcsError, GroupNotFoundError
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.times import now
@@ -183,8 +184,8 @@ class Scanner:
         self._rate_limiter.wait()
         try:
             self._client.list_entries(list_id)
-        except BatchEntryError as error:
-            if error.code == "InvalidPrefixListId.NotFound":
+        except EcsError as error:
+            if error.code in NOT_FOUND:
                 return True
             raise
         return False

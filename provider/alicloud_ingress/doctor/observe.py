@@ -83,10 +83,10 @@ def checkup(  # noqa: PLR0913 - one for each source of configuration
     environ: Mapping[str, str],
     folder: Path,
     *,
-    settings: Mapping[str, str] | None = None,
-    region: str = "",
-    profile: str = "",
-    group_id: str = "",
+    settings: Mapping[str, str],
+    region: str,
+    profile: str,
+    group_id: str,
 ) -> Iterator[Finding]:
     """
     Run all checks, one after the other.
@@ -102,14 +102,14 @@ def checkup(  # noqa: PLR0913 - one for each source of configuration
     yield from _machine(environ, folder)
     try:
         connection = config.resolve(
-            (settings or {}).get, environ, region=region, profile=profile
+            settings.get, environ, region=region, profile=profile
         )
     except ConfigurationError as error:
         detail, _, step = str(error).rpartition("; ")
         yield judge.fails("configuration", detail or str(error), step)
         yield judge.not_tried("calls of ECS", "configuration")
         return
-    of_stack = not region and settings and settings.get("alicloud:region")
+    of_stack = not region and settings.get("alicloud:region")
     whose = " (configured in the stack of this folder)" if of_stack else ""
     yield judge.works("region", f"{connection.region}{whose}")
     yield from _network(environ, connection, group_id)

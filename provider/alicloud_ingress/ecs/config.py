@@ -132,7 +132,7 @@ def resolve(
 
 
 def region_of(
-    get: Callable[[str], str | None], environ: Mapping[str, str], profile: str = ""
+    get: Callable[[str], str | None], environ: Mapping[str, str], profile: str
 ) -> str:
     """
     The region of a resource that does not set one.

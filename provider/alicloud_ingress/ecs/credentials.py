@@ -73,8 +73,8 @@ class Credentials:
     One source of credentials.
 
     Args:
-        kind: `access_key`, `sts`, `role`, `ecs_ram_role`, `credentials_uri`,
-            `cli_profile`, or `default` for the SDK's default chain.
+        kind: `access_key`, `role`, `ecs_ram_role`, `credentials_uri`, `cli_profile`, or
+            `default` for the SDK's default chain.
         name: of the role or the profile, or the URI, if the kind has one.
         source: where it is set, for messages.
         file: that contains the profile, for `cli_profile`.
@@ -210,8 +210,7 @@ def _of_environment(settings: Settings) -> Credentials | None:
 def _of_keys(where: str, key: str, secret: str, token: str) -> Credentials:
     if not key or not secret:
         raise ConfigurationError(f"{where}: one of the two is not set; set both")
-    kind = "sts" if token else "access_key"
-    return Credentials(kind, key, secret, token, source=where)
+    return Credentials("access_key", key, secret, token, source=where)
 
 
 def _of_oidc(block: Mapping[str, str]) -> Credentials:

@@ -205,7 +205,7 @@ class Gateway:
 
     def _key_source(self) -> Callable[[], Keys]:
         credentials = self._credentials
-        if credentials.kind in ("access_key", "sts"):
+        if credentials.kind == "access_key":
             keys = Keys(
                 credentials.access_key_id,
                 credentials.access_key_secret,

@@ -50,7 +50,6 @@ class ListedGroup:
         group_type: `normal` or `enterprise`; "" if not known.
         vpc_id: "" in the classic network.
         service_managed: whether a cloud service manages it; users cannot change it.
-        rule_count: of both directions; None if not known.
         tags: by key.
     """
 
@@ -59,7 +58,6 @@ class ListedGroup:
     group_type: str
     vpc_id: str
     service_managed: bool
-    rule_count: int | None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -155,7 +153,6 @@ def groups(action: str, answer: Answer) -> list[ListedGroup]:
             group_type=str(entry.get("SecurityGroupType") or ""),
             vpc_id=str(entry.get("VpcId") or ""),
             service_managed=entry.get("ServiceManaged") in (True, "true", "True"),
-            rule_count=_number(entry.get("RuleCount")),
             tags={
                 str(tag.get("TagKey") or ""): str(tag.get("TagValue") or "")
                 for tag in _tags(action, entry)
@@ -275,8 +272,3 @@ def _rule(written: bytes) -> LiveRule:
         str(entry.get("CreateTime") or ""),
         spelled,
     )
-
-
-def _number(value: object) -> int | None:
-    text = str(value)
-    return int(text) if text.isdecimal() else None

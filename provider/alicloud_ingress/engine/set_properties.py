@@ -213,7 +213,7 @@ def unfinished_outputs_of(
 
 
 def is_same_set(
-    olds: Mapping[str, Any], news: Mapping[str, Any], *, ignores_rules: bool = False
+    olds: Mapping[str, Any], news: Mapping[str, Any], *, ignores_rules: bool
 ) -> bool:
     """
     Whether both mean the same rules, all declared, and have the same other settings.

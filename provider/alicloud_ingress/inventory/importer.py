@@ -90,8 +90,8 @@ def import_of(
     group: LiveGroup,
     owners: GroupOwners | None,
     account_id: str,
-    wanted: Callable[[LiveRule], bool] = lambda _: True,
-    peers: PeerState | None = None,
+    wanted: Callable[[LiveRule], bool],
+    peers: PeerState,
 ) -> Import:
     """
     Choose the rules to import, and name their resources.
@@ -103,9 +103,7 @@ def import_of(
         wanted: whether a rule passes the filters.
         peers: the resources of pulumi-alicloud in the states.
     """
-    resources, unclear = (
-        peers.taken_from(group, owners) if peers and owners else ({}, {})
-    )
+    resources, unclear = peers.taken_from(group, owners) if owners else ({}, {})
     skipped: list[tuple[LiveRule, str]] = []
     taken: list[_Taken] = []
     for place, live in enumerate(group.rules):

@@ -159,7 +159,7 @@ def listing(
     group: LiveGroup,
     owners: GroupOwners | None,
     now: dt.datetime,
-    lists: Mapping[str, Sequence[str]] | None = None,
+    lists: Mapping[str, Sequence[str]],
 ) -> Listing:
     """
     List a group's rules, in the order in which ECS evaluates them.
@@ -282,10 +282,10 @@ def _group(listed: Listing) -> dict[str, Any]:
     }
 
 
-def _exposes(rule: IngressRule, lists: Mapping[str, Sequence[str]] | None) -> str:
+def _exposes(rule: IngressRule, lists: Mapping[str, Sequence[str]]) -> str:
     if rule.drops:
         return "nothing: it drops packets"
-    empty = [each for each in lists_of([rule]) if lists and lists.get(each) == ()]
+    empty = [each for each in lists_of([rule]) if lists.get(each) == ()]
     if empty:
         return f"nothing: {empty[0]} does not exist or is empty"
     return "; ".join(reach.as_text for reach in Policy([rule], lists).reach)

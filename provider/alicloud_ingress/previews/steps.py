@@ -59,19 +59,19 @@ class Differences:
     gone: bool = False
 
 
-def changes_between(
-    old: Mapping[str, Any], new: Mapping[str, Any], moved: Iterable[str] | None
+def _changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], moved: set[str] | None
 ) -> tuple[FieldChange, ...]:
     """
-    The fields that differ; of a rule set, entry by entry.
+    The inputs that differ between two states; of a rule set, entry by entry.
 
     Args:
-        old: inputs before.
-        new: inputs after.
+        old: the state before.
+        new: the state after.
         moved: names of the fields that the engine found to change.
     """
-    before, after = _flat(old), _flat(new)
-    certain = set(moved or ())
+    before, after = _flat(inputs_of(old)), _flat(inputs_of(new))
+    certain = moved or set()
     return tuple(
         FieldChange(name, _as_text(before.get(name)), _as_text(after.get(name)))
         for name in sorted({*before, *after})
@@ -264,12 +264,6 @@ def _with_ids(
         else rule
         for rule in rules
     )
-
-
-def _changes(
-    old: Mapping[str, Any], new: Mapping[str, Any], moved: set[str] | None
-) -> tuple[FieldChange, ...]:
-    return changes_between(inputs_of(old), inputs_of(new), moved)
 
 
 class _StepReader:

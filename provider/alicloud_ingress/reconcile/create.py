@@ -119,10 +119,8 @@ class Additions:
 
     context: RuleContext
     before: frozenset[str]
-    adopts: bool = False
-    in_state: Mapping[IngressRule, Member] = field(
-        default_factory=dict[IngressRule, Member]
-    )
+    adopts: bool
+    in_state: Mapping[IngressRule, Member]
     sent: dict[IngressRule, bool] = field(default_factory=dict[IngressRule, bool])
     shown: dict[IngressRule, LiveRule] = field(
         default_factory=dict[IngressRule, LiveRule]

@@ -16,7 +16,7 @@ from typing import Literal
 
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.list_entries import read_lists
-from alicloud_ingress.ecs.responses import ListedGroup, NetworkInterface
+from alicloud_ingress.ecs.responses import NetworkInterface
 from alicloud_ingress.errors import EcsError
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.usage.engine import connect, escaped
@@ -123,12 +123,13 @@ def read_facts(
     # A list that is empty or gone now may have held something in the period.
     found, unreadable = read_lists(client, rules)
     lists = {list_id: entries for list_id, entries in found.items() if entries}
+    types = {group_id: each.group_type for group_id, each in listed.items()}
     return VpcFacts(
         vpc_id=vpc_id,
         region=region,
         listed=frozenset({*listed, *groups}),
         groups={
-            group_id: GroupFacts(group=group, group_type=_type(listed, group_id))
+            group_id: GroupFacts(group=group, group_type=types.get(group_id, ""))
             for group_id, group in groups.items()
         },
         unread=frozenset(unread),
@@ -136,10 +137,6 @@ def read_facts(
         lists=lists,
         problems=(*problems, *unreadable),
     )
-
-
-def _type(listed: Mapping[str, ListedGroup], group_id: str) -> str:
-    return listed[group_id].group_type if group_id in listed else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

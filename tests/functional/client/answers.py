@@ -11,7 +11,7 @@ from functional.wire import Wire
 
 SECRET = "a-secret-that-is-never-shown"
 TOKEN = "a-token-that-is-never-shown"
-KEYS = Credentials("sts", "AK", SECRET, TOKEN, source="alicloud:accessKey")
+KEYS = Credentials("access_key", "AK", SECRET, TOKEN, source="alicloud:accessKey")
 SSH = IngressRule.parse(
     {"ip_protocol": "tcp", "port_range": 22, "source_cidr_ip": "10.0.0.0/8"}
 )

@@ -21,7 +21,7 @@ from alicloud_ingress.ecs.credentials import Credentials
 print(json.dumps(sorted(sys.modules)))
 """
 CALL = """
-keys = Credentials("sts", "AK", "a-secret", "a-token")
+keys = Credentials("access_key", "AK", "a-secret", "a-token")
 ecs = client.EcsClient(Connection("cn-hangzhou", keys, "{endpoint}", "http"))
 ecs.revoke_by_id("sg-1", ["sgr-1"])
 """

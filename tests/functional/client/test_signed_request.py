@@ -30,7 +30,7 @@ from alicloud_ingress.ecs.signed_request import ApiCall
 MODELS: Any = utils_models  # their annotations do not allow None
 CREDENTIALS: Any = credentials_models
 KEYS = Credentials("access_key", "AK", "a-secret")
-SESSION = Credentials("sts", "STS.1", "a-secret", "a/token+of==a session")
+SESSION = Credentials("access_key", "STS.1", "a-secret", "a/token+of==a session")
 WHERE = {"RegionId": "cn-hangzhou", "SecurityGroupId": "sg-1"}
 TEXT = "Zürich ~ a/b * (c) %41 &=+?#  ü"
 ANSWER = (
