@@ -32,7 +32,7 @@ errors::
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
@@ -368,6 +368,15 @@ def shown(value: object, *, secret: bool = False) -> str:
     if isinstance(value, str) and len(value) > MAX_SHOWN_LENGTH:
         return repr(f"{value[: MAX_SHOWN_LENGTH // 2]}...")
     return repr(value)
+
+
+def some_of(words: Iterable[str], most: int) -> str:
+    """
+    The first words as a list, and how many more there are.
+    """
+    every = list(words)
+    more = len(every) - most
+    return ", ".join(every[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def one_line(text: str) -> str:

@@ -209,6 +209,19 @@ def joined(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     return tuple(result)
 
 
+def gaps(around: Interval, parts: Iterable[Interval]) -> list[Interval]:
+    """
+    What an interval has beside others, which are in order.
+    """
+    here, end = around
+    found: list[Interval] = []
+    for first, last in parts:
+        if here < first and here <= end:
+            found.append((here, min(first - 1, end)))
+        here = max(here, last + 1)
+    return [*found, (here, end)] if here <= end else found
+
+
 class _Reader:
     """
     Parses each dimension of a rule, and collects what it cannot parse as unknown.

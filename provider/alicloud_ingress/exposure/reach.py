@@ -16,6 +16,7 @@ from alicloud_ingress.exposure.packets import (
     Interval,
     OpaqueSet,
     blocks,
+    gaps,
     joined,
 )
 from alicloud_ingress.rules.spelling import PROTOCOL_NUMBERS, WITH_PORTS
@@ -191,7 +192,7 @@ def source_words(sources: Sequence[Interval]) -> str:
     around = _enclosing(sources[0][0], sources[-1][1])
     if around is None:
         return _listed(plain)
-    lacking = [block for part in _gaps(around, sources) for block in blocks(part)]
+    lacking = [block for part in gaps(around, sources) for block in blocks(part)]
     if not lacking or len(lacking) + 1 >= len(plain):
         return _listed(plain)
     return f"{blocks(around)[0]} except {_listed(lacking)}"
@@ -207,18 +208,6 @@ def _enclosing(first: int, last: int) -> Interval | None:
     free = ((first - offset) ^ (last - offset)).bit_length()
     start = (first - offset) >> free << free
     return start + offset, start + (1 << free) - 1 + offset
-
-
-def _gaps(around: Interval, parts: Sequence[Interval]) -> list[Interval]:
-    gaps: list[Interval] = []
-    here = around[0]
-    for first, last in parts:
-        if here < first:
-            gaps.append((here, first - 1))
-        here = last + 1
-    if here <= around[1]:
-        gaps.append((here, around[1]))
-    return gaps
 
 
 def traffic_words(traffic: Sequence[Traffic]) -> str:
@@ -239,7 +228,7 @@ def _is_apart(part: Traffic) -> bool:
 
 
 def _protocol_words(protocols: Sequence[Interval]) -> str:
-    lacking = _gaps(PROTOCOLS, protocols)
+    lacking = gaps(PROTOCOLS, protocols)
     if sum(last - first + 1 for first, last in lacking) <= SHOWN:
         names = [
             _protocol(number)

@@ -25,6 +25,8 @@ from alicloud_ingress.exposure.packets import (
     Matched,
     OpaqueSet,
     contains,
+    gaps,
+    joined,
     matched,
 )
 from alicloud_ingress.exposure.reach import Traffic
@@ -297,29 +299,13 @@ def _cut(box: Box, ports: Sequence[Interval]) -> Iterator[Box]:
     """
     The box without some ports of tcp and udp.
     """
-    others = _minus([box.protocols], [(n, n) for n in _WITH_PORTS])
-    for protocols in others:
+    for protocols in gaps(box.protocols, [(n, n) for n in _WITH_PORTS]):
         yield box._replace(protocols=protocols)
     for number in _WITH_PORTS:
         protocol = (number, number)
         if contains(box.protocols, protocol):
-            for range_ in _minus([box.ports], ports):
+            for range_ in gaps(box.ports, joined(ports)):
                 yield box._replace(protocols=protocol, ports=range_)
-
-
-def _minus(parts: Iterable[Interval], holes: Iterable[Interval]) -> list[Interval]:
-    rest = [*parts]
-    for first, last in holes:
-        rest = [
-            (a, b)
-            for part in rest
-            for a, b in (
-                (part[0], min(part[1], first - 1)),
-                (max(part[0], last + 1), part[1]),
-            )
-            if a <= b
-        ]
-    return rest
 
 
 def _without(
@@ -330,12 +316,13 @@ def _without(
     """
     rest: list[Traffic] = []
     for each in traffic:
-        holes = [
+        holes = joined(
             ports
             for other in known
             if contains(other.protocols, each.protocols)
             for ports in other.ports
-        ]
-        if ports := tuple(p for p in _minus(each.ports, holes) if p != (0, 0)):
+        )
+        left = [part for ports in each.ports for part in gaps(ports, holes)]
+        if ports := tuple(part for part in left if part != (0, 0)):
             rest.append(replace(each, ports=ports))
     return tuple(rest)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from alicloud_ingress.errors import some_of
 from alicloud_ingress.exposure.internet import InternetOpening
 from alicloud_ingress.exposure.reach import Reach
 from alicloud_ingress.previews.declared import DeclaredRule
@@ -116,11 +117,8 @@ def _verdict(review: Review) -> str:
         return "This report is incomplete."
     openings = _openings(review)
     if openings:
-        ports = list(dict.fromkeys(opening.what for _, opening in openings))
-        more = len(ports) - MAX_HEADLINE_PORTS
-        end = f" and {more} more" if more > 0 else ""
-        shown = ", ".join(ports[:MAX_HEADLINE_PORTS])
-        return f"Newly open to the world: {shown}{end}."
+        ports = dict.fromkeys(opening.what for _, opening in openings)
+        return f"Newly open to the world: {some_of(ports, MAX_HEADLINE_PORTS)}."
     if next(_not_judged(review), None) or any(f.opening for f in review.findings):
         return "Some changes are not judged."
     return "Nothing is newly open to the world."

@@ -16,6 +16,7 @@ from alicloud_ingress.errors import (
     RuleNotConfirmedError,
     WrongAccountError,
     as_sentence,
+    some_of,
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership, Release, new_mark
 from alicloud_ingress.reconcile.plan import Member
@@ -57,9 +58,7 @@ def named(words: Iterable[str]) -> str:
     """
     The words as a list, of which only the first `MAX_NAMED` are shown.
     """
-    every = list(words)
-    more = len(every) - MAX_NAMED
-    return ", ".join(every[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return some_of(words, MAX_NAMED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Literal
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.list_entries import read_lists
 from alicloud_ingress.ecs.responses import NetworkInterface
-from alicloud_ingress.errors import EcsError
+from alicloud_ingress.errors import EcsError, some_of
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.usage.engine import connect, escaped
 from alicloud_ingress.usage.table import DAY_S, Metadata, UsageTable, time_text
@@ -357,22 +357,22 @@ class Watch:
     ) -> Iterator[str]:
         late = [m.interface_id for m in members if self._start(m) >= self._period.end]
         if late:
-            yield f"{_some(late)} was created after the logs end"
+            yield f"{some_of(late, 1)} was created after the logs end"
         low = [
             each
             for each, share in shares.items()
             if share < self._period.min_coverage and each not in late
         ]
         if low:
-            worst = min(low, key=lambda each: shares[each])
+            low.sort(key=lambda each: shares[each])
             yield (
-                f"{_some([worst, *(x for x in low if x != worst)])} was watched for"
-                f" {_percent(shares[worst])} of the period, and"
+                f"{some_of(low, 1)} was watched for"
+                f" {_percent(shares[low[0]])} of the period, and"
                 f" {_percent(self._period.min_coverage)} are needed"
             )
         blind = [each for each, share in shares.items() if not share]
         if blind and not low and not late:
-            yield f"{_some(blind)} was not watched"
+            yield f"{some_of(blind, 1)} was not watched"
 
     def _empty_problems(self, facts: VpcFacts) -> Iterator[str]:
         """
@@ -431,9 +431,4 @@ def _percent(share: float) -> str:
 
 
 def _named(rows: Iterable[WatchedInterface]) -> str:
-    return _some([each.interface_id or "unknown interfaces" for each in rows])
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - 1
-    return f"{names[0]} and {more} more" if more else names[0]
+    return some_of((each.interface_id or "unknown interfaces" for each in rows), 1)

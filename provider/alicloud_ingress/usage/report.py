@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar, cast
 
+from alicloud_ingress.errors import some_of
 from alicloud_ingress.exposure.packets import Interval, joined
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import (
@@ -321,8 +322,8 @@ def cells(row: Row) -> tuple[str, ...]:
         row.last_used or "",
         str(tally.flows) if tally else "0",
         bytes_in_words(tally.bytes if tally else 0),
-        _some([source.cidr for source in row.sources]),
-        _some(row.ports),
+        some_of((source.cidr for source in row.sources), CELL_ENTRIES),
+        some_of(row.ports, CELL_ENTRIES),
         narrower_in_words(row.proposal),
         "; ".join(judged.reasons),
     )
@@ -382,9 +383,3 @@ def days_of(period: JudgedPeriod) -> range:
     The days of a period, counted since 1970-01-01 UTC.
     """
     return range(period.start // DAY_S, (period.end - 1) // DAY_S + 1)
-
-
-def _some(texts: Sequence[str]) -> str:
-    shown = ", ".join(texts[:CELL_ENTRIES])
-    more = len(texts) - CELL_ENTRIES
-    return f"{shown} and {more} more" if more > 0 else shown
