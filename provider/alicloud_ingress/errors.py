@@ -359,7 +359,7 @@ def as_sentence(error: Exception) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def shown(value: object, *, secret: bool = False) -> str:
+def quoted(value: object, *, secret: bool = False) -> str:
     """
     The value of an argument for a message; `[secret]` in place of a secret.
     """

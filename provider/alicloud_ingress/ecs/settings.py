@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alicloud_ingress.errors import ConfigurationError, shown
+from alicloud_ingress.errors import ConfigurationError, quoted
 from alicloud_ingress.files import as_object, as_objects, parsed
 
 TIMEOUT_VARIABLE = "ALICLOUD_INGRESS_TIMEOUT"
@@ -56,7 +56,7 @@ class Settings:
         is_number = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
         if not is_number or int(text) == 0:
             raise ConfigurationError(
-                f"{name} is {shown(text)}; set a whole number above 0, with at most"
+                f"{name} is {quoted(text)}; set a whole number above 0, with at most"
                 f" {MAX_DIGITS} digits"
             )
         return int(text)

@@ -14,7 +14,7 @@ from typing import Any, cast
 from alicloud_ingress.engine.properties import inputs_of, rule_of
 from alicloud_ingress.engine.set_properties import key_of, rules_of
 from alicloud_ingress.engine.unknowns import is_unknown, unknown_among
-from alicloud_ingress.errors import SECRET, Problem, shown
+from alicloud_ingress.errors import SECRET, Problem, quoted
 from alicloud_ingress.rules.rule import ATTRIBUTES, IngressRule
 from alicloud_ingress.rules.spelling import has_expired
 from alicloud_ingress.rules.validation import LAST_PRIORITY, RULE_ARGUMENTS, problems_of
@@ -70,7 +70,7 @@ def check_rule(
     hidden = "expires_on" in secret
     if not exists:
         reason = "is in the past; set a future date or remove the rule"
-        found = Problem("expires_on", f"{shown(expires_on, secret=hidden)} {reason}")
+        found = Problem("expires_on", f"{quoted(expires_on, secret=hidden)} {reason}")
         return RuleCheck((*problems, found))
     if problems:
         return RuleCheck(problems)
@@ -93,7 +93,7 @@ def settings_problems(
 
     def refuse(name: str, why: str) -> None:
         hidden = any(path.split("[", 1)[0] == name for path in secret)
-        value = shown(known[name], secret=hidden)
+        value = quoted(known[name], secret=hidden)
         problems.append(Problem(name, f"{value} is not {why}"))
 
     known = {name: value for name, value in inputs.items() if not is_unknown(value)}
@@ -262,8 +262,8 @@ def _key_with_unknowns(arguments: Mapping[str, Any], unknown: AbstractSet[str]) 
     """
     A preliminary key, in which a word stands for each unknown value.
     """
-    shown = {n: UNKNOWN_WORD if n in unknown else v for n, v in arguments.items()}
+    known = {n: UNKNOWN_WORD if n in unknown else v for n, v in arguments.items()}
     if "priority" in unknown:
-        del shown["priority"]
-    words = rule_of(shown).as_text
+        del known["priority"]
+    words = rule_of(known).as_text
     return f"{words} priority {UNKNOWN_WORD}" if "priority" in unknown else words

@@ -14,7 +14,7 @@ from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.engine.properties import PLACE
 from alicloud_ingress.engine.runtime import Process
 from alicloud_ingress.engine.unknowns import unknown_among
-from alicloud_ingress.errors import ConfigurationError, Problem, shown
+from alicloud_ingress.errors import ConfigurationError, Problem, quoted
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.validation import problem_of_id
 
@@ -52,7 +52,7 @@ class ResourceCheck:
         """
         name = "security_group_id"
         group_id = str(self.inputs.get(name) or "")
-        in_message = shown(group_id, secret=name in self.secret)
+        in_message = quoted(group_id, secret=name in self.secret)
         if not group_id:
             self._add(name, "'' is not a security group ID; set it")
         elif name not in self.unknown and (
@@ -61,7 +61,7 @@ class ResourceCheck:
             self.problems.append(found)
         adopt = self.inputs.get("adopt", False)
         if not isinstance(adopt, bool) and "adopt" not in self.unknown:
-            value = shown(adopt, secret="adopt" in self.secret)
+            value = quoted(adopt, secret="adopt" in self.secret)
             self._add("adopt", f"{value} is not True or False")
         if self.inputs.get("region") or "profile" in self.unknown:
             return

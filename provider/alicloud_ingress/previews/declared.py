@@ -213,13 +213,13 @@ class Statement:
             yield self._hidden(f"rules is {doubt_of(rules) or 'missing'}")
             return
         keys = list(mapping(rules)) or [""] * len(entries)
-        told = outputs.get("rule_ids")
-        ids = mapping(told)
+        stated = outputs.get("rule_ids")
+        ids = mapping(stated)
         foreign = items(outputs.get("foreign_rule_ids"))
         for number, (key, entry) in enumerate(zip(keys, entries, strict=True)):
             if mapping(entry) and not doubt_of(entry):
                 rule_id = known_text(ids.get(key))
-                hides = SECRET in (doubt_of(told), doubt_of(ids.get(key)))
+                hides = SECRET in (doubt_of(stated), doubt_of(ids.get(key)))
                 rule = self._rule(
                     mapping(entry),
                     f"{self._label} {number}",

@@ -220,7 +220,7 @@ class JudgedGroup:
             return bool(owned.owners) and all(ops[urn] == {op} for urn in owned.owners)
 
         after = self.change.after
-        told = {owned.rule for owned in (*self._shown.before, *self._shown.after)}
+        visible = {owned.rule for owned in (*self._shown.before, *self._shown.after)}
         rules_after = {owned.rule for owned in after}
         rules_before = {owned.rule for owned in self.change.before}
         deleted = [
@@ -236,5 +236,5 @@ class JudgedGroup:
         candidates += range(len(after), len(after) + len(deleted))
         rules = [owned.rule for owned in (*after, *deleted)]
         for place in covered(rules, range(len(after)), candidates):
-            if rules[place] in told:
+            if rules[place] in visible:
                 yield rules[place], place < len(after)

@@ -269,10 +269,10 @@ def lists_of(preview: Preview, read: Lists | None) -> tuple[Lists, Lists]:
     """
     The contents of lists before and after; none of a list that is not known.
     """
-    told = {
+    known = {
         each.list_id: each.before for each in preview.lists if each.before is not None
     }
-    before: dict[str, Sequence[str]] = {**told, **(read or {})}
+    before: dict[str, Sequence[str]] = {**known, **(read or {})}
     unknown = (f"({NOT_KNOWN})",)
     changed: dict[str, Sequence[str]] = {}
     for each in preview.lists:

@@ -242,8 +242,8 @@ def _source(state: Mapping[str, Any]) -> Source | None:
 
 
 def _hides_foreign(state: Mapping[str, Any]) -> bool:
-    told = mapping(state.get("outputs")).get("foreign_rule_ids")
-    return any(map(doubt_of, (told, *items(told))))
+    stated = mapping(state.get("outputs")).get("foreign_rule_ids")
+    return any(map(doubt_of, (stated, *items(stated))))
 
 
 def _with_ids(

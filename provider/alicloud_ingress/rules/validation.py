@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from alicloud_ingress.errors import Problem, shown
+from alicloud_ingress.errors import Problem, quoted
 from alicloud_ingress.rules.spelling import (
     ALL_PORTS,
     DESCRIPTION_LIMIT,
@@ -148,13 +148,13 @@ class _Inspection:
         self.found.append(Problem(argument, reason))
 
     def refuse(self, argument: str, reason: str) -> None:
-        self.problem(argument, f"{self.shown(argument)} {reason}")
+        self.problem(argument, f"{self.quoted(argument)} {reason}")
 
     def known(self, *names: str) -> bool:
         return not any(name in self.unknown for name in names)
 
-    def shown(self, name: str) -> str:
-        return shown(self.given[name], secret=name in self.secret)
+    def quoted(self, name: str) -> str:
+        return quoted(self.given[name], secret=name in self.secret)
 
     def check_protocol(self) -> None:
         name = self.protocol
@@ -188,12 +188,12 @@ class _Inspection:
             )
 
     def check_port_list(self, text: str) -> None:
-        list_id = self.shown("port_range_list_id")
+        list_id = self.quoted("port_range_list_id")
         if text:
             self.problem(
                 "port_range_list_id",
-                f"ECS ignores {list_id} if port_range {self.shown('port_range')} is set"
-                " too; set one of the two",
+                f"ECS ignores {list_id} if port_range {self.quoted('port_range')} is"
+                " set too; set one of the two",
             )
         if self.protocol not in WITH_PORTS:
             self.problem(
@@ -237,7 +237,7 @@ class _Inspection:
     def check_sources(self) -> None:
         named = [name for name in SOURCES if self.given[name]]
         if len(named) > 1:
-            values = ", ".join(f"{name} {self.shown(name)}" for name in named)
+            values = ", ".join(f"{name} {self.quoted(name)}" for name in named)
             self.problem(named[1], f"{values}: a rule has one source; set only one")
         elif not named and self.known(*SOURCES):
             self.problem(
@@ -260,7 +260,7 @@ class _Inspection:
             # A set has one group for all rules; `ResourceCheck` checks it.
             if name == "security_group_id":
                 continue
-            if found := problem_of_id(name, self.given[name], self.shown(name)):
+            if found := problem_of_id(name, self.given[name], self.quoted(name)):
                 self.found.append(found)
 
     def check_owner(self) -> None:
@@ -288,14 +288,14 @@ class _Inspection:
         if four and six:
             self.refuse(
                 six[0],
-                f"is IPv6 and {four[0]} {self.shown(four[0])} is IPv4; use one address"
+                f"is IPv6 and {four[0]} {self.quoted(four[0])} is IPv4; use one address"
                 " family per rule",
             )
         for given, wrong, right in ((six, "icmp", "icmpv6"), (four, "icmpv6", "icmp")):
             if given and self.protocol == wrong:
                 self.refuse(
                     "ip_protocol",
-                    f"is not valid with {given[0]} {self.shown(given[0])}; use"
+                    f"is not valid with {given[0]} {self.quoted(given[0])}; use"
                     f" '{right}'",
                 )
         for family in (four, six):
