@@ -8,7 +8,7 @@ https://jcristharif.com/msgspec/structs.html.
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -17,6 +17,16 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
     A document that is only written, or a part of one.
     """
+
+
+_Part = TypeVar("_Part", bound=Part)
+
+
+def as_part(of: type[_Part], value: object) -> _Part:
+    """
+    The part with the attributes of a value.
+    """
+    return msgspec.convert(value, of, from_attributes=True)
 
 
 def as_json_object(value: msgspec.Struct) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from alicloud_ingress.cleanup.owners import read_owners
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import EXISTING, FILE, all_of, shown_as, states, where
 from alicloud_ingress.cli.stack_settings import connections_of
-from alicloud_ingress.cli.stale_plan import plan
+from alicloud_ingress.cli.stale_plan import SOME, plan
 from alicloud_ingress.cli.tables import count, print_rows, progress
 from alicloud_ingress.documents import as_text
 from alicloud_ingress.ecs.connections import Connections
@@ -37,7 +37,6 @@ def stale() -> None:
 
 
 stale.add_command(plan)
-SOME = 1
 NOTABLE_AGE_DAYS = 7
 NOT_CHECKED = (
     "warning: no state is passed, so a rule that a stack has taken over since the plan"

@@ -5,18 +5,17 @@ A judged preview as a JSON document, for programs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from alicloud_ingress.documents import Part, as_text, schema_of, tag_of
+from alicloud_ingress.documents import Part, as_part, as_text, schema_of, tag_of
 from alicloud_ingress.previews.declared import DeclaredRule
 from alicloud_ingress.previews.findings import Finding, GroupReview, Kind, Review
 from alicloud_ingress.previews.steps import Source, Step
 
 Version = Literal[1]
 VERSION: Version = 1
-_Part = TypeVar("_Part", bound=Part)
 Number = Annotated[int, msgspec.Meta(ge=0)]
 Interval = Annotated[
     tuple[Number, Number], msgspec.Meta(description="The first and the last.")
@@ -203,13 +202,6 @@ def as_json(review: Review, not_judged: Sequence[str]) -> str:
     )
 
 
-def _part(of: type[_Part], value: object) -> _Part:
-    """
-    The part with the attributes of a value.
-    """
-    return msgspec.convert(value, of, from_attributes=True)
-
-
 def _finding(finding: Finding, sources: Mapping[str, Source]) -> FindingPart:
     places = [source for urn in finding.urns if (source := sources.get(urn))]
     return FindingPart(
@@ -220,8 +212,8 @@ def _finding(finding: Finding, sources: Mapping[str, Source]) -> FindingPart:
         waived=finding.waived,
         resources=finding.resources,
         urns=finding.urns,
-        sources=tuple(_part(SourcePart, each) for each in places),
-        opening=_part(OpeningPart, finding.opening) if finding.opening else None,
+        sources=tuple(as_part(SourcePart, each) for each in places),
+        opening=as_part(OpeningPart, finding.opening) if finding.opening else None,
     )
 
 
@@ -232,7 +224,7 @@ def _group(group: GroupReview) -> GroupPart:
         judged=change is not None,
         opened=tuple(reach.as_text for reach in change.opened) if change else (),
         closed=tuple(reach.as_text for reach in change.closed) if change else (),
-        newly_world_open=tuple(_part(OpeningPart, each) for each in group.openings),
+        newly_world_open=tuple(as_part(OpeningPart, each) for each in group.openings),
         rules_afterwards=group.rules_afterwards,
         unmanaged=None
         if unmanaged is None

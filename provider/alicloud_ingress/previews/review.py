@@ -86,9 +86,13 @@ def judge(  # noqa: PLR0913 - one for each input
     groups: list[GroupReview] = []
     found: list[Finding] = []
     tangled: list[str] = []
-    for group, each in outcomes.items():
+
+    def judged_group(part: Preview, group: str, outcome: Outcome) -> JudgedGroup:
         read = (live or {}).get(group)
-        judging = JudgedGroup(parts[group], group, each, read, contents, stops)
+        return JudgedGroup(part, group, outcome, read, contents, stops)
+
+    for group, each in outcomes.items():
+        judging = judged_group(parts[group], group, each)
         review = judging.unjudged(today)
         try:
             review = judging.judged(review)
@@ -97,13 +101,11 @@ def judge(  # noqa: PLR0913 - one for each input
             tangled.append(group)
         groups.append(review)
     for group, together in _together(outcomes):
-        read = (live or {}).get(group)
-        judging = JudgedGroup(preview, group, together, read, contents, stops)
         try:
-            more = judging.findings(gate, waivers)
+            more = judged_group(preview, group, together).findings(gate, waivers)
         except TooComplexError:
-            more = []
             tangled.append(group)
+            continue
         there = {f.kind for f in found if not f.waivers}
         where = "" if group == UNKNOWN else f", if {UNKNOWN} is the same"
         found += [

@@ -12,6 +12,7 @@ from alicloud_ingress.testing.errors import FakeError
 from alicloud_ingress.testing.world import World
 
 ANY_ACTION = "*"
+SET_BY_TEST = "set by the test"
 HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 
@@ -53,7 +54,7 @@ class Fault:
     takes_effect: bool = False
     status: int = 0
     code: str = ""
-    message: str = "set by the test"
+    message: str = SET_BY_TEST
     retry_after: int = 0
     body: str | None = None
     content_type: str = "application/json;charset=utf-8"
@@ -71,16 +72,13 @@ class Fault:
         return bool(self.code or self.drop) or (self.body, self.keep) != (None, None)
 
     @staticmethod
-    def refused(action: str, status: int, code: str, message: str = "") -> Fault:
+    def refused(
+        action: str, status: int, code: str, message: str = SET_BY_TEST
+    ) -> Fault:
         """
         An error with any code and status.
         """
-        return Fault(
-            action=action,
-            status=status,
-            code=code,
-            message=message or "set by the test",
-        )
+        return Fault(action=action, status=status, code=code, message=message)
 
     @staticmethod
     def throttled(action: str, *, retry_after: int = 0) -> Fault:

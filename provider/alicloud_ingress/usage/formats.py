@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from alicloud_ingress.documents import Part, as_json_object, schema_of
+from alicloud_ingress.documents import Part, as_json_object, as_part, schema_of
 from alicloud_ingress.rendering.markup import plain, template
 from alicloud_ingress.usage.facts import JudgedPeriod
 from alicloud_ingress.usage.judging import GroupUsage, Verdict
@@ -200,11 +200,7 @@ def _group(usage: GroupUsage) -> GroupPart:
     return GroupPart(
         group_id=usage.group.group_id,
         region=usage.group.region,
-        coverage=CoveragePart(
-            interfaces=usage.coverage.interfaces,
-            watched_share=usage.coverage.watched_share,
-            skipped_windows=usage.coverage.skipped_windows,
-        ),
+        coverage=as_part(CoveragePart, usage.coverage),
         rules=tuple(map(_rule, rows_of(usage))),
     )
 
@@ -221,11 +217,7 @@ def _rule(row: Row) -> RulePart:
         bytes=tally.bytes if tally else 0,
         sources=tuple(map(_source, row.sources)),
         ports=row.ports,
-        proposal=(
-            ProposalPart(sources=narrower.sources, ports=narrower.ports)
-            if narrower
-            else None
-        ),
+        proposal=as_part(ProposalPart, narrower) if narrower else None,
     )
 
 
