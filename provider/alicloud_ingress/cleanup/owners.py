@@ -168,15 +168,7 @@ class Owners:
         Raises:
             StateError: one of them is not such an output.
         """
-        try:
-            read = [_State(text) for text in states]
-        except RecursionError:
-            raise StateError("it is nested too deeply") from None
-        return Owners(
-            stacks=[state.stack for state in read],
-            claims=[claim for state in read for claim in state.claims],
-            doubts=[doubt for state in read for doubt in state.doubts],
-        )
+        return _owners_of([_state(text) for text in states])
 
     @property
     def given(self) -> bool:
@@ -201,6 +193,21 @@ class Owners:
             doubts=tuple(doubts),
             peer_urns=tuple(claim.peer_urn if claim else "" for claim in claims),
         )
+
+
+def _owners_of(states: Sequence[_State]) -> Owners:
+    return Owners(
+        stacks=[state.stack for state in states],
+        claims=[claim for state in states for claim in state.claims],
+        doubts=[doubt for state in states for doubt in state.doubts],
+    )
+
+
+def _state(text: str) -> _State:
+    try:
+        return _State(text)
+    except RecursionError:
+        raise StateError("it is nested too deeply") from None
 
 
 class _State:
@@ -375,12 +382,13 @@ def read_owners(
         StateError: one of the states cannot be read.
     """
     texts = [_in_file(file) for file in files] + [_export(stack) for stack in stacks]
+    states: list[_State] = []
     for name, text in zip([*map(str, files), *stacks], texts, strict=True):
         try:
-            Owners.read([text])
+            states.append(_state(text))
         except StateError as error:
             raise StateError(f"the state {name} cannot be read: {error}") from None
-    return Owners.read(texts), tuple(texts)
+    return _owners_of(states), tuple(texts)
 
 
 def _in_file(file: Path) -> str:
