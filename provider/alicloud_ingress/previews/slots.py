@@ -196,9 +196,6 @@ class Conflicts:
         self.refusals += created_twice((*added, *chain.from_iterable(changed)))
 
     def _find_in_updates(self, slots: Slots) -> None:
-        """
-        Find the live rules that make an update fail.
-        """
         for slot in slots:
             for rule, step in slot.changes if slot.changes_identity else ():
                 for other in slots.identical(rule)[:1]:

@@ -8,14 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from alicloud_ingress.ecs.reactions import is_refusal
 from alicloud_ingress.ecs.security_group import SecurityGroup
 from alicloud_ingress.errors import (
-    EcsError,
     GroupNotFoundError,
     RuleNotConfirmedError,
     WrongAccountError,
-    as_sentence,
     some_of,
 )
 from alicloud_ingress.reconcile.ownership import Owner, Ownership, Release, new_mark
@@ -122,24 +119,6 @@ class RuleContext:
         return named(
             f"{rule_id or 'ID unknown'} ({self.words(rule)})" for rule, rule_id in rules
         )
-
-    def account_for_state(self) -> str:
-        """
-        The account of the credentials; "" where STS refuses or cannot be reached.
-
-        Rules can be created without it. A later "group not found" can then not be
-        compared with the account that the group was in.
-        """
-        try:
-            return self.account.account_id()
-        except EcsError as error:
-            if is_refusal(error):
-                raise
-            self.warn(
-                f"the account that owns {self.where} is not known: {as_sentence(error)}"
-                " The state is written without it"
-            )
-            return ""
 
     def without_revoked(self, group: LiveGroup) -> LiveGroup:
         """

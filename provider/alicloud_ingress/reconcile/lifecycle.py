@@ -29,7 +29,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from alicloud_ingress.errors import GroupNotFoundError, as_sentence, error_context
+from alicloud_ingress.ecs.reactions import is_refusal
+from alicloud_ingress.errors import (
+    EcsError,
+    GroupNotFoundError,
+    as_sentence,
+    error_context,
+)
 from alicloud_ingress.reconcile.context import RuleContext
 from alicloud_ingress.reconcile.create import Additions, exists_error
 from alicloud_ingress.reconcile.delete import Removals
@@ -68,10 +74,23 @@ class Lifecycle(RuleContext):
 
     def account_id(self, rules: Sequence[IngressRule]) -> str:
         """
-        As `account_for_state`; an error names the rules.
+        The account of the credentials; "" where STS refuses or cannot be reached.
+
+        Rules can be created without it. A later "group not found" can then not be
+        compared with the account that the group was in. An error names the rules.
         """
         with self._error_context(rules):
-            return self.account_for_state()
+            try:
+                return self.account.account_id()
+            except EcsError as error:
+                if is_refusal(error):
+                    raise
+                why = as_sentence(error)
+        self.warn(
+            f"the account that owns {self.where} is not known: {why}"
+            " The state is written without it"
+        )
+        return ""
 
     def _reconcile(
         self,
@@ -125,9 +144,6 @@ class Lifecycle(RuleContext):
         adopt: bool,
         keep: Keep | None,
     ) -> Mapping[IngressRule, LiveRule]:
-        """
-        One attempt of `_reconcile`.
-        """
         members = list(map(self._with_holder, members))
 
         def plan_for(group: LiveGroup) -> Plan:

@@ -195,9 +195,6 @@ def _shown(each: FakeInterface) -> Answer:
 
 
 def _mac_address(interface_id: str) -> str:
-    """
-    A MAC address made from the ID.
-    """
     digits = f"{int.from_bytes(interface_id.encode()[-5:], 'big'):010x}"
     pairs = [digits[n : n + 2] for n in range(0, 10, 2)]
     return ":".join(["00", *pairs])

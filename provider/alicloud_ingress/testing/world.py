@@ -360,9 +360,6 @@ class World:
 
 
 def _addresses_of(vpc_id: str, state: State) -> set[str]:
-    """
-    The addresses of all interfaces of a VPC.
-    """
     return {
         address
         for each in state.interfaces.values()
