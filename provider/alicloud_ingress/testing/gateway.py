@@ -259,7 +259,8 @@ class Gatekeeper:
             raise error_of("InvalidAccessKeyId.NotFound")
         _require_token(key, claim.security_token)
         _require_fresh(claim.time, now)
-        if not _equal(claim.signature, _signature(request, key.secret)):
+        given = claim.signature.encode(errors="replace")
+        if not hmac.compare_digest(given, _signature(request, key.secret).encode()):
             raise FakeError(
                 400,
                 "SignatureDoesNotMatch",
@@ -359,10 +360,6 @@ def _signature(request: Request, secret: str) -> str:
         return hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
     digest = hmac.new(f"{secret}&".encode(), text, hashlib.sha1).digest()
     return base64.b64encode(digest).decode()
-
-
-def _equal(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(errors="replace"), other.encode())
 
 
 def _canonical(parameters: Mapping[str, str]) -> str:
