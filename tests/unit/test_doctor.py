@@ -14,6 +14,7 @@ from alicloud_ingress.doctor.observe import engine_python
 from alicloud_ingress.ecs.credentials import Credentials, Role
 from alicloud_ingress.ecs.error_codes import of_code
 from alicloud_ingress.errors import (
+    ConfigurationError,
     EcsError,
     NoAnswerError,
     NotTrustedError,
@@ -256,3 +257,12 @@ class TestEnginePython:
 
         assert found.problem
         assert found.next_step
+
+
+def test_a_message_without_a_next_step_is_the_detail() -> None:
+    """It was repeated as the next step."""
+    error = ConfigurationError("alicloud:endpoints is not JSON")
+
+    finding = judge.refused("configuration", error)
+
+    assert (finding.detail, finding.next_step) == (str(error), "")

@@ -88,6 +88,13 @@ def fails(check: str, detail: str, next_step: str) -> Finding:
     return Finding(check, Outcome.FAILS, detail, next_step)
 
 
+def refused(check: str, error: ConfigurationError | EcsError) -> Finding:
+    """
+    A check that failed with an error, whose message ends with the next step.
+    """
+    return fails(check, *_refusal(error))
+
+
 def warning(check: str, detail: str, next_step: str) -> Finding:
     """
     A check that found a risk, though nothing has failed.
@@ -207,13 +214,6 @@ def credentials(found: Credentials, key: str) -> Finding:
     return works("credentials", f"{found.source}, key {masked(key)}")
 
 
-def no_credentials(error: ConfigurationError | EcsError) -> Finding:
-    """
-    The source of the credentials returns none.
-    """
-    return fails("credentials", *_refusal(error))
-
-
 def masked(key: str) -> str:
     """
     The start of an access key ID, enough to recognize it.
@@ -231,7 +231,7 @@ def account(answer: Mapping[str, object] | EcsError, expected: str) -> Finding:
         expected: the account in `alicloud:accountId`; "" for any.
     """
     if isinstance(answer, CredentialsRefusedError):
-        return fails("account", *_refusal(answer))
+        return refused("account", answer)
     if isinstance(answer, EcsError):
         detail, step = _refusal(answer)
         return warning(
@@ -267,10 +267,9 @@ def permission(
         return warning(check, detail, f"{step}; {OPTIONAL[action]}")
     if isinstance(refusal, GroupNotFoundError) and not group_id:
         return _likely(check, refusal, "the group does not exist; pass --group")
-    if isinstance(refusal, PermissionRefusedError | GroupNotFoundError):
-        return fails(check, *_refusal(refusal))
-    if not (acts and is_refusal(refusal)):
-        return fails(check, *_refusal(refusal))
+    is_missing = isinstance(refusal, PermissionRefusedError | GroupNotFoundError)
+    if is_missing or not (acts and is_refusal(refusal)):
+        return refused(check, refusal)
     return _likely(check, refusal, "ECS must refuse this trial")
 
 
@@ -285,10 +284,10 @@ def _likely(check: str, refusal: EcsError, why: str) -> Finding:
 
 def _refusal(error: ConfigurationError | EcsError) -> tuple[str, str]:
     """
-    Split an error's message into what failed and what to do.
+    Split an error's message into what failed and what to do, if it says that.
     """
-    detail, _, step = str(error).rpartition("; ")
-    return detail, step
+    detail, found, step = str(error).rpartition("; ")
+    return (detail, step) if found else (step, "")
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -105,8 +105,7 @@ def checkup(  # noqa: PLR0913 - one for each source of configuration
             settings.get, environ, region=region, profile=profile
         )
     except ConfigurationError as error:
-        detail, _, step = str(error).rpartition("; ")
-        yield judge.fails("configuration", detail or str(error), step)
+        yield judge.refused("configuration", error)
         yield judge.not_tried("calls of ECS", "configuration")
         return
     of_stack = not region and settings.get("alicloud:region")
@@ -174,7 +173,7 @@ def _credentials(gateway: Gateway, connection: Connection) -> Finding:
         with waiting_for("the source of the credentials", connection.timeout_s):
             key = gateway.keys().access_key_id
     except (ConfigurationError, EcsError) as error:
-        return judge.no_credentials(error)
+        return judge.refused("credentials", error)
     return judge.credentials(connection.credentials, key)
 
 
