@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from alicloud_ingress.cli.main import main
-from alicloud_ingress.testing import FakeEcs
+from alicloud_ingress.testing import FakeEcs, Fault
 from unit.test_preview import SSH, step
 
 WORLD = {**SSH, "source_cidr_ip": "0.0.0.0/0"}
@@ -271,3 +271,19 @@ def test_an_unreadable_group_exits_with_3(
     assert result.exit_code == 3
     assert "sg-1 could not be read" in result.stderr
     assert "This report is incomplete" in result.stdout
+
+
+def test_a_long_refusal_is_reported_with_its_request_id(
+    run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes last, behind what ECS says, and support asks for it."""
+    fake = FakeEcs()
+    refused = Fault.refused("*", 403, "Forbidden.RAM", "no permission, " * 20)
+    fake.inject(refused)
+    with fake.serve() as url:
+        monkeypatch.setenv("ALIBABA_CLOUD_ENDPOINT_ECS", url)
+        result = run({"steps": OPEN}, "--live")
+
+    for text in (result.stdout, result.stderr):
+        assert "RequestId FAKE" in text
+        assert "allow ecs:DescribeSecurityGroupAttribute in a RAM policy" in text

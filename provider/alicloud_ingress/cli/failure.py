@@ -20,7 +20,7 @@ import click
 
 from alicloud_ingress.ecs.waiting import Notices
 from alicloud_ingress.errors import IngressError
-from alicloud_ingress.rendering.markup import plain
+from alicloud_ingress.rendering.markup import MAX_MESSAGE_LENGTH, plain
 
 INTERRUPTED = 130
 NO_READER = 141
@@ -29,7 +29,6 @@ Exit code that a shell reports for a program ended by SIGPIPE.
 """
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OUTPUT_ERRORS = (*_FULL, errno.EIO)
-MAX_MESSAGE_LENGTH = 2_000
 
 
 class Failure(click.ClickException):
@@ -95,13 +94,20 @@ class Commands(click.Group):
         raise SystemExit(_flushed(code))
 
 
+def say(text: str) -> None:
+    """
+    Print a line on stderr, with control characters escaped.
+    """
+    click.echo(plain(text, MAX_MESSAGE_LENGTH), err=True)
+
+
 def exit_if_incomplete(problems: Iterable[str], label: str = "not judged") -> None:
     """
     Print each problem on stderr, and if there is one, end the command.
     """
     found = dict.fromkeys(problems)
     for problem in found:
-        click.echo(f"{label}: {plain(problem, 1_000)}", err=True)
+        say(f"{label}: {problem}")
     if found:
         raise SystemExit(Failure.exit_code)
 
@@ -119,7 +125,7 @@ def _exit_codes() -> Generator[None]:
         raise Failure(plain(str(error), MAX_MESSAGE_LENGTH)) from None
     except (KeyboardInterrupt, click.Abort):
         with contextlib.suppress(OSError):
-            click.echo("interrupted", err=True)
+            say("interrupted")
         raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:
         raise SystemExit(NO_READER) from None
@@ -147,7 +153,7 @@ def _describe(error: OSError) -> str:
 
 def _notify(line: str) -> None:
     with contextlib.suppress(OSError):
-        click.echo(plain(line, MAX_MESSAGE_LENGTH), err=True)
+        say(line)
 
 
 def _streams() -> list[TextIO | None]:

@@ -18,7 +18,7 @@ import click
 
 from alicloud_ingress.cleanup.filters import Narrowing
 from alicloud_ingress.cleanup.owners import read_owners
-from alicloud_ingress.cli.failure import exit_if_incomplete
+from alicloud_ingress.cli.failure import exit_if_incomplete, say
 from alicloud_ingress.cli.options import (
     FOLDER,
     filters,
@@ -50,7 +50,6 @@ from alicloud_ingress.inventory.moving_over import (
     deletion_script,
     kept_resources,
 )
-from alicloud_ingress.rendering.markup import plain
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.times import now
 
@@ -154,7 +153,7 @@ def import_(  # noqa: PLR0913, PLR0917 - one argument for each option
         met = [peer.urn for found in read for peer in found.peers]
         lines += kept_resources(peers, groups, met)
     for line in lines:
-        click.echo(plain(line, 1_000), err=True)
+        say(line)
     if taken := [found for found in imports if found.rules]:
         _write(files, taken, peers if is_move else None, as_set=as_set)
     if taken or not problems:
@@ -209,16 +208,12 @@ def _warn_if_service_managed(client: EcsClient, group_id: str) -> None:
     try:
         listed = [*client.describe_groups([group_id])]
     except PermissionRefusedError as error:
-        why = plain(str(error), 1_000)
-        click.echo(
-            f"cannot check whether a service manages {group_id}: {why}", err=True
-        )
+        say(f"cannot check whether a service manages {group_id}: {error}")
         return
     if any(group.service_managed for group in listed):
-        click.echo(
+        say(
             f"warning: {group_id} is managed by a cloud service; ECS lets only that"
-            " service change its rules, so a stack cannot change or delete them",
-            err=True,
+            " service change its rules, so a stack cannot change or delete them"
         )
 
 

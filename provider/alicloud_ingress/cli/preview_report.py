@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from alicloud_ingress.cli.failure import Failure
+from alicloud_ingress.cli.failure import Failure, say
 from alicloud_ingress.cli.options import timeout
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
@@ -133,11 +133,11 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
         text = _written(judged, form)
     click.echo(text.encode(errors="replace"), nl=False)
     for finding in judged.failing:
-        click.echo(finding_line(finding), err=True)
+        say(finding_line(finding))
     for remark in judged.remarks:
-        click.echo(plain(remark), err=True)
+        say(remark)
     for problem in judged.problems:
-        click.echo(f"incomplete: {plain(problem)}", err=True)
+        say(f"incomplete: {problem}")
     if judged.problems:
         raise SystemExit(Failure.exit_code)
     if judged.failing:
@@ -168,7 +168,7 @@ def _live_state(preview: Preview, region: str, profile: str) -> LiveState:
 
     found = read_live_state(preview, connections_of(profile), region)
     for problem in found.unread_lists:
-        click.echo(plain(problem), err=True)
+        say(problem)
     return found
 
 

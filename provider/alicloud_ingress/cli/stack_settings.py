@@ -11,14 +11,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import click
-
 from alicloud_ingress.cleanup.owners import EngineError, engine_output
+from alicloud_ingress.cli.failure import say
 from alicloud_ingress.ecs.config import CREDENTIAL_KEYS, KEYS
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.errors import ConfigurationError
 from alicloud_ingress.files import mapping, parsed, project_file
-from alicloud_ingress.rendering.markup import plain
 
 NONE_SELECTED = "no stack selected"
 
@@ -69,8 +67,7 @@ def _settings(stack: str) -> dict[str, str]:
     except (EngineError, ValueError) as error:
         if stack or NONE_SELECTED not in str(error):
             of = f"stack {stack}" if stack else "the stack of this folder"
-            why = plain(str(error), 1_000)
-            click.echo(f"the configuration of {of} is not used: {why}", err=True)
+            say(f"the configuration of {of} is not used: {error}")
         return {}
     secret = {key for key, each in read.items() if each.get("secret") is not False}
     unread = {*secret, *(CREDENTIAL_KEYS if secret & {*CREDENTIAL_KEYS} else ())}

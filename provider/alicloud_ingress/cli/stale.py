@@ -14,7 +14,7 @@ import click
 
 from alicloud_ingress import stale as job
 from alicloud_ingress.cleanup.owners import read_owners
-from alicloud_ingress.cli.failure import Failure
+from alicloud_ingress.cli.failure import Failure, say
 from alicloud_ingress.cli.options import EXISTING, FILE, all_of, shown_as, states, where
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.stale_plan import SOME, plan
@@ -139,10 +139,10 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     if open_:
         _warn_if_old(made)
         if not owners.given and any(map(_is_unmanaged, open_)):
-            click.echo(NOT_CHECKED, err=True)
+            say(NOT_CHECKED)
         _require_account(connections, made, guard)
         if not yes and not _is_confirmed(_question(open_, max_rules, made, account_id)):
-            click.echo("nothing was destroyed", err=True)
+            say("nothing was destroyed")
             raise SystemExit(SOME)
     with progress() as bar:
         task = bar.add_task("rules", total=len(open_))
@@ -166,7 +166,7 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     _print_report(done, form)
     chosen = [*filter(limits.cover, done.entries)]
     for line in _not_tried(done.entries, chosen, limits):
-        click.echo(line, err=True)
+        say(line)
     if any(e.status in ("planned", "destroying", "failed") for e in chosen):
         raise SystemExit(Failure.exit_code)
     if any(e.status in ("left", "restored") for e in chosen):
@@ -181,10 +181,9 @@ def _warn_if_old(made: job.Plan) -> None:
     created = moment_of(made.made_at)
     days = (now() - created).days if created else 0
     if days > NOTABLE_AGE_DAYS:
-        click.echo(
+        say(
             f"warning: the plan is {days} days old; since then, traffic may use its"
-            " rules, and stacks may own them. A new plan shows that",
-            err=True,
+            " rules, and stacks may own them. A new plan shows that"
         )
 
 
@@ -258,7 +257,7 @@ def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
             "planned": "was never deleted",
         }.get(entry.status, "")
         words = (f"{entry.rule_id} ({entry.in_words})", what, entry.why)
-        click.echo(plain(" ".join(filter(None, words)), 1_000), err=True)
+        say(" ".join(filter(None, words)))
 
     guard = job.AccountGuard(
         account_id=account_id, unknown_is_accepted=yes_unknown_account

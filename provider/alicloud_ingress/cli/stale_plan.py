@@ -14,7 +14,7 @@ from alicloud_ingress import stale as job
 from alicloud_ingress.cleanup.documents import locked
 from alicloud_ingress.cleanup.owners import read_owners
 from alicloud_ingress.cleanup.plan_file import Partial, may_be_replaced, write_streamed
-from alicloud_ingress.cli.failure import Failure
+from alicloud_ingress.cli.failure import Failure, say
 from alicloud_ingress.cli.options import (
     EXISTING,
     FILE,
@@ -136,7 +136,7 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument for each option
     )
     account = survey.account_id()
     if not account:
-        click.echo(ACCOUNT_UNKNOWN, err=True)
+        say(ACCOUNT_UNKNOWN)
     by_usage = (unused_for, min_coverage, _identity(table))
     asked = (
         *(account, regions, groups, narrowing, kept, states_are_complete, texts),
@@ -167,7 +167,7 @@ def _written(
         output.add(group)
     output.end(head)
     for note in survey.notes:
-        click.echo(plain(note, 1_000), err=True)
+        say(note)
     partial.remove()
     return output
 
@@ -192,10 +192,9 @@ def _scan(survey: job.Survey, partial: Partial, account: str) -> job.Plan:
     """
     known = partial.known(time_text(now()))
     if known:
-        click.echo(
+        say(
             f"continuing after {count(len(known), 'group')} of an earlier run, begun at"
-            f" {partial.made_at}",
-            err=True,
+            f" {partial.made_at}"
         )
     survey.known = known
     judged = len(known)
@@ -252,11 +251,10 @@ class _PlanOutput:
                 f" {count(head.groups_judged, 'group')}"
             )
         for group_id in head.left_alone:
-            text = f"skipped: {group_id} is managed by a cloud service"
-            click.echo(plain(text), err=True)
+            say(f"skipped: {group_id} is managed by a cloud service")
         for problem in head.not_judged:
             self._not_judged(problem)
 
     def _not_judged(self, problem: str) -> None:
         self.incomplete = True
-        click.echo(f"not judged: {plain(problem, 1_000)}", err=True)
+        say(f"not judged: {problem}")

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from alicloud_ingress import usage as job
-from alicloud_ingress.cli.failure import Failure, exit_if_incomplete
+from alicloud_ingress.cli.failure import Failure, exit_if_incomplete, say
 from alicloud_ingress.cli.options import (
     EXISTING,
     FILE,
@@ -26,7 +26,12 @@ from alicloud_ingress.cli.stack_settings import connections_of, settings_of
 from alicloud_ingress.cli.tables import print_table
 from alicloud_ingress.documents import as_text
 from alicloud_ingress.ecs.config import Connection, resolve
-from alicloud_ingress.rendering.markup import code, markdown_table, plain
+from alicloud_ingress.rendering.markup import (
+    MAX_MESSAGE_LENGTH,
+    code,
+    markdown_table,
+    plain,
+)
 from alicloud_ingress.times import now
 from alicloud_ingress.usage.facts import JudgedPeriod
 from alicloud_ingress.usage.formats import html_page, usage_report
@@ -199,27 +204,24 @@ def _connection(profile: str, region: str) -> Connection:
 
 def _report(done: job.Collected, out: Path) -> None:
     metadata = done.table.metadata
-    click.echo(
+    say(
         f"{out}: {done.rows} rows, {done.interfaces} interfaces,"
         f" {job.time_text(metadata.period_from)} to"
-        f" {job.time_text(metadata.period_to)}",
-        err=True,
+        f" {job.time_text(metadata.period_to)}"
     )
     for problem in done.problems[:MAX_PROBLEMS]:
-        click.echo(f"not read: {plain(problem, 1_000)}", err=True)
+        say(f"not read: {problem}")
     if (more := len(done.problems) - MAX_PROBLEMS) > 0:
-        click.echo(f"not read: {more} more files", err=True)
+        say(f"not read: {more} more files")
     if metadata.records_unreadable:
-        click.echo(
+        say(
             f"not read: {metadata.records_unreadable} records lack a field or hold a"
-            " value that is out of range; no rule is reported as unused",
-            err=True,
+            " value that is out of range; no rule is reported as unused"
         )
     if not metadata.all_paths:
-        click.echo(
+        say(
             "no rule will be reported as unused: pass --all-paths if the flow logs take"
-            " all traffic (type All) over all traffic paths",
-            err=True,
+            " all traffic (type All) over all traffic paths"
         )
     if not done.is_complete:
         raise SystemExit(Failure.exit_code)
@@ -333,7 +335,7 @@ def _markdown(
         lines += markdown_table(title, COLUMNS, map(cells, rows_of(usage)))
         lines.append(f"- {coverage_in_words(usage)}")
         lines += [
-            f"- no rule is called unused: {code(each)}"
+            f"- no rule is called unused: {code(each, MAX_MESSAGE_LENGTH)}"
             for each in usage.coverage.problems
         ]
         lines.append("")

@@ -22,7 +22,7 @@ from alicloud_ingress.errors import (
 from alicloud_ingress.exposure.diagram import TooComplexError
 from alicloud_ingress.exposure.group_exposure import Policy
 from alicloud_ingress.exposure.redundancy import alone, covers_as_text
-from alicloud_ingress.rendering.markup import code, markdown_table
+from alicloud_ingress.rendering.markup import MAX_MESSAGE_LENGTH, code, markdown_table
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.rules.spelling import has_expired
@@ -251,7 +251,7 @@ def as_markdown(listed: Listing) -> Iterator[str]:
     for opening in listed.world_open:
         yield f"- open to the world: {code(opening)}"
     for doubt in listed.doubts:
-        yield f"- not judged: {code(doubt)}"
+        yield f"- not judged: {code(doubt, MAX_MESSAGE_LENGTH)}"
 
 
 def _group(listed: Listing) -> dict[str, Any]:

@@ -16,7 +16,13 @@ from alicloud_ingress.previews.declared import DeclaredRule
 from alicloud_ingress.previews.findings import Finding, GroupReview, Review
 from alicloud_ingress.previews.page import Report, Section
 from alicloud_ingress.previews.steps import FieldChange, Step
-from alicloud_ingress.rendering.markup import cell, code, label, plain
+from alicloud_ingress.rendering.markup import (
+    MAX_MESSAGE_LENGTH,
+    cell,
+    code,
+    label,
+    plain,
+)
 from alicloud_ingress.rules.rule import IngressRule
 
 MAX_ARROWS = 40
@@ -51,7 +57,10 @@ def compose(review: Review) -> Report:
     Compose the whole report; `page.markdown` cuts it.
     """
     sections = (
-        _list("This report is incomplete", [code(p) for p in review.problems]),
+        _list(
+            "This report is incomplete",
+            [code(each, MAX_MESSAGE_LENGTH) for each in review.problems],
+        ),
         _list("Fails the check", map(_finding, review.failing)),
         _list("Newly open to the world", _world(review)),
         _list("Not judged", _not_judged(review)),

@@ -22,6 +22,10 @@ MAX_LENGTH = 300
 """
 Characters of one text that are shown; the rest is cut.
 """
+MAX_MESSAGE_LENGTH = 2_000
+"""
+The same of a message. One of ECS has its RequestId and the next step at the end.
+"""
 
 _INVISIBLE = re.compile(
     r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0"
@@ -48,11 +52,11 @@ def plain(text: str, longest: int = MAX_LENGTH) -> str:
     )
 
 
-def code(text: str) -> str:
+def code(text: str, longest: int = MAX_LENGTH) -> str:
     """
     The text as a Markdown code span. In a table, wrap it in `cell`.
     """
-    shown = plain(text) or " "
+    shown = plain(text, longest) or " "
     if "`" not in shown:
         return f"`{shown}`"
     longest = max(len(run) for run in re.findall("`+", shown))
