@@ -987,8 +987,8 @@ MUTANTS = (
     Mutant(
         "a set has a rule that another resource adopted, and that a read lacked",
         "reconcile/lifecycle.py",
-        "(duplicates_in, own)\n                members = [self._found(",
-        "(duplicates_in, own)\n                _ = [self._found(",
+        "(duplicates_in, own))\n                members = [self._found(",
+        "(duplicates_in, own))\n                _ = [self._found(",
         (ONE_FLOW,),
     ),
     Mutant(
