@@ -5,6 +5,7 @@ Rules that already exist, move between resources, or belong to someone else.
 from __future__ import annotations
 
 import json
+import shutil
 
 from pulumi.dynamic.dynamic import (
     serialize_provider,  # pyright: ignore[reportUnknownVariableType]
@@ -125,6 +126,31 @@ def test_a_rename_without_an_alias_fails_and_keeps_the_rule(project: Project) ->
     assert "alias" in done.text
     assert project.actions() == []
     assert project.rules() == rules
+
+
+def test_state_move_gives_a_rule_to_another_stack(project: Project) -> None:
+    """Nothing is sent, and the destroy of one stack keeps the rule of the other."""
+    project.program('rule("web", 443)\nrule("ssh", 22)')
+    project.up()
+    ids = {entry["urn"]: entry["id"] for entry in project.resources()}
+    web, ssh = (urn for name in ("web", "ssh") for urn in ids if urn.endswith(name))
+    project.calls()
+    project.pulumi("stack", "init", "other", "--no-select")
+    shutil.copy(
+        project.folder / "Pulumi.test.yaml", project.folder / "Pulumi.other.yaml"
+    )
+
+    project.pulumi("state", "move", "--source", "test", "--dest", "other", "--yes", ssh)
+    project.program('rule("web", 443)')
+    project.up("--refresh")
+    project.program('rule("ssh", 22)')
+    project.up("--refresh", "--stack", "other")
+
+    assert project.actions() == []
+    project.destroy("--refresh", "--stack", "other", "--remove")
+    assert set(project.rules()) == {ids[web]}
+    project.destroy("--refresh")
+    assert not project.rules()
 
 
 def test_a_rename_with_adopt_moves_the_rule(project: Project) -> None:
