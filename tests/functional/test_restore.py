@@ -365,3 +365,33 @@ def test_nothing_is_opened_behind_a_drop_that_changed(
     assert accepted == []
     assert "drops packets" in entries()[behind]["why"]
     assert entries()[drop]["status"] == ("gone" if change == "deleted" else "restored")
+
+
+def test_credentials_of_another_account_are_compared_with_the_report(
+    fake: FakeEcs,
+) -> None:
+    """No plan was passed, so the message speaks of none."""
+    group = fake.new_group()
+    expired(fake, group, 80)
+    destroyed(group)
+    fake.accounts["AK"] = "1000000000000002"
+
+    done = restored()
+
+    assert done.exit_code == 3
+    assert "the report is of account" in done.stderr
+    assert "plan" not in done.stderr
+
+
+def test_an_unknown_account_of_a_restore_needs_no_new_plan(fake: FakeEcs) -> None:
+    """A new plan has none of the deleted rules."""
+    group = fake.new_group()
+    expired(fake, group, 80)
+    destroyed(group)
+    fake.inject(Fault.refused("GetCallerIdentity", 403, "NoPermission"))
+
+    done = restored()
+
+    assert done.exit_code == 2
+    assert "whether the report and the credentials" in done.stderr
+    assert "plan" not in done.stderr
