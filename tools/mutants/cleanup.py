@@ -103,6 +103,20 @@ CLEANUP = (
         (RESTORE,),
     ),
     Mutant(
+        "a rule is restored although another run has deleted its drop",
+        "cleanup/restore.py",
+        "for entry in self._planned[group.region, group_id]",
+        "for entry in entries",
+        (RESTORE,),
+    ),
+    Mutant(
+        "a rule that exists after a fault of ECS counts as not restored",
+        "cleanup/restore.py",
+        "except OUTCOME_UNKNOWN as error:",
+        "except NoAnswerError as error:",
+        (RESTORE,),
+    ),
+    Mutant(
         "a refusal of a second call loses what the first deleted",
         "cleanup/destroy.py",
         "not is_certain or entry.rule_id in self._sent_before",
