@@ -40,6 +40,13 @@ CLEANUP = (
         (RECORD,),
     ),
     Mutant(
+        "a drop is deleted though a rule behind it was widened since the plan",
+        "cleanup/destroy.py",
+        "if opened and opened != entry",
+        "if not opened and opened != entry",
+        (RECORD,),
+    ),
+    Mutant(
         "a rule that was made again counts as deleted",
         "cleanup/destroy.py",
         "elif same and not",
