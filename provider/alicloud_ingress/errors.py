@@ -171,11 +171,15 @@ class EcsError(IngressError):
         if self.credentials:
             about += f" (credentials: {self.credentials})"
         request = f" (RequestId {self.request_id})" if self.request_id else ""
-        step = _STEP_BY_CODE.get(self.code, self.next_step)
+        step = _STEP_BY_CODE.get(self.code, self._step)
         return (
             f"{self.action}{about}: {one_line(self.code)}: {self.detail}{request};"
             f" {step.format(permission=self._permission)}"
         )
+
+    @property
+    def _step(self) -> str:
+        return self.next_step
 
     @property
     def _permission(self) -> str:
@@ -236,6 +240,13 @@ class NoAnswerError(EcsError):
 
     retryable = True
     next_step = "try again: it is not known whether ECS acted"
+
+    @property
+    def _step(self) -> str:
+        """
+        A call that only reads, or that returns keys, has no effect.
+        """
+        return _READ_AGAIN if self.action.startswith(_READS) else self.next_step
 
 
 class GroupNotFoundError(EcsError):
@@ -389,6 +400,8 @@ def one_line(text: str) -> str:
     return printable[: MAX_DETAIL_LENGTH - 1] + "…"
 
 
+_READS = ("Describe", "GetCallerIdentity", "AssumeRole")
+_READ_AGAIN = "try again; if it fails again, check the network and the proxy"
 _PRODUCT_BY_ACTION = {
     "AssumeRole": "sts",
     "AssumeRoleWithOIDC": "sts",

@@ -72,6 +72,17 @@ def test_check_reports_each_invalid_argument(provider: IngressRuleProvider) -> N
     assert sorted(f.property for f in result.failures) == ["port_range", "priority"]
 
 
+def test_check_reports_a_region_that_names_no_host(front: Front) -> None:
+    """At the preview; a create would ask a host of that name."""
+    provider = configured(front.settings)
+    given = {**arguments(front.fake.new_group()), "region": "cn hangzhou"}
+
+    told = {f.property: f.reason for f in provider.check({}, given).failures}
+
+    assert list(told) == ["region"]
+    assert "'cn hangzhou' is not a region" in told["region"]
+
+
 def test_check_reports_an_invalid_group_region_or_adopt(front: Front) -> None:
     """A missing group, a region that is not configured, and an adopt that is a text."""
     settings = {k: v for k, v in front.settings.items() if k != "alicloud:region"}

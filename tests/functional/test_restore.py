@@ -365,3 +365,94 @@ def test_nothing_is_opened_behind_a_drop_that_changed(
     assert accepted == []
     assert "drops packets" in entries()[behind]["why"]
     assert entries()[drop]["status"] == ("gone" if change == "deleted" else "restored")
+
+
+def test_credentials_of_another_account_are_compared_with_the_report(
+    fake: FakeEcs,
+) -> None:
+    """No plan was passed, so the message speaks of none."""
+    group = fake.new_group()
+    expired(fake, group, 80)
+    destroyed(group)
+    fake.accounts["AK"] = "1000000000000002"
+
+    done = restored()
+
+    assert done.exit_code == 3
+    assert "the report is of account" in done.stderr
+    assert "plan" not in done.stderr
+
+
+def test_an_unknown_account_of_a_restore_needs_no_new_plan(fake: FakeEcs) -> None:
+    """A new plan has none of the deleted rules."""
+    group = fake.new_group()
+    expired(fake, group, 80)
+    destroyed(group)
+    fake.inject(Fault.refused("GetCallerIdentity", 403, "NoPermission"))
+
+    done = restored()
+
+    assert done.exit_code == 2
+    assert "whether the report and the credentials" in done.stderr
+    assert "plan" not in done.stderr
+
+
+def test_a_restore_that_a_fault_of_ecs_ends_is_verified(fake: FakeEcs) -> None:
+    """The rule exists: the report must not call it deleted."""
+    group = fake.new_group()
+    (rule_id,) = expired(fake, group, 80)
+    destroyed(group)
+    fake.inject(
+        Fault(
+            action=AUTHORIZE, status=500, code="X.Y", takes_effect=True, times=99, lag=1
+        )
+    )
+
+    done = run("stale", "restore", "report.json", "--timeout", "1")
+
+    assert ports(fake, group) == {"80/80"}
+    assert entries()[rule_id]["status"] == "restored"
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("code", ["Throttling.User", "NoPermission"])
+def test_a_refusal_of_all_rules_is_not_tried_for_each(fake: FakeEcs, code: str) -> None:
+    """A hundred rules would wait for a hundred time limits."""
+    group = fake.new_group()
+    expired(fake, group, *range(80, 90))
+    destroyed(group)
+    fake.inject(Fault(action=AUTHORIZE, status=403, code=code, times=9999))
+    fake.calls.clear()
+
+    done = run("stale", "restore", "report.json", "--timeout", "1")
+
+    assert done.exit_code == 3
+    sent = [call.parameters for call in fake.calls if call.action == AUTHORIZE]
+    assert all("Permissions.10.Policy" in parameters for parameters in sent)
+    assert {entry["status"] for entry in entries().values()} == {"destroyed"}
+
+
+def test_nothing_is_opened_behind_a_drop_that_another_run_deleted(
+    fake: FakeEcs,
+) -> None:
+    """This report has the drop as left, and the rule behind it as destroyed."""
+    group = fake.new_group()
+    behind, drop = (
+        fake.add_rule(group, **tcp(22, "0.0.0.0/0", Description=EXPIRED, Policy=policy))
+        for policy in ("accept", "drop")
+    )
+    plan = ("stale", "plan", "--out", "plan.json", "--group", group)
+    destroy = ("stale", "destroy", "plan.json", "--yes", "--max", "1", "--report")
+    assert run(*plan).exit_code == 1
+    assert run(*destroy, "report.json").exit_code == 1
+    assert list(fake.rules(group)) == [drop]
+    assert run(*plan).exit_code == 1
+    assert run(*destroy, "later.json").exit_code == 0
+
+    assert restored().exit_code == 3
+
+    assert fake.rules(group) == {}
+    assert "drops packets" in entries()[behind]["why"]
+    assert run("stale", "restore", "later.json").exit_code == 0
+    assert restored().exit_code == 0
+    assert len(fake.rules(group)) == 2

@@ -556,3 +556,25 @@ def test_a_binary_keep_file_is_named(fake: FakeEcs, folder: Path) -> None:
     assert "keep.txt: it is not UTF-8 text" in done.stderr
     assert "Traceback" not in done.stderr
     assert not fake.calls
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("show", "--all-groups"),
+        ("stale", "plan", "--all-groups", "--out", "plan.json"),
+        ("import", "--group", "sg-1", "--out", "rules"),
+        ("doctor",),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("region", ["a b", "", "cn-hangzhou/"])
+def test_an_impossible_region_is_a_usage_error(
+    fake: FakeEcs, folder: Path, command: tuple[str, ...], region: str
+) -> None:
+    """Nothing is asked of a host of that name, and nothing of another region."""
+    done = run(*command, "--region", region)
+
+    assert done.exit_code == 2
+    assert "is not a region" in done.stderr
+    assert (fake.calls, [*folder.iterdir()]) == ([], [])

@@ -392,6 +392,36 @@ class TestNothingIsOpened:
         assert run(*DESTROY).exit_code == 0
         assert fake.rules(group) == {}
 
+    def test_a_drop_stays_where_a_rule_behind_it_was_widened(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """It was changed in place, so it is not new; the plan does not delete it."""
+        drop = fake.add_rule(group, **tcp(22, "0.0.0.0/0", **DROP))
+        behind = fake.add_rule(group, **tcp(22, "10.1.0.0/16"))
+        planned(group)
+        fake.change_rule(group, behind, SourceCidrIp="0.0.0.0/0")
+
+        done = run(*DESTROY)
+
+        assert done.exit_code == 1
+        assert set(fake.rules(group)) == {drop, behind}
+        assert "0.0.0.0/0 may reach tcp 22; make a new plan" in done.output
+        planned(group)
+        assert run(*DESTROY[:4], "other.json", "--yes").exit_code == 0
+
+    def test_a_drop_goes_where_the_rule_behind_it_is_gone(
+        self, fake: FakeEcs, group: str
+    ) -> None:
+        """Its deletion opens less than the plan says."""
+        fake.add_rule(group, **tcp(22, "0.0.0.0/0", **DROP))
+        behind = fake.add_rule(group, **tcp(22, "10.1.0.0/16"))
+        planned(group)
+        fake.remove_rule(group, behind)
+
+        assert run(*DESTROY).exit_code == 0
+
+        assert fake.rules(group) == {}
+
     def test_the_plan_says_what_deleting_a_drop_opens(
         self, fake: FakeEcs, group: str
     ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alicloud_ingress.ecs.config import resolve
+from alicloud_ingress.ecs.config import region_of, resolve
 from alicloud_ingress.errors import ConfigurationError
 
 KEYS = {"alicloud:accessKey": "AK", "alicloud:secretKey": "hush"}
@@ -49,6 +49,42 @@ def test_a_missing_region_says_what_to_set() -> None:
     """The message has the command to run."""
     with pytest.raises(ConfigurationError, match="pulumi config set alicloud:region"):
         resolve(lambda _: None, {})
+
+
+IMPOSSIBLE = (
+    "a b",
+    "cn-hangzhou/",
+    "x.example.org#",
+    "-cn",
+    "cn\n",
+    "cn\u00e4",
+    "a" * 64,
+)
+
+
+@pytest.mark.parametrize("region", IMPOSSIBLE)
+def test_a_region_that_names_no_host_is_refused(region: str) -> None:
+    """A host of this name would be asked for two minutes, or get the signed calls."""
+    environ = {"ALIBABA_CLOUD_REGION": region}
+    stack = {"alicloud:region": region}
+
+    with pytest.raises(ConfigurationError, match="which is not a region"):
+        resolve(lambda _: None, {}, region=region)
+    with pytest.raises(ConfigurationError, match=r"ALIBABA_CLOUD_REGION is '.* not a"):
+        resolve(lambda _: None, environ)
+    with pytest.raises(ConfigurationError, match=r"alicloud:region is '.* not a"):
+        region_of(stack.get, environ, "")
+
+
+def test_an_impossible_region_of_a_profile_names_it(tmp_path: Path) -> None:
+    """The file has many."""
+    file = tmp_path / "config.json"
+    entry = {"name": "b", "mode": "AK", "region_id": "cn hangzhou"}
+    file.write_text(json.dumps({"profiles": [entry]}))
+    stack = {"alicloud:sharedCredentialsFile": str(file)}
+
+    with pytest.raises(ConfigurationError, match="region_id of profile 'b' is 'cn han"):
+        region_of(stack.get, {}, "b")
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:5000", "http://[::1]:5000"])
@@ -139,9 +175,11 @@ def test_protocol_http_does_not_apply_to_sts() -> None:
     assert connection.sts[0] == "https"
 
 
-@pytest.mark.parametrize(
-    "endpoint", ["ftp://h", "http://user:pw@127.0.0.1", "127.0.0.1:x", "h/path", "//"]
-)
+PARTLY_READ = ("ftp://h", "http://user:pw@127.0.0.1", "127.0.0.1:x", "h/path", "h#x")
+NO_HOSTS = ("//", "a b", "ecs..example.org", "ecs.example.org?x", "\u00e4.example.org")
+
+
+@pytest.mark.parametrize("endpoint", PARTLY_READ + NO_HOSTS)
 def test_an_invalid_endpoint_is_refused(endpoint: str) -> None:
     """No part of it is ignored."""
     with pytest.raises(ConfigurationError, match="set host:port"):

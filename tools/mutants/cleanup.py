@@ -40,6 +40,13 @@ CLEANUP = (
         (RECORD,),
     ),
     Mutant(
+        "a drop is deleted though a rule behind it was widened since the plan",
+        "cleanup/destroy.py",
+        "if opened and opened != entry",
+        "if not opened and opened != entry",
+        (RECORD,),
+    ),
+    Mutant(
         "a rule that was made again counts as deleted",
         "cleanup/destroy.py",
         "elif same and not",
@@ -100,6 +107,20 @@ CLEANUP = (
         "cleanup/restore.py",
         "in (*failed, *changed) if",
         "in failed if",
+        (RESTORE,),
+    ),
+    Mutant(
+        "a rule is restored although another run has deleted its drop",
+        "cleanup/restore.py",
+        "for entry in self._planned[group.region, group_id]",
+        "for entry in entries",
+        (RESTORE,),
+    ),
+    Mutant(
+        "a rule that exists after a fault of ECS counts as not restored",
+        "cleanup/restore.py",
+        "except OUTCOME_UNKNOWN as error:",
+        "except NoAnswerError as error:",
         (RESTORE,),
     ),
     Mutant(

@@ -1013,6 +1013,13 @@ MUTANTS = (
         (SECURITY,),
     ),
     Mutant(
+        "a region may name another host, which gets the signed calls",
+        "ecs/config.py",
+        "return _REGION.fullmatch(text) is not None",
+        "return _REGION.match(text) is not None",
+        ("tests/unit/test_config.py",),
+    ),
+    Mutant(
         "a fresh read is answered from before the write",
         "ecs/security_group.py",
         "return self._reads.fresh()",

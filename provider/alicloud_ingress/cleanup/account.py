@@ -50,8 +50,10 @@ def require_account(
             *account* does not allow to continue.
     """
     if isinstance(document, Plan):
+        what, step = "plan", "Make a new plan, or pass"
         regions = {group.region for group, _ in document.stale}
     else:
+        what, step = "report", "Pass"
         regions = {entry.region for entry in document.entries}
     if not regions:
         return True
@@ -60,17 +62,22 @@ def require_account(
     if len(known) > 1:
         given = f", and --account is {account.account_id}" if account.account_id else ""
         raise WrongAccountError(
-            f"the plan is of account {document.account_id or '(unknown)'}, and the"
+            f"the {what} is of account {document.account_id or '(unknown)'}, and the"
             f" credentials are of account {current or '(unknown)'}{given}: nothing was"
-            " changed. Use the credentials that the plan was made with"
+            f" changed. Use the credentials that the {what} was made with"
         )
     is_known = bool(account.account_id or (current and document.account_id))
     if not is_known and not account.unknown_is_accepted:
-        when = "now" if not current else "when the plan was made"
+        when = "when the plan was made"
+        if not current:
+            when = "now"
+            step = (
+                "Allow sts:GetCallerIdentity in a RAM policy and run the command again,"
+                " or pass"
+            )
         raise UnknownAccountError(
-            "it is not known whether the plan and the credentials are of the same"
+            f"it is not known whether the {what} and the credentials are of the same"
             f" account: STS refused GetCallerIdentity {when}. Nothing was changed."
-            " Allow sts:GetCallerIdentity in a RAM policy and make a new plan, or pass"
-            " --account with the account ID, or --yes-unknown-account"
+            f" {step} --account with the account ID, or --yes-unknown-account"
         )
     return is_known

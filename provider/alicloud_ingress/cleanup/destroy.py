@@ -12,8 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alicloud_ingress.cleanup.effects import locks_out, opens_through
-from alicloud_ingress.cleanup.findings import NEEDLESS, Kind
+from alicloud_ingress.cleanup.effects import (
+    locks_out,
+    opened_as_text,
+    opens_through,
+)
+from alicloud_ingress.cleanup.findings import NEEDLESS, OPENING, Kind
 from alicloud_ingress.cleanup.owners import Owners
 from alicloud_ingress.cleanup.report_file import (
     Entry,
@@ -296,8 +300,9 @@ class Destroyer:
     def _closed(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
         """
         Leave out the drops whose deletion would open what the plan does not: through a
-        rule that the plan deletes too, or that was created after the plan.
+        rule that the plan deletes too, or that was created or changed after the plan.
         """
+        entries = self._as_stated(group, entries)
         dropping = [entry for entry in entries if entry.rule.drops]
         kept = [entry for entry in entries if not entry.rule.drops]
         through = self._unplanned(group, kept) if dropping else set[IngressRule]()
@@ -315,13 +320,40 @@ class Destroyer:
                 removed.add(drop.rule_id)
         return kept
 
+    def _as_stated(self, group: LiveGroup, entries: list[Entry]) -> list[Entry]:
+        """
+        Leave out the drops whose deletion, with all others of the plan, opens now what
+        the plan does not say: someone has changed a rule behind them.
+        """
+        ids = {entry.rule_id for entry in self._planned(group)}
+        after = _rules(group.without(ids))
+        rules = {live.rule_id: live.rule for live in group.rules}
+        stated: list[Entry] = []
+        for entry in entries:
+            kinds = {reason.kind for reason in entry.reasons}
+            if not entry.rule.drops or kinds <= NEEDLESS:
+                stated.append(entry)
+                continue
+            opened = opened_as_text([*after, rules[entry.rule_id]], after)
+            if opened and opened != entry.reasons[0].text.partition(OPENING)[2]:
+                why = (
+                    f"without it, these are open, which the plan does not say: {opened}"
+                )
+                self._set("left", [entry], f"{why}; make a new plan")
+            else:
+                stated.append(entry)
+        return stated
+
+    def _planned(self, group: LiveGroup) -> list[Entry]:
+        return [e for e in self.report.entries if e.group_id == group.group_id]
+
     def _unplanned(
         self, group: LiveGroup, deleted: Sequence[Entry]
     ) -> set[IngressRule]:
         """
         The accepting rules that the plan does not expect to exist in the end.
         """
-        planned = [e for e in self.report.entries if e.group_id == group.group_id]
+        planned = self._planned(group)
         named = {entry.rule_id for entry in planned}
         again = {entry.rule.normal() for entry in planned}
         ids = {entry.rule_id for entry in deleted}

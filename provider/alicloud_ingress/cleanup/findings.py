@@ -36,6 +36,10 @@ NEEDLESS: frozenset[Kind] = frozenset({"shadowed", "duplicate"})
 Reasons that mean that deleting the rule changes nothing for any packet.
 """
 
+OPENING = "; deleting it opens: "
+"""
+What comes before the effect, in a reason to delete a rule that drops packets.
+"""
 NOT_RESTORABLE = "restore cannot create this rule again"
 
 
@@ -247,7 +251,7 @@ class _Judge:
                 continue
             if opened := opened_as_text([*after, self.rules[n]], after):
                 first = reasons[n][0]
-                text = f"{first.text}; deleting it opens: {opened}"
+                text = f"{first.text}{OPENING}{opened}"
                 reasons[n][0] = Reason(first.kind, text)
 
     def _is_in_doubt(self, n: int) -> bool:

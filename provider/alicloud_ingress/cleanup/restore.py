@@ -15,12 +15,9 @@ from alicloud_ingress.cleanup.report_file import Entry, Report, by_group, write_
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections
+from alicloud_ingress.ecs.reactions import OUTCOME_UNKNOWN, is_of_one_entry
 from alicloud_ingress.ecs.waiting import waiting_for
-from alicloud_ingress.errors import (
-    EcsError,
-    IngressError,
-    NoAnswerError,
-)
+from alicloud_ingress.errors import EcsError, IngressError, NoAnswerError
 from alicloud_ingress.reconcile.polling import SHOWN_WITHIN_S, read_until
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
 from alicloud_ingress.rules.rule import IngressRule
@@ -61,6 +58,7 @@ class Restorer:
         self._path = path
         self._regions = regions
         self._on_progress = on_progress
+        self._planned = dict(by_group(report.entries))
         self._deleted: set[str] = set()
 
     def run(self) -> list[Entry]:
@@ -92,13 +90,14 @@ class Restorer:
     ) -> list[Entry]:
         """
         Restore the rules that drop packets first, and an accepting rule only if each of
-        them that comes before it exists: otherwise it would open more than it did.
+        the report that comes before it exists: otherwise it would open more than it
+        did. Another run may have deleted one that this report has as left.
         """
         group = self._read(client, group_id, entries)
         missing = self._settled(group, entries)
         changed = [
             entry
-            for entry in entries
+            for entry in self._planned[group.region, group_id]
             if entry not in missing and not group.matching(entry.rule.normal())
         ]
         closed = [entry for entry in missing if entry.restored_as]
@@ -150,15 +149,16 @@ class Restorer:
         self, client: EcsClient, group_id: str, entries: list[Entry]
     ) -> list[Entry]:
         """
-        Authorize rules in one call; if ECS refuses it, in one call for each rule.
+        Authorize rules in one call; if ECS refuses it because of one of them, in one
+        call for each rule.
         """
         reason: IngressError | str = "ECS answered 200, and no read shows it"
         try:
             _authorize(client, group_id, entries)
-        except NoAnswerError as error:
+        except OUTCOME_UNKNOWN as error:
             reason = error
         except EcsError as error:
-            if len(entries) == 1:
+            if len(entries) == 1 or not is_of_one_entry(error):
                 return self._failed(entries, error)
             missing = self._settled(client.describe(group_id), entries)
             return [

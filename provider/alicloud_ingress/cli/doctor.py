@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from alicloud_ingress.cli import options
 from alicloud_ingress.cli.failure import Failure
 from alicloud_ingress.cli.options import as_group_id, shown_as, timeout
 from alicloud_ingress.cli.stack_settings import settings_of
@@ -28,7 +29,10 @@ Characters of a cell. A message of ECS must keep its RequestId, which comes last
 
 @click.command()
 @click.option(
-    "--region", default="", help="Region to check, instead of the configured one."
+    "--region",
+    type=options.region,
+    metavar="REGION",
+    help="Region to check, instead of the configured one.",
 )
 @click.option("--profile", default="", help="Profile of the aliyun CLI to use.")
 @click.option(
@@ -39,7 +43,7 @@ Characters of a cell. A message of ECS must keep its RequestId, which comes last
 )
 @timeout
 @shown_as
-def doctor(region: str, profile: str, group: str | None, form: str) -> None:
+def doctor(region: str | None, profile: str, group: str | None, form: str) -> None:
     """
     Check this machine and the access to ECS; say how to fix what fails.
 
@@ -55,7 +59,7 @@ def doctor(region: str, profile: str, group: str | None, form: str) -> None:
             os.environ,
             Path.cwd(),
             settings=settings_of(),
-            region=region,
+            region=region or "",
             profile=profile,
             group_id=group or "",
         )

@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 
 import click
 
+from alicloud_ingress.ecs.config import NOT_A_REGION, is_region
 from alicloud_ingress.ecs.settings import MAX_DIGITS, TIMEOUT_VARIABLE
+from alicloud_ingress.errors import quoted
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _IN_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
@@ -48,6 +50,16 @@ def as_group_id(text: str) -> str:
     """
     if not text.startswith("sg-"):
         raise click.BadParameter(f"{text!r} is not a group ID; one begins with 'sg-'")
+    return text
+
+
+def region(text: str) -> str:
+    """
+    Read the name of a region. An empty text, as of a variable that is not set, is not
+    the configured region.
+    """
+    if not is_region(text):
+        raise click.BadParameter(f"{quoted(text)} {NOT_A_REGION}")
     return text
 
 
@@ -183,6 +195,8 @@ where = all_of(
         "--region",
         "regions",
         multiple=True,
+        type=region,
+        metavar="REGION",
         help="Region to use instead of the configured one; repeatable.",
     ),
     click.option("--profile", default="", help="Profile of the aliyun CLI to use."),

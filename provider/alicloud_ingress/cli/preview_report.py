@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from alicloud_ingress.cli import options
 from alicloud_ingress.cli.failure import Failure, say
 from alicloud_ingress.cli.options import timeout
 from alicloud_ingress.previews.findings import (
@@ -44,7 +45,8 @@ MATCHED = 1
 )
 @click.option(
     "--region",
-    default="",
+    type=options.region,
+    metavar="REGION",
     help="Region of groups whose region the preview does not show; for --live.",
 )
 @click.option(
@@ -89,7 +91,7 @@ MATCHED = 1
 def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
     preview: BinaryIO,
     live: bool,  # noqa: FBT001 - click passes flags by name
-    region: str,
+    region: str | None,
     profile: str,
     form: str,
     fail_on: tuple[str, ...],
@@ -121,7 +123,7 @@ def preview_report(  # noqa: PLR0913, PLR0917 - one argument for each option
     )
     with _garbage_collector_off():
         read = read_preview(preview.read())
-        found = _live_state(read, region, profile) if live else None
+        found = _live_state(read, region or "", profile) if live else None
         judged = judge(
             read,
             gate,

@@ -9,13 +9,14 @@ default chain.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from alicloud_ingress.ecs.settings import TIMEOUT_VARIABLE, Settings
-from alicloud_ingress.errors import SECRET, ConfigurationError
+from alicloud_ingress.errors import SECRET, ConfigurationError, quoted
 
 if TYPE_CHECKING:
     from alicloud_ingress.ecs.credentials import Credentials
@@ -40,6 +41,13 @@ KEYS = (
 )
 CREDENTIAL_KEYS = ("alicloud:accessKey", "alicloud:secretKey", "alicloud:securityToken")
 _ENDPOINTS = '[{"ecs": "host:port"}]'
+NOT_A_REGION = "is not a region, such as cn-hangzhou"
+_REGION = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE)
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII | re.IGNORECASE)
+"""
+What may stand between two dots of the name of a host. Names in a private network may
+have an underscore.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ def resolve(
     settings = Settings(get, environ)
     protocol, endpoint = _ecs_endpoint(settings)
     return Connection(
-        region=region or _region(settings, profile),
+        region=_region(settings, profile, region),
         credentials=find(settings, profile),
         endpoint=endpoint,
         protocol=protocol,
@@ -143,9 +151,27 @@ def region_of(
         profile: of the resource; it takes precedence over all configuration.
 
     Raises:
-        ConfigurationError: no region is configured.
+        ConfigurationError: no region is configured, or it is not one.
     """
     return _region(Settings(get, environ), profile)
+
+
+def is_region(text: str) -> bool:
+    """
+    Whether a text may be the name of a region, which is a part of the names of hosts.
+    """
+    return _REGION.fullmatch(text) is not None
+
+
+def is_host(text: str) -> bool:
+    """
+    Whether a text may be the name of a host, or its address, IPv6 without brackets.
+    """
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return all(map(_LABEL.fullmatch, text.removesuffix(".").split(".")))
+    return True
 
 
 def is_loopback(endpoint: str) -> bool:
@@ -159,26 +185,37 @@ def is_loopback(endpoint: str) -> bool:
         return False
 
 
-def _region(settings: Settings, profile: str) -> str:
-    named = profile or settings.text("alicloud:profile")
-    found = (
-        settings.text("alicloud:region")
-        or (named and _region_of_profile(settings, named))
-        or settings.variable("ALICLOUD_REGION", "ALIBABA_CLOUD_REGION")
+def _region(settings: Settings, profile: str, given: str = "") -> str:
+    candidates = [("the region", given)] if given else _regions(settings, profile)
+    for source, found in candidates:
+        if found and not is_region(found):
+            shown = quoted(found)
+            raise ConfigurationError(f"{source} is {shown}, which {NOT_A_REGION}")
+        if found:
+            return found
+    raise ConfigurationError(
+        "no region is configured; run"
+        " `pulumi config set alicloud:region cn-hangzhou`, or set"
+        " ALIBABA_CLOUD_REGION"
     )
-    if not found:
-        raise ConfigurationError(
-            "no region is configured; run"
-            " `pulumi config set alicloud:region cn-hangzhou`, or set"
-            " ALIBABA_CLOUD_REGION"
-        )
-    return found
 
 
-def _region_of_profile(settings: Settings, profile: str) -> str | None:
+def _regions(settings: Settings, profile: str) -> Iterator[tuple[str, str]]:
+    """
+    Each source of a region, and what it has; the first that has one counts.
+    """
+    yield "alicloud:region", settings.text("alicloud:region")
+    if named := profile or settings.text("alicloud:profile"):
+        found = _region_of_profile(settings, named)
+        yield f"region_id of profile {named!r}", found
+    for name in ("ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"):
+        yield name, settings.variable(name)
+
+
+def _region_of_profile(settings: Settings, profile: str) -> str:
     from alicloud_ingress.ecs.credentials import profile_entry
 
-    return profile_entry(settings, profile).get("region_id")
+    return profile_entry(settings, profile).get("region_id", "")
 
 
 def _expected_account(settings: Settings) -> str:
@@ -236,10 +273,11 @@ def _parts(given: str) -> tuple[str, str]:
     scheme, _, rest = given.rpartition("://")
     parts = urlsplit(f"//{rest}")
     try:
-        is_valid = parts.hostname and parts.port != 0 and "@" not in parts.netloc
+        is_valid = is_host(parts.hostname or "") and parts.port != 0
     except ValueError:
         is_valid = False
-    if scheme not in ("", "http", "https") or not is_valid or parts.path.strip("/"):
+    is_whole = rest.rstrip("/") == parts.netloc and "@" not in rest
+    if scheme not in ("", "http", "https") or not is_valid or not is_whole:
         _, at, place = given.rpartition("@")
         shown = f"{SECRET}@{place}" if at else given
         raise ConfigurationError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from alicloud_ingress.ecs.config import NOT_A_REGION, is_region
 from alicloud_ingress.engine.arguments import DIFFER
 from alicloud_ingress.engine.declarations import DECLARATION, Declaration
 from alicloud_ingress.engine.properties import PLACE
@@ -63,7 +64,12 @@ class ResourceCheck:
         if not isinstance(adopt, bool) and "adopt" not in self.unknown:
             value = quoted(adopt, secret="adopt" in self.secret)
             self._add("adopt", f"{value} is not True or False")
-        if self.inputs.get("region") or "profile" in self.unknown:
+        if region := self.inputs.get("region"):
+            if "region" not in self.unknown and not is_region(str(region)):
+                value = quoted(region, secret="region" in self.secret)
+                self._add("region", f"{value} {NOT_A_REGION}")
+            return
+        if "profile" in self.unknown:
             return
         try:
             profile = str(self.inputs.get("profile") or "")

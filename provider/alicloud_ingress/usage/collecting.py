@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from alicloud_ingress.ecs.config import Connection, is_loopback
+from alicloud_ingress.ecs.config import Connection, is_host, is_loopback
 from alicloud_ingress.ecs.gateway import Gateway
 from alicloud_ingress.errors import ConfigurationError, IngressError
 from alicloud_ingress.files import replacing
@@ -356,7 +356,8 @@ def _service_endpoint(service: str, region: str) -> str:
         return f"https://{_HOSTS[service].format(region=region)}"
     whole = given if "://" in given else f"https://{given}"
     parts = urlsplit(whole)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
+    is_valid = parts.scheme in ("http", "https") and is_host(parts.hostname or "")
+    if not is_valid or whole.partition("://")[2] != parts.netloc:
         raise ConfigurationError(f"{name} is not scheme://host:port")
     if parts.scheme == "http" and not is_loopback(parts.netloc):
         raise ConfigurationError(f"{name} is plain HTTP to another machine; use https")

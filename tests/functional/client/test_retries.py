@@ -68,6 +68,18 @@ def test_a_read_without_an_answer_is_sent_again(
     assert len(server.requests) == 2
 
 
+def test_a_read_that_fails_says_nothing_of_an_effect(
+    server: Wire, client: EcsClient
+) -> None:
+    """A read has none, so the next step is to try again."""
+    server.replies = [Reply(DROPPED)] * 100
+
+    with pytest.raises(NoAnswerError, match="; try again") as caught:
+        client.describe("sg-1")
+
+    assert "whether ECS acted" not in str(caught.value)
+
+
 @pytest.mark.parametrize("kind", NO_ANSWERS)
 def test_a_write_without_an_answer_is_reported(
     server: Wire, client: EcsClient, kind: str
