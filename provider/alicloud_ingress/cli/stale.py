@@ -15,7 +15,14 @@ import click
 from alicloud_ingress import stale as job
 from alicloud_ingress.cleanup.owners import read_owners
 from alicloud_ingress.cli.failure import Failure, say
-from alicloud_ingress.cli.options import EXISTING, FILE, all_of, shown_as, states, where
+from alicloud_ingress.cli.options import (
+    EXISTING,
+    FILE,
+    all_of,
+    only_where,
+    shown_as,
+    states,
+)
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.stale_plan import SOME, plan
 from alicloud_ingress.cli.tables import count, print_rows, progress
@@ -91,7 +98,7 @@ _account_guard = all_of(
     help="File to write the results to. If it exists, the run continues from it.",
 )
 @_account_guard
-@where
+@only_where
 @states
 @shown_as
 def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
@@ -233,7 +240,7 @@ def _print_entry(entry: job.Entry, print_: Callable[..., object]) -> None:
 @stale.command()
 @click.argument("report_file", type=EXISTING)
 @_account_guard
-@where
+@only_where
 @shown_as
 def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
     report_file: Path,
