@@ -13,7 +13,7 @@ from typing import cast
 import click
 
 from alicloud_ingress import stale as job
-from alicloud_ingress.cleanup.owners import read_owners
+from alicloud_ingress.cleanup.owners import NAMELESS, read_owners
 from alicloud_ingress.cli.failure import Failure, say
 from alicloud_ingress.cli.options import (
     EXISTING,
@@ -46,7 +46,7 @@ def stale() -> None:
 stale.add_command(plan)
 NOTABLE_AGE_DAYS = 7
 NOT_CHECKED = (
-    "warning: no state is passed, so a rule that a stack has taken over since the plan"
+    "warning: {} is not passed, so a rule that its stack has taken over since the plan"
     " is deleted, too; pass --state or --stack again to keep it"
 )
 COLUMNS = ("group", "ID", "rule", "status", "restored as", "why")
@@ -145,8 +145,7 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     connections = connections_of(profile, stacks)
     if open_:
         _warn_if_old(made)
-        if not owners.given and any(map(_is_unmanaged, open_)):
-            say(NOT_CHECKED)
+        _warn_if_not_passed(made, owners, open_)
         _require_account(connections, made, guard)
         if not yes and not _is_confirmed(_question(open_, max_rules, made, account_id)):
             say("nothing was destroyed")
@@ -182,6 +181,20 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
 
 def _is_unmanaged(entry: job.Entry) -> bool:
     return any(reason.kind == "unmanaged" for reason in entry.reasons)
+
+
+def _warn_if_not_passed(
+    made: job.Plan, owners: job.Owners, open_: Sequence[job.Entry]
+) -> None:
+    """
+    Name the stacks whose states were passed for the plan, and now are not. A state
+    without resources has no name, so it may be that of any stack.
+    """
+    if NAMELESS in owners.stacks or not any(map(_is_unmanaged, open_)):
+        return
+    for stack in sorted({*made.stacks} - {*owners.stacks}):
+        name = stack if stack == NAMELESS else f"the state of {stack}"
+        say(NOT_CHECKED.format(name))
 
 
 def _warn_if_old(made: job.Plan) -> None:
