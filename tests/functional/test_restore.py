@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from alicloud_ingress.testing import FakeEcs
+from alicloud_ingress.testing import FakeCall, FakeEcs
 from alicloud_ingress.testing.faults import Fault
 from alicloud_ingress.testing.state import Lag
 from functional.accounts import EXPIRED, account, run, tcp
@@ -456,3 +456,27 @@ def test_nothing_is_opened_behind_a_drop_that_another_run_deleted(
     assert run("stale", "restore", "later.json").exit_code == 0
     assert restored().exit_code == 0
     assert len(fake.rules(group)) == 2
+
+
+def test_an_interrupted_run_says_how_it_goes_on(fake: FakeEcs) -> None:
+    """Whether the last call took effect is found out by the next run."""
+    group = fake.new_group()
+    expired(fake, group, 80)
+    run("stale", "plan", "--out", "plan.json", "--group", group)
+    commands = {
+        "RevokeSecurityGroup": ("destroy", "plan.json", "--yes", "--report"),
+        AUTHORIZE: ("restore",),
+    }
+    for action, command in commands.items():
+
+        def interrupt(call: FakeCall, action: str = action) -> None:
+            if call.action == action:
+                raise KeyboardInterrupt
+
+        fake.listeners[:] = [interrupt]
+        done = run("stale", *command, "report.json")
+        assert done.exit_code == 130
+        assert "report.json records what was done; run the same" in done.stderr
+        fake.listeners.clear()
+        assert run("stale", *command, "report.json").exit_code == 0
+    assert ports(fake, group) == {"80/80"}

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -150,7 +151,7 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
         if not yes and not _is_confirmed(_question(open_, max_rules, made, account_id)):
             say("nothing was destroyed")
             raise SystemExit(SOME)
-    with progress() as bar:
+    with _recorded_in(report), progress() as bar:
         task = bar.add_task("rules", total=len(open_))
         finished: set[str] = set()
 
@@ -286,12 +287,28 @@ def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
     report = job.read_report(report_file)
     _require_regions(regions, report.entries)
     _require_account(connections, report, guard)
-    failed = job.restore(
-        connections, report_file, regions=regions, account=guard, told=report_entry
-    )
+    with _recorded_in(report_file):
+        failed = job.restore(
+            connections, report_file, regions=regions, account=guard, told=report_entry
+        )
     _print_report(job.read_report(report_file), form)
     if failed:
         raise SystemExit(Failure.exit_code)
+
+
+@contextlib.contextmanager
+def _recorded_in(report: Path) -> Generator[None]:
+    """
+    Say, after an interruption, how the run goes on.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(
+            f"{report} records what was done; run the same command again to find out"
+            " what the last call did, and to continue"
+        )
+        raise
 
 
 def _require_account(
