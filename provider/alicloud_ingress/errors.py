@@ -14,7 +14,8 @@ errors::
         ├── ThrottledError        retry
         ├── ServiceFaultError     retry
         ├── UnreachableError      retry: nothing was sent
-        │   └── NotTrustedError   name the authority that signs the certificate
+        │   ├── NotTrustedError   name the authority that signs the certificate
+        │   └── ProxyNotValidError  correct the proxy's address
         ├── NoAnswerError         outcome unknown: read the group, then retry
         ├── GroupNotFoundError    deleted, if account and region are correct
         ├── RuleNotFoundError     deleted
@@ -231,6 +232,16 @@ class NotTrustedError(UnreachableError):
         "set SSL_CERT_FILE to a PEM file with the certificate authority of the endpoint"
         " or of the proxy that replaces its certificate, and check the clock"
     )
+
+
+class ProxyNotValidError(UnreachableError):
+    """
+    The environment names a proxy by an address that none can have. A retry does not
+    help.
+    """
+
+    retryable = False
+    next_step = "correct HTTPS_PROXY or HTTP_PROXY, such as http://proxy:3128"
 
 
 class NoAnswerError(EcsError):

@@ -232,6 +232,20 @@ def test_a_closed_stdout_exits_with_3_before_any_call(
     assert fake.calls == []
 
 
+def test_a_plan_whose_output_is_cut_is_not_continued(
+    shell: Shell, fake: FakeEcs, tmp_path: Path
+) -> None:
+    """It was written, so the next one finds what is stale since."""
+    group = stale_group(fake)
+    plan = f"alicloud-ingress stale plan --group {group} --out {tmp_path}/plan.json"
+    assert shell(f"set -o pipefail; {plan} | (exec <&-)").returncode == 141
+    new = fake.add_rule(group, **tcp(81, Description=EXPIRED))
+
+    assert shell(plan).returncode == 1
+
+    assert new in (tmp_path / "plan.json").read_text()
+
+
 @pytest.mark.parametrize(
     ("command", "code"),
     [

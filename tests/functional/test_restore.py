@@ -7,18 +7,20 @@ from __future__ import annotations
 import json
 import resource
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
-from alicloud_ingress.testing import FakeEcs
+from alicloud_ingress.testing import FakeCall, FakeEcs
 from alicloud_ingress.testing.faults import Fault
 from alicloud_ingress.testing.state import Lag
 from functional.accounts import EXPIRED, account, run, tcp
 
 AUTHORIZE = "AuthorizeSecurityGroup"
+DESCRIBE = "DescribeSecurityGroupAttribute"
 
 
 @pytest.fixture
@@ -456,3 +458,57 @@ def test_nothing_is_opened_behind_a_drop_that_another_run_deleted(
     assert run("stale", "restore", "later.json").exit_code == 0
     assert restored().exit_code == 0
     assert len(fake.rules(group)) == 2
+
+
+def test_an_interrupted_run_says_how_it_goes_on(fake: FakeEcs) -> None:
+    """Whether the last call took effect is found out by the next run."""
+    group = fake.new_group()
+    expired(fake, group, 80)
+    run("stale", "plan", "--out", "plan.json", "--group", group)
+    commands = {
+        "RevokeSecurityGroup": ("destroy", "plan.json", "--yes", "--report"),
+        AUTHORIZE: ("restore",),
+    }
+    for action, command in commands.items():
+
+        def interrupt(call: FakeCall, action: str = action) -> None:
+            if call.action == action:
+                raise KeyboardInterrupt
+
+        fake.listeners[:] = [interrupt]
+        done = run("stale", *command, "report.json")
+        assert done.exit_code == 130
+        assert "report.json records what was done; run the same" in done.stderr
+        fake.listeners.clear()
+        assert run("stale", *command, "report.json").exit_code == 0
+    assert ports(fake, group) == {"80/80"}
+
+
+def test_what_fails_for_every_group_is_tried_once(fake: FakeEcs) -> None:
+    """Without a network, each group would wait for two minutes."""
+    groups = [fake.new_group() for _ in range(40)]
+    for group in groups:
+        expired(fake, group, 80)
+    everywhere = Fault(status=404, code="InvalidAccessKeyId.NotFound", times=999)
+    destroyed(*groups[20:])
+    named = [word for group in groups for word in ("--group", group)]
+    assert run("stale", "plan", "--out", "new.json", *named).exit_code == 1
+    commands = {
+        ("plan", "--out", "other.json", "--all-groups"): DESCRIBE,
+        ("destroy", "new.json", "--yes", "--report", "new-report.json"): (
+            "DescribeSecurityGroups"
+        ),
+        ("restore", "report.json"): DESCRIBE,
+    }
+    for command, action in commands.items():
+        fake.inject(replace(everywhere, action=action))
+        fake.calls.clear()
+
+        assert run("stale", *command).exit_code == 3
+
+        tried = [call for call in fake.calls if call.code == everywhere.code]
+        assert 0 < len(tried) < 20, command
+        fake.forget_faults()
+    written = json.loads(Path("new-report.json").read_text())["rules"]
+    assert {entry["status"] for entry in written} == {"failed"}
+    assert len([group for group in groups if fake.rules(group)]) == 20

@@ -578,3 +578,37 @@ def test_an_impossible_region_is_a_usage_error(
     assert done.exit_code == 2
     assert "is not a region" in done.stderr
     assert (fake.calls, [*folder.iterdir()]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("stale", "plan", "--all-groups", "--out", "-"),
+        ("stale", "destroy", "plan.json", "--yes", "--report", "-"),
+        ("import", "--group", "sg-1", "--out", "-"),
+    ],
+    ids=" ".join,
+)
+def test_a_dash_is_not_a_file_to_write(
+    fake: FakeEcs, folder: Path, command: tuple[str, ...]
+) -> None:
+    """The output has another form, and a file of this name is hard to delete."""
+    group = fake.new_group()
+    fake.add_rule(group, **tcp(80, Description=EXPIRED))
+    plan("--all-groups")
+
+    done = run(*command)
+
+    assert done.exit_code == 2
+    assert "'-' is not a path" in done.stderr
+    assert len(fake.rules(group)) == 1
+    assert not (folder / "-").exists()
+
+
+def test_a_region_without_groups_is_named(fake: FakeEcs) -> None:
+    """It may be the wrong region."""
+    done = run("show", "--all-groups", "--region", "eu-central-1")
+
+    assert done.exit_code == 0
+    assert done.stderr == "eu-central-1 has no security group of this account\n"
+    assert fake.groups == {}

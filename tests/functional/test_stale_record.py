@@ -467,8 +467,26 @@ def test_a_rule_taken_over_since_the_plan_needs_a_state(
     assert done.exit_code == 1
     assert "pass --state" not in done.stderr
     assert set(fake.rules(group)) == {owned, taken}
+    other = state(owning("sg-other", "sgr-other")).replace("pulumi:dev::", "pulumi:b::")
+    Path("other.json").write_text(other)
+    done = run(*DESTROY, "--max", "1", "--state", "other.json")
+    assert "warning: the state of dev is not passed" in done.stderr
+    assert set(fake.rules(group)) == {owned}
+
+
+def test_without_states_unmanaged_rules_are_deleted_with_a_warning(
+    fake: FakeEcs, group: str
+) -> None:
+    """It names the stacks whose states the plan was made with."""
+    owned, _ = (fake.add_rule(group, **tcp(port)) for port in (80, 81))
+    Path("state.json").write_text(state(owning(group, owned)))
+    named = ("--group", group, "--state", "state.json")
+    assert run("stale", "plan", "--out", "plan.json", *named).exit_code == 1
+
     done = run(*DESTROY)
-    assert "warning: no state is passed" in done.stderr
+
+    assert "warning: the state of dev is not passed" in done.stderr
+    assert "pass --state or --stack again" in done.stderr
     assert set(fake.rules(group)) == {owned}
 
 

@@ -47,6 +47,13 @@ CLEANUP = (
         (RECORD,),
     ),
     Mutant(
+        "a plan that was written is continued because its output was cut",
+        "cli/stale_plan.py",
+        "    finally:  # the plan is whole, also if nothing reads all of the output\n",
+        "    except RecursionError:\n",
+        ("tests/functional/test_processes.py",),
+    ),
+    Mutant(
         "a rule that was made again counts as deleted",
         "cleanup/destroy.py",
         "elif same and not",

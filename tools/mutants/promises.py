@@ -1013,6 +1013,13 @@ MUTANTS = (
         (SECURITY,),
     ),
     Mutant(
+        "a write through a proxy that cannot exist has an unknown outcome",
+        "ecs/transport.py",
+        '"InvalidURL": (ProxyNotValidError,',
+        '"InvalidURL": (NoAnswerError,',
+        ("tests/functional/client/test_transport.py",),
+    ),
+    Mutant(
         "a region may name another host, which gets the signed calls",
         "ecs/config.py",
         "return _REGION.fullmatch(text) is not None",

@@ -42,6 +42,10 @@ from alicloud_ingress.previews.peer import PEER_RULE, as_the_peer_sees, rule_of_
 from alicloud_ingress.rules.live import LiveGroup
 from alicloud_ingress.rules.rule import IngressRule
 
+NAMELESS = "a state without resources"
+"""
+What such a state is called: only the URNs of resources have the name of the stack.
+"""
 _STEP = (
     "run `pulumi refresh` to get the ID, or pass the state with its secrets through a"
     " pipe: `pulumi stack export --show-secrets | alicloud-ingress ... --state -`"
@@ -236,7 +240,7 @@ class _State:
             # An external resource was read with `get`: it does not own the rule.
             if kind in GROUP_ARGUMENT and not entry.get("external"):
                 self._add(kind, name_of(urn), _decrypted(entry))
-        self.stack = self.stack or "a state without resources"
+        self.stack = self.stack or NAMELESS
 
     def _add(self, kind: str, name: str, entry: Mapping[str, Any]) -> None:
         owner = f"{name} of stack {self.stack}"

@@ -22,6 +22,7 @@ from alicloud_ingress.cleanup.plan_file import Plan
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.ecs.list_entries import NOT_FOUND
+from alicloud_ingress.ecs.reactions import OF_EVERY_GROUP
 from alicloud_ingress.ecs.responses import ListedGroup
 from alicloud_ingress.errors import EcsError, GroupNotFoundError
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
@@ -62,24 +63,21 @@ class Scanner:
         self._account_id = client.account_id()
         self._lock = threading.Lock()
         self._is_gone: dict[str, bool] = {}
+        self._fatal: EcsError | None = None
 
     def findings(self, listed: ListedGroup) -> GroupFindings:
         """
         Read a group and judge its rules. If it cannot be read, `not_judged` says why.
         """
+        if self._fatal is not None:
+            return self._unread(listed, f"it was not read: {self._fatal.quoted}")
         try:
             self._rate_limiter.wait()
             group = self._client.describe(listed.group_id)
         except EcsError as error:
-            return GroupFindings(
-                group_id=listed.group_id,
-                region=self._region,
-                vpc_id="",
-                rule_count=0,
-                stale=(),
-                kept=(),
-                not_judged=(str(error),),
-            )
+            if isinstance(error, OF_EVERY_GROUP):
+                self._fatal = error
+            return self._unread(listed, str(error))
         owners = self._owners.of(group) if self._owners.given else None
         gone, problems = self._gone(group)
         unused, unread = self._unused(group)
@@ -91,6 +89,17 @@ class Scanner:
             unused=unused,
         )
         return judge(group, facts, self._question)
+
+    def _unread(self, listed: ListedGroup, why: str) -> GroupFindings:
+        return GroupFindings(
+            group_id=listed.group_id,
+            region=self._region,
+            vpc_id="",
+            rule_count=0,
+            stale=(),
+            kept=(),
+            not_judged=(why,),
+        )
 
     def _unused(self, group: LiveGroup) -> tuple[dict[LiveRule, str], tuple[str, ...]]:
         """

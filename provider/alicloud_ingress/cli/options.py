@@ -34,11 +34,11 @@ class NewFile(click.Path):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Any:
         """
-        Refuse an empty path, and what exists and is not a regular file.
+        Refuse an empty path, `-` for the output, and what is not a regular file.
         """
         path = Path(str(value))
-        if not str(value):
-            self.fail("the path is empty", param, ctx)
+        if str(value) in ("", "-"):
+            self.fail(f"{str(value)!r} is not a path", param, ctx)
         if path.exists() and not path.is_dir() and not path.is_file():
             self.fail(f"{path} is not a regular file", param, ctx)
         return super().convert(value, param, ctx)
@@ -190,18 +190,25 @@ timeout = click.option(
     callback=_set_timeout,
     help="Time limit for each API call with its retries; 120 by default.",
 )
-where = all_of(
-    click.option(
-        "--region",
-        "regions",
-        multiple=True,
-        type=region,
-        metavar="REGION",
-        help="Region to use instead of the configured one; repeatable.",
-    ),
-    click.option("--profile", default="", help="Profile of the aliyun CLI to use."),
-    timeout,
-)
+
+
+def _where(purpose: str) -> Callable[[_Command], _Command]:
+    return all_of(
+        click.option(
+            "--region",
+            "regions",
+            multiple=True,
+            type=region,
+            metavar="REGION",
+            help=f"{purpose}; repeatable.",
+        ),
+        click.option("--profile", default="", help="Profile of the aliyun CLI to use."),
+        timeout,
+    )
+
+
+where = _where("Region to use instead of the configured one")
+only_where = _where("Only rules of the file that are in this region")
 states = all_of(
     click.option(
         "--state",

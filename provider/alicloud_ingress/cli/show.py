@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from alicloud_ingress.cleanup.owners import read_owners
-from alicloud_ingress.cli.failure import exit_if_incomplete
+from alicloud_ingress.cli.failure import exit_if_incomplete, say
 from alicloud_ingress.cli.options import (
     groups_or_all,
     require_groups,
@@ -68,7 +68,9 @@ def show(  # noqa: PLR0913, PLR0917 - one argument for each option
     """
     require_groups(groups, all_groups=all_groups)
     owners, _ = read_owners(state_files, stacks)
-    reader = Reader(connections_of(profile, stacks), regions, owners, now())
+    connections = connections_of(profile, stacks)
+    regions = connections.regions(regions)
+    reader = Reader(connections, regions, owners, now())
     doubts = [doubt.text for doubt in owners.doubts]
     output = _OUTPUTS[form]()
     is_read = False
@@ -82,6 +84,8 @@ def show(  # noqa: PLR0913, PLR0917 - one argument for each option
             output.add(listed)
     if is_read or not doubts:
         output.end(list(dict.fromkeys(doubts)))
+    if not is_read and not doubts:
+        say(f"{', '.join(regions)} has no security group of this account")
     exit_if_incomplete(doubts)
 
 

@@ -4,18 +4,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
 import click
 
 from alicloud_ingress import stale as job
-from alicloud_ingress.cleanup.owners import read_owners
+from alicloud_ingress.cleanup.owners import NAMELESS, read_owners
 from alicloud_ingress.cli.failure import Failure, say
-from alicloud_ingress.cli.options import EXISTING, FILE, all_of, shown_as, states, where
+from alicloud_ingress.cli.options import (
+    EXISTING,
+    FILE,
+    all_of,
+    only_where,
+    shown_as,
+    states,
+)
 from alicloud_ingress.cli.stack_settings import connections_of
 from alicloud_ingress.cli.stale_plan import SOME, plan
 from alicloud_ingress.cli.tables import count, print_rows, progress
@@ -39,7 +47,7 @@ def stale() -> None:
 stale.add_command(plan)
 NOTABLE_AGE_DAYS = 7
 NOT_CHECKED = (
-    "warning: no state is passed, so a rule that a stack has taken over since the plan"
+    "warning: {} is not passed, so a rule that its stack has taken over since the plan"
     " is deleted, too; pass --state or --stack again to keep it"
 )
 COLUMNS = ("group", "ID", "rule", "status", "restored as", "why")
@@ -91,7 +99,7 @@ _account_guard = all_of(
     help="File to write the results to. If it exists, the run continues from it.",
 )
 @_account_guard
-@where
+@only_where
 @states
 @shown_as
 def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
@@ -138,13 +146,12 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
     connections = connections_of(profile, stacks)
     if open_:
         _warn_if_old(made)
-        if not owners.given and any(map(_is_unmanaged, open_)):
-            say(NOT_CHECKED)
+        _warn_if_not_passed(made, owners, open_)
         _require_account(connections, made, guard)
         if not yes and not _is_confirmed(_question(open_, max_rules, made, account_id)):
             say("nothing was destroyed")
             raise SystemExit(SOME)
-    with progress() as bar:
+    with _recorded_in(report), progress() as bar:
         task = bar.add_task("rules", total=len(open_))
         finished: set[str] = set()
 
@@ -175,6 +182,20 @@ def destroy(  # noqa: PLR0913, PLR0917 - one argument for each option
 
 def _is_unmanaged(entry: job.Entry) -> bool:
     return any(reason.kind == "unmanaged" for reason in entry.reasons)
+
+
+def _warn_if_not_passed(
+    made: job.Plan, owners: job.Owners, open_: Sequence[job.Entry]
+) -> None:
+    """
+    Name the stacks whose states were passed for the plan, and now are not. A state
+    without resources has no name, so it may be that of any stack.
+    """
+    if NAMELESS in owners.stacks or not any(map(_is_unmanaged, open_)):
+        return
+    for stack in sorted({*made.stacks} - {*owners.stacks}):
+        name = stack if stack == NAMELESS else f"the state of {stack}"
+        say(NOT_CHECKED.format(name))
 
 
 def _warn_if_old(made: job.Plan) -> None:
@@ -233,7 +254,7 @@ def _print_entry(entry: job.Entry, print_: Callable[..., object]) -> None:
 @stale.command()
 @click.argument("report_file", type=EXISTING)
 @_account_guard
-@where
+@only_where
 @shown_as
 def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
     report_file: Path,
@@ -266,12 +287,28 @@ def restore(  # noqa: PLR0913, PLR0917 - one argument for each option
     report = job.read_report(report_file)
     _require_regions(regions, report.entries)
     _require_account(connections, report, guard)
-    failed = job.restore(
-        connections, report_file, regions=regions, account=guard, told=report_entry
-    )
+    with _recorded_in(report_file):
+        failed = job.restore(
+            connections, report_file, regions=regions, account=guard, told=report_entry
+        )
     _print_report(job.read_report(report_file), form)
     if failed:
         raise SystemExit(Failure.exit_code)
+
+
+@contextlib.contextmanager
+def _recorded_in(report: Path) -> Generator[None]:
+    """
+    Say, after an interruption, how the run goes on.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(
+            f"{report} records what was done; run the same command again to find out"
+            " what the last call did, and to continue"
+        )
+        raise
 
 
 def _require_account(

@@ -160,15 +160,22 @@ def _written(
     partial = Partial(out, asked)
     head = _scan(survey, partial, account)
     write_streamed(out, head, partial.groups())
+    try:
+        output = _printed(out, head, partial, form)
+    finally:  # the plan is whole, also if nothing reads all of the output
+        partial.remove()
+    for note in survey.notes:
+        say(note)
+    return output
+
+
+def _printed(out: Path, head: job.Plan, partial: Partial, form: str) -> _PlanOutput:
     if form == "json":
         click.echo(out.read_text(encoding="utf-8"), nl=False)
     output = _PlanOutput(form)
     for group in partial.groups():
         output.add(group)
     output.end(head)
-    for note in survey.notes:
-        say(note)
-    partial.remove()
     return output
 
 

@@ -39,7 +39,6 @@ from alicloud_ingress.errors import (
     EcsError,
     GroupNotFoundError,
     NoAnswerError,
-    NotTrustedError,
     UnreachableError,
 )
 from alicloud_ingress.files import UnreadableError, project_file, text_in
@@ -219,8 +218,8 @@ def _endpoint(address: str, timeout_s: float) -> Iterator[Finding]:
                 )
         except OSError:
             step = "check the network, the proxy, the region and the endpoint"
-            if attempt.failure is NotTrustedError:
-                step = NotTrustedError.next_step
+            if not attempt.failure.retryable:
+                step = attempt.failure.next_step
             yield judge.fails("endpoint", f"{address}: {attempt.trouble}", step)
             return
     ended = time.time()

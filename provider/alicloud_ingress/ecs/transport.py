@@ -27,6 +27,7 @@ from alicloud_ingress.errors import (
     EcsError,
     NoAnswerError,
     NotTrustedError,
+    ProxyNotValidError,
     UnreachableError,
 )
 
@@ -40,7 +41,10 @@ _PROXY_SETTINGS = tuple(
     for spelled in (name, name.upper())
 )
 _NO_AUTHORITIES = "the file of certificate authorities cannot be read"
+_NO_PROXY_ADDRESS = "the address of the proxy is not valid"
 _TROUBLES: dict[str, tuple[type[EcsError], str]] = {
+    "InvalidURL": (ProxyNotValidError, _NO_PROXY_ADDRESS),  # that of ECS is verified
+    "InvalidProxyURL": (ProxyNotValidError, _NO_PROXY_ADDRESS),
     "ProxyError": (
         UnreachableError,
         "the proxy cannot be reached; check HTTPS_PROXY, NO_PROXY",

@@ -25,6 +25,7 @@ from alicloud_ingress.ecs.timed_reads import timed
 from alicloud_ingress.errors import (
     NoAnswerError,
     NotTrustedError,
+    ProxyNotValidError,
     UnreachableError,
 )
 from alicloud_ingress.testing import FakeEcs
@@ -151,6 +152,18 @@ def test_a_call_that_a_proxy_drops_may_have_been_sent(
             EcsClient(address).authorize("sg-1", [SSH])
 
         assert proxy.requests
+
+
+@pytest.mark.parametrize("address", ["http://a b:80", "http://", "ftp://proxy"])
+def test_an_impossible_proxy_fails_a_call_at_once(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is sent, so no write has an unknown outcome."""
+    monkeypatch.setenv("http_proxy", address)
+    ecs = Connection("cn-hangzhou", KEYS, "ecs.invalid", "http", timeout_s=60)
+
+    with pytest.raises(ProxyNotValidError, match="HTTPS_PROXY or HTTP_PROXY"):
+        EcsClient(ecs).authorize("sg-1", [SSH])
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
