@@ -18,7 +18,7 @@ from alicloud_ingress.testing.spelling import Rule
 from alicloud_ingress.testing.state import Lag
 from conftest import ATTEMPTS
 from engine.host import Properties
-from engine.ways import UP
+from engine.ways import DESTROY, UP
 from faults.stack import RULES, Stack
 from functional.conftest import Front
 
@@ -73,6 +73,7 @@ class Late:
 
         def act(_: object) -> None:
             group.lags["sgr-deleted"] = Lag(deleted, 1)
+            group.lags.setdefault(self.rule_id, Lag(None, 1))
 
         self.fake.inject(replace(Fault.other_hand(DESCRIBE, act), skip=after))
 
@@ -119,6 +120,25 @@ def test_one_late_read_gives_no_hidden_rule_its_id(late: Late, reads: int) -> No
     assert late.stack.run(UP, late.program(22)) == []
     assert late.ids() == {late.rule_id}
     assert late.stack.destroy() == []
+    assert late.fake.rules(late.group) == {}
+
+
+@pytest.mark.parametrize("command", [DESTROY, f"{DESTROY} --refresh"])
+@pytest.mark.parametrize(
+    "code", ["InvalidGroupParameter.OperationDenied", "InvalidSourceGroupId.NotFound"]
+)
+@pytest.mark.parametrize("reads", [0, 1, 2])
+def test_one_late_read_ends_no_destroy_of_a_hidden_rule(
+    late: Late, code: str, command: str, reads: int
+) -> None:
+    """ECS refuses its attributes, and a read shows the ID of a deleted rule."""
+    refused = Fault.refused(REVOKE, 400, code)
+    late.fake.inject(replace(refused, having="Permissions.", times=1_000))
+    late.show_after(0)
+    late.show_a_deleted_one(after=reads)
+
+    assert late.stack.run(command, {}) == []
+
     assert late.fake.rules(late.group) == {}
 
 
@@ -454,10 +474,13 @@ def test_late_reads_hide_no_refusal_of_a_change(lagging: Lagging, reads: int) ->
     assert in_the_way in str(failure)
 
 
+@pytest.mark.parametrize("reads", [4, 1_000])
 @pytest.mark.parametrize("lagging", ["rule"], indirect=True)
-def test_late_reads_prove_no_change_without_an_answer(lagging: Lagging) -> None:
+def test_late_reads_prove_no_change_without_an_answer(
+    lagging: Lagging, reads: int
+) -> None:
     """At first they show what the rule was before, which is what it is to be again."""
-    lagging.fake.inject(Fault.late(MODIFY, 4))
+    lagging.fake.inject(Fault.late(MODIFY, reads))
     old = lagging.program
     new = changed(old, "source_cidr_ip", "0.0.0.0/0")
     assert lagging.stack.run(UP, {"s": new}) == []
@@ -466,6 +489,7 @@ def test_late_reads_prove_no_change_without_an_answer(lagging: Lagging) -> None:
     assert len(lagging.stack.run(UP, {"s": old})) == 1
 
     lagging.fake.forget_faults()
+    lagging.fake.groups[lagging.group].lags.clear()
     assert lagging.stack.run(UP, {"s": old}) == []
     rule = lagging.fake.rules(lagging.group)[lagging.rule_ids[0]]
     assert rule["SourceCidrIp"] == "10.0.0.0/8"

@@ -168,6 +168,20 @@ MUTANTS = (
         (LATE,),
     ),
     Mutant(
+        "one late read ends the destroy of a rule that ECS revokes only by its ID",
+        "reconcile/delete.py",
+        "missed = [by_id[i] for i in before if by_id[i] in self.refused]",
+        "missed: list[IngressRule] = []",
+        (LATE,),
+    ),
+    Mutant(
+        "late reads prove a change without an answer that they showed before it",
+        "reconcile/modify.py",
+        "if showed_before or not _stays(",
+        "if not _stays(",
+        (LATE,),
+    ),
+    Mutant(
         "a changed rule is gone by one read that lacks it",
         "reconcile/lifecycle.py",
         "if doubtful.items() - before.items():",
@@ -822,8 +836,8 @@ MUTANTS = (
     Mutant(
         "an ID that no longer exists falls back to the attributes",
         "reconcile/delete.py",
-        "        self._warn_of_duplicates(gone_before, rules)\n",
-        "        self._revoke_by_attributes([rules[i] for i in gone_before])\n",
+        "self._warn_of_duplicates(self._revoke_by_id(by_id), by_id)",
+        "self._revoke_by_attributes([by_id[i] for i in self._revoke_by_id(by_id)])",
         (LIFECYCLE, SETS, MEET),
     ),
     Mutant(

@@ -52,6 +52,7 @@ class Removals:
         gone: filled with the rules that are gone, also where others revoked them.
         left_to_others: filled with the rules that another resource has.
         unclear: filled with the rules whose revoke has perhaps removed them.
+        refused: filled with the rules that ECS does not revoke by their attributes.
         remaining: filled with the words of each rule that a read still shows after its
             revoke.
     """
@@ -60,6 +61,7 @@ class Removals:
     gone: set[IngressRule] = field(default_factory=set[IngressRule])
     left_to_others: set[IngressRule] = field(default_factory=set[IngressRule])
     unclear: set[IngressRule] = field(default_factory=set[IngressRule])
+    refused: set[IngressRule] = field(default_factory=set[IngressRule])
     remaining: list[str] = field(default_factory=list[str])
 
     def revoke(self, members: Sequence[Member]) -> None:
@@ -90,7 +92,8 @@ class Removals:
             }
             try:
                 self._record(ids, releases)
-                self._revoke_by_id({m.rule_id: m.rule for m in ours if m.rule_id})
+                by_id = {m.rule_id: m.rule for m in ours if m.rule_id}
+                self._warn_of_duplicates(self._revoke_by_id(by_id), by_id)
                 self._revoke_by_attributes([m.rule for m in ours if not m.rule_id])
             finally:
                 released = {id_: m.rule for m, id_ in ours.items() if id_}
@@ -151,7 +154,10 @@ class Removals:
             elif releases.get(rule_id) is Release.REVOKED:
                 self.gone.add(member.rule)
 
-    def _revoke_by_id(self, rules: Mapping[str, IngressRule]) -> None:
+    def _revoke_by_id(self, rules: Mapping[str, IngressRule]) -> set[str]:
+        """
+        Revoke rules by ID, and return the IDs that were deleted before.
+        """
         outcomes = dict(self.context.group.revoke_all_by_id(list(rules)))
         errors = {rule_id: error for rule_id, error in outcomes.items() if error}
         reactions = {i: reaction(Write.REVOKE_BY_ID, e) for i, e in errors.items()}
@@ -177,7 +183,7 @@ class Removals:
                 others = f" and {more} more" if more else ""
                 about = f"{words}){others} in {self.context.where}"
                 raise located(error, about) from error
-        self._warn_of_duplicates(gone_before, rules)
+        return gone_before
 
     def _warn_of_duplicates(
         self, gone: Iterable[str], rules: Mapping[str, IngressRule]
@@ -207,10 +213,28 @@ class Removals:
         Revoke each rule by all that identifies it; one that a read still shows, by the
         ID that the read has shown.
         """
-        if not rules:
-            return
-        send = until_answered(self.context.timeout_s)
-        group = send(self._revoke_and_read, list(rules))
+        if rules:
+            send = until_answered(self.context.timeout_s)
+            self._revoke_shown(rules, send(self._revoke_and_read, list(rules)))
+
+    def _revoke_shown(
+        self,
+        rules: Sequence[IngressRule],
+        group: LiveGroup,
+        deleted: frozenset[str] = frozenset(),
+    ) -> None:
+        """
+        Revoke what a read shows after the revoke by attributes.
+
+        A late read may show an identical rule that was deleted before. If ECS has
+        refused the revoke by attributes, the rule itself may exist: read on until it
+        shows, or would have shown.
+
+        Args:
+            rules: that were revoked by attributes.
+            group: as read since.
+            deleted: IDs that an earlier read has shown, of rules that were deleted.
+        """
         shown = {rule: live for rule in rules if (live := group.identical_to(rule))}
         by_id = {live.rule_id: rule for rule, live in shown.items() if live.rule_id}
         words = self.context.words
@@ -224,11 +248,17 @@ class Removals:
                 )
             else:
                 self.gone.add(rule)
-        self._revoke_by_id(by_id)
+        before = self._revoke_by_id(by_id)
+        missed = [by_id[i] for i in before if by_id[i] in self.refused]
+        self.gone.difference_update(missed)
         self._verify_gone({i: r for i, r in by_id.items() if r in self.gone})
         self._revoke_as_spelled(
             {rule: live for rule, live in shown.items() if not live.rule_id}
         )
+        if missed:
+            deleted |= before
+            group = self._read_until_shown(missed, missed, deleted)
+            self._revoke_shown(missed, group, deleted)
 
     def _revoke_and_read(self, to_send: list[IngressRule]) -> LiveGroup:
         """
@@ -261,6 +291,8 @@ class Removals:
                 refused = refused or about
         # A success shows nothing before the read, which may fail.
         self.unclear.update((*unknown, *succeeded))
+        self.refused.update((*without_effect, *awaited))
+        self.refused.difference_update(succeeded)
         if refused and not succeeded:
             raise refused
         group = self._read_until_shown(to_send, awaited)
@@ -274,17 +306,21 @@ class Removals:
         return group
 
     def _read_until_shown(
-        self, rules: Sequence[IngressRule], awaited: Sequence[IngressRule]
+        self,
+        rules: Sequence[IngressRule],
+        awaited: Sequence[IngressRule],
+        deleted: frozenset[str] = frozenset(),
     ) -> LiveGroup:
         """
-        Read until all *awaited* show, as long as a read may lag behind a write.
+        Read until all *awaited* show, as long as a read may lag behind a write. Rules
+        with the IDs *deleted* do not count.
         """
-        group = self._read(rules)
+        group = self._read(rules).without(deleted)
 
         def are_shown() -> bool:
             nonlocal group
             if not all(map(group.matching, awaited)):
-                group = self._read(rules)
+                group = self._read(rules).without(deleted)
                 return False
             return True
 

@@ -200,7 +200,9 @@ def _send(context: RuleContext, change: Change) -> None:
     try:
         context.group.modify(live.rule_id, sent)
     except OUTCOME_UNKNOWN:
-        if not _stays(context, live.rule_id, wanted):
+        # A read that showed what is wanted before the call may still be late after it.
+        showed_before = not live.rule.difference(wanted)
+        if showed_before or not _stays(context, live.rule_id, wanted):
             raise
     except EcsError as error:
         asked = reaction(Write.MODIFY, error)

@@ -15,6 +15,7 @@ from typing import Any
 
 from alicloud_ingress.testing import FakeCall, FakeEcs
 from alicloud_ingress.testing.faults import Fault
+from alicloud_ingress.testing.state import Lag
 from e2e.project import Outcome
 from e2e.ways.program import ROOT
 from e2e.ways.stack import Stack, plain
@@ -539,6 +540,19 @@ def shows_at_last() -> ByHand:
             group.lags.clear()
 
     return ByHand("what was made shows at last", act)
+
+
+def shows_late(name: str) -> ByHand:
+    """Let the next read show deleted rules in place of those of a resource."""
+
+    def act(scene: Scene) -> None:
+        for rule_id, rule in scene.ids[name].items():
+            group = scene.fake.groups[scene.before.groups[dict(rule)["group"]]]
+            deleted = {**group.rules[rule_id], "CreateTime": "2020-01-01T00:00:00Z"}
+            group.lags[rule_id] = Lag(None, 1)
+            group.lags[f"{rule_id}-deleted"] = Lag(deleted, 1)
+
+    return ByHand(f"one read shows deleted rules in place of those of {name}", act)
 
 
 def without_id(*names: str) -> ByHand:

@@ -25,6 +25,7 @@ from e2e.ways.scene import (
     one_for_another,
     removed,
     shows_at_last,
+    shows_late,
     swapped_by_hand,
     unmarked,
     without_id,
@@ -1010,6 +1011,9 @@ def failing() -> Iterator[Way]:
     # A call that a RAM policy refuses is split, so one refusal would make nothing fail.
     one_authorize = faults(Fault.refused(AUTHORIZE, 403, "NoPermission"))
     no_read = faults(replace(Fault.refused(DESCRIBE, 403, REFUSED), times=1000))
+    by_attributes = faults(replace(
+        Fault.refused(REVOKE, 400, "InvalidGroupParameter.OperationDenied"),
+        times=1000, having="Permissions."))
     again: dict[str, Any] = {"alone": True, "revoked_once": False}
 
     def all_of(together: str) -> dict[str, Any]:
@@ -1049,6 +1053,9 @@ def failing() -> Iterator[Way]:
         yield way(f"a revoke is answered by a broken connection: {destroy}", (A, B),
             (A, B), faults(Fault.dropped(REVOKE, takes_effect=True)), destroy,
             live=(), **all_of("broken"))
+        yield way(f"a read is late after a refused revoke without an ID: {destroy}",
+            (A, B), (A, B), without_id("b"), by_attributes, shows_late("b"), destroy,
+            live=(), **all_of("not by attributes"))
         name = f"two resources of one rule, no revoke is allowed, then all: {destroy}"
         yield way(name, (A, B), (A, B), duplicate("b", "z"), no_revoke, fails(destroy),
             all_is_well(), destroy, live=(), **all_of("no revoke"))
@@ -1080,6 +1087,10 @@ def without_an_answer() -> Iterator[Way]:
             yield way(f"a change{name} gets no answer, then {ends}", (A, B), (A, B81),
                 *lost, cut, fails("up"), CONSISTENT, all_is_well(), now(*end), "up",
                 live=end, kinds=RULE, timeout=3, revoked_once=False)
+    yield way("a change shows late, and its undoing gets no answer", (A, B), (A, B81),
+        faults(Fault.late(MODIFY, 1000)), "up", now(A, B), faults(replace(
+            Fault.dropped(MODIFY, takes_effect=False), times=1000)), fails("up"),
+        all_is_well(), shows_at_last(), "up", live=(A, B), kinds=RULE, timeout=3)
 
 
 def stopped_half_way() -> Iterator[Way]:
