@@ -157,6 +157,44 @@ class TestTheTable:
         world.flows += [Flow(opened="out", port=None)]
         assert world.verdict() == "unused"
 
+    @pytest.mark.parametrize(
+        "source",
+        [
+            {"ipv6_source_cidr_ip": "::/0"},
+            {"source_group_id": "sg-1"},
+            {"source_prefix_list_id": "pl-1"},
+        ],
+        ids=["block", "group", "list"],
+    )
+    @pytest.mark.parametrize("vpc_id", [VPC, ""])
+    def test_a_log_of_ipv4_alone_shows_no_use_over_ipv6(
+        self, world: World, source: dict[str, str], vpc_id: str
+    ) -> None:
+        """IPv4 is the default of a flow log; another VPC does not make up for it."""
+        world.rules = [rule(port_range="8080", **source), rule(port_range="8081")]
+        both = interface("eni-1", ["sg-1"], "192.168.0.1", "2001:db8::1")
+        lists = {"pl-1": ("2001:db8:1::/48",)}
+        world.facts = facts([group("sg-1", *world.rules)], [both], lists)
+        world.flows += [
+            Flow(interface_id="eni-2", vpc_id="vpc-2", source="2001:db8::9")
+        ]
+
+        assert "IP version IPv4" in world.why()
+        assert world.verdict(1) == "unused"
+        world.flows += [Flow(vpc_id=vpc_id, source="2001:db8::9")]
+        assert world.verdict() == "unused"
+
+    def test_a_vpc_without_ipv6_addresses_needs_no_ipv6_flow(
+        self, world: World
+    ) -> None:
+        """What the interfaces of an empty group had is not known."""
+        six = rule(port_range="8080", ipv6_source_cidr_ip="::/0")
+        mine = interface("eni-1", ["sg-1"], "192.168.0.1")
+        world.facts = facts([group("sg-1", six), group("sg-2", six)], [mine])
+
+        assert world.verdict() == "unused"
+        assert world.verdict(group_id="sg-2") == "not judged"
+
     def test_an_unreadable_file_hides_flows_of_all_vpcs(self, world: World) -> None:
         world.metadata = replace(PERIOD, files_unreadable=1)
         assert "1 log files could not be read" in world.why()

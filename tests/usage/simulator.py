@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -168,7 +168,8 @@ class Simulation:
         """
         Rules that must be called `unused`: in a fully watched world, those that
         decided no packet and that no doubtful record could have needed. A VPC that
-        shows rejected flows alone may have a log of nothing else.
+        shows rejected flows alone may have a log of nothing else, and one that shows
+        IPv4 alone too.
         """
         if self.spoilt:
             return set()
@@ -182,7 +183,33 @@ class Simulation:
             and rule.number not in self.never_unused()
             and rule.number not in doubtful
             and self.world.groups[rule.group].vpc not in rejecting
+            and not self._may_be_hidden_by_ipv4(rule)
         }
+
+    def with_ipv4_alone(self) -> Simulation:
+        """
+        The same world, with a flow log that takes IPv4 alone.
+        """
+        seen = [each for each in self.truth.seen if ":" not in each.packet.source]
+        rng = random.Random(self.seed)  # noqa: S311
+        records = records_of(self.world, seen, self.style, rng)
+        return replace(self, spoilt=frozenset({"IPv4 alone"}), records=records)
+
+    def _may_be_hidden_by_ipv4(self, rule: SimulatedRule) -> bool:
+        """
+        Whether a rule lets IPv6 in, of a VPC with IPv6 and without an IPv6 flow.
+        """
+        vpc = self.world.groups[rule.group].vpc
+        existing = [i for i in self.world.interfaces if i.gone is None and i.vpc == vpc]
+        is_empty = not any(rule.group in each.groups for each in existing)
+        if not is_empty and not any(each.ipv6 for each in existing):
+            return False
+        return "SourceCidrIp" not in rule.fields and not any(
+            ":" in each.packet.source
+            and each.direction == "in"
+            and self.world.interfaces[each.interface].vpc == vpc
+            for each in self.truth.seen
+        )
 
     def _rejecting(self) -> set[int]:
         """

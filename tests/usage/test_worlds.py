@@ -71,6 +71,20 @@ def test_a_list_that_was_changed_leaves_its_rule_in_doubt(
     ]
 
 
+@pytest.mark.parametrize("seed", WORLDS)
+def test_a_log_of_ipv4_alone_hides_no_use(seed: int, tmp_path: Path) -> None:
+    """It is the default of a flow log, and does not say so."""
+    simulation = simulate(seed)
+    if not simulation.has.ipv6:
+        return
+    table = tmp_path / "usage.parquet"
+    of_ipv4 = simulation.with_ipv4_alone()
+
+    collect(of_ipv4, tmp_path / "logs", table)
+
+    hold_to_the_truth(of_ipv4, judgement(of_ipv4, table))
+
+
 @pytest.mark.parametrize("seed", WORLDS[:20])
 def test_a_table_made_record_by_record_is_judged_alike(
     seed: int, tmp_path: Path

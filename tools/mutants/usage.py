@@ -205,6 +205,20 @@ USAGE = (
         (VERDICTS,),
     ),
     Mutant(
+        "a log of IPv4 alone proves something of IPv6",
+        "usage/facts.py",
+        "if any(each.has_ipv6 for each in self._logged_of(facts)):",
+        "if facts:",
+        (VERDICTS,),
+    ),
+    Mutant(
+        "an empty group never had an IPv6 address",
+        "usage/facts.py",
+        'if members and not any(":" in text for text in addresses):',
+        'if not any(":" in text for text in addresses):',
+        (VERDICTS,),
+    ),
+    Mutant(
         "unreadable records hide nothing",
         "usage/facts.py",
         "if metadata.records_unreadable:",

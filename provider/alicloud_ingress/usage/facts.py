@@ -204,12 +204,14 @@ class Coverage:
             group without interfaces, of the VPC.
         skipped_windows: of the interfaces of the group.
         problems: why no rule of the group can be called unused, in sentences.
+        ipv6_problem: why no rule that lets IPv6 in can be; "" where one can.
     """
 
     interfaces: int
     watched_share: float
     skipped_windows: int
     problems: tuple[str, ...] = ()
+    ipv6_problem: str = ""
 
     @property
     def as_text(self) -> str:
@@ -238,14 +240,32 @@ def read_watched(table: UsageTable) -> tuple[WatchedInterface, ...] | None:
     )
 
 
-def read_actions(table: UsageTable) -> Mapping[str, frozenset[str]]:
+@dataclass(frozen=True, slots=True)
+class Logged:
     """
-    Which of `table.ACTIONS` the inbound flows of each VPC show, by its ID.
+    What the inbound flows of a VPC show of the settings of its flow log.
+
+    Args:
+        actions: those of `table.ACTIONS` that it has.
+        has_ipv6: whether it has a flow from an IPv6 address.
     """
+
+    actions: frozenset[str]
+    has_ipv6: bool
+
+
+def read_logged(table: UsageTable) -> Mapping[str, Logged]:
+    """
+    What the inbound flows of each VPC show, by its ID.
+    """
+    columns = "vpc_id, list(DISTINCT action), bool_or(contains(source, ':'))"
     with connect() as database:
         found = database.read_parquet(escaped(str(table.flows)))
-        rows = found.aggregate("vpc_id, list(DISTINCT action)", "vpc_id").fetchall()
-    return {vpc_id: frozenset(actions) for vpc_id, actions in rows}
+        rows = found.aggregate(columns, "vpc_id").fetchall()
+    return {
+        vpc_id: Logged(frozenset(actions), has_ipv6)
+        for vpc_id, actions, has_ipv6 in rows
+    }
 
 
 class Watch:
@@ -255,7 +275,7 @@ class Watch:
     Args:
         metadata: of the table.
         watched: of each interface; None where it is not known.
-        actions: of the flows of each VPC; see `read_actions`.
+        logged: of each VPC; see `read_logged`.
         period: over which rules are judged.
     """
 
@@ -263,12 +283,12 @@ class Watch:
         self,
         metadata: Metadata,
         watched: Sequence[WatchedInterface] | None,
-        actions: Mapping[str, frozenset[str]],
+        logged: Mapping[str, Logged],
         period: JudgedPeriod,
     ) -> None:
         self._metadata = metadata
         self._watched = watched
-        self._actions = actions
+        self._logged = logged
         self._period = period
         self._of: dict[str, list[WatchedInterface]] = {}
         for each in watched or ():
@@ -299,6 +319,7 @@ class Watch:
                     )
                 )
             ),
+            ipv6_problem=self._ipv6_problem(members, facts),
         )
 
     def problems(self) -> Iterator[str]:
@@ -332,8 +353,7 @@ class Watch:
         """
         Windows and flows that are missing, of any interface that may be of the VPC.
         """
-        names = (facts.vpc_id, "")
-        shown = {action for each in names for action in self._actions.get(each, ())}
+        shown = {action for each in self._logged_of(facts) for action in each.actions}
         if shown == {"REJECT"}:
             yield (
                 f"the log has rejected flows of {facts.vpc_id} and no accepted one, as"
@@ -351,6 +371,29 @@ class Watch:
                 f"{sum(each.windows_skipped for each in skipped)} windows of"
                 f" {_named(skipped)} in {facts.vpc_id} were skipped or are missing"
             )
+
+    def _logged_of(self, facts: VpcFacts) -> Sequence[Logged]:
+        names = (facts.vpc_id, "")
+        return [self._logged[each] for each in names if each in self._logged]
+
+    def _ipv6_problem(
+        self, members: Sequence[NetworkInterface], facts: VpcFacts
+    ) -> str:
+        """
+        A flow log takes IPv4 alone unless its IP version is DualStack, and does not say
+        so. Where no interface has an IPv6 address, it hides nothing; which one the
+        interfaces of an empty group had is not known.
+        """
+        addresses = (text for each in facts.interfaces for text in each.addresses)
+        if members and not any(":" in text for text in addresses):
+            return ""
+        if any(each.has_ipv6 for each in self._logged_of(facts)):
+            return ""
+        return (
+            f"the rule lets IPv6 in, and the log has no IPv6 flow of {facts.vpc_id}, as"
+            " a flow log with the IP version IPv4 has none; collect one with the"
+            " version DualStack"
+        )
 
     def _member_problems(
         self, members: Sequence[NetworkInterface], shares: dict[str, float]

@@ -21,8 +21,9 @@ from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections, NoSuchGroupError, located
 from alicloud_ingress.ecs.sharing import shared
 from alicloud_ingress.errors import EcsError
-from alicloud_ingress.exposure.packets import matched
+from alicloud_ingress.exposure.packets import IPV6, matched
 from alicloud_ingress.rules.live import LiveGroup, LiveRule
+from alicloud_ingress.rules.rule import IngressRule
 from alicloud_ingress.usage.attribution import attribute
 from alicloud_ingress.usage.encoding import RuleKey, existence
 from alicloud_ingress.usage.facts import (
@@ -30,8 +31,8 @@ from alicloud_ingress.usage.facts import (
     JudgedPeriod,
     VpcFacts,
     Watch,
-    read_actions,
     read_facts,
+    read_logged,
     read_watched,
 )
 from alicloud_ingress.usage.table import UsageTable
@@ -121,12 +122,23 @@ def _doubts(
     if live.rule.policy != "accept":
         yield "it stopped nothing; a drop is never called unused, as removing it opens"
     yield from coverage.problems
+    if coverage.ipv6_problem and lets_ipv6_in(live.rule, facts.lists):
+        yield coverage.ipv6_problem
     surely, _ = existence(live.create_time)
     if surely is None:
         yield "when it was created is not known"
     elif surely > period.start:
         yield f"it was created at {live.create_time}, within the period"
     yield from (f"{each} could not be resolved" for each in unresolved(live, facts))
+
+
+def lets_ipv6_in(
+    rule: IngressRule, lists: Mapping[str, Sequence[str]] | None = None
+) -> bool:
+    """
+    Whether a rule matches a source with an IPv6 address.
+    """
+    return any(box.sources[0] >= IPV6[0] for box in matched(rule, lists).boxes)
 
 
 def unresolved(live: LiveRule, facts: VpcFacts) -> Iterator[str]:
@@ -213,7 +225,7 @@ class UsageJudge:
             start=start, end=metadata.period_to, min_coverage=min_coverage
         )
         self._watch = Watch(
-            metadata, read_watched(table), read_actions(table), self.period
+            metadata, read_watched(table), read_logged(table), self.period
         )
         self._one_at_a_time = threading.Lock()
 

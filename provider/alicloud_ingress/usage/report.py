@@ -25,7 +25,12 @@ from alicloud_ingress.rules.spelling import (
     port_pair,
 )
 from alicloud_ingress.usage.facts import Coverage, JudgedPeriod
-from alicloud_ingress.usage.judging import VERDICTS, GroupUsage, Judged
+from alicloud_ingress.usage.judging import (
+    VERDICTS,
+    GroupUsage,
+    Judged,
+    lets_ipv6_in,
+)
 from alicloud_ingress.usage.table import DAY_S, time_text
 from alicloud_ingress.usage.traffic import Block, PortRange, Tally, Traffic
 
@@ -64,6 +69,8 @@ def proposal(rule: Judged, coverage: Coverage) -> Proposal | None:
     The proposal for a rule; None for none.
     """
     if rule.verdict != "used" or rule.is_drop or coverage.problems:
+        return None
+    if coverage.ipv6_problem and lets_ipv6_in(rule.live.rule):
         return None
     traffic = (*rule.traffic, *rule.doubtful)
     sources = narrower_sources(rule.live.rule, traffic)
