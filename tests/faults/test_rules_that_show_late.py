@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from itertools import count
+from itertools import count, cycle
 
 import pytest
 
@@ -18,7 +18,7 @@ from alicloud_ingress.testing.spelling import Rule
 from alicloud_ingress.testing.state import Lag
 from conftest import ATTEMPTS
 from engine.host import Properties
-from engine.ways import DESTROY, UP
+from engine.ways import DESTROY, REFRESH, UP
 from faults.stack import RULES, Stack
 from functional.conftest import Front
 
@@ -77,6 +77,22 @@ class Late:
 
         self.fake.inject(replace(Fault.other_hand(DESCRIBE, act), skip=after))
 
+    def show_in_turn(self, turn: str) -> None:
+        """Let reads show a deleted rule (D), the own one (O) or none (-), in turn."""
+        group = self.fake.groups[self.group]
+        deleted = {**group.rules[self.rule_id], "CreateTime": LONG_AGO}
+        turns = cycle(turn)
+
+        def act(_: object) -> None:
+            group.lags.clear()
+            shown = next(turns)
+            if shown != "O":
+                group.lags[self.rule_id] = Lag(None, 1)
+            if shown == "D":
+                group.lags["sgr-deleted"] = Lag(deleted, 1)
+
+        self.fake.inject(replace(Fault.other_hand(DESCRIBE, act), times=1_000))
+
     def ids(self) -> set[str]:
         """The rule IDs in the state."""
         (entry,) = self.stack.entries
@@ -119,6 +135,23 @@ def test_one_late_read_gives_no_hidden_rule_its_id(late: Late, reads: int) -> No
     late.show_after(0)
     assert late.stack.run(UP, late.program(22)) == []
     assert late.ids() == {late.rule_id}
+    assert late.stack.destroy() == []
+    assert late.fake.rules(late.group) == {}
+
+
+@pytest.mark.parametrize("command", [UP, f"{UP} --refresh", REFRESH])
+@pytest.mark.parametrize("turn", ["DO", "OD", "D-O", "DO-", "D--", "-DO"])
+def test_reads_that_disagree_give_no_rule_an_id(
+    late: Late, turn: str, command: str
+) -> None:
+    """No two of them in a row show the deleted rule, however many there are."""
+    late.show_in_turn(turn)
+
+    assert late.stack.run(command, late.program(22)) == []
+
+    assert late.ids() <= {"", late.rule_id}
+    late.fake.forget_faults()
+    late.show_in_turn("O")
     assert late.stack.destroy() == []
     assert late.fake.rules(late.group) == {}
 

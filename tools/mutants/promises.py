@@ -168,6 +168,27 @@ MUTANTS = (
         (LATE,),
     ),
     Mutant(
+        "reads that disagree before an update give a hidden rule an ID",
+        "reconcile/lifecycle.py",
+        "return group.without([live.rule_id for _, live in unsure if live])",
+        "return group",
+        (LATE,),
+    ),
+    Mutant(
+        "reads that disagree after an update give a hidden rule an ID",
+        "reconcile/create.py",
+        "return group.without([rule_id for _, rule_id in unsure])",
+        "return group",
+        (LATE,),
+    ),
+    Mutant(
+        "a late read counts twice: a later step of the update uses it again",
+        "ecs/shared_reads.py",
+        "self._kept = read  # the older answer may have been late",
+        "pass",
+        (LATE,),
+    ),
+    Mutant(
         "one late read ends the destroy of a rule that ECS revokes only by its ID",
         "reconcile/delete.py",
         "missed = [by_id[i] for i in before if by_id[i] in self.refused]",

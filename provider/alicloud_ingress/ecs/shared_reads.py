@@ -191,4 +191,6 @@ class SharedReads:
                 self._active.remove(read)
                 if not read.answer.exception():
                     self._newest = read
+                    if self._kept and self._kept.writes_before == read.writes_before:
+                        self._kept = read  # the older answer may have been late
                 self._changed.notify_all()

@@ -338,7 +338,8 @@ class Additions:
             return True
 
         read_until(is_believed, self.context.timeout_s, SHOWN_AGAIN_WITHIN_S)
-        return group
+        unsure = self._found_without_id(group).items() - found.items()
+        return group.without([rule_id for _, rule_id in unsure])
 
     def _found_without_id(self, group: LiveGroup) -> dict[IngressRule, str]:
         """

@@ -185,15 +185,17 @@ class Lifecycle(RuleContext):
         """
         The group. A rule of the state is gone, changed or found only if two reads in a
         row show that, and it was not created or changed just before: a read may be
-        late.
+        late. A rule without an ID that no two reads show alike does not count as shown.
         """
         group = self.without_revoked(group)
         doubtful = doubts(members, group, keep, adopt=adopt)
+        agreed: set[tuple[Member, LiveRule | None]] = set()
 
         def is_believed() -> bool:
-            nonlocal group, doubtful
+            nonlocal group, doubtful, agreed
             before, again = doubtful, self.without_revoked(self.group.read_now())
             doubtful = doubts(members, again, keep, adopt=adopt)
+            agreed = doubtful.items() & before.items()
             if doubtful.items() - before.items():
                 return False
             group = again
@@ -207,7 +209,9 @@ class Lifecycle(RuleContext):
 
         if doubtful:
             read_until(is_believed, self.timeout_s, SHOWN_AGAIN_WITHIN_S)
-        return group
+        hidden = [member for member in members if not member.rule_id]
+        unsure = doubts(hidden, group, adopt=adopt).items() - agreed
+        return group.without([live.rule_id for _, live in unsure if live])
 
     def _with_holder(self, member: Member) -> Member:
         """

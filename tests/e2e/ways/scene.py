@@ -10,7 +10,8 @@ import shlex
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import cycle
 from typing import Any
 
 from alicloud_ingress.testing import FakeCall, FakeEcs
@@ -54,7 +55,7 @@ NEIGHBOURS: tuple[dict[str, str], ...] = (
     {"SourcePortRange": "1024/65535"},
 )
 """The fields in which neighbours differ from the rules of a row."""
-REVOKE = "RevokeSecurityGroup"
+DESCRIBE, REVOKE = "DescribeSecurityGroupAttribute", "RevokeSecurityGroup"
 REFUSED_FROM = 400
 WRITES = ("AuthorizeSecurityGroup", "ModifySecurityGroupRule", REVOKE)
 
@@ -542,17 +543,30 @@ def shows_at_last() -> ByHand:
     return ByHand("what was made shows at last", act)
 
 
-def shows_late(name: str) -> ByHand:
-    """Let the next read show deleted rules in place of those of a resource."""
+def shows_late(name: str, turn: str = "") -> ByHand:
+    """
+    Let the next read show deleted rules in place of those of a resource. With *turn*,
+    let all reads show the deleted rules (D), the own ones (O) or none (-), in turn.
+    """
 
-    def act(scene: Scene) -> None:
+    def show(scene: Scene, shown: str) -> None:
+        for group_id in scene.before.groups.values():
+            scene.fake.groups[group_id].lags.clear()
         for rule_id, rule in scene.ids[name].items():
             group = scene.fake.groups[scene.before.groups[dict(rule)["group"]]]
             deleted = {**group.rules[rule_id], "CreateTime": "2020-01-01T00:00:00Z"}
-            group.lags[rule_id] = Lag(None, 1)
-            group.lags[f"{rule_id}-deleted"] = Lag(deleted, 1)
+            if shown != "O":
+                group.lags[rule_id] = Lag(None, 1)
+            if shown == "D":
+                group.lags[f"{rule_id}-deleted"] = Lag(deleted, 1)
 
-    return ByHand(f"one read shows deleted rules in place of those of {name}", act)
+    def act(scene: Scene) -> None:
+        show(scene, "D")
+        turns = cycle(turn)
+        edit = Fault.other_hand(DESCRIBE, lambda _: show(scene, next(turns)))
+        scene.fake.inject(*([replace(edit, times=1_000)] if turn else []))
+
+    return ByHand(f"reads show deleted rules in place of those of {name}", act)
 
 
 def without_id(*names: str) -> ByHand:

@@ -743,6 +743,11 @@ def never_seen() -> Iterator[Way]:
         yield way(f"made and not seen, renamed without an alias, then {last}", (),
             (RENAMED,), late, now(B), "up", now(RENAMED), last, shows_at_last(),
             "refresh", **made)
+    for last, turn in (("refresh", "DO"), ("up", "D--"), ("up --refresh", "DO")):
+        yield way(f"without an ID, and reads disagree: {last}, then destroy", (A, B),
+            (A, B), without_id("b"), shows_late("b", turn), last, all_is_well(),
+            shows_at_last(), "destroy", live=(), timeout=3, revoked_once=False,
+            alone=True)
     for commands in (UP, UP_REFRESH, ("refresh", "up", SETTLED)):
         name = f"never seen, and removed by hand: {words(commands)}"
         yield way(name, (A, B), (A, B), without_id("b"), removed("b"), *commands)
