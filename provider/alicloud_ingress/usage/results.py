@@ -147,7 +147,7 @@ def _load(
 
 def _is_part(path: str) -> bool:
     name = path.rsplit("/", 1)[-1]
-    return not name.startswith(("_", ".")) and (".parquet" in name or ".csv" in name)
+    return ".parquet" in name or ".csv" in name
 
 
 def _check(
