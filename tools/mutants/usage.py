@@ -205,6 +205,20 @@ USAGE = (
         (VERDICTS,),
     ),
     Mutant(
+        "the parts of a result may be of two periods",
+        "usage/results.py",
+        "if (from_s, to_s) != (period.from_s, period.to_s):",
+        "if from_s > to_s:",
+        (RESULT,),
+    ),
+    Mutant(
+        "a result may lack rows",
+        "usage/results.py",
+        "if rows != total or len(stamp) > 1:",
+        "if len(stamp) > 1:",
+        (RESULT,),
+    ),
+    Mutant(
         "a value of CSV that is cut is a value",
         "usage/log_files.py",
         'if file.read(1) not in b"\\r\\n":',
