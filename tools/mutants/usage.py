@@ -219,6 +219,20 @@ USAGE = (
         (RESULT,),
     ),
     Mutant(
+        "all ports of a rule never hold port 0",
+        "usage/encoding.py",
+        "if box.ports == _ALL_WITH_A_NUMBER:",
+        "if not box.ports:",
+        (ATTRIBUTION,),
+    ),
+    Mutant(
+        "an IPv4 address that is written as IPv6 is of IPv6",
+        "usage/attribution.py",
+        "WHEN number // 4294967296 <> 65535",
+        "WHEN number >= 0",
+        (ATTRIBUTION,),
+    ),
+    Mutant(
         "a value of CSV that is cut is a value",
         "usage/log_files.py",
         'if file.read(1) not in b"\\r\\n":',
