@@ -88,7 +88,8 @@ CREATE MACRO ipv6_of(text) AS list_reduce(
         CASE WHEN length(each) BETWEEN 1 AND 4
              THEN try_cast('0x' || each AS USMALLINT)::UHUGEINT END),
     lambda high, low: high * 65536 + low);
-CREATE MACRO unmapped(number) AS CASE WHEN number // 4294967296 <> 65535 THEN number END;
+CREATE MACRO unmapped(number) AS
+    CASE WHEN number // 4294967296 <> 65535 THEN number END;
 """
 
 _PORT_TABLE = """
