@@ -591,6 +591,21 @@ def test_what_jobs_write_beside_their_data_is_no_log(
     assert collect(logs / name).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"", 0), (b"\n", 3), (b"\xff\xfe", 3), (None, 3)]
+)
+def test_only_a_whole_compressed_file_of_nothing_is_empty(
+    collect: Collect, table: Path, tmp_path: Path, content: bytes | None, code: int
+) -> None:
+    """Spark writes one for a partition without records."""
+    good = write_json(tmp_path / "a.json.gz", [flow(0)])
+    packed = gzip.compress(content or b"")
+    (tmp_path / "b.gz").write_bytes(packed if content is not None else packed[:-1])
+
+    assert collect(good, tmp_path / "b.gz").exit_code == code
+    assert [row["flows"] for row in rows(table)] == [1]
+
+
 @pytest.mark.parametrize("place", [".b.json.gz.XyZ123", ".hidden/b.json", "_b.json"])
 def test_a_hidden_file_of_a_folder_is_read(
     collect: Collect, tmp_path: Path, place: str

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import fnmatch
 import glob
+import gzip
 import json
 import mmap
 import os
@@ -292,6 +293,8 @@ def _text(
         " ignore_errors = true, compression = ?) WHERE line <> '' LIMIT 1",
         [escaped(plain), compression],
     ).fetchall()
+    if not rows and compression == "gzip" and _is_gzip_of_nothing(path):
+        return _json(path, json.dumps(dict.fromkeys(FIELDS.values())), compression)
     if not rows:
         raise FileError(path, "it holds no text")
     first = str(rows[0][0]).lstrip("\ufeff").strip()
@@ -302,6 +305,16 @@ def _text(
     if compression == "uncompressed" and not path.startswith(OSS):
         _require_last_line(path, plain)
     return _csv(path, first, compression)
+
+
+def _is_gzip_of_nothing(path: str) -> bool:
+    """
+    Whether a file is whole and without records, as Spark writes an empty partition.
+    """
+    if path.startswith(OSS):
+        return False
+    with Path(path).open("rb") as file, gzip.GzipFile(fileobj=file) as text:
+        return not text.read(1)
 
 
 def _require_last_line(path: str, plain: str) -> None:
