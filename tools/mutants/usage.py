@@ -249,8 +249,8 @@ USAGE = (
     Mutant(
         "a link without a target is left out",
         "usage/log_files.py",
-        "elif not path.exists():",
-        "elif path.is_dir():",
+        "elif not os.path.exists(path):",
+        "elif os.path.isdir(path):",
         (COLLECT,),
     ),
     Mutant(

@@ -118,7 +118,7 @@ def _matched(connection: duckdb.DuckDBPyConnection, pattern: str) -> list[str]:
         names = [str(row[0]) for row in rows if not str(row[0]).endswith("/")]
     elif not pattern.strip():
         names = []
-    elif Path(pattern).exists():
+    elif os.path.exists(pattern):  # noqa: PTH110 - no error where it cannot be asked
         names = [*_files_of(Path(pattern))]
     else:
         matched = [*_globbed(pattern)]
@@ -147,7 +147,7 @@ def _files_of(path: Path) -> Iterator[str]:
     A file; or the files of a folder and its folders, and those of them that cannot be
     listed. A link without a target is a file that cannot be read.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - likewise
         yield from _file(path)
         return
     unlisted: list[str] = []
@@ -168,9 +168,9 @@ def _files_of(path: Path) -> Iterator[str]:
 
 
 def _file(path: Path) -> Iterator[str]:
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113 - no error where it cannot be asked
         yield str(path.resolve())
-    elif not path.exists():
+    elif not os.path.exists(path):  # noqa: PTH110 - likewise
         yield str(path.absolute())
 
 
@@ -182,7 +182,8 @@ def _folders_not_listed(pattern: str) -> Iterator[str]:
     for child in (path, *path.parents):
         if glob.has_magic(child.name):
             for folder in _globbed(str(child.parent)):
-                if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+                is_folder = os.path.isdir(folder)  # noqa: PTH112 - likewise
+                if is_folder and not os.access(folder, os.R_OK | os.X_OK):
                     yield str(folder)
 
 
