@@ -4,6 +4,7 @@ The join inside the engine, compared with one packet and one rule after the othe
 
 from __future__ import annotations
 
+import ipaddress
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -347,6 +348,19 @@ class TestDoubt:
         known = facts([group("sg-1", rule(source_cidr_ip="10.0.0.0/8"))])
         assert of(found([Flow(source="-")], known), 0) == Found(0, 1)
 
+    @pytest.mark.parametrize("source", ["::ffff:10.1.2.3", "::ffff:a01:203"])
+    def test_an_ipv4_address_as_one_of_ipv6_matches_in_doubt(self, source: str) -> None:
+        known = facts([group("sg-1", rule(source_cidr_ip="10.0.0.0/8"))])
+        assert of(found([Flow(source=source)], known), 0) == Found(0, 1)
+
+    def test_all_ports_may_hold_port_0(self) -> None:
+        known = facts(
+            [group("sg-1", rule(port_range="1/65535"), rule(port_range="1/65534"))]
+        )
+        uses = found([Flow(port=0), Flow(port=1)], known)
+        assert of(uses, 0) == Found(0b10, 0b1)
+        assert of(uses, 1) == Found(0b10, 0)
+
     def test_a_port_that_is_missing_matches_in_doubt(self) -> None:
         assert of(found([Flow(port=None)], facts([group("sg-1", rule())])), 0) == Found(
             0, 1
@@ -514,13 +528,19 @@ class TestTimes:
         assert of(self.uses(text), 0) == Found(0, 1)
 
 
+OWN_IPV6 = st.ip_addresses(v=6).filter(
+    lambda number: number not in ipaddress.ip_network("::ffff:0:0/96")
+)
+"""Addresses that do not stand for one of IPv4."""
+
+
 def six(source: str) -> Flow:
     """A flow to an IPv6 address."""
     return Flow(source=source, destination="2001:db8::99")
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.ip_addresses(v=6), min_size=1, max_size=40, unique=True), st.data())
+@given(st.lists(OWN_IPV6, min_size=1, max_size=40, unique=True), st.data())
 def test_every_spelling_of_an_ipv6_address_is_read(
     numbers: list[object], data: st.DataObject
 ) -> None:
@@ -537,7 +557,11 @@ def test_every_spelling_of_an_ipv6_address_is_read(
 
 
 @pytest.mark.parametrize(
-    "text", ["1:2", "::1::", "1:2:3:4:5:6:7:8:9", "12345::", ":::"]
+    "text",
+    [
+        *("1:2", "::1::", "1:2:3:4:5:6:7:8:9", "12345::", ":::", "fe80::1%eth0"),
+        *("::ffff:10.1.2.3", "::ffff:0a01:203", "0:0:0:0:0:ffff:a01:203"),
+    ],
 )
 def test_what_is_no_ipv6_address_is_in_doubt(text: str) -> None:
     """It is not taken for another address."""

@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -573,6 +574,140 @@ def test_a_folder_is_read_with_its_folders(
     assert [row["flows"] for row in rows(table)] == [2]
 
 
+@pytest.mark.parametrize(
+    "name", ["_SUCCESS", ".a.json.crc", "_started_123", "_committed_123", ".DS_Store"]
+)
+@pytest.mark.parametrize("pattern", ["", "*", "**"])
+def test_what_jobs_write_beside_their_data_is_no_log(
+    collect: Collect, table: Path, tmp_path: Path, name: str, pattern: str
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    write_json(logs / "a.json", [flow(0)])
+    (logs / name).write_bytes(b"")
+
+    assert collect(logs / pattern).exit_code == 0
+    assert [row["flows"] for row in rows(table)] == [1]
+    assert collect(logs / name).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"", 0), (b"\n", 3), (b"\xff\xfe", 3), (None, 3)]
+)
+def test_only_a_whole_compressed_file_of_nothing_is_empty(
+    collect: Collect, table: Path, tmp_path: Path, content: bytes | None, code: int
+) -> None:
+    """Spark writes one for a partition without records."""
+    good = write_json(tmp_path / "a.json.gz", [flow(0)])
+    packed = gzip.compress(content or b"")
+    (tmp_path / "b.gz").write_bytes(packed if content is not None else packed[:-1])
+
+    assert collect(good, tmp_path / "b.gz").exit_code == code
+    assert [row["flows"] for row in rows(table)] == [1]
+
+
+@pytest.mark.parametrize("place", [".b.json.gz.XyZ123", ".hidden/b.json", "_b.json"])
+def test_a_hidden_file_of_a_folder_is_read(
+    collect: Collect, tmp_path: Path, place: str
+) -> None:
+    """It may be what an interrupted copy left, so that records are missing."""
+    logs = tmp_path / "logs"
+    file = logs / place
+    file.parent.mkdir(parents=True)
+    write_json(logs / "a.json", [flow(0)])
+    file.write_bytes(gzip.compress(b"{}" * 999)[:20])
+
+    result = collect(logs)
+
+    assert result.exit_code == 3
+    assert str(file) in result.output
+
+
+@pytest.mark.parametrize("pattern", ["", "*.json", "b.json"])
+def test_a_link_without_a_target_is_not_left_out(
+    collect: Collect, tmp_path: Path, pattern: str
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    good = write_json(tmp_path / "a.json", [flow(0)])
+    (logs / "b.json").symlink_to(tmp_path / "gone.json")
+
+    result = collect(good, logs / pattern)
+
+    assert result.exit_code == 3
+    assert str(logs / "b.json") in result.output
+
+
+def test_folders_that_link_to_each_other_are_read_once(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    (logs / "day").mkdir(parents=True)
+    write_json(logs / "day" / "a.json", [flow(0)])
+    (logs / "day" / "again").symlink_to(logs)
+    os.mkfifo(logs / "pipe")
+
+    assert collect(logs).exit_code == 0
+    assert [row["flows"] for row in rows(table)] == [1]
+
+
+AS_NOBODY = """
+import os, sys
+from alicloud_ingress.usage.engine import connect
+from alicloud_ingress.usage.log_files import found
+connection = connect()
+if os.getuid() == 0:
+    os.setuid(65534)
+print(*found(connection, sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("pattern", ["", "*", "*/*.json", "**", "**/*.json", "*/a.*"])
+@pytest.mark.parametrize("mode", [0, 0o444])
+def test_a_folder_that_cannot_be_listed_is_not_left_out(
+    pattern: str, mode: int
+) -> None:
+    """`glob` skips it; the log may be in several, one for each shard."""
+    with tempfile.TemporaryDirectory() as place:
+        logs = Path(place)
+        logs.chmod(0o755)
+        for shard in ("0", "1"):
+            (logs / shard).mkdir()
+            write_json(logs / shard / "a.json", [flow(0)])
+        (logs / "1").chmod(mode)
+
+        done = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY, str(logs / pattern)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert done.returncode == 0, done.stderr
+        (logs / "1").chmod(0o755)
+        read, *not_read = done.stdout.split()
+        assert read == str(logs / "0" / "a.json")
+        assert not_read
+        assert {*not_read} <= {str(logs / "1"), str(logs / "1" / "a.json")}
+
+
+def test_parquet_of_texts_without_an_encoding_is_read(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    """As Hive and Impala write it."""
+    source = write_json(tmp_path / "source", [flow(0), quiet(1)])
+    columns = ", ".join(
+        f'CAST("{name}" AS VARCHAR)::BLOB AS "{name}"' for name in flow()
+    )
+    duckdb.execute(
+        f"COPY (SELECT {columns} FROM read_json('{source}'))"
+        f" TO '{tmp_path / 'a.parquet'}' (FORMAT parquet)"
+    )
+
+    assert collect(tmp_path / "a.parquet").exit_code == 0
+    assert [row["flows"] for row in rows(table)] == [1]
+
+
 def test_parquet_files_of_several_types_are_one_log(
     collect: Collect, table: Path, tmp_path: Path
 ) -> None:
@@ -733,6 +868,59 @@ def test_a_quote_that_stays_open_hides_no_line(
     assert result.exit_code == 3
     metadata = usage.open_table(table).metadata
     assert metadata.records_unreadable + metadata.files_unreadable == 1
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("last", ["start", "dstport", "tcp-flags", "note"])
+def test_a_cut_line_of_csv_is_no_other_record(
+    collect: Collect,
+    table: Path,
+    tmp_path: Path,
+    last: str,
+    compressed: bool,  # noqa: FBT001
+) -> None:
+    """Port 44 is not 443, and a start of 17 is not of another year."""
+    record = flow(1) | {"note": "-"}
+    names = [*(name for name in record if name not in (last, "note")), last, "note"]
+    names = list(dict.fromkeys(names))
+    good = ",".join(str(record[name]) for name in names)
+    good_file = write_json(tmp_path / "good.json", [flow(0)])
+    cut = good.removesuffix(",-")[:-1]
+    content = f"{','.join(names)}\n{good}\n{cut}".encode()
+    file = tmp_path / ("a.csv.gz" if compressed else "a.csv")
+    file.write_bytes(gzip.compress(content) if compressed else content)
+
+    assert collect(good_file, file).exit_code == 3
+    metadata = usage.open_table(table).metadata
+    assert metadata.records_unreadable + metadata.files_unreadable == 1
+    assert {row["port"] for row in rows(table)} == {443}
+
+
+def test_csv_without_a_last_line_end_may_be_cut(
+    collect: Collect, tmp_path: Path
+) -> None:
+    good = write_json(tmp_path / "good.json", [flow(0)])
+    file = tmp_path / "a.csv"
+    names, values = ",".join(flow()), ",".join(str(v) for v in flow(1).values())
+    file.write_text(f"{names}\n{values}", encoding="utf-8")
+
+    result = collect(good, file)
+
+    assert result.exit_code == 3
+    assert f"{file}: its last line has no end" in " ".join(result.output.split())
+    file.write_text(f"{names}\n{values}\n", encoding="utf-8")
+    assert collect(good, file).exit_code == 0
+
+
+def test_a_record_without_an_end_is_of_no_other_period(
+    collect: Collect, table: Path, tmp_path: Path
+) -> None:
+    broken = flow(0, start=17)
+    del broken["end"]
+    write_json(tmp_path / "a.json", [flow(1), broken, quiet(-99_999) | {"end": "-"}])
+
+    assert collect(tmp_path / "a.json").exit_code == 3
+    assert usage.open_table(table).metadata.records_unreadable == 1
 
 
 def cut_short(file: Path) -> None:

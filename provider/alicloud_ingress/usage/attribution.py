@@ -88,6 +88,8 @@ CREATE MACRO ipv6_of(text) AS list_reduce(
         CASE WHEN length(each) BETWEEN 1 AND 4
              THEN try_cast('0x' || each AS USMALLINT)::UHUGEINT END),
     lambda high, low: high * 65536 + low);
+CREATE MACRO unmapped(number) AS
+    CASE WHEN number // 4294967296 <> 65535 THEN number END;
 """
 
 _PORT_TABLE = """
@@ -105,7 +107,7 @@ WITH texts AS (
 numbers AS (
     SELECT text,
         CASE WHEN contains(text, ':') THEN 6 WHEN has_octets THEN 4 END AS family,
-        CASE WHEN contains(text, ':') THEN ipv6_of(text)
+        CASE WHEN contains(text, ':') THEN unmapped(ipv6_of(text))
              WHEN has_octets THEN ipv4_of(text)::UHUGEINT END AS number
     FROM texts)
 SELECT text, CASE WHEN number IS NOT NULL THEN family END AS family, number

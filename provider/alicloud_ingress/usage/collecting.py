@@ -176,8 +176,7 @@ def collect_files(  # noqa: PLR0913 - each is a decision of the caller
             if oss_access and any(p.startswith(log_files.OSS) for p in patterns):
                 _enable_oss(run.connection, oss_access())
             paths = log_files.found(run.connection, patterns)
-            own = {str(out.resolve()), str(watched_path(out).resolve())}
-            others = [path for path in paths if path not in own]
+            others = [path for path in paths if not _is_of_table(path, out)]
             if not others:
                 raise log_files.NoMatchError(
                     f"the files that match are those of {out} itself; name flow logs"
@@ -197,6 +196,17 @@ def collect_files(  # noqa: PLR0913 - each is a decision of the caller
             )
         finally:
             run.close()
+
+
+def _is_of_table(path: str, out: Path) -> bool:
+    """
+    Whether a file is the table, or what a run that was killed left of one.
+    """
+    tables = [each.resolve() for each in (out, watched_path(out))]
+    return any(
+        path == str(each) or path.startswith(str(each.with_name(f".{each.name}.")))
+        for each in tables
+    )
 
 
 def collect_sls(  # noqa: PLR0913 - each is a decision of the caller

@@ -35,6 +35,11 @@ CLOCK_TOLERANCE_S = 2
 How far the clock of ECS and the clock of the flow logs may lie apart.
 """
 _MINUTE_S = 60
+_ALL_WITH_A_NUMBER: Interval = (1, PORTS[1])
+"""
+All ports that a rule of TCP or UDP can name. Whether they hold port 0, which a packet
+can have, is not documented.
+"""
 UNKNOWN_GROUP = -1
 """
 The number of a source group that is not among the groups of the VPC.
@@ -257,6 +262,8 @@ class Encoding:
                 yield _EncodedBox(box._replace(ports=PORTS), False, source_group)
             else:
                 yield _EncodedBox(box, sure and whole, source_group)
+            if box.ports == _ALL_WITH_A_NUMBER:
+                yield _EncodedBox(box._replace(ports=(0, 0)), False, source_group)
 
 
 def existence(create_time: str) -> tuple[int | None, int | None]:

@@ -156,7 +156,7 @@ REASONS: Mapping[Doubt, str] = {
     Doubt.OPENER: "a flow that it matches may be an answer to a connection that the"
     " interface itself opened",
     Doubt.MATCHES: "whether it matches a flow is not known: a list, the source group,"
-    " the source port or the time of its creation is in doubt",
+    " an address, a port or the time of its creation is in doubt",
     Doubt.BELOW: "a rule before it may have decided its flows",
     Doubt.INNER: "traffic among members of one group, which needs no rule, matches it",
     Doubt.UNREAD: "not all rules of the interface of a flow could be read",

@@ -9,11 +9,13 @@ fields, is a problem of its own: it is named, and the others are read.
 from __future__ import annotations
 
 import csv
+import fnmatch
 import glob
+import gzip
 import json
 import mmap
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +47,10 @@ _ORC = b"ORC"
 _NOTICES_CUT_GZIP = 2
 """
 The first version of DuckDB that reports a gzip file that was cut.
+"""
+_MARKERS = ("_SUCCESS", "_started_*", "_committed_*", ".*.crc", ".DS_Store")
+"""
+Names of files without records that Hadoop, Spark, Databricks and macOS write.
 """
 _SNAPPY_FRAMED = b"\xff\x06\x00\x00sNaPpY"
 
@@ -109,15 +115,76 @@ def _matched(connection: duckdb.DuckDBPyConnection, pattern: str) -> list[str]:
     if pattern.startswith(OSS):
         rest = pattern if glob.has_magic(pattern) else f"{pattern.rstrip('/')}/**"
         rows = connection.execute("SELECT file FROM glob(?)", [rest]).fetchall()
-        return sorted(str(row[0]) for row in rows if not str(row[0]).endswith("/"))
-    if not pattern.strip():
-        return []
-    if Path(pattern).is_file():
-        return [str(Path(pattern).resolve())]
-    if Path(pattern).is_dir():
-        pattern = f"{glob.escape(pattern)}/**"
-    matched = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - of a whole path
-    return [str(Path(name).resolve()) for name in matched if Path(name).is_file()]
+        names = [str(row[0]) for row in rows if not str(row[0]).endswith("/")]
+    elif not pattern.strip():
+        names = []
+    elif os.path.exists(pattern):  # noqa: PTH110 - no error where it cannot be asked
+        names = [*_files_of(Path(pattern))]
+    else:
+        matched = [*_globbed(pattern)]
+        names = [*_folders_not_listed(pattern)]
+        names += [name for each in matched for name in _files_of(each)]
+    return sorted(name for name in names if not is_marker(name))
+
+
+def is_marker(path: str) -> bool:
+    """
+    Whether a file is one of those that jobs write beside their data.
+
+    Any other file counts, a hidden one too: that of a copy that was interrupted shows
+    that records are missing.
+    """
+    name = path.rsplit("/", 1)[-1]
+    return any(fnmatch.fnmatchcase(name, each) for each in _MARKERS)
+
+
+def _globbed(pattern: str) -> Iterator[Path]:
+    return map(Path, glob.iglob(pattern, recursive=True))  # noqa: PTH207 - of a whole path
+
+
+def _files_of(path: Path) -> Iterator[str]:
+    """
+    A file; or the files of a folder and its folders, and those of them that cannot be
+    listed. A link without a target is a file that cannot be read.
+    """
+    if not os.path.isdir(path):  # noqa: PTH112 - likewise
+        yield from _file(path)
+        return
+    unlisted: list[str] = []
+    known: set[str] = set()
+
+    def note(error: OSError) -> None:
+        unlisted.append(str(error.filename))
+
+    for place, folders, names in os.walk(path, onerror=note, followlinks=True):
+        real = os.path.realpath(place)
+        if real in known:
+            folders.clear()
+            continue
+        known.add(real)
+        for name in names:
+            yield from _file(Path(real, name))
+    yield from unlisted
+
+
+def _file(path: Path) -> Iterator[str]:
+    if os.path.isfile(path):  # noqa: PTH113 - no error where it cannot be asked
+        yield str(path.resolve())
+    elif not os.path.exists(path):  # noqa: PTH110 - likewise
+        yield str(path.absolute())
+
+
+def _folders_not_listed(pattern: str) -> Iterator[str]:
+    """
+    The folders that a glob has to list and cannot: it says nothing of them.
+    """
+    path = Path(pattern)
+    for child in (path, *path.parents):
+        if glob.has_magic(child.name):
+            for folder in _globbed(str(child.parent)):
+                is_folder = os.path.isdir(folder)  # noqa: PTH112 - likewise
+                if is_folder and not os.access(folder, os.R_OK | os.X_OK):
+                    yield str(folder)
 
 
 def layout_of(
@@ -227,6 +294,8 @@ def _text(
         " ignore_errors = true, compression = ?) WHERE line <> '' LIMIT 1",
         [escaped(plain), compression],
     ).fetchall()
+    if not rows and compression == "gzip" and _is_gzip_of_nothing(path):
+        return _json(path, json.dumps(dict.fromkeys(FIELDS.values())), compression)
     if not rows:
         raise FileError(path, "it holds no text")
     first = str(rows[0][0]).lstrip("\ufeff").strip()
@@ -234,7 +303,34 @@ def _text(
         return _json(path, first, compression)
     if first.startswith("["):
         raise FileError(path, "it is a JSON array; JSON lines are read")
+    if compression == "uncompressed" and not path.startswith(OSS):
+        _require_last_line(path, plain)
     return _csv(path, first, compression)
+
+
+def _is_gzip_of_nothing(path: str) -> bool:
+    """
+    Whether a file is whole and without records, as Spark writes an empty partition.
+    """
+    if path.startswith(OSS):
+        return False
+    with Path(path).open("rb") as file, gzip.GzipFile(fileobj=file) as text:
+        return not text.read(1)
+
+
+def _require_last_line(path: str, plain: str) -> None:
+    """
+    A value that is cut, as 44 of 443, can be a value. So the last record of CSV counts
+    only if its line ends.
+    """
+    with Path(plain).open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) not in b"\r\n":
+            raise FileError(
+                path,
+                "its last line has no end, so it may be cut short; if it is whole, add"
+                " a line end",
+            )
 
 
 def _json(path: str, first: str, compression: str) -> Layout:
@@ -301,8 +397,7 @@ def _csv(path: str, first: str, compression: str) -> Layout:
 
 def _parquet(connection: duckdb.DuckDBPyConnection, path: str) -> Layout:
     rows = connection.execute(
-        "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)",
-        [escaped(path)],
+        f"DESCRIBE SELECT * FROM {_read_parquet(literal(escaped(path)))}"
     ).fetchall()
     types = {str(row[0]): str(row[1]) for row in rows}
     columns = _by_field(types)
@@ -364,13 +459,13 @@ def relation(layout: Layout, paths: Sequence[str]) -> str:
     """
     files = f"[{', '.join(literal(escaped(path)) for path in paths)}]"
     if layout.kind == "parquet":
-        return f"read_parquet({files}, hive_partitioning = false, union_by_name = true)"
+        return _read_parquet(files)
     if layout.kind == "csv":
         columns = ", ".join(f"{literal(n)}: 'VARCHAR'" for n in unique(layout.header))
         return (
             f"read_csv({files}, columns = {{{columns}}}, header = true,"
             f" auto_detect = false, delim = {literal(layout.delimiter)}, quote = '\"',"
-            " escape = '\"', null_padding = true, ignore_errors = true,"
+            " escape = '\"', ignore_errors = true,"
             " store_rejects = true, rejects_limit = 0, hive_partitioning = false,"
             f" compression = {literal(layout.compression)})"
         )
@@ -388,6 +483,16 @@ def relation(layout: Layout, paths: Sequence[str]) -> str:
         )
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in sorted(_USUAL))
     return f"read_json({options}, columns = {{{columns}}})"
+
+
+def _read_parquet(files: str) -> str:
+    """
+    Some engines write texts without saying that they are texts.
+    """
+    return (
+        f"read_parquet({files}, hive_partitioning = false, union_by_name = true,"
+        " binary_as_string = true)"
+    )
 
 
 def unique(header: Sequence[str]) -> tuple[str, ...]:

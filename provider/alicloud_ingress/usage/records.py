@@ -127,6 +127,7 @@ def judged(period: Period) -> str:
     return (
         f"SELECT *, {_KIND} AS kind\nFROM parsed\n"
         "WHERE seen_from IS NULL OR seen_from < 0"
+        " OR (seen_to IS NULL AND COALESCE(status, '') NOT IN ('NODATA', 'SKIPDATA'))"
         f" OR seen_from >= {LAST_SECOND}"
         f" OR seen_to < seen_from OR seen_to > {_LAST_END}"
         f" OR (seen_from >= {period.from_s} AND seen_from < {period.to_s})"
