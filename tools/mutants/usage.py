@@ -205,20 +205,6 @@ USAGE = (
         (VERDICTS,),
     ),
     Mutant(
-        "the parts of a result may be of two periods",
-        "usage/results.py",
-        "if (from_s, to_s) != (period.from_s, period.to_s):",
-        "if from_s > to_s:",
-        (RESULT,),
-    ),
-    Mutant(
-        "a result may lack rows",
-        "usage/results.py",
-        "if rows != total or len(stamp) > 1:",
-        "if len(stamp) > 1:",
-        (RESULT,),
-    ),
-    Mutant(
         "all ports of a rule never hold port 0",
         "usage/encoding.py",
         "if box.ports == _ALL_WITH_A_NUMBER:",

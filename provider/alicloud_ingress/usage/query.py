@@ -36,7 +36,7 @@ from alicloud_ingress.usage.records import (
     judged,
     parsed,
 )
-from alicloud_ingress.usage.table import FLOW_COLUMNS, WATCHED_COLUMNS, Period
+from alicloud_ingress.usage.table import Period
 
 SLACK_S = 1
 """
@@ -368,29 +368,13 @@ def printed(  # noqa: PLR0913 - each is a decision of the caller
     }
     quoted = {name: f'"{field}"' for name, field in names.items()}
     make = flows_query if part == "flows" else watched_query
-    query = make(quoted, relation, period)
-    if dialect != "sls":
-        query = _stamped(query, part, period)
-    tree = sqlglot.parse_one(query, read="duckdb")
+    tree = sqlglot.parse_one(make(quoted, relation, period), read="duckdb")
     if dialect == "sls":
         tree = tree.transform(_without_shifts)
     if dialect in ("trino", "sls"):
         tree = tree.transform(_as_presto)
     text: str = tree.sql(dialect=DIALECTS[dialect], pretty=pretty)
     return text
-
-
-STAMP = ("period_from", "period_to", "total_rows")
-"""
-Columns of each row of a result that show whether the result is whole, and of what.
-"""
-
-
-def _stamped(query: str, part: str, period: Period) -> str:
-    columns = ", ".join(FLOW_COLUMNS if part == "flows" else WATCHED_COLUMNS)
-    values = (period.from_s, period.to_s, "COUNT(*) OVER ()")
-    stamp = ", ".join(f"{v} AS {n}" for n, v in zip(STAMP, values, strict=True))
-    return f"SELECT {columns}, {stamp} FROM (\n{query}\n) AS result"
 
 
 def _relation(table: str, dialect: str) -> str:

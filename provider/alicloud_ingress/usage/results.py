@@ -30,7 +30,7 @@ from alicloud_ingress.ecs.session_keys import Keys
 from alicloud_ingress.errors import SECRET, EcsError, IngressError
 from alicloud_ingress.usage.engine import connect, escaped, library, literal
 from alicloud_ingress.usage.log_files import NoMatchError, first_line, found
-from alicloud_ingress.usage.query import STAMP, printed
+from alicloud_ingress.usage.query import printed
 from alicloud_ingress.usage.records import FIELDS, OPTIONAL
 from alicloud_ingress.usage.table import (
     FLOW_COLUMNS,
@@ -39,7 +39,6 @@ from alicloud_ingress.usage.table import (
     WATCHED_NULLABLE,
     Period,
     out_of_range,
-    time_text,
 )
 
 if TYPE_CHECKING:
@@ -84,15 +83,9 @@ def load_result(flows: str, watched: str, period: Period) -> duckdb.DuckDBPyConn
     """
     connection = connect()
     try:
-        stamps = {
-            flows: _load(connection, "flows", flows, FLOW_COLUMNS, FLOW_NULLABLE),
-            watched: _load(
-                connection, "watched", watched, WATCHED_COLUMNS, WATCHED_NULLABLE
-            ),
-        }
+        _load(connection, "flows", flows, FLOW_COLUMNS, FLOW_NULLABLE)
+        _load(connection, "watched", watched, WATCHED_COLUMNS, WATCHED_NULLABLE)
         _check(connection, flows, watched, period)
-        for pattern, stamp in stamps.items():
-            _check_stamp(pattern, stamp, period)
     except BaseException:
         connection.close()
         raise
@@ -105,13 +98,7 @@ def _load(
     pattern: str,
     columns: Mapping[str, str],
     nullable: frozenset[str],
-) -> list[tuple[int, ...]]:
-    """
-    Make a table of a result.
-
-    Returns:
-        The values of `STAMP` in its rows, and how many rows have them.
-    """
+) -> None:
     paths = [p for p in found(connection, [pattern]) if _is_part(p)]
     if not paths:
         raise NoMatchError(f"no file of {pattern} is Parquet (.parquet) or CSV (.csv)")
@@ -124,8 +111,7 @@ def _load(
     )
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-        given = {str(row[0]) for row in described}
-        lacking = [c for c in (*columns, *STAMP) if c not in given]
+        lacking = [c for c in columns if c not in {str(row[0]) for row in described}]
         if lacking:
             raise EngineResultError(
                 pattern, f"it lacks the columns {', '.join(lacking)}"
@@ -148,10 +134,6 @@ def _load(
         connection.execute(
             f"CREATE TEMP TABLE {name} AS SELECT {values} FROM {relation}"
         )
-        stamp = connection.execute(
-            f"SELECT {', '.join(f'CAST({c} AS BIGINT)' for c in STAMP)}, count(*)"
-            f" FROM {relation} GROUP BY ALL"
-        ).fetchall()
     except library("duckdb").Error as error:
         raise EngineResultError(pattern, first_line(error)) from None
     checks = [f"count(*) - count({c})" for c in columns if c not in nullable]
@@ -161,7 +143,6 @@ def _load(
         pattern,
         "values are missing",
     )
-    return stamp
 
 
 def _is_part(path: str) -> bool:
@@ -212,25 +193,6 @@ def _check(
         ),
     ):
         _none(connection, f"SELECT count(*) FROM {rest}", pattern, problem)
-
-
-def _check_stamp(
-    pattern: str, stamp: Sequence[tuple[int, ...]], period: Period
-) -> None:
-    """
-    A part that is missing, or that is of another period, hides flows.
-    """
-    for from_s, to_s, total, rows in stamp:
-        if (from_s, to_s) != (period.from_s, period.to_s):
-            raise EngineResultError(
-                pattern,
-                f"it is of {time_text(from_s)} to {time_text(to_s)}; pass --since and"
-                " --until of the query, the same for both parts",
-            )
-        if rows != total or len(stamp) > 1:
-            raise EngineResultError(
-                pattern, f"{rows} of {total} rows are there; pass one whole result"
-            )
 
 
 def _none(
