@@ -17,6 +17,7 @@ from alicloud_ingress.cleanup.effects import (
     opened_as_text,
     opens_through,
 )
+from alicloud_ingress.cleanup.failed_regions import FailedRegions
 from alicloud_ingress.cleanup.findings import NEEDLESS, OPENING, Kind
 from alicloud_ingress.cleanup.owners import Owners
 from alicloud_ingress.cleanup.report_file import (
@@ -29,7 +30,7 @@ from alicloud_ingress.cleanup.report_file import (
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections
-from alicloud_ingress.ecs.reactions import OF_EVERY_GROUP, is_refusal
+from alicloud_ingress.ecs.reactions import is_refusal
 from alicloud_ingress.ecs.waiting import waiting_for
 from alicloud_ingress.errors import (
     EcsError,
@@ -127,17 +128,14 @@ class Destroyer:
         self._sent_before = frozenset(
             entry.rule_id for entry in self.report.having("destroying")
         )
-        of_every_group: dict[str, EcsError] = {}
+        failed = FailedRegions()
         for (region, group_id), entries in by_group(chosen(self.report, self.limits)):
             self._set("planned", [e for e in entries if e.status != "destroying"])
             try:
-                if region in of_every_group:
-                    raise of_every_group[region].about(f"{group_id} in {region}")
-                self._in_group(self.connections.client(region), group_id, entries)
+                with failed.calling(region, group_id):
+                    self._in_group(self.connections.client(region), group_id, entries)
             except IngressError as error:
                 self._fail(entries, error)
-                if isinstance(error, OF_EVERY_GROUP):
-                    of_every_group[region] = error
         self._save()
 
     def _fail(self, entries: list[Entry], error: IngressError) -> None:

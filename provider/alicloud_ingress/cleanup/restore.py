@@ -11,12 +11,12 @@ from pathlib import Path
 
 import stamina
 
+from alicloud_ingress.cleanup.failed_regions import FailedRegions
 from alicloud_ingress.cleanup.report_file import Entry, Report, by_group, write_report
 from alicloud_ingress.ecs.batching import MAX_ENTRIES
 from alicloud_ingress.ecs.client import EcsClient
 from alicloud_ingress.ecs.connections import Connections
 from alicloud_ingress.ecs.reactions import (
-    OF_EVERY_GROUP,
     OUTCOME_UNKNOWN,
     is_of_one_entry,
 )
@@ -80,17 +80,14 @@ class Restorer:
             and (not self._regions or entry.region in self._regions)
         ]
         failed: list[Entry] = []
-        of_every_group: dict[str, EcsError] = {}
+        regions = FailedRegions()
         for (region, group_id), entries in by_group(destroyed):
             try:
-                if region in of_every_group:
-                    raise of_every_group[region].about(f"{group_id} in {region}")
-                client = self._connections.client(region)
-                failed += self._in_group(client, group_id, entries)
+                with regions.calling(region, group_id):
+                    client = self._connections.client(region)
+                    failed += self._in_group(client, group_id, entries)
             except IngressError as error:
                 failed += self._failed(entries, error)
-                if isinstance(error, OF_EVERY_GROUP):
-                    of_every_group[region] = error
         write_report(self._path, self._report)
         return failed
 
