@@ -12,9 +12,8 @@ from pathlib import Path
 
 import click
 
-from alicloud_ingress.cli import options
 from alicloud_ingress.cli.failure import Failure
-from alicloud_ingress.cli.options import as_group_id, shown_as, timeout
+from alicloud_ingress.cli.options import as_group_id, as_region, shown_as, timeout
 from alicloud_ingress.cli.stack_settings import settings_of
 from alicloud_ingress.cli.tables import print_rows
 from alicloud_ingress.doctor.judge import Finding, all_works
@@ -30,7 +29,7 @@ Characters of a cell. A message of ECS must keep its RequestId, which comes last
 @click.command()
 @click.option(
     "--region",
-    type=options.region,
+    type=as_region,
     metavar="REGION",
     help="Region to check, instead of the configured one.",
 )

@@ -53,7 +53,7 @@ def as_group_id(text: str) -> str:
     return text
 
 
-def region(text: str) -> str:
+def as_region(text: str) -> str:
     """
     Read the name of a region. An empty text, as of a variable that is not set, is not
     the configured region.
@@ -198,7 +198,7 @@ def _where(purpose: str) -> Callable[[_Command], _Command]:
             "--region",
             "regions",
             multiple=True,
-            type=region,
+            type=as_region,
             metavar="REGION",
             help=f"{purpose}; repeatable.",
         ),

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from alicloud_ingress.cli import options
 from alicloud_ingress.cli.failure import Failure, say
-from alicloud_ingress.cli.options import timeout
+from alicloud_ingress.cli.options import as_region, timeout
 from alicloud_ingress.previews.findings import (
     ADMIN_PORTS,
     FAIL_ON,
@@ -45,7 +44,7 @@ MATCHED = 1
 )
 @click.option(
     "--region",
-    type=options.region,
+    type=as_region,
     metavar="REGION",
     help="Region of groups whose region the preview does not show; for --live.",
 )

@@ -88,7 +88,7 @@ class Reader:
 
     Args:
         connections: clients by region.
-        regions: names of regions; none for the configured one.
+        regions: their names, each once.
         owners: owners from the states that were passed.
         now: with its time zone.
     """
@@ -101,7 +101,7 @@ class Reader:
         now: dt.datetime,
     ) -> None:
         self._connections = connections
-        self._regions = connections.regions(regions)
+        self._regions = regions
         self._owners = owners
         self._now = now
         self._rate_limiter = RateLimiter(CALLS_PER_S)
