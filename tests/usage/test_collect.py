@@ -654,7 +654,7 @@ def test_folders_that_link_to_each_other_are_read_once(
 AS_NOBODY = """
 import os, sys
 from alicloud_ingress.usage.engine import connect
-from alicloud_ingress.usage.log_files import found
+from alicloud_ingress.usage.log_paths import found
 connection = connect()
 if os.getuid() == 0:
     os.setuid(65534)

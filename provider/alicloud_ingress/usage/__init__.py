@@ -19,7 +19,7 @@ from alicloud_ingress.usage.collecting import (
 from alicloud_ingress.usage.engine import ExtraMissingError, NoRoomError
 from alicloud_ingress.usage.formats import document, html_page, schema
 from alicloud_ingress.usage.judging import GroupReader, GroupUsage, Judged, UsageJudge
-from alicloud_ingress.usage.log_files import NoMatchError
+from alicloud_ingress.usage.log_paths import NoMatchError
 from alicloud_ingress.usage.query import TableNameError, printed
 from alicloud_ingress.usage.results import EngineResultError, SlsError
 from alicloud_ingress.usage.table import (

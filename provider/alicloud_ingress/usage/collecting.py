@@ -21,9 +21,10 @@ from alicloud_ingress.ecs.config import Connection, is_host, is_loopback
 from alicloud_ingress.ecs.gateway import Gateway
 from alicloud_ingress.errors import ConfigurationError, IngressError
 from alicloud_ingress.files import replacing
-from alicloud_ingress.usage import embedded, log_files
+from alicloud_ingress.usage import embedded
 from alicloud_ingress.usage.engine import NoRoomError, interruptible, library, literal
-from alicloud_ingress.usage.log_files import OSS, first_line
+from alicloud_ingress.usage.log_files import first_line
+from alicloud_ingress.usage.log_paths import OSS, NoMatchError, found
 from alicloud_ingress.usage.results import Logstore, load, load_result
 from alicloud_ingress.usage.table import (
     METADATA_KEY,
@@ -173,12 +174,12 @@ def collect_files(  # noqa: PLR0913 - each is a decision of the caller
     with _temporary() as temporary:
         run = embedded.EmbeddedQuery(temporary, memory_mb)
         try:
-            if oss_access and any(p.startswith(log_files.OSS) for p in patterns):
+            if oss_access and any(p.startswith(OSS) for p in patterns):
                 _enable_oss(run.connection, oss_access())
-            paths = log_files.found(run.connection, patterns)
+            paths = found(run.connection, patterns)
             others = [path for path in paths if not _is_of_table(path, out)]
             if not others:
-                raise log_files.NoMatchError(
+                raise NoMatchError(
                     f"the files that match are those of {out} itself; name flow logs"
                 )
             run.read(others, period)

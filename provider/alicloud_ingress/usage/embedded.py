@@ -141,7 +141,7 @@ class EmbeddedQuery:
         Read files; those that cannot be read become `problems`.
 
         Args:
-            paths: as `log_files.found` gives them.
+            paths: as `log_paths.found` gives them.
             period: whose records are taken.
 
         Raises:

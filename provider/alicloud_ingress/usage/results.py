@@ -29,7 +29,8 @@ from alicloud_ingress.ecs.retry import retried
 from alicloud_ingress.ecs.session_keys import Keys
 from alicloud_ingress.errors import SECRET, EcsError, IngressError
 from alicloud_ingress.usage.engine import connect, escaped, library, literal
-from alicloud_ingress.usage.log_files import NoMatchError, first_line, found
+from alicloud_ingress.usage.log_files import first_line
+from alicloud_ingress.usage.log_paths import NoMatchError, found
 from alicloud_ingress.usage.query import printed
 from alicloud_ingress.usage.records import FIELDS, OPTIONAL
 from alicloud_ingress.usage.table import (
